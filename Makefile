@@ -1,0 +1,53 @@
+# make demo   builds sumac and runs its main job on a real model
+# make test   runs all tests
+# make install PREFIX=/usr/local
+# Debian packages and Python modules that are missing are installed on the way.
+
+SHELL := /bin/bash
+PREFIX ?= /usr/local
+SWIFT ?= swift
+JOBS ?= $(shell nproc)
+RELEASE := $(SWIFT) build -c release --static-swift-stdlib --product sumac -j $(JOBS)
+MODEL := Fixtures/models/base
+DEMO := .build/demo
+
+.PHONY: demo test build install uninstall format lint bench peers packages python-modules
+
+build: packages
+	$(RELEASE)
+
+packages:
+	@Scripts/install-packages
+
+python-modules:
+	@Scripts/install-python-modules numpy safetensors
+
+demo: build
+	@Scripts/demo "$$($(RELEASE) --show-bin-path)/sumac" $(MODEL) $(DEMO)
+
+test: packages python-modules
+	$(SWIFT) build --build-tests -j $(JOBS)
+	$(SWIFT) test --skip-build --parallel --num-workers $(JOBS)
+
+lint:
+	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests
+
+format:
+	$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Tests
+
+install: build
+	@Scripts/install "$$($(RELEASE) --show-bin-path)/sumac" "$(DESTDIR)$(PREFIX)"
+
+uninstall:
+	rm -f "$(DESTDIR)$(PREFIX)/bin/sumac" "$(DESTDIR)$(PREFIX)/share/man/man1"/sumac*.1
+	rm -f "$(DESTDIR)$(PREFIX)/share/bash-completion/completions/sumac"
+	rm -f "$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_sumac"
+	rm -f "$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/sumac.fish"
+
+bench: build
+	@Scripts/install-python-modules numpy safetensors
+	python3 Tests/Benchmarks/bench.py "$$($(RELEASE) --show-bin-path)/sumac"
+
+peers: build
+	@Scripts/install-python-modules numpy safetensors torch
+	python3 Tests/Peers/peers.py "$$($(RELEASE) --show-bin-path)/sumac"

@@ -1,0 +1,65 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// What every target is held to: Swift 6 concurrency, marked unsafe code, no warnings.
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .strictMemorySafety(),
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableExperimentalFeature("Lifetimes"),
+]
+
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+let arguments = Target.Dependency.product(
+  name: "ArgumentParser", package: "swift-argument-parser")
+
+func module(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: name, dependencies: dependencies + ["TestSupport"], swiftSettings: strict)
+}
+
+let package = Package(
+  name: "sumac",
+  products: [
+    .executable(name: "sumac", targets: ["SumacCommand"])
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+  ],
+  targets: [
+    .target(name: "CKernels"),
+    .target(name: "CLinux"),
+    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+    module("Zstd", ["CZstd"]),
+    module("TensorCore", ["CKernels", "CLinux", system]),
+    module("Codecs", ["TensorCore", "Zstd"]),
+    module("PackedFormat", ["Codecs", "TensorCore", "Zstd", crypto, system]),
+    module("Checkpoints", ["PackedFormat", "Codecs", "TensorCore", crypto, system]),
+    module("Reporting", ["TensorCore"]),
+    module("Statistics", ["Checkpoints", "CKernels", "TensorCore"]),
+    module("Conversion", ["Checkpoints", "PackedFormat", "Reporting", "TensorCore", system]),
+    module(
+      "Inspection",
+      ["Statistics", "Checkpoints", "PackedFormat", "Reporting", "TensorCore", "Zstd", system]),
+    .executableTarget(
+      name: "SumacCommand",
+      dependencies: [
+        "Conversion", "Inspection", "Statistics", "Checkpoints", "PackedFormat", "Reporting",
+        "TensorCore", arguments, system,
+      ],
+      swiftSettings: strict),
+    .target(
+      name: "TestSupport", dependencies: ["TensorCore", system], path: "Tests/TestSupport",
+      swiftSettings: strict),
+    tests("TensorCoreTests", ["TensorCore", "CKernels", system]),
+  ]
+)

@@ -1,0 +1,13 @@
+#define _GNU_SOURCE
+#include "CLinux.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+
+int sumac_rename(const char *source, const char *target, unsigned flags) {
+  return renameat2(AT_FDCWD, source, AT_FDCWD, target, flags);
+}
+
+int sumac_reserve(int descriptor, int64_t byte_count) {
+  return fallocate(descriptor, 0, 0, byte_count);
+}

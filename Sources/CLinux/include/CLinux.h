@@ -1,0 +1,18 @@
+#ifndef SUMAC_CLINUX_H
+#define SUMAC_CLINUX_H
+
+#include <stdint.h>
+
+#pragma clang assume_nonnull begin
+
+/// Calls of Linux that its C library shows to GNU sources only. All return 0, or -1 with `errno`.
+
+/// renameat2(2) from and to paths relative to the working folder.
+int sumac_rename(const char *source, const char *target, unsigned flags);
+
+/// fallocate(2) of the first `byte_count` bytes.
+int sumac_reserve(int descriptor, int64_t byte_count);
+
+#pragma clang assume_nonnull end
+
+#endif

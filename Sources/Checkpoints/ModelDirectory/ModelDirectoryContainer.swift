@@ -1,0 +1,83 @@
+import Crypto
+package import TensorCore
+
+/// Hugging Face model folders: `model.safetensors`, or shards and `model.safetensors.index.json`,
+/// and the files beside them.
+package enum ModelDirectoryContainer: Container {
+  package static var name: ContainerName { .directory }
+
+  static let singleFile = "model.safetensors"
+  static let indexSuffix = ".safetensors.index.json"
+
+  package static func recognizes(_ input: InputGlance) -> Bool {
+    input.isDirectory || input.path.hasSuffix(indexSuffix)
+  }
+
+  package static func read(_ path: String) throws -> Checkpoint {
+    let isDirectory = FileSystem.isDirectory(path)
+    let folder = isDirectory ? path : FileSystem.parent(of: path)
+    let weights = try isDirectory ? findWeights(in: folder) : FileSystem.baseName(of: path)
+    let index = weights.hasSuffix(indexSuffix)
+      ? try ShardIndex(path: folder + "/" + weights) : nil
+    let names = index?.files ?? [weights]
+    let shards = try names.map { try SafetensorsFile(folder + "/" + $0) }
+    let tensors = shards.flatMap(\.tensors)
+    try checkNames(tensors, folder: folder)
+    if let index { try index.check(shards) }
+    var notes: [String] = []
+    let (metadata, lineage) = SafetensorsContainer.split(
+      shards[0].header.metadata ?? [], path: shards[0].file.path, notes: &notes)
+    let companions = try Companions(in: folder, weights: names + [weights])
+    return Checkpoint(
+      path: path, container: .directory, tensors: tensors, metadata: metadata,
+      companions: companions.tensors, lineage: lineage, identity: identity(of: shards),
+      files: shards.map(\.file.identity) + companions.identities
+        + [FileIdentity(path: folder)].compactMap { $0 },
+      notes: notes + companions.notes)
+  }
+
+  /// The name of the single file, or of the one index, that a folder's weights are in.
+  private static func findWeights(in folder: String) throws -> String {
+    let names = try FileSystem.names(in: folder)
+    let indexes = names.filter { $0.hasSuffix(indexSuffix) }
+    if indexes.contains("model" + indexSuffix) { return "model" + indexSuffix }
+    if names.contains(singleFile) { return singleFile }
+    let files = names.filter { $0.hasSuffix(".safetensors") }
+    let candidates = indexes.isEmpty ? files : indexes
+    if candidates.count == 1 { return candidates[0] }
+    let found =
+      candidates.isEmpty
+      ? "no safetensors file is in the folder"
+      : "the folder holds several: \(candidates.map(\.printable).joined(separator: ", "))"
+    throw FormatError(
+      .modelDirectory, "\(found); expected \(singleFile) or model\(indexSuffix)", path: folder,
+      hint: candidates.isEmpty ? nil : "name the file or index that you mean")
+  }
+
+  private static func checkNames(_ tensors: [LazyTensor], folder: String) throws(FormatError) {
+    var files: [UTF8Key: String] = [:]
+    for tensor in tensors {
+      if let other = files.updateValue(tensor.stored.file, forKey: UTF8Key(tensor.name)) {
+        throw FormatError(
+          .modelDirectory, "is in \(other.printable) and in \(tensor.stored.file.printable)",
+          path: folder, tensor: tensor.name)
+      }
+    }
+  }
+
+  /// One file's own identity, or the hash of those of all.
+  private static func identity(of shards: [SafetensorsFile]) -> InputIdentity {
+    guard shards.count > 1 else { return shards[0].identity }
+    let hashes = shards.map(\.identity.hash).joined()
+    var hash = SHA256()
+    hash.update(data: Array(hashes.utf8))
+    return InputIdentity(
+      hash: Array(hash.finalize()).hexadecimal,
+      byteCount: shards.reduce(0) { $0 + $1.identity.byteCount })
+  }
+}
+
+extension FormatError.Code {
+  package static let modelDirectory = FormatError.Code("directory.weights")
+  package static let shardIndex = FormatError.Code("directory.index")
+}

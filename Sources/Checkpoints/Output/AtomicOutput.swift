@@ -1,0 +1,135 @@
+import Glibc
+import SystemPackage
+package import TensorCore
+
+/// A file or folder that appears under its name whole or not at all.
+///
+/// It is built as `NAME.partial-PID` beside its place, synced, and renamed in one step.
+package struct AtomicOutput: Sendable {
+  package let path: String
+  package let replacesExisting: Bool
+
+  package init(path: String, replacesExisting: Bool) {
+    var path = path
+    while path.count > 1, path.hasSuffix("/") { path.removeLast() }
+    self.path = path
+    self.replacesExisting = replacesExisting
+  }
+
+  private var partialPath: String { "\(path).partial-\(getpid())" }
+
+  /// Throws what can be known before the work: the output exists, its folder does not, or it is one
+  /// of the inputs.
+  package func check(isDirectory: Bool, inputs: [FileIdentity]) throws {
+    let folder = FileSystem.parent(of: path)
+    guard FileSystem.isDirectory(folder) else {
+      throw FileError("write to folder", folder, .noSuchFileOrDirectory)
+    }
+    guard unsafe access(folder, W_OK) == 0 else {
+      throw FileError("write to folder", folder, Errno(rawValue: errno))
+    }
+    if let identity = FileIdentity(path: path), inputs.contains(identity) {
+      throw UsageError(
+        "\(path.printable) is the input itself", hint: "choose another name with -o")
+    }
+    guard let type = try FileSystem.typeIfPresent(path) else { return }
+    guard replacesExisting else { throw OutputExistsError(path: path) }
+    switch (isDirectory, type == .directory) {
+    case (false, true):
+      throw OutputExistsError(path: path, reason: "is a folder; --force does not replace it by a file")
+    case (true, false):
+      throw OutputExistsError(path: path, reason: "is a file; --force does not replace it by a folder")
+    case (true, true): try checkReplaceable()
+    case (false, false): break
+    }
+  }
+
+  /// A folder is replaced only if it is empty or holds a model, so that a wrong path costs nothing.
+  private func checkReplaceable() throws {
+    let names = try FileSystem.names(in: path)
+    let holdsModel = names.contains {
+      $0 == "config.json" || $0.hasSuffix(".safetensors") || $0.hasSuffix(".safetensors.index.json")
+    }
+    guard names.isEmpty || holdsModel else {
+      throw OutputExistsError(
+        path: path, reason: "is a folder that holds no model; --force does not replace it")
+    }
+  }
+
+  /// Makes a file of what `body` writes.
+  package func writeFile(_ body: (OutputFile) throws -> Void) throws {
+    try withPartial { partial in
+      let file = try OutputFile(creating: partial)
+      try body(file)
+      try file.sync()
+    }
+  }
+
+  /// Makes a folder of the files that `body` creates in it.
+  package func writeDirectory(_ body: (StagedDirectory) throws -> Void) throws {
+    try withPartial { partial in
+      try FileSystem.createDirectory(partial)
+      try body(StagedDirectory(path: partial))
+      try syncTree(partial)
+    }
+  }
+
+  private func withPartial(_ body: (String) throws -> Void) throws {
+    let partial = partialPath
+    // Only a dead process can have had this name: the number is ours now.
+    if try FileSystem.typeIfPresent(partial) != nil { try FileSystem.removeTree(partial) }
+    do {
+      try body(partial)
+      try commit(partial)
+    } catch {
+      try? FileSystem.removeTree(partial)
+      throw error
+    }
+  }
+
+  private func commit(_ partial: String) throws {
+    let folder = FileSystem.parent(of: path)
+    switch try FileSystem.renameUnlessPresent(partial, to: path) {
+    case .renamed: break
+    case .unsupported:
+      // Nothing is replaced that was not there at the check.
+      if try FileSystem.typeIfPresent(path) != nil, !replacesExisting {
+        throw OutputExistsError(path: path)
+      }
+      try FileSystem.rename(partial, to: path, .replacing)
+    case .present where !replacesExisting: throw OutputExistsError(path: path)
+    case .present where FileSystem.isDirectory(partial):
+      try FileSystem.rename(partial, to: path, .exchanging)
+      try FileSystem.syncDirectory(folder)
+      return try FileSystem.removeTree(partial)
+    case .present: try FileSystem.rename(partial, to: path, .replacing)
+    }
+    try FileSystem.syncDirectory(folder)
+  }
+
+  /// Makes the names in all folders durable, the innermost first; files are synced as they close.
+  private func syncTree(_ folder: String) throws {
+    for name in try FileSystem.names(in: folder)
+    where try FileSystem.typeIfPresent(folder + "/" + name) == .directory {
+      try syncTree(folder + "/" + name)
+    }
+    try FileSystem.syncDirectory(folder)
+  }
+}
+
+/// A folder under construction.
+package struct StagedDirectory: Sendable {
+  package let path: String
+
+  /// Creates a file at a relative path, with the folders on the way, and syncs it after `body`.
+  package func writeFile(_ relativePath: String, _ body: (OutputFile) throws -> Void) throws {
+    var folder = path
+    for component in relativePath.split(separator: "/").dropLast() {
+      folder += "/" + component
+      if !FileSystem.isDirectory(folder) { try FileSystem.createDirectory(folder) }
+    }
+    let file = try OutputFile(creating: path + "/" + relativePath)
+    try body(file)
+    try file.sync()
+  }
+}

@@ -1,0 +1,90 @@
+import SystemPackage
+import PackedFormat
+package import TensorCore
+
+/// One output of a command: planned and checked when it is made, then shown or run.
+package struct OutputJob: Sendable {
+  package let writer: any CheckpointWriter
+  package let output: AtomicOutput
+
+  package var plan: OutputPlan { writer.plan }
+
+  /// - Throws: everything that is wrong and can be known from headers, together.
+  package init(
+    _ checkpoint: Checkpoint, to path: String, container: ContainerName?, options: WriterOptions,
+    replacesExisting: Bool
+  ) throws {
+    let container = try container ?? Self.container(forOutput: path)
+    output = AtomicOutput(path: path, replacesExisting: replacesExisting)
+    var errors: [any UserError] = checkpoint.tensors.compactMap(\.fault)
+    do { try output.check(isDirectory: container == .directory, inputs: checkpoint.files) } catch {
+      errors.append(try asUserError(error))
+    }
+    if container != .directory, options.shardByteCount != nil {
+      errors.append(
+        UsageError(
+          "--shard-size cuts the weights of model directories, but \(path.printable) is one file",
+          hint: "name a folder with -o, without a suffix"))
+    }
+    try SeveralErrors.throwIfAny(errors)
+    writer =
+      switch container {
+      case .safetensors: try SafetensorsWriter(checkpoint, options: options)
+      case .sumac: try PackedCheckpointWriter(checkpoint, options: options)
+      case .directory: try ModelDirectoryWriter(checkpoint, options: options)
+      }
+    try checkSpace()
+  }
+
+  /// The container that the name of an output asks for.
+  package static func container(forOutput path: String) throws(UsageError) -> ContainerName {
+    let name = FileSystem.baseName(of: path)
+    for container in ContainerName.allCases {
+      if let suffix = container.suffix, name.lowercased().hasSuffix(suffix) { return container }
+    }
+    // "llama-3.1-8B" is a folder; "model.safetensor" or "model.gguf" is a mistake.
+    guard !path.hasSuffix("/"), let dot = name.lastIndex(of: "."), dot != name.startIndex else {
+      return .directory
+    }
+    let suffix = name[dot...].dropFirst()
+    guard !suffix.isEmpty, suffix.allSatisfy({ $0.isASCII && $0.isLetter }) else {
+      return .directory
+    }
+    throw UsageError(
+      "cannot tell the format of the output from the suffix '.\(suffix)'",
+      hint: "use .safetensors, .sumac, a folder, or --to")
+  }
+
+  private func checkSpace() throws {
+    guard plan.isExact,
+      let free = FileSystem.freeByteCount(at: FileSystem.parent(of: output.path)),
+      plan.byteCount > free
+    else { return }
+    throw FileError(
+      "write \(ByteSize(plan.byteCount)), only \(ByteSize(free)) are free", output.path, .noSpace)
+  }
+
+  /// How many workers run, and the most memory they take.
+  package func allotment(jobs: Int, memory: MemoryBudget) throws(UsageError)
+    -> MemoryBudget.Allotment
+  {
+    try memory.allot(plan.demand, jobs: jobs, tiles: plan.tileCount)
+  }
+
+  package func run(
+    jobs: Int, memory: MemoryBudget, cancellation: Cancellation, progress: any Progress
+  ) throws {
+    let workers = try allotment(jobs: jobs, memory: memory).workers
+    progress.begin(
+      tensors: plan.rows.count, byteCount: plan.valueByteCount)
+    defer { progress.end() }
+    try writer.write(
+      to: output, engine: Engine(workers: workers, cancellation: cancellation, progress: progress))
+  }
+}
+
+/// The error as one for users; anything else is a fault of the program and thrown on.
+package func asUserError(_ error: any Error) throws -> any UserError {
+  guard let error = error as? any UserError else { throw error }
+  return error
+}

@@ -1,0 +1,55 @@
+package import TensorCore
+
+/// What a writer will do, known from headers alone.
+package struct OutputPlan: Sendable {
+  /// One tensor of the output.
+  package struct Row: Sendable, Equatable {
+    package var name: String
+    package var shape: Shape
+    package var from: String
+    package var to: String
+    package var byteCount: Int
+    /// Whether `byteCount` is exact; otherwise it is an upper bound.
+    package var isExact: Bool
+    package var file: String
+
+    package init(
+      name: String, shape: Shape, from: String, to: String, byteCount: Int, isExact: Bool,
+      file: String
+    ) {
+      self.name = name
+      self.shape = shape
+      self.from = from
+      self.to = to
+      self.byteCount = byteCount
+      self.isExact = isExact
+      self.file = file
+    }
+  }
+
+  package var rows: [Row]
+  package var companions: [String]
+  /// Of all files together; an upper bound if `isExact` is false.
+  package var byteCount: Int
+  package var isExact: Bool
+  package var demand: MemoryBudget.Demand
+  package var tileCount: Int
+  /// Bytes of values that are read and written: what progress counts.
+  package var valueByteCount: Int
+  /// What the user should know before: what cannot be carried over, what is written in full.
+  package var notes: [String]
+
+  package init(
+    rows: [Row], companions: [String], byteCount: Int, isExact: Bool,
+    demand: MemoryBudget.Demand, tileCount: Int, valueByteCount: Int, notes: [String]
+  ) {
+    self.rows = rows
+    self.companions = companions
+    self.byteCount = byteCount
+    self.isExact = isExact
+    self.demand = demand
+    self.tileCount = tileCount
+    self.valueByteCount = valueByteCount
+    self.notes = notes
+  }
+}

@@ -1,0 +1,99 @@
+package import TensorCore
+
+/// A safetensors file before it is written: its header's bytes and the place of every tensor.
+///
+/// Tensors are ordered by descending size of dtype, then by name; the header is padded with spaces
+/// to a multiple of 8, so that the data of every dtype is aligned.
+package struct SafetensorsLayout: Sendable {
+  package let header: [UInt8]
+  /// The tensors in the order of their data.
+  package let tensors: [LazyTensor]
+  /// Where each starts in the file.
+  package let byteOffsets: [Int]
+  package let byteCount: Int
+
+  /// Throws if the header would be longer than a reader takes.
+  package init(
+    _ tensors: [LazyTensor], metadata: [Checkpoint.Metadatum], path: String
+  ) throws(FormatError) {
+    let ordered = tensors.sorted {
+      let (left, right) = ($0.info.dtype.bitsPerElement, $1.info.dtype.bitsPerElement)
+      return left == right ? $0.name.precedesAsBytes($1.name) : left > right
+    }
+    var starts: [Int] = []
+    var end = 0
+    for tensor in ordered {
+      starts.append(end)
+      end += tensor.info.byteCount
+    }
+    var json = Self.json(ordered, starts: starts, metadata: metadata)
+    json += Array(repeating: UInt8(ascii: " "), count: (8 - json.count % 8) % 8)
+    guard json.count <= SafetensorsHeader.maximumByteCount else {
+      throw FormatError(
+        .headerTooLong, "the header would have \(json.count) bytes, the format's limit is "
+          + "\(SafetensorsHeader.maximumByteCount)", path: path,
+        hint: "write a model directory with --shard-size, or a .sumac file")
+    }
+    header = withLength(json)
+    let dataOffset = header.count
+    byteOffsets = starts.map { $0 + dataOffset }
+    byteCount = dataOffset + end
+    self.tensors = ordered
+  }
+
+  private static func json(
+    _ tensors: [LazyTensor], starts: [Int], metadata: [Checkpoint.Metadatum]
+  ) -> [UInt8] {
+    var writer = JSONWriter()
+    writer.beginObject()
+    if !metadata.isEmpty {
+      writer.key("__metadata__")
+      writer.beginObject()
+      for datum in metadata.sorted(by: { $0.key.precedesAsBytes($1.key) }) {
+        writer.key(datum.key)
+        writer.value(datum.value)
+      }
+      writer.endObject()
+    }
+    for (tensor, start) in zip(tensors, starts) {
+      writer.key(tensor.name)
+      writer.beginObject()
+      writer.key("dtype")
+      writer.value(tensor.info.dtype.name)
+      writer.key("shape")
+      writer.beginArray()
+      for dimension in tensor.info.shape.dimensions { writer.value(dimension) }
+      writer.endArray()
+      writer.key("data_offsets")
+      writer.beginArray()
+      writer.value(start)
+      writer.value(start + tensor.info.byteCount)
+      writer.endArray()
+      writer.endObject()
+    }
+    writer.endObject()
+    return writer.bytes
+  }
+
+  /// Reserves the file, and writes header and values.
+  package func write(to file: OutputFile, engine: Engine) throws {
+    try file.reserve(byteCount: byteCount)
+    try file.write(header.rawSpan, at: 0)
+    try engine.forEachTile(of: tensors, workspaceByteCount: workspaceByteCount) {
+      _, tile, values, _ in
+      let bytes = tensors[tile.tensor].info.bytes(of: tile.elements)
+      try file.write(values, at: byteOffsets[tile.tensor] + bytes.lowerBound)
+    }
+  }
+
+  package var workspaceByteCount: Int {
+    Engine.workspaceByteCount(of: tensors, extra: { _ in 0 })
+  }
+
+  package var chunkCount: Int { tensors.reduce(0) { $0 + $1.info.grid.count } }
+}
+
+/// The text behind its length in eight bytes.
+private func withLength(_ json: [UInt8]) -> [UInt8] {
+  (0..<8).map { UInt8(truncatingIfNeeded: json.count >> (8 * $0)) } + json
+}

@@ -1,0 +1,4 @@
+/// The version of sumac, in lineages and `--version`.
+package enum Version {
+  package static let current = "0.1.0"
+}

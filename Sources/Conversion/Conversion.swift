@@ -1,0 +1,84 @@
+package import Checkpoints
+package import TensorCore
+import PackedFormat
+import Zstd
+
+/// `convert`: drop tensors, change dtypes, and write what is left in any container.
+package struct Conversion: Sendable {
+  package var dtype: DType?
+  package var saturating: Bool
+  package var drop: [Glob]
+  package var selection: Selection
+
+  package init(
+    dtype: DType? = nil, saturating: Bool = false, drop: [Glob] = [],
+    selection: Selection = Selection()
+  ) {
+    self.dtype = dtype
+    self.saturating = saturating
+    self.drop = drop
+    self.selection = selection
+  }
+
+  /// What is wrong with the request for this input, all of it.
+  package func errors(for checkpoint: Checkpoint) -> [any UserError] {
+    var errors = selection.errors(for: checkpoint)
+    for glob in drop where !checkpoint.tensors.contains(where: { glob.matches($0.name) }) {
+      errors.append(
+        UsageError(
+          "--drop '\(glob.pattern.printable)' matches no tensor of \(checkpoint.path.printable)",
+          hint: "list the names with: sumac inspect \(checkpoint.path.printable)"))
+    }
+    if saturating, dtype == nil {
+      errors.append(UsageError("--saturate has no effect without --dtype"))
+    }
+    return errors
+  }
+
+  package func applied(to checkpoint: Checkpoint) throws -> Checkpoint {
+    var result = checkpoint
+    if !drop.isEmpty { result = dropping(from: result) }
+    if let dtype {
+      result = try Cast(to: dtype, saturating: saturating, selection: selection).applied(to: result)
+    }
+    return result
+  }
+
+  /// Removes tensors; the first name left of a tied tensor becomes its own.
+  private func dropping(from checkpoint: Checkpoint) -> Checkpoint {
+    var result = checkpoint
+    result.tensors = []
+    var heirs: [UTF8Key: String] = [:]
+    for var tensor in checkpoint.tensors
+    where !drop.contains(where: { $0.matches(tensor.name) }) {
+      if let target = tensor.aliasOf {
+        let isGone = drop.contains { $0.matches(target) }
+        if isGone {
+          tensor.aliasOf = heirs[UTF8Key(target)]
+          if tensor.aliasOf == nil { heirs[UTF8Key(target)] = tensor.name }
+        }
+      }
+      result.tensors.append(tensor)
+    }
+    return result
+  }
+
+  /// What lineage records of the request.
+  package var lineageOptions: [Lineage.Option] {
+    var options: [Lineage.Option] = []
+    if let dtype { options.append(Lineage.Option("dtype", dtype.name.lowercased())) }
+    if saturating { options.append(Lineage.Option("saturate", "true")) }
+    for glob in drop { options.append(Lineage.Option("drop", glob.pattern)) }
+    for rule in selection.rules {
+      switch rule {
+      case .include(let glob): options.append(Lineage.Option("include", glob.pattern))
+      case .exclude(let glob): options.append(Lineage.Option("exclude", glob.pattern))
+      }
+    }
+    if let names = selection.names {
+      let sorted = names.sorted { $0.precedesAsBytes($1) }
+      options.append(Lineage.Option("names", sorted.joined(separator: "\n")))
+    }
+    return options
+  }
+}

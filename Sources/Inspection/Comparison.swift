@@ -1,0 +1,138 @@
+package import Checkpoints
+package import Reporting
+import Synchronization
+package import TensorCore
+
+/// How far a checkpoint is from another that it should equal.
+package struct Comparison: Sendable {
+  package struct Difference: Sendable, Equatable {
+    package enum Kind: String, Sendable {
+      case missing, extra, dtype, shape, values, file
+    }
+
+    package var name: String
+    package var kind: Kind
+    package var detail: String
+  }
+
+  /// What is still taken as equal; without either, every bit counts.
+  package struct Tolerance: Sendable {
+    package var largestError: Double?
+    package var rootMeanSquare: Double?
+
+    package init(largestError: Double? = nil, rootMeanSquare: Double? = nil) {
+      self.largestError = largestError
+      self.rootMeanSquare = rootMeanSquare
+    }
+
+    var isExact: Bool { largestError == nil && rootMeanSquare == nil }
+  }
+
+  package let original: String
+  package let comparedTensorCount: Int
+  package let differences: [Difference]
+
+  package var isEqual: Bool { differences.isEmpty }
+
+  /// Compares names, dtypes, shapes and values of all tensors, and the files beside them where both
+  /// inputs have some.
+  package init(
+    _ checkpoint: Checkpoint, against original: Checkpoint, tolerance: Tolerance, engine: Engine
+  ) throws {
+    self.original = original.path
+    var plan = Pairing(checkpoint.tensors, original.tensors, tolerance: tolerance)
+    comparedTensorCount = plan.pairs.count
+    plan.differences += try ErrorSurvey.differences(plan.pairs, tolerance: tolerance, engine: engine)
+    if !checkpoint.companions.isEmpty, !original.companions.isEmpty {
+      let files = Pairing(checkpoint.companions, original.companions, tolerance: Tolerance())
+      let changed = try ErrorSurvey.differences(
+        files.pairs, tolerance: Tolerance(), engine: engine)
+      plan.differences += (files.differences + changed).map {
+        Difference(name: $0.name, kind: .file, detail: $0.detail)
+      }
+    }
+    differences = plan.differences
+  }
+
+  package static func workspaceByteCount(_ checkpoint: Checkpoint, _ original: Checkpoint) -> Int {
+    let pairs = Pairing(checkpoint.tensors, original.tensors, tolerance: Tolerance()).pairs
+      + Pairing(checkpoint.companions, original.companions, tolerance: Tolerance()).pairs
+    return ErrorSurvey.workspaceByteCount(pairs)
+  }
+
+  package var sections: [Section] {
+    guard isEqual else {
+      let table = Table(
+        [Table.Column("tensor"), Table.Column("differs in"), Table.Column("how")],
+        rows: differences.map { [$0.name.printable, $0.kind.rawValue, $0.detail] })
+      return [
+        .line("differs from \(original.printable) in \(differences.count) places:"), .table(table),
+      ]
+    }
+    return [
+      .line(
+        "equal to \(original.printable): \(comparedTensorCount.grouped) tensors, names, dtypes, "
+          + "shapes and values")
+    ]
+  }
+
+  package var members: JSONObject {
+    [
+      "original": .string(original), "equal": .bool(isEqual),
+      "compared_tensor_count": JSONValue(comparedTensorCount),
+      "differences": .array(
+        differences.map {
+          .object([
+            "name": .string($0.name), "kind": .string($0.kind.rawValue),
+            "detail": .string($0.detail),
+          ])
+        }),
+    ]
+  }
+}
+
+/// Tensors of two checkpoints that belong together, and what the names, dtypes and shapes tell.
+struct Pairing {
+  struct Pair: Sendable {
+    var tensor: LazyTensor
+    var original: LazyTensor
+  }
+
+  var pairs: [Pair] = []
+  var differences: [Comparison.Difference] = []
+
+  init(_ tensors: [LazyTensor], _ originals: [LazyTensor], tolerance: Comparison.Tolerance) {
+    var byName: [UTF8Key: LazyTensor] = [:]
+    for tensor in tensors { byName[UTF8Key(tensor.name)] = tensor }
+    for original in originals {
+      guard let tensor = byName.removeValue(forKey: UTF8Key(original.name)) else {
+        add(original.name, .missing, "only the original has it")
+        continue
+      }
+      let (info, wanted) = (tensor.info, original.info)
+      if info.shape != wanted.shape {
+        add(original.name, .shape, "\(info.shape), the original has \(wanted.shape)")
+      } else if info.dtype != wanted.dtype,
+        tolerance.isExact || !info.dtype.isComparable || !wanted.dtype.isComparable
+      {
+        add(original.name, .dtype, "\(info.dtype.name), the original has \(wanted.dtype.name)")
+      } else {
+        pairs.append(Pair(tensor: tensor, original: original))
+      }
+    }
+    for tensor in tensors where byName[UTF8Key(tensor.name)] != nil {
+      add(tensor.name, .extra, "the original does not have it")
+    }
+  }
+
+  private mutating func add(
+    _ name: String, _ kind: Comparison.Difference.Kind, _ detail: String
+  ) {
+    differences.append(Comparison.Difference(name: name, kind: kind, detail: detail))
+  }
+}
+
+extension DType {
+  /// Whether values can be compared as float64.
+  var isComparable: Bool { self != .c64 }
+}

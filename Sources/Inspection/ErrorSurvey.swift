@@ -1,0 +1,118 @@
+import Checkpoints
+import Synchronization
+import TensorCore
+
+/// The distance between the values of tensors, in one pass over both.
+struct ErrorSurvey {
+  /// The first place where bits differ, and the error as numbers where it was asked for.
+  private struct Error {
+    var firstDifference: Int?
+    var largest = 0.0
+    var squareSum = 0.0
+    /// Values that one side has as NaN and the other has not.
+    var unlikeNaNs = 0
+
+    mutating func merge(_ next: Error) {
+      firstDifference = firstDifference ?? next.firstDifference
+      largest = max(largest, next.largest)
+      squareSum += next.squareSum
+      unlikeNaNs += next.unlikeNaNs
+    }
+  }
+
+  static func workspaceByteCount(_ pairs: [Pairing.Pair]) -> Int {
+    pairs.map { pair in
+      Engine.workspaceByteCount(of: [pair.tensor], extra: { _ in scratchByteCount(pair) })
+    }.max() ?? 0
+  }
+
+  /// The original's values, and both as float64 if they are measured.
+  private static func scratchByteCount(_ pair: Pairing.Pair) -> Int {
+    let count = pair.tensor.info.grid.largestChunk
+    return (count * pair.original.info.dtype.bitsPerElement + 7) / 8
+      + max(pair.original.source.scratchByteCount(elementCount: count), 16 * count)
+  }
+
+  static func differences(
+    _ pairs: [Pairing.Pair], tolerance: Comparison.Tolerance, engine: Engine
+  ) throws -> [Comparison.Difference] {
+    let errors = Mutex(pairs.map { _ in Error() })
+    let turnstile = Turnstile()
+    try engine.forEachTile(
+      of: pairs.map(\.tensor), workspaceByteCount: workspaceByteCount(pairs),
+      onFailure: turnstile.abandon
+    ) { number, tile, values, scratch in
+      let error = try measure(
+        pairs[tile.tensor], tile.elements, values, tolerance: tolerance, scratch: &scratch)
+      try turnstile.pass(number) { errors.withLock { $0[tile.tensor].merge(error) } }
+    }
+    return zip(pairs, errors.withLock { $0 }).compactMap { pair, error in
+      difference(of: pair, error, tolerance)
+    }
+  }
+
+  @_lifetime(scratch: copy scratch)
+  private static func measure(
+    _ pair: Pairing.Pair, _ elements: Range<Int>, _ values: borrowing RawSpan,
+    tolerance: Comparison.Tolerance, scratch: inout MutableRawSpan
+  ) throws -> Error {
+    let (dtype, originalDType) = (pair.tensor.info.dtype, pair.original.info.dtype)
+    let count = elements.count
+    return try scratch.split(at: originalDType.byteCount(of: count)!) { wanted, rest in
+      try pair.original.source.read(elements, into: &wanted, scratch: &rest)
+      var error = Error()
+      if dtype == originalDType {
+        guard let place = values.firstDifference(from: wanted.bytes) else { return error }
+        error.firstDifference = elements.lowerBound + place * 8 / dtype.bitsPerElement
+      }
+      guard !tolerance.isExact else { return error }
+      try rest.split(at: 8 * count) { found, expected in
+        let kernels = Kernels.best
+        try kernels.convert(
+          values, from: dtype, to: .f64, elementCount: count, saturating: false, into: &found)
+        try kernels.convert(
+          wanted.bytes, from: originalDType, to: .f64, elementCount: count, saturating: false,
+          into: &expected)
+        accumulate(found.bytes, expected.bytes, count: count, into: &error)
+      }
+      return error
+    }
+  }
+
+  private static func accumulate(
+    _ found: borrowing RawSpan, _ expected: borrowing RawSpan, count: Int, into error: inout Error
+  ) {
+    for place in 0..<count {
+      let a = Double(bitPattern: found.littleEndian(UInt64.self, at: 8 * place)!)
+      let b = Double(bitPattern: expected.littleEndian(UInt64.self, at: 8 * place)!)
+      if a.isNaN || b.isNaN {
+        error.unlikeNaNs += a.isNaN == b.isNaN ? 0 : 1
+      } else if a != b {
+        let distance = (a - b).magnitude
+        error.largest = max(error.largest, distance)
+        error.squareSum += distance * distance
+      }
+    }
+  }
+
+  private static func difference(
+    of pair: Pairing.Pair, _ error: Error, _ tolerance: Comparison.Tolerance
+  ) -> Comparison.Difference? {
+    func difference(_ detail: String) -> Comparison.Difference {
+      Comparison.Difference(name: pair.tensor.name, kind: .values, detail: detail)
+    }
+    guard !tolerance.isExact else {
+      return error.firstDifference.map { difference("first at element \($0)") }
+    }
+    if error.unlikeNaNs > 0 { return difference("\(error.unlikeNaNs) values are NaN on one side") }
+    if let limit = tolerance.largestError, !(error.largest <= limit) {
+      return difference("largest error \(error.largest), allowed \(limit)")
+    }
+    let count = max(1, pair.tensor.info.elementCount)
+    let rootMeanSquare = (error.squareSum / Double(count)).squareRoot()
+    if let limit = tolerance.rootMeanSquare, !(rootMeanSquare <= limit) {
+      return difference("root mean square error \(rootMeanSquare), allowed \(limit)")
+    }
+    return nil
+  }
+}

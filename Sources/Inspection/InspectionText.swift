@@ -1,0 +1,154 @@
+import Checkpoints
+package import Reporting
+import Statistics
+import TensorCore
+
+extension Inspection {
+  package var sections: [Section] {
+    var sections: [Section] = [.facts(facts)]
+    if showsMetadata { sections.append(.facts(metadataFacts)) }
+    if !rows.isEmpty {
+      sections.append(.table(showsLayout ? layoutTable : tensorTable))
+      if hasMoments { sections += [.table(countTable), .table(valueTable)] }
+    }
+    return sections
+  }
+
+  private var facts: [Section.Fact] {
+    let aliases = checkpoint.tensors.count { $0.aliasOf != nil }
+    let dtypes = dtypes.map { "\($0.dtype.name) \(ByteSize($0.byteCount)) in \($0.tensorCount)" }
+    var facts = [
+      Section.Fact("path", "\(checkpoint.path.printable) (\(checkpoint.container.rawValue))"),
+      Section.Fact("size", size),
+      Section.Fact(
+        "tensors", "\(checkpoint.tensors.count.grouped)"
+          + (aliases > 0 ? ", \(aliases) of them other names" : "")
+          + ", \(checkpoint.parameterCount.grouped) values"),
+      Section.Fact("dtypes", dtypes.joined(separator: ", ")),
+    ]
+    if !checkpoint.companions.isEmpty {
+      let names = checkpoint.companions.map(\.name.printable).joined(separator: ", ")
+      facts.append(Section.Fact("other files", names))
+    }
+    if let step = checkpoint.lineage.steps.last {
+      let inputs = step.inputs.map(\.name.printable).joined(separator: ", ")
+      facts.append(Section.Fact("made by", "sumac \(step.verb.printable) of \(inputs)"))
+    }
+    return facts
+  }
+
+  private var size: String {
+    var text = "\(ByteSize(fileByteCount)) (\(fileByteCount.grouped) bytes)"
+    let stored = checkpoint.tensors.reduce(0) {
+      $0 + ($1.aliasOf == nil ? $1.stored.byteCount : 0)
+    }
+    if stored != valueByteCount, valueByteCount > 0 {
+      let share = (Double(stored) / Double(valueByteCount) * 100).fixed(decimals: 1)
+      text += ", weights at \(share) % of \(ByteSize(valueByteCount))"
+    }
+    return text
+  }
+
+  private var metadataFacts: [Section.Fact] {
+    checkpoint.metadata.map { Section.Fact($0.key.printable, $0.value.printable) }
+  }
+
+  private var tensorTable: Table {
+    Table(
+      [
+        Table.Column("tensor"), Table.Column("dtype"), Table.Column("shape", alignsRight: true),
+        Table.Column("bytes", alignsRight: true), Table.Column("stored", alignsRight: true),
+      ],
+      rows: rows.map { row in
+        let info = row.tensor.info
+        return [
+          info.name.printable, info.dtype.name, info.shape.description, info.byteCount.grouped,
+          row.tensor.aliasOf.map { "= \($0.printable)" } ?? storedLabel(row.tensor),
+        ]
+      })
+  }
+
+  private func storedLabel(_ tensor: LazyTensor) -> String {
+    guard tensor.stored.byteCount != tensor.info.byteCount, tensor.info.byteCount > 0 else {
+      return tensor.stored.codec
+    }
+    let share = Double(tensor.stored.byteCount) / Double(tensor.info.byteCount) * 100
+    return "\(tensor.stored.codec) \(share.fixed(decimals: 1)) %"
+  }
+
+  private var layoutTable: Table {
+    Table(
+      [
+        Table.Column("tensor"), Table.Column("file"), Table.Column("offset", alignsRight: true),
+        Table.Column("stored bytes", alignsRight: true), Table.Column("codec"),
+        Table.Column("chunks", alignsRight: true),
+      ],
+      rows: rows.map { row in
+        let stored = row.tensor.stored
+        return [
+          row.tensor.name.printable, stored.file.printable, String(stored.byteOffset),
+          String(stored.byteCount), stored.codec, String(stored.chunkCount),
+        ]
+      })
+  }
+
+  private var countTable: Table {
+    Table(
+      [
+        Table.Column("tensor"), Table.Column("zeros", alignsRight: true),
+        Table.Column("share", alignsRight: true), Table.Column("NaN", alignsRight: true),
+        Table.Column("+inf", alignsRight: true), Table.Column("-inf", alignsRight: true),
+        Table.Column("L1", alignsRight: true), Table.Column("L2", alignsRight: true),
+      ],
+      rows: rows.compactMap { row in
+        guard let moments = row.moments else { return nil }
+        return [
+          row.tensor.name.printable, moments.zeros.grouped,
+          moments.zeroShare.map { "\(($0 * 100).fixed(decimals: 2)) %" } ?? "-",
+          moments.nans.grouped, moments.positiveInfinities.grouped,
+          moments.negativeInfinities.grouped, moments.magnitudeSum.short,
+          moments.euclideanNorm.short,
+        ]
+      })
+  }
+
+  private var valueTable: Table {
+    Table(
+      [
+        Table.Column("tensor"), Table.Column("min", alignsRight: true),
+        Table.Column("max", alignsRight: true), Table.Column("mean", alignsRight: true),
+        Table.Column("deviation", alignsRight: true),
+      ],
+      rows: rows.compactMap { row in
+        guard let moments = row.moments else { return nil }
+        let values = [
+          moments.minimum, moments.maximum, moments.mean, moments.standardDeviation,
+        ]
+        return [row.tensor.name.printable] + values.map { $0?.short ?? "-" }
+      })
+  }
+}
+
+extension Double {
+  /// Four significant digits, with an exponent where the number is very large or small.
+  var short: String {
+    guard isFinite, self != 0 else { return self == 0 ? "0" : "\(self)" }
+    guard magnitude >= 1e-3, magnitude < 1e6 else { return scientific }
+    let digits = magnitude >= 1 ? formatted(digits: 5) : fixed(decimals: magnitude >= 0.1 ? 4 : 6)
+    return digits
+  }
+
+  private var scientific: String {
+    var exponent = 0
+    var value = magnitude
+    while value >= 10 {
+      value /= 10
+      exponent += 1
+    }
+    while value < 1 {
+      value *= 10
+      exponent -= 1
+    }
+    return "\(self < 0 ? "-" : "")\(value.fixed(decimals: 3))e\(exponent)"
+  }
+}

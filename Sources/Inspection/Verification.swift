@@ -1,0 +1,122 @@
+package import Checkpoints
+package import Reporting
+import Statistics
+import Synchronization
+package import TensorCore
+
+/// What `verify` found in one input: every damaged place, not only the first.
+package struct Verification: Report {
+  package static let schema = "sumac.verify/1"
+
+  package let checkpoint: Checkpoint
+  package let faults: [FormatError]
+  package let comparison: Comparison?
+
+  package init(checkpoint: Checkpoint, faults: [FormatError], comparison: Comparison? = nil) {
+    self.checkpoint = checkpoint
+    self.faults = faults
+    self.comparison = comparison
+  }
+
+  package var status: ExitStatus {
+    if !faults.isEmpty { return .badInput }
+    return comparison?.isEqual ?? true ? .done : .comparisonFailed
+  }
+
+  /// Reads every byte of every tensor and file and keeps what is wrong with them.
+  package static func faults(in checkpoint: Checkpoint, engine: Engine) throws -> [FormatError] {
+    let collector = FaultCollector()
+    let all = checkpoint.tensors.filter { $0.aliasOf == nil } + checkpoint.companions
+    let tensors = all.filter { $0.fault == nil }.map { tensor in
+      var tensor = tensor
+      tensor.source = CollectingSource(base: tensor.source, collector: collector)
+      return tensor
+    }
+    try engine.forEachTile(
+      of: tensors, workspaceByteCount: workspaceByteCount(checkpoint)
+    ) { _, _, _, _ in }
+    return all.compactMap(\.fault) + collector.faults
+  }
+
+  package static func workspaceByteCount(_ checkpoint: Checkpoint) -> Int {
+    Engine.workspaceByteCount(of: checkpoint.tensors + checkpoint.companions, extra: { _ in 0 })
+  }
+
+  package var sections: [Section] {
+    let bytes = (checkpoint.tensors + checkpoint.companions).reduce(0) {
+      $0 + ($1.aliasOf == nil ? $1.stored.byteCount : 0)
+    }
+    var lines = faults.map { Section.line("damaged: \($0)") }
+    if faults.isEmpty {
+      lines.append(
+        .line(
+          "\(checkpoint.path.printable): \(checkpoint.tensors.count.grouped) tensors and "
+            + "\(checkpoint.companions.count) other files in \(ByteSize(bytes)) are whole"
+            + (checkpoint.container == .sumac ? ", every checksum matches" : "")))
+    }
+    return lines + (comparison?.sections ?? [])
+  }
+
+  package var records: Table {
+    Table(
+      ["code", "tensor", "offset", "reason"].map { Table.Column($0) },
+      rows: faults.map { fault in
+        [
+          fault.code.description, fault.tensor ?? "", fault.byteOffset.map(String.init) ?? "",
+          fault.reason,
+        ]
+      } + (comparison?.differences ?? []).map { [$0.kind.rawValue, $0.name, "", $0.detail] })
+  }
+
+  package var members: JSONObject {
+    [
+      "path": .string(checkpoint.path), "tensor_count": JSONValue(checkpoint.tensors.count),
+      "whole": .bool(faults.isEmpty), "faults": .array(lines),
+      "comparison": comparison.map { .object($0.members) } ?? .null,
+    ]
+  }
+
+  package var lines: [JSONValue] {
+    faults.map { fault in
+      .object([
+        "code": .string(fault.code.description),
+        "tensor": fault.tensor.map { .string($0) } ?? .null,
+        "offset": fault.byteOffset.map { JSONValue($0) } ?? .null,
+        "reason": .string(fault.reason),
+      ])
+    }
+  }
+}
+
+/// Faults of the format that reads met, in the order of the file.
+private final class FaultCollector: Sendable {
+  private let found = Mutex<[FormatError]>([])
+
+  func add(_ fault: FormatError) {
+    found.withLock { if !$0.contains(fault) { $0.append(fault) } }
+  }
+
+  var faults: [FormatError] {
+    found.withLock { $0 }.sorted { ($0.byteOffset ?? 0) < ($1.byteOffset ?? 0) }
+  }
+}
+
+/// Passes over damage after writing it down.
+private struct CollectingSource: TensorSource {
+  let base: any TensorSource
+  let collector: FaultCollector
+
+  func scratchByteCount(elementCount: Int) -> Int {
+    base.scratchByteCount(elementCount: elementCount)
+  }
+
+  @_lifetime(values: copy values)
+  @_lifetime(scratch: copy scratch)
+  func read(
+    _ elements: Range<Int>, into values: inout MutableRawSpan, scratch: inout MutableRawSpan
+  ) throws {
+    do { try base.read(elements, into: &values, scratch: &scratch) } catch let fault as FormatError {
+      collector.add(fault)
+    }
+  }
+}

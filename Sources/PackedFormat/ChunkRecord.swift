@@ -1,0 +1,68 @@
+import TensorCore
+
+/// Where a chunk lies and how it is coded: 32 bytes of the chunk table. Specification, section 7.
+package struct ChunkRecord: Equatable, Sendable {
+  package static let byteCount = 32
+  /// No chunk has more bytes in its streams, before compression, than this.
+  package static let maximumDecodedByteCount = 64 << 20
+
+  package struct Flags: OptionSet, Sendable {
+    package let rawValue: UInt16
+    package init(rawValue: UInt16) { self.rawValue = rawValue }
+    /// The chunk starts with a table of its streams. Without it, it is one stream as it is.
+    package static let framed = Flags(rawValue: 1)
+    package static let all: Flags = [.framed]
+  }
+
+  package var byteOffset: Int
+  package var storedByteCount: Int
+  /// The sum of the lengths of its streams before compression.
+  package var decodedByteCount: Int
+  /// XXH64 of the stored bytes, seed 0.
+  package var checksum: UInt64
+  package var valueCount: Int
+  package var codec: UInt16
+  package var flags: Flags
+
+  package init(
+    byteOffset: Int, storedByteCount: Int, decodedByteCount: Int, checksum: UInt64,
+    valueCount: Int, codec: UInt16, flags: Flags
+  ) {
+    self.byteOffset = byteOffset
+    self.storedByteCount = storedByteCount
+    self.decodedByteCount = decodedByteCount
+    self.checksum = checksum
+    self.valueCount = valueCount
+    self.codec = codec
+    self.flags = flags
+  }
+
+  package var end: Int { byteOffset + storedByteCount }
+
+  @_lifetime(target: copy target)
+  package func write(into target: inout MutableRawSpan, at place: Int) {
+    target.storeLittleEndian(UInt64(byteOffset), at: place)
+    target.storeLittleEndian(UInt32(storedByteCount), at: place + 8)
+    target.storeLittleEndian(UInt32(decodedByteCount), at: place + 12)
+    target.storeLittleEndian(checksum, at: place + 16)
+    target.storeLittleEndian(UInt32(valueCount), at: place + 24)
+    target.storeLittleEndian(codec, at: place + 28)
+    target.storeLittleEndian(flags.rawValue, at: place + 30)
+  }
+
+  /// The record at `place`, or nil if it does not lie inside `table`. Nothing is checked yet.
+  package init?(_ table: borrowing RawSpan, at place: Int) {
+    guard let offset = table.littleEndian(UInt64.self, at: place),
+      let stored = table.littleEndian(UInt32.self, at: place + 8),
+      let decoded = table.littleEndian(UInt32.self, at: place + 12),
+      let checksum = table.littleEndian(UInt64.self, at: place + 16),
+      let values = table.littleEndian(UInt32.self, at: place + 24),
+      let codec = table.littleEndian(UInt16.self, at: place + 28),
+      let flags = table.littleEndian(UInt16.self, at: place + 30)
+    else { return nil }
+    self.init(
+      byteOffset: Int(clamping: offset), storedByteCount: Int(stored),
+      decodedByteCount: Int(decoded), checksum: checksum, valueCount: Int(values), codec: codec,
+      flags: Flags(rawValue: flags))
+  }
+}

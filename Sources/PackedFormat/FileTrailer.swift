@@ -1,0 +1,96 @@
+package import TensorCore
+
+/// The last 64 bytes of a `.sumac` file: where the index is, and the hash that covers all of the
+/// file but the chunks, whose own hashes are in the table. Specification, section 8.
+package struct FileTrailer: Equatable, Sendable {
+  package static let byteCount = 64
+  package static let magic: [UInt8] = [0x53, 0x55, 0x4D, 0x41, 0x43, 0x45, 0x4E, 0x44]
+  /// The index is at most this long, stored and decoded.
+  package static let maximumIndexByteCount = 1 << 30
+
+  /// SHA-256 of the header, then of all from the index to the end of the file without this hash.
+  package var hash: [UInt8]
+  package var indexOffset: Int
+  package var fileByteCount: Int
+  package var storedIndexByteCount: Int
+  /// Equal to `storedIndexByteCount` where the index is stored as it is.
+  package var indexByteCount: Int
+
+  package init(
+    hash: [UInt8], indexOffset: Int, fileByteCount: Int, storedIndexByteCount: Int,
+    indexByteCount: Int
+  ) {
+    self.hash = hash
+    self.indexOffset = indexOffset
+    self.fileByteCount = fileByteCount
+    self.storedIndexByteCount = storedIndexByteCount
+    self.indexByteCount = indexByteCount
+  }
+
+  /// Where the chunk table starts: the first multiple of 32 behind the index.
+  package var tableOffset: Int { (indexOffset + storedIndexByteCount).rounded(upTo: 32) }
+  package var trailerOffset: Int { fileByteCount - Self.byteCount }
+  package var chunkCount: Int { (trailerOffset - tableOffset) / ChunkRecord.byteCount }
+
+  /// The 32 bytes behind the hash.
+  package var fields: [UInt8] {
+    var buffer = ByteBuffer(byteCount: 32)
+    var span = buffer.mutableBytes
+    span.storeLittleEndian(UInt64(indexOffset), at: 0)
+    span.storeLittleEndian(UInt64(fileByteCount), at: 8)
+    span.storeLittleEndian(UInt32(storedIndexByteCount), at: 16)
+    span.storeLittleEndian(UInt32(indexByteCount), at: 20)
+    span.copy(Self.magic.rawSpan, at: 24)
+    return buffer.bytes.array()
+  }
+
+  /// Reads the last 64 bytes of a file of `fileByteCount` bytes and checks what needs no hash.
+  package init(_ bytes: borrowing RawSpan, fileByteCount: Int, path: String) throws(FormatError) {
+    let place = fileByteCount - Self.byteCount
+    guard bytes.extracting(56..<64).elementsEqual(Self.magic.rawSpan) else {
+      throw FormatError(
+        .trailerMagic, "the file does not end in a trailer; it is cut short or has bytes added",
+        path: path, byteOffset: place + 56, hint: "fetch or write the file again")
+    }
+    guard let offset = bytes.littleEndian(UInt64.self, at: 32),
+      let length = bytes.littleEndian(UInt64.self, at: 40),
+      let stored = bytes.littleEndian(UInt32.self, at: 48),
+      let decoded = bytes.littleEndian(UInt32.self, at: 52)
+    else { throw FormatError(.truncated, "the trailer is cut short", path: path) }
+    guard length == UInt64(fileByteCount) else {
+      throw FormatError(
+        .fileLength, "the file has \(fileByteCount) bytes, its trailer says \(length)",
+        path: path, byteOffset: place + 40)
+    }
+    guard stored > 0, decoded > 0, Int(stored) <= Self.maximumIndexByteCount,
+      Int(decoded) <= Self.maximumIndexByteCount, stored <= decoded
+    else {
+      throw FormatError(
+        .indexLength, "the index is said to have \(stored) bytes that decode to \(decoded)",
+        path: path, byteOffset: place + 48)
+    }
+    guard offset >= UInt64(FileHeader.byteCount), offset % 64 == 0,
+      offset <= UInt64(place), Int(stored) <= place - Int(offset)
+    else {
+      throw FormatError(
+        .indexPlace, "the index is said to lie at byte \(offset), outside the file", path: path,
+        byteOffset: place + 32)
+    }
+    self.init(
+      hash: bytes.extracting(0..<32).array(), indexOffset: Int(offset),
+      fileByteCount: fileByteCount, storedIndexByteCount: Int(stored),
+      indexByteCount: Int(decoded))
+    guard tableOffset <= trailerOffset,
+      (trailerOffset - tableOffset) % ChunkRecord.byteCount == 0
+    else {
+      throw FormatError(
+        .chunkTableLength, "the chunk table is no whole number of records", path: path,
+        byteOffset: tableOffset)
+    }
+  }
+}
+
+extension Int {
+  /// The least multiple of `step` that is not below this number.
+  package func rounded(upTo step: Int) -> Int { (self + step - 1) / step * step }
+}

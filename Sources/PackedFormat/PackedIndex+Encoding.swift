@@ -1,0 +1,85 @@
+import TensorCore
+
+extension PackedIndex {
+  /// The CBOR of section 5, not compressed.
+  package func encoded() -> [UInt8] {
+    var writer = CBORWriter()
+    writer.beginMap()
+    writer.key("tensors")
+    writer.beginArray()
+    for entry in entries { write(entry, to: &writer) }
+    writer.endArray()
+    writer.key("attachments")
+    writer.beginArray()
+    for attachment in attachments {
+      writer.beginMap()
+      writer.key("name")
+      writer.value(attachment.name)
+      writer.key("bytes")
+      writer.value(attachment.byteCount)
+      writer.key("chunks")
+      writer.value(attachment.chunkCount)
+      writer.endMap()
+    }
+    writer.endArray()
+    write("metadata", metadata, to: &writer)
+    write("writer", self.writer, to: &writer)
+    writer.key("features")
+    writer.beginMap()
+    for (key, names) in [("required", requiredFeatures), ("optional", optionalFeatures)] {
+      writer.key(key)
+      writer.beginArray()
+      for name in names { writer.value(name) }
+      writer.endArray()
+    }
+    writer.endMap()
+    if let lineage {
+      writer.key("lineage")
+      writer.value(lineage)
+    }
+    writer.endMap()
+    return writer.bytes
+  }
+
+  private func write(_ entry: Entry, to writer: inout CBORWriter) {
+    writer.beginMap()
+    writer.key("name")
+    writer.value(entry.name)
+    switch entry.content {
+    case .alias(let place):
+      writer.key("alias")
+      writer.value(entries[place].name)
+    case .tensor(let info, let terms):
+      writer.key("dtype")
+      writer.value(info.dtype.name)
+      writer.key("shape")
+      writer.beginArray()
+      for dimension in info.shape.dimensions { writer.value(dimension) }
+      writer.endArray()
+      writer.key("terms")
+      writer.beginArray()
+      for term in terms {
+        writer.beginMap()
+        writer.key("kind")
+        writer.value(term.kind)
+        writer.key("codec")
+        writer.value(term.codec)
+        writer.key("chunks")
+        writer.value(term.chunkCount)
+        writer.endMap()
+      }
+      writer.endArray()
+    }
+    writer.endMap()
+  }
+
+  private func write(_ key: String, _ pairs: [Pair], to writer: inout CBORWriter) {
+    writer.key(key)
+    writer.beginMap()
+    for pair in pairs {
+      writer.key(pair.key)
+      writer.value(pair.value)
+    }
+    writer.endMap()
+  }
+}

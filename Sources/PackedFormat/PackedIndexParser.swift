@@ -1,0 +1,288 @@
+import Codecs
+package import TensorCore
+
+extension PackedIndex {
+  /// Reads the CBOR of section 5.
+  /// - Parameter byteOffset: where it lies in the file; nil if it was compressed.
+  package init(
+    _ bytes: borrowing RawSpan, path: String, byteOffset: Int?
+  ) throws(FormatError) {
+    var parser = PackedIndexParser(path: path, byteOffset: byteOffset)
+    do { self = try parser.parse(bytes) } catch { throw parser.formatError(error) }
+  }
+}
+
+/// Pulls the parts of an index out of its CBOR.
+struct PackedIndexParser {
+  static let maximumNameByteCount = 4096
+  /// Features without which a file cannot be trusted and which this version has.
+  static let knownRequiredFeatures: Set<String> = []
+
+  let path: String
+  let byteOffset: Int?
+  private var entries: [PackedIndex.Entry] = []
+  private var places: [UTF8Key: Int] = [:]
+  private var current: String?
+
+  init(path: String, byteOffset: Int?) {
+    self.path = path
+    self.byteOffset = byteOffset
+  }
+
+  mutating func parse(_ bytes: borrowing RawSpan) throws -> PackedIndex {
+    var reader = CBORReader(bytes)
+    var index = PackedIndex(
+      entries: [], attachments: [], metadata: [], optionalFeatures: [], writer: [], lineage: nil)
+    var missing: Set<String> = ["tensors", "attachments", "metadata", "features", "writer"]
+    _ = try reader.enterMap()
+    while let key = try reader.nextKey() {
+      missing.remove(key)
+      switch key {
+      case "tensors": try readEntries(&reader)
+      case "attachments": index.attachments = try readAttachments(&reader)
+      case "metadata": index.metadata = try readPairs(&reader)
+      case "writer": index.writer = try readPairs(&reader)
+      case "features": try readFeatures(&reader, into: &index)
+      case "lineage": index.lineage = try reader.readText()
+      default: throw error(.indexKey, "the index has the unknown key '\(key.printable)'", reader.byteOffset)
+      }
+    }
+    try reader.finish()
+    if let key = missing.sorted().first {
+      throw error(.indexKey, "the index lacks the key '\(key)'", 0)
+    }
+    index.entries = entries
+    return index
+  }
+
+  // MARK: Tensors
+
+  private mutating func readEntries(_ reader: inout CBORReader) throws {
+    _ = try reader.enterArray()
+    while reader.nextElement() {
+      current = nil
+      let entry = try readEntry(&reader)
+      places[UTF8Key(entry.name)] = entries.count
+      entries.append(entry)
+    }
+    current = nil
+  }
+
+  private mutating func readEntry(_ reader: inout CBORReader) throws -> PackedIndex.Entry {
+    let start = reader.byteOffset
+    var name: String?
+    var alias: String?
+    var dtype: DType?
+    var shape: Shape?
+    var terms: [PackedIndex.Term]?
+    _ = try reader.enterMap()
+    while let key = try reader.nextKey() {
+      let place = reader.byteOffset
+      switch key {
+      case "name":
+        name = try readName(&reader)
+        current = name
+      case "alias": alias = try reader.readText()
+      case "dtype":
+        let text = try reader.readText()
+        dtype = DType(name: text)
+        if dtype == nil { throw error(.dtype, "unknown dtype '\(text.printable)'", place) }
+      case "shape": shape = try readShape(&reader)
+      case "terms": terms = try readTerms(&reader)
+      default: throw error(.indexKey, "an entry has the unknown key '\(key.printable)'", place)
+      }
+    }
+    guard let name else { throw error(.indexKey, "an entry has no name", start) }
+    guard places[UTF8Key(name)] == nil else {
+      throw error(.duplicateName, "the name is there twice", start)
+    }
+    if let alias {
+      guard dtype == nil, shape == nil, terms == nil else {
+        throw error(.indexKey, "an alias has dtype, shape or terms of its own", start)
+      }
+      guard let target = places[UTF8Key(alias)], case .tensor = entries[target].content else {
+        throw error(
+          .aliasTarget, "is another name of '\(alias.printable)', which is no tensor before it", start)
+      }
+      return PackedIndex.Entry(name: name, content: .alias(of: target))
+    }
+    guard let dtype, let shape, let terms else {
+      throw error(.indexKey, "an entry needs dtype, shape and terms, or alias", start)
+    }
+    guard let info = try? TensorInfo(name: name, dtype: dtype, shape: shape) else {
+      throw error(
+        .shape, "\(shape.elementCount) values of \(dtype.name) do not end on a byte", start)
+    }
+    try check(terms, of: info, start)
+    return PackedIndex.Entry(name: name, content: .tensor(info, terms))
+  }
+
+  private func readName(_ reader: inout CBORReader) throws -> String {
+    let place = reader.byteOffset
+    let name = try reader.readText()
+    guard name.utf8.count <= Self.maximumNameByteCount else {
+      throw error(
+        .nameLength, "a name has \(name.utf8.count) bytes, the limit is "
+          + "\(Self.maximumNameByteCount)", place)
+    }
+    return name
+  }
+
+  private func readShape(_ reader: inout CBORReader) throws -> Shape {
+    let place = reader.byteOffset
+    var dimensions: [Int] = []
+    let count = try reader.enterArray()
+    guard count <= Shape.maximumRank else {
+      throw error(.shape, "\(Shape.Problem.rank(count))", place)
+    }
+    while reader.nextElement() { dimensions.append(Int(clamping: try reader.readUInt())) }
+    do { return try Shape(dimensions) } catch { throw self.error(.shape, "\(error)", place) }
+  }
+
+  private func readTerms(_ reader: inout CBORReader) throws -> [PackedIndex.Term] {
+    var terms: [PackedIndex.Term] = []
+    _ = try reader.enterArray()
+    while reader.nextElement() {
+      let place = reader.byteOffset
+      var kind: String?
+      var codec: String?
+      var chunkCount: Int?
+      var others: [String] = []
+      _ = try reader.enterMap()
+      while let key = try reader.nextKey() {
+        switch key {
+        case "kind": kind = try reader.readText()
+        case "codec": codec = try reader.readText()
+        case "chunks": chunkCount = Int(clamping: try reader.readUInt())
+        default:
+          others.append(key)
+          try reader.skipValue()
+        }
+      }
+      guard let kind, let codec, let chunkCount else {
+        throw error(.indexKey, "a term needs kind, codec and chunks", place)
+      }
+      let isKnown =
+        kind == PackedIndex.Term.dense && CodecRegistry.valueCodec(named: codec) != nil
+      if isKnown, let other = others.first {
+        throw error(
+          .indexKey, "a term of codec '\(codec)' has the unknown key '\(other.printable)'", place)
+      }
+      terms.append(PackedIndex.Term(kind: kind, codec: codec, chunkCount: chunkCount))
+    }
+    return terms
+  }
+
+  private func check(_ terms: [PackedIndex.Term], of info: TensorInfo, _ place: Int) throws {
+    guard !terms.isEmpty else { throw error(.terms, "has no term", place) }
+    let expected = info.grid.count
+    for term in terms where term.kind == PackedIndex.Term.dense && term.chunkCount != expected {
+      throw error(
+        .chunkCount, "a term is said to have \(term.chunkCount) chunks, dtype and shape give "
+          + "\(expected)", place)
+    }
+  }
+
+  // MARK: The rest
+
+  private mutating func readAttachments(
+    _ reader: inout CBORReader
+  ) throws -> [PackedIndex.Attachment] {
+    var attachments: [PackedIndex.Attachment] = []
+    var names: Set<UTF8Key> = []
+    _ = try reader.enterArray()
+    while reader.nextElement() {
+      let place = reader.byteOffset
+      var name: String?
+      var byteCount: Int?
+      var chunkCount: Int?
+      _ = try reader.enterMap()
+      while let key = try reader.nextKey() {
+        switch key {
+        case "name": name = try reader.readText()
+        case "bytes": byteCount = Int(clamping: try reader.readUInt())
+        case "chunks": chunkCount = Int(clamping: try reader.readUInt())
+        default:
+          throw error(.indexKey, "an attachment has the unknown key '\(key.printable)'", place)
+        }
+      }
+      guard let name, let byteCount, let chunkCount else {
+        throw error(.indexKey, "an attachment needs name, bytes and chunks", place)
+      }
+      guard RelativePath.isSafe(name) else {
+        throw error(
+          .attachmentName, "the attachment '\(name.printable)' is no plain relative path", place)
+      }
+      guard names.insert(UTF8Key(name)).inserted else {
+        throw error(.duplicateName, "the attachment '\(name.printable)' is there twice", place)
+      }
+      guard byteCount < Shape.dimensionLimit else {
+        throw error(
+          .attachmentLength, "the attachment '\(name.printable)' is said to have \(byteCount) bytes",
+          place)
+      }
+      let attachment = PackedIndex.Attachment(
+        name: name, byteCount: byteCount, chunkCount: chunkCount)
+      guard chunkCount == attachment.info.grid.count else {
+        throw error(
+          .chunkCount, "the attachment '\(name.printable)' is said to have \(chunkCount) chunks, its "
+            + "length gives \(attachment.info.grid.count)", place)
+      }
+      attachments.append(attachment)
+    }
+    return attachments
+  }
+
+  private func readPairs(_ reader: inout CBORReader) throws -> [PackedIndex.Pair] {
+    var pairs: [PackedIndex.Pair] = []
+    _ = try reader.enterMap()
+    while let key = try reader.nextKey() {
+      pairs.append(PackedIndex.Pair(key: key, value: try reader.readText()))
+    }
+    return pairs
+  }
+
+  private func readFeatures(_ reader: inout CBORReader, into index: inout PackedIndex) throws {
+    let place = reader.byteOffset
+    var missing: Set<String> = ["required", "optional"]
+    _ = try reader.enterMap()
+    while let key = try reader.nextKey() {
+      guard missing.remove(key) != nil else {
+        throw error(.indexKey, "the features have the unknown key '\(key.printable)'", place)
+      }
+      var names: [String] = []
+      _ = try reader.enterArray()
+      while reader.nextElement() {
+        let name = try reader.readText()
+        guard names.last.map({ UTF8Key($0) < UTF8Key(name) }) ?? true else {
+          throw error(.indexValue, "the \(key) features are not in order", place)
+        }
+        names.append(name)
+      }
+      if key == "required" { index.requiredFeatures = names } else { index.optionalFeatures = names }
+    }
+    guard missing.isEmpty else {
+      throw error(.indexKey, "the features need lists of required and optional ones", place)
+    }
+    if let name = index.requiredFeatures.first(where: { !Self.knownRequiredFeatures.contains($0) }) {
+      throw FormatError(
+        .requiredFeature, "needs the feature '\(name.printable)', which this version does not have",
+        path: path, hint: "use a newer version of sumac")
+    }
+  }
+
+  private func error(_ fault: PackedFault, _ reason: String, _ place: Int) -> FormatError {
+    FormatError(
+      fault, reason, path: path, tensor: current, byteOffset: byteOffset.map { $0 + place })
+  }
+
+  /// What was thrown by `parse`, as an error of the format.
+  func formatError(_ thrown: any Error) -> FormatError {
+    if let error = thrown as? FormatError { return error }
+    guard let failure = thrown as? CBORError else {
+      return FormatError(.indexEncoding, "\(thrown)", path: path, tensor: current)
+    }
+    let fault: PackedFault = if case .wrongKind = failure.problem { .indexValue } else { .indexEncoding }
+    return error(fault, "the index: \(failure.reason)", failure.byteOffset)
+  }
+}

@@ -1,0 +1,76 @@
+package import Crypto
+import TensorCore
+import Zstd
+
+/// Index, chunk table and trailer: all that follows the last segment. Specification, sections 5 to 8.
+package struct PackedTail: Sendable {
+  /// An index of fewer bytes is stored as it is.
+  private static let leastCompressedByteCount = 4096
+
+  package let indexOffset: Int
+  package let bytes: [UInt8]
+  package let trailer: FileTrailer
+
+  package init(index: PackedIndex, records: [ChunkRecord], indexOffset: Int) throws {
+    let plain = index.encoded()
+    let stored = try Self.compressed(plain) ?? plain
+    let tableOffset = (indexOffset + stored.count).rounded(upTo: 32) - indexOffset
+    let hashedCount = tableOffset + records.count * ChunkRecord.byteCount
+    var trailer = FileTrailer(
+      hash: [], indexOffset: indexOffset,
+      fileByteCount: indexOffset + hashedCount + FileTrailer.byteCount,
+      storedIndexByteCount: stored.count, indexByteCount: plain.count)
+    var buffer = ByteBuffer(byteCount: hashedCount + FileTrailer.byteCount)
+    var span = buffer.mutableBytes
+    span.fill()
+    span.copy(stored.rawSpan)
+    for (place, record) in records.enumerated() {
+      record.write(into: &span, at: tableOffset + place * ChunkRecord.byteCount)
+    }
+    trailer.hash = Self.hash(
+      header: FileHeader().bytes.rawSpan, body: span.bytes.extracting(0..<hashedCount),
+      fields: trailer.fields)
+    span.copy(trailer.hash.rawSpan, at: hashedCount)
+    span.copy(trailer.fields.rawSpan, at: hashedCount + 32)
+    self.indexOffset = indexOffset
+    self.trailer = trailer
+    bytes = span.bytes.array()
+  }
+
+  private static func compressed(_ index: [UInt8]) throws -> [UInt8]? {
+    guard index.count >= leastCompressedByteCount else { return nil }
+    var buffer = ByteBuffer(byteCount: index.count - 1)
+    var span = buffer.mutableBytes
+    guard let count = try Zstd().compress(index.rawSpan, into: &span, .matches) else {
+      return nil
+    }
+    return span.bytes.extracting(0..<count).array()
+  }
+
+  /// The hash of section 8 over the header, what lies from index to trailer, and the trailer's fields.
+  package static func hash(
+    header: borrowing RawSpan, body: borrowing RawSpan, fields: [UInt8]
+  ) -> [UInt8] {
+    var hash = SHA256()
+    hash.update(header)
+    hash.update(body)
+    hash.update(fields.rawSpan)
+    return Array(hash.finalize())
+  }
+}
+
+extension HashFunction {
+  package mutating func update(_ bytes: borrowing RawSpan) {
+    // SAFETY: the buffer is the span's own memory for the length of the call.
+    unsafe bytes.withUnsafeBytes { unsafe update(bufferPointer: $0) }
+  }
+}
+
+extension FileHeader {
+  package var bytes: [UInt8] {
+    var buffer = ByteBuffer(byteCount: Self.byteCount)
+    var span = buffer.mutableBytes
+    write(into: &span)
+    return buffer.bytes.array()
+  }
+}

@@ -1,0 +1,77 @@
+/// Rows under named columns, rendered for people or for programs.
+package struct Table: Equatable, Sendable {
+  package struct Column: Equatable, Sendable {
+    package var title: String
+    package var alignsRight: Bool
+
+    package init(_ title: String, alignsRight: Bool = false) {
+      self.title = title
+      self.alignsRight = alignsRight
+    }
+  }
+
+  package var columns: [Column]
+  package var rows: [[String]]
+
+  package init(_ columns: [Column], rows: [[String]] = []) {
+    self.columns = columns
+    self.rows = rows
+  }
+
+  /// Columns two spaces apart. A column of names is cut in the middle where lines would be longer
+  /// than `width`.
+  package func text(width: Int?) -> String {
+    var widths = columns.indices.map { column in
+      rows.map { $0[column].count }.reduce(columns[column].title.count, max)
+    }
+    if let width {
+      let excess = widths.reduce(0, +) + 2 * (widths.count - 1) - width
+      if excess > 0, let name = columns.firstIndex(where: { !$0.alignsRight }) {
+        widths[name] = max(min(widths[name], 12), widths[name] - excess)
+      }
+    }
+    func line(_ cells: [String]) -> String {
+      let padded = zip(columns.indices, cells).map { column, cell in
+        let cell = cell.shortened(to: widths[column])
+        let space = String(repeating: " ", count: widths[column] - cell.count)
+        return columns[column].alignsRight ? space + cell : cell + space
+      }
+      return padded.joined(separator: "  ").trimmedEnd + "\n"
+    }
+    return line(columns.map(\.title)) + rows.map(line).joined()
+  }
+
+  package var markdown: String {
+    func line(_ cells: [String]) -> String {
+      "| " + cells.map { $0.replacing("|", with: "\\|") }.joined(separator: " | ") + " |\n"
+    }
+    let rule = "|" + columns.map { $0.alignsRight ? "---:|" : "---|" }.joined() + "\n"
+    return line(columns.map(\.title)) + rule + rows.map(line).joined()
+  }
+
+  /// As RFC 4180 has it, with line feeds.
+  package var csv: String {
+    func line(_ cells: [String]) -> String {
+      cells.map { cell in
+        let needsQuotes = cell.contains { ",\"\n\r".contains($0) }
+        return needsQuotes ? "\"" + cell.replacing("\"", with: "\"\"") + "\"" : cell
+      }.joined(separator: ",") + "\n"
+    }
+    return line(columns.map(\.title)) + rows.map(line).joined()
+  }
+}
+
+extension String {
+  /// The text with `…` in its middle if it is longer than `length`.
+  fileprivate func shortened(to length: Int) -> String {
+    guard count > length else { return self }
+    let kept = length - 1
+    return prefix(kept / 2) + "…" + suffix(kept - kept / 2)
+  }
+
+  fileprivate var trimmedEnd: String {
+    var text = self[...]
+    while text.last == " " { text.removeLast() }
+    return String(text)
+  }
+}

@@ -1,0 +1,109 @@
+import CKernels
+package import TensorCore
+
+/// Counts, extremes and power sums of a tensor's values.
+///
+/// The counts cover all values, everything else the finite ones. Sums are in Double, in 16 lanes for
+/// each chunk of the grid and then in the order of chunks, so their bits depend on nothing but the
+/// values.
+package struct Moments: Equatable, Sendable {
+  package private(set) var count = 0
+  /// Zeros of both signs.
+  package private(set) var zeros = 0
+  package private(set) var negativeZeros = 0
+  package private(set) var nans = 0
+  package private(set) var positiveInfinities = 0
+  package private(set) var negativeInfinities = 0
+  /// Nil if there is no finite value; so are all below but the sums.
+  package private(set) var minimum: Double?
+  package private(set) var maximum: Double?
+  package private(set) var largestMagnitude: Double?
+  package private(set) var sum = 0.0
+  /// The L1 norm.
+  package private(set) var magnitudeSum = 0.0
+  package private(set) var squareSum = 0.0
+
+  package init() {}
+
+  package var finiteCount: Int { count - nans - positiveInfinities - negativeInfinities }
+  package var mean: Double? { finiteCount > 0 ? sum / Double(finiteCount) : nil }
+  /// The L2 norm.
+  package var euclideanNorm: Double { squareSum.squareRoot() }
+  /// Of the population: the root of the mean square distance from the mean.
+  package var standardDeviation: Double? {
+    mean.map { mean in max(0, squareSum / Double(finiteCount) - mean * mean).squareRoot() }
+  }
+  /// Zeros of both signs as a share of all values.
+  package var zeroShare: Double? { count > 0 ? Double(zeros) / Double(count) : nil }
+
+  /// The moments of one chunk of canonical bytes.
+  ///
+  /// Floats but F64, and integers of up to 16 bits, are taken as float32, which holds them exactly;
+  /// wider integers as float64; a complex number counts as two values.
+  /// - Parameter scratch: `scratchByteCount` bytes.
+  @_lifetime(scratch: copy scratch)
+  package init(
+    of values: borrowing RawSpan, dtype: DType, elementCount: Int, scratch: inout MutableRawSpan
+  ) throws {
+    let kernels = Kernels.best
+    switch dtype {
+    case .f32, .f64: self.init(kernels.moments(values, of: dtype))
+    case .c64: self.init(kernels.moments(values, of: .f32))
+    default:
+      let wide = Self.workingDType(of: dtype)
+      var target = scratch._mutatingExtracting(0..<wide.byteCount(of: elementCount)!)
+      try kernels.convert(
+        values, from: dtype, to: wide, elementCount: elementCount, saturating: false, into: &target)
+      self.init(kernels.moments(target.bytes, of: wide))
+    }
+  }
+
+  package static func scratchByteCount(dtype: DType, elementCount: Int) -> Int {
+    switch dtype {
+    case .f32, .f64, .c64: 0
+    default: workingDType(of: dtype).byteCount(of: elementCount)!
+    }
+  }
+
+  private static func workingDType(of dtype: DType) -> DType {
+    switch dtype {
+    case .i32, .u32, .i64, .u64, .f64: .f64
+    default: .f32
+    }
+  }
+
+  private init(_ moments: sumac_moments) {
+    count = Int(moments.count)
+    zeros = Int(moments.zeros)
+    negativeZeros = Int(moments.negative_zeros)
+    nans = Int(moments.nans)
+    positiveInfinities = Int(moments.positive_infinities)
+    negativeInfinities = Int(moments.negative_infinities)
+    if finiteCount > 0 {
+      (minimum, maximum, largestMagnitude) = (moments.min, moments.max, moments.max_abs)
+    }
+    sum = moments.sum
+    magnitudeSum = moments.sum_abs
+    squareSum = moments.sum_squares
+  }
+
+  /// Adds what follows. The order matters to the last bits of the sums.
+  package mutating func merge(_ next: Moments) {
+    func choose(_ a: Double?, _ b: Double?, _ pick: (Double, Double) -> Double) -> Double? {
+      guard let a, let b else { return a ?? b }
+      return pick(a, b)
+    }
+    count += next.count
+    zeros += next.zeros
+    negativeZeros += next.negativeZeros
+    nans += next.nans
+    positiveInfinities += next.positiveInfinities
+    negativeInfinities += next.negativeInfinities
+    minimum = choose(minimum, next.minimum, min)
+    maximum = choose(maximum, next.maximum, max)
+    largestMagnitude = choose(largestMagnitude, next.largestMagnitude, max)
+    sum += next.sum
+    magnitudeSum += next.magnitudeSum
+    squareSum += next.squareSum
+  }
+}

@@ -1,0 +1,65 @@
+import ArgumentParser
+import Checkpoints
+import Conversion
+import PackedFormat
+import TensorCore
+
+struct Convert: ParsableCommand, HasGlobalOptions {
+  static let configuration = CommandConfiguration(
+    abstract: "Write a checkpoint in another format or dtype.",
+    discussion: """
+      Reads a safetensors file, a .sumac file or a Hugging Face model folder. The output's name tells \
+      its format: NAME.safetensors, NAME.sumac, or anything without a suffix for a model folder. \
+      Nothing is lost unless you ask for it with --dtype or --drop.
+
+      Examples:
+        sumac convert model/ -o model.sumac
+        sumac convert model.sumac -o model/ --shard-size 2GB
+        sumac convert model.safetensors -o half.safetensors --dtype bf16
+        sumac convert big/ -o small.sumac --compress small --dry-run
+      """)
+
+  @OptionGroup var global: GlobalOptions
+  @OptionGroup(title: "Output") var writer: WriterFlags
+  @OptionGroup(title: "Selection") var selectionFlags: SelectionFlags
+
+  @Option(help: "Convert F16, BF16, F32 and F64 tensors to this dtype: f32, f16, bf16 or f64.")
+  var dtype: FloatChoice?
+
+  @Flag(help: "With --dtype: clamp values that are too large instead of writing infinity.")
+  var saturate = false
+
+  @Option(
+    help: ArgumentHelp("Leave out tensors whose name matches; may be repeated.", valueName: "glob"))
+  var drop: [String] = []
+
+  @Argument(
+    help: ArgumentHelp("A .safetensors or .sumac file, a shard index, or a model folder."),
+    completion: .file())
+  var input: String
+
+  func run() throws {
+    let checkpoint = try Containers.read(input)
+    let conversion = Conversion(
+      dtype: dtype?.dtype, saturating: saturate, drop: drop.map(Glob.init),
+      selection: try selectionFlags.selection(arguments: CommandLine.arguments))
+    let errors = conversion.errors(for: checkpoint)
+    try SeveralErrors.throwIfAny(errors)
+    try OutputCommand(global: global, writer: writer).run(
+      verb: "convert", options: conversion.lineageOptions, inputs: [checkpoint],
+      output: try conversion.applied(to: checkpoint))
+  }
+}
+
+enum FloatChoice: String, CaseIterable, ExpressibleByArgument {
+  case f32, f16, bf16, f64
+
+  var dtype: DType {
+    switch self {
+    case .f32: .f32
+    case .f16: .f16
+    case .bf16: .bf16
+    case .f64: .f64
+    }
+  }
+}

@@ -1,0 +1,69 @@
+import ArgumentParser
+import Checkpoints
+import Inspection
+import TensorCore
+
+struct Verify: ParsableCommand, HasGlobalOptions {
+  static let configuration = CommandConfiguration(
+    abstract: "Check that a checkpoint is whole, or equal to another.",
+    discussion: """
+      Reads every byte and checks structure and, where the format has them, checksums. With --against \
+      it compares names, dtypes, shapes and values with an original in any format: bit for bit, or \
+      within an error you allow. Exit code 3 means damage, 1 a difference.
+
+      Examples:
+        sumac verify model.sumac
+        sumac verify model.sumac --against model/
+        sumac verify half.safetensors --against model.safetensors --max-abs 0.01
+      """)
+
+  @OptionGroup var global: GlobalOptions
+  @OptionGroup(title: "Report") var report: ReportFlags
+
+  @Option(
+    help: ArgumentHelp("Compare with this checkpoint.", valueName: "original"),
+    completion: .file())
+  var against: String?
+
+  @Option(
+    help: ArgumentHelp("Allow this root mean square error per tensor.", valueName: "error"))
+  var maxRmse: Double?
+
+  @Option(help: ArgumentHelp("Allow this error of any value.", valueName: "error"))
+  var maxAbs: Double?
+
+  @Argument(
+    help: "A .safetensors or .sumac file, a shard index, or a model folder.", completion: .file())
+  var input: String
+
+  mutating func validate() throws {
+    guard against != nil || (maxRmse == nil && maxAbs == nil) else {
+      throw ValidationError("--max-rmse and --max-abs need --against")
+    }
+    for limit in [maxRmse, maxAbs].compactMap(\.self) where !(limit >= 0) {
+      throw ValidationError("an allowed error must be a number from 0")
+    }
+  }
+
+  func run() throws {
+    let checkpoint = try Containers.read(input)
+    let original = try against.map(Containers.read)
+    if !global.quiet { checkpoint.notes.forEach(Terminal.warn) }
+    let workspace = max(
+      Verification.workspaceByteCount(checkpoint),
+      original.map { Comparison.workspaceByteCount(checkpoint, $0) } ?? 0)
+    let engine = try global.engine(workerByteCount: workspace)
+    let faults = try Verification.faults(in: checkpoint, engine: engine)
+    let comparison = try original.flatMap { original in
+      faults.isEmpty
+        ? try Comparison(
+          checkpoint, against: original,
+          tolerance: Comparison.Tolerance(largestError: maxAbs, rootMeanSquare: maxRmse),
+          engine: engine) : nil
+    }
+    let verification = Verification(
+      checkpoint: checkpoint, faults: faults, comparison: comparison)
+    if !global.quiet || verification.status != .done { try report.print(verification) }
+    if verification.status != .done { throw ExitCode(verification.status.rawValue) }
+  }
+}

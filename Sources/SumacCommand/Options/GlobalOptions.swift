@@ -1,0 +1,76 @@
+import ArgumentParser
+import Checkpoints
+import Glibc
+import TensorCore
+
+struct GlobalOptions: ParsableArguments {
+  @Flag(name: .shortAndLong, help: "Say nothing but errors.")
+  var quiet = false
+
+  @Flag(
+    name: .shortAndLong,
+    help: "Say what is decided for each tensor; twice: times and memory as well.")
+  var verbose: Int
+
+  @Option(help: "When to colour messages: auto, always or never.")
+  var color = ColorChoice.auto
+
+  @Option(help: "How to show progress: auto, plain, jsonl or none.")
+  var progress = ProgressChoice.auto
+
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp("Threads to use; as many as there are cores if not given.", valueName: "n"))
+  var jobs: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Resident memory to stay below: 64MiB, 2GiB, … at least 32MiB.", valueName: "size"))
+  var memory = SizeArgument(ByteSize(MemoryBudget.standardByteCount))
+
+  @Option(
+    help: ArgumentHelp("Folder for temporary files.", valueName: "dir"),
+    completion: .directory)
+  var tmpdir: String?
+
+  mutating func validate() throws {
+    if let jobs, !(1...4096).contains(jobs) {
+      throw ValidationError("--jobs is \(jobs), expected 1 to 4096")
+    }
+    guard memory.size.byteCount >= MemoryBudget.leastByteCount else {
+      throw ValidationError(
+        "--memory is \(memory.size), the least is \(ByteSize(MemoryBudget.leastByteCount))")
+    }
+  }
+
+  /// `--jobs`, else `SUMAC_JOBS`, else the number of cores this process may use.
+  var jobCount: Int {
+    if let jobs { return jobs }
+    if let text = Environment["SUMAC_JOBS"], let jobs = Int(text), (1...4096).contains(jobs) {
+      return jobs
+    }
+    return max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+  }
+}
+
+enum ColorChoice: String, CaseIterable, ExpressibleByArgument {
+  case auto, always, never
+}
+
+enum ProgressChoice: String, CaseIterable, ExpressibleByArgument {
+  case auto, plain, jsonl, none
+}
+
+/// A size on the command line.
+struct SizeArgument: ExpressibleByArgument {
+  var size: ByteSize
+
+  init(_ size: ByteSize) { self.size = size }
+
+  init?(argument: String) {
+    guard let size = ByteSize(argument) else { return nil }
+    self.size = size
+  }
+
+  var defaultValueDescription: String { size.description.filter { $0 != " " } }
+}

@@ -1,0 +1,28 @@
+import ArgumentParser
+import Reporting
+import TensorCore
+
+/// How to print a report.
+struct ReportFlags: ParsableArguments {
+  @Option(help: "How to print: text, json, jsonl, csv or markdown.")
+  var format = ReportFormat.text
+
+  @Flag(help: "Short for --format json.")
+  var json = false
+
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp("Write the report to this file; - is standard output.", valueName: "path"),
+    completion: .file())
+  var output: String?
+
+  func print(_ report: some Report) throws {
+    let toTerminal = (output ?? "-") == "-"
+    let text = report.rendered(
+      as: json ? .json : format, width: toTerminal ? StandardOutput.width : nil)
+    guard let output, !toTerminal else { return try StandardOutput.write(text) }
+    try ReportFile.write(text, to: output)
+  }
+}
+
+extension ReportFormat: ExpressibleByArgument {}

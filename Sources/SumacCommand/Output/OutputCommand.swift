@@ -1,0 +1,81 @@
+import Checkpoints
+import PackedFormat
+import Reporting
+import TensorCore
+
+/// The second half of every command that writes a checkpoint: plan, show or run, report.
+struct OutputCommand {
+  let global: GlobalOptions
+  let writer: WriterFlags
+
+  func run(
+    verb: String, options: [Lineage.Option], inputs: [Checkpoint], output: Checkpoint
+  ) throws {
+    let start = ContinuousClock.now
+    let container = try writer.to ?? OutputJob.container(forOutput: writer.output)
+    let lineage = Lineage(
+      verb: verb, options: options + writer.lineageOptions(for: container),
+      versions: Versions.shapingOutput, inputs: inputs)
+    let job = try OutputJob(
+      output, to: writer.output, container: container,
+      options: WriterOptions(
+        compression: writer.compress, shardByteCount: writer.shardSize?.size.byteCount,
+        keepsAliases: writer.aliases == .keep,
+        lineage: writer.leavesOutLineage ? nil : lineage),
+      replacesExisting: writer.force)
+    let budget = MemoryBudget(limit: global.memory.size.byteCount)
+    let allotment = try job.allotment(jobs: global.jobCount, memory: budget)
+    if !global.quiet {
+      for note in inputs.flatMap(\.notes) + job.plan.notes { Terminal.warn(note) }
+    }
+    guard !writer.dryRun else {
+      let report = PlanReport(
+        output: writer.output, container: container, plan: job.plan, allotment: allotment,
+        estimatedByteCount: try job.writer.estimatedByteCount())
+      return try StandardOutput.write(report.rendered(as: .text, width: StandardOutput.width))
+    }
+    let cancellation = Cancellation()
+    SignalWatch.begin(cancellation)
+    try job.run(
+      jobs: global.jobCount, memory: budget, cancellation: cancellation,
+      progress: global.makeProgress())
+    guard !global.quiet else { return }
+    Terminal.note(try summary(of: job, container: container, inputs: inputs))
+    if global.verbose > 1 {
+      Terminal.note("time \(ContinuousClock.now - start)")
+      Terminal.note("peak resident memory \(ResidentMemory.peakByteCount) bytes, "
+        + "\(allotment.peakByteCount) planned, \(allotment.workers) workers")
+    }
+  }
+
+  private func summary(
+    of job: OutputJob, container: ContainerName, inputs: [Checkpoint]
+  ) throws -> String {
+    let written = try FileSystem.byteCount(ofTree: job.output.path)
+    let read = try inputs.reduce(0) { try $0 + FileSystem.byteCount(ofTree: $1.path) }
+    let count = job.plan.rows.count
+    var text = "\(writer.output.printable): \(count) tensor\(count == 1 ? "" : "s"), "
+      + "\(ByteSize(written))"
+    if read > 0 {
+      text += ", \((Double(written) / Double(read) * 100).fixed(decimals: 1)) % of the input"
+    }
+    return text
+  }
+}
+
+extension WriterFlags {
+  /// The options that shape an output of this kind and are not the standard ones.
+  func lineageOptions(for container: ContainerName) -> [Lineage.Option] {
+    var options: [Lineage.Option] = []
+    switch container {
+    case .sumac: options.append(Lineage.Option("compress", compress.rawValue))
+    case .directory:
+      if let shardSize {
+        options.append(Lineage.Option("shard-size", String(shardSize.size.byteCount)))
+      }
+    case .safetensors: break
+    }
+    if aliases == .drop { options.append(Lineage.Option("aliases", "drop")) }
+    return options
+  }
+}

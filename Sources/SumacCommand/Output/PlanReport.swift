@@ -1,0 +1,83 @@
+import Checkpoints
+import Reporting
+import TensorCore
+
+/// What `--dry-run` shows.
+struct PlanReport: Report {
+  static let schema = "sumac.plan/1"
+
+  let output: String
+  let container: ContainerName
+  let plan: OutputPlan
+  let allotment: MemoryBudget.Allotment
+  /// From a sample, where the size is not known exactly.
+  let estimatedByteCount: Int?
+
+  var sections: [Section] {
+    var facts = [
+      Section.Fact("output", "\(output.printable) (\(container.rawValue))"),
+      Section.Fact("size", size),
+      Section.Fact("peak memory", "\(ByteSize(allotment.peakByteCount)) with \(allotment.workers) "
+        + "worker\(allotment.workers == 1 ? "" : "s")"),
+    ]
+    if !plan.companions.isEmpty {
+      facts.append(
+        Section.Fact("other files", plan.companions.map(\.printable).joined(separator: ", ")))
+    }
+    return [.table(table), .facts(facts), .line("Nothing was written.")]
+  }
+
+  private var size: String {
+    let bound = "\(ByteSize(plan.byteCount)) (\(plan.byteCount.grouped) bytes)"
+    guard !plan.isExact else { return bound }
+    let most = "at most \(bound)"
+    return estimatedByteCount.map { "about \(ByteSize($0)), \(most)" } ?? most
+  }
+
+  private var table: Table {
+    Table(
+      [
+        Table.Column("tensor"), Table.Column("shape"), Table.Column("from"), Table.Column("to"),
+        Table.Column("bytes", alignsRight: true),
+      ],
+      rows: plan.rows.map { row in
+        [
+          row.name.printable, row.shape.description, row.from, row.to,
+          (row.isExact ? "" : "≤ ") + row.byteCount.grouped,
+        ]
+      })
+  }
+
+  var records: Table {
+    Table(
+      ["tensor", "shape", "from", "to", "bytes", "exact", "file"].map { Table.Column($0) },
+      rows: plan.rows.map { row in
+        [
+          row.name, row.shape.description, row.from, row.to, String(row.byteCount),
+          String(row.isExact), row.file,
+        ]
+      })
+  }
+
+  var members: JSONObject {
+    [
+      "output": .string(output), "container": .string(container.rawValue),
+      "bytes": JSONValue(plan.byteCount), "exact": .bool(plan.isExact),
+      "estimated_bytes": estimatedByteCount.map { JSONValue($0) } ?? .null,
+      "peak_memory_bytes": JSONValue(allotment.peakByteCount),
+      "workers": JSONValue(allotment.workers), "tensors": .array(lines),
+      "files": .array(plan.companions.map { .string($0) }),
+    ]
+  }
+
+  var lines: [JSONValue] {
+    plan.rows.map { row in
+      .object([
+        "name": .string(row.name),
+        "shape": .array(row.shape.dimensions.map { JSONValue($0) }),
+        "from": .string(row.from), "to": .string(row.to), "bytes": JSONValue(row.byteCount),
+        "exact": .bool(row.isExact), "file": .string(row.file),
+      ])
+    }
+  }
+}

@@ -1,0 +1,90 @@
+import Checkpoints
+import Synchronization
+import TensorCore
+
+extension GlobalOptions {
+  func makeProgress() -> any Progress {
+    switch progress {
+    case .auto: !quiet && Terminal.isInteractive ? ProgressLine(redraws: true) : NoProgress()
+    case .plain: ProgressLine(redraws: false)
+    case .jsonl: ProgressRecords()
+    case .none: NoProgress()
+    }
+  }
+
+  /// An engine for a command that reads and does not write.
+  func engine(workerByteCount: Int) throws -> Engine {
+    let demand = MemoryBudget.Demand(
+      fixedByteCount: 0, workerByteCount: workerByteCount + 256 << 10)
+    let allotment = try MemoryBudget(limit: memory.size.byteCount).allot(
+      demand, jobs: jobCount, tiles: .max)
+    return Engine(
+      workers: allotment.workers, cancellation: Cancellation(), progress: makeProgress())
+  }
+}
+
+/// One line that counts bytes, at most ten times a second; or one such line after the other, at
+/// most one a second.
+final class ProgressLine: Progress {
+  private struct State {
+    var total = 0
+    var done = 0
+    var start = ContinuousClock.now
+    var last = ContinuousClock.now
+  }
+
+  private let redraws: Bool
+  private let state = Mutex(State())
+
+  init(redraws: Bool) { self.redraws = redraws }
+
+  func begin(tensors: Int, byteCount: Int) {
+    state.withLock { $0 = State(total: byteCount) }
+  }
+
+  func advance(byteCount: Int) {
+    let line: String? = state.withLock { state in
+      state.done += byteCount
+      let now = ContinuousClock.now
+      guard now - state.last > .milliseconds(redraws ? 100 : 1000) else { return nil }
+      state.last = now
+      let seconds = (now - state.start) / .seconds(1)
+      let share = state.total > 0 ? Double(state.done) / Double(state.total) * 100 : 100
+      let rate = ByteSize(Int(Double(state.done) / max(seconds, 0.001)))
+      return "\(share.fixed(decimals: 0)) %  \(ByteSize(state.done)) of \(ByteSize(state.total))  "
+        + "\(rate)/s"
+    }
+    guard let line else { return }
+    if redraws { Terminal.show("\r\u{1B}[K\(line)") } else { Terminal.say(line) }
+  }
+
+  func finish(tensor: TensorInfo) {}
+
+  func end() { if redraws { Terminal.show("\r\u{1B}[K") } }
+}
+
+/// One JSON object a line for each tensor that is done.
+final class ProgressRecords: Progress {
+  private let done = Mutex((tensors: 0, byteCount: 0))
+
+  func begin(tensors: Int, byteCount: Int) {
+    say(["event": "begin", "tensors": JSONValue(tensors), "bytes": JSONValue(byteCount)])
+  }
+
+  func advance(byteCount: Int) { done.withLock { $0.byteCount += byteCount } }
+
+  func finish(tensor: TensorInfo) {
+    let done = done.withLock { done in
+      done.tensors += 1
+      return done
+    }
+    say([
+      "event": "tensor", "name": .string(tensor.name), "tensors_done": JSONValue(done.tensors),
+      "bytes_done": JSONValue(done.byteCount),
+    ])
+  }
+
+  func end() { say(["event": "end"]) }
+
+  private func say(_ object: JSONObject) { Terminal.say(JSONValue.object(object).serialized()) }
+}

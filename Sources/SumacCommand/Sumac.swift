@@ -1,0 +1,53 @@
+import ArgumentParser
+import Checkpoints
+import TensorCore
+
+@main
+struct Sumac: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "sumac",
+    abstract: "Convert, inspect and verify model files.",
+    discussion: """
+      sumac reads and writes checkpoints as safetensors files, Hugging Face model folders and its \
+      own packed format, .sumac. Errors come before the work, memory stays below --memory, and an \
+      output appears whole or not at all.
+
+      Examples:
+        sumac convert model/ -o model.sumac      pack a model folder without loss
+        sumac inspect model.sumac                list its tensors
+        sumac verify model.sumac --against model/
+        sumac convert model.sumac -o restored/   and back
+
+      Help on a topic: sumac explain exit-codes
+      """,
+    version: "sumac \(Version.current)",
+    subcommands: [
+      Convert.self, Inspect.self, Verify.self, Explain.self, Doctor.self,
+    ])
+
+  static func main() {
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    var isQuiet = false
+    do {
+      var command: any ParsableCommand
+      do { command = try parseAsRoot(arguments) } catch {
+        if let suggestion = Suggestion.forSubcommand(in: arguments, of: Self.self) {
+          Terminal.fail(suggestion)
+        }
+        exit(withError: error)
+      }
+      isQuiet = (command as? any HasGlobalOptions)?.global.quiet ?? false
+      try command.run()
+      try StandardOutput.flush()
+    } catch let error as any UserError {
+      Terminal.fail(error, isQuiet: isQuiet)
+    } catch {
+      exit(withError: error)
+    }
+  }
+}
+
+/// A command that takes the options that all commands share.
+protocol HasGlobalOptions {
+  var global: GlobalOptions { get }
+}

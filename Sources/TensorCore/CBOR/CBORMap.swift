@@ -1,0 +1,69 @@
+/// The pairs of a CBOR map, in bytewise order of their encoded keys: the shorter key first, then as
+/// its bytes are. Keys differ.
+/// - Complexity: a look-up is O(log *n*), a new key O(*n*) unless it comes last.
+package struct CBORMap: Equatable, Sendable {
+  package typealias Element = (key: String, value: CBORValue)
+
+  private var pairs: [Element] = []
+
+  package init() {}
+
+  package subscript(key: String) -> CBORValue? {
+    get {
+      let place = place(of: key)
+      return holds(key, at: place) ? pairs[place].value : nil
+    }
+    set {
+      let place = place(of: key)
+      switch (holds(key, at: place), newValue) {
+      case (true, let value?): pairs[place].value = value
+      case (true, nil): pairs.remove(at: place)
+      case (false, let value?): pairs.insert((key, value), at: place)
+      case (false, nil): break
+      }
+    }
+  }
+
+  private func holds(_ key: String, at place: Int) -> Bool {
+    place < pairs.count && pairs[place].key.utf8.elementsEqual(key.utf8)
+  }
+
+  /// Where `key` is or would be.
+  private func place(of key: String) -> Int {
+    if let last = pairs.last, Self.precedes(last.key, key) { return pairs.count }
+    var low = 0
+    var high = pairs.count
+    while low < high {
+      let middle = (low + high) / 2
+      if Self.precedes(pairs[middle].key, key) { low = middle + 1 } else { high = middle }
+    }
+    return low
+  }
+
+  private static func precedes(_ left: String, _ right: String) -> Bool {
+    left.utf8.count == right.utf8.count
+      ? left.utf8.lexicographicallyPrecedes(right.utf8) : left.utf8.count < right.utf8.count
+  }
+
+  package static func == (left: CBORMap, right: CBORMap) -> Bool {
+    left.pairs.elementsEqual(right.pairs) {
+      $0.key.utf8.elementsEqual($1.key.utf8) && $0.value == $1.value
+    }
+  }
+}
+
+extension CBORMap: RandomAccessCollection {
+  package var startIndex: Int { 0 }
+  package var endIndex: Int { pairs.count }
+  package subscript(position: Int) -> Element { pairs[position] }
+}
+
+extension CBORMap: ExpressibleByDictionaryLiteral {
+  /// Traps if a key is there twice.
+  package init(dictionaryLiteral elements: (String, CBORValue)...) {
+    for (key, value) in elements {
+      precondition(self[key] == nil, "a key is there twice")
+      self[key] = value
+    }
+  }
+}

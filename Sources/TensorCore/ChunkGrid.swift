@@ -1,0 +1,62 @@
+/// How a tensor is cut into chunks: a function of dtype and shape alone.
+///
+/// A chunk is as many whole rows as fit in 1 MiB of values. Rows longer than that are cut, each for
+/// itself, in blocks of 65,536 elements. F4 and F6 tensors whose rows do not end on a byte are cut
+/// as if they were one row, which such a block always ends on a byte of.
+package struct ChunkGrid: Sendable, Equatable {
+  package static let targetByteCount = 1 << 20
+  package static let blockElementCount = 65_536
+
+  package let elementCount: Int
+  /// Elements of a row, or of the whole tensor where it is cut as one row.
+  private let rowLength: Int
+  private let elementsPerChunk: Int
+  private let chunksPerRow: Int
+  package let count: Int
+
+  package init(dtype: DType, shape: Shape) {
+    elementCount = shape.elementCount
+    let columns = shape.columnCount
+    rowLength = columns * dtype.bitsPerElement % 8 == 0 ? columns : elementCount
+    guard elementCount > 0 else {
+      (elementsPerChunk, chunksPerRow, count) = (0, 0, 0)
+      return
+    }
+    let rows = elementCount / rowLength
+    let rowBits = rowLength * dtype.bitsPerElement
+    if rowBits > Self.targetByteCount * 8 || rowLength != columns {
+      elementsPerChunk = Self.blockElementCount
+      chunksPerRow = (rowLength + elementsPerChunk - 1) / elementsPerChunk
+      count = rows * chunksPerRow
+    } else {
+      let rowsPerChunk = max(1, Self.targetByteCount * 8 / rowBits)
+      elementsPerChunk = rowsPerChunk * rowLength
+      chunksPerRow = 0
+      count = (rows + rowsPerChunk - 1) / rowsPerChunk
+    }
+  }
+
+  /// The flat elements of chunk `index`.
+  package subscript(index: Int) -> Range<Int> {
+    precondition(index >= 0 && index < count)
+    guard chunksPerRow > 0 else {
+      let start = index * elementsPerChunk
+      return start..<min(start + elementsPerChunk, elementCount)
+    }
+    let rowStart = index / chunksPerRow * rowLength
+    let start = rowStart + index % chunksPerRow * elementsPerChunk
+    return start..<min(start + elementsPerChunk, rowStart + rowLength)
+  }
+
+  /// The chunk that holds flat element `element`, which must lie inside the tensor.
+  package func chunk(containing element: Int) -> Int {
+    precondition(element >= 0 && element < elementCount)
+    guard chunksPerRow > 0 else { return element / elementsPerChunk }
+    return element / rowLength * chunksPerRow + element % rowLength / elementsPerChunk
+  }
+
+  /// The most elements that any chunk has.
+  package var largestChunk: Int {
+    min(elementsPerChunk, chunksPerRow > 0 ? rowLength : elementCount)
+  }
+}

@@ -1,0 +1,53 @@
+/// A request that cannot be met as it stands.
+package struct UsageError: UserError, Equatable {
+  package var description: String
+  package var hint: String?
+  package var status: ExitStatus { .usage }
+
+  package init(_ description: String, hint: String? = nil) {
+    self.description = description
+    self.hint = hint
+  }
+}
+
+/// The output is there already and may not be replaced.
+package struct OutputExistsError: UserError, Equatable {
+  package var path: String
+  package var reason: String?
+
+  package init(path: String, reason: String? = nil) {
+    self.path = path
+    self.reason = reason
+  }
+
+  package var status: ExitStatus { .outputExists }
+  package var description: String { "\(path.printable): " + (reason ?? "exists already") }
+  package var hint: String? {
+    reason == nil
+      ? "pass --force to replace it, or choose another name with -o"
+      : "remove it yourself, or choose another name with -o"
+  }
+}
+
+/// The user asked to stop.
+package struct InterruptedError: UserError, Equatable {
+  package var status: ExitStatus
+  package var description: String { "interrupted; nothing was left behind" }
+
+  package init(status: ExitStatus) { self.status = status }
+}
+
+/// Several faults that were found together.
+package struct SeveralErrors: UserError {
+  package let errors: [any UserError]
+
+  package var status: ExitStatus { errors.first?.status ?? .bug }
+  package var description: String { errors.map(\.description).joined(separator: "\n") }
+
+  /// Throws nothing for no errors, the error itself for one, and all together for several.
+  package static func throwIfAny(_ errors: [any UserError]) throws {
+    guard let first = errors.first else { return }
+    guard errors.count > 1 else { throw first }
+    throw SeveralErrors(errors: errors)
+  }
+}

@@ -1,0 +1,91 @@
+package import SystemPackage
+
+/// A regular file that is open for reading, shared by all tensors read from it.
+///
+/// Reads go through `pread`, so a file that shrinks while it is read is an error and not a crash,
+/// and no page of it counts as resident memory.
+package final class InputFile: Sendable {
+  package let path: String
+  package let byteCount: Int
+  package let identity: FileIdentity
+  private let descriptor: FileDescriptor
+
+  package init(path: String) throws(FileError) {
+    self.path = path
+    do {
+      descriptor = try FileDescriptor.open(FilePath(path), .readOnly, options: [.closeOnExec])
+    } catch {
+      throw FileError("open", path, Errno(caught: error))
+    }
+    do {
+      let stat = try descriptor.stat()
+      guard stat.type == .regular else {
+        throw stat.type == .directory ? Errno.isDirectory : Errno.invalidArgument
+      }
+      byteCount = Int(stat.size)
+      identity = FileIdentity(stat)
+    } catch {
+      try? descriptor.close()
+      throw FileError("read", path, Errno(caught: error))
+    }
+  }
+
+  deinit { try? descriptor.close() }
+
+  /// Fills `destination` with the bytes that start at `byteOffset`.
+  @_lifetime(destination: copy destination)
+  package func read(at byteOffset: Int, into destination: inout MutableRawSpan) throws(FileError) {
+    var done = 0
+    let wanted = destination.byteCount
+    while done < wanted {
+      let count: Int
+      do {
+        // SAFETY: the buffer is the rest of the span, held exclusively.
+        count = try unsafe destination.withUnsafeMutableBytes { buffer in
+          try unsafe descriptor.read(
+            fromAbsoluteOffset: Int64(byteOffset + done),
+            into: UnsafeMutableRawBufferPointer(rebasing: buffer[done...]))
+        }
+      } catch {
+        throw FileError("read", path, Errno(caught: error))
+      }
+      guard count > 0 else {
+        // The file was long enough when it was opened.
+        throw FileError("read byte \(byteOffset + done), it was cut short meanwhile", path, .ioError)
+      }
+      done += count
+    }
+  }
+
+  package func bytes(at byteOffset: Int, count: Int) throws(FileError) -> [UInt8] {
+    var buffer = ByteBuffer(byteCount: count)
+    var span = buffer.mutableBytes
+    try read(at: byteOffset, into: &span)
+    return buffer.bytes.array()
+  }
+
+  package func map() throws(FileError) -> MappedFile {
+    try MappedFile(descriptor: descriptor, byteCount: byteCount, path: path)
+  }
+}
+
+/// What makes two paths the same file: device and inode.
+package struct FileIdentity: Hashable, Sendable {
+  package let device: UInt64
+  package let inode: UInt64
+
+  package init(_ stat: Stat) {
+    device = UInt64(truncatingIfNeeded: stat.deviceID.rawValue)
+    inode = UInt64(truncatingIfNeeded: stat.inode.rawValue)
+  }
+
+  package init?(path: String) {
+    guard let stat = try? FilePath(path).stat() else { return nil }
+    self.init(stat)
+  }
+}
+
+extension Errno {
+  /// The code of an error thrown by a call of swift-system, which throws nothing else.
+  package init(caught error: any Error) { self = error as? Errno ?? .ioError }
+}

@@ -1,0 +1,53 @@
+import Glibc
+import SystemPackage
+
+/// A file's bytes mapped for reading by one owner that lends spans: for headers and indexes.
+@safe package struct MappedFile: ~Copyable, @unchecked Sendable {
+  private let base: UnsafeMutableRawPointer?
+  package let byteCount: Int
+
+  init(descriptor: FileDescriptor, byteCount: Int, path: String) throws(FileError) {
+    self.byteCount = byteCount
+    guard byteCount > 0 else {
+      unsafe base = nil
+      return
+    }
+    let address = unsafe mmap(nil, byteCount, PROT_READ, MAP_SHARED, descriptor.rawValue, 0)
+    guard let address = unsafe address, unsafe address != MAP_FAILED else {
+      throw FileError("map", path, Errno(rawValue: errno))
+    }
+    unsafe base = address
+  }
+
+  deinit {
+    // SAFETY: the mapping was made by init and no span outlives its owner.
+    if let base = unsafe base { _ = unsafe munmap(base, byteCount) }
+  }
+
+  package var bytes: RawSpan {
+    @_lifetime(borrow self) borrowing get {
+      guard let base = unsafe base else { return RawSpan() }
+      // SAFETY: the mapping lives as long as self, which the result borrows.
+      return unsafe _overrideLifetime(
+        RawSpan(_unsafeStart: base, byteCount: byteCount), borrowing: self)
+    }
+  }
+
+  /// Lends the bytes to `body`: for owners that are stored in a class, which cannot lend a span.
+  package func withBytes<Result, Failure: Error>(
+    _ body: (borrowing RawSpan) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    try body(bytes)
+  }
+
+  /// Gives the resident pages of `range` back; they are read again when touched.
+  package func release(_ range: Range<Int>) {
+    guard let base = unsafe base else { return }
+    let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+    let start = (range.lowerBound + page - 1) / page * page
+    let end = range.upperBound == byteCount ? byteCount : range.upperBound / page * page
+    guard start < end else { return }
+    // SAFETY: a read-only shared mapping is refilled from the file, so spans stay valid.
+    _ = unsafe madvise(base + start, end - start, MADV_DONTNEED)
+  }
+}

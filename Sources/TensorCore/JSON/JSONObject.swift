@@ -1,0 +1,76 @@
+/// The members of a JSON object in their order; keys are compared as bytes and differ.
+///
+/// Equal if keys, values and order are.
+/// - Complexity: to look up, add or replace is O(1), to remove O(*n*).
+package struct JSONObject: Equatable, Sendable {
+  package typealias Element = (key: String, value: JSONValue)
+
+  /// Up to this many members, a search from the start is quicker than a table.
+  private static let unindexedCount = 8
+
+  private var members: [Element] = []
+  /// Where each key is; empty while there are few.
+  private var places: [UTF8Key: Int] = [:]
+
+  package init() {}
+
+  /// Adds a member at the end; false, and nothing is added, if the key is there.
+  package mutating func append(_ key: String, _ value: JSONValue) -> Bool {
+    guard place(of: key) == nil else { return false }
+    members.append((key, value))
+    if members.count == Self.unindexedCount + 1 {
+      index()
+    } else if members.count > Self.unindexedCount {
+      places[UTF8Key(key)] = members.count - 1
+    }
+    return true
+  }
+
+  /// The value of `key`. A new key goes to the end, one that is there keeps its place; nil removes.
+  package subscript(key: String) -> JSONValue? {
+    get { place(of: key).map { members[$0].value } }
+    set {
+      switch (place(of: key), newValue) {
+      case (nil, nil): break
+      case (nil, let value?): _ = append(key, value)
+      case (let place?, let value?): members[place].value = value
+      case (let place?, nil):
+        members.remove(at: place)
+        places = [:]
+        if members.count > Self.unindexedCount { index() }
+      }
+    }
+  }
+
+  private mutating func index() {
+    for (place, member) in members.enumerated() { places[UTF8Key(member.key)] = place }
+  }
+
+  private func place(of key: String) -> Int? {
+    let key = UTF8Key(key)
+    return members.count > Self.unindexedCount
+      ? places[key] : members.firstIndex { UTF8Key($0.key) == key }
+  }
+
+  package static func == (left: JSONObject, right: JSONObject) -> Bool {
+    left.members.elementsEqual(right.members) {
+      UTF8Key($0.key) == UTF8Key($1.key) && $0.value == $1.value
+    }
+  }
+}
+
+extension JSONObject: RandomAccessCollection {
+  package var startIndex: Int { 0 }
+  package var endIndex: Int { members.count }
+  package subscript(position: Int) -> Element { members[position] }
+}
+
+extension JSONObject: ExpressibleByDictionaryLiteral {
+  /// Traps if a key is there twice.
+  package init(dictionaryLiteral elements: (String, JSONValue)...) {
+    for (key, value) in elements {
+      let isNew = append(key, value)
+      precondition(isNew, "a key is there twice")
+    }
+  }
+}

@@ -1,0 +1,88 @@
+import Glibc
+
+extension RawSpan {
+  /// The little-endian integer at `byteOffset`, or nil if it does not lie inside the span.
+  package func littleEndian<T: FixedWidthInteger & BitwiseCopyable>(
+    _: T.Type, at byteOffset: Int
+  ) -> T? {
+    guard byteOffset >= 0, byteOffset <= byteCount - MemoryLayout<T>.size else { return nil }
+    // SAFETY: the guard keeps the load inside the span, and every bit pattern is a valid integer.
+    return T(
+      littleEndian: unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: byteOffset, as: T.self))
+  }
+
+  package func array() -> [UInt8] {
+    // SAFETY: the region is read, while it is lent, and no more.
+    unsafe withUnsafeBytes { unsafe [UInt8]($0) }
+  }
+
+  package func elementsEqual(_ other: borrowing RawSpan) -> Bool {
+    byteCount == other.byteCount && firstDifference(from: other) == nil
+  }
+}
+
+extension [UInt8] {
+  /// The array's bytes.
+  package var rawSpan: RawSpan {
+    @_lifetime(borrow self) borrowing get {
+      // SAFETY: a byte has no padding that could be read uninitialised.
+      unsafe span.bytes
+    }
+  }
+}
+
+extension MutableRawSpan {
+  /// Copies all of `source` to `byteOffset`. Traps if it does not fit.
+  @_lifetime(self: copy self)
+  package mutating func copy(_ source: borrowing RawSpan, at byteOffset: Int = 0) {
+    precondition(byteOffset >= 0 && source.byteCount <= byteCount - byteOffset)
+    let count = source.byteCount
+    guard count > 0 else { return }
+    // SAFETY: the precondition keeps the copy inside both spans; memmove allows overlap.
+    unsafe withUnsafeMutableBytes { target in
+      unsafe source.withUnsafeBytes { source in
+        _ = unsafe memmove(target.baseAddress! + byteOffset, source.baseAddress!, count)
+      }
+    }
+  }
+
+  @_lifetime(self: copy self)
+  package mutating func storeLittleEndian<T: FixedWidthInteger & BitwiseCopyable>(
+    _ value: T, at byteOffset: Int
+  ) {
+    storeBytes(of: value.littleEndian, toByteOffset: byteOffset, as: T.self)
+  }
+
+  @_lifetime(self: copy self)
+  package mutating func fill(with byte: UInt8 = 0) {
+    let count = byteCount
+    // SAFETY: the whole span and nothing else is set.
+    unsafe withUnsafeMutableBytes { target in
+      if let base = target.baseAddress { _ = unsafe memset(base, Int32(byte), count) }
+    }
+  }
+
+  /// Lends the first `byteCount` bytes and the rest as two spans that may be used together.
+  ///
+  /// Traps if the span is shorter. Scratch memory is handed down through nested reads so.
+  @_lifetime(self: copy self)
+  package mutating func split<Result, Failure: Error>(
+    at byteOffset: Int,
+    _ body: (inout MutableRawSpan, inout MutableRawSpan) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    let total = byteCount
+    precondition(byteOffset >= 0 && byteOffset <= total)
+    // SAFETY: the two parts do not overlap, and both end before this exclusive access does.
+    return unsafe try withUnsafeMutableBytes { (whole) throws(Failure) -> Result in
+      guard let base = whole.baseAddress else {
+        var first = MutableRawSpan()
+        var rest = MutableRawSpan()
+        return try body(&first, &rest)
+      }
+      var first = unsafe MutableRawSpan(_unsafeStart: base, byteCount: byteOffset)
+      var rest = unsafe MutableRawSpan(
+        _unsafeStart: base + byteOffset, byteCount: total - byteOffset)
+      return try body(&first, &rest)
+    }
+  }
+}

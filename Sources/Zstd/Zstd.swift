@@ -1,0 +1,47 @@
+import CZstd
+import Synchronization
+
+/// libzstd with contexts that are kept for the next call.
+package final class Zstd: Sendable {
+  private let compressors = Mutex<[Compressor]>([])
+  private let decompressors = Mutex<[Decompressor]>([])
+
+  package init() {}
+
+  /// The version of the library in use, such as `1.5.4`.
+  package static var version: String { unsafe String(cString: ZSTD_versionString()) }
+
+  /// The length that a frame says it decodes to; nil if it does not say, or is no frame.
+  package static func contentByteCount(_ frame: borrowing RawSpan) -> Int? {
+    // SAFETY: the region is lent for the call with its true length.
+    let count = unsafe frame.withUnsafeBytes { frame in
+      unsafe ZSTD_getFrameContentSize(frame.baseAddress, frame.count)
+    }
+    // The two codes for "unknown" and "error" are the highest numbers.
+    return count < UInt64(Int.max) ? Int(count) : nil
+  }
+
+  /// Compresses `source` to the start of `target` as one frame.
+  ///
+  /// - Returns: the length of the frame, or nil if it would not fit in `target`.
+  @_lifetime(target: copy target)
+  package func compress(
+    _ source: borrowing RawSpan, into target: inout MutableRawSpan, _ settings: ZstdSettings
+  ) throws(ZstdFailure) -> Int? {
+    let idle = compressors.withLock { $0.popLast() }
+    let compressor = if let idle { idle } else { try Compressor() }
+    defer { compressors.withLock { $0.append(compressor) } }
+    return try compressor.compress(source, into: &target, settings)
+  }
+
+  /// Decompresses frames that must decode to exactly the length of `target`.
+  @_lifetime(target: copy target)
+  package func decompress(
+    _ source: borrowing RawSpan, into target: inout MutableRawSpan
+  ) throws(ZstdFailure) {
+    let idle = decompressors.withLock { $0.popLast() }
+    let decompressor = if let idle { idle } else { try Decompressor() }
+    defer { decompressors.withLock { $0.append(decompressor) } }
+    try decompressor.decompress(source, into: &target)
+  }
+}

@@ -1,0 +1,76 @@
+package import Foundation
+
+/// A finished run of the program that was built with the tests.
+package struct CommandRun: Sendable {
+  package var status: Int32
+  package var output: String
+  package var messages: String
+
+  /// Where the build put its products: beside the test bundle that this process runs.
+  package static let productFolder: String = {
+    var path = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
+    // With XCTest's own runner, the bundle is an argument.
+    if let bundle = CommandLine.arguments.first(where: { $0.contains(".xctest") }) { path = bundle }
+    if let range = path.range(of: ".xctest") { path = String(path[..<range.lowerBound]) }
+    return URL(fileURLWithPath: path).deletingLastPathComponent().path
+  }()
+
+  package static var program: String { productFolder + "/sumac" }
+
+  /// Runs `sumac` and waits for it.
+  /// - Parameter environment: added to a small fixed one.
+  package static func sumac(
+    _ arguments: [String], in folder: String? = nil, environment: [String: String] = [:],
+    program: String = program
+  ) throws -> CommandRun {
+    let process = Self.process(arguments, in: folder, environment: environment, program: program)
+    let output = Pipe()
+    let messages = Pipe()
+    process.standardOutput = output
+    process.standardError = messages
+    try process.run()
+    let collected = Collected()
+    let reader = Thread {
+      collected.set(messages.fileHandleForReading.readDataToEndOfFile())
+    }
+    reader.start()
+    let text = output.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    return CommandRun(
+      status: process.terminationReason == .uncaughtSignal
+        ? 128 + process.terminationStatus : process.terminationStatus,
+      output: String(decoding: text, as: UTF8.self),
+      messages: String(decoding: collected.get(), as: UTF8.self))
+  }
+
+  /// A run of `sumac` that is not started yet.
+  package static func process(
+    _ arguments: [String], in folder: String? = nil, environment: [String: String] = [:],
+    program: String = program
+  ) -> Process {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: program)
+    process.arguments = arguments
+    process.environment = ["PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "TERM": "dumb"]
+      .merging(environment) { $1 }
+    if let folder { process.currentDirectoryURL = URL(fileURLWithPath: folder) }
+    process.standardInput = FileHandle.nullDevice
+    return process
+  }
+}
+
+/// Bytes that another thread hands over once.
+private final class Collected: @unchecked Sendable {
+  private let done = DispatchSemaphore(value: 0)
+  private var data = Data()
+
+  func set(_ data: Data) {
+    self.data = data
+    done.signal()
+  }
+
+  func get() -> Data {
+    done.wait()
+    return data
+  }
+}
