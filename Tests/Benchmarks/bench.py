@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+"""Times sumac against what a user would run instead, side by side on the same data.
+
+usage: bench.py SUMAC [--folder DIR] [--rounds N] [--size MIB] [--only NAME]
+
+Commands of a group run in turn, round after round, so that a machine whose speed drifts slows all of
+them alike; medians and ratios are printed. A command's CPU time and peak memory are the kernel's own
+account of the process. Data: see `make_inputs`. Everything is written below --folder, which should
+lie on the disk that is to be measured.
+"""
+import argparse
+import json
+import os
+import resource
+import shutil
+import statistics
+import struct
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+MIB = 1 << 20
+
+
+def write_safetensors(path, tensors):
+    """tensors: list of (name, dtype name, array as bytes view, shape)."""
+    header, offset = {}, 0
+    for name, dtype, data, shape in tensors:
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [offset, offset + data.nbytes]}
+        offset += data.nbytes
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", len(text)))
+        file.write(text)
+        for _, _, data, _ in tensors:
+            file.write(data)
+
+
+def weights(rng, rows, columns):
+    """N(0, 1) x 0.02 x exp(0.35 N(0, 1)) a row, float32: weights of a trained net, roughly."""
+    scale = (0.02 * np.exp(0.35 * rng.standard_normal((rows, 1)))).astype(np.float32)
+    return rng.standard_normal((rows, columns), dtype=np.float32) * scale
+
+
+def to_bf16(x):
+    bits = x.view(np.uint32)
+    return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
+
+
+def make_inputs(folder, size_mib):
+    """float32 weights in tensors of 64 MiB, and the same recipe rounded to bfloat16."""
+    f32, bf16 = f"{folder}/f32.safetensors", f"{folder}/bf16.safetensors"
+    if not os.path.exists(f32):
+        rng = np.random.default_rng(1234)
+        tensors = [(f"layers.{i}.weight", "F32", weights(rng, 4096, 4096), [4096, 4096])
+                   for i in range(size_mib // 64)]
+        write_safetensors(f32, tensors)
+        half = [(name, "BF16", to_bf16(data), shape) for name, _, data, shape in tensors]
+        write_safetensors(bf16, half)
+        with open(f"{folder}/bf16.raw", "wb") as file:
+            for _, _, data, _ in half:
+                file.write(data)
+    return f32, bf16, f"{folder}/bf16.raw"
+
+
+def run(command, shell=False):
+    """(wall seconds, CPU seconds, peak MiB) of one run."""
+    start = time.perf_counter()
+    process = subprocess.Popen(command, shell=shell, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    message = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - start
+    if status != 0:
+        sys.exit(f"{command}: status {status}\n{message.decode()}")
+    return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+def compare(title, commands, rounds, cleanup=()):
+    """commands: list of (label, command, shell). The first is what ratios are taken of."""
+    results = {label: [] for label, _, _ in commands}
+    for round_number in range(rounds + 1):
+        for label, command, shell in commands:
+            for path in cleanup:
+                shutil.rmtree(path, ignore_errors=True) if os.path.isdir(path) else (
+                    os.path.exists(path) and os.unlink(path))
+            os.sync()
+            result = run(command, shell)
+            if round_number > 0:  # the first warms the page cache
+                results[label].append(result)
+    print(f"\n{title}")
+    print(f"{'':34}{'wall s':>9}{'ratio':>8}{'CPU s':>9}{'ratio':>8}{'peak MiB':>10}")
+    first = commands[0][0]
+    for label, _, _ in commands:
+        wall = statistics.median(r[0] for r in results[label])
+        cpu = statistics.median(r[1] for r in results[label])
+        peak = max(r[2] for r in results[label])
+        wall_ratio = statistics.median(a[0] / b[0] for a, b in zip(results[label], results[first]))
+        cpu_ratio = statistics.median(a[1] / max(b[1], 1e-4) for a, b in zip(results[label], results[first]))
+        print(f"{label:34}{wall:9.3f}{wall_ratio:8.2f}{cpu:9.3f}{cpu_ratio:8.2f}{peak:10.0f}")
+    sys.stdout.flush()
+
+
+NUMPY_CAST = """
+import sys, numpy as np
+from safetensors import safe_open
+from safetensors.numpy import save_file
+def bf16(x):
+    u = x.view(np.uint32); return ((u + 0x7FFF + ((u >> 16) & 1)) >> 16).astype(np.uint16)
+with safe_open(sys.argv[1], 'np') as f: save_file({k: bf16(f.get_tensor(k)) for k in f.keys()}, sys.argv[2])
+"""
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("sumac")
+    parser.add_argument("--folder", default=".build/bench")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--size", type=int, default=1024, help="MiB of float32")
+    parser.add_argument("--only", help="start | cast | pack | unpack")
+    options = parser.parse_args()
+    sumac = os.path.abspath(options.sumac)
+    os.makedirs(options.folder, exist_ok=True)
+    folder = os.path.abspath(options.folder)
+    f32, bf16, raw = make_inputs(folder, options.size)
+    packed, out, frame = f"{folder}/packed.sumac", f"{folder}/out.safetensors", f"{folder}/raw.zst"
+
+    def wanted(name):
+        return options.only in (None, name)
+
+    if wanted("start"):
+        compare("start, and reading the header of the float32 file", [
+            ("true", ["true"], False),
+            ("sumac --version", [sumac, "--version"], False),
+            ("sumac inspect", [sumac, "inspect", f32], False),
+            ("python -c pass", [sys.executable, "-c", "pass"], False),
+        ], 4 * options.rounds)
+    if wanted("cast"):
+        compare(f"F32 to BF16, {options.size} MiB", [
+            ("cp; sync of the copy", f"cp {f32} {out} && sync {out}", True),
+            ("sumac convert --dtype bf16", [sumac, "convert", f32, "-o", out, "--dtype", "bf16"], False),
+            ("the same, -j 1", [sumac, "convert", f32, "-o", out, "--dtype", "bf16", "-j", "1"], False),
+            ("the same, --memory 64MiB", [sumac, "convert", f32, "-o", out, "--dtype", "bf16",
+                                          "--memory", "64MiB"], False),
+            ("safetensors + numpy", [sys.executable, "-c", NUMPY_CAST, f32, out], False),
+        ], options.rounds, cleanup=[out])
+    if wanted("pack"):
+        compare(f"lossless packing, {options.size // 2} MiB of BF16, one thread", [
+            ("zstd -1 -T1", ["zstd", "-q", "-f", "-1", "-T1", "--single-thread", raw, "-o", frame], False),
+            ("sumac convert, fast, -j 1", [sumac, "convert", bf16, "-o", packed, "-j", "1"], False),
+            ("cp; sync of the copy", f"cp {raw} {out} && sync {out}", True),
+        ], options.rounds, cleanup=[out, packed])
+        print(f"ratio zstd -1 {os.path.getsize(raw) / os.path.getsize(frame):.4f}, sumac fast ", end="")
+        run([sumac, "convert", bf16, "-o", packed, "-f"])
+        print(f"{os.path.getsize(bf16) / os.path.getsize(packed):.4f}")
+    if wanted("unpack"):
+        run([sumac, "convert", bf16, "-o", packed, "-f"])
+        run(["zstd", "-q", "-f", "-1", raw, "-o", frame])
+        compare(f"unpacking, {options.size // 2} MiB of BF16, one thread", [
+            ("zstd -d", ["zstd", "-q", "-d", "-f", "--single-thread", frame, "-o", out], False),
+            ("sumac convert to safetensors, -j 1", [sumac, "convert", packed, "-o", out, "-j", "1"], False),
+            ("sumac verify, -j 1", [sumac, "verify", packed, "-j", "1"], False),
+            ("zstd -t", ["zstd", "-q", "-t", "--single-thread", frame], False),
+            ("cp; sync of the copy", f"cp {raw} {out} && sync {out}", True),
+        ], options.rounds, cleanup=[out])
+
+
+if __name__ == "__main__":
+    main()
