@@ -11,3 +11,7 @@ int sumac_rename(const char *source, const char *target, unsigned flags) {
 int sumac_reserve(int descriptor, int64_t byte_count) {
   return fallocate(descriptor, 0, 0, byte_count);
 }
+
+int sumac_open_unnamed(const char *folder) {
+  return open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+}

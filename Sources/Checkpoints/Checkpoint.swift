@@ -49,6 +49,11 @@ package struct Checkpoint: Sendable {
   }
 
   package var hasAliases: Bool { tensors.contains { $0.aliasOf != nil } }
+  /// Bytes of all files that it lies in: weights, and companions where they are files of their own.
+  package var fileByteCount: Int {
+    identity.byteCount
+      + (container == .sumac ? 0 : companions.reduce(0) { $0 + $1.info.byteCount })
+  }
   /// Elements of all tensors, each counted once.
   package var parameterCount: Int {
     tensors.reduce(0) { $0 + ($1.aliasOf == nil ? $1.info.elementCount : 0) }

@@ -71,7 +71,10 @@ extension InputGlance {
     let signatures: [([UInt8], String)] = [
       (Array("GGUF".utf8), "is a GGUF file, which this version does not read"),
       ([0x50, 0x4B, 3, 4], "is a zip archive (PyTorch or npz), which this version does not read"),
-      (Array("\u{93}NUMPY".unicodeScalars.map { UInt8($0.value) }), "is an npy file, which this version does not read"),
+      (
+        Array("\u{93}NUMPY".unicodeScalars.map { UInt8($0.value) }),
+        "is an npy file, which this version does not read"
+      ),
       ([0x80, 2], "is a pickle, which this version does not read"),
       ([0x1F, 0x8B], "is compressed by gzip; unpack it first"),
       ([0x28, 0xB5, 0x2F, 0xFD], "is compressed by zstd; unpack it first"),

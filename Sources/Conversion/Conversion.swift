@@ -1,6 +1,6 @@
 package import Checkpoints
-package import TensorCore
 import PackedFormat
+package import TensorCore
 import Zstd
 
 /// `convert`: drop tensors, change dtypes, and write what is left in any container.

@@ -42,7 +42,8 @@ package struct Comparison: Sendable {
     self.original = original.path
     var plan = Pairing(checkpoint.tensors, original.tensors, tolerance: tolerance)
     comparedTensorCount = plan.pairs.count
-    plan.differences += try ErrorSurvey.differences(plan.pairs, tolerance: tolerance, engine: engine)
+    plan.differences += try ErrorSurvey.differences(
+      plan.pairs, tolerance: tolerance, engine: engine)
     if !checkpoint.companions.isEmpty, !original.companions.isEmpty {
       let files = Pairing(checkpoint.companions, original.companions, tolerance: Tolerance())
       let changed = try ErrorSurvey.differences(
@@ -55,7 +56,8 @@ package struct Comparison: Sendable {
   }
 
   package static func workspaceByteCount(_ checkpoint: Checkpoint, _ original: Checkpoint) -> Int {
-    let pairs = Pairing(checkpoint.tensors, original.tensors, tolerance: Tolerance()).pairs
+    let pairs =
+      Pairing(checkpoint.tensors, original.tensors, tolerance: Tolerance()).pairs
       + Pairing(checkpoint.companions, original.companions, tolerance: Tolerance()).pairs
     return ErrorSurvey.workspaceByteCount(pairs)
   }

@@ -15,14 +15,17 @@ package struct Diagnosis: Report {
   /// Runs the main kernels for about a second.
   package init(version: String, jobs: Int, memory: MemoryBudget) {
     let cores = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
-    facts = [
-      Section.Fact("sumac", version),
-      Section.Fact("Swift", Self.compiler),
-      Section.Fact("zstd", Zstd.version),
-      Section.Fact("CPU level", Self.levels),
-      Section.Fact("threads", "\(jobs) of \(cores) cores"),
-      Section.Fact("memory", "at most \(ByteSize(memory.limit)), \(ByteSize(ResidentMemory.peakByteCount)) at start"),
-    ] + SpeedCheck().facts
+    facts =
+      [
+        Section.Fact("sumac", version),
+        Section.Fact("Swift", Self.compiler),
+        Section.Fact("zstd", Zstd.version),
+        Section.Fact("CPU level", Self.levels),
+        Section.Fact("threads", "\(jobs) of \(cores) cores"),
+        Section.Fact(
+          "memory",
+          "at most \(ByteSize(memory.limit)), \(ByteSize(ResidentMemory.peakByteCount)) at start"),
+      ] + SpeedCheck().facts
   }
 
   private static var levels: String {

@@ -21,7 +21,8 @@ extension Inspection {
       Section.Fact("path", "\(checkpoint.path.printable) (\(checkpoint.container.rawValue))"),
       Section.Fact("size", size),
       Section.Fact(
-        "tensors", "\(checkpoint.tensors.count.grouped)"
+        "tensors",
+        "\(checkpoint.tensors.count.grouped)"
           + (aliases > 0 ? ", \(aliases) of them other names" : "")
           + ", \(checkpoint.parameterCount.grouped) values"),
       Section.Fact("dtypes", dtypes.joined(separator: ", ")),

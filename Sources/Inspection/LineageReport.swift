@@ -13,8 +13,10 @@ package struct LineageReport: Report {
   private var lineage: Lineage { checkpoint.lineage }
 
   package var sections: [Section] {
-    var lines = ["\(FileSystem.baseName(of: checkpoint.path).printable)  "
-      + "\(ByteSize(checkpoint.identity.byteCount))  sha256:\(checkpoint.identity.hash.prefix(16))"]
+    var lines = [
+      "\(FileSystem.baseName(of: checkpoint.path).printable)  "
+        + "\(ByteSize(checkpoint.identity.byteCount))  sha256:\(checkpoint.identity.hash.prefix(16))"
+    ]
     if lineage.steps.isEmpty {
       lines.append("└─ of unknown origin: the file holds no lineage")
     } else {
@@ -47,7 +49,8 @@ package struct LineageReport: Report {
           + input.id.prefix(23).description.printable)
       // A step names only steps before it, so this ends.
       if let origin = input.step {
-        add(step: origin, indent: indent + (isLast ? "      " : "   │  "), to: &lines, shown: &shown)
+        add(
+          step: origin, indent: indent + (isLast ? "      " : "   │  "), to: &lines, shown: &shown)
       }
     }
   }

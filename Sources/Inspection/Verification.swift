@@ -115,7 +115,8 @@ private struct CollectingSource: TensorSource {
   func read(
     _ elements: Range<Int>, into values: inout MutableRawSpan, scratch: inout MutableRawSpan
   ) throws {
-    do { try base.read(elements, into: &values, scratch: &scratch) } catch let fault as FormatError {
+    do { try base.read(elements, into: &values, scratch: &scratch) } catch let fault as FormatError
+    {
       collector.add(fault)
     }
   }

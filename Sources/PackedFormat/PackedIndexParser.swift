@@ -44,7 +44,9 @@ struct PackedIndexParser {
       case "writer": index.writer = try readPairs(&reader)
       case "features": try readFeatures(&reader, into: &index)
       case "lineage": index.lineage = try reader.readText()
-      default: throw error(.indexKey, "the index has the unknown key '\(key.printable)'", reader.byteOffset)
+      default:
+        throw error(
+          .indexKey, "the index has the unknown key '\(key.printable)'", reader.byteOffset)
       }
     }
     try reader.finish()
@@ -102,7 +104,8 @@ struct PackedIndexParser {
       }
       guard let target = places[UTF8Key(alias)], case .tensor = entries[target].content else {
         throw error(
-          .aliasTarget, "is another name of '\(alias.printable)', which is no tensor before it", start)
+          .aliasTarget, "is another name of '\(alias.printable)', which is no tensor before it",
+          start)
       }
       return PackedIndex.Entry(name: name, content: .alias(of: target))
     }
@@ -122,7 +125,8 @@ struct PackedIndexParser {
     let name = try reader.readText()
     guard name.utf8.count <= Self.maximumNameByteCount else {
       throw error(
-        .nameLength, "a name has \(name.utf8.count) bytes, the limit is "
+        .nameLength,
+        "a name has \(name.utf8.count) bytes, the limit is "
           + "\(Self.maximumNameByteCount)", place)
     }
     return name
@@ -178,7 +182,8 @@ struct PackedIndexParser {
     let expected = info.grid.count
     for term in terms where term.kind == PackedIndex.Term.dense && term.chunkCount != expected {
       throw error(
-        .chunkCount, "a term is said to have \(term.chunkCount) chunks, dtype and shape give "
+        .chunkCount,
+        "a term is said to have \(term.chunkCount) chunks, dtype and shape give "
           + "\(expected)", place)
     }
   }
@@ -218,14 +223,16 @@ struct PackedIndexParser {
       }
       guard byteCount < Shape.dimensionLimit else {
         throw error(
-          .attachmentLength, "the attachment '\(name.printable)' is said to have \(byteCount) bytes",
+          .attachmentLength,
+          "the attachment '\(name.printable)' is said to have \(byteCount) bytes",
           place)
       }
       let attachment = PackedIndex.Attachment(
         name: name, byteCount: byteCount, chunkCount: chunkCount)
       guard chunkCount == attachment.info.grid.count else {
         throw error(
-          .chunkCount, "the attachment '\(name.printable)' is said to have \(chunkCount) chunks, its "
+          .chunkCount,
+          "the attachment '\(name.printable)' is said to have \(chunkCount) chunks, its "
             + "length gives \(attachment.info.grid.count)", place)
       }
       attachments.append(attachment)
@@ -259,12 +266,17 @@ struct PackedIndexParser {
         }
         names.append(name)
       }
-      if key == "required" { index.requiredFeatures = names } else { index.optionalFeatures = names }
+      if key == "required" {
+        index.requiredFeatures = names
+      } else {
+        index.optionalFeatures = names
+      }
     }
     guard missing.isEmpty else {
       throw error(.indexKey, "the features need lists of required and optional ones", place)
     }
-    if let name = index.requiredFeatures.first(where: { !Self.knownRequiredFeatures.contains($0) }) {
+    if let name = index.requiredFeatures.first(where: { !Self.knownRequiredFeatures.contains($0) })
+    {
       throw FormatError(
         .requiredFeature, "needs the feature '\(name.printable)', which this version does not have",
         path: path, hint: "use a newer version of sumac")
@@ -282,7 +294,8 @@ struct PackedIndexParser {
     guard let failure = thrown as? CBORError else {
       return FormatError(.indexEncoding, "\(thrown)", path: path, tensor: current)
     }
-    let fault: PackedFault = if case .wrongKind = failure.problem { .indexValue } else { .indexEncoding }
+    let fault: PackedFault =
+      if case .wrongKind = failure.problem { .indexValue } else { .indexEncoding }
     return error(fault, "the index: \(failure.reason)", failure.byteOffset)
   }
 }

@@ -23,7 +23,8 @@ struct PackedLayout {
         let expected = chunk == 0 ? end.rounded(upTo: segment.alignment) : end
         guard record.byteOffset == expected, record.end <= trailer.indexOffset else {
           throw error(
-            .chunkPlace, "chunk \(chunk) is said to lie at byte \(record.byteOffset) with "
+            .chunkPlace,
+            "chunk \(chunk) is said to lie at byte \(record.byteOffset) with "
               + "\(record.storedByteCount) bytes, expected byte \(expected) and an end before the "
               + "index at \(trailer.indexOffset)", segment, place)
         }
@@ -39,7 +40,8 @@ struct PackedLayout {
     }
     guard end.rounded(upTo: 64) == trailer.indexOffset else {
       throw FormatError(
-        .chunkPlace, "the last chunk ends at byte \(end), but the index starts at "
+        .chunkPlace,
+        "the last chunk ends at byte \(end), but the index starts at "
           + "\(trailer.indexOffset)", path: path, byteOffset: end)
     }
   }
@@ -52,7 +54,8 @@ struct PackedLayout {
     }
     guard sum == trailer.chunkCount else {
       throw FormatError(
-        .chunkTableLength, "the chunk table has \(trailer.chunkCount) records, the index needs \(sum)",
+        .chunkTableLength,
+        "the chunk table has \(trailer.chunkCount) records, the index needs \(sum)",
         path: path, byteOffset: trailer.tableOffset)
     }
   }
@@ -69,11 +72,13 @@ struct PackedLayout {
     }
     guard ChunkRecord.Flags.all.isSuperset(of: record.flags) else {
       throw error(
-        .chunkFlags, "chunk \(chunk) has unknown flags \(record.flags.rawValue)", segment, place + 30)
+        .chunkFlags, "chunk \(chunk) has unknown flags \(record.flags.rawValue)", segment,
+        place + 30)
     }
     guard record.valueCount == valueCount else {
       throw error(
-        .chunkValues, "chunk \(chunk) is said to have \(record.valueCount) values, expected "
+        .chunkValues,
+        "chunk \(chunk) is said to have \(record.valueCount) values, expected "
           + "\(valueCount)", segment, place + 24)
     }
     let codec: any ValueCodec = record.codec == raw.id ? raw : termCodec
@@ -90,7 +95,8 @@ struct PackedLayout {
     _ record: ChunkRecord, _ chunk: Int, _ segment: PackedSegment, _ place: Int
   ) -> FormatError {
     error(
-      .chunkLength, "chunk \(chunk) is said to have \(record.storedByteCount) bytes that decode to "
+      .chunkLength,
+      "chunk \(chunk) is said to have \(record.storedByteCount) bytes that decode to "
         + "\(record.decodedByteCount)", segment, place)
   }
 

@@ -76,7 +76,8 @@ package final class PackedReader: Sendable {
     // A frame says how long its content is; only a true claim is believed with memory.
     guard Zstd.contentByteCount(stored) == trailer.indexByteCount else {
       throw FormatError(
-        .indexCompression, "the compressed index does not say that it has "
+        .indexCompression,
+        "the compressed index does not say that it has "
           + "\(trailer.indexByteCount) bytes", path: path, byteOffset: trailer.indexOffset)
     }
     var buffer = ByteBuffer(byteCount: trailer.indexByteCount)
@@ -137,8 +138,11 @@ package final class PackedReader: Sendable {
     let padding = isLast ? segmentEnd(segment) - record.end : 0
     var stored = scratch._mutatingExtracting(0..<record.storedByteCount + padding)
     try file.read(at: record.byteOffset, into: &stored)
-    guard Kernels.isAllZero(scratch.bytes.extracting(
-      record.storedByteCount..<record.storedByteCount + padding)) else {
+    guard
+      Kernels.isAllZero(
+        scratch.bytes.extracting(
+          record.storedByteCount..<record.storedByteCount + padding))
+    else {
       throw place.error(.chunkPadding, "bytes behind the last chunk are not zero", at: record.end)
     }
     try decoder.decode(record, in: &scratch, dtype: owner.info.dtype, into: &values, place: place)

@@ -38,15 +38,46 @@ package enum ReportFormat: String, CaseIterable, Sendable {
 }
 
 extension Report {
+  /// Several reports: one JSON list, otherwise one behind the other.
+  package static func rendered(
+    _ reports: [Self], as format: ReportFormat, width: Int?
+  ) -> String {
+    guard reports.count > 1 else {
+      return reports.first?.rendered(as: format, width: width) ?? ""
+    }
+    switch format {
+    case .json:
+      return JSONValue.array(reports.map(\.document)).serialized(indented: true) + "\n"
+    case .csv:
+      // One heading serves all rows.
+      return Table(reports[0].records.columns, rows: reports.flatMap(\.records.rows)).csv
+    case .jsonl: return reports.map { $0.rendered(as: format, width: width) }.joined()
+    case .text, .markdown:
+      return reports.map { $0.rendered(as: format, width: width) }.joined(separator: "\n")
+    }
+  }
+
   /// The report in `format`; lines of text are at most `width` long where names can be cut.
   package func rendered(as format: ReportFormat, width: Int?) -> String {
     switch format {
-    case .text: sections.map { $0.text(width: width) }.joined(separator: "\n")
-    case .markdown: sections.map(\.markdown).joined(separator: "\n")
+    case .text: joined { $0.text(width: width) }
+    case .markdown: joined(\.markdown)
     case .csv: records.csv
     case .json: document.serialized(indented: true) + "\n"
     case .jsonl: lines.map { $0.serialized() + "\n" }.joined()
     }
+  }
+
+  /// An empty line between parts, but not between two lines.
+  private func joined(_ text: (Section) -> String) -> String {
+    var result = ""
+    var last: Section?
+    for section in sections {
+      if let last, !(last.isLine && section.isLine) { result += "\n" }
+      result += text(section)
+      last = section
+    }
+    return result
   }
 
   private var document: JSONValue {
@@ -57,18 +88,18 @@ extension Report {
 }
 
 extension Section {
+  var isLine: Bool { if case .line = self { true } else { false } }
+
   func text(width: Int?) -> String {
     switch self {
-    case .line(let line): line + "\n"
+    case .line(let line): return line + "\n"
+    case .table(let table): return table.text(width: width)
     case .facts(let facts):
-      {
-        let longest = facts.map(\.label.count).max() ?? 0
-        return facts.map { fact in
-          fact.label + String(repeating: " ", count: longest - fact.label.count + 2) + fact.value
-            + "\n"
-        }.joined()
-      }()
-    case .table(let table): table.text(width: width)
+      let longest = facts.map(\.label.count).max() ?? 0
+      return facts.map { fact in
+        let space = String(repeating: " ", count: longest - fact.label.count + 2)
+        return fact.label + space + fact.value + "\n"
+      }.joined()
     }
   }
 

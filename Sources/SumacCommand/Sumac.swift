@@ -27,7 +27,7 @@ struct Sumac: ParsableCommand {
 
   static func main() {
     let arguments = Array(CommandLine.arguments.dropFirst())
-    var isQuiet = false
+    var global: GlobalOptions?
     do {
       var command: any ParsableCommand
       do { command = try parseAsRoot(arguments) } catch {
@@ -36,11 +36,11 @@ struct Sumac: ParsableCommand {
         }
         exit(withError: error)
       }
-      isQuiet = (command as? any HasGlobalOptions)?.global.quiet ?? false
+      global = (command as? any HasGlobalOptions)?.global
       try command.run()
       try StandardOutput.flush()
     } catch let error as any UserError {
-      Terminal.fail(error, isQuiet: isQuiet)
+      Terminal.fail(error, isQuiet: global?.quiet ?? false, color: global?.color ?? .auto)
     } catch {
       exit(withError: error)
     }

@@ -72,7 +72,9 @@ package import CKernels
     precondition([2, 4, 8].contains(width) && words.byteCount % width == 0)
     let count = words.byteCount / width
     precondition(
-      planes.allSatisfy { $0.count == count && $0.lowerBound >= 0 && $0.upperBound <= buffer.byteCount })
+      planes.allSatisfy {
+        $0.count == count && $0.lowerBound >= 0 && $0.upperBound <= buffer.byteCount
+      })
     // SAFETY: every plane has count bytes inside the buffer, the target count * width.
     unsafe words.withUnsafeMutableBytes { words in
       unsafe buffer.withUnsafeBytes { buffer in

@@ -52,7 +52,8 @@ extension Shape: CustomStringConvertible {
 extension Shape.Problem: CustomStringConvertible {
   package var description: String {
     switch self {
-    case .rank(let rank): "the shape has \(rank) dimensions, at most \(Shape.maximumRank) are allowed"
+    case .rank(let rank):
+      "the shape has \(rank) dimensions, at most \(Shape.maximumRank) are allowed"
     case .dimension(let size): "dimension \(size) is outside 0 ..< 2^48"
     case .product: "the product of the dimensions is over 2^56"
     }

@@ -5,13 +5,18 @@
 
 #pragma clang assume_nonnull begin
 
-/// Calls of Linux that its C library shows to GNU sources only. All return 0, or -1 with `errno`.
+/// Calls of Linux that its C library shows to GNU sources only. They return 0 or what they
+/// are said to, or -1 with `errno`.
 
 /// renameat2(2) from and to paths relative to the working folder.
 int sumac_rename(const char *source, const char *target, unsigned flags);
 
 /// fallocate(2) of the first `byte_count` bytes.
 int sumac_reserve(int descriptor, int64_t byte_count);
+
+/// open(2) with O_TMPFILE: a file without a name in `folder`, gone when it is closed.
+/// Returns the descriptor.
+int sumac_open_unnamed(const char *folder);
 
 #pragma clang assume_nonnull end
 

@@ -17,7 +17,8 @@ package enum ModelDirectoryContainer: Container {
     let isDirectory = FileSystem.isDirectory(path)
     let folder = isDirectory ? path : FileSystem.parent(of: path)
     let weights = try isDirectory ? findWeights(in: folder) : FileSystem.baseName(of: path)
-    let index = weights.hasSuffix(indexSuffix)
+    let index =
+      weights.hasSuffix(indexSuffix)
       ? try ShardIndex(path: folder + "/" + weights) : nil
     let names = index?.files ?? [weights]
     let shards = try names.map { try SafetensorsFile(folder + "/" + $0) }

@@ -76,7 +76,8 @@ struct ShardIndex {
       for entry in shard.header.entries where found[UTF8Key(entry.info.name)] != nil {
         errors.append(
           FormatError(
-            .shardIndex, "is in \(FileSystem.baseName(of: shard.file.path).printable) but not in "
+            .shardIndex,
+            "is in \(FileSystem.baseName(of: shard.file.path).printable) but not in "
               + "the index", path: path, tensor: entry.info.name))
       }
     }

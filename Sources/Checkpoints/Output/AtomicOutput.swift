@@ -36,9 +36,11 @@ package struct AtomicOutput: Sendable {
     guard replacesExisting else { throw OutputExistsError(path: path) }
     switch (isDirectory, type == .directory) {
     case (false, true):
-      throw OutputExistsError(path: path, reason: "is a folder; --force does not replace it by a file")
+      throw OutputExistsError(
+        path: path, reason: "is a folder; --force does not replace it by a file")
     case (true, false):
-      throw OutputExistsError(path: path, reason: "is a file; --force does not replace it by a folder")
+      throw OutputExistsError(
+        path: path, reason: "is a file; --force does not replace it by a folder")
     case (true, true): try checkReplaceable()
     case (false, false): break
     }

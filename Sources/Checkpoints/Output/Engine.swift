@@ -15,7 +15,9 @@ package struct Engine: Sendable {
   }
 
   /// Bytes that a worker of `forEachTile` needs for these tensors.
-  package static func workspaceByteCount(of tensors: [LazyTensor], extra: (LazyTensor) -> Int) -> Int {
+  package static func workspaceByteCount(of tensors: [LazyTensor], extra: (LazyTensor) -> Int)
+    -> Int
+  {
     tensors.map { tensor in
       let elements = tensor.info.grid.largestChunk
       return tensor.info.dtype.byteCount(of: elements)!

@@ -58,7 +58,8 @@ package enum ResidentMemory {
     var line = [CChar](repeating: 0, count: 256)
     // SAFETY: fgets writes at most 256 bytes, zero-terminated.
     while unsafe fgets(&line, 256, file) != nil {
-      let text = String(decoding: line.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+      let text = String(
+        decoding: line.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
       if text.hasPrefix(key) { return Int(text.split { !$0.isNumber }.first ?? "") ?? 0 }
     }
     return 0

@@ -1,5 +1,5 @@
-import SystemPackage
 import PackedFormat
+import SystemPackage
 package import TensorCore
 
 /// One output of a command: planned and checked when it is made, then shown or run.

@@ -76,7 +76,8 @@ package enum PackedContainer: Container {
     let hint = "use a newer version of sumac"
     if let term = terms.first(where: { $0.kind != PackedIndex.Term.dense }) {
       return FormatError(
-        .unknownTerm, "has a term of kind '\(term.kind.printable)', which this version does not have",
+        .unknownTerm,
+        "has a term of kind '\(term.kind.printable)', which this version does not have",
         path: path, tensor: info.name, hint: hint)
     }
     if let term = terms.first(where: { CodecRegistry.valueCodec(named: $0.codec) == nil }) {

@@ -55,13 +55,15 @@ package struct SafetensorsHeader: Sendable {
     }
     guard length <= UInt64(maximumByteCount) else {
       throw FormatError(
-        .headerTooLong, "the header is said to have \(length) bytes, the limit is "
+        .headerTooLong,
+        "the header is said to have \(length) bytes, the limit is "
           + "\(maximumByteCount)", path: path, byteOffset: 0,
         hint: "the file may be no safetensors file, or damaged")
     }
     guard Int(length) <= fileByteCount - 8 else {
       throw FormatError(
-        .headerPastEnd, "the header is said to have \(length) bytes, the file has "
+        .headerPastEnd,
+        "the header is said to have \(length) bytes, the file has "
           + "\(fileByteCount - 8) behind its length", path: path, byteOffset: 0,
         hint: "the file may be cut short")
     }
@@ -91,7 +93,8 @@ package struct SafetensorsHeader: Sendable {
       }
       guard tensor.end <= dataByteCount else {
         throw FormatError(
-          .pastEnd, "its data ends at byte \(tensor.end) of the data, which has \(dataByteCount) "
+          .pastEnd,
+          "its data ends at byte \(tensor.end) of the data, which has \(dataByteCount) "
             + "bytes", path: path, tensor: name, byteOffset: dataOffset + tensor.start,
           hint: "the file may be cut short")
       }

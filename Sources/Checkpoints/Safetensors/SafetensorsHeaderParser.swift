@@ -35,7 +35,8 @@ struct SafetensorsHeaderParser {
       } else {
         guard name.utf8.count <= SafetensorsHeader.maximumNameByteCount else {
           throw error(
-            .nameLength, "the name has \(name.utf8.count) bytes, the limit is "
+            .nameLength,
+            "the name has \(name.utf8.count) bytes, the limit is "
               + "\(SafetensorsHeader.maximumNameByteCount)", String(name.prefix(40)),
             reader.byteOffset)
         }
@@ -70,7 +71,8 @@ struct SafetensorsHeaderParser {
     return metadata
   }
 
-  private mutating func readTensor(named name: String, _ reader: inout JSONReader) throws -> Tensor {
+  private mutating func readTensor(named name: String, _ reader: inout JSONReader) throws -> Tensor
+  {
     let entryOffset = reader.byteOffset
     guard try reader.peekKind() == .object else {
       throw error(
@@ -111,7 +113,8 @@ struct SafetensorsHeaderParser {
     }
     guard let info = try? TensorInfo(name: name, dtype: dtype, shape: shape) else {
       throw error(
-        .byteCount, "\(shape.elementCount) values of \(dtype.name) do not end on a byte", name, place)
+        .byteCount, "\(shape.elementCount) values of \(dtype.name) do not end on a byte", name,
+        place)
     }
     guard offsets.count == 2, offsets[0] <= offsets[1] else {
       throw error(
@@ -120,7 +123,8 @@ struct SafetensorsHeaderParser {
     }
     guard offsets[1] - offsets[0] == info.byteCount else {
       throw error(
-        .byteCount, "dtype \(dtype.name) and shape \(shape) take \(info.byteCount) bytes, "
+        .byteCount,
+        "dtype \(dtype.name) and shape \(shape) take \(info.byteCount) bytes, "
           + "data_offsets hold \(offsets[1] - offsets[0])", name, place)
     }
     return Tensor(info: info, start: offsets[0], end: offsets[1])

@@ -30,7 +30,8 @@ package struct SafetensorsLayout: Sendable {
     json += Array(repeating: UInt8(ascii: " "), count: (8 - json.count % 8) % 8)
     guard json.count <= SafetensorsHeader.maximumByteCount else {
       throw FormatError(
-        .headerTooLong, "the header would have \(json.count) bytes, the format's limit is "
+        .headerTooLong,
+        "the header would have \(json.count) bytes, the format's limit is "
           + "\(SafetensorsHeader.maximumByteCount)", path: path,
         hint: "write a model directory with --shard-size, or a .sumac file")
     }

@@ -39,7 +39,7 @@ struct Convert: ParsableCommand, HasGlobalOptions {
   var input: String
 
   func run() throws {
-    let checkpoint = try Containers.read(input)
+    let checkpoint = try Inputs.read(input, global: global)
     let conversion = Conversion(
       dtype: dtype?.dtype, saturating: saturate, drop: drop.map(Glob.init),
       selection: try selectionFlags.selection(arguments: CommandLine.arguments))

@@ -34,6 +34,6 @@ struct Explain: ParsableCommand, HasGlobalOptions {
           hint: "topics are \(Topic.allCases.map(\.rawValue).joined(separator: ", "))")
       }
     }
-    try report.print(LineageReport(try Containers.read(subject)))
+    try report.print(LineageReport(try Inputs.read(subject, global: global)))
   }
 }

@@ -32,18 +32,19 @@ struct Inspect: ParsableCommand, HasGlobalOptions {
   @Option(help: "Order of the tensors: catalog, name, size, dtype or offset.")
   var sort = Inspection.SortKey.catalog
 
-  @Argument(help: "A .safetensors or .sumac file, a shard index, or a model folder.",
-    completion: .file())
-  var input: String
+  @Argument(
+    help: "Files, shard indexes or model folders; - is standard input.", completion: .file())
+  var inputs: [String]
 
   func run() throws {
-    let checkpoint = try Containers.read(input)
-    if !global.quiet { checkpoint.notes.forEach(Terminal.warn) }
     try report.print(
-      Inspection(
-        checkpoint, fileByteCount: try FileSystem.byteCount(ofTree: input),
-        moments: stats ? try moments(of: checkpoint) : nil, sortKey: sort,
-        showsMetadata: metadata, showsLayout: layout))
+      inputs.map { input in
+        let checkpoint = try Inputs.read(input, global: global)
+        return Inspection(
+          checkpoint, fileByteCount: checkpoint.fileByteCount,
+          moments: stats ? try moments(of: checkpoint) : nil, sortKey: sort,
+          showsMetadata: metadata, showsLayout: layout)
+      })
   }
 
   private func moments(of checkpoint: Checkpoint) throws -> [Moments] {

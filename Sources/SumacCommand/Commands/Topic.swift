@@ -38,7 +38,8 @@ enum Topic: String, CaseIterable {
     case .dtypes:
       DType.allCases.map { dtype in
         let name = dtype.name + String(repeating: " ", count: 13 - dtype.name.count)
-        return "\(name)\(dtype.bitsPerElement) bits\(dtype.isPlainFloat ? ", converted by --dtype" : "")\n"
+        return
+          "\(name)\(dtype.bitsPerElement) bits\(dtype.isPlainFloat ? ", converted by --dtype" : "")\n"
       }.joined()
     case .memory:
       """

@@ -33,10 +33,13 @@ struct Verify: ParsableCommand, HasGlobalOptions {
   var maxAbs: Double?
 
   @Argument(
-    help: "A .safetensors or .sumac file, a shard index, or a model folder.", completion: .file())
-  var input: String
+    help: "Files, shard indexes or model folders; - is standard input.", completion: .file())
+  var inputs: [String]
 
   mutating func validate() throws {
+    guard against == nil || inputs.count == 1 else {
+      throw ValidationError("--against compares one input with one original")
+    }
     guard against != nil || (maxRmse == nil && maxAbs == nil) else {
       throw ValidationError("--max-rmse and --max-abs need --against")
     }
@@ -46,9 +49,17 @@ struct Verify: ParsableCommand, HasGlobalOptions {
   }
 
   func run() throws {
-    let checkpoint = try Containers.read(input)
-    let original = try against.map(Containers.read)
-    if !global.quiet { checkpoint.notes.forEach(Terminal.warn) }
+    let original = try against.map { try Inputs.read($0, global: global) }
+    let results = try inputs.map { try verify($0, against: original) }
+    let failed = results.filter { $0.status != .done }
+    if !global.quiet || !failed.isEmpty { try report.print(global.quiet ? failed : results) }
+    guard let first = failed.first else { return }
+    let status = results.count == 1 ? first.status : .partOfBatchFailed
+    throw ExitCode(status.rawValue)
+  }
+
+  private func verify(_ input: String, against original: Checkpoint?) throws -> Verification {
+    let checkpoint = try Inputs.read(input, global: global)
     let workspace = max(
       Verification.workspaceByteCount(checkpoint),
       original.map { Comparison.workspaceByteCount(checkpoint, $0) } ?? 0)
@@ -61,9 +72,6 @@ struct Verify: ParsableCommand, HasGlobalOptions {
           tolerance: Comparison.Tolerance(largestError: maxAbs, rootMeanSquare: maxRmse),
           engine: engine) : nil
     }
-    let verification = Verification(
-      checkpoint: checkpoint, faults: faults, comparison: comparison)
-    if !global.quiet || verification.status != .done { try report.print(verification) }
-    if verification.status != .done { throw ExitCode(verification.status.rawValue) }
+    return Verification(checkpoint: checkpoint, faults: faults, comparison: comparison)
   }
 }

@@ -16,13 +16,17 @@ struct ReportFlags: ParsableArguments {
     completion: .file())
   var output: String?
 
-  func print(_ report: some Report) throws {
+  func print<R: Report>(_ reports: [R]) throws {
     let toTerminal = (output ?? "-") == "-"
-    let text = report.rendered(
-      as: json ? .json : format, width: toTerminal ? StandardOutput.width : nil)
+    let text = R.rendered(
+      reports, as: json ? .json : format, width: toTerminal ? StandardOutput.width : nil)
     guard let output, !toTerminal else { return try StandardOutput.write(text) }
     try ReportFile.write(text, to: output)
   }
+}
+
+extension ReportFlags {
+  func print(_ report: some Report) throws { try print([report]) }
 }
 
 extension ReportFormat: ExpressibleByArgument {}

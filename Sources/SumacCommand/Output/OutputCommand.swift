@@ -12,6 +12,10 @@ struct OutputCommand {
     verb: String, options: [Lineage.Option], inputs: [Checkpoint], output: Checkpoint
   ) throws {
     let start = ContinuousClock.now
+    guard writer.output != "-" else {
+      throw UsageError(
+        "a checkpoint cannot be written to standard output", hint: "name a file or folder with -o")
+    }
     let container = try writer.to ?? OutputJob.container(forOutput: writer.output)
     let lineage = Lineage(
       verb: verb, options: options + writer.lineageOptions(for: container),
@@ -26,7 +30,12 @@ struct OutputCommand {
     let budget = MemoryBudget(limit: global.memory.size.byteCount)
     let allotment = try job.allotment(jobs: global.jobCount, memory: budget)
     if !global.quiet {
-      for note in inputs.flatMap(\.notes) + job.plan.notes { Terminal.warn(note) }
+      for note in job.plan.notes { Terminal.warn(note, color: global.color) }
+    }
+    if global.verbose > 0 {
+      for row in job.plan.rows {
+        Terminal.note("\(row.name.printable): \(row.from) to \(row.to)")
+      }
     }
     guard !writer.dryRun else {
       let report = PlanReport(
@@ -43,8 +52,9 @@ struct OutputCommand {
     Terminal.note(try summary(of: job, container: container, inputs: inputs))
     if global.verbose > 1 {
       Terminal.note("time \(ContinuousClock.now - start)")
-      Terminal.note("peak resident memory \(ResidentMemory.peakByteCount) bytes, "
-        + "\(allotment.peakByteCount) planned, \(allotment.workers) workers")
+      Terminal.note(
+        "peak resident memory \(ResidentMemory.peakByteCount) bytes, "
+          + "\(allotment.peakByteCount) planned, \(allotment.workers) workers")
     }
   }
 
@@ -52,9 +62,10 @@ struct OutputCommand {
     of job: OutputJob, container: ContainerName, inputs: [Checkpoint]
   ) throws -> String {
     let written = try FileSystem.byteCount(ofTree: job.output.path)
-    let read = try inputs.reduce(0) { try $0 + FileSystem.byteCount(ofTree: $1.path) }
+    let read = inputs.reduce(0) { $0 + $1.fileByteCount }
     let count = job.plan.rows.count
-    var text = "\(writer.output.printable): \(count) tensor\(count == 1 ? "" : "s"), "
+    var text =
+      "\(writer.output.printable): \(count) tensor\(count == 1 ? "" : "s"), "
       + "\(ByteSize(written))"
     if read > 0 {
       text += ", \((Double(written) / Double(read) * 100).fixed(decimals: 1)) % of the input"

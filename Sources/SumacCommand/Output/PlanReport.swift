@@ -17,8 +17,10 @@ struct PlanReport: Report {
     var facts = [
       Section.Fact("output", "\(output.printable) (\(container.rawValue))"),
       Section.Fact("size", size),
-      Section.Fact("peak memory", "\(ByteSize(allotment.peakByteCount)) with \(allotment.workers) "
-        + "worker\(allotment.workers == 1 ? "" : "s")"),
+      Section.Fact(
+        "peak memory",
+        "\(ByteSize(allotment.peakByteCount)) with \(allotment.workers) "
+          + "worker\(allotment.workers == 1 ? "" : "s")"),
     ]
     if !plan.companions.isEmpty {
       facts.append(

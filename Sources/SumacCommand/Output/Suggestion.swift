@@ -4,8 +4,12 @@ import TensorCore
 /// What a misspelt word was meant to be.
 enum Suggestion {
   /// An error that names the nearest subcommand, if the first word that is no option is none.
-  static func forSubcommand(in arguments: [String], of root: any ParsableCommand.Type) -> UsageError? {
-    let names = root.configuration.subcommands.compactMap { $0.configuration.commandName ?? "\($0)".lowercased() }
+  static func forSubcommand(in arguments: [String], of root: any ParsableCommand.Type)
+    -> UsageError?
+  {
+    let names = root.configuration.subcommands.compactMap {
+      $0.configuration.commandName ?? "\($0)".lowercased()
+    }
     guard let word = arguments.first(where: { !$0.hasPrefix("-") }), !names.contains(word),
       word != "help"
     else { return nil }
@@ -27,7 +31,9 @@ enum Suggestion {
       var row = [i + 1]
       for j in 0..<b.count {
         var best = min(rows[i][j + 1] + 1, row[j] + 1, rows[i][j] + (a[i] == b[j] ? 0 : 1))
-        if i > 0, j > 0, a[i] == b[j - 1], a[i - 1] == b[j] { best = min(best, rows[i - 1][j - 1] + 1) }
+        if i > 0, j > 0, a[i] == b[j - 1], a[i - 1] == b[j] {
+          best = min(best, rows[i - 1][j - 1] + 1)
+        }
         row.append(best)
       }
       rows.append(row)

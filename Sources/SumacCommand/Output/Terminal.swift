@@ -3,7 +3,7 @@ import TensorCore
 
 /// Messages for people, on standard error.
 enum Terminal {
-  nonisolated static var isInteractive: Bool { isatty(2) == 1 }
+  static var isInteractive: Bool { isatty(2) == 1 }
 
   static func say(_ text: String) { show(text + "\n") }
 
@@ -14,14 +14,30 @@ enum Terminal {
     _ = unsafe bytes.withUnsafeBytes { unsafe write(2, $0.baseAddress, $0.count) }
   }
 
-  static func warn(_ text: String) { say("sumac: warning: \(text)") }
+  static func warn(_ text: String, color: ColorChoice = .auto) {
+    say("sumac: \(emphasized("warning:", 33, color)) \(text)")
+  }
+
+  /// The word in bold and a colour of the terminal, where colours are wanted.
+  private static func emphasized(_ word: String, _ code: Int, _ choice: ColorChoice) -> String {
+    let isColored =
+      switch choice {
+      case .always: true
+      case .never: false
+      case .auto:
+        isInteractive && (Environment["NO_COLOR"] ?? "").isEmpty && Environment["TERM"] != "dumb"
+      }
+    return isColored ? "\u{1B}[1;\(code)m\(word)\u{1B}[0m" : word
+  }
   static func note(_ text: String) { say("sumac: \(text)") }
 
   /// Reports an error and ends the program with its status.
-  static func fail(_ error: any UserError, isQuiet: Bool = false) -> Never {
+  static func fail(
+    _ error: any UserError, isQuiet: Bool = false, color: ColorChoice = .auto
+  ) -> Never {
     let errors = (error as? SeveralErrors)?.errors ?? [error]
     for error in errors {
-      say("sumac: error: \(error)")
+      say("sumac: \(emphasized("error:", 31, color)) \(error)")
       if let hint = error.hint, !isQuiet { say("sumac: hint: \(hint)") }
     }
     exit(error.status.rawValue)

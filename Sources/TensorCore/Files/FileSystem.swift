@@ -101,6 +101,15 @@ package enum FileSystem {
     }
   }
 
+  /// A file without a name, gone when it is closed.
+  package static func openUnnamedFile(in folder: String) throws(FileError) -> FileDescriptor {
+    let number = unsafe sumac_open_unnamed(folder)
+    guard number >= 0 else {
+      throw FileError("make a temporary file in", folder, Errno(rawValue: errno))
+    }
+    return FileDescriptor(rawValue: number)
+  }
+
   /// Makes the names in a folder durable.
   package static func syncDirectory(_ path: String) throws(FileError) {
     do {

@@ -51,7 +51,8 @@ package final class InputFile: Sendable {
       }
       guard count > 0 else {
         // The file was long enough when it was opened.
-        throw FileError("read byte \(byteOffset + done), it was cut short meanwhile", path, .ioError)
+        throw FileError(
+          "read byte \(byteOffset + done), it was cut short meanwhile", path, .ioError)
       }
       done += count
     }

@@ -18,7 +18,8 @@ package struct ByteSize: Hashable, Sendable {
 
   private static func factor(of unit: Substring) -> Double? {
     guard unit != "", unit != "B" else { return 1 }
-    guard let prefix = unit.first, let power = "KMGTP".firstIndex(of: Character(prefix.uppercased()))
+    guard let prefix = unit.first,
+      let power = "KMGTP".firstIndex(of: Character(prefix.uppercased()))
     else { return nil }
     let exponent = "KMGTP".distance(from: "KMGTP".startIndex, to: power) + 1
     let base: Double

@@ -1,0 +1,49 @@
+import Checkpoints
+import Glibc
+import SystemPackage
+import TensorCore
+
+/// The inputs of commands.
+enum Inputs {
+  /// Reads a checkpoint's headers and tells what should be known of them.
+  static func read(_ path: String, global: GlobalOptions) throws -> Checkpoint {
+    guard path != "-" else { return try spooled(global) }
+    let checkpoint = try Containers.read(path)
+    if !global.quiet {
+      for note in checkpoint.notes { Terminal.warn(note, color: global.color) }
+    }
+    return checkpoint
+  }
+
+  /// Standard input as a checkpoint, kept in a file without a name while the program runs.
+  private static func spooled(_ global: GlobalOptions) throws -> Checkpoint {
+    guard isatty(0) == 0 else {
+      throw UsageError("standard input is a terminal", hint: "name a file, or pipe one in")
+    }
+    let folder = global.temporaryFolder
+    let file = try FileSystem.openUnnamedFile(in: folder)
+    do {
+      var buffer = [UInt8](repeating: 0, count: 1 << 18)
+      while true {
+        let count = try unsafe buffer.withUnsafeMutableBytes { bytes in
+          // SAFETY: the array's own memory for the length of the call.
+          try unsafe FileDescriptor.standardInput.read(into: bytes)
+        }
+        guard count > 0 else { break }
+        try file.writeAll(buffer.prefix(count))
+      }
+    } catch {
+      throw FileError("keep standard input in", folder, Errno(caught: error))
+    }
+    var checkpoint = try Containers.read("/proc/self/fd/\(file.rawValue)")
+    checkpoint.path = "standard input"
+    return checkpoint
+  }
+}
+
+extension GlobalOptions {
+  /// `--tmpdir`, else `SUMAC_TMPDIR`, else `TMPDIR`, else `/tmp`.
+  var temporaryFolder: String {
+    tmpdir ?? Environment["SUMAC_TMPDIR"] ?? Environment["TMPDIR"] ?? "/tmp"
+  }
+}
