@@ -58,8 +58,13 @@ let package = Package(
       ],
       swiftSettings: strict),
     .target(
-      name: "TestSupport", dependencies: ["TensorCore", system], path: "Tests/TestSupport",
+      name: "TestSupport", dependencies: ["TensorCore", crypto, system], path: "Tests/TestSupport",
       swiftSettings: strict),
-    tests("TensorCoreTests", ["TensorCore", "CKernels", system]),
+    tests("TensorCoreTests", ["TensorCore", system]),
+    tests("CodecsTests", ["Codecs", "TensorCore", "Zstd"]),
+    tests("PackedFormatTests", ["PackedFormat", "Codecs", "TensorCore", "Zstd", system]),
+    tests("CheckpointsTests", ["Checkpoints", "PackedFormat", "TensorCore", system]),
+    tests("InspectionTests", ["Inspection", "Statistics", "Checkpoints", "Reporting", "TensorCore"]),
+    tests("CommandTests", ["SumacCommand", "TensorCore"]),
   ]
 )

@@ -83,16 +83,16 @@ package struct ChunkEncoder: Sendable {
   ) throws -> Int? {
     let limit = stream.byteCount - max(1, (stream.byteCount + 99) / 100)
     guard limit > 0 else { return nil }
-    func attempt(_ settings: ZstdSettings, below limit: Int) throws -> Int? {
+    func attempt(_ settings: ZstdSettings) throws -> Int? {
       var target = frame._mutatingExtracting(place..<place + limit)
       return try zstd.compress(stream, into: &target, settings)
     }
     var best: (settings: ZstdSettings, count: Int)?
     var last: ZstdSettings?
     func consider(_ settings: ZstdSettings) throws {
-      let count = try attempt(settings, below: best.map { $0.count - 1 } ?? limit)
       last = settings
-      if let count { best = (settings, count) }
+      guard let count = try attempt(settings), count < best?.count ?? .max else { return }
+      best = (settings, count)
     }
     for settings in compression.attempts { try consider(settings) }
     // What shrinks this much has runs and repeats, which matches code better than literals.
@@ -101,7 +101,7 @@ package struct ChunkEncoder: Sendable {
     }
     guard let best else { return nil }
     // A later attempt that lost has written over the winner.
-    if last != best.settings { _ = try attempt(best.settings, below: best.count) }
+    if last != best.settings { _ = try attempt(best.settings) }
     return best.count
   }
 }

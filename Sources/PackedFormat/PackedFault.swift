@@ -10,7 +10,6 @@ package enum PackedFault: String, CaseIterable, Sendable {
   case headerFeatures = "sumac.header-features"
   case headerChecksum = "sumac.header-checksum"
   case trailerMagic = "sumac.trailer-magic"
-  case trailerFields = "sumac.trailer-fields"
   case fileLength = "sumac.file-length"
   case indexPlace = "sumac.index-place"
   case indexLength = "sumac.index-length"

@@ -1,3 +1,4 @@
+import Codecs
 package import TensorCore
 import Zstd
 
@@ -131,6 +132,7 @@ package final class PackedReader: Sendable {
   package func readChunk(
     segment: Int, chunk: Int, into values: inout MutableRawSpan, scratch: inout MutableRawSpan
   ) throws {
+    if let fault = fault(ofSegment: segment) { throw fault }
     let owner = segments[segment]
     let record = record(segment: segment, chunk: chunk)
     let place = ChunkDecoder.Place(path: file.path, tensor: owner.info.name)
@@ -156,6 +158,23 @@ package final class PackedReader: Sendable {
 }
 
 extension PackedReader {
+  /// Why this version cannot decode a segment, if so.
+  package func fault(ofSegment segment: Int) -> FormatError? {
+    let (term, name) = (segments[segment].term, segments[segment].info.name)
+    let hint = "use a newer version of sumac"
+    guard term.kind == PackedIndex.Term.dense else {
+      return FormatError(
+        .unknownTerm, "has a term of kind '\(term.kind.printable)', which this version does not have",
+        path: file.path, tensor: name, hint: hint)
+    }
+    guard CodecRegistry.valueCodec(named: term.codec) != nil else {
+      return FormatError(
+        .unknownCodec, "is coded by '\(term.codec.printable)', which this version does not have",
+        path: file.path, tensor: name, hint: hint)
+    }
+    return nil
+  }
+
   /// Where a segment starts; the index offset for one without chunks at the end.
   package func byteOffset(ofSegment segment: Int) -> Int {
     firstRecords[segment] < trailer.chunkCount

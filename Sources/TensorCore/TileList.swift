@@ -4,6 +4,12 @@ package struct TileList: Sendable {
     package var tensor: Int
     package var chunk: Int
     package var elements: Range<Int>
+
+    package init(tensor: Int, chunk: Int, elements: Range<Int>) {
+      self.tensor = tensor
+      self.chunk = chunk
+      self.elements = elements
+    }
   }
 
   private let grids: [ChunkGrid]

@@ -84,33 +84,33 @@ package struct Lineage: Equatable, Sendable {
     return places.last
   }
 
-  /// The lineage without its oldest step.
-  private var shortened: Lineage {
-    var result = self
-    result.steps.removeFirst()
-    result.droppedStepCount += 1
+  /// The lineage without its oldest steps.
+  private func dropping(_ count: Int) -> Lineage {
+    var result = Lineage(
+      steps: Array(steps.dropFirst(count)), droppedStepCount: droppedStepCount + count)
     for step in result.steps.indices {
       for input in result.steps[step].inputs.indices {
         let place = result.steps[step].inputs[input].step
-        result.steps[step].inputs[input].step = place.flatMap { $0 == 0 ? nil : $0 - 1 }
+        result.steps[step].inputs[input].step = place.flatMap { $0 < count ? nil : $0 - count }
       }
     }
     return result
   }
 
-  /// The JSON document, shortened to the limit.
+  /// The JSON document, without as many of the oldest steps as the limit asks for.
   package func json() throws -> String {
-    var lineage = self
-    var text = lineage.document.serialized()
-    while text.utf8.count > Self.maximumByteCount, lineage.steps.count > 1 {
-      lineage = lineage.shortened
-      text = lineage.document.serialized()
+    // Beside its steps, a document is a schema, a count and brackets.
+    var room = Self.maximumByteCount - 256
+    var kept = 0
+    for step in steps.reversed() {
+      room -= JSONValue.object(step.json).serialized().utf8.count + 1
+      guard room >= 0 else { break }
+      kept += 1
     }
-    guard text.utf8.count <= Self.maximumByteCount else {
+    guard kept > 0 || steps.isEmpty else {
       throw UsageError(
-        "the lineage of this step alone has \(text.utf8.count) bytes, the limit is 1 MiB",
-        hint: "pass --no-lineage")
+        "the lineage of this step alone would have over 1 MiB", hint: "pass --no-lineage")
     }
-    return text
+    return dropping(steps.count - kept).document.serialized()
   }
 }

@@ -1,4 +1,3 @@
-import Codecs
 import PackedFormat
 import TensorCore
 
@@ -66,26 +65,7 @@ package enum PackedContainer: Container {
       chunkCount: terms.reduce(0) { $0 + $1.chunkCount })
     return LazyTensor(
       info: info, source: PackedTensorSource(reader: reader, segment: firstSegment), stored: stored,
-      fault: fault(info, terms: terms, path: reader.file.path))
-  }
-
-  /// Why this version cannot decode a tensor, if so.
-  private static func fault(
-    _ info: TensorInfo, terms: [PackedIndex.Term], path: String
-  ) -> FormatError? {
-    let hint = "use a newer version of sumac"
-    if let term = terms.first(where: { $0.kind != PackedIndex.Term.dense }) {
-      return FormatError(
-        .unknownTerm,
-        "has a term of kind '\(term.kind.printable)', which this version does not have",
-        path: path, tensor: info.name, hint: hint)
-    }
-    if let term = terms.first(where: { CodecRegistry.valueCodec(named: $0.codec) == nil }) {
-      return FormatError(
-        .unknownCodec, "is coded by '\(term.codec.printable)', which this version does not have",
-        path: path, tensor: info.name, hint: hint)
-    }
-    return nil
+      fault: terms.indices.lazy.compactMap { reader.fault(ofSegment: firstSegment + $0) }.first)
   }
 }
 

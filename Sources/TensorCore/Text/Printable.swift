@@ -6,7 +6,7 @@ extension String {
     var result = ""
     for scalar in unicodeScalars {
       if scalar.needsEscape {
-        result += scalar.escaped(asASCII: false)
+        result += scalar.escaped(asASCII: true)
       } else {
         result.unicodeScalars.append(scalar)
       }

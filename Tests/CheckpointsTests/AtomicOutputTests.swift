@@ -1,0 +1,88 @@
+import Checkpoints
+import SystemPackage
+import TensorCore
+import TestSupport
+import Testing
+
+@Suite struct AtomicOutputTests {
+  struct Failure: Error {}
+
+  @Test("a file is there when its body is through, and nothing else")
+  func file() throws {
+    let folder = try TemporaryFolder()
+    try AtomicOutput(path: folder["x"], replacesExisting: false).writeFile { file in
+      try file.write([1, 2, 3].rawSpan, at: 0)
+      #expect(!folder.exists("x"))
+    }
+    #expect(try folder.bytes("x") == [1, 2, 3])
+    #expect(try folder.names() == ["x"])
+  }
+
+  @Test("when the body fails the old output is whole and nothing is left", arguments: [false, true])
+  func failure(isDirectory: Bool) throws {
+    let folder = try TemporaryFolder()
+    try folder.write([7], to: isDirectory ? "x/config.json" : "x")
+    let output = AtomicOutput(path: folder["x"], replacesExisting: true)
+    #expect(throws: Failure.self) {
+      if isDirectory {
+        try output.writeDirectory { staged in
+          try staged.writeFile("config.json") { try $0.write([1].rawSpan, at: 0) }
+          throw Failure()
+        }
+      } else {
+        try output.writeFile { _ in throw Failure() }
+      }
+    }
+    #expect(try folder.names() == ["x"])
+    #expect(try folder.bytes(isDirectory ? "x/config.json" : "x") == [7])
+  }
+
+  @Test("an output that appears meanwhile is not replaced")
+  func race() throws {
+    let folder = try TemporaryFolder()
+    let output = AtomicOutput(path: folder["x"], replacesExisting: false)
+    #expect(throws: OutputExistsError.self) {
+      try output.writeFile { file in
+        try file.write([1].rawSpan, at: 0)
+        try folder.write([9], to: "x")
+      }
+    }
+    #expect(try folder.bytes("x") == [9])
+    #expect(try folder.names() == ["x"])
+  }
+
+  @Test("a folder is exchanged whole, and the old one goes")
+  func exchange() throws {
+    let folder = try TemporaryFolder()
+    try folder.write([7], to: "x/old.safetensors")
+    try AtomicOutput(path: folder["x"] + "/", replacesExisting: true).writeDirectory { staged in
+      try staged.writeFile("a/b/new.txt") { try $0.write([1].rawSpan, at: 0) }
+    }
+    #expect(try folder.names() == ["x"])
+    #expect(try folder.names(in: "x") == ["a"])
+  }
+
+  @Test("a folder that holds no model is never replaced")
+  func precious() throws {
+    let folder = try TemporaryFolder()
+    try folder.write([7], to: "home/thesis.txt")
+    let output = AtomicOutput(path: folder["home"], replacesExisting: true)
+    #expect(throws: OutputExistsError.self) { try output.check(isDirectory: true, inputs: []) }
+  }
+
+  @Test("what can be known before is told before")
+  func checks() throws {
+    let folder = try TemporaryFolder()
+    try folder.write([7], to: "x")
+    func check(_ name: String, force: Bool, isDirectory: Bool = false, inputs: [FileIdentity] = []) throws {
+      try AtomicOutput(path: folder[name], replacesExisting: force)
+        .check(isDirectory: isDirectory, inputs: inputs)
+    }
+    #expect(throws: OutputExistsError.self) { try check("x", force: false) }
+    #expect(throws: Never.self) { try check("x", force: true) }
+    #expect(throws: OutputExistsError.self) { try check("x", force: true, isDirectory: true) }
+    #expect(throws: FileError.self) { try check("none/x", force: false) }
+    let identity = try #require(FileIdentity(path: folder["x"]))
+    #expect(throws: UsageError.self) { try check("x", force: true, inputs: [identity]) }
+  }
+}

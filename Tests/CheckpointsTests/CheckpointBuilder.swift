@@ -1,0 +1,64 @@
+import Checkpoints
+import PackedFormat
+import SystemPackage
+import TensorCore
+import TestSupport
+
+/// Values in memory.
+struct MemorySource: TensorSource {
+  let info: TensorInfo
+  let values: [UInt8]
+
+  func scratchByteCount(elementCount: Int) -> Int { 0 }
+
+  @_lifetime(values: copy values)
+  @_lifetime(scratch: copy scratch)
+  func read(
+    _ elements: Range<Int>, into values: inout MutableRawSpan, scratch: inout MutableRawSpan
+  ) throws {
+    values.copy(self.values.rawSpan.extracting(info.bytes(of: elements)))
+  }
+}
+
+extension LazyTensor {
+  static func inMemory(
+    _ name: String, _ dtype: DType, _ dimensions: [Int], seed: UInt64 = 0, values: [UInt8]? = nil
+  ) throws -> LazyTensor {
+    let info = try TensorInfo(name: name, dtype: dtype, shape: Shape(dimensions))
+    var random = SeededGenerator(seed: seed &+ UInt64(info.byteCount))
+    let bytes = values ?? (0..<info.byteCount).map { _ in UInt8.random(in: 0...255, using: &random) }
+    return LazyTensor(
+      info: info, source: MemorySource(info: info, values: bytes),
+      stored: StoredForm(file: "", byteOffset: 0, byteCount: bytes.count, dtype: dtype))
+  }
+}
+
+extension Checkpoint {
+  static func inMemory(
+    _ tensors: [LazyTensor], metadata: [Metadatum] = [], companions: [LazyTensor] = []
+  ) -> Checkpoint {
+    Checkpoint(
+      path: "memory", container: .safetensors, tensors: tensors, metadata: metadata,
+      companions: companions, identity: InputIdentity(hash: "00", byteCount: 0), files: [])
+  }
+
+  /// Writes the checkpoint and reads it back.
+  func written(
+    to path: String, options: WriterOptions = WriterOptions(), workers: Int = 2
+  ) throws -> Checkpoint {
+    let job = try OutputJob(
+      self, to: path, container: nil, options: options, replacesExisting: false)
+    try job.writer.write(
+      to: job.output,
+      engine: Engine(workers: workers, cancellation: Cancellation(), progress: NoProgress()))
+    return try Containers.read(path)
+  }
+
+  /// Name, dtype, shape and bytes of every tensor.
+  func contents() throws -> [String] {
+    try tensors.map {
+      "\($0.name) \($0.info.dtype.name) \($0.info.shape) \(Digest.sha256(try $0.bytes())) "
+        + ($0.aliasOf ?? "")
+    }
+  }
+}

@@ -1,0 +1,108 @@
+import Checkpoints
+import TensorCore
+import TestSupport
+import Testing
+
+@Suite struct ModelDirectoryTests {
+  /// A folder with two shards and an index that is right or changed.
+  static func folder(index: String? = nil) throws -> TemporaryFolder {
+    let folder = try TemporaryFolder()
+    for name in ["model-00001-of-00002", "model-00002-of-00002"] {
+      let bytes = try Fixtures.bytes("safetensors/valid/sharded/\(name).safetensors")
+      try folder.write(bytes, to: "m/\(name).safetensors")
+    }
+    let right = try Fixtures.bytes("safetensors/valid/sharded/model.safetensors.index.json")
+    try folder.write(index.map { Array($0.utf8) } ?? right, to: "m/model.safetensors.index.json")
+    return folder
+  }
+
+  @Test("shards with their index are one checkpoint")
+  func sharded() throws {
+    let folder = try Self.folder()
+    let checkpoint = try Containers.read(folder["m"])
+    #expect(Set(checkpoint.tensors.map(\.stored.file)).count == 2)
+    let byIndex = try Containers.read(folder["m/model.safetensors.index.json"])
+    #expect(byIndex.tensors.map(\.name) == checkpoint.tensors.map(\.name))
+  }
+
+  private static var right: String {
+    let bytes = try? Fixtures.bytes("safetensors/valid/sharded/model.safetensors.index.json")
+    return String(decoding: bytes ?? [], as: UTF8.self)
+  }
+
+  @Test(
+    "an index that does not fit its shards is refused",
+    arguments: [
+      "{}", "[]", #"{"weight_map": {}}"#, #"{"weight_map": {"a": 1}}"#, "{", "",
+      #"{"weight_map": {"a": "../secret.safetensors"}}"#,
+      #"{"weight_map": {"a": "/etc/passwd"}}"#, #"{"weight_map": {"a": ".."}}"#,
+    ])
+  func badIndex(text: String) throws {
+    let folder = try Self.folder(index: text)
+    #expect(throws: FormatError.self) { try Containers.read(folder["m"]) }
+  }
+
+  @Test("a tensor that the index has in the other shard, or not at all, is named")
+  func misplaced() throws {
+    let swapped = Self.right
+      .replacing("model-00001", with: "model-x").replacing("model-00002", with: "model-00001")
+      .replacing("model-x", with: "model-00002")
+    let folder = try Self.folder(index: swapped)
+    let error = #expect(throws: SeveralErrors.self) { try Containers.read(folder["m"]) }
+    #expect(error?.description.contains("the index has it in") == true)
+  }
+
+  @Test("all tensors that the index has and the shards have not, or the other way round, are named")
+  func several() throws {
+    let folder = try Self.folder(
+      index: #"{"weight_map": {"nowhere": "model-00001-of-00002.safetensors"}}"#)
+    let error = #expect(throws: SeveralErrors.self) { try Containers.read(folder["m"]) }
+    #expect((error?.errors.count ?? 0) > 1)
+  }
+
+  @Test("a missing shard is named")
+  func missing() throws {
+    let folder = try Self.folder(index: Self.right.replacing("model-00002", with: "model-00009"))
+    let error = #expect(throws: FileError.self) { try Containers.read(folder["m"]) }
+    #expect(error?.path.hasSuffix("model-00009-of-00002.safetensors") == true)
+  }
+
+  @Test("files beside the weights are carried, weights in other formats are named and left")
+  func companions() throws {
+    let folder = try Self.folder()
+    for name in ["config.json", "sub/vocab.txt", "pytorch_model.bin", ".git/HEAD"] {
+      try folder.write([1, 2, 3], to: "m/\(name)")
+    }
+    let checkpoint = try Containers.read(folder["m"])
+    #expect(checkpoint.companions.map(\.name) == ["config.json", "sub/vocab.txt"])
+    #expect(checkpoint.notes == ["not carried along: pytorch_model.bin"])
+  }
+
+  @Test("a folder without weights, or with several, says what it found")
+  func none() throws {
+    let folder = try TemporaryFolder()
+    try folder.write([], to: "m/config.json")
+    #expect(throws: FormatError.self) { try Containers.read(folder["m"]) }
+    let header = try Fixtures.bytes("safetensors/valid/no_tensors.safetensors")
+    try folder.write(header, to: "m/a.safetensors")
+    #expect(throws: Never.self) { try Containers.read(folder["m"]) }
+    try folder.write(header, to: "m/b.safetensors")
+    #expect(throws: FormatError.self) { try Containers.read(folder["m"]) }
+  }
+
+  @Test(
+    "the name of an output tells its container",
+    arguments: [
+      ("x.sumac", .sumac), ("X.SUMAC", .sumac), ("a/b.safetensors", .safetensors),
+      ("folder", .directory), ("folder/", .directory), ("llama-3.1-8B", .directory),
+      ("x.sumac/", .sumac), ("a.b/c", .directory), (".hidden", .directory), ("v1.0", .directory),
+    ] as [(String, ContainerName)])
+  func containers(path: String, container: ContainerName) throws {
+    #expect(try OutputJob.container(forOutput: path) == container)
+  }
+
+  @Test("a suffix that looks like a format but is none is refused", arguments: ["x.gguf", "x.safetensor", "m.pt"])
+  func unknownSuffix(path: String) {
+    #expect(throws: UsageError.self) { try OutputJob.container(forOutput: path) }
+  }
+}

@@ -1,0 +1,92 @@
+import PackedFormat
+import TensorCore
+import TestSupport
+import Testing
+
+/// Damage without repair of checksums: files cut short, and single bits flipped.
+@Suite struct DamageTests {
+  /// A file of a few hundred bytes with every kind of part.
+  static func small() throws -> [UInt8] {
+    var file = try SampleFile()
+    file.edit(["tensors"]) { _ in
+      [
+        [
+          "name": "b", "dtype": "U8", "shape": [5],
+          "terms": [["kind": "dense", "codec": "planes", "chunks": 1]],
+        ]
+      ]
+    }
+    file.edit(["attachments"]) { list in .array([list!.asArray![0]]) }
+    let all = file.records
+    let (five, config) = (all[all.count - 3], all[all.count - 1])
+    func bytes(_ record: ChunkRecord) -> [UInt8] {
+      Array(file.body[record.byteOffset - 64..<record.end - 64])
+    }
+    func padded(_ bytes: [UInt8]) -> [UInt8] {
+      bytes + [UInt8](repeating: 0, count: bytes.count.rounded(upTo: 64) - bytes.count)
+    }
+    let (first, second) = (bytes(five), bytes(config))
+    file.body = padded(first) + padded(second)
+    file.records = [five, config]
+    file.records[0].byteOffset = 64
+    file.records[1].byteOffset = 64 + padded(first).count
+    return try file.assembled()
+  }
+
+  @Test("the small file is whole")
+  func whole() throws {
+    let found = try HostileFileTests.read(Self.small())
+    #expect(found.map(\.0) == ["b", "config.json"])
+    #expect(found[0].1 == [1, 2, 3, 4, 5])
+  }
+
+  @Test("a file cut short anywhere is refused as no whole file")
+  func truncation() throws {
+    let bytes = try Self.small()
+    for length in bytes.indices {
+      let error = #expect(throws: FormatError.self) {
+        _ = try HostileFileTests.read(Array(bytes[..<length]))
+      }
+      let expected: Set<FormatError.Code> = [
+        PackedFault.truncated.code, PackedFault.trailerMagic.code, PackedFault.notSumac.code,
+      ]
+      #expect(expected.contains(error!.code), "cut at \(length): \(error!)")
+    }
+  }
+
+  @Test("every single flipped bit is refused")
+  func flips() throws {
+    let bytes = try Self.small()
+    var codes: Set<FormatError.Code> = []
+    for place in bytes.indices {
+      for bit in 0..<8 {
+        var damaged = bytes
+        damaged[place] ^= 1 << bit
+        let error = #expect(throws: FormatError.self, "byte \(place), bit \(bit)") {
+          _ = try HostileFileTests.read(damaged)
+        }
+        if let error { codes.insert(error.code) }
+      }
+    }
+    #expect(codes.contains(PackedFault.headerChecksum.code))
+    #expect(codes.contains(PackedFault.indexChecksum.code))
+    #expect(codes.contains(PackedFault.chunkChecksum.code))
+    #expect(codes.contains(PackedFault.chunkPadding.code))
+  }
+
+  @Test("cutting a large file at every boundary of its parts is refused")
+  func boundaries() throws {
+    let bytes = try SampleFile.written()
+    let sample = try SampleFile()
+    var cuts = [0, 11, 63, 64, 65, bytes.count - 1, bytes.count - 64, bytes.count - 63]
+    for record in sample.records { cuts += [record.byteOffset, record.end - 1, record.end] }
+    let trailer = try FileTrailer(
+      bytes.rawSpan.extracting(bytes.count - 64..<bytes.count), fileByteCount: bytes.count, path: "")
+    cuts += [trailer.indexOffset, trailer.indexOffset + 1, trailer.tableOffset]
+    for cut in cuts where cut < bytes.count {
+      #expect(throws: FormatError.self, "\(cut)") {
+        _ = try HostileFileTests.read(Array(bytes[..<cut]))
+      }
+    }
+  }
+}

@@ -1,0 +1,53 @@
+import TensorCore
+import Testing
+
+@Suite struct TextTests {
+  @Test(
+    "sizes are read as people write them",
+    arguments: [
+      ("4GiB", 4 << 30), ("500MB", 500_000_000), ("64K", 65_536), ("1.5 GiB", 3 << 29), ("7", 7),
+      ("0", 0), ("2kB", 2000), ("12B", 12), ("1TiB", 1 << 40),
+    ])
+  func size(text: String, byteCount: Int) { #expect(ByteSize(text)?.byteCount == byteCount) }
+
+  @Test("what is no size is refused", arguments: ["", "GiB", "-1", "1XB", "1GiBs", "nan", "1e9", "9EiB"])
+  func noSize(text: String) { #expect(ByteSize(text) == nil) }
+
+  @Test(
+    "sizes are printed with three digits",
+    arguments: [
+      (0, "0 B"), (1023, "1023 B"), (1024, "1.00 KiB"), (1_981_272, "1.89 MiB"),
+      (23_300_000_000, "21.7 GiB"), (1_048_064, "1.00 MiB"),
+    ])
+  func printed(byteCount: Int, text: String) { #expect(ByteSize(byteCount).description == text) }
+
+  @Test(
+    "`*` matches dots and slashes",
+    arguments: [
+      ("model.*.weight", "model.layers.0.q.weight", true), ("*", "", true), ("a?c", "a.c", true),
+      ("a[0-9]", "a5", true), ("a[0-9]", "ab", false), ("lm_head", "lm_head.weight", false),
+      ("a/*", "a/b/c", true),
+    ])
+  func glob(pattern: String, name: String, isMatch: Bool) {
+    #expect(Glob(pattern).matches(name) == isMatch)
+  }
+
+  @Test(
+    "names cannot move a terminal's cursor",
+    arguments: [
+      ("plain.weight", "plain.weight"), ("a\nb", "a\\nb"), ("\u{1B}[2J", "\\u{1B}[2J"),
+      ("x\u{202E}y", "x\\u{202E}y"), ("back\\slash", "back\\\\slash"), ("naïve", "naïve"),
+    ])
+  func printable(name: String, text: String) { #expect(name.printable == text) }
+
+  @Test(
+    "paths that leave their folder are no relative paths",
+    arguments: ["", "/a", "a//b", "../a", "a/..", ".", "a/./b", "a\0b", "a/"])
+  func unsafePath(path: String) { #expect(!RelativePath.isSafe(path)) }
+
+  @Test("plain relative paths are", arguments: ["config.json", "a/b/c.txt", "..a", "a b"])
+  func safePath(path: String) { #expect(RelativePath.isSafe(path)) }
+
+  @Test("thousands are grouped", arguments: [(0, "0"), (999, "999"), (-1_234_567, "-1,234,567")])
+  func grouped(number: Int, text: String) { #expect(number.grouped == text) }
+}
