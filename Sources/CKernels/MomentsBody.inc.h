@@ -99,3 +99,31 @@ static void NAME(moments)(const void *values, size_t n, sumac_moments *moments) 
   moments->count += n;
   NAME(add_sums)(moments, &sums);
 }
+
+/// The sum of squared distances from `mean` over the finite values, in the lanes of `moments`.
+static double NAME(central_squares)(const void *values, size_t n, double mean) {
+  const char *bytes = values;
+  const size_t group_size = sizeof(REAL_LANES);
+  const MASK_LANES infinity = (MASK_LANES)((REAL_LANES){0} + (REAL)__builtin_inf());
+  lanes_f64 sum = {0};
+  for (size_t start = 0; start < n; start += LANES) {
+    const size_t count = n - start < LANES ? n - start : LANES;
+    REAL_LANES x = {0};
+    MASK_LANES present = {0};
+    if (count == LANES) {
+      memcpy(&x, bytes, group_size);
+      present = present - 1;
+    } else {
+      memcpy(&x, bytes, count * sizeof(REAL));
+      for (size_t i = 0; i < count; i++) present[i] = -1;
+    }
+    bytes += group_size;
+    const MASK_LANES bits = (MASK_LANES)x;
+    const MASK_LANES used = (MASK_LANES)((bits & MAGNITUDE) < infinity) & present;
+    const lanes_f64 distance = __builtin_convertvector((REAL_LANES)(bits & used), lanes_f64) - mean;
+    const lanes_i64 wide = __builtin_convertvector(used, lanes_i64);
+    const lanes_f64 kept = (lanes_f64)((lanes_i64)distance & wide);
+    sum += kept * kept;
+  }
+  return add_lanes(&sum);
+}

@@ -29,8 +29,14 @@ package struct Conversion: Sendable {
           "--drop '\(glob.pattern.printable)' matches no tensor of \(checkpoint.path.printable)",
           hint: "list the names with: sumac inspect \(checkpoint.path.printable)"))
     }
-    if saturating, dtype == nil {
-      errors.append(UsageError("--saturate has no effect without --dtype"))
+    if dtype == nil {
+      if saturating { errors.append(UsageError("--saturate has no effect without --dtype")) }
+      if selection != Selection() {
+        errors.append(
+          UsageError(
+            "--include, --exclude and --names-from choose what --dtype converts, which is not given",
+            hint: "leave tensors out with --drop"))
+      }
     }
     return errors
   }
@@ -69,10 +75,11 @@ package struct Conversion: Sendable {
     if let dtype { options.append(Lineage.Option("dtype", dtype.name.lowercased())) }
     if saturating { options.append(Lineage.Option("saturate", "true")) }
     for glob in drop { options.append(Lineage.Option("drop", glob.pattern)) }
+    // One list for both kinds of rule, since their order decides.
     for rule in selection.rules {
       switch rule {
-      case .include(let glob): options.append(Lineage.Option("include", glob.pattern))
-      case .exclude(let glob): options.append(Lineage.Option("exclude", glob.pattern))
+      case .include(let glob): options.append(Lineage.Option("select", "include " + glob.pattern))
+      case .exclude(let glob): options.append(Lineage.Option("select", "exclude " + glob.pattern))
       }
     }
     if let names = selection.names {

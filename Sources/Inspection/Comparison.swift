@@ -29,6 +29,7 @@ package struct Comparison: Sendable {
   }
 
   package let original: String
+  private let isExact: Bool
   package let comparedTensorCount: Int
   package let differences: [Difference]
 
@@ -40,6 +41,7 @@ package struct Comparison: Sendable {
     _ checkpoint: Checkpoint, against original: Checkpoint, tolerance: Tolerance, engine: Engine
   ) throws {
     self.original = original.path
+    isExact = tolerance.isExact
     var plan = Pairing(checkpoint.tensors, original.tensors, tolerance: tolerance)
     comparedTensorCount = plan.pairs.count
     plan.differences += try ErrorSurvey.differences(
@@ -68,13 +70,16 @@ package struct Comparison: Sendable {
         [Table.Column("tensor"), Table.Column("differs in"), Table.Column("how")],
         rows: differences.map { [$0.name.printable, $0.kind.rawValue, $0.detail] })
       return [
-        .line("differs from \(original.printable) in \(differences.count) places:"), .table(table),
+        .line(
+          "differs from \(original.printable) in \(differences.count.counted("place")):"),
+        .table(table),
       ]
     }
     return [
       .line(
-        "equal to \(original.printable): \(comparedTensorCount.grouped) tensors, names, dtypes, "
-          + "shapes and values")
+        (isExact ? "equal to " : "within the allowed error of ")
+          + "\(original.printable): \(comparedTensorCount.counted("tensor")), names, shapes, "
+          + (isExact ? "dtypes and every bit of the values" : "and values"))
     ]
   }
 
@@ -82,14 +87,16 @@ package struct Comparison: Sendable {
     [
       "original": .string(original), "equal": .bool(isEqual),
       "compared_tensor_count": JSONValue(comparedTensorCount),
-      "differences": .array(
-        differences.map {
-          .object([
-            "name": .string($0.name), "kind": .string($0.kind.rawValue),
-            "detail": .string($0.detail),
-          ])
-        }),
+      "differences": .array(lines),
     ]
+  }
+
+  package var lines: [JSONValue] {
+    differences.map {
+      .object([
+        "name": .string($0.name), "kind": .string($0.kind.rawValue), "detail": .string($0.detail),
+      ])
+    }
   }
 }
 
@@ -115,7 +122,7 @@ struct Pairing {
       if info.shape != wanted.shape {
         add(original.name, .shape, "\(info.shape), the original has \(wanted.shape)")
       } else if info.dtype != wanted.dtype,
-        tolerance.isExact || !info.dtype.isComparable || !wanted.dtype.isComparable
+        tolerance.isExact || info.dtype == .c64 || wanted.dtype == .c64
       {
         add(original.name, .dtype, "\(info.dtype.name), the original has \(wanted.dtype.name)")
       } else {
@@ -132,9 +139,4 @@ struct Pairing {
   ) {
     differences.append(Comparison.Difference(name: name, kind: kind, detail: detail))
   }
-}
-
-extension DType {
-  /// Whether values can be compared as float64.
-  var isComparable: Bool { self != .c64 }
 }

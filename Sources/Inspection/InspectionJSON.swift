@@ -28,7 +28,11 @@ extension Inspection {
       keys.map { Table.Column($0) },
       rows: rows.map { row in
         row.json.map { _, value in
-          if case .string(let text) = value { text } else { value.serialized() }
+          switch value {
+          case .string(let text): text
+          case .null: ""
+          default: value.serialized()
+          }
         }
       })
   }

@@ -25,8 +25,10 @@ extension Inspection {
         "\(checkpoint.tensors.count.grouped)"
           + (aliases > 0 ? ", \(aliases) of them other names" : "")
           + ", \(checkpoint.parameterCount.grouped) values"),
-      Section.Fact("dtypes", dtypes.joined(separator: ", ")),
     ]
+    if !dtypes.isEmpty {
+      facts.append(Section.Fact("dtypes", dtypes.joined(separator: ", ")))
+    }
     if !checkpoint.companions.isEmpty {
       let names = checkpoint.companions.map(\.name.printable).joined(separator: ", ")
       facts.append(Section.Fact("other files", names))
@@ -39,7 +41,7 @@ extension Inspection {
   }
 
   private var size: String {
-    var text = "\(ByteSize(fileByteCount)) (\(fileByteCount.grouped) bytes)"
+    var text = "\(ByteSize(fileByteCount)) (\(fileByteCount.counted("byte")))"
     let stored = checkpoint.tensors.reduce(0) {
       $0 + ($1.aliasOf == nil ? $1.stored.byteCount : 0)
     }
@@ -150,6 +152,8 @@ extension Double {
       value *= 10
       exponent -= 1
     }
+    // Rounding may carry into the next power of ten.
+    if value.fixed(decimals: 3) == "10.000" { (value, exponent) = (1, exponent + 1) }
     return "\(self < 0 ? "-" : "")\(value.fixed(decimals: 3))e\(exponent)"
   }
 }

@@ -42,6 +42,13 @@ package struct Verification: Report {
     Engine.workspaceByteCount(of: checkpoint.tensors + checkpoint.companions, extra: { _ in 0 })
   }
 
+  /// Bytes of all values that are checked.
+  package static func byteCount(_ checkpoint: Checkpoint) -> Int {
+    (checkpoint.tensors + checkpoint.companions).reduce(0) {
+      $0 + ($1.aliasOf == nil ? $1.info.byteCount : 0)
+    }
+  }
+
   package var sections: [Section] {
     let bytes = (checkpoint.tensors + checkpoint.companions).reduce(0) {
       $0 + ($1.aliasOf == nil ? $1.stored.byteCount : 0)
@@ -50,8 +57,8 @@ package struct Verification: Report {
     if faults.isEmpty {
       lines.append(
         .line(
-          "\(checkpoint.path.printable): \(checkpoint.tensors.count.grouped) tensors and "
-            + "\(checkpoint.companions.count) other files in \(ByteSize(bytes)) are whole"
+          "\(checkpoint.path.printable): \(checkpoint.tensors.count.counted("tensor")) and "
+            + "\(checkpoint.companions.count.counted("other file")), \(ByteSize(bytes)): whole"
             + (checkpoint.container == .sumac ? ", every checksum matches" : "")))
     }
     return lines + (comparison?.sections ?? [])
@@ -71,12 +78,14 @@ package struct Verification: Report {
   package var members: JSONObject {
     [
       "path": .string(checkpoint.path), "tensor_count": JSONValue(checkpoint.tensors.count),
-      "whole": .bool(faults.isEmpty), "faults": .array(lines),
+      "whole": .bool(faults.isEmpty), "faults": .array(faultLines),
       "comparison": comparison.map { .object($0.members) } ?? .null,
     ]
   }
 
-  package var lines: [JSONValue] {
+  package var lines: [JSONValue] { faultLines + (comparison?.lines ?? []) }
+
+  private var faultLines: [JSONValue] {
     faults.map { fault in
       .object([
         "code": .string(fault.code.description),

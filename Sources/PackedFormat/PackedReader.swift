@@ -164,7 +164,8 @@ extension PackedReader {
     let hint = "use a newer version of sumac"
     guard term.kind == PackedIndex.Term.dense else {
       return FormatError(
-        .unknownTerm, "has a term of kind '\(term.kind.printable)', which this version does not have",
+        .unknownTerm,
+        "has a term of kind '\(term.kind.printable)', which this version does not have",
         path: file.path, tensor: name, hint: hint)
     }
     guard CodecRegistry.valueCodec(named: term.codec) != nil else {

@@ -50,7 +50,9 @@ extension Report {
       return JSONValue.array(reports.map(\.document)).serialized(indented: true) + "\n"
     case .csv:
       // One heading serves all rows.
-      return Table(reports[0].records.columns, rows: reports.flatMap(\.records.rows)).csv
+      let tables = reports.map(\.records)
+      let columns = (tables.first { !$0.rows.isEmpty } ?? tables[0]).columns
+      return Table(columns, rows: tables.flatMap(\.rows)).csv
     case .jsonl: return reports.map { $0.rendered(as: format, width: width) }.joined()
     case .text, .markdown:
       return reports.map { $0.rendered(as: format, width: width) }.joined(separator: "\n")

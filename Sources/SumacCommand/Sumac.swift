@@ -26,24 +26,35 @@ struct Sumac: ParsableCommand {
     ])
 
   static func main() {
+    ProcessSetup.run()
     let arguments = Array(CommandLine.arguments.dropFirst())
+    if let suggestion = Suggestion.forSubcommand(in: arguments, of: Self.self) {
+      Terminal.fail(suggestion)
+    }
     var global: GlobalOptions?
     do {
       var command: any ParsableCommand
-      do { command = try parseAsRoot(arguments) } catch {
-        if let suggestion = Suggestion.forSubcommand(in: arguments, of: Self.self) {
-          Terminal.fail(suggestion)
-        }
-        exit(withError: error)
-      }
+      do { command = try parseAsRoot(arguments) } catch { endParsing(error) }
       global = (command as? any HasGlobalOptions)?.global
       try command.run()
       try StandardOutput.flush()
     } catch let error as any UserError {
       Terminal.fail(error, isQuiet: global?.quiet ?? false, color: global?.color ?? .auto)
+    } catch let code as ExitCode {
+      exit(withError: code)
     } catch {
-      exit(withError: error)
+      Terminal.fail(UnexpectedError(description: "\(error)"), color: global?.color ?? .auto)
     }
+  }
+
+  /// Ends the program after what the parser threw: help and versions, or an error with usage.
+  private static func endParsing(_ error: any Error) -> Never {
+    guard exitCode(for: error) != .success else { exit(withError: error) }
+    let prefix = "Error: "
+    let message = fullMessage(for: error)
+    Terminal.say(
+      message.hasPrefix(prefix) ? "sumac: error: " + message.dropFirst(prefix.count) : message)
+    exit(withError: ExitCode(ExitStatus.usage.rawValue))
   }
 }
 

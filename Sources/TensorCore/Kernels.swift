@@ -102,6 +102,21 @@ package import CKernels
     return moments
   }
 
+  /// The sum of squared distances from `mean` of the finite values of `source`, F32 or F64.
+  package func centralSquares(
+    _ source: borrowing RawSpan, of dtype: DType, around mean: Double
+  ) -> Double {
+    // SAFETY: the loops read as many whole elements as the region holds.
+    unsafe source.withUnsafeBytes { source in
+      let base = unsafe source.baseAddress
+      return switch dtype {
+      case .f32: unsafe table.pointee.central_squares_f32(base, source.count / 4, mean)
+      case .f64: unsafe table.pointee.central_squares_f64(base, source.count / 8, mean)
+      default: preconditionFailure("moments are taken of F32 and F64")
+      }
+    }
+  }
+
   package func xxh64(_ bytes: borrowing RawSpan, seed: UInt64 = 0) -> UInt64 {
     // SAFETY: the loop reads the region and no more; so below.
     unsafe bytes.withUnsafeBytes { unsafe table.pointee.xxh64($0.baseAddress, $0.count, seed) }

@@ -18,7 +18,8 @@ import Testing
     #expect(try folder.names() == ["x"])
   }
 
-  @Test("when the body fails the old output is whole and nothing is left", arguments: [false, true])
+  @Test(
+    "when the body fails the old output is whole and nothing is left", arguments: [false, true])
   func failure(isDirectory: Bool) throws {
     let folder = try TemporaryFolder()
     try folder.write([7], to: isDirectory ? "x/config.json" : "x")
@@ -74,7 +75,9 @@ import Testing
   func checks() throws {
     let folder = try TemporaryFolder()
     try folder.write([7], to: "x")
-    func check(_ name: String, force: Bool, isDirectory: Bool = false, inputs: [FileIdentity] = []) throws {
+    func check(_ name: String, force: Bool, isDirectory: Bool = false, inputs: [FileIdentity] = [])
+      throws
+    {
       try AtomicOutput(path: folder[name], replacesExisting: force)
         .check(isDirectory: isDirectory, inputs: inputs)
     }

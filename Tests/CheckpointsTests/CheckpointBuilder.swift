@@ -26,7 +26,8 @@ extension LazyTensor {
   ) throws -> LazyTensor {
     let info = try TensorInfo(name: name, dtype: dtype, shape: Shape(dimensions))
     var random = SeededGenerator(seed: seed &+ UInt64(info.byteCount))
-    let bytes = values ?? (0..<info.byteCount).map { _ in UInt8.random(in: 0...255, using: &random) }
+    let bytes =
+      values ?? (0..<info.byteCount).map { _ in UInt8.random(in: 0...255, using: &random) }
     return LazyTensor(
       info: info, source: MemorySource(info: info, values: bytes),
       stored: StoredForm(file: "", byteOffset: 0, byteCount: bytes.count, dtype: dtype))

@@ -101,7 +101,9 @@ import Testing
     #expect(try OutputJob.container(forOutput: path) == container)
   }
 
-  @Test("a suffix that looks like a format but is none is refused", arguments: ["x.gguf", "x.safetensor", "m.pt"])
+  @Test(
+    "a suffix that looks like a format but is none is refused",
+    arguments: ["x.gguf", "x.safetensor", "m.pt"])
   func unknownSuffix(path: String) {
     #expect(throws: UsageError.self) { try OutputJob.container(forOutput: path) }
   }

@@ -12,13 +12,15 @@ import Testing
       for dimensions in [[], [0], [8], [4, 12], [2, 0, 3], [2, 2, 4]]
       where dtype.byteCount(of: dimensions.reduce(1, *)) != nil {
         tensors.append(
-          try .inMemory("\(dtype.name).\(dimensions)", dtype, dimensions, seed: UInt64(dtype.rawValue)))
+          try .inMemory(
+            "\(dtype.name).\(dimensions)", dtype, dimensions, seed: UInt64(dtype.rawValue)))
       }
     }
     tensors.append(try .inMemory("rows", .f32, [1500, 300]))
     tensors.append(try .inMemory("blocks", .bf16, [2, 1_100_000]))
     tensors.append(try .inMemory("nibbles", .f4, [60_002, 3]))
-    tensors.append(try .inMemory("zeros", .f32, [700_000], values: [UInt8](repeating: 0, count: 2_800_000)))
+    tensors.append(
+      try .inMemory("zeros", .f32, [700_000], values: [UInt8](repeating: 0, count: 2_800_000)))
     tensors.append(try .inMemory("caf\u{E9}", .u8, [1]))
     tensors.append(try .inMemory("cafe\u{301}", .u8, [2]))
     tensors.append(try .inMemory("\0\n", .u8, [3]))
@@ -39,10 +41,13 @@ import Testing
     #expect(try read.contents() == original.contents())
     #expect(read.metadata == original.metadata)
     #expect(read.companions.map(\.name) == original.companions.map(\.name))
-    #expect(try read.companions.map { try $0.bytes() } == original.companions.map { try $0.bytes() })
+    #expect(
+      try read.companions.map { try $0.bytes() } == original.companions.map { try $0.bytes() })
   }
 
-  @Test("safetensors and model folders give every bit back", arguments: ["x.safetensors", "x", "sharded"])
+  @Test(
+    "safetensors and model folders give every bit back",
+    arguments: ["x.safetensors", "x", "sharded"])
   func others(name: String) throws {
     let folder = try TemporaryFolder()
     let original = try Self.checkpoint()
@@ -71,7 +76,9 @@ import Testing
     let read = try Containers.read(folder["x.sumac"])
     let stored = read.tensors[1].stored
     #expect(stored.byteOffset % 4096 == 0)
-    #expect(Array(bytes[stored.byteOffset..<stored.byteOffset + stored.byteCount]) == (try tensor.bytes()))
+    #expect(
+      Array(bytes[stored.byteOffset..<stored.byteOffset + stored.byteCount]) == (try tensor.bytes())
+    )
   }
 
   @Test("any range of elements is read as from the whole", arguments: 0..<40)
@@ -94,7 +101,8 @@ import Testing
     }
   }
 
-  @Test("the same bytes come out for any number of workers", arguments: ["x.sumac", "x.safetensors"])
+  @Test(
+    "the same bytes come out for any number of workers", arguments: ["x.sumac", "x.safetensors"])
   func workers(name: String) throws {
     let original = try Self.checkpoint()
     let files = try [1, 2, 7].map { workers -> [UInt8] in

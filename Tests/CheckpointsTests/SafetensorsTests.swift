@@ -86,11 +86,14 @@ import Testing
     return object.map { Expected(file: $0.key, json: $0.value) }
   }()
 
-  @Test("the manifest of valid files is read") func manifest() { #expect(Self.validFiles.count == 16) }
+  @Test("the manifest of valid files is read") func manifest() {
+    #expect(Self.validFiles.count == 16)
+  }
 
   @Test("a valid file gives exactly the expected tensors", arguments: validFiles)
   func valid(_ expected: Expected) throws {
-    let checkpoint = try SafetensorsContainer.read(Fixtures.path("safetensors/valid/\(expected.file)"))
+    let checkpoint = try SafetensorsContainer.read(
+      Fixtures.path("safetensors/valid/\(expected.file)"))
     let tensors = try #require(expected.json["tensors"]?.asObject)
     #expect(Set(checkpoint.tensors.map(\.name)) == Set(tensors.map(\.key)))
     #expect(checkpoint.tensors.count == tensors.count)
@@ -116,15 +119,22 @@ import Testing
         stored: StoredForm(file: "", byteOffset: 0, byteCount: info.byteCount, dtype: dtype))
     }
     let layout = try SafetensorsLayout(
-      [tensor("b", .u8, [3]), tensor("z", .f32, [2]), tensor("a", .bf16, [1]), tensor("c", .f32, [])],
+      [
+        tensor("b", .u8, [3]), tensor("z", .f32, [2]), tensor("a", .bf16, [1]),
+        tensor("c", .f32, []),
+      ],
       metadata: [
-        Checkpoint.Metadatum(key: "z", value: "1"), Checkpoint.Metadatum(key: "format", value: "pt"),
+        Checkpoint.Metadatum(key: "z", value: "1"),
+        Checkpoint.Metadatum(key: "format", value: "pt"),
       ], path: "x")
     #expect(layout.tensors.map(\.name) == ["c", "z", "a", "b"])
     #expect(layout.header.count % 8 == 0)
     #expect(layout.byteOffsets.map { $0 - layout.header.count } == [0, 4, 12, 14])
     let text = String(decoding: layout.header.dropFirst(8), as: UTF8.self)
-    #expect(text.hasPrefix(#"{"__metadata__":{"format":"pt","z":"1"},"c":{"dtype":"F32","shape":[],"data_offsets":[0,4]}"#))
+    #expect(
+      text.hasPrefix(
+        #"{"__metadata__":{"format":"pt","z":"1"},"c":{"dtype":"F32","shape":[],"data_offsets":[0,4]}"#
+      ))
   }
 }
 

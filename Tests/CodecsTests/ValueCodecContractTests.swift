@@ -13,7 +13,9 @@ import Testing
     return (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
   }
 
-  private static func encoded(_ values: [UInt8], by codec: any ValueCodec, _ dtype: DType, _ count: Int)
+  private static func encoded(
+    _ values: [UInt8], by codec: any ValueCodec, _ dtype: DType, _ count: Int
+  )
     -> [UInt8]
   {
     let lengths = codec.streamByteCounts(dtype: dtype, elementCount: count)
@@ -33,7 +35,8 @@ import Testing
     }
   }
 
-  @Test("lossless codecs give every bit back, wherever streams lie", arguments: places, DType.allCases)
+  @Test(
+    "lossless codecs give every bit back, wherever streams lie", arguments: places, DType.allCases)
   func roundTrip(place: Int, dtype: DType) {
     let codec = CodecRegistry.valueCodecs[place]
     for count in Self.counts {

@@ -9,7 +9,9 @@ import Zstd
   private static func skewed(count: Int) -> [UInt8] {
     var random = SeededGenerator(seed: 9)
     return (0..<count).map { _ in
-      UInt8(min(UInt8.random(in: 0...255, using: &random), UInt8.random(in: 0...255, using: &random)) / 32)
+      UInt8(
+        min(UInt8.random(in: 0...255, using: &random), UInt8.random(in: 0...255, using: &random))
+          / 32)
     }
   }
 

@@ -81,7 +81,8 @@ import Testing
     var cuts = [0, 11, 63, 64, 65, bytes.count - 1, bytes.count - 64, bytes.count - 63]
     for record in sample.records { cuts += [record.byteOffset, record.end - 1, record.end] }
     let trailer = try FileTrailer(
-      bytes.rawSpan.extracting(bytes.count - 64..<bytes.count), fileByteCount: bytes.count, path: "")
+      bytes.rawSpan.extracting(bytes.count - 64..<bytes.count), fileByteCount: bytes.count, path: ""
+    )
     cuts += [trailer.indexOffset, trailer.indexOffset + 1, trailer.tableOffset]
     for cut in cuts where cut < bytes.count {
       #expect(throws: FormatError.self, "\(cut)") {

@@ -10,7 +10,9 @@ import Testing
     var name: String
     var change: @Sendable (inout SampleFile) -> Void
 
-    init(_ fault: PackedFault, _ name: String, _ change: @escaping @Sendable (inout SampleFile) -> Void) {
+    init(
+      _ fault: PackedFault, _ name: String, _ change: @escaping @Sendable (inout SampleFile) -> Void
+    ) {
       self.fault = fault
       self.name = name
       self.change = change
@@ -40,7 +42,10 @@ import Testing
       $0.changeTrailer = { $0.replaceSubrange(16..<24, with: [UInt8](repeating: 0, count: 8)) }
     },
     Case(.indexLength, "an index that is longer stored than decoded") {
-      $0.changeTrailer = { $0[20] = 1; $0[21] = 0 }
+      $0.changeTrailer = {
+        $0[20] = 1
+        $0[21] = 0
+      }
     },
     Case(.indexLength, "an index of over 1 GiB") { $0.changeTrailer = { $0[23] = 0x80 } },
     Case(.indexPlace, "an index beyond the file") { $0.changeTrailer = { $0[4] = 0xFF } },
@@ -79,7 +84,9 @@ import Testing
     Case(.indexValue, "features out of order") {
       $0.edit(["features", "optional"]) { _ in ["b", "a"] }
     },
-    Case(.indexKey, "features without required ones") { $0.edit(["features", "required"]) { _ in nil } },
+    Case(.indexKey, "features without required ones") {
+      $0.edit(["features", "required"]) { _ in nil }
+    },
     Case(.requiredFeature, "a required feature of the future") {
       $0.edit(["features", "required"]) { _ in ["time-travel"] }
     },
@@ -101,14 +108,18 @@ import Testing
     Case(.shape, "65 dimensions") {
       $0.edit(["tensors", 1, "shape"]) { _ in .array(Array(repeating: 1, count: 65)) }
     },
-    Case(.shape, "a dimension of 2^48") { $0.edit(["tensors", 1, "shape"]) { _ in [.unsigned(1 << 48)] } },
+    Case(.shape, "a dimension of 2^48") {
+      $0.edit(["tensors", 1, "shape"]) { _ in [.unsigned(1 << 48)] }
+    },
     Case(.shape, "a dimension of 2^64 − 1 beside a zero") {
       $0.edit(["tensors", 1, "shape"]) { _ in [0, .unsigned(.max)] }
     },
     Case(.shape, "a product of 2^57") {
       $0.edit(["tensors", 1, "shape"]) { _ in [.unsigned(1 << 30), .unsigned(1 << 27)] }
     },
-    Case(.shape, "values that do not end on a byte") { $0.edit(["tensors", 1, "dtype"]) { _ in "F4" } },
+    Case(.shape, "values that do not end on a byte") {
+      $0.edit(["tensors", 1, "dtype"]) { _ in "F4" }
+    },
     Case(.indexValue, "a negative dimension") { $0.edit(["tensors", 1, "shape"]) { _ in [-5] } },
     Case(.terms, "no terms") { $0.edit(["tensors", 2, "terms"]) { _ in [] } },
     Case(.indexKey, "a term without a codec") {
@@ -161,7 +172,9 @@ import Testing
     Case(.chunkCodec, "a codec that its term does not have") { $0.records[0].codec = 9 },
     Case(.chunkFlags, "an unknown flag") { $0.recordFlags[0] = 3 },
     Case(.chunkValues, "a value too many") { $0.records[0].valueCount += 1 },
-    Case(.chunkLength, "a decoded length of 4 GiB") { $0.records[0].decodedByteCount = 0xFFFF_FFFF },
+    Case(.chunkLength, "a decoded length of 4 GiB") {
+      $0.records[0].decodedByteCount = 0xFFFF_FFFF
+    },
     Case(.chunkLength, "a decoded length that is not the codec's") {
       $0.records[0].decodedByteCount -= 1
     },
@@ -169,13 +182,16 @@ import Testing
       let last = $0.records.count - 1
       $0.records[last].storedByteCount -= 1
     },
-    Case(.chunkLength, "a chunk of no bytes") { $0.records[$0.records.count - 1].storedByteCount = 0 },
+    Case(.chunkLength, "a chunk of no bytes") {
+      $0.records[$0.records.count - 1].storedByteCount = 0
+    },
     Case(.chunkPadding, "padding that is not zero") { $0.body[$0.body.count - 1] = 1 },
     Case(.chunkPadding, "padding between segments that is not zero") {
       $0.body[$0.body.count - 65] = 1
     },
     Case(.indexPadding, "padding behind the index that is not zero") {
-      let gap = (64 + $0.body.count + $0.index.encoded.count).rounded(upTo: 32)
+      let gap =
+        (64 + $0.body.count + $0.index.encoded.count).rounded(upTo: 32)
         - (64 + $0.body.count + $0.index.encoded.count)
       $0.indexPadding = [UInt8](repeating: 1, count: gap == 0 ? 32 : gap)
     },
@@ -214,7 +230,8 @@ import Testing
     return try reader.segments.indices.map { try read(segment: $0, of: reader) }
   }
 
-  private static func read(segment place: Int, of reader: PackedReader) throws -> (String, [UInt8]) {
+  private static func read(segment place: Int, of reader: PackedReader) throws -> (String, [UInt8])
+  {
     let segment = reader.segments[place]
     var values = ByteBuffer(byteCount: segment.info.byteCount)
     var scratch = ByteBuffer(byteCount: reader.scratchByteCount(segment: place))
@@ -242,7 +259,9 @@ import Testing
     #expect(try SampleFile().assembled() == SampleFile.written())
   }
 
-  @Test("each fault is refused by its own code", arguments: headers + trailers + encodings + entries + chunks)
+  @Test(
+    "each fault is refused by its own code",
+    arguments: headers + trailers + encodings + entries + chunks)
   func fault(_ test: Case) throws {
     var file = try SampleFile()
     test.change(&file)

@@ -38,7 +38,8 @@ struct SampleFile {
     func weights(_ count: Int) -> [UInt8] {
       var random = SeededGenerator(seed: 1)
       return (0..<count).flatMap { _ -> [UInt8] in
-        let value = Float.random(in: -1...1, using: &random) * Float.random(in: 0...1, using: &random)
+        let value =
+          Float.random(in: -1...1, using: &random) * Float.random(in: 0...1, using: &random)
         return [UInt8(truncatingIfNeeded: value.bitPattern >> 16), UInt8(value.bitPattern >> 24)]
       }
     }
@@ -104,7 +105,8 @@ struct SampleFile {
   init() throws {
     let bytes = try Self.written()
     let trailer = try FileTrailer(
-      bytes.rawSpan.extracting(bytes.count - 64..<bytes.count), fileByteCount: bytes.count, path: "")
+      bytes.rawSpan.extracting(bytes.count - 64..<bytes.count), fileByteCount: bytes.count, path: ""
+    )
     body = Array(bytes[64..<trailer.indexOffset])
     let end = trailer.indexOffset + trailer.storedIndexByteCount
     index = try CBORValue.parse(bytes.rawSpan.extracting(trailer.indexOffset..<end))

@@ -17,15 +17,21 @@ import Testing
     Case(dtype: .f32, dimensions: [], count: 1, first: 0..<1, last: 0..<1),
     Case(dtype: .f32, dimensions: [5], count: 1, first: 0..<5, last: 0..<5),
     // 256 rows of 4 KiB fill 1 MiB.
-    Case(dtype: .f32, dimensions: [1000, 1024], count: 4, first: 0..<262_144, last: 786_432..<1_024_000),
+    Case(
+      dtype: .f32, dimensions: [1000, 1024], count: 4, first: 0..<262_144, last: 786_432..<1_024_000
+    ),
     // A row of exactly 1 MiB is a chunk; one element more and rows are cut in blocks.
-    Case(dtype: .u8, dimensions: [2, 1 << 20], count: 2, first: 0..<1 << 20, last: 1 << 20..<2 << 20),
+    Case(
+      dtype: .u8, dimensions: [2, 1 << 20], count: 2, first: 0..<1 << 20, last: 1 << 20..<2 << 20),
     Case(
       dtype: .u8, dimensions: [2, 1 << 20 | 1], count: 34, first: 0..<65_536,
       last: 2_097_153..<2_097_154),
-    Case(dtype: .bf16, dimensions: [3, 1 << 20], count: 48, first: 0..<65_536, last: 3_080_192..<3_145_728),
+    Case(
+      dtype: .bf16, dimensions: [3, 1 << 20], count: 48, first: 0..<65_536,
+      last: 3_080_192..<3_145_728),
     // Rows of three nibbles do not end on a byte.
-    Case(dtype: .f4, dimensions: [100_000, 3], count: 5, first: 0..<65_536, last: 262_144..<300_000),
+    Case(
+      dtype: .f4, dimensions: [100_000, 3], count: 5, first: 0..<65_536, last: 262_144..<300_000),
     Case(dtype: .f6E2M3, dimensions: [4, 4], count: 1, first: 0..<16, last: 0..<16),
   ]
 
@@ -48,7 +54,9 @@ import Testing
     let dtype = DType.allCases.randomElement(using: &random)!
     let rank = Int.random(in: 0...4, using: &random)
     var dimensions = (0..<rank).map { _ in Int.random(in: 1...60, using: &random) }
-    if rank > 0, seed % 3 == 0 { dimensions[rank - 1] = Int.random(in: 1...400_000, using: &random) }
+    if rank > 0, seed % 3 == 0 {
+      dimensions[rank - 1] = Int.random(in: 1...400_000, using: &random)
+    }
     let shape = try Shape(dimensions)
     let grid = ChunkGrid(dtype: dtype, shape: shape)
     guard dtype.byteCount(of: shape.elementCount) != nil else { return }

@@ -86,7 +86,8 @@ import Testing
     #expect(bits == 0x3F81)
   }
 
-  @Test("planes hold byte k of each rotated word, and join to the words", arguments: levels, lengths)
+  @Test(
+    "planes hold byte k of each rotated word, and join to the words", arguments: levels, lengths)
   func planes(level: Int, count: Int) {
     let kernels = Kernels.levels[level]
     for width in [2, 4, 8] {
@@ -196,7 +197,8 @@ enum PlainCast {
       return sign | UInt16((magnitude * 0x1p24).rounded(.toNearestOrEven))
     }
     let exponent = Int(magnitude.exponent)
-    let significand = Double(magnitude) / (exponent >= 0 ? Double(1 << exponent) : 1 / Double(1 << -exponent))
+    let significand =
+      Double(magnitude) / (exponent >= 0 ? Double(1 << exponent) : 1 / Double(1 << -exponent))
     let units = Int((significand * 1024).rounded(.toNearestOrEven))
     return sign | UInt16((exponent + 15) * 1024 + units - 1024)
   }

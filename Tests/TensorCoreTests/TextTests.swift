@@ -10,7 +10,9 @@ import Testing
     ])
   func size(text: String, byteCount: Int) { #expect(ByteSize(text)?.byteCount == byteCount) }
 
-  @Test("what is no size is refused", arguments: ["", "GiB", "-1", "1XB", "1GiBs", "nan", "1e9", "9EiB"])
+  @Test(
+    "what is no size is refused",
+    arguments: ["", "GiB", "-1", "1XB", "1GiBs", "nan", "1e9", "9EiB"])
   func noSize(text: String) { #expect(ByteSize(text) == nil) }
 
   @Test(

@@ -135,6 +135,13 @@ typedef struct sumac_kernels {
   /// Adds `n` values of F64 to `moments`, as `moments_f32` does; sums may overflow to infinity.
   void (*moments_f64)(const void *_Nullable values, size_t n, sumac_moments *moments);
 
+  /// The sum of squared distances from `mean` of the finite ones of `n` values of F32, in the lanes
+  /// of `moments_f32`: with the mean of the same values, a variance without cancellation.
+  double (*central_squares_f32)(const void *_Nullable values, size_t n, double mean);
+
+  /// The same of F64; the sum may overflow to infinity.
+  double (*central_squares_f64)(const void *_Nullable values, size_t n, double mean);
+
   /// XXH64 of `n` bytes (xxHash fast digest algorithm specification).
   uint64_t (*xxh64)(const void *_Nullable bytes, size_t n, uint64_t seed);
 

@@ -61,7 +61,7 @@ package struct Lineage: Equatable, Sendable {
       droppedStepCount = max(droppedStepCount, checkpoint.lineage.droppedStepCount)
       new.append(
         Input(
-          name: FileSystem.baseName(of: checkpoint.path), id: "sha256:" + checkpoint.identity.hash,
+          name: FileSystem.ownName(of: checkpoint.path), id: "sha256:" + checkpoint.identity.hash,
           byteCount: checkpoint.identity.byteCount, step: append(checkpoint.lineage.steps)))
     }
     steps.append(Step(verb: verb, options: options, versions: versions, inputs: new))

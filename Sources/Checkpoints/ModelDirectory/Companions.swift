@@ -1,3 +1,4 @@
+import SystemPackage
 import TensorCore
 
 /// The files of a model folder that are no weights: config.json, the tokenizer, a licence, …
@@ -32,7 +33,9 @@ struct Companions {
       if name.hasPrefix(".") || name.contains(".partial-") { continue }
       if weights.contains(relative) { continue }
       if FileSystem.isDirectory(folder + "/" + name) {
-        guard depth < Self.deepestFolder else {
+        // A link to a folder may lead around in circles, or far away.
+        let isLink = try FileSystem.typeIfPresent(folder + "/" + name) != .directory
+        guard depth < Self.deepestFolder, !isLink else {
           left.append(relative + "/")
           continue
         }

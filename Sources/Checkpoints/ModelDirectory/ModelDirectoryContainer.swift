@@ -45,7 +45,14 @@ package enum ModelDirectoryContainer: Container {
     if names.contains(singleFile) { return singleFile }
     let files = names.filter { $0.hasSuffix(".safetensors") }
     let candidates = indexes.isEmpty ? files : indexes
-    if candidates.count == 1 { return candidates[0] }
+    if candidates.count == 1 {
+      guard indexes.isEmpty, candidates[0].contains(/-\d+-of-\d+\.safetensors$/) else {
+        return candidates[0]
+      }
+      throw FormatError(
+        .modelDirectory, "holds the shard \(candidates[0].printable), but no index and no others",
+        path: folder, hint: "fetch the missing files, or name the one file that you mean")
+    }
     let found =
       candidates.isEmpty
       ? "no safetensors file is in the folder"

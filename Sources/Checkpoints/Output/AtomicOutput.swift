@@ -21,9 +21,13 @@ package struct AtomicOutput: Sendable {
   /// Throws what can be known before the work: the output exists, its folder does not, or it is one
   /// of the inputs.
   package func check(isDirectory: Bool, inputs: [FileIdentity]) throws {
+    guard !["", ".", "..", "/"].contains(FileSystem.baseName(of: path)) else {
+      throw UsageError("'\(path.printable)' is no name for an output")
+    }
     let folder = FileSystem.parent(of: path)
     guard FileSystem.isDirectory(folder) else {
-      throw FileError("write to folder", folder, .noSuchFileOrDirectory)
+      let isFile = FileSystem.isRegularFile(folder)
+      throw FileError("write to folder", folder, isFile ? .notDirectory : .noSuchFileOrDirectory)
     }
     guard unsafe access(folder, W_OK) == 0 else {
       throw FileError("write to folder", folder, Errno(rawValue: errno))
@@ -31,6 +35,11 @@ package struct AtomicOutput: Sendable {
     if let identity = FileIdentity(path: path), inputs.contains(identity) {
       throw UsageError(
         "\(path.printable) is the input itself", hint: "choose another name with -o")
+    }
+    if isDirectory, FileSystem.isDirectory(path), try holds(inputs) {
+      throw UsageError(
+        "the input lies in \(path.printable), which would be replaced",
+        hint: "choose another name with -o")
     }
     guard let type = try FileSystem.typeIfPresent(path) else { return }
     guard replacesExisting else { throw OutputExistsError(path: path) }
@@ -46,11 +55,29 @@ package struct AtomicOutput: Sendable {
     }
   }
 
+  /// Whether a file of the output's old folder, at any depth, is one of the inputs.
+  private func holds(_ inputs: [FileIdentity]) throws -> Bool {
+    let wanted = Set(inputs)
+    func search(_ folder: String, depth: Int) throws -> Bool {
+      for name in try FileSystem.names(in: folder) {
+        let inner = folder + "/" + name
+        if let identity = FileIdentity(path: inner), wanted.contains(identity) { return true }
+        if depth < 16, try FileSystem.typeIfPresent(inner) == .directory,
+          try search(inner, depth: depth + 1)
+        {
+          return true
+        }
+      }
+      return false
+    }
+    return try search(path, depth: 0)
+  }
+
   /// A folder is replaced only if it is empty or holds a model, so that a wrong path costs nothing.
   private func checkReplaceable() throws {
     let names = try FileSystem.names(in: path)
     let holdsModel = names.contains {
-      $0 == "config.json" || $0.hasSuffix(".safetensors") || $0.hasSuffix(".safetensors.index.json")
+      $0.hasSuffix(".safetensors") || $0.hasSuffix(".safetensors.index.json")
     }
     guard names.isEmpty || holdsModel else {
       throw OutputExistsError(

@@ -9,14 +9,15 @@ package struct OutputJob: Sendable {
 
   package var plan: OutputPlan { writer.plan }
 
+  /// - Parameter errors: what is known to be wrong already.
   /// - Throws: everything that is wrong and can be known from headers, together.
   package init(
     _ checkpoint: Checkpoint, to path: String, container: ContainerName?, options: WriterOptions,
-    replacesExisting: Bool
+    replacesExisting: Bool, errors: [any UserError] = []
   ) throws {
     let container = try container ?? Self.container(forOutput: path)
     output = AtomicOutput(path: path, replacesExisting: replacesExisting)
-    var errors: [any UserError] = checkpoint.tensors.compactMap(\.fault)
+    var errors = errors + checkpoint.tensors.compactMap(\.fault)
     do { try output.check(isDirectory: container == .directory, inputs: checkpoint.files) } catch {
       errors.append(try asUserError(error))
     }
@@ -26,6 +27,7 @@ package struct OutputJob: Sendable {
           "--shard-size cuts the weights of model directories, but \(path.printable) is one file",
           hint: "name a folder with -o, without a suffix"))
     }
+    if options.shardByteCount == 0 { errors.append(UsageError("--shard-size is 0")) }
     try SeveralErrors.throwIfAny(errors)
     writer =
       switch container {

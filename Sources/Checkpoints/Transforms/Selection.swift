@@ -47,7 +47,8 @@ package struct Selection: Sendable, Equatable {
     }
     for name in (names ?? []).subtracting(present).sorted() {
       errors.append(
-        UsageError("--names-from: no tensor is named '\(name.printable)' in \(checkpoint.path)"))
+        UsageError(
+          "--names-from: no tensor is named '\(name.printable)' in \(checkpoint.path.printable)"))
     }
     return errors
   }
@@ -55,6 +56,6 @@ package struct Selection: Sendable, Equatable {
 
 func noMatch(_ flag: String, _ glob: Glob, _ checkpoint: Checkpoint) -> UsageError {
   UsageError(
-    "\(flag) '\(glob.pattern.printable)' matches no tensor of \(checkpoint.path)",
-    hint: "list the names with: sumac inspect \(checkpoint.path)")
+    "\(flag) '\(glob.pattern.printable)' matches no tensor of \(checkpoint.path.printable)",
+    hint: "list the names with: sumac inspect \(checkpoint.path.printable)")
 }

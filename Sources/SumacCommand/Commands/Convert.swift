@@ -43,11 +43,9 @@ struct Convert: ParsableCommand, HasGlobalOptions {
     let conversion = Conversion(
       dtype: dtype?.dtype, saturating: saturate, drop: drop.map(Glob.init),
       selection: try selectionFlags.selection(arguments: CommandLine.arguments))
-    let errors = conversion.errors(for: checkpoint)
-    try SeveralErrors.throwIfAny(errors)
     try OutputCommand(global: global, writer: writer).run(
       verb: "convert", options: conversion.lineageOptions, inputs: [checkpoint],
-      output: try conversion.applied(to: checkpoint))
+      output: try conversion.applied(to: checkpoint), errors: conversion.errors(for: checkpoint))
   }
 }
 

@@ -37,14 +37,15 @@ struct Inspect: ParsableCommand, HasGlobalOptions {
   var inputs: [String]
 
   func run() throws {
-    try report.print(
-      inputs.map { input in
-        let checkpoint = try Inputs.read(input, global: global)
-        return Inspection(
-          checkpoint, fileByteCount: checkpoint.fileByteCount,
-          moments: stats ? try moments(of: checkpoint) : nil, sortKey: sort,
-          showsMetadata: metadata, showsLayout: layout)
-      })
+    try report.check()
+    let batch = try Inputs.each(inputs, global: global) { checkpoint in
+      Inspection(
+        checkpoint, fileByteCount: checkpoint.fileByteCount,
+        moments: stats ? try moments(of: checkpoint) : nil, sortKey: sort,
+        showsMetadata: metadata, showsLayout: layout)
+    }
+    try report.print(batch.results)
+    if let status = batch.status { throw ExitCode(status.rawValue) }
   }
 
   private func moments(of checkpoint: Checkpoint) throws -> [Moments] {

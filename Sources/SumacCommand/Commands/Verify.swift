@@ -49,21 +49,27 @@ struct Verify: ParsableCommand, HasGlobalOptions {
   }
 
   func run() throws {
+    try report.check()
     let original = try against.map { try Inputs.read($0, global: global) }
-    let results = try inputs.map { try verify($0, against: original) }
-    let failed = results.filter { $0.status != .done }
-    if !global.quiet || !failed.isEmpty { try report.print(global.quiet ? failed : results) }
+    let batch = try Inputs.each(inputs, global: global) { try verify($0, against: original) }
+    let failed = batch.results.filter { $0.status != .done }
+    try report.print(global.quiet ? failed : batch.results)
+    if let status = batch.status { throw ExitCode(status.rawValue) }
     guard let first = failed.first else { return }
-    let status = results.count == 1 ? first.status : .partOfBatchFailed
-    throw ExitCode(status.rawValue)
+    throw ExitCode((inputs.count == 1 ? first.status : .partOfBatchFailed).rawValue)
   }
 
-  private func verify(_ input: String, against original: Checkpoint?) throws -> Verification {
-    let checkpoint = try Inputs.read(input, global: global)
+  private func verify(
+    _ checkpoint: Checkpoint, against original: Checkpoint?
+  ) throws -> Verification {
     let workspace = max(
       Verification.workspaceByteCount(checkpoint),
       original.map { Comparison.workspaceByteCount(checkpoint, $0) } ?? 0)
     let engine = try global.engine(workerByteCount: workspace)
+    engine.progress.begin(
+      tensors: checkpoint.tensors.count,
+      byteCount: Verification.byteCount(checkpoint) * (original == nil ? 1 : 2))
+    defer { engine.progress.end() }
     let faults = try Verification.faults(in: checkpoint, engine: engine)
     let comparison = try original.flatMap { original in
       faults.isEmpty

@@ -16,6 +16,11 @@ struct ReportFlags: ParsableArguments {
     completion: .file())
   var output: String?
 
+  /// Throws before the work what is known to be wrong with `--output`.
+  func check() throws {
+    if let output, output != "-" { try ReportFile.check(output) }
+  }
+
   func print<R: Report>(_ reports: [R]) throws {
     let toTerminal = (output ?? "-") == "-"
     let text = R.rendered(

@@ -15,6 +15,30 @@ enum Inputs {
     return checkpoint
   }
 
+  /// What came of several inputs, those that failed left out.
+  struct Batch<Result> {
+    var results: [Result]
+    /// The status to end with, if some input failed.
+    var status: ExitStatus?
+  }
+
+  /// Does the same with each input; an error of one of several is told, and the others go on.
+  static func each<Result>(
+    _ paths: [String], global: GlobalOptions, _ body: (Checkpoint) throws -> Result
+  ) throws -> Batch<Result> {
+    guard paths.count != 1 else {
+      return Batch(results: [try body(try read(paths[0], global: global))])
+    }
+    var batch = Batch<Result>(results: [])
+    for path in paths {
+      do { batch.results.append(try body(try read(path, global: global))) } catch {
+        Terminal.report(try asUserError(error), isQuiet: global.quiet, color: global.color)
+        batch.status = .partOfBatchFailed
+      }
+    }
+    return batch
+  }
+
   /// Standard input as a checkpoint, kept in a file without a name while the program runs.
   private static func spooled(_ global: GlobalOptions) throws -> Checkpoint {
     guard isatty(0) == 0 else {
@@ -44,6 +68,8 @@ enum Inputs {
 extension GlobalOptions {
   /// `--tmpdir`, else `SUMAC_TMPDIR`, else `TMPDIR`, else `/tmp`.
   var temporaryFolder: String {
-    tmpdir ?? Environment["SUMAC_TMPDIR"] ?? Environment["TMPDIR"] ?? "/tmp"
+    if let tmpdir { return tmpdir }
+    let variables = ["SUMAC_TMPDIR", "TMPDIR"].compactMap { Environment[$0] }
+    return variables.first { !$0.isEmpty } ?? "/tmp"
   }
 }

@@ -9,14 +9,11 @@ struct OutputCommand {
   let writer: WriterFlags
 
   func run(
-    verb: String, options: [Lineage.Option], inputs: [Checkpoint], output: Checkpoint
+    verb: String, options: [Lineage.Option], inputs: [Checkpoint], output: Checkpoint,
+    errors: [any UserError]
   ) throws {
     let start = ContinuousClock.now
-    guard writer.output != "-" else {
-      throw UsageError(
-        "a checkpoint cannot be written to standard output", hint: "name a file or folder with -o")
-    }
-    let container = try writer.to ?? OutputJob.container(forOutput: writer.output)
+    let container = try container(known: errors)
     let lineage = Lineage(
       verb: verb, options: options + writer.lineageOptions(for: container),
       versions: Versions.shapingOutput, inputs: inputs)
@@ -26,7 +23,7 @@ struct OutputCommand {
         compression: writer.compress, shardByteCount: writer.shardSize?.size.byteCount,
         keepsAliases: writer.aliases == .keep,
         lineage: writer.leavesOutLineage ? nil : lineage),
-      replacesExisting: writer.force)
+      replacesExisting: writer.force, errors: errors)
     let budget = MemoryBudget(limit: global.memory.size.byteCount)
     let allotment = try job.allotment(jobs: global.jobCount, memory: budget)
     if !global.quiet {
@@ -58,15 +55,26 @@ struct OutputCommand {
     }
   }
 
+  /// The container of the output; if there is none, that error together with those that are known.
+  private func container(known errors: [any UserError]) throws -> ContainerName {
+    guard writer.output != "-" else {
+      let error = UsageError(
+        "a checkpoint cannot be written to standard output", hint: "name a file or folder with -o")
+      throw SeveralErrors(errors: errors + [error])
+    }
+    if let container = writer.to { return container }
+    do throws(UsageError) { return try OutputJob.container(forOutput: writer.output) } catch {
+      throw SeveralErrors(errors: errors + [error])
+    }
+  }
+
   private func summary(
     of job: OutputJob, container: ContainerName, inputs: [Checkpoint]
   ) throws -> String {
     let written = try FileSystem.byteCount(ofTree: job.output.path)
     let read = inputs.reduce(0) { $0 + $1.fileByteCount }
-    let count = job.plan.rows.count
     var text =
-      "\(writer.output.printable): \(count) tensor\(count == 1 ? "" : "s"), "
-      + "\(ByteSize(written))"
+      "\(writer.output.printable): \(job.plan.rows.count.counted("tensor")), \(ByteSize(written))"
     if read > 0 {
       text += ", \((Double(written) / Double(read) * 100).fixed(decimals: 1)) % of the input"
     }

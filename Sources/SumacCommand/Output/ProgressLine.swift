@@ -4,8 +4,9 @@ import TensorCore
 
 extension GlobalOptions {
   func makeProgress() -> any Progress {
-    switch progress {
-    case .auto: !quiet && Terminal.isInteractive ? ProgressLine(redraws: true) : NoProgress()
+    guard !quiet else { return NoProgress() }
+    return switch progress {
+    case .auto: Terminal.isInteractive ? ProgressLine(redraws: true) : NoProgress()
     case .plain: ProgressLine(redraws: false)
     case .jsonl: ProgressRecords()
     case .none: NoProgress()
@@ -74,14 +75,14 @@ final class ProgressRecords: Progress {
   func advance(byteCount: Int) { done.withLock { $0.byteCount += byteCount } }
 
   func finish(tensor: TensorInfo) {
-    let done = done.withLock { done in
+    // Said inside the lock, so that counts never fall from line to line.
+    done.withLock { done in
       done.tensors += 1
-      return done
+      say([
+        "event": "tensor", "name": .string(tensor.name), "tensors_done": JSONValue(done.tensors),
+        "bytes_done": JSONValue(done.byteCount),
+      ])
     }
-    say([
-      "event": "tensor", "name": .string(tensor.name), "tensors_done": JSONValue(done.tensors),
-      "bytes_done": JSONValue(done.byteCount),
-    ])
   }
 
   func end() { say(["event": "end"]) }

@@ -10,8 +10,10 @@ enum Suggestion {
     let names = root.configuration.subcommands.compactMap {
       $0.configuration.commandName ?? "\($0)".lowercased()
     }
-    guard let word = arguments.first(where: { !$0.hasPrefix("-") }), !names.contains(word),
-      word != "help"
+    var words = arguments[...]
+    if words.first == "help" { words.removeFirst() }
+    // Options of the whole program come before no word.
+    guard let word = words.first, !word.hasPrefix("-"), !names.contains(word), word != "help"
     else { return nil }
     let nearest = names.min { distance($0, word) < distance($1, word) }
     let hint = nearest.flatMap { name in

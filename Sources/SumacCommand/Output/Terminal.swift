@@ -35,11 +35,14 @@ enum Terminal {
   static func fail(
     _ error: any UserError, isQuiet: Bool = false, color: ColorChoice = .auto
   ) -> Never {
-    let errors = (error as? SeveralErrors)?.errors ?? [error]
-    for error in errors {
+    report(error, isQuiet: isQuiet, color: color)
+    exit(error.status.rawValue)
+  }
+
+  static func report(_ error: any UserError, isQuiet: Bool, color: ColorChoice) {
+    for error in (error as? SeveralErrors)?.errors ?? [error] {
       say("sumac: \(emphasized("error:", 31, color)) \(error)")
       if let hint = error.hint, !isQuiet { say("sumac: hint: \(hint)") }
     }
-    exit(error.status.rawValue)
   }
 }

@@ -41,6 +41,8 @@ package struct InterruptedError: UserError, Equatable {
 package struct SeveralErrors: UserError {
   package let errors: [any UserError]
 
+  package init(errors: [any UserError]) { self.errors = errors }
+
   package var status: ExitStatus { errors.first?.status ?? .bug }
   package var description: String { errors.map(\.description).joined(separator: "\n") }
 

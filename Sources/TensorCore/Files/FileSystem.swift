@@ -147,4 +147,15 @@ package enum FileSystem {
   package static func baseName(of path: String) -> String {
     FilePath(path).lastComponent?.string ?? path
   }
+
+  /// The base name, of the folder itself where the path only says `.` or `..`.
+  package static func ownName(of path: String) -> String {
+    let name = baseName(of: path)
+    guard name == "." || name == "..", let resolved = unsafe realpath(path, nil) else {
+      return name
+    }
+    // SAFETY: realpath gives a zero-terminated string that the caller frees.
+    defer { unsafe free(resolved) }
+    return baseName(of: unsafe String(cString: resolved))
+  }
 }

@@ -10,10 +10,12 @@ package final class InputFile: Sendable {
   package let identity: FileIdentity
   private let descriptor: FileDescriptor
 
+  /// - Throws: also if `path` is no regular file: a pipe would be waited for.
   package init(path: String) throws(FileError) {
     self.path = path
     do {
-      descriptor = try FileDescriptor.open(FilePath(path), .readOnly, options: [.closeOnExec])
+      descriptor = try FileDescriptor.open(
+        FilePath(path), .readOnly, options: [.closeOnExec, .nonBlocking])
     } catch {
       throw FileError("open", path, Errno(caught: error))
     }

@@ -73,6 +73,9 @@ extension Double {
 }
 
 extension Int {
+  /// The number with what it counts: `1 tensor`, `2 tensors`.
+  package func counted(_ noun: String) -> String { "\(grouped) \(noun)\(self == 1 ? "" : "s")" }
+
   /// The number with commas between thousands.
   package var grouped: String {
     var digits = String(magnitude)

@@ -1,0 +1,85 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Command lines with what they print, as files in `Cases`.
+///
+/// `NAME.case` holds a command line, `--- terminal`, `--- stdout` or `--- stderr` with the text, and
+/// `--- exit N`. With SUMAC_REGENERATE=1 the files are written anew from what is seen.
+@Suite struct SnapshotTests {
+  static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    .appendingPathComponent("Cases").path
+  static let names = ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [])
+    .filter { $0.hasSuffix(".case") }.sorted()
+  static let isRegenerating = ProcessInfo.processInfo.environment["SUMAC_REGENERATE"] == "1"
+
+  @Test("there are cases") func present() { #expect(Self.names.count >= 20) }
+
+  @Test("a command prints what its case says", arguments: names)
+  func snapshot(name: String) throws {
+    let path = Self.folder + "/" + name
+    let text = try String(contentsOfFile: path, encoding: .utf8)
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+    let commands = Array(lines.prefix { $0.hasPrefix("$ ") })
+    let inTerminal = lines.contains("--- terminal")
+    let workspace = try Workspace()
+    var seen = ""
+    for (place, command) in commands.enumerated() {
+      let arguments = command.dropFirst(2).split(separator: " ").map(String.init)
+      let isLast = place == commands.count - 1
+      if isLast, inTerminal {
+        let run = try TerminalRun.sumac(
+          Array(arguments.dropFirst()), in: workspace.folder.path, columns: 80)
+        seen = "--- terminal\n\(run.screen)--- exit \(run.status)\n"
+      } else {
+        let run = try CommandRun.sumac(Array(arguments.dropFirst()), in: workspace.folder.path)
+        if isLast {
+          seen = "--- stdout\n\(run.output)--- stderr\n\(run.messages)--- exit \(run.status)\n"
+        } else {
+          #expect(run.status == 0, "\(command): \(run.messages)")
+        }
+      }
+    }
+    let found = commands.map { $0 + "\n" }.joined() + Self.normalized(seen)
+    if Self.isRegenerating {
+      try found.write(toFile: path, atomically: true, encoding: .utf8)
+    } else {
+      #expect(found == text)
+    }
+  }
+
+  /// What differs between machines: the version of zstd, and the memory of the program itself.
+  static func normalized(_ text: String) -> String {
+    text.replacing(/zstd \d+\.\d+\.\d+/, with: "zstd N.N.N")
+      .replacing(
+        /peak memory  [\d.]+ [KMG]iB with \d+ workers?/, with: "peak memory  N with N workers")
+  }
+
+  @Test("what a terminal of 80 columns shows is never wider")
+  func width() throws {
+    for name in Self.names {
+      let text = try String(contentsOfFile: Self.folder + "/" + name, encoding: .utf8)
+      // Messages are sentences, which a terminal wraps.
+      guard let start = text.range(of: "--- terminal\n") else { continue }
+      for line in text[start.upperBound...].split(separator: "\n") where !line.contains("sumac:") {
+        #expect(line.count <= 80, "\(name): \(line)")
+      }
+    }
+  }
+}
+
+/// A folder with links to the fixtures, so that what is printed holds no path of this machine.
+struct Workspace {
+  let folder: TemporaryFolder
+
+  init() throws {
+    folder = try TemporaryFolder()
+    for (name, target) in [
+      ("base", "models/base"), ("valid", "safetensors/valid"),
+      ("malformed", "safetensors/malformed"),
+    ] {
+      try FileManager.default.createSymbolicLink(
+        atPath: folder[name], withDestinationPath: Fixtures.path(target))
+    }
+  }
+}
