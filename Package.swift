@@ -70,6 +70,6 @@ let package = Package(
     tests("CheckpointsTests", ["Checkpoints", "PackedFormat", "TensorCore", system]),
     tests(
       "InspectionTests", ["Inspection", "Statistics", "Checkpoints", "Reporting", "TensorCore"]),
-    tests("CommandTests", ["SumacCommand", "TensorCore"], exclude: ["Cases"]),
+    tests("CommandTests", ["SumacCommand", "TensorCore"], exclude: ["Cases", "Faults"]),
   ]
 )

@@ -24,9 +24,11 @@ package struct ChunkEncoder: Sendable {
     compression == .none ? 0 : 2 * valueByteCount + StreamTable.byteCount(streamCount: 8)
   }
 
-  /// Memory that compression contexts hold for each worker.
-  package var contextByteCount: Int {
-    (compression.attempts + compression.followUps).map(\.contextByteCount).max() ?? 0
+  /// Memory that a compression context holds for each worker, for chunks of up to `valueByteCount`.
+  package func contextByteCount(valueByteCount: Int) -> Int {
+    (compression.attempts + compression.followUps).map {
+      $0.contextByteCount(inputByteCount: valueByteCount)
+    }.max() ?? 0
   }
 
   /// Encodes `values` and lends the stored bytes to `body`.

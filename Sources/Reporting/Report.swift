@@ -100,7 +100,9 @@ extension Section {
       let longest = facts.map(\.label.count).max() ?? 0
       return facts.map { fact in
         let space = String(repeating: " ", count: longest - fact.label.count + 2)
-        return fact.label + space + fact.value + "\n"
+        let indent = String(repeating: " ", count: longest + 2)
+        let lines = fact.value.wrapped(to: width.map { max(20, $0 - longest - 2) })
+        return fact.label + space + lines.joined(separator: "\n" + indent) + "\n"
       }.joined()
     }
   }
@@ -111,5 +113,25 @@ extension Section {
     case .facts(let facts): facts.map { "- \($0.label): \($0.value)\n" }.joined()
     case .table(let table): table.markdown
     }
+  }
+}
+
+extension String {
+  /// Lines of at most `width` characters, broken behind commas and between words.
+  fileprivate func wrapped(to width: Int?) -> [String] {
+    guard let width, count > width else { return [self] }
+    var lines: [String] = []
+    var line = ""
+    for word in split(separator: " ", omittingEmptySubsequences: false) {
+      if line.isEmpty {
+        line = String(word)
+      } else if line.count + 1 + word.count <= width {
+        line += " " + word
+      } else {
+        lines.append(line)
+        line = String(word)
+      }
+    }
+    return lines + [line]
   }
 }

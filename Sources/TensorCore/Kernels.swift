@@ -108,7 +108,7 @@ package import CKernels
   ) -> Double {
     // SAFETY: the loops read as many whole elements as the region holds.
     unsafe source.withUnsafeBytes { source in
-      let base = unsafe source.baseAddress
+      let base = source.baseAddress
       return switch dtype {
       case .f32: unsafe table.pointee.central_squares_f32(base, source.count / 4, mean)
       case .f64: unsafe table.pointee.central_squares_f64(base, source.count / 8, mean)

@@ -77,6 +77,17 @@ package struct ZstdFailure: Error, CustomStringConvertible {
 }
 
 extension ZstdSettings {
+  /// What a compression context holds for inputs of up to `inputByteCount` bytes.
+  package func contextByteCount(inputByteCount: Int) -> Int {
+    var parameters = ZSTD_getCParams(level, UInt64(inputByteCount), 0)
+    if literalOnly {
+      // Set above what they are for small inputs, which take less.
+      parameters.windowLog = 17
+      parameters.hashLog = max(6, parameters.hashLog)
+    }
+    return ZSTD_estimateCCtxSize_usingCParams(parameters)
+  }
+
   fileprivate var parameters: [(ZSTD_cParameter, Int32)] {
     guard literalOnly else { return [(ZSTD_c_compressionLevel, level)] }
     return [

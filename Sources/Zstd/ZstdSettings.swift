@@ -12,8 +12,6 @@ package struct ZstdSettings: Hashable, Sendable {
   /// Match finding at the speed of level 1, for what is seen to shrink much anyway.
   package static let quickMatches = ZstdSettings(level: 1, literalOnly: false)
 
-  /// More than a compression context of `matches` or `literals` holds for inputs of 1 MiB.
-  package var contextByteCount: Int { level == 1 ? 2 << 20 : 16 << 20 }
   /// More than a decompression context holds.
   package static let decompressionByteCount = 256 << 10
 }

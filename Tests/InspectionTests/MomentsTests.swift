@@ -1,3 +1,4 @@
+import CKernels
 import Statistics
 import TensorCore
 import TestSupport

@@ -32,7 +32,14 @@ package struct MemoryBudget: Sendable {
   }
 
   /// As many workers as asked for, or as fit.
-  package func allot(_ demand: Demand, jobs: Int, tiles: Int) throws(UsageError) -> Allotment {
+  ///
+  /// A worker is worth its start only for a MiB of values or more.
+  /// - Parameters:
+  ///   - tiles: pieces of work, of which a worker does at least one.
+  ///   - valueByteCount: bytes of all of them.
+  package func allot(
+    _ demand: Demand, jobs: Int, tiles: Int, valueByteCount: Int
+  ) throws(UsageError) -> Allotment {
     let base = ResidentMemory.peakByteCount + demand.fixedByteCount + Self.reserveByteCount
     let worker = demand.workerByteCount + Self.threadByteCount
     func peak(_ workers: Int) -> Int { base + workers * worker }
@@ -42,7 +49,7 @@ package struct MemoryBudget: Sendable {
         hint: "pass --memory \((peak(1) >> 20) + 1)MiB or more")
     }
     let fitting = (limit - base) / worker
-    let workers = max(1, min(jobs, fitting, tiles))
+    let workers = max(1, min(jobs, fitting, tiles, (valueByteCount >> 20) + 1))
     return Allotment(workers: workers, peakByteCount: peak(workers))
   }
 }

@@ -70,7 +70,8 @@ package struct OutputJob: Sendable {
   package func allotment(jobs: Int, memory: MemoryBudget) throws(UsageError)
     -> MemoryBudget.Allotment
   {
-    try memory.allot(plan.demand, jobs: jobs, tiles: plan.tileCount)
+    try memory.allot(
+      plan.demand, jobs: jobs, tiles: plan.tileCount, valueByteCount: plan.valueByteCount)
   }
 
   package func run(

@@ -85,10 +85,15 @@ package struct PackedCheckpointWriter: CheckpointWriter {
       rows: rows, companions: checkpoint.companions.map(\.name),
       byteCount: end.rounded(upTo: 64) + tail, isExact: isRaw && indexByteCount < 4096,
       demand: MemoryBudget.Demand(
-        fixedByteCount: 4 * tail + (1 << 20),
-        workerByteCount: workspaceByteCount(stored, encoder) + encoder.contextByteCount
+        fixedByteCount: 4 * tail + 3072 * stored.count + (1 << 20),
+        workerByteCount: workspaceByteCount(stored, encoder)
+          + encoder.contextByteCount(valueByteCount: largestChunkByteCount(stored))
           + ZstdSettings.decompressionByteCount),
       tileCount: records, valueByteCount: stored.reduce(0) { $0 + $1.info.byteCount }, notes: [])
+  }
+
+  private static func largestChunkByteCount(_ stored: [LazyTensor]) -> Int {
+    stored.map { $0.info.dtype.byteCount(of: $0.info.grid.largestChunk)! }.max() ?? 0
   }
 
   private static func workspaceByteCount(_ stored: [LazyTensor], _ encoder: ChunkEncoder) -> Int {

@@ -18,7 +18,7 @@ extension GlobalOptions {
     let demand = MemoryBudget.Demand(
       fixedByteCount: 0, workerByteCount: workerByteCount + 256 << 10)
     let allotment = try MemoryBudget(limit: memory.size.byteCount).allot(
-      demand, jobs: jobCount, tiles: .max)
+      demand, jobs: jobCount, tiles: .max, valueByteCount: .max)
     return Engine(
       workers: allotment.workers, cancellation: Cancellation(), progress: makeProgress())
   }

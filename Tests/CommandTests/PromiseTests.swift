@@ -1,0 +1,220 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Memory, determinism and exactness, as the promises have them, on the built program.
+@Suite(.serialized) struct PromiseTests {
+  /// The number before `label` in the messages of `-vv`.
+  private static func number(_ pattern: Regex<(Substring, Substring)>, in text: String) throws
+    -> Int
+  {
+    try #require(text.firstMatch(of: pattern).flatMap { Int($0.1) })
+  }
+
+  static let limit = 64 << 20
+
+  @Test(
+    "ten times the budget, one tensor of it larger than the budget, stays below it and below the plan",
+    arguments: ["out.sumac", "out.safetensors", "out"])
+  func memory(name: String) throws {
+    let folder = try TemporaryFolder()
+    // One tensor of 640 MiB, in one row.
+    try LargeFile.write(to: folder["in.safetensors"], tensors: 1, columns: 160 << 20)
+    for extra in [[], ["--dtype", "bf16"]] {
+      let run = try CommandRun.sumac(
+        ["convert", "in.safetensors", "-o", name, "--memory", "64MiB", "-vv", "-f", "-j", "2"]
+          + extra, in: folder.path)
+      #expect(run.status == 0, "\(run.messages)")
+      let peak = try Self.number(/peak resident memory (\d+) bytes/, in: run.messages)
+      let planned = try Self.number(/(\d+) planned/, in: run.messages)
+      #expect(peak < Self.limit)
+      #expect(peak <= planned)
+      #expect(planned <= 2 * peak)
+      let plan = try CommandRun.sumac(
+        [
+          "convert", "in.safetensors", "-o", "x\(name)", "--memory", "64MiB", "--dry-run", "-j",
+          "2",
+        ]
+          + extra, in: folder.path)
+      #expect(plan.status == 0, "\(plan.messages)")
+      #expect(plan.output.contains("peak memory"))
+      #expect(!folder.exists("x\(name)"))
+    }
+  }
+
+  @Test(
+    "the plan holds for small models, large budgets and many tensors too", arguments: [1, 2, 7])
+  func plannedPeak(jobs: Int) throws {
+    let workspace = try Workspace()
+    try Self.manyTensors(20_000, to: workspace.folder, "many.safetensors")
+    for input in ["base", "many.safetensors"] {
+      for output in ["x.sumac", "x.safetensors"] {
+        let run = try CommandRun.sumac(
+          ["convert", input, "-o", output, "-vv", "-f", "-j", String(jobs), "--compress", "small"],
+          in: workspace.folder.path)
+        #expect(run.status == 0, "\(run.messages)")
+        let peak = try Self.number(/peak resident memory (\d+) bytes/, in: run.messages)
+        let planned = try Self.number(/(\d+) planned/, in: run.messages)
+        #expect(peak <= planned, "\(input) to \(output)")
+        #expect(planned <= 2 * peak, "\(input) to \(output)")
+      }
+    }
+  }
+
+  private static func manyTensors(_ count: Int, to folder: TemporaryFolder, _ name: String) throws {
+    let entries = (0..<count).map { place in
+      "\"model.layers.\(place).self_attn.q_proj.weight\":{\"dtype\":\"U8\",\"shape\":[4],"
+        + "\"data_offsets\":[\(4 * place),\(4 * place + 4)]}"
+    }
+    let header = Array(("{" + entries.joined(separator: ",") + "}").utf8)
+    let length = (0..<8).map { UInt8(truncatingIfNeeded: header.count >> (8 * $0)) }
+    try folder.write(length + header + [UInt8](repeating: 7, count: 4 * count), to: name)
+  }
+
+  @Test(
+    "the same bytes come out for any jobs, memory and round",
+    arguments: ["out.sumac", "out.safetensors"])
+  func determinism(name: String) throws {
+    let workspace = try Workspace()
+    try LargeFile.write(to: workspace.folder["in.safetensors"], tensors: 5, columns: 700_001)
+    var first: [UInt8]?
+    for options in [
+      ["-j", "1"], ["-j", "2"], ["-j", "7"], ["-j", "7", "--memory", "32MiB"],
+      ["--memory", "64MiB"],
+    ] {
+      let run = try CommandRun.sumac(
+        ["convert", "in.safetensors", "-o", name, "-q", "-f", "--dtype", "bf16"] + options,
+        in: workspace.folder.path)
+      #expect(run.status == 0, "\(run.messages)")
+      let bytes = try workspace.folder.bytes(name)
+      #expect(bytes == first ?? bytes, "\(options)")
+      first = bytes
+    }
+  }
+
+  @Test("every valid file goes to every container and back, bit for bit")
+  func goldenRoundTrips() throws {
+    let workspace = try Workspace()
+    let names = Fixtures.names(in: "safetensors/valid", suffix: ".safetensors")
+    for name in names {
+      for compression in ["none", "fast", "small"] {
+        for arguments in [
+          ["convert", "valid/\(name)", "-o", "a.sumac", "-q", "-f", "--compress", compression],
+          ["convert", "a.sumac", "-o", "b", "-q", "-f"],
+          ["convert", "b", "-o", "c.safetensors", "-q", "-f"],
+          ["verify", "c.safetensors", "--against", "valid/\(name)", "-q"],
+          ["verify", "a.sumac", "--against", "valid/\(name)", "-q"],
+        ] {
+          let run = try CommandRun.sumac(arguments, in: workspace.folder.path)
+          #expect(run.status == 0, "\(name): \(arguments): \(run.output)\(run.messages)")
+        }
+      }
+    }
+    #expect(names.count >= 13)
+  }
+
+  @Test("a damaged file is refused by verify and convert, with tensor and offset")
+  func damage() throws {
+    let workspace = try Workspace()
+    let folder = workspace.folder
+    _ = try CommandRun.sumac(["convert", "base", "-o", "x.sumac", "-q"], in: folder.path)
+    var bytes = try folder.bytes("x.sumac")
+    bytes[100_000] ^= 8
+    try folder.write(bytes, to: "x.sumac")
+    let verify = try CommandRun.sumac(["verify", "x.sumac"], in: folder.path)
+    #expect(verify.status == 3)
+    #expect(verify.output.contains("sumac.chunk-checksum"))
+    #expect(verify.output.contains("tensor '"))
+    let convert = try CommandRun.sumac(
+      ["convert", "x.sumac", "-o", "y.safetensors"], in: folder.path)
+    #expect(convert.status == 3)
+    #expect(!folder.exists("y.safetensors"))
+  }
+
+  @Test("Python's safetensors and NumPy read what we write, tensor for tensor")
+  func python() throws {
+    let workspace = try Workspace()
+    let folder = workspace.folder
+    for arguments in [
+      ["convert", "base", "-o", "model.sumac", "-q"],
+      ["convert", "model.sumac", "-o", "sharded", "-q", "--shard-size", "500kB"],
+      ["convert", "model.sumac", "-o", "one.safetensors", "-q"],
+      ["convert", "valid/all_dtypes.safetensors", "-o", "dtypes.sumac", "-q"],
+      ["convert", "dtypes.sumac", "-o", "dtypes.safetensors", "-q"],
+      ["convert", "valid/names.safetensors", "-o", "names.safetensors", "-q"],
+    ] {
+      let run = try CommandRun.sumac(arguments, in: folder.path)
+      #expect(run.status == 0, "\(run.messages)")
+    }
+    let script = """
+      import glob, json, sys
+      from safetensors import deserialize
+      def read(*paths):
+          tensors = {}
+          for path in paths:
+              for name, t in deserialize(open(path, 'rb').read()):
+                  tensors[name] = (t['dtype'], t['shape'], bytes(t['data']))
+          return tensors
+      base = read('base/model.safetensors')
+      assert len(base) == 39
+      assert read('one.safetensors') == base
+      shards = sorted(glob.glob('sharded/*.safetensors'))
+      assert len(shards) > 2
+      assert read(*shards) == base
+      index = json.load(open('sharded/model.safetensors.index.json'))
+      assert set(index['weight_map']) == set(base)
+      assert read('dtypes.safetensors') == read('valid/all_dtypes.safetensors')
+      assert read('names.safetensors') == read('valid/names.safetensors')
+      from safetensors.numpy import load_file
+      load_file('valid/odd_lengths.safetensors')
+      print('equal')
+      """
+    let python = Process()
+    python.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    python.arguments = ["python3", "-c", script]
+    python.currentDirectoryURL = URL(fileURLWithPath: folder.path)
+    let output = Pipe()
+    python.standardOutput = output
+    try python.run()
+    let text = String(
+      decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    python.waitUntilExit()
+    #expect(text == "equal\n")
+  }
+
+  @Test("the planes of the trained model are packed within 0.5 % of their entropy")
+  func entropy() throws {
+    let workspace = try Workspace()
+    let folder = workspace.folder
+    _ = try CommandRun.sumac(
+      ["convert", "base/model.safetensors", "-o", "x.sumac", "-q"], in: folder.path)
+    let report = try CommandRun.sumac(["inspect", "x.sumac", "--json"], in: folder.path)
+    let json = try #require(
+      try JSONSerialization.jsonObject(with: Data(report.output.utf8)) as? [String: Any])
+    let tensors = try #require(json["tensors"] as? [[String: Any]])
+    let bytes = try Fixtures.bytes("models/base/model.safetensors")
+    let original = try CommandRun.sumac(
+      ["inspect", "base/model.safetensors", "--json"], in: folder.path)
+    let source = try #require(
+      try JSONSerialization.jsonObject(with: Data(original.output.utf8)) as? [String: Any])
+    var offsets: [String: Int] = [:]
+    for tensor in try #require(source["tensors"] as? [[String: Any]]) {
+      offsets[tensor["name"] as! String] = tensor["offset"] as? Int
+    }
+    var stored = 0
+    var counts = [[Int](repeating: 0, count: 256), [Int](repeating: 0, count: 256)]
+    for tensor in tensors {
+      let count = try #require(tensor["bytes"] as? Int)
+      let start = try #require(offsets[tensor["name"] as! String])
+      for place in stride(from: start, to: start + count, by: 2) {
+        let word = UInt16(bytes[place]) | UInt16(bytes[place + 1]) << 8
+        let rotated = word << 1 | word >> 15
+        counts[0][Int(rotated & 0xFF)] += 1
+        counts[1][Int(rotated >> 8)] += 1
+      }
+      stored += try #require(tensor["stored_bytes"] as? Int)
+    }
+    let limit = counts.reduce(0) { $0 + PlaneEntropy.bits(of: $1) / 8 }
+    #expect(Double(stored) <= limit * 1.005, "\(stored) bytes, entropy \(limit)")
+  }
+}
