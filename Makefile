@@ -11,7 +11,7 @@ RELEASE := $(SWIFT) build -c release --static-swift-stdlib --product sumac -j $(
 MODEL := Fixtures/models/base
 DEMO := .build/demo
 
-.PHONY: demo test build install uninstall format lint bench peers packages python-modules
+.PHONY: demo test build install uninstall format lint bench packages python-modules
 
 build: packages
 	$(RELEASE)
@@ -47,7 +47,3 @@ uninstall:
 bench: build
 	@Scripts/install-python-modules numpy safetensors
 	python3 Tests/Benchmarks/bench.py "$$($(RELEASE) --show-bin-path)/sumac"
-
-peers: build
-	@Scripts/install-python-modules numpy safetensors torch
-	python3 Tests/Peers/peers.py "$$($(RELEASE) --show-bin-path)/sumac"

@@ -46,6 +46,13 @@ package struct Conversion: Sendable {
     if !drop.isEmpty { result = dropping(from: result) }
     if let dtype {
       result = try Cast(to: dtype, saturating: saturating, selection: selection).applied(to: result)
+      // Where weights of two dtypes are left, the configuration keeps the one it names.
+      let isUniform = result.tensors.allSatisfy {
+        !$0.info.dtype.isPlainFloat || $0.info.dtype == dtype
+      }
+      if isUniform {
+        result = try result.changingConfig { ModelConfig.settingDType(dtype, in: $0) }
+      }
     }
     return result
   }

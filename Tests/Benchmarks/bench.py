@@ -4,14 +4,14 @@
 usage: bench.py SUMAC [--folder DIR] [--rounds N] [--size MIB] [--only NAME]
 
 Commands of a group run in turn, round after round, so that a machine whose speed drifts slows all of
-them alike; medians and ratios are printed. A command's CPU time and peak memory are the kernel's own
-account of the process. Data: see `make_inputs`. Everything is written below --folder, which should
+them alike; medians and ratios are printed. A command's CPU time is the kernel's own account of the process.
+Data: see `make_inputs`. Everything is written below --folder, which should
 lie on the disk that is to be measured.
 """
 import argparse
 import json
 import os
-import resource
+import re
 import shutil
 import statistics
 import struct
@@ -75,7 +75,10 @@ def run(command, shell=False):
     wall = time.perf_counter() - start
     if status != 0:
         sys.exit(f"{command}: status {status}\n{message.decode()}")
-    return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+    # ru_maxrss of a child starts with what this process had when it forked, so it tells nothing of a
+    # small program; sumac says its own peak.
+    peak = re.search(rb"peak resident memory (\d+) bytes", message)
+    return wall, usage.ru_utime + usage.ru_stime, int(peak[1]) / MIB if peak else None
 
 
 def compare(title, commands, rounds, cleanup=()):
@@ -96,10 +99,11 @@ def compare(title, commands, rounds, cleanup=()):
     for label, _, _ in commands:
         wall = statistics.median(r[0] for r in results[label])
         cpu = statistics.median(r[1] for r in results[label])
-        peak = max(r[2] for r in results[label])
+        peaks = [r[2] for r in results[label] if r[2] is not None]
+        peak = f"{max(peaks):10.1f}" if peaks else f"{'-':>10}"
         wall_ratio = statistics.median(a[0] / b[0] for a, b in zip(results[label], results[first]))
         cpu_ratio = statistics.median(a[1] / max(b[1], 1e-4) for a, b in zip(results[label], results[first]))
-        print(f"{label:34}{wall:9.3f}{wall_ratio:8.2f}{cpu:9.3f}{cpu_ratio:8.2f}{peak:10.0f}")
+        print(f"{label:34}{wall:9.3f}{wall_ratio:8.2f}{cpu:9.3f}{cpu_ratio:8.2f}{peak}")
     sys.stdout.flush()
 
 
@@ -138,18 +142,19 @@ def main():
             ("python -c pass", [sys.executable, "-c", "pass"], False),
         ], 4 * options.rounds)
     if wanted("cast"):
+        cast = [sumac, "convert", f32, "-o", out, "--dtype", "bf16", "-vv"]
         compare(f"F32 to BF16, {options.size} MiB", [
             ("cp; sync of the copy", f"cp {f32} {out} && sync {out}", True),
-            ("sumac convert --dtype bf16", [sumac, "convert", f32, "-o", out, "--dtype", "bf16"], False),
-            ("the same, -j 1", [sumac, "convert", f32, "-o", out, "--dtype", "bf16", "-j", "1"], False),
-            ("the same, --memory 64MiB", [sumac, "convert", f32, "-o", out, "--dtype", "bf16",
-                                          "--memory", "64MiB"], False),
+            ("sumac convert --dtype bf16", cast, False),
+            ("the same, -j 1", [*cast, "-j", "1"], False),
+            ("the same, --memory 64MiB", [*cast, "--memory", "64MiB"], False),
             ("safetensors + numpy", [sys.executable, "-c", NUMPY_CAST, f32, out], False),
         ], options.rounds, cleanup=[out])
     if wanted("pack"):
         compare(f"lossless packing, {options.size // 2} MiB of BF16, one thread", [
             ("zstd -1 -T1", ["zstd", "-q", "-f", "-1", "-T1", "--single-thread", raw, "-o", frame], False),
-            ("sumac convert, fast, -j 1", [sumac, "convert", bf16, "-o", packed, "-j", "1"], False),
+            ("sumac convert, fast, -j 1", [sumac, "convert", bf16, "-o", packed, "-j", "1", "-vv"],
+             False),
             ("cp; sync of the copy", f"cp {raw} {out} && sync {out}", True),
         ], options.rounds, cleanup=[out, packed])
         print(f"ratio zstd -1 {os.path.getsize(raw) / os.path.getsize(frame):.4f}, sumac fast ", end="")
@@ -159,12 +164,16 @@ def main():
         run([sumac, "convert", bf16, "-o", packed, "-f"])
         run(["zstd", "-q", "-f", "-1", raw, "-o", frame])
         compare(f"unpacking, {options.size // 2} MiB of BF16, one thread", [
-            ("zstd -d", ["zstd", "-q", "-d", "-f", "--single-thread", frame, "-o", out], False),
-            ("sumac convert to safetensors, -j 1", [sumac, "convert", packed, "-o", out, "-j", "1"], False),
-            ("sumac verify, -j 1", [sumac, "verify", packed, "-j", "1"], False),
-            ("zstd -t", ["zstd", "-q", "-t", "--single-thread", frame], False),
+            ("zstd -d; sync of the output",
+             f"zstd -q -d -f --single-thread {frame} -o {out} && sync {out}", True),
+            ("sumac convert to safetensors, -j 1",
+             [sumac, "convert", packed, "-o", out, "-j", "1", "-vv"], False),
             ("cp; sync of the copy", f"cp {raw} {out} && sync {out}", True),
         ], options.rounds, cleanup=[out])
+        compare(f"decoding and checking only, {options.size // 2} MiB of BF16, one thread", [
+            ("zstd -t", ["zstd", "-q", "-t", "--single-thread", frame], False),
+            ("sumac verify, -j 1", [sumac, "verify", packed, "-j", "1"], False),
+        ], options.rounds)
 
 
 if __name__ == "__main__":

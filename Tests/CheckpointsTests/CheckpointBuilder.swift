@@ -4,22 +4,6 @@ import SystemPackage
 import TensorCore
 import TestSupport
 
-/// Values in memory.
-struct MemorySource: TensorSource {
-  let info: TensorInfo
-  let values: [UInt8]
-
-  func scratchByteCount(elementCount: Int) -> Int { 0 }
-
-  @_lifetime(values: copy values)
-  @_lifetime(scratch: copy scratch)
-  func read(
-    _ elements: Range<Int>, into values: inout MutableRawSpan, scratch: inout MutableRawSpan
-  ) throws {
-    values.copy(self.values.rawSpan.extracting(info.bytes(of: elements)))
-  }
-}
-
 extension LazyTensor {
   static func inMemory(
     _ name: String, _ dtype: DType, _ dimensions: [Int], seed: UInt64 = 0, values: [UInt8]? = nil
@@ -29,7 +13,7 @@ extension LazyTensor {
     let bytes =
       values ?? (0..<info.byteCount).map { _ in UInt8.random(in: 0...255, using: &random) }
     return LazyTensor(
-      info: info, source: MemorySource(info: info, values: bytes),
+      info: info, source: MemoryTensorSource(info: info, values: bytes),
       stored: StoredForm(file: "", byteOffset: 0, byteCount: bytes.count, dtype: dtype))
   }
 }

@@ -1,0 +1,40 @@
+import Checkpoints
+import TensorCore
+import Testing
+
+@Suite struct ModelConfigTests {
+  @Test(
+    "the dtype is set wherever it stands, and nothing else changes",
+    arguments: [
+      (#"{"a": 1.50, "torch_dtype" : "float32"}"#, #"{"a": 1.50, "torch_dtype" : "bfloat16"}"#),
+      (
+        #"{"dtype":"float16","text_config":{"torch_dtype":"float16","x":[{"dtype":"float16"}]}}"#,
+        #"{"dtype":"bfloat16","text_config":{"torch_dtype":"bfloat16","x":[{"dtype":"float16"}]}}"#
+      ),
+    ])
+  func set(text: String, expected: String) {
+    let result = ModelConfig.settingDType(.bf16, in: Array(text.utf8))
+    #expect(result.map { String(decoding: $0, as: UTF8.self) } == expected)
+  }
+
+  @Test(
+    "without such a dtype, or without JSON, there is nothing to change",
+    arguments: [
+      #"{"torch_dtype": "bfloat16"}"#, #"{"torch_dtype": "auto"}"#, #"{"torch_dtype": null}"#, "{}",
+      "", "[]", "{", #"{"torch_dtype": "float32"} x"#,
+    ])
+  func unchanged(text: String) {
+    #expect(ModelConfig.settingDType(.bf16, in: Array(text.utf8)) == nil)
+  }
+
+  @Test("a converted model says its new dtype, in its own config.json only")
+  func converted() throws {
+    let config = try LazyTensor.inMemory(
+      "config.json", .u8, [25], values: Array(#"{"torch_dtype":"float32"}"#.utf8))
+    let checkpoint = Checkpoint.inMemory([try .inMemory("w", .f32, [2])], companions: [config])
+    let changed = try checkpoint.changingConfig { ModelConfig.settingDType(.f16, in: $0) }
+    #expect(try changed.companions[0].bytes() == Array(#"{"torch_dtype":"float16"}"#.utf8))
+    #expect(changed.companions[0].info.byteCount == 25)
+    #expect(try checkpoint.changingConfig { _ in nil }.companions[0].bytes().count == 25)
+  }
+}
