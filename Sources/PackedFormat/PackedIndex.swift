@@ -33,16 +33,18 @@ package struct PackedIndex: Equatable, Sendable {
     package static let dense = "dense"
   }
 
+  /// A file that belongs to the model, stored as the U8 tensor of its bytes.
   package struct Attachment: Equatable, Sendable {
-    package var name: String
-    package var byteCount: Int
-    package var chunkCount: Int
+    package let info: TensorInfo
 
-    package init(name: String, byteCount: Int, chunkCount: Int) {
-      self.name = name
-      self.byteCount = byteCount
-      self.chunkCount = chunkCount
+    package init(_ info: TensorInfo) {
+      precondition(info.dtype == .u8 && info.shape.dimensions.count == 1)
+      self.info = info
     }
+
+    package var name: String { info.name }
+    package var byteCount: Int { info.byteCount }
+    package var chunkCount: Int { info.grid.count }
   }
 
   package struct Pair: Equatable, Sendable {
@@ -92,14 +94,6 @@ package struct PackedIndex: Equatable, Sendable {
           term: Term(codec: "raw", chunkCount: attachment.chunkCount)))
     }
     return segments
-  }
-}
-
-extension PackedIndex.Attachment {
-  /// The U8 tensor that an attachment is cut as.
-  package var info: TensorInfo {
-    // A length below 2^48 is checked when the index is read; U8 values always end on a byte.
-    try! TensorInfo(name: name, dtype: .u8, shape: Shape([byteCount]))
   }
 }
 

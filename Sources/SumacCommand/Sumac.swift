@@ -19,6 +19,10 @@ struct Sumac: ParsableCommand {
         sumac convert model.sumac -o restored/   and back
 
       Help on a topic: sumac explain exit-codes
+
+      Exit status: 0 done; 1 a comparison found a difference; 2 some of several inputs failed; 3 an \
+      input is malformed, damaged or unsupported; 4 reading or writing failed; 5 the output exists; \
+      64 wrong usage; 70 a fault of sumac; 130 or 143 interrupted.
       """,
     version: "sumac \(Version.current)",
     subcommands: [

@@ -68,8 +68,8 @@ struct SampleFile {
     entries.append(PackedIndex.Entry(name: "tied", content: .alias(of: 0)))
     let index = PackedIndex(
       entries: entries,
-      attachments: attachments.map {
-        PackedIndex.Attachment(name: $0.0, byteCount: $0.1.count, chunkCount: $0.1.isEmpty ? 0 : 1)
+      attachments: try attachments.map { name, bytes in
+        PackedIndex.Attachment(try TensorInfo(name: name, dtype: .u8, shape: Shape([bytes.count])))
       },
       metadata: [PackedIndex.Pair(key: "format", value: "pt")],
       optionalFeatures: ["codec:\(compression.codecName)", "term:dense"],

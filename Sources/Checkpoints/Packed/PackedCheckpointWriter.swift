@@ -46,10 +46,7 @@ package struct PackedCheckpointWriter: CheckpointWriter {
     let hasTensors = !entries.isEmpty
     return PackedIndex(
       entries: entries,
-      attachments: checkpoint.companions.map {
-        PackedIndex.Attachment(
-          name: $0.name, byteCount: $0.info.byteCount, chunkCount: $0.info.grid.count)
-      },
+      attachments: checkpoint.companions.map { PackedIndex.Attachment($0.info) },
       metadata: checkpoint.metadata.map { PackedIndex.Pair(key: $0.key, value: $0.value) },
       optionalFeatures: hasTensors ? ["codec:\(codec)", "term:dense"] : [],
       writer: [

@@ -25,7 +25,7 @@ struct GlobalOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Resident memory to stay below: 64MiB, 2GiB, … at least 32MiB.", valueName: "size"))
+      "Resident memory to stay below, such as 64MiB or 2GiB; at least 32MiB.", valueName: "size"))
   var memory = SizeArgument(ByteSize(MemoryBudget.standardByteCount))
 
   @Option(

@@ -1,0 +1,97 @@
+import TensorCore
+
+/// What stands in an index beside its tensors.
+extension PackedIndexParser {
+  mutating func readAttachments(
+    _ reader: inout CBORReader
+  ) throws -> [PackedIndex.Attachment] {
+    var attachments: [PackedIndex.Attachment] = []
+    var names: Set<UTF8Key> = []
+    _ = try reader.enterArray()
+    while reader.nextElement() {
+      let place = reader.byteOffset
+      var name: String?
+      var byteCount: Int?
+      var chunkCount: Int?
+      _ = try reader.enterMap()
+      while let key = try reader.nextKey() {
+        switch key {
+        case "name": name = try reader.readText()
+        case "bytes": byteCount = Int(clamping: try reader.readUInt())
+        case "chunks": chunkCount = Int(clamping: try reader.readUInt())
+        default:
+          throw error(.indexKey, "an attachment has the unknown key '\(key.printable)'", place)
+        }
+      }
+      guard let name, let byteCount, let chunkCount else {
+        throw error(.indexKey, "an attachment needs name, bytes and chunks", place)
+      }
+      guard RelativePath.isSafe(name) else {
+        throw error(
+          .attachmentName, "the attachment '\(name.printable)' is no plain relative path", place)
+      }
+      guard names.insert(UTF8Key(name)).inserted else {
+        throw error(.duplicateName, "the attachment '\(name.printable)' is there twice", place)
+      }
+      guard let shape = try? Shape([byteCount]),
+        let info = try? TensorInfo(name: name, dtype: .u8, shape: shape)
+      else {
+        throw error(
+          .attachmentLength,
+          "the attachment '\(name.printable)' is said to have \(byteCount) bytes", place)
+      }
+      let attachment = PackedIndex.Attachment(info)
+      guard chunkCount == attachment.info.grid.count else {
+        throw error(
+          .chunkCount,
+          "the attachment '\(name.printable)' is said to have \(chunkCount) chunks, its "
+            + "length gives \(attachment.info.grid.count)", place)
+      }
+      attachments.append(attachment)
+    }
+    return attachments
+  }
+
+  func readPairs(_ reader: inout CBORReader) throws -> [PackedIndex.Pair] {
+    var pairs: [PackedIndex.Pair] = []
+    _ = try reader.enterMap()
+    while let key = try reader.nextKey() {
+      pairs.append(PackedIndex.Pair(key: key, value: try reader.readText()))
+    }
+    return pairs
+  }
+
+  func readFeatures(_ reader: inout CBORReader, into index: inout PackedIndex) throws {
+    let place = reader.byteOffset
+    var missing: Set<String> = ["required", "optional"]
+    _ = try reader.enterMap()
+    while let key = try reader.nextKey() {
+      guard missing.remove(key) != nil else {
+        throw error(.indexKey, "the features have the unknown key '\(key.printable)'", place)
+      }
+      var names: [String] = []
+      _ = try reader.enterArray()
+      while reader.nextElement() {
+        let name = try reader.readText()
+        guard names.last.map({ UTF8Key($0) < UTF8Key(name) }) ?? true else {
+          throw error(.indexValue, "the \(key) features are not in order", place)
+        }
+        names.append(name)
+      }
+      if key == "required" {
+        index.requiredFeatures = names
+      } else {
+        index.optionalFeatures = names
+      }
+    }
+    guard missing.isEmpty else {
+      throw error(.indexKey, "the features need lists of required and optional ones", place)
+    }
+    if let name = index.requiredFeatures.first(where: { !Self.knownRequiredFeatures.contains($0) })
+    {
+      throw FormatError(
+        .requiredFeature, "needs the feature '\(name.printable)', which this version does not have",
+        path: path, hint: "use a newer version of sumac")
+    }
+  }
+}
