@@ -78,8 +78,9 @@ package struct Comparison: Sendable {
     return [
       .line(
         (isExact ? "equal to " : "within the allowed error of ")
-          + "\(original.printable): \(comparedTensorCount.counted("tensor")), names, shapes, "
-          + (isExact ? "dtypes and every bit of the values" : "and values"))
+          + "\(original.printable): \(comparedTensorCount.counted("tensor")), "
+          + (isExact
+            ? "names, shapes, dtypes and every bit of the values" : "names, shapes and values"))
     ]
   }
 

@@ -1,4 +1,5 @@
 import Checkpoints
+import Foundation
 import TensorCore
 import TestSupport
 import Testing
@@ -76,6 +77,27 @@ import Testing
     let checkpoint = try Containers.read(folder["m"])
     #expect(checkpoint.companions.map(\.name) == ["config.json", "sub/vocab.txt"])
     #expect(checkpoint.notes == ["not carried along: pytorch_model.bin"])
+  }
+
+  @Test("one shard of several without their index is no model")
+  func loneShard() throws {
+    let folder = try TemporaryFolder()
+    let bytes = try Fixtures.bytes("safetensors/valid/sharded/model-00002-of-00002.safetensors")
+    try folder.write(bytes, to: "m/model-00002-of-00002.safetensors")
+    #expect(throws: FormatError.self) { try Containers.read(folder["m"]) }
+    #expect(throws: Never.self) {
+      try Containers.read(folder["m/model-00002-of-00002.safetensors"])
+    }
+  }
+
+  @Test("a link to a folder is not followed around")
+  func circle() throws {
+    let folder = try Self.folder()
+    try FileManager.default.createSymbolicLink(
+      atPath: folder["m/around"], withDestinationPath: ".")
+    let checkpoint = try Containers.read(folder["m"])
+    #expect(checkpoint.companions.isEmpty)
+    #expect(checkpoint.notes == ["not carried along: around/"])
   }
 
   @Test("a folder without weights, or with several, says what it found")

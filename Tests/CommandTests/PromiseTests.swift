@@ -113,6 +113,40 @@ import Testing
     #expect(names.count >= 13)
   }
 
+  @Test("a model that is converted says its new dtype in config.json, a mixed one keeps the old")
+  func configuration() throws {
+    let workspace = try Workspace()
+    for (extra, expected) in [([], "float16"), (["--exclude", "lm_head*"], "bfloat16")] {
+      let run = try CommandRun.sumac(
+        ["convert", "base", "-o", "half", "-q", "-f", "--dtype", "f16"] + extra,
+        in: workspace.folder.path)
+      #expect(run.status == 0, "\(run.messages)")
+      let config = String(decoding: try workspace.folder.bytes("half/config.json"), as: UTF8.self)
+      let original = String(
+        decoding: try workspace.folder.bytes("base/config.json"), as: UTF8.self)
+      #expect(config == original.replacing("bfloat16", with: expected))
+    }
+  }
+
+  @Test("standard input is an input, a pipe under a name is refused at once")
+  func pipes() throws {
+    let workspace = try Workspace()
+    let shell = Process()
+    shell.executableURL = URL(fileURLWithPath: "/bin/sh")
+    shell.arguments = [
+      "-c",
+      "'\(CommandRun.program)' convert - -o x.sumac -q < base/model.safetensors"
+        + " && mkfifo pipe && ! '\(CommandRun.program)' inspect pipe 2>/dev/null",
+    ]
+    shell.currentDirectoryURL = URL(fileURLWithPath: workspace.folder.path)
+    try shell.run()
+    shell.waitUntilExit()
+    #expect(shell.terminationStatus == 0)
+    let verify = try CommandRun.sumac(
+      ["verify", "x.sumac", "--against", "base/model.safetensors", "-q"], in: workspace.folder.path)
+    #expect(verify.status == 0)
+  }
+
   @Test("a damaged file is refused by verify and convert, with tensor and offset")
   func damage() throws {
     let workspace = try Workspace()
