@@ -58,7 +58,7 @@ let package = Package(
       name: "SumacCommand",
       dependencies: [
         "Conversion", "Inspection", "Statistics", "Checkpoints", "PackedFormat", "Reporting",
-        "TensorCore", arguments, system,
+        "TensorCore", "CLinux", arguments, system,
       ],
       swiftSettings: strict),
     .target(

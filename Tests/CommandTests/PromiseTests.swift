@@ -48,9 +48,10 @@ import Testing
     let workspace = try Workspace()
     try Self.manyTensors(20_000, to: workspace.folder, "many.safetensors")
     for input in ["base", "many.safetensors"] {
-      for output in ["x.sumac", "x.safetensors"] {
+      for output in ["x.sumac", "x.safetensors", "x"] {
         let run = try CommandRun.sumac(
-          ["convert", input, "-o", output, "-vv", "-f", "-j", String(jobs), "--compress", "small"],
+          ["convert", input, "-o", output, "-vv", "-f", "-j", String(jobs), "--compress", "small"]
+            + (output == "x" && input == "base" ? ["--shard-size", "100kB"] : []),
           in: workspace.folder.path)
         #expect(run.status == 0, "\(run.messages)")
         let peak = try Self.number(/peak resident memory (\d+) bytes/, in: run.messages)
@@ -59,6 +60,20 @@ import Testing
         #expect(planned <= 2 * peak, "\(input) to \(output)")
       }
     }
+  }
+
+  @Test("many shards take no more memory than one")
+  func shards() throws {
+    let folder = try TemporaryFolder()
+    try LargeFile.write(to: folder["in.safetensors"], tensors: 40, columns: 1 << 20)
+    let run = try CommandRun.sumac(
+      ["convert", "in.safetensors", "-o", "x", "-vv", "--shard-size", "8MiB", "-j", "2"],
+      in: folder.path)
+    #expect(run.status == 0, "\(run.messages)")
+    let peak = try Self.number(/peak resident memory (\d+) bytes/, in: run.messages)
+    let planned = try Self.number(/(\d+) planned/, in: run.messages)
+    #expect(peak <= planned)
+    #expect(planned <= 2 * peak)
   }
 
   private static func manyTensors(_ count: Int, to folder: TemporaryFolder, _ name: String) throws {

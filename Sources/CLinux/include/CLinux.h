@@ -18,6 +18,10 @@ int sumac_reserve(int descriptor, int64_t byte_count);
 /// Returns the descriptor.
 int sumac_open_unnamed(const char *folder);
 
+/// Has the allocator give large blocks back to the system as soon as they are freed, and keep its
+/// free lists in few places, so that resident memory is what is in use. Other C libraries ignore it.
+void sumac_configure_allocator(void);
+
 #pragma clang assume_nonnull end
 
 #endif

@@ -1,9 +1,11 @@
+import CLinux
 import Glibc
 import TensorCore
 
 /// What the program does to its process before anything else.
 enum ProcessSetup {
   static func run() {
+    sumac_configure_allocator()
     openStandardDescriptors()
     raiseFileLimit()
   }
