@@ -25,8 +25,9 @@ struct Explain: ParsableCommand, HasGlobalOptions {
   var subject: String
 
   func run() throws {
+    try report.check()
     // A file wins over a topic of the same name, since it can be seen and the topic cannot.
-    if try FileSystem.typeIfPresent(subject) == nil {
+    if subject != "-", try FileSystem.typeIfPresent(subject) == nil {
       if let topic = Topic(rawValue: subject) { return try StandardOutput.write(topic.text) }
       guard subject.contains(where: { "./".contains($0) }) else {
         throw UsageError(

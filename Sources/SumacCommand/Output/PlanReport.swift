@@ -19,8 +19,8 @@ struct PlanReport: Report {
       Section.Fact("size", size),
       Section.Fact(
         "peak memory",
-        "\(ByteSize(allotment.peakByteCount)) with \(allotment.workers) "
-          + "worker\(allotment.workers == 1 ? "" : "s")"),
+        "\(ByteSize(allotment.peakByteCount)) (\(allotment.peakByteCount.grouped) bytes) with "
+          + allotment.workers.counted("worker")),
     ]
     if !plan.companions.isEmpty {
       facts.append(
