@@ -7,6 +7,10 @@ package struct FileTrailer: Equatable, Sendable {
   package static let magic: [UInt8] = [0x53, 0x55, 0x4D, 0x41, 0x43, 0x45, 0x4E, 0x44]
   /// The index is at most this long, stored and decoded.
   package static let maximumIndexByteCount = 1 << 30
+  /// A compressed index decodes to at most this, or to `maximumIndexGrowth` times its stored length
+  /// if that is more, so that a small file cannot ask for much memory.
+  package static let freeIndexByteCount = 1 << 24
+  package static let maximumIndexGrowth = 64
 
   /// SHA-256 of the header, then of all from the index to the end of the file without this hash.
   package var hash: [UInt8]
@@ -63,7 +67,8 @@ package struct FileTrailer: Equatable, Sendable {
         path: path, byteOffset: place + 40)
     }
     guard stored > 0, decoded > 0, Int(stored) <= Self.maximumIndexByteCount,
-      Int(decoded) <= Self.maximumIndexByteCount, stored <= decoded
+      Int(decoded) <= Self.maximumIndexByteCount, stored <= decoded,
+      Int(decoded) <= max(Self.freeIndexByteCount, Self.maximumIndexGrowth * Int(stored))
     else {
       throw FormatError(
         .indexLength, "the index is said to have \(stored) bytes that decode to \(decoded)",

@@ -178,7 +178,9 @@ struct PackedIndexParser {
   }
 
   private func check(_ terms: [PackedIndex.Term], of info: TensorInfo, _ place: Int) throws {
-    guard !terms.isEmpty else { throw error(.terms, "has no term", place) }
+    guard terms.count == 1 else {
+      throw error(.terms, "has \(terms.count) terms, expected one", place)
+    }
     let expected = info.grid.count
     for term in terms where term.kind == PackedIndex.Term.dense && term.chunkCount != expected {
       throw error(

@@ -44,6 +44,10 @@ package struct PackedTail: Sendable {
     guard let count = try Zstd().compress(index.rawSpan, into: &span, .matches) else {
       return nil
     }
+    // One that shrinks too far to be believed is stored as it is.
+    guard
+      index.count <= max(FileTrailer.freeIndexByteCount, FileTrailer.maximumIndexGrowth * count)
+    else { return nil }
     return span.bytes.extracting(0..<count).array()
   }
 

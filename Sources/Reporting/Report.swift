@@ -38,20 +38,17 @@ package enum ReportFormat: String, CaseIterable, Sendable {
 }
 
 extension Report {
-  /// Several reports: one JSON list, otherwise one behind the other.
+  /// Reports on several inputs: one JSON list, however many there are, otherwise one behind the other.
   package static func rendered(
     _ reports: [Self], as format: ReportFormat, width: Int?
   ) -> String {
-    guard reports.count > 1 else {
-      return reports.first?.rendered(as: format, width: width) ?? ""
-    }
     switch format {
     case .json:
       return JSONValue.array(reports.map(\.document)).serialized(indented: true) + "\n"
     case .csv:
       // One heading serves all rows.
       let tables = reports.map(\.records)
-      let columns = (tables.first { !$0.rows.isEmpty } ?? tables[0]).columns
+      let columns = (tables.first { !$0.rows.isEmpty } ?? tables.first)?.columns ?? []
       return Table(columns, rows: tables.flatMap(\.rows)).csv
     case .jsonl: return reports.map { $0.rendered(as: format, width: width) }.joined()
     case .text, .markdown:

@@ -44,8 +44,9 @@ struct Sumac: ParsableCommand {
       try StandardOutput.flush()
     } catch let error as any UserError {
       Terminal.fail(error, isQuiet: global?.quiet ?? false, color: global?.color ?? .auto)
-    } catch let code as ExitCode {
-      exit(withError: code)
+    } catch  where exitCode(for: error) == .success || error is ExitCode {
+      // Help is a command whose run ends so.
+      exit(withError: error)
     } catch {
       Terminal.fail(UnexpectedError(description: "\(error)"), color: global?.color ?? .auto)
     }

@@ -21,6 +21,23 @@ package final class Zstd: Sendable {
     return count < UInt64(Int.max) ? Int(count) : nil
   }
 
+  /// Throws if the bytes are not one frame, without a dictionary and with a window in bounds.
+  private static func checkIsOneFrame(_ frame: borrowing RawSpan) throws(ZstdFailure) {
+    var header = ZSTD_frameHeader()
+    // SAFETY: the region is lent for both calls with its true length.
+    let (result, length) = unsafe frame.withUnsafeBytes { frame in
+      unsafe (
+        ZSTD_getFrameHeader(&header, frame.baseAddress, frame.count),
+        ZSTD_findFrameCompressedSize(frame.baseAddress, frame.count)
+      )
+    }
+    guard result == 0, header.frameType == ZSTD_frame else { throw ZstdFailure("is no zstd frame") }
+    guard length == frame.byteCount else { throw ZstdFailure("is not exactly one zstd frame") }
+    guard header.dictID == 0, header.windowSize <= UInt64(maximumWindowByteCount) else {
+      throw ZstdFailure("needs a dictionary, or a window over 8 MiB")
+    }
+  }
+
   /// Compresses `source` to the start of `target` as one frame.
   ///
   /// - Returns: the length of the frame, or nil if it would not fit in `target`.
@@ -34,11 +51,15 @@ package final class Zstd: Sendable {
     return try compressor.compress(source, into: &target, settings)
   }
 
-  /// Decompresses frames that must decode to exactly the length of `target`.
+  /// The widest window that a frame may ask for.
+  package static let maximumWindowByteCount = 8 << 20
+
+  /// Decompresses one frame that must decode to exactly the length of `target`.
   @_lifetime(target: copy target)
   package func decompress(
     _ source: borrowing RawSpan, into target: inout MutableRawSpan
   ) throws(ZstdFailure) {
+    try Self.checkIsOneFrame(source)
     let idle = decompressors.withLock { $0.popLast() }
     let decompressor = if let idle { idle } else { try Decompressor() }
     defer { decompressors.withLock { $0.append(decompressor) } }

@@ -90,6 +90,22 @@ import Testing
     }
   }
 
+  @Test(
+    "a packed file's own files cannot pass for weights, hide, or stand in each other's way",
+    arguments: [
+      ["model.safetensors"], ["model.safetensors.index.json"], ["pytorch_model.bin"],
+      [".git/hooks/post-checkout"], ["a/.hidden"], ["sub", "sub/notes.txt"],
+    ])
+  func hostileCompanions(names: [String]) throws {
+    let folder = try TemporaryFolder()
+    let packed = try Checkpoint.inMemory(
+      [try .inMemory("w", .f32, [2])], companions: try names.map { try .inMemory($0, .u8, [3]) }
+    ).written(to: folder["x.sumac"])
+    #expect(throws: (any Error).self) { try packed.written(to: folder["m"]) }
+    #expect(try folder.names() == ["x.sumac"])
+    #expect(throws: Never.self) { try packed.written(to: folder["x.safetensors"]) }
+  }
+
   @Test("a link to a folder is not followed around")
   func circle() throws {
     let folder = try Self.folder()
@@ -117,7 +133,8 @@ import Testing
     arguments: [
       ("x.sumac", .sumac), ("X.SUMAC", .sumac), ("a/b.safetensors", .safetensors),
       ("folder", .directory), ("folder/", .directory), ("llama-3.1-8B", .directory),
-      ("x.sumac/", .sumac), ("a.b/c", .directory), (".hidden", .directory), ("v1.0", .directory),
+      ("x.sumac/", .directory), ("a.b/c", .directory), (".hidden", .directory),
+      ("v1.0", .directory),
     ] as [(String, ContainerName)])
   func containers(path: String, container: ContainerName) throws {
     #expect(try OutputJob.container(forOutput: path) == container)

@@ -43,6 +43,25 @@ import Zstd
     #expect(Double(count) <= limit * 1.02)
   }
 
+  @Test("only exactly one frame is taken")
+  func oneFrame() throws {
+    let bytes = Self.skewed(count: 1000)
+    let zstd = Zstd()
+    var buffer = ByteBuffer(byteCount: 1000)
+    var span = buffer.mutableBytes
+    let count = try #require(try zstd.compress(bytes.rawSpan, into: &span, .literals))
+    let frame = span.bytes.extracting(0..<count).array()
+    let skippable: [UInt8] = [0x50, 0x2A, 0x4D, 0x18, 0, 0, 0, 0]
+    let empty: [UInt8] = [0x28, 0xB5, 0x2F, 0xFD, 0x20, 0, 1, 0, 0]
+    for other in [skippable + frame, frame + skippable, frame + empty, empty + frame, frame + [0]] {
+      #expect(throws: ZstdFailure.self) {
+        var target = ByteBuffer(byteCount: 1000)
+        var result = target.mutableBytes
+        try zstd.decompress(other.rawSpan, into: &result)
+      }
+    }
+  }
+
   @Test("a frame that does not fit is told of, a damaged one refused, a wrong length too")
   func faults() throws {
     let bytes = Self.skewed(count: 10_000)

@@ -63,13 +63,21 @@ import Testing
     Case(.indexCompression, "a compressed index that is no frame") {
       $0.changeTrailer = { $0[20] &+= 1 }
     },
-    Case(.indexCompression, "a compressed index that claims 1 GiB") {
+    Case(.indexCompression, "a compressed index that claims 16 MiB") {
+      $0.compressesIndex = true
+      $0.changeTrailer = { $0.replaceSubrange(20..<24, with: [0, 0, 0, 1]) }
+    },
+    Case(.indexLength, "a compressed index that claims 1 GiB") {
       $0.compressesIndex = true
       $0.changeTrailer = { $0.replaceSubrange(20..<24, with: [0, 0, 0, 0x40]) }
     },
   ]
 
   static let encodings = [
+    Case(.indexLength, "an index that would grow a thousandfold") {
+      $0.rawIndex = [UInt8](repeating: 0, count: 20 << 20)
+      $0.compressesIndex = true
+    },
     Case(.indexEncoding, "no CBOR") { $0.rawIndex = [0xFF] },
     Case(.indexEncoding, "a count of 2^64 − 1") {
       $0.rawIndex = [0xBB] + [UInt8](repeating: 0xFF, count: 8)
@@ -121,6 +129,9 @@ import Testing
       $0.edit(["tensors", 1, "dtype"]) { _ in "F4" }
     },
     Case(.indexValue, "a negative dimension") { $0.edit(["tensors", 1, "shape"]) { _ in [-5] } },
+    Case(.terms, "two terms") {
+      $0.edit(["tensors", 2, "terms", 1]) { _ in ["kind": "dense", "codec": "raw", "chunks": 0] }
+    },
     Case(.terms, "no terms") { $0.edit(["tensors", 2, "terms"]) { _ in [] } },
     Case(.indexKey, "a term without a codec") {
       $0.edit(["tensors", 1, "terms", 0, "codec"]) { _ in nil }

@@ -24,6 +24,14 @@ struct Companions {
       ? [] : ["not carried along: \(left.map(\.printable).joined(separator: ", "))"]
   }
 
+  /// Whether a file of that path may lie beside a folder's weights: it is not hidden, and nothing
+  /// that a loader takes for weights or for their index.
+  static func isCarried(_ path: String) -> Bool {
+    let isHidden = path.split(separator: "/").contains { $0.hasPrefix(".") }
+    return RelativePath.isSafe(path) && !isHidden
+      && !weightSuffixes.contains(where: path.lowercased().hasSuffix)
+  }
+
   private mutating func collect(
     _ folder: String, prefix: String, weights: Set<String>, depth: Int
   ) throws {

@@ -19,6 +19,7 @@ package struct ModelDirectoryWriter: CheckpointWriter {
   package var isDirectory: Bool { true }
 
   package init(_ checkpoint: Checkpoint, options: WriterOptions) throws {
+    try Self.checkCompanions(checkpoint)
     let (tensors, notes) = checkpoint.withoutAliases(keeping: options.keepsAliases)
     let parts = Self.cut(
       tensors, at: options.shardByteCount ?? Self.standardShardByteCount)
@@ -36,6 +37,24 @@ package struct ModelDirectoryWriter: CheckpointWriter {
     companions = checkpoint.companions
     index = shards.count > 1 ? ShardIndex.json(shards.map { ($0.file, $0.layout) }) : nil
     plan = Self.plan(shards, companions: companions, index: index, notes: notes)
+  }
+
+  /// A packed file may come from anywhere: what it carries must not pass for weights, nor stand in
+  /// the way of itself.
+  private static func checkCompanions(_ checkpoint: Checkpoint) throws {
+    let names = Set(checkpoint.companions.map { UTF8Key($0.name) })
+    try SeveralErrors.throwIfAny(
+      checkpoint.companions.compactMap { companion in
+        let parts = companion.name.split(separator: "/")
+        let folders = (1..<max(1, parts.count)).map { parts.prefix($0).joined(separator: "/") }
+        let isBlocked = folders.contains { names.contains(UTF8Key($0)) }
+        guard isBlocked || !Companions.isCarried(companion.name) else { return nil }
+        return FormatError(
+          .modelDirectory,
+          "carries the file '\(companion.name.printable)', which has no place in a "
+            + "model folder", path: checkpoint.path,
+          hint: "write a .safetensors or .sumac file instead")
+      })
   }
 
   /// Tensors in the order of the catalog, as many to a file as stay below the size.

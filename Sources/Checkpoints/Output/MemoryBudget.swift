@@ -6,9 +6,9 @@ package struct MemoryBudget: Sendable {
   package static let leastByteCount = 32 << 20
   package static let standardByteCount = 2 << 30
   /// What a thread touches of its stack and of the allocator's bookkeeping.
-  private static let threadByteCount = 256 << 10
+  private static let threadByteCount = 128 << 10
   /// For what no plan counts: error paths, the page tables of the program itself.
-  private static let reserveByteCount = 2 << 20
+  private static let reserveByteCount = 3 << 19
 
   package let limit: Int
 

@@ -40,12 +40,13 @@ package struct OutputJob: Sendable {
 
   /// The container that the name of an output asks for.
   package static func container(forOutput path: String) throws(UsageError) -> ContainerName {
+    guard !path.hasSuffix("/") else { return .directory }
     let name = FileSystem.baseName(of: path)
     for container in ContainerName.allCases {
       if let suffix = container.suffix, name.lowercased().hasSuffix(suffix) { return container }
     }
     // "llama-3.1-8B" is a folder; "model.safetensor" or "model.gguf" is a mistake.
-    guard !path.hasSuffix("/"), let dot = name.lastIndex(of: "."), dot != name.startIndex else {
+    guard let dot = name.lastIndex(of: "."), dot != name.startIndex else {
       return .directory
     }
     let suffix = name[dot...].dropFirst()

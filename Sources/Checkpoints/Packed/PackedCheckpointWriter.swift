@@ -17,14 +17,17 @@ package struct PackedCheckpointWriter: CheckpointWriter {
 
   package init(_ checkpoint: Checkpoint, options: WriterOptions) throws {
     var checkpoint = checkpoint
-    if !options.keepsAliases { checkpoint.tensors.removeAll { $0.aliasOf != nil } }
+    var notes: [String] = []
+    if !options.keepsAliases {
+      (checkpoint.tensors, notes) = checkpoint.withoutAliases(keeping: false)
+    }
     self.checkpoint = checkpoint
     self.options = options
     stored = checkpoint.tensors.filter { $0.aliasOf == nil } + checkpoint.companions
     encoder = ChunkEncoder(zstd: Zstd(), compression: options.compression)
     index = try Self.index(of: checkpoint, options: options)
     plan = Self.plan(
-      checkpoint, stored: stored, index: index, encoder: encoder, options: options)
+      checkpoint, stored: stored, index: index, encoder: encoder, options: options, notes: notes)
   }
 
   private static func index(
@@ -58,7 +61,7 @@ package struct PackedCheckpointWriter: CheckpointWriter {
 
   private static func plan(
     _ checkpoint: Checkpoint, stored: [LazyTensor], index: PackedIndex, encoder: ChunkEncoder,
-    options: WriterOptions
+    options: WriterOptions, notes: [String]
   ) -> OutputPlan {
     let isRaw = options.compression == .none
     let segments = index.segments
@@ -86,7 +89,7 @@ package struct PackedCheckpointWriter: CheckpointWriter {
         workerByteCount: workspaceByteCount(stored, encoder)
           + encoder.contextByteCount(valueByteCount: largestChunkByteCount(stored))
           + ZstdSettings.decompressionByteCount),
-      tileCount: records, valueByteCount: stored.reduce(0) { $0 + $1.info.byteCount }, notes: [])
+      tileCount: records, valueByteCount: stored.reduce(0) { $0 + $1.info.byteCount }, notes: notes)
   }
 
   private static func largestChunkByteCount(_ stored: [LazyTensor]) -> Int {

@@ -43,7 +43,9 @@ package enum PackedContainer: Container {
     }
     return Checkpoint(
       path: file.path, container: .sumac, tensors: tensors,
-      metadata: index.metadata.map { Checkpoint.Metadatum(key: $0.key, value: $0.value) },
+      metadata: index.metadata.filter { $0.key != Lineage.metadataKey }.map {
+        Checkpoint.Metadatum(key: $0.key, value: $0.value)
+      },
       companions: companions,
       lineage: lineage,
       identity: InputIdentity(

@@ -44,7 +44,7 @@ struct Inspect: ParsableCommand, HasGlobalOptions {
         moments: stats ? try moments(of: checkpoint) : nil, sortKey: sort,
         showsMetadata: metadata, showsLayout: layout)
     }
-    try report.print(batch.results)
+    try report.print(batch.results, inputCount: inputs.count)
     if let status = batch.status { throw ExitCode(status.rawValue) }
   }
 

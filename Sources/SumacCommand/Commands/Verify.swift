@@ -53,7 +53,7 @@ struct Verify: ParsableCommand, HasGlobalOptions {
     let original = try against.map { try Inputs.read($0, global: global) }
     let batch = try Inputs.each(inputs, global: global) { try verify($0, against: original) }
     let failed = batch.results.filter { $0.status != .done }
-    try report.print(global.quiet ? failed : batch.results)
+    try report.print(global.quiet ? failed : batch.results, inputCount: inputs.count)
     if let status = batch.status { throw ExitCode(status.rawValue) }
     guard let first = failed.first else { return }
     throw ExitCode((inputs.count == 1 ? first.status : .partOfBatchFailed).rawValue)

@@ -21,17 +21,27 @@ struct ReportFlags: ParsableArguments {
     if let output, output != "-" { try ReportFile.check(output) }
   }
 
-  func print<R: Report>(_ reports: [R]) throws {
-    let toTerminal = (output ?? "-") == "-"
-    let text = R.rendered(
-      reports, as: json ? .json : format, width: toTerminal ? StandardOutput.width : nil)
-    guard let output, !toTerminal else { return try StandardOutput.write(text) }
-    try ReportFile.write(text, to: output)
+  /// Prints what came of `inputCount` inputs; nothing if nothing came of them.
+  func print<R: Report>(_ reports: [R], inputCount: Int) throws {
+    guard let first = reports.first else { return }
+    let format = json ? .json : format
+    try write { width in
+      inputCount == 1
+        ? first.rendered(as: format, width: width)
+        : R.rendered(reports, as: format, width: width)
+    }
+  }
+
+  private func write(_ text: (_ width: Int?) -> String) throws {
+    guard let output, output != "-" else {
+      return try StandardOutput.write(text(StandardOutput.width))
+    }
+    try ReportFile.write(text(nil), to: output)
   }
 }
 
 extension ReportFlags {
-  func print(_ report: some Report) throws { try print([report]) }
+  func print(_ report: some Report) throws { try print([report], inputCount: 1) }
 }
 
 extension ReportFormat: ExpressibleByArgument {}

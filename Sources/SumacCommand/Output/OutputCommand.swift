@@ -29,7 +29,7 @@ struct OutputCommand {
     if !global.quiet {
       for note in job.plan.notes { Terminal.warn(note, color: global.color) }
     }
-    if global.verbose > 0 {
+    if global.verbose > 0, !global.quiet {
       for row in job.plan.rows {
         Terminal.note("\(row.name.printable): \(row.from) to \(row.to)")
       }

@@ -22,13 +22,15 @@ package final class InputFile: Sendable {
     do {
       let stat = try descriptor.stat()
       guard stat.type == .regular else {
-        throw stat.type == .directory ? Errno.isDirectory : Errno.invalidArgument
+        guard stat.type != .directory else { throw Errno.isDirectory }
+        throw FileError(
+          "read, as it is no regular file (- is standard input)", path, .invalidArgument)
       }
       byteCount = Int(stat.size)
       identity = FileIdentity(stat)
     } catch {
       try? descriptor.close()
-      throw FileError("read", path, Errno(caught: error))
+      throw error as? FileError ?? FileError("read", path, Errno(caught: error))
     }
   }
 
