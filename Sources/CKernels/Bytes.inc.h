@@ -82,21 +82,3 @@ static uint64_t first_difference(const void *a, const void *b, size_t n) {
   while (start < n && x[start] == y[start]) start++;
   return start;
 }
-
-/// Neighbouring bytes count in different tables, so that equal ones do not wait for each other.
-static void histogram256(const void *bytes, size_t n, uint32_t *counts) {
-  enum { TABLES = 8 };
-  uint32_t tables[TABLES][256];
-  memset(tables, 0, sizeof tables);
-  const uint8_t *next = bytes;
-  for (; n >= TABLES; n -= TABLES, next += TABLES) {
-    const uint64_t word = load64(next);
-    for (int k = 0; k < TABLES; k++) tables[k][word >> 8 * k & 0xFF]++;
-  }
-  for (; n > 0; n--) tables[0][*next++]++;
-  for (size_t i = 0; i < 256; i++) {
-    uint32_t total = 0;
-    for (int k = 0; k < TABLES; k++) total += tables[k][i];
-    counts[i] = total;
-  }
-}

@@ -40,6 +40,5 @@ const sumac_kernels SUMAC_TABLE = {
     .central_squares_f64 = central_squares_f64,
     .xxh64 = xxh64,
     .all_zero = all_zero,
-    .histogram256 = histogram256,
     .first_difference = first_difference,
 };

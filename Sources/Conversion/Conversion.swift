@@ -24,10 +24,7 @@ package struct Conversion: Sendable {
   package func errors(for checkpoint: Checkpoint) -> [any UserError] {
     var errors = selection.errors(for: checkpoint)
     for glob in drop where !checkpoint.tensors.contains(where: { glob.matches($0.name) }) {
-      errors.append(
-        UsageError(
-          "--drop '\(glob.pattern.printable)' matches no tensor of \(checkpoint.path.printable)",
-          hint: "list the names with: sumac inspect \(checkpoint.path.printable)"))
+      errors.append(noMatch("--drop", glob, checkpoint))
     }
     if dtype == nil {
       if saturating { errors.append(UsageError("--saturate has no effect without --dtype")) }

@@ -50,14 +50,14 @@ package struct Moments: Equatable, Sendable {
   ) throws {
     let kernels = Kernels.best
     switch dtype {
-    case .f32, .f64: self.init(values, of: dtype)
-    case .c64: self.init(values, of: .f32)
+    case .f32, .c64: self.init(values, of: .f32)
+    case .f64: self.init(values, of: .f64)
     default:
       let wide = Self.workingDType(of: dtype)
       var target = scratch._mutatingExtracting(0..<wide.byteCount(of: elementCount)!)
       try kernels.convert(
         values, from: dtype, to: wide, elementCount: elementCount, saturating: false, into: &target)
-      self.init(target.bytes, of: wide)
+      self.init(target.bytes, of: wide == .f64 ? .f64 : .f32)
     }
   }
 
@@ -75,7 +75,7 @@ package struct Moments: Equatable, Sendable {
     }
   }
 
-  private init(_ values: borrowing RawSpan, of dtype: DType) {
+  private init(_ values: borrowing RawSpan, of dtype: Kernels.SummedDType) {
     let moments = Kernels.best.moments(values, of: dtype)
     count = Int(moments.count)
     zeros = Int(moments.zeros)

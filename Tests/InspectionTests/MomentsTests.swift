@@ -74,7 +74,7 @@ import Testing
     for count in [0, 1, 15, 16, 17, 1000] {
       var random = SeededGenerator(seed: UInt64(count))
       let bytes = (0..<8 * count).map { _ in UInt8.random(in: 0...255, using: &random) }
-      for dtype in [DType.f32, .f64] {
+      for dtype in [Kernels.SummedDType.f32, .f64] {
         let kernels = Kernels.levels[level]
         let (first, this) = (
           Kernels.levels[0].moments(bytes.rawSpan, of: dtype),

@@ -75,11 +75,6 @@ typedef struct sumac_moments {
 /// Makes `moments` those of no elements.
 void sumac_moments_init(sumac_moments *moments);
 
-/// Adds the counts and sums of `part` to `moments`, and widens its extremes.
-///
-/// Sums of doubles depend on the order: merge parts in the order of their elements.
-void sumac_moments_merge(sumac_moments *moments, const sumac_moments *part);
-
 /// The loops of this library, compiled for one CPU level.
 ///
 /// All levels give equal bits for equal input. Pointers need no alignment; a pointer may be null
@@ -147,9 +142,6 @@ typedef struct sumac_kernels {
 
   /// 1 if all of `n` bytes are 0, otherwise 0; 1 if there are none.
   int (*all_zero)(const void *_Nullable bytes, size_t n);
-
-  /// Sets `counts[b]`, b < 256, to how many of `n` bytes equal b. `n` is below 2^32.
-  void (*histogram256)(const void *_Nullable bytes, size_t n, uint32_t *counts);
 
   /// The index of the first byte at which `a` and `b` differ, or `n` if none of `n` does.
   uint64_t (*first_difference)(const void *_Nullable a, const void *_Nullable b, size_t n);

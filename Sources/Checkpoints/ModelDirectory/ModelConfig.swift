@@ -53,28 +53,6 @@ package enum ModelConfig {
   }
 }
 
-/// Values in memory: of small files that a transform has changed.
-package struct MemoryTensorSource: TensorSource {
-  private let info: TensorInfo
-  private let values: [UInt8]
-
-  package init(info: TensorInfo, values: [UInt8]) {
-    precondition(values.count == info.byteCount)
-    self.info = info
-    self.values = values
-  }
-
-  package func scratchByteCount(elementCount: Int) -> Int { 0 }
-
-  @_lifetime(values: copy values)
-  @_lifetime(scratch: copy scratch)
-  package func read(
-    _ elements: Range<Int>, into values: inout MutableRawSpan, scratch: inout MutableRawSpan
-  ) throws {
-    values.copy(self.values.rawSpan.extracting(info.bytes(of: elements)))
-  }
-}
-
 extension Checkpoint {
   /// The checkpoint with `change` made to its `config.json`, if it has one and `change` gives a text.
   package func changingConfig(_ change: ([UInt8]) -> [UInt8]?) throws -> Checkpoint {

@@ -54,7 +54,8 @@ package struct Selection: Sendable, Equatable {
   }
 }
 
-func noMatch(_ flag: String, _ glob: Glob, _ checkpoint: Checkpoint) -> UsageError {
+/// The error of a pattern that no tensor of `checkpoint` has.
+package func noMatch(_ flag: String, _ glob: Glob, _ checkpoint: Checkpoint) -> UsageError {
   UsageError(
     "\(flag) '\(glob.pattern.printable)' matches no tensor of \(checkpoint.path.printable)",
     hint: "list the names with: sumac inspect \(checkpoint.path.printable)")

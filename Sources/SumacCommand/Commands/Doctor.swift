@@ -18,6 +18,7 @@ struct Doctor: ParsableCommand, HasGlobalOptions {
   @OptionGroup(title: "Report") var report: ReportFlags
 
   func run() throws {
+    try report.check()
     try report.print(
       Diagnosis(
         version: Version.current, jobs: global.jobCount,

@@ -28,7 +28,7 @@ struct Explain: ParsableCommand, HasGlobalOptions {
     try report.check()
     // A file wins over a topic of the same name, since it can be seen and the topic cannot.
     if subject != "-", try FileSystem.typeIfPresent(subject) == nil {
-      if let topic = Topic(rawValue: subject) { return try StandardOutput.write(topic.text) }
+      if let topic = Topic(rawValue: subject) { return try report.print(topic) }
       guard subject.contains(where: { "./".contains($0) }) else {
         throw UsageError(
           "'\(subject.printable)' is neither a file nor a topic",

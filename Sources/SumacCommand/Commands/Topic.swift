@@ -1,4 +1,5 @@
 import Checkpoints
+import Reporting
 import TensorCore
 
 /// What `sumac explain TOPIC` tells.
@@ -43,7 +44,7 @@ enum Topic: String, CaseIterable {
       }.joined()
     case .memory:
       """
-      --memory is a promise: resident memory stays below it, however large the model.
+      --memory is a promise: resident memory stays below it, however large the tensors.
       Tensors are read in tiles of about 1 MiB; each worker holds a few of them. Fewer workers
       run when they would not fit. --dry-run says how much will be used. The output's bytes
       depend on neither --memory nor --jobs. The least is \(ByteSize(MemoryBudget.leastByteCount)).
@@ -51,4 +52,15 @@ enum Topic: String, CaseIterable {
       """
     }
   }
+}
+
+extension Topic: Report {
+  static let schema = "sumac.topic/1"
+
+  var sections: [Section] { [.line(String(text.dropLast()))] }
+  var records: Table {
+    Table([Table.Column("topic"), Table.Column("text")], rows: [[rawValue, text]])
+  }
+  var members: JSONObject { ["topic": .string(rawValue), "text": .string(text)] }
+  var lines: [JSONValue] { [.object(members)] }
 }

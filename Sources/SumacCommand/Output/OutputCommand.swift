@@ -46,7 +46,7 @@ struct OutputCommand {
       jobs: global.jobCount, memory: budget, cancellation: cancellation,
       progress: global.makeProgress())
     guard !global.quiet else { return }
-    Terminal.note(try summary(of: job, container: container, inputs: inputs))
+    Terminal.note(try summary(of: job, inputs: inputs))
     if global.verbose > 1 {
       Terminal.note("time \(ContinuousClock.now - start)")
       Terminal.note(
@@ -69,7 +69,7 @@ struct OutputCommand {
   }
 
   private func summary(
-    of job: OutputJob, container: ContainerName, inputs: [Checkpoint]
+    of job: OutputJob, inputs: [Checkpoint]
   ) throws -> String {
     let written = try FileSystem.byteCount(ofTree: job.output.path)
     let read = inputs.reduce(0) { $0 + $1.fileByteCount }

@@ -39,15 +39,4 @@ import SystemPackage
   ) throws(Failure) -> Result {
     try body(bytes)
   }
-
-  /// Gives the resident pages of `range` back; they are read again when touched.
-  package func release(_ range: Range<Int>) {
-    guard let base = unsafe base else { return }
-    let page = Int(sysconf(Int32(_SC_PAGESIZE)))
-    let start = (range.lowerBound + page - 1) / page * page
-    let end = range.upperBound == byteCount ? byteCount : range.upperBound / page * page
-    guard start < end else { return }
-    // SAFETY: a read-only shared mapping is refilled from the file, so spans stay valid.
-    _ = unsafe madvise(base + start, end - start, MADV_DONTNEED)
-  }
 }

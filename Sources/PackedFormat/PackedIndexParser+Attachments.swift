@@ -1,6 +1,6 @@
 import TensorCore
 
-/// What stands in an index beside its tensors.
+/// Attachments, and what else stands in an index beside its tensors.
 extension PackedIndexParser {
   mutating func readAttachments(
     _ reader: inout CBORReader
