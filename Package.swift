@@ -48,16 +48,19 @@ let package = Package(
     module("Codecs", ["TensorCore", "Zstd"]),
     module("PackedFormat", ["Codecs", "TensorCore", "Zstd", crypto, system]),
     module("Checkpoints", ["PackedFormat", "Codecs", "TensorCore", crypto, system]),
+    module("Encoding", ["Checkpoints", "PackedFormat", "Codecs", "TensorCore", crypto]),
     module("Reporting", ["TensorCore"]),
     module("Statistics", ["Checkpoints", "CKernels", "TensorCore"]),
-    module("Conversion", ["Checkpoints", "PackedFormat", "Reporting", "TensorCore", system]),
+    module(
+      "Conversion",
+      ["Encoding", "Checkpoints", "PackedFormat", "Codecs", "Reporting", "TensorCore", system]),
     module(
       "Inspection",
       ["Statistics", "Checkpoints", "PackedFormat", "Reporting", "TensorCore", "Zstd", system]),
     .executableTarget(
       name: "SumacCommand",
       dependencies: [
-        "Conversion", "Inspection", "Statistics", "Checkpoints", "PackedFormat", "Reporting",
+        "Conversion", "Encoding", "Inspection", "Statistics", "Checkpoints", "PackedFormat", "Reporting",
         "TensorCore", "CLinux", arguments, system,
       ],
       swiftSettings: strict),

@@ -28,6 +28,10 @@ INLINE uint16_t bits_of_half(_Float16 value) {
 #include "Planes.inc.h"
 #include "Moments.inc.h"
 #include "Bytes.inc.h"
+#include "Groups.inc.h"
+#include "Codes.inc.h"
+#include "Sparse.inc.h"
+#include "LowRank.inc.h"
 
 const sumac_kernels SUMAC_TABLE = {
     .level = SUMAC_LEVEL,
@@ -41,4 +45,34 @@ const sumac_kernels SUMAC_TABLE = {
     .xxh64 = xxh64,
     .all_zero = all_zero,
     .first_difference = first_difference,
+    .group_ranges = group_ranges,
+    .first_not_finite = first_not_finite,
+    .affine_scales = affine_scales,
+    .element_scales = element_scales,
+    .affine_encode = affine_encode,
+    .affine_decode = affine_decode,
+    .scale_groups = scale_groups,
+    .pack_codes = pack_codes,
+    .unpack_codes = unpack_codes,
+    .highest_code = highest_code,
+    .table_decode = table_decode,
+    .table_encode = table_encode,
+    .nonzero_mask = nonzero_mask,
+    .mask_count = mask_count,
+    .gather = gather,
+    .scatter = scatter,
+    .replace_masked = replace_masked,
+    .add_masked = add_masked,
+    .gap8_encode = gap8_encode,
+    .gap8_mask = gap8_mask,
+    .gap8_scatter = gap8_scatter,
+    .magnitude_histogram = magnitude_histogram,
+    .largest_mask = largest_mask,
+    .add_values = add_values,
+    .low_rank_add = low_rank_add,
+    .project_rows = project_rows,
+    .accumulate_columns = accumulate_columns,
+    .orthonormalize = orthonormalize,
+    .add_distance = add_distance,
+    .clamp_finite = clamp_finite,
 };

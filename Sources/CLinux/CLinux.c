@@ -6,6 +6,7 @@
 #include <malloc.h>
 #endif
 #include <stdio.h>
+#include <unistd.h>
 
 int sumac_rename(const char *source, const char *target, unsigned flags) {
   return renameat2(AT_FDCWD, source, AT_FDCWD, target, flags);
@@ -17,6 +18,12 @@ int sumac_reserve(int descriptor, int64_t byte_count) {
 
 int sumac_open_unnamed(const char *folder) {
   return open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+}
+
+int64_t sumac_copy_range(int source, int64_t source_offset, int target, int64_t target_offset,
+                         int64_t byte_count) {
+  off_t from = source_offset, to = target_offset;
+  return copy_file_range(source, &from, target, &to, (size_t)byte_count, 0);
 }
 
 void sumac_configure_allocator(void) {

@@ -1,3 +1,4 @@
+package import PackedFormat
 package import TensorCore
 
 /// An ordered catalog of named tensors that can be read lazily, with all that belongs to them.
@@ -21,11 +22,14 @@ package struct Checkpoint: Sendable {
   package var files: [FileIdentity]
   /// What a user should know about how it was read.
   package var notes: [String]
+  /// What other programs keep beside the tensors.
+  package var extensions: [PackedExtension]
 
   package init(
     path: String, container: ContainerName, tensors: [LazyTensor], metadata: [Metadatum] = [],
     companions: [LazyTensor] = [], lineage: Lineage = Lineage(), identity: InputIdentity,
-    files: [FileIdentity], notes: [String] = []
+    files: [FileIdentity], notes: [String] = [],
+    extensions: [PackedExtension] = []
   ) {
     self.path = path
     self.container = container
@@ -36,6 +40,7 @@ package struct Checkpoint: Sendable {
     self.identity = identity
     self.files = files
     self.notes = notes
+    self.extensions = extensions
   }
 
   package struct Metadatum: Hashable, Sendable {

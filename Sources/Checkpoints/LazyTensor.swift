@@ -1,3 +1,4 @@
+package import PackedFormat
 package import TensorCore
 
 /// A tensor that is read only where and when it is needed.
@@ -7,6 +8,10 @@ package struct LazyTensor: Sendable {
   package var stored: StoredForm
   /// The tensor that this is another name of, where the container says so.
   package var aliasOf: String?
+  /// How `.sumac` files are to store it; nil if as it is, or without loss.
+  package var encoding: (any TensorEncoding)?
+  /// What other programs keep beside it in a `.sumac` file.
+  package var extensions: [PackedExtension] = []
   /// Why it cannot be read, if that is known from its header: a codec of a newer version.
   package var fault: FormatError?
 

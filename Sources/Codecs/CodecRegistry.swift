@@ -1,15 +1,46 @@
-/// Every value codec, by id.
+/// Every codec, by id.
 package enum CodecRegistry {
-  package static let valueCodecs: [any ValueCodec] = [
-    RawCodec(),
-    PlanesCodec(),
+  package static let valueCodecs: [any ValueCodec.Type] = [
+    RawCodec.self,
+    PlanesCodec.self,
+    ConstantCodec.self,
+    AffineCodec.self,
+    FP8Codec.self,
+    MXCodec.self,
+    NVFP4Codec.self,
+    CodebookCodec.self,
   ]
 
-  package static func valueCodec(id: UInt16) -> (any ValueCodec)? {
-    valueCodecs.first { $0.id == id }
-  }
+  package static let indexCodecs: [any IndexCodec.Type] = [
+    BitmaskIndex.self,
+    Gap8Index.self,
+    NMIndex.self,
+    BlockIndex.self,
+  ]
 
-  package static func valueCodec(named name: String) -> (any ValueCodec)? {
+  package static func valueCodec(named name: String) -> (any ValueCodec.Type)? {
     valueCodecs.first { $0.name == name }
   }
+
+  package static func indexCodec(named name: String) -> (any IndexCodec.Type)? {
+    indexCodecs.first { $0.name == name }
+  }
+}
+
+/// The codecs of a chunk, as its record has them: the index codec above, 0 for none, the value codec
+/// below.
+package struct ChunkCodecs: Hashable, Sendable {
+  package var index: UInt8
+  package var value: UInt8
+
+  package init(index: UInt8 = 0, value: UInt8) {
+    self.index = index
+    self.value = value
+  }
+
+  package init(rawValue: UInt16) {
+    self.init(index: UInt8(rawValue >> 8), value: UInt8(rawValue & 0xFF))
+  }
+
+  package var rawValue: UInt16 { UInt16(index) << 8 | UInt16(value) }
 }

@@ -2,39 +2,48 @@ package import TensorCore
 
 /// One stream per byte of a word, the least significant first, so that bytes of one meaning lie
 /// together: of floats the exponents, which compress, and the mantissas, which hardly do.
+/// Specification, section 9.2.
 ///
 /// A word is an element; C64 counts as two words of 4 bytes; dtypes of 8 bits and fewer have one
 /// plane, their bytes. Words of floats (C64 too) are rotated left by one bit first, which puts the
 /// sign in bit 0 and leaves the exponent alone in the top byte.
 package struct PlanesCodec: ValueCodec {
+  package static let id: UInt8 = 1
+  package static let name = "planes"
+  package static let isLossless = true
+
   package init() {}
 
-  package var id: UInt16 { 1 }
-  package var name: String { "planes" }
-  package var isLossless: Bool { true }
+  package init(_ parameters: CBORMap, dtype: DType, dimensions: [Int]) throws(CodecProblem) {
+    try ParameterReader(parameters, of: Self.name).finish()
+  }
 
-  package func streamByteCounts(dtype: DType, elementCount: Int) -> [Int] {
-    let words = Words(dtype: dtype, elementCount: elementCount)
+  package var parameters: CBORMap { [:] }
+
+  package func streamByteCounts(_ layout: ChunkLayout) -> [Int] {
+    let words = Words(layout)
     return Array(repeating: words.count, count: words.width)
   }
 
   @_lifetime(streams: copy streams)
+  @_lifetime(scratch: copy scratch)
   package func encode(
-    _ values: borrowing RawSpan, dtype: DType, elementCount: Int,
-    into streams: inout MutableRawSpan
+    _ values: borrowing RawSpan, _ layout: ChunkLayout, into streams: inout MutableRawSpan,
+    scratch: inout MutableRawSpan
   ) {
-    let words = Words(dtype: dtype, elementCount: elementCount)
+    let words = Words(layout)
     guard words.width > 1 else { return streams.copy(values) }
     Kernels.best.splitPlanes(
       values, width: words.width, rotating: words.isRotated, into: &streams)
   }
 
   @_lifetime(values: copy values)
+  @_lifetime(scratch: copy scratch)
   package func decode(
-    _ buffer: borrowing RawSpan, streams: [Range<Int>], dtype: DType, elementCount: Int,
-    into values: inout MutableRawSpan
+    _ buffer: borrowing RawSpan, streams: [Range<Int>], _ layout: ChunkLayout,
+    into values: inout MutableRawSpan, scratch: inout MutableRawSpan
   ) {
-    let words = Words(dtype: dtype, elementCount: elementCount)
+    let words = Words(layout)
     guard words.width > 1 else { return values.copy(buffer.extracting(streams[0])) }
     Kernels.best.joinPlanes(
       buffer, planes: streams, rotated: words.isRotated, into: &values)
@@ -45,7 +54,8 @@ package struct PlanesCodec: ValueCodec {
     let count: Int
     let isRotated: Bool
 
-    init(dtype: DType, elementCount: Int) {
+    init(_ layout: ChunkLayout) {
+      let (dtype, elementCount) = (layout.dtype, layout.elementCount)
       switch dtype {
       case .f16, .bf16, .f32, .f64:
         (width, count, isRotated) = (dtype.bitsPerElement / 8, elementCount, true)
@@ -55,7 +65,7 @@ package struct PlanesCodec: ValueCodec {
         (width, count, isRotated) = (dtype.bitsPerElement / 8, elementCount, false)
       case .bool, .f4, .f6E2M3, .f6E3M2, .u8, .i8, .f8E5M2, .f8E4M3, .f8E8M0, .f8E4M3FNUZ,
         .f8E5M2FNUZ:
-        (width, count, isRotated) = (1, elementCount * dtype.bitsPerElement / 8, false)
+        (width, count, isRotated) = (1, layout.byteCount, false)
       }
     }
   }

@@ -1,29 +1,35 @@
 package import TensorCore
 
-/// The canonical bytes as they are, in one stream.
+/// The canonical bytes as they are, in one stream. Specification, section 9.1.
 package struct RawCodec: ValueCodec {
+  package static let id: UInt8 = 0
+  package static let name = "raw"
+  package static let isLossless = true
+
   package init() {}
 
-  package var id: UInt16 { 0 }
-  package var name: String { "raw" }
-  package var isLossless: Bool { true }
-
-  package func streamByteCounts(dtype: DType, elementCount: Int) -> [Int] {
-    [elementCount * dtype.bitsPerElement / 8]
+  package init(_ parameters: CBORMap, dtype: DType, dimensions: [Int]) throws(CodecProblem) {
+    try ParameterReader(parameters, of: Self.name).finish()
   }
 
+  package var parameters: CBORMap { [:] }
+
+  package func streamByteCounts(_ layout: ChunkLayout) -> [Int] { [layout.byteCount] }
+
   @_lifetime(streams: copy streams)
+  @_lifetime(scratch: copy scratch)
   package func encode(
-    _ values: borrowing RawSpan, dtype: DType, elementCount: Int,
-    into streams: inout MutableRawSpan
+    _ values: borrowing RawSpan, _ layout: ChunkLayout, into streams: inout MutableRawSpan,
+    scratch: inout MutableRawSpan
   ) {
     streams.copy(values)
   }
 
   @_lifetime(values: copy values)
+  @_lifetime(scratch: copy scratch)
   package func decode(
-    _ buffer: borrowing RawSpan, streams: [Range<Int>], dtype: DType, elementCount: Int,
-    into values: inout MutableRawSpan
+    _ buffer: borrowing RawSpan, streams: [Range<Int>], _ layout: ChunkLayout,
+    into values: inout MutableRawSpan, scratch: inout MutableRawSpan
   ) {
     values.copy(buffer.extracting(streams[0]))
   }

@@ -9,15 +9,17 @@ package struct Conversion: Sendable {
   package var saturating: Bool
   package var drop: [Glob]
   package var selection: Selection
+  package var storage: StorageChoice
 
   package init(
     dtype: DType? = nil, saturating: Bool = false, drop: [Glob] = [],
-    selection: Selection = Selection()
+    selection: Selection = Selection(), storage: StorageChoice = StorageChoice()
   ) {
     self.dtype = dtype
     self.saturating = saturating
     self.drop = drop
     self.selection = selection
+    self.storage = storage
   }
 
   /// What is wrong with the request for this input, all of it.
@@ -26,12 +28,14 @@ package struct Conversion: Sendable {
     for glob in drop where !checkpoint.tensors.contains(where: { glob.matches($0.name) }) {
       errors.append(noMatch("--drop", glob, checkpoint))
     }
+    errors += storage.errors(for: checkpoint)
     if dtype == nil {
       if saturating { errors.append(UsageError("--saturate has no effect without --dtype")) }
-      if selection != Selection() {
+      if selection != Selection(), storage.recipe == nil {
         errors.append(
           UsageError(
-            "--include, --exclude and --names-from choose what --dtype converts, which is not given",
+            "--include, --exclude and --names-from choose what --dtype, --type and --terms apply to, "
+              + "none of which is given",
             hint: "leave tensors out with --drop"))
       }
     }
@@ -77,6 +81,7 @@ package struct Conversion: Sendable {
   package var lineageOptions: [Lineage.Option] {
     var options: [Lineage.Option] = []
     if let dtype { options.append(Lineage.Option("dtype", dtype.name.lowercased())) }
+    options += storage.lineageOptions
     if saturating { options.append(Lineage.Option("saturate", "true")) }
     for glob in drop { options.append(Lineage.Option("drop", glob.pattern)) }
     // One list for both kinds of rule, since their order decides.

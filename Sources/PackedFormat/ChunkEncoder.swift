@@ -1,11 +1,11 @@
 package import Codecs
-package import TensorCore
+import TensorCore
 package import Zstd
 
 /// Turns the values of one chunk into the bytes that are stored. Specification, section 6.
 package struct ChunkEncoder: Sendable {
   private let zstd: Zstd
-  private let compression: Compression
+  package let compression: Compression
 
   package init(zstd: Zstd, compression: Compression) {
     self.zstd = zstd
@@ -14,47 +14,202 @@ package struct ChunkEncoder: Sendable {
 
   /// What is stored of a chunk, apart from its place and checksum.
   package struct Encoded: Sendable {
-    package var codec: UInt16
+    package var codecs: ChunkCodecs
     package var flags: ChunkRecord.Flags
     package var decodedByteCount: Int
+    package var valueCount: Int
   }
 
-  /// Scratch memory that `encode` needs for chunks of up to `valueByteCount` bytes.
-  package func scratchByteCount(valueByteCount: Int) -> Int {
-    compression == .none ? 0 : 2 * valueByteCount + StreamTable.byteCount(streamCount: 8)
-  }
-
-  /// Memory that a compression context holds for each worker, for chunks of up to `valueByteCount`.
-  package func contextByteCount(valueByteCount: Int) -> Int {
+  /// Memory that a compression context holds for each worker, for streams of up to `byteCount` bytes.
+  package func contextByteCount(streamByteCount byteCount: Int) -> Int {
     (compression.attempts + compression.followUps).map {
-      $0.contextByteCount(inputByteCount: valueByteCount)
+      $0.contextByteCount(inputByteCount: byteCount)
     }.max() ?? 0
+  }
+
+  // MARK: Dense terms
+
+  /// Scratch memory that `encode` needs for chunks as large as `layout`, wherever they start.
+  package func scratchByteCount(_ codec: any ValueCodec, _ layout: ChunkLayout) -> Int {
+    if codec.isLossless, compression == .none { return 0 }
+    let streams = Self.mostByteCount(of: codec.streamByteCounts(layout))
+    return 2 * streams + StreamTable.byteCount(streamCount: 8) + 2 * codec.scratchByteCount(layout)
+  }
+
+  /// The most that an encoded chunk takes.
+  package func mostByteCount(_ codec: any ValueCodec, _ layout: ChunkLayout) -> Int {
+    let lengths = codec.streamByteCounts(layout)
+    // A lossless chunk that does not shrink is stored as it is.
+    return codec.isLossless
+      ? layout.byteCount : lengths.reduce(StreamTable.byteCount(streamCount: lengths.count), +)
+  }
+
+  /// Streams of a chunk that starts inside a group have more scales than those of the first.
+  private static func mostByteCount(of lengths: [Int]) -> Int {
+    lengths.dropFirst().reduce(lengths.first ?? 0) { $0 + 2 * $1 }
   }
 
   /// Encodes `values` and lends the stored bytes to `body`.
   ///
-  /// A stream is stored compressed only if that saves at least one byte in a hundred, and the chunk
-  /// falls back to `raw` where its frame is not smaller than its values.
+  /// A stream is stored compressed only if that saves at least one byte in a hundred. Of a lossless
+  /// codec, a chunk of one value is coded as `constant`, and one whose frame is not smaller than its
+  /// values as `raw`.
   @_lifetime(scratch: copy scratch)
   package func encode<Result>(
-    _ values: borrowing RawSpan, dtype: DType, elementCount: Int, codec: any ValueCodec,
+    _ values: borrowing RawSpan, _ layout: ChunkLayout, codec: any ValueCodec,
     scratch: inout MutableRawSpan,
     _ body: (borrowing RawSpan, Encoded) throws -> Result
   ) throws -> Result {
-    let plain = Encoded(codec: RawCodec().id, flags: [], decodedByteCount: values.byteCount)
-    guard compression != .none else { return try body(values, plain) }
-    let lengths = codec.streamByteCounts(dtype: dtype, elementCount: elementCount)
-    let total = lengths.reduce(0, +)
-    let framed: (bytes: Int, Result?) = try scratch.split(at: total) { streams, frame in
-      codec.encode(
-        values, dtype: dtype, elementCount: elementCount, into: &streams)
-      let count = try compress(streams.bytes, lengths: lengths, into: &frame)
-      guard count < values.byteCount else { return (count, nil) }
-      let encoded = Encoded(codec: codec.id, flags: .framed, decodedByteCount: total)
-      return (count, try body(frame.bytes.extracting(0..<count), encoded))
+    func encoded(_ codec: UInt8, _ flags: ChunkRecord.Flags, _ byteCount: Int) -> Encoded {
+      Encoded(
+        codecs: ChunkCodecs(value: codec), flags: flags, decodedByteCount: byteCount,
+        valueCount: layout.elementCount)
     }
-    if let result = framed.1 { return result }
-    return try body(values, plain)
+    if codec.isLossless {
+      if compression == .none {
+        return try body(values, encoded(RawCodec.id, [], values.byteCount))
+      }
+      if ConstantCodec.fits(values, dtype: layout.dtype) {
+        let width = layout.dtype.bitsPerElement / 8
+        return try body(
+          values.extracting(0..<width), encoded(ConstantCodec.id, [], width))
+      }
+    }
+    let lengths = codec.streamByteCounts(layout)
+    let total = lengths.reduce(0, +)
+    let framed: Result? = try scratch.split(at: total) { streams, rest in
+      try rest.split(at: total + StreamTable.byteCount(streamCount: lengths.count)) { frame, rest in
+        codec.encode(values, layout, into: &streams, scratch: &rest)
+        let count = try compress(streams.bytes, lengths: lengths, into: &frame)
+        if codec.isLossless, count >= values.byteCount { return nil }
+        return try body(
+          frame.bytes.extracting(0..<count), encoded(codec.id, .framed, total))
+      }
+    }
+    return try framed ?? body(values, encoded(RawCodec.id, [], values.byteCount))
+  }
+
+  /// Scratch memory that `frame` needs for chunks as large as `layout`, wherever they start.
+  package func frameScratchByteCount(_ codec: any ValueCodec, _ layout: ChunkLayout) -> Int {
+    Self.mostByteCount(of: codec.streamByteCounts(layout)) + StreamTable.byteCount(streamCount: 8)
+  }
+
+  /// Lends the stored bytes of a chunk whose streams are made already.
+  @_lifetime(scratch: copy scratch)
+  package func frame<Result>(
+    _ streams: borrowing RawSpan, _ ranges: [Range<Int>], of codec: any ValueCodec,
+    valueCount: Int, scratch: inout MutableRawSpan,
+    _ body: (borrowing RawSpan, Encoded) throws -> Result
+  ) throws -> Result {
+    let count = try compress(streams, pieces: ranges, into: &scratch)
+    return try body(
+      scratch.bytes.extracting(0..<count),
+      Encoded(
+        codecs: ChunkCodecs(value: codec.id), flags: .framed,
+        decodedByteCount: ranges.reduce(0) { $0 + $1.count }, valueCount: valueCount))
+  }
+
+  // MARK: Sparse terms
+
+  /// Scratch memory that `encodeSparse` needs for chunks as large as `layout`.
+  package func sparseScratchByteCount(_ codec: any ValueCodec, _ layout: ChunkLayout) -> Int {
+    let list = ChunkLayout(dtype: layout.dtype, listOf: layout.elementCount)
+    let streams = sparseStreamByteCount(codec, list)
+    return codec.valueByteCount(list) + 2 * streams + StreamTable.byteCount(streamCount: 10)
+      + codec.scratchByteCount(list)
+  }
+
+  /// A mask, gaps, and the streams of the values.
+  private func sparseStreamByteCount(_ codec: any ValueCodec, _ list: ChunkLayout) -> Int {
+    Kernels.maskByteCount(elementCount: list.elementCount)
+      + Kernels.maximumGapByteCount(places: list.elementCount, elementCount: list.elementCount)
+      + codec.streamByteCounts(list).reduce(0, +)
+  }
+
+  /// Encodes those of `values` whose bits are set in `mask` and lends the stored bytes to `body`.
+  ///
+  /// With `bitmask` or `gap8` as the index the smaller of both is kept, `bitmask` if they are equal;
+  /// with others `mask` is completed first.
+  /// - Parameter values: of all elements, as the codec works on them.
+  /// - Throws: a `CodecProblem` if the index codec cannot hold the mask.
+  @_lifetime(scratch: copy scratch)
+  @_lifetime(mask: copy mask)
+  package func encodeSparse<Result>(
+    _ values: borrowing RawSpan, mask: inout MutableRawSpan, _ layout: ChunkLayout,
+    index: any IndexCodec, codec: any ValueCodec, scratch: inout MutableRawSpan,
+    _ body: (borrowing RawSpan, Encoded) throws -> Result
+  ) throws -> Result {
+    guard index.complete(&mask, layout) else {
+      throw CodecProblem(.values, "more values are kept than the pattern \(index.label) allows")
+    }
+    let places = mask.bytes
+    let count = Kernels.best.count(ofMask: places, elementCount: layout.elementCount)
+    let list = ChunkLayout(dtype: layout.dtype, listOf: count)
+    let width = codec.isLossless ? layout.dtype.bitsPerElement / 8 : 4
+    return try scratch.split(at: width * count) { kept, rest in
+      Kernels.best.gather(values, width: width, mask: places, into: &kept)
+      let isConstant =
+        codec.isLossless && compression != .none && count > 0
+        && ConstantCodec.fits(kept.bytes, dtype: layout.dtype)
+      let codec: any ValueCodec = isConstant ? ConstantCodec() : codec
+      return try encode(
+        kept.bytes, list, mask: places, layout, index: index, codec: codec, scratch: &rest, body)
+    }
+  }
+
+  /// Encodes kept values and their mask.
+  @_lifetime(scratch: copy scratch)
+  private func encode<Result>(
+    _ kept: borrowing RawSpan, _ list: ChunkLayout, mask: borrowing RawSpan,
+    _ layout: ChunkLayout, index: any IndexCodec, codec: any ValueCodec,
+    scratch: inout MutableRawSpan, _ body: (borrowing RawSpan, Encoded) throws -> Result
+  ) throws -> Result {
+    let count = list.elementCount
+    let valueLengths = codec.streamByteCounts(list)
+    let valueTotal = valueLengths.reduce(0, +)
+    let candidates: [any IndexCodec] =
+      index is BitmaskIndex || index is Gap8Index ? [BitmaskIndex(), Gap8Index()] : [index]
+    let indexRoom = candidates.map {
+      $0.streamByteCounts(layout, valueCount: count).reduce(0) { $0 + $1.upperBound }
+    }.reduce(0, +)
+    return try scratch.split(at: indexRoom + valueTotal) { streams, rest in
+      let frameByteCount =
+        indexRoom + valueTotal + StreamTable.byteCount(streamCount: 1 + valueLengths.count)
+      return try rest.split(at: frameByteCount) { frame, rest in
+        var target = streams._mutatingExtracting(indexRoom..<indexRoom + valueTotal)
+        codec.encode(kept, list, into: &target, scratch: &rest)
+        var best: (codec: any IndexCodec, place: Range<Int>, stored: Int)?
+        var place = 0
+        for candidate in candidates {
+          var target = streams._mutatingExtracting(place..<indexRoom)
+          let length = candidate.encode(mask, layout, valueCount: count, into: &target)
+            .reduce(0, +)
+          let stream = streams.bytes.extracting(place..<place + length)
+          let stored = try compress(stream, into: &frame, at: 0) ?? length
+          if stored < best?.stored ?? .max { best = (candidate, place..<place + length, stored) }
+          place += length
+        }
+        // There is always a candidate.
+        let (chosen, range, _) = best!
+        let lengths = [range.count] + valueLengths
+        let length = try compress(
+          streams.bytes, pieces: [range] + Self.ranges(of: valueLengths, from: indexRoom),
+          into: &frame)
+        return try body(
+          frame.bytes.extracting(0..<length),
+          Encoded(
+            codecs: ChunkCodecs(index: chosen.id, value: codec.id), flags: .framed,
+            decodedByteCount: lengths.reduce(0, +), valueCount: count))
+      }
+    }
+  }
+
+  private static func ranges(of lengths: [Int], from start: Int) -> [Range<Int>] {
+    var end = start
+    return lengths.map { length in
+      end += length
+      return end - length..<end
+    }
   }
 
   /// Writes the stream table and the streams into `frame`; returns their length.
@@ -62,10 +217,17 @@ package struct ChunkEncoder: Sendable {
   private func compress(
     _ streams: borrowing RawSpan, lengths: [Int], into frame: inout MutableRawSpan
   ) throws -> Int {
-    var end = StreamTable.byteCount(streamCount: lengths.count)
-    var start = 0
-    for (index, length) in lengths.enumerated() {
-      let stream = streams.extracting(start..<start + length)
+    try compress(streams, pieces: Self.ranges(of: lengths, from: 0), into: &frame)
+  }
+
+  @_lifetime(frame: copy frame)
+  private func compress(
+    _ streams: borrowing RawSpan, pieces: [Range<Int>], into frame: inout MutableRawSpan
+  ) throws -> Int {
+    var end = StreamTable.byteCount(streamCount: pieces.count)
+    for (index, piece) in pieces.enumerated() {
+      let length = piece.count
+      let stream = streams.extracting(piece)
       let stored = try compress(stream, into: &frame, at: end)
       if stored == nil { frame.copy(stream, at: end) }
       StreamTable.write(
@@ -73,7 +235,6 @@ package struct ChunkEncoder: Sendable {
           storedByteCount: stored ?? length, isCompressed: stored != nil, byteCount: length),
         index: index, into: &frame)
       end += stored ?? length
-      start += length
     }
     return end
   }

@@ -1,3 +1,4 @@
+package import Codecs
 import TensorCore
 
 /// Where a chunk lies and how it is coded: 32 bytes of the chunk table. Specification, section 7.
@@ -20,20 +21,21 @@ package struct ChunkRecord: Equatable, Sendable {
   package var decodedByteCount: Int
   /// XXH64 of the stored bytes, seed 0.
   package var checksum: UInt64
+  /// Elements of the grid's chunk; of a sparse term the values that it keeps.
   package var valueCount: Int
-  package var codec: UInt16
+  package var codecs: ChunkCodecs
   package var flags: Flags
 
   package init(
     byteOffset: Int, storedByteCount: Int, decodedByteCount: Int, checksum: UInt64,
-    valueCount: Int, codec: UInt16, flags: Flags
+    valueCount: Int, codecs: ChunkCodecs, flags: Flags
   ) {
     self.byteOffset = byteOffset
     self.storedByteCount = storedByteCount
     self.decodedByteCount = decodedByteCount
     self.checksum = checksum
     self.valueCount = valueCount
-    self.codec = codec
+    self.codecs = codecs
     self.flags = flags
   }
 
@@ -46,7 +48,7 @@ package struct ChunkRecord: Equatable, Sendable {
     target.storeLittleEndian(UInt32(decodedByteCount), at: place + 12)
     target.storeLittleEndian(checksum, at: place + 16)
     target.storeLittleEndian(UInt32(valueCount), at: place + 24)
-    target.storeLittleEndian(codec, at: place + 28)
+    target.storeLittleEndian(codecs.rawValue, at: place + 28)
     target.storeLittleEndian(flags.rawValue, at: place + 30)
   }
 
@@ -62,7 +64,8 @@ package struct ChunkRecord: Equatable, Sendable {
     else { return nil }
     self.init(
       byteOffset: Int(clamping: offset), storedByteCount: Int(stored),
-      decodedByteCount: Int(decoded), checksum: checksum, valueCount: Int(values), codec: codec,
+      decodedByteCount: Int(decoded), checksum: checksum, valueCount: Int(values),
+      codecs: ChunkCodecs(rawValue: codec),
       flags: Flags(rawValue: flags))
   }
 }

@@ -34,7 +34,14 @@ package struct FileTrailer: Equatable, Sendable {
   /// Where the chunk table starts: the first multiple of 32 behind the index.
   package var tableOffset: Int { (indexOffset + storedIndexByteCount).rounded(upTo: 32) }
   package var trailerOffset: Int { fileByteCount - Self.byteCount }
-  package var chunkCount: Int { (trailerOffset - tableOffset) / ChunkRecord.byteCount }
+  /// Pieces of 32 bytes from the start of the chunk table to the trailer.
+  package var slotCount: Int { (trailerOffset - tableOffset) / ChunkRecord.byteCount }
+
+  /// Records of the chunk table; nil if slots are not twice as many in a sealed file.
+  package func chunkCount(isSealed: Bool) -> Int? {
+    guard isSealed else { return slotCount }
+    return slotCount % 2 == 0 ? slotCount / 2 : nil
+  }
 
   /// The 32 bytes behind the hash.
   package var fields: [UInt8] {

@@ -28,6 +28,9 @@ package enum PackedFault: String, CaseIterable, Sendable {
   case terms = "sumac.terms"
   case unknownTerm = "sumac.unknown-term"
   case unknownCodec = "sumac.unknown-codec"
+  case codecParameters = "sumac.codec-parameters"
+  case termDType = "sumac.term-dtype"
+  case lowRank = "sumac.low-rank"
   case attachmentName = "sumac.attachment-name"
   case attachmentLength = "sumac.attachment-length"
   case chunkCount = "sumac.chunk-count"
@@ -41,6 +44,9 @@ package enum PackedFault: String, CaseIterable, Sendable {
   case chunkPadding = "sumac.chunk-padding"
   case streamTable = "sumac.stream-table"
   case streamCompression = "sumac.stream-compression"
+  case streamValues = "sumac.stream-values"
+  case chunkSeal = "sumac.chunk-seal"
+  case contentID = "sumac.content-id"
 
   package var code: FormatError.Code { FormatError.Code(rawValue) }
 }

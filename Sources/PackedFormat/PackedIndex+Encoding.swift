@@ -37,6 +37,11 @@ extension PackedIndex {
       writer.key("lineage")
       writer.value(lineage)
     }
+    if isSealed {
+      writer.key("sealed")
+      writer.value(true)
+    }
+    write(extensions, to: &writer)
     writer.endMap()
     return writer.bytes
   }
@@ -49,26 +54,40 @@ extension PackedIndex {
     case .alias(let place):
       writer.key("alias")
       writer.value(entries[place].name)
-    case .tensor(let info, let terms):
+    case .tensor(let tensor):
       writer.key("dtype")
-      writer.value(info.dtype.name)
+      writer.value(tensor.info.dtype.name)
       writer.key("shape")
       writer.beginArray()
-      for dimension in info.shape.dimensions { writer.value(dimension) }
+      for dimension in tensor.info.shape.dimensions { writer.value(dimension) }
       writer.endArray()
       writer.key("terms")
       writer.beginArray()
-      for term in terms {
-        writer.beginMap()
-        writer.key("kind")
-        writer.value(term.kind)
-        writer.key("codec")
-        writer.value(term.codec)
-        writer.key("chunks")
-        writer.value(term.chunkCount)
-        writer.endMap()
-      }
+      for term in tensor.terms { writer.value(.map(term.map)) }
       writer.endArray()
+      if let quality = tensor.quality {
+        writer.key("quality")
+        writer.value([
+          "norm": .float(quality.norm), "error": .float(quality.error),
+          "largest": .float(quality.largest),
+        ])
+      }
+      if let contentID = tensor.contentID {
+        writer.key("content")
+        writer.value(contentID)
+      }
+      write(tensor.extensions, to: &writer)
+    }
+    writer.endMap()
+  }
+
+  private func write(_ extensions: [PackedExtension], to writer: inout CBORWriter) {
+    guard !extensions.isEmpty else { return }
+    writer.key("extensions")
+    writer.beginMap()
+    for item in extensions {
+      writer.key(item.name)
+      writer.value(["safe": .bool(item.isSafeToCopy), "value": item.value])
     }
     writer.endMap()
   }

@@ -1,11 +1,12 @@
+import Codecs
 package import TensorCore
 
 /// What the index of a `.sumac` file says. Specification, section 5.
-package struct PackedIndex: Equatable, Sendable {
+package struct PackedIndex: Sendable {
   /// A named tensor, or another name of one.
-  package struct Entry: Equatable, Sendable {
-    package enum Content: Equatable, Sendable {
-      case tensor(TensorInfo, [Term])
+  package struct Entry: Sendable {
+    package enum Content: Sendable {
+      case tensor(PackedTensor)
       /// The place of the entry that this is another name of.
       case alias(of: Int)
     }
@@ -17,20 +18,6 @@ package struct PackedIndex: Equatable, Sendable {
       self.name = name
       self.content = content
     }
-  }
-
-  package struct Term: Equatable, Sendable {
-    package var kind: String
-    package var codec: String
-    package var chunkCount: Int
-
-    package init(kind: String = Self.dense, codec: String, chunkCount: Int) {
-      self.kind = kind
-      self.codec = codec
-      self.chunkCount = chunkCount
-    }
-
-    package static let dense = "dense"
   }
 
   /// A file that belongs to the model, stored as the U8 tensor of its bytes.
@@ -64,10 +51,14 @@ package struct PackedIndex: Equatable, Sendable {
   package var optionalFeatures: [String]
   package var writer: [Pair]
   package var lineage: String?
+  /// Whether each chunk has a SHA-256 behind the chunk table.
+  package var isSealed: Bool
+  package var extensions: [PackedExtension]
 
   package init(
     entries: [Entry], attachments: [Attachment], metadata: [Pair], requiredFeatures: [String] = [],
-    optionalFeatures: [String], writer: [Pair], lineage: String?
+    optionalFeatures: [String], writer: [Pair], lineage: String?, isSealed: Bool = false,
+    extensions: [PackedExtension] = []
   ) {
     self.entries = entries
     self.attachments = attachments
@@ -76,51 +67,32 @@ package struct PackedIndex: Equatable, Sendable {
     self.optionalFeatures = optionalFeatures
     self.writer = writer
     self.lineage = lineage
+    self.isSealed = isSealed
+    self.extensions = extensions
+  }
+
+  /// What `features.optional` says of the terms.
+  package static func optionalFeatures(of entries: [Entry], isSealed: Bool) -> [String] {
+    var features: Set<String> = isSealed ? ["sealed"] : []
+    for entry in entries {
+      if case .tensor(let tensor) = entry.content { features.formUnion(tensor.features) }
+    }
+    return features.sorted { UTF8Key($0) < UTF8Key($1) }
   }
 
   /// Every segment of the file, in order.
   package var segments: [PackedSegment] {
     var segments: [PackedSegment] = []
     for (place, entry) in entries.enumerated() {
-      guard case .tensor(let info, let terms) = entry.content else { continue }
-      for term in terms {
-        segments.append(PackedSegment(owner: .tensor(place), info: info, term: term))
-      }
+      guard case .tensor(let tensor) = entry.content else { continue }
+      segments += tensor.segments(entry: place)
     }
     for (place, attachment) in attachments.enumerated() {
       segments.append(
         PackedSegment(
-          owner: .attachment(place), info: attachment.info,
-          term: Term(codec: "raw", chunkCount: attachment.chunkCount)))
+          owner: .attachment(place), info: attachment.info, content: .dense(RawCodec()),
+          chunkCount: attachment.chunkCount))
     }
     return segments
-  }
-}
-
-/// The chunks of one term, or of one attachment.
-package struct PackedSegment: Sendable {
-  package enum Owner: Equatable, Sendable {
-    case tensor(Int)
-    case attachment(Int)
-  }
-
-  package var owner: Owner
-  package var info: TensorInfo
-  package var term: PackedIndex.Term
-
-  package init(owner: Owner, info: TensorInfo, term: PackedIndex.Term) {
-    self.owner = owner
-    self.info = info
-    self.term = term
-  }
-
-  /// Of what its first chunk's place is a multiple.
-  package var alignment: Int {
-    if case .tensor = owner, term.kind == PackedIndex.Term.dense, term.codec == "raw",
-      info.byteCount >= 1 << 20
-    {
-      return 4096
-    }
-    return 64
   }
 }

@@ -52,6 +52,19 @@ extension PackedIndexParser {
     return attachments
   }
 
+  func readExtensions(_ reader: inout CBORReader) throws -> [PackedExtension] {
+    var extensions: [PackedExtension] = []
+    _ = try reader.enterMap()
+    while let name = try reader.nextKey() {
+      let place = reader.byteOffset
+      guard let map = try reader.readValue().asMap, map.count == 2,
+        let isSafe = map["safe"]?.asBool, let value = map["value"]
+      else { throw error(.indexValue, "an extension needs 'safe' and 'value'", place) }
+      extensions.append(PackedExtension(name: name, isSafeToCopy: isSafe, value: value))
+    }
+    return extensions
+  }
+
   func readPairs(_ reader: inout CBORReader) throws -> [PackedIndex.Pair] {
     var pairs: [PackedIndex.Pair] = []
     _ = try reader.enterMap()

@@ -44,6 +44,13 @@ struct PackedIndexParser {
       case "writer": index.writer = try readPairs(&reader)
       case "features": try readFeatures(&reader, into: &index)
       case "lineage": index.lineage = try reader.readText()
+      case "sealed":
+        let place = reader.byteOffset
+        index.isSealed = try reader.readBool()
+        guard index.isSealed else {
+          throw error(.indexValue, "'sealed' is there and not true", place)
+        }
+      case "extensions": index.extensions = try readExtensions(&reader)
       default:
         throw error(
           .indexKey, "the index has the unknown key '\(key.printable)'", reader.byteOffset)
@@ -76,7 +83,10 @@ struct PackedIndexParser {
     var alias: String?
     var dtype: DType?
     var shape: Shape?
-    var terms: [PackedIndex.Term]?
+    var terms: [(place: Int, map: CBORMap)]?
+    var quality: PackedTensor.Quality?
+    var contentID: [UInt8]?
+    var extensions: [PackedExtension] = []
     _ = try reader.enterMap()
     while let key = try reader.nextKey() {
       let place = reader.byteOffset
@@ -91,6 +101,14 @@ struct PackedIndexParser {
         if dtype == nil { throw error(.dtype, "unknown dtype '\(text.printable)'", place) }
       case "shape": shape = try readShape(&reader)
       case "terms": terms = try readTerms(&reader)
+      case "quality": quality = try readQuality(&reader)
+      case "content":
+        let bytes = try reader.readBytes()
+        contentID = bytes
+        guard bytes.count == 32 else {
+          throw error(.indexValue, "a content id has \(bytes.count) bytes, expected 32", place)
+        }
+      case "extensions": extensions = try readExtensions(&reader)
       default: throw error(.indexKey, "an entry has the unknown key '\(key.printable)'", place)
       }
     }
@@ -99,8 +117,10 @@ struct PackedIndexParser {
       throw error(.duplicateName, "the name is there twice", start)
     }
     if let alias {
-      guard dtype == nil, shape == nil, terms == nil else {
-        throw error(.indexKey, "an alias has dtype, shape or terms of its own", start)
+      guard dtype == nil, shape == nil, terms == nil, quality == nil, contentID == nil,
+        extensions.isEmpty
+      else {
+        throw error(.indexKey, "an alias has more than a name", start)
       }
       guard let target = places[UTF8Key(alias)], case .tensor = entries[target].content else {
         throw error(
@@ -116,8 +136,11 @@ struct PackedIndexParser {
       throw error(
         .shape, "\(shape.elementCount) values of \(dtype.name) do not end on a byte", start)
     }
-    try check(terms, of: info, start)
-    return PackedIndex.Entry(name: name, content: .tensor(info, terms))
+    let tensor = PackedTensor(
+      info, terms: try terms.map { try term($0.map, of: info, $0.place) }, quality: quality,
+      contentID: contentID, extensions: extensions)
+    try check(tensor, start)
+    return PackedIndex.Entry(name: name, content: .tensor(tensor))
   }
 
   private func readName(_ reader: inout CBORReader) throws -> String {
@@ -143,51 +166,49 @@ struct PackedIndexParser {
     do { return try Shape(dimensions) } catch { throw self.error(.shape, "\(error)", place) }
   }
 
-  private func readTerms(_ reader: inout CBORReader) throws -> [PackedIndex.Term] {
-    var terms: [PackedIndex.Term] = []
+  private func readTerms(
+    _ reader: inout CBORReader
+  ) throws -> [(place: Int, map: CBORMap)] {
+    var terms: [(place: Int, map: CBORMap)] = []
     _ = try reader.enterArray()
     while reader.nextElement() {
       let place = reader.byteOffset
-      var kind: String?
-      var codec: String?
-      var chunkCount: Int?
-      var others: [String] = []
-      _ = try reader.enterMap()
-      while let key = try reader.nextKey() {
-        switch key {
-        case "kind": kind = try reader.readText()
-        case "codec": codec = try reader.readText()
-        case "chunks": chunkCount = Int(clamping: try reader.readUInt())
-        default:
-          others.append(key)
-          try reader.skipValue()
-        }
+      guard let map = try reader.readValue().asMap else {
+        throw error(.indexValue, "a term is no map", place)
       }
-      guard let kind, let codec, let chunkCount else {
-        throw error(.indexKey, "a term needs kind, codec and chunks", place)
-      }
-      let isKnown =
-        kind == PackedIndex.Term.dense && CodecRegistry.valueCodec(named: codec) != nil
-      if isKnown, let other = others.first {
-        throw error(
-          .indexKey, "a term of codec '\(codec)' has the unknown key '\(other.printable)'", place)
-      }
-      terms.append(PackedIndex.Term(kind: kind, codec: codec, chunkCount: chunkCount))
+      terms.append((place, map))
     }
     return terms
   }
 
-  private func check(_ terms: [PackedIndex.Term], of info: TensorInfo, _ place: Int) throws {
-    guard terms.count == 1 else {
-      throw error(.terms, "has \(terms.count) terms, expected one", place)
+  private func term(_ map: CBORMap, of info: TensorInfo, _ place: Int) throws -> PackedTerm {
+    do { return try PackedTerm(map, of: info) } catch {
+      throw self.error(error.fault, error.reason, place)
     }
-    let expected = info.grid.count
-    for term in terms where term.kind == PackedIndex.Term.dense && term.chunkCount != expected {
+  }
+
+  private func readQuality(_ reader: inout CBORReader) throws -> PackedTensor.Quality {
+    let place = reader.byteOffset
+    guard let map = try reader.readValue().asMap, map.count == 3,
+      let norm = map["norm"]?.asFloat, let error = map["error"]?.asFloat,
+      let largest = map["largest"]?.asFloat,
+      [norm, error, largest].allSatisfy({ $0.isFinite && $0 >= 0 })
+    else {
+      throw self.error(
+        .indexValue, "a quality needs norm, error and largest, numbers from 0", place)
+    }
+    return PackedTensor.Quality(norm: norm, error: error, largest: largest)
+  }
+
+  private func check(_ tensor: PackedTensor, _ place: Int) throws {
+    guard (1...PackedTensor.termLimit).contains(tensor.terms.count) else {
       throw error(
-        .chunkCount,
-        "a term is said to have \(term.chunkCount) chunks, dtype and shape give "
-          + "\(expected)", place)
+        .terms, "has \(tensor.terms.count) terms, expected 1 to \(PackedTensor.termLimit)", place)
     }
+    guard tensor.terms.allSatisfy({ $0.fault == nil }), tensor.form != .bits,
+      !tensor.info.dtype.isPlainFloat
+    else { return }
+    throw error(.termDType, "terms of \(tensor.info.dtype.name) cannot be added up", place)
   }
 
   func error(_ fault: PackedFault, _ reason: String, _ place: Int) -> FormatError {

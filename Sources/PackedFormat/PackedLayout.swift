@@ -5,6 +5,8 @@ import TensorCore
 struct PackedLayout {
   let segments: [PackedSegment]
   let trailer: FileTrailer
+  /// Records of the chunk table.
+  let chunkCount: Int
   let path: String
 
   /// Throws the first departure of the table from section 7 of the specification.
@@ -13,10 +15,7 @@ struct PackedLayout {
     var place = trailer.tableOffset
     var end = FileHeader.byteCount
     for segment in segments {
-      let grid = segment.info.grid
-      let termCodec = CodecRegistry.valueCodec(named: segment.term.codec)
-      let isKnown = segment.term.kind == PackedIndex.Term.dense && termCodec != nil
-      for chunk in 0..<segment.term.chunkCount {
+      for chunk in 0..<segment.chunkCount {
         guard let record = ChunkRecord(file, at: place) else {
           throw error(.chunkTableLength, "the chunk table is cut short", segment, place)
         }
@@ -31,9 +30,7 @@ struct PackedLayout {
         guard record.storedByteCount > 0,
           record.decodedByteCount <= ChunkRecord.maximumDecodedByteCount
         else { throw lengthError(record, chunk, segment, place + 8) }
-        if isKnown, let termCodec {
-          try check(record, chunk, segment, termCodec, valueCount: grid[chunk].count, place)
-        }
+        if case .unknown = segment.content {} else { try check(record, chunk, segment, place) }
         end = record.end
         place += ChunkRecord.byteCount
       }
@@ -49,46 +46,52 @@ struct PackedLayout {
   private func checkCount() throws(FormatError) {
     var sum = 0
     for segment in segments {
-      let (next, overflow) = sum.addingReportingOverflow(segment.term.chunkCount)
+      let (next, overflow) = sum.addingReportingOverflow(segment.chunkCount)
       sum = overflow ? .max : next
     }
-    guard sum == trailer.chunkCount else {
+    guard sum == chunkCount else {
       throw FormatError(
         .chunkTableLength,
-        "the chunk table has \(trailer.chunkCount) records, the index needs \(sum)",
+        "the chunk table has \(chunkCount) records, the index needs \(sum)",
         path: path, byteOffset: trailer.tableOffset)
     }
   }
 
   private func check(
-    _ record: ChunkRecord, _ chunk: Int, _ segment: PackedSegment, _ termCodec: any ValueCodec,
-    valueCount: Int, _ place: Int
+    _ record: ChunkRecord, _ chunk: Int, _ segment: PackedSegment, _ place: Int
   ) throws(FormatError) {
-    let raw = RawCodec()
-    guard record.codec == termCodec.id || (termCodec.isLossless && record.codec == raw.id) else {
-      throw error(
-        .chunkCodec, "chunk \(chunk) has codec \(record.codec), its term has \(termCodec.name)",
-        segment, place + 28)
-    }
     guard ChunkRecord.Flags.all.isSuperset(of: record.flags) else {
       throw error(
         .chunkFlags, "chunk \(chunk) has unknown flags \(record.flags.rawValue)", segment,
         place + 30)
     }
-    guard record.valueCount == valueCount else {
+    try checkValueCount(record, chunk, segment, place)
+    guard let lengths = segment.streamByteCounts(of: record, chunk: chunk) else {
+      throw error(
+        .chunkCodec,
+        "chunk \(chunk) has codecs \(record.codecs.rawValue), which are not those of its term",
+        segment, place + 28)
+    }
+    let least = lengths.reduce(0) { $0 + $1.lowerBound }
+    let most = lengths.reduce(0) { $0 + $1.upperBound }
+    let stored = record.decodedByteCount + StreamTable.byteCount(streamCount: lengths.count)
+    guard (least...most).contains(record.decodedByteCount),
+      record.flags.contains(.framed)
+        ? record.storedByteCount <= stored : record.storedByteCount == record.decodedByteCount
+    else { throw lengthError(record, chunk, segment, place + 8) }
+  }
+
+  private func checkValueCount(
+    _ record: ChunkRecord, _ chunk: Int, _ segment: PackedSegment, _ place: Int
+  ) throws(FormatError) {
+    let count = segment.info.grid[chunk].count
+    let isSparse = if case .sparse = segment.content { true } else { false }
+    guard isSparse ? record.valueCount <= count : record.valueCount == count else {
       throw error(
         .chunkValues,
         "chunk \(chunk) is said to have \(record.valueCount) values, expected "
-          + "\(valueCount)", segment, place + 24)
+          + (isSparse ? "at most " : "") + "\(count)", segment, place + 24)
     }
-    let codec: any ValueCodec = record.codec == raw.id ? raw : termCodec
-    let lengths = codec.streamByteCounts(dtype: segment.info.dtype, elementCount: valueCount)
-    let decoded = lengths.reduce(0, +)
-    let most = decoded + StreamTable.byteCount(streamCount: lengths.count)
-    guard record.decodedByteCount == decoded,
-      record.flags.contains(.framed)
-        ? record.storedByteCount <= most : record.storedByteCount == decoded
-    else { throw lengthError(record, chunk, segment, place + 8) }
   }
 
   private func lengthError(

@@ -1,4 +1,5 @@
 import Codecs
+import Crypto
 package import TensorCore
 import Zstd
 
@@ -8,14 +9,23 @@ package final class PackedReader: Sendable {
   package let file: InputFile
   package let index: PackedIndex
   package let trailer: FileTrailer
+  /// Records of the chunk table.
+  package let chunkCount: Int
   /// The first record of each segment, in the order of `index.segments`; one more at the end.
   package let firstRecords: [Int]
   package let segments: [PackedSegment]
+  /// The first segment of each entry, and of the attachments at the end; an alias has none.
+  package let firstSegments: [Int]
+  /// The longest that a chunk of each segment is, stored and in its streams.
+  private let largestChunks: [(stored: Int, decoded: Int)]
   private let table: MappedFile
-  private let decoder: ChunkDecoder
+  let decoder: ChunkDecoder
+  /// Seals are compared besides checksums.
+  private let checksSeals: Bool
 
-  package init(_ file: InputFile) throws {
+  package init(_ file: InputFile, checksSeals: Bool = false) throws {
     self.file = file
+    self.checksSeals = checksSeals
     let path = file.path
     decoder = ChunkDecoder(zstd: Zstd())
     let head = try file.bytes(at: 0, count: min(FileHeader.byteCount, file.byteCount))
@@ -30,22 +40,45 @@ package final class PackedReader: Sendable {
     trailer = try FileTrailer(tail.rawSpan, fileByteCount: file.byteCount, path: path)
     let table = try file.map()
     let trailer = trailer
-    let index = try table.withBytes { bytes in
+    let (index, segments, chunkCount) = try table.withBytes { bytes in
       let index = try Self.readIndex(bytes, head: head, trailer: trailer, path: path)
-      try Self.checkLayout(bytes, segments: index.segments, trailer: trailer, path: path)
-      return index
+      let segments = index.segments
+      guard let chunkCount = trailer.chunkCount(isSealed: index.isSealed) else {
+        throw FormatError(
+          .chunkTableLength, "the chunk table of a sealed file has no seal for each record",
+          path: path, byteOffset: trailer.tableOffset)
+      }
+      try Self.checkLayout(
+        bytes, segments: segments, chunkCount: chunkCount, trailer: trailer, path: path)
+      return (index, segments, chunkCount)
     }
     self.index = index
-    segments = index.segments
-    firstRecords = segments.reduce(into: [0]) { $0.append($0.last! + $1.term.chunkCount) }
+    self.segments = segments
+    self.chunkCount = chunkCount
+    let firstRecords = segments.reduce(into: [0]) { $0.append($0.last! + $1.chunkCount) }
+    self.firstRecords = firstRecords
+    largestChunks = table.withBytes { bytes in
+      segments.indices.map { segment in
+        Self.largestChunk(firstRecords[segment]..<firstRecords[segment + 1], bytes, trailer)
+      }
+    }
+    firstSegments = index.entries.reduce(into: [0]) { starts, entry in
+      let count =
+        if case .tensor(let tensor) = entry.content {
+          tensor.segments(entry: 0).count
+        } else { 0 }
+      starts.append(starts.last! + count)
+    }
     self.table = table
   }
 
   private static func checkLayout(
-    _ bytes: borrowing RawSpan, segments: [PackedSegment], trailer: FileTrailer, path: String
+    _ bytes: borrowing RawSpan, segments: [PackedSegment], chunkCount: Int, trailer: FileTrailer,
+    path: String
   ) throws {
-    try PackedLayout(segments: segments, trailer: trailer, path: path).check(bytes)
-    let first = trailer.chunkCount > 0 ? ChunkRecord(bytes, at: trailer.tableOffset) : nil
+    try PackedLayout(segments: segments, trailer: trailer, chunkCount: chunkCount, path: path)
+      .check(bytes)
+    let first = chunkCount > 0 ? ChunkRecord(bytes, at: trailer.tableOffset) : nil
     let end = first?.byteOffset ?? trailer.indexOffset
     guard Kernels.isAllZero(bytes.extracting(FileHeader.byteCount..<end)) else {
       throw FormatError(
@@ -91,6 +124,8 @@ package final class PackedReader: Sendable {
     return try PackedIndex(span.bytes, path: path, byteOffset: nil)
   }
 
+  // MARK: Records
+
   /// The record of chunk `chunk` of segment `segment`.
   package func record(segment: Int, chunk: Int) -> ChunkRecord {
     recordAt(firstRecords[segment] + chunk)
@@ -103,11 +138,21 @@ package final class PackedReader: Sendable {
     }
   }
 
-  /// The longest a chunk of `segment` is, stored and in its streams; read by the planner.
-  package func largestChunk(ofSegment segment: Int) -> (stored: Int, decoded: Int) {
+  /// The SHA-256 of a chunk's stored bytes; nil if the file is not sealed.
+  package func seal(segment: Int, chunk: Int) -> [UInt8]? {
+    guard index.isSealed else { return nil }
+    let number = chunkCount + firstRecords[segment] + chunk
+    let place = trailer.tableOffset + number * ChunkRecord.byteCount
+    return table.withBytes { $0.extracting(place..<place + ChunkRecord.byteCount).array() }
+  }
+
+  private static func largestChunk(
+    _ records: Range<Int>, _ file: borrowing RawSpan, _ trailer: FileTrailer
+  ) -> (stored: Int, decoded: Int) {
     var largest = (stored: 0, decoded: 0)
-    for chunk in 0..<segments[segment].term.chunkCount {
-      let record = record(segment: segment, chunk: chunk)
+    for number in records {
+      let place = trailer.tableOffset + number * ChunkRecord.byteCount
+      guard let record = ChunkRecord(file, at: place) else { continue }
       largest.stored = max(largest.stored, record.storedByteCount)
       largest.decoded = max(largest.decoded, record.decodedByteCount)
     }
@@ -115,70 +160,80 @@ package final class PackedReader: Sendable {
   }
 
   package func storedByteCount(ofSegment segment: Int) -> Int {
-    (0..<segments[segment].term.chunkCount).reduce(0) {
+    (0..<segments[segment].chunkCount).reduce(0) {
       $0 + record(segment: segment, chunk: $1).storedByteCount
     }
   }
 
-  /// Scratch memory for `readChunk`: the stored bytes, room for the streams, and the padding.
-  package func scratchByteCount(segment: Int) -> Int {
-    let largest = largestChunk(ofSegment: segment)
+  /// Where a segment starts; the index offset for one without chunks at the end.
+  package func byteOffset(ofSegment segment: Int) -> Int {
+    firstRecords[segment] < chunkCount
+      ? record(segment: segment, chunk: 0).byteOffset : trailer.indexOffset
+  }
+
+  // MARK: Chunks
+
+  /// Memory for the stored bytes of a chunk with the padding behind it, and for its streams.
+  func chunkByteCount(ofSegment segment: Int) -> Int {
+    let largest = largestChunks[segment]
     return largest.stored + max(largest.decoded, 4096)
   }
 
-  /// Decodes one chunk into `values`, which has the length of its canonical bytes.
-  @_lifetime(values: copy values)
-  @_lifetime(scratch: copy scratch)
-  package func readChunk(
-    segment: Int, chunk: Int, into values: inout MutableRawSpan, scratch: inout MutableRawSpan
-  ) throws {
+  /// Reads a chunk to the start of `buffer`, checks it, and tells where its streams lie there.
+  @_lifetime(buffer: copy buffer)
+  func readStreams(
+    segment: Int, chunk: Int, into buffer: inout MutableRawSpan
+  ) throws -> (record: ChunkRecord, streams: [Range<Int>]) {
     if let fault = fault(ofSegment: segment) { throw fault }
     let owner = segments[segment]
     let record = record(segment: segment, chunk: chunk)
-    let place = ChunkDecoder.Place(path: file.path, tensor: owner.info.name)
-    let isLast = chunk == owner.term.chunkCount - 1
+    let place = place(ofSegment: segment)
+    let isLast = chunk == owner.chunkCount - 1
     let padding = isLast ? segmentEnd(segment) - record.end : 0
-    var stored = scratch._mutatingExtracting(0..<record.storedByteCount + padding)
+    var stored = buffer._mutatingExtracting(0..<record.storedByteCount + padding)
     try file.read(at: record.byteOffset, into: &stored)
     guard
       Kernels.isAllZero(
-        scratch.bytes.extracting(
+        buffer.bytes.extracting(
           record.storedByteCount..<record.storedByteCount + padding))
     else {
       throw place.error(.chunkPadding, "bytes behind the last chunk are not zero", at: record.end)
     }
-    try decoder.decode(record, in: &scratch, dtype: owner.info.dtype, into: &values, place: place)
+    if checksSeals, let seal = seal(segment: segment, chunk: chunk) {
+      var hash = SHA256()
+      hash.update(buffer.bytes.extracting(0..<record.storedByteCount))
+      guard Array(hash.finalize()) == seal else {
+        throw place.error(
+          .chunkSeal, "a chunk of \(record.storedByteCount) bytes does not match its seal",
+          at: record.byteOffset)
+      }
+    }
+    // Records were checked against their segments when the file was opened.
+    let lengths = owner.streamByteCounts(of: record, chunk: chunk)!
+    let streams = try decoder.streams(of: record, lengths: lengths, in: &buffer, place: place)
+    return (record, streams)
+  }
+
+  func place(ofSegment segment: Int) -> ChunkPlace {
+    ChunkPlace(path: file.path, tensor: segments[segment].info.name)
   }
 
   /// Where the padding behind a segment ends: at the next segment with chunks, or at the index.
   private func segmentEnd(_ segment: Int) -> Int {
     let next = firstRecords[segment + 1]
-    return next < trailer.chunkCount ? recordAt(next).byteOffset : trailer.indexOffset
+    return next < chunkCount ? recordAt(next).byteOffset : trailer.indexOffset
   }
-}
 
-extension PackedReader {
   /// Why this version cannot decode a segment, if so.
   package func fault(ofSegment segment: Int) -> FormatError? {
-    let (term, name) = (segments[segment].term, segments[segment].info.name)
-    let hint = "use a newer version of sumac"
-    guard term.kind == PackedIndex.Term.dense else {
-      return FormatError(
-        .unknownTerm,
-        "has a term of kind '\(term.kind.printable)', which this version does not have",
-        path: file.path, tensor: name, hint: hint)
-    }
-    guard CodecRegistry.valueCodec(named: term.codec) != nil else {
-      return FormatError(
-        .unknownCodec, "is coded by '\(term.codec.printable)', which this version does not have",
-        path: file.path, tensor: name, hint: hint)
-    }
-    return nil
-  }
-
-  /// Where a segment starts; the index offset for one without chunks at the end.
-  package func byteOffset(ofSegment segment: Int) -> Int {
-    firstRecords[segment] < trailer.chunkCount
-      ? record(segment: segment, chunk: 0).byteOffset : trailer.indexOffset
+    guard case .tensor(let entry, let term) = segments[segment].owner,
+      case .tensor(let tensor) = index.entries[entry].content,
+      let (fault, name) = tensor.terms[term].fault
+    else { return nil }
+    return FormatError(
+      fault,
+      (fault == .unknownTerm ? "has a term of kind" : "is coded by")
+        + " '\(name.printable)', which this version does not have", path: file.path,
+      tensor: tensor.info.name, hint: "use a newer version of sumac")
   }
 }

@@ -11,11 +11,16 @@ package struct PackedTail: Sendable {
   package let bytes: [UInt8]
   package let trailer: FileTrailer
 
-  package init(index: PackedIndex, records: [ChunkRecord], indexOffset: Int) throws {
+  /// - Parameter seals: one for each record, or none.
+  package init(
+    index: PackedIndex, records: [ChunkRecord], seals: [[UInt8]] = [], indexOffset: Int
+  ) throws {
+    precondition(seals.count == (index.isSealed ? records.count : 0))
     let plain = index.encoded()
     let stored = try Self.compressed(plain) ?? plain
     let tableOffset = (indexOffset + stored.count).rounded(upTo: 32) - indexOffset
-    let hashedCount = tableOffset + records.count * ChunkRecord.byteCount
+    let sealOffset = tableOffset + records.count * ChunkRecord.byteCount
+    let hashedCount = sealOffset + seals.count * ChunkRecord.byteCount
     var trailer = FileTrailer(
       hash: [], indexOffset: indexOffset,
       fileByteCount: indexOffset + hashedCount + FileTrailer.byteCount,
@@ -26,6 +31,9 @@ package struct PackedTail: Sendable {
     span.copy(stored.rawSpan)
     for (place, record) in records.enumerated() {
       record.write(into: &span, at: tableOffset + place * ChunkRecord.byteCount)
+    }
+    for (place, seal) in seals.enumerated() {
+      span.copy(seal.rawSpan, at: sealOffset + place * ChunkRecord.byteCount)
     }
     trailer.hash = Self.hash(
       header: FileHeader().bytes.rawSpan, body: span.bytes.extracting(0..<hashedCount),
@@ -49,6 +57,13 @@ package struct PackedTail: Sendable {
       index.count <= max(FileTrailer.freeIndexByteCount, FileTrailer.maximumIndexGrowth * count)
     else { return nil }
     return span.bytes.extracting(0..<count).array()
+  }
+
+  /// The SHA-256 of a chunk's stored bytes.
+  package static func seal(of bytes: borrowing RawSpan) -> [UInt8] {
+    var hash = SHA256()
+    hash.update(bytes)
+    return Array(hash.finalize())
   }
 
   /// The hash of section 8 over the header, what lies from index to trailer, and the trailer's fields.

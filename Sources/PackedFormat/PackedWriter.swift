@@ -1,5 +1,15 @@
+import Crypto
 import Synchronization
 package import TensorCore
+
+/// Where the bytes of a `.sumac` file go.
+package protocol PackedSink: Sendable {
+  /// Whether bytes may only be written in ascending order, without gaps.
+  var isSequential: Bool { get }
+  func write(_ bytes: borrowing RawSpan, at byteOffset: Int) throws
+  /// Appends bytes of another file where this one ends.
+  func copy(_ bytes: Range<Int>, of file: InputFile, to byteOffset: Int) throws
+}
 
 /// Writes the parts of a `.sumac` file in order; chunks are placed one after the other and written
 /// by many threads.
@@ -7,48 +17,136 @@ package final class PackedWriter: Sendable {
   private struct State {
     var end = FileHeader.byteCount
     var records: [ChunkRecord] = []
+    var seals: [[UInt8]] = []
   }
 
-  private let file: OutputFile
+  private let sink: any PackedSink
+  private let isSealed: Bool
   private let state = Mutex(State())
 
-  package init(file: OutputFile) throws(FileError) {
-    self.file = file
+  package init(_ sink: any PackedSink, isSealed: Bool = false) throws {
+    self.sink = sink
+    self.isSealed = isSealed
     var header = ByteBuffer(byteCount: FileHeader.byteCount)
     var span = header.mutableBytes
     FileHeader().write(into: &span)
-    try file.write(header.bytes, at: 0)
+    try sink.write(header.bytes, at: 0)
   }
 
-  /// Gives the next chunk its place. Chunks come in the order of the table.
-  /// - Parameter alignment: of the segment, if the chunk is its first.
-  /// - Returns: where to write its bytes.
-  package func place(
-    byteCount: Int, checksum: UInt64, valueCount: Int, encoded: ChunkEncoder.Encoded,
-    alignment: Int?
-  ) -> Int {
-    state.withLock { state in
-      let offset = alignment.map { state.end.rounded(upTo: $0) } ?? state.end
-      state.records.append(
-        ChunkRecord(
-          byteOffset: offset, storedByteCount: byteCount,
-          decodedByteCount: encoded.decodedByteCount, checksum: checksum, valueCount: valueCount,
-          codec: encoded.codec, flags: encoded.flags))
-      state.end = offset + byteCount
-      return offset
+  /// What is known of a chunk before it has its place.
+  package struct Chunk: Sendable {
+    var checksum: UInt64
+    var seal: [UInt8]?
+    var encoded: ChunkEncoder.Encoded
+    /// Of the segment, if the chunk is its first.
+    var alignment: Int?
+  }
+
+  /// Hashes a chunk; on any thread.
+  package func chunk(
+    _ bytes: borrowing RawSpan, _ encoded: ChunkEncoder.Encoded, alignment: Int?
+  ) -> Chunk {
+    Chunk(
+      checksum: Kernels.xxh64(bytes), seal: isSealed ? PackedTail.seal(of: bytes) : nil,
+      encoded: encoded, alignment: alignment)
+  }
+
+  /// Gives the next chunk its place. Chunks come in the order of the table; into a pipe they are
+  /// written here, else by `write`.
+  /// - Returns: where to write its bytes; nil if they are written.
+  package func place(_ chunk: Chunk, _ bytes: borrowing RawSpan) throws -> Int? {
+    let record = ChunkRecord(
+      byteOffset: 0, storedByteCount: bytes.byteCount,
+      decodedByteCount: chunk.encoded.decodedByteCount, checksum: chunk.checksum,
+      valueCount: chunk.encoded.valueCount, codecs: chunk.encoded.codecs,
+      flags: chunk.encoded.flags)
+    let padding = append(record, seal: chunk.seal, alignment: chunk.alignment)
+    guard sink.isSequential else { return padding.upperBound }
+    try writeZeros(padding)
+    try sink.write(bytes, at: padding.upperBound)
+    return nil
+  }
+
+  package func write(_ bytes: borrowing RawSpan, at byteOffset: Int) throws {
+    try sink.write(bytes, at: byteOffset)
+  }
+
+  private func writeZeros(_ range: Range<Int>) throws {
+    guard !range.isEmpty else { return }
+    let zeros = [UInt8](repeating: 0, count: range.count)
+    try sink.write(zeros.rawSpan, at: range.lowerBound)
+  }
+
+  /// Copies segments of another file as they are, in the kernel where it can.
+  /// - Parameter segments: consecutive ones.
+  package func copy(_ segments: Range<Int>, of reader: PackedReader) throws {
+    var stretch = Stretch()
+    for segment in segments {
+      let owner = reader.segments[segment]
+      for chunk in 0..<owner.chunkCount {
+        let record = reader.record(segment: segment, chunk: chunk)
+        let source = record.byteOffset..<record.end
+        let seal = try seal(of: reader, segment, chunk, source)
+        let padding = append(record, seal: seal, alignment: chunk == 0 ? owner.alignment : nil)
+        if stretch.continues(with: source, at: padding.upperBound) {
+          stretch.source = stretch.source.lowerBound..<source.upperBound
+        } else {
+          try copy(stretch, of: reader)
+          stretch = Stretch(source: source, target: padding.upperBound, padding: padding)
+        }
+      }
+    }
+    try copy(stretch, of: reader)
+  }
+
+  /// Bytes of a file that lie in the target as in the source, and so are copied at once.
+  private struct Stretch {
+    var source = 0..<0
+    var target = 0
+    /// Before it, in the target.
+    var padding = 0..<0
+
+    func continues(with next: Range<Int>, at place: Int) -> Bool {
+      !source.isEmpty && place - target == next.lowerBound - source.lowerBound
     }
   }
 
-  package func write(_ bytes: borrowing RawSpan, at byteOffset: Int) throws(FileError) {
-    try file.write(bytes, at: byteOffset)
+  private func copy(_ stretch: Stretch, of reader: PackedReader) throws {
+    guard !stretch.source.isEmpty else { return }
+    if sink.isSequential { try writeZeros(stretch.padding) }
+    try sink.copy(stretch.source, of: reader.file, to: stretch.target)
+  }
+
+  /// Takes a record of another file at the end; returns the padding before its chunk.
+  private func append(_ record: ChunkRecord, seal: [UInt8]?, alignment: Int?) -> Range<Int> {
+    var record = record
+    return state.withLock { state in
+      let end = state.end
+      record.byteOffset = alignment.map { end.rounded(upTo: $0) } ?? end
+      state.records.append(record)
+      if let seal { state.seals.append(seal) }
+      state.end = record.end
+      return end..<record.byteOffset
+    }
+  }
+
+  private func seal(
+    of reader: PackedReader, _ segment: Int, _ chunk: Int, _ source: Range<Int>
+  ) throws -> [UInt8]? {
+    guard isSealed else { return nil }
+    if let seal = reader.seal(segment: segment, chunk: chunk) { return seal }
+    let bytes = try reader.file.bytes(at: source.lowerBound, count: source.count)
+    return PackedTail.seal(of: bytes.rawSpan)
   }
 
   /// Writes index, chunk table and trailer behind the last chunk.
   /// - Returns: the length of the file.
   package func finish(_ index: PackedIndex) throws -> Int {
-    let (end, records) = state.withLock { ($0.end, $0.records) }
-    let tail = try PackedTail(index: index, records: records, indexOffset: end.rounded(upTo: 64))
-    try file.write(tail.bytes.rawSpan, at: tail.indexOffset)
+    let (end, records, seals) = state.withLock { ($0.end, $0.records, $0.seals) }
+    let tail = try PackedTail(
+      index: index, records: records, seals: seals, indexOffset: end.rounded(upTo: 64))
+    if sink.isSequential { try writeZeros(end..<tail.indexOffset) }
+    try sink.write(tail.bytes.rawSpan, at: tail.indexOffset)
     return tail.indexOffset + tail.bytes.count
   }
 }

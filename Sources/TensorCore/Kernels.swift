@@ -5,7 +5,7 @@ package import CKernels
 /// All levels give equal bits; `best` is what the program uses, tests run all of them.
 @safe package struct Kernels: @unchecked Sendable {
   // SAFETY: the table is constant and lives as long as the program.
-  private let table: UnsafePointer<sumac_kernels>
+  let table: UnsafePointer<sumac_kernels>
 
   /// The levels that this machine can run, ascending.
   package static let levels: [Kernels] = (0..<sumac_kernels_count()).map {

@@ -75,6 +75,34 @@ typedef struct sumac_moments {
 /// Makes `moments` those of no elements.
 void sumac_moments_init(sumac_moments *moments);
 
+/// How quantization groups lie in a chunk of a tensor.
+///
+/// Element e of the chunk stands at `offset + e` of the blocks one behind the other, each of `block`
+/// elements: all positions of the grouped axis and of the axes behind it. In a block, `group`
+/// consecutive elements (fewer at its end) form a group for each of `inner` positions of the axes
+/// behind; a portion is what a chunk has of these, and has min(its length, `inner`) cells, one for
+/// each scale. Element i of a portion belongs to its cell i mod `inner`.
+typedef struct sumac_grouping {
+  size_t block;
+  size_t group;
+  size_t inner;
+  size_t offset;
+} sumac_grouping;
+
+/// What zero points are: none (the middle code is zero), codes, or floats that are added.
+enum {
+  SUMAC_ZERO_SYMMETRIC = 0,
+  SUMAC_ZERO_INTEGER = 1,
+  SUMAC_ZERO_FLOAT = 2,
+};
+
+/// How far values are from others, and how large they are: sums of squares, and the largest distance.
+typedef struct sumac_distance {
+  double squares;
+  double norm_squares;
+  float largest;
+} sumac_distance;
+
 /// The loops of this library, compiled for one CPU level.
 ///
 /// All levels give equal bits for equal input. Pointers need no alignment; a pointer may be null
@@ -145,6 +173,141 @@ typedef struct sumac_kernels {
 
   /// The index of the first byte at which `a` and `b` differ, or `n` if none of `n` does.
   uint64_t (*first_difference)(const void *_Nullable a, const void *_Nullable b, size_t n);
+
+  // Codes and groups. Values are F32, codes one a byte, cells those of `grouping`.
+
+  /// The least and greatest value of each cell. Values are not NaN; -0 is below +0.
+  void (*group_ranges)(const void *_Nullable values, size_t n, const sumac_grouping *grouping,
+                       void *_Nullable lows, void *_Nullable highs);
+
+  /// The index of the first NaN or infinity, or `n`.
+  uint64_t (*first_not_finite)(const void *_Nullable values, size_t n);
+
+  /// Scales, rounded to `scale_dtype` and written as F32, and zero points as F32: the middle code
+  /// (symmetric), a code (integer; the range is widened to hold 0), or the least value rounded to
+  /// `scale_dtype` (float).
+  void (*affine_scales)(const void *_Nullable lows, const void *_Nullable highs, size_t cells,
+                        int bits, int zero, int scale_dtype, void *_Nullable scales,
+                        void *_Nullable zeros);
+
+  /// The scale to store for each cell, as F32: the greatest magnitude over `limit` and `global`,
+  /// rounded to `scale_dtype` (F32, F16, BF16 or F8_E4M3, which saturates); for F8_E8M0 the greatest
+  /// power of two up to the magnitude, over 2^`largest_exponent`.
+  void (*element_scales)(const void *_Nullable lows, const void *_Nullable highs, size_t cells,
+                         int scale_dtype, float limit, int largest_exponent, float global,
+                         void *_Nullable scales);
+
+  /// round((value - bias) / scale) + zero, ties to even, kept inside the codes of `bits` bits; of
+  /// symmetric codes the lowest is not used. A scale of 0 gives the zero point.
+  void (*affine_encode)(const void *_Nullable values, size_t n, const sumac_grouping *grouping,
+                        const void *_Nullable scales, const void *_Nullable zeros, int bits,
+                        int zero, void *_Nullable codes);
+
+  /// (code - zero) * scale, or code * scale + zero where zero points are floats; then each of the two
+  /// operations is rounded to `steps_dtype` (F32, F16 or BF16).
+  void (*affine_decode)(const void *_Nullable codes, size_t n, const sumac_grouping *grouping,
+                        const void *_Nullable scales, const void *_Nullable zeros, int zero,
+                        int steps_dtype, void *_Nullable values);
+
+  /// Each value times its scale, or divided by it if `divides` is not 0 (0 where the scale is 0 or
+  /// less). `source` may be `target`.
+  void (*scale_groups)(const void *_Nullable source, size_t n, const sumac_grouping *grouping,
+                       const void *_Nullable scales, int divides, void *_Nullable target);
+
+  /// Codes of `bits` bits, 1 to 8, to a little-endian bit stream, the rest of whose last byte is 0.
+  void (*pack_codes)(const void *_Nullable codes, void *_Nullable stream, size_t n, int bits);
+  void (*unpack_codes)(const void *_Nullable stream, void *_Nullable codes, size_t n, int bits);
+
+  /// The greatest of `n` bytes; 0 if there are none.
+  int (*highest_code)(const void *_Nullable codes, size_t n);
+
+  /// The entry of `table` (F32) for each code, which must be inside it.
+  void (*table_decode)(const void *_Nullable codes, size_t n, const void *table,
+                       void *_Nullable values);
+
+  /// The nearest of 1 to 256 ascending entries; the lower of two as near.
+  void (*table_encode)(const void *_Nullable values, size_t n, const void *table, size_t entries,
+                       void *_Nullable codes);
+
+  // Sparse values. A mask has a bit an element, the first in the lowest bit of the first byte; bits
+  // behind the last element are ignored where it is read and 0 where it is written. Widths are 1, 2,
+  // 4 and 8 bytes.
+
+  /// Sets the bit of each element that is not all zero bits; returns how many there are.
+  uint64_t (*nonzero_mask)(const void *_Nullable values, size_t width, size_t n,
+                           void *_Nullable mask);
+  uint64_t (*mask_count)(const void *_Nullable mask, size_t n);
+
+  /// The elements whose bit is set, one behind the other.
+  void (*gather)(const void *_Nullable values, size_t width, size_t n, const void *_Nullable mask,
+                 void *_Nullable packed);
+
+  /// `count` packed elements to the places whose bits are set, as many as there are, and zero to all
+  /// others.
+  void (*scatter)(const void *_Nullable packed, size_t count, size_t width, size_t n,
+                  const void *_Nullable mask, void *_Nullable values);
+
+  /// Packed elements in place of those whose bits are set.
+  void (*replace_masked)(const void *_Nullable packed, size_t width, size_t n,
+                         const void *_Nullable mask, void *_Nullable values);
+
+  /// Packed F32 or F64 added to those whose bits are set.
+  void (*add_masked)(const void *_Nullable packed, int dtype, size_t n,
+                     const void *_Nullable mask, void *_Nullable values);
+
+  /// A byte for each set bit: how many elements lie between it and the one before (or the start);
+  /// each 255 of that distance is a byte 255 of its own. Returns the number of bytes.
+  uint64_t (*gap8_encode)(const void *_Nullable mask, size_t n, void *_Nullable gaps);
+
+  /// The mask of a stream of gaps; 0 if it does not name exactly `count` places below `n`.
+  int (*gap8_mask)(const void *_Nullable gaps, size_t length, size_t count, size_t n,
+                   void *_Nullable mask);
+
+  /// `scatter` by a stream of gaps; 0 as above.
+  int (*gap8_scatter)(const void *_Nullable gaps, size_t length, const void *_Nullable packed,
+                      size_t count, size_t width, size_t n, void *_Nullable values);
+
+  /// Adds to `counts`, of F32 magnitudes: at level 0 how many there are of each value of their upper 16
+  /// bits (65,536 counters); at level 1, of those whose upper bits are `prefix`, of each value of
+  /// the lower 15 (32,768 counters).
+  void (*magnitude_histogram)(const void *_Nullable values, size_t n, int level, uint32_t prefix,
+                              uint64_t *counts);
+
+  /// Sets the bits of all F32 values whose magnitude, as bits, is over `threshold`, and of the first
+  /// `ties` that equal it; returns how many there are.
+  uint64_t (*largest_mask)(const void *_Nullable values, size_t n, uint32_t threshold,
+                           uint64_t ties, void *_Nullable mask);
+
+  // Matrices of F32, row by row. Every sum has one order, whatever the level.
+
+  /// sums[i][j] += scale * (u[i][0] * v[0][j] + u[i][1] * v[1][j] + ...), the products added from
+  /// the first on to 0; each operation is rounded. u is rows x rank, v rank x columns, its rows
+  /// `stride` values apart.
+  void (*low_rank_add)(const void *_Nullable u, const void *_Nullable v, size_t stride,
+                       size_t rows, size_t columns, size_t rank, float scale,
+                       void *_Nullable sums);
+
+  /// Adds `n` values of F32 or F64 to as many sums.
+  void (*add_values)(const void *_Nullable values, int dtype, size_t n, void *_Nullable sums);
+
+  /// u[i][k] = sum over j of matrix[i][j] * v[k][j], in 16 lanes added pairwise.
+  void (*project_rows)(const void *_Nullable matrix, const void *_Nullable v, size_t rows,
+                       size_t columns, size_t rank, void *_Nullable u);
+
+  /// v[k][j] += u[0][k] * matrix[0][j], then row 1, and so on.
+  void (*accumulate_columns)(const void *_Nullable matrix, const void *_Nullable u, size_t rows,
+                             size_t columns, size_t rank, void *_Nullable v);
+
+  /// Makes `count` vectors of `n` values orthonormal, in order; one that depends on those before it
+  /// becomes 0.
+  void (*orthonormalize)(void *_Nullable vectors, size_t count, size_t n);
+
+  /// Adds the distance of `values` from `others` to `distance`, in the lanes of `moments_f32`.
+  void (*add_distance)(const void *_Nullable values, const void *_Nullable others, size_t n,
+                       sumac_distance *distance);
+
+  /// F32 values; finite ones beyond the largest of `dtype` become it. `source` is not `target`.
+  void (*clamp_finite)(const void *_Nullable source, size_t n, int dtype, void *_Nullable target);
 } sumac_kernels;
 
 /// How many levels this machine can run: at least 1.

@@ -18,6 +18,11 @@ int sumac_reserve(int descriptor, int64_t byte_count);
 /// Returns the descriptor.
 int sumac_open_unnamed(const char *folder);
 
+/// copy_file_range(2): bytes of one file into another inside the kernel, shared where the file
+/// system can. Returns how many were copied, 0 at the end of the source.
+int64_t sumac_copy_range(int source, int64_t source_offset, int target, int64_t target_offset,
+                         int64_t byte_count);
+
 /// Has the allocator give large blocks back to the system as soon as they are freed, and keep its
 /// free lists in few places, so that resident memory is what is in use. Other C libraries ignore it.
 void sumac_configure_allocator(void);

@@ -18,17 +18,24 @@ extension CheckpointWriter {
 
 /// What shapes the bytes of an output, whatever its container.
 package struct WriterOptions: Sendable {
-  package var compression: Compression
+  /// nil to copy what a `.sumac` file holds as it is, and compress all else as `fast`.
+  package var compression: Compression?
+  /// SHA-256 of each chunk, so that one hash stands for all bytes against forgery as well.
+  package var isSealed: Bool
+  /// SHA-256 of each tensor's values.
+  package var hasContentIDs: Bool
   package var shardByteCount: Int?
   package var keepsAliases: Bool
   /// The lineage to record; nil to record none.
   package var lineage: Lineage?
 
   package init(
-    compression: Compression = .fast, shardByteCount: Int? = nil, keepsAliases: Bool = true,
-    lineage: Lineage? = nil
+    compression: Compression? = nil, isSealed: Bool = false, hasContentIDs: Bool = false,
+    shardByteCount: Int? = nil, keepsAliases: Bool = true, lineage: Lineage? = nil
   ) {
     self.compression = compression
+    self.isSealed = isSealed
+    self.hasContentIDs = hasContentIDs
     self.shardByteCount = shardByteCount
     self.keepsAliases = keepsAliases
     self.lineage = lineage

@@ -29,15 +29,19 @@ package struct Engine: Sendable {
   ///
   /// - Parameters:
   ///   - workspaceByteCount: what `workspaceByteCount(of:extra:)` gave.
+  ///   - finishesTensors: whether a tensor is done when its tiles are.
   ///   - onFailure: called at once when a tile fails.
   ///   - body: gets the tile's number, the tile, its values, and the scratch memory that is left.
   package func forEachTile(
-    of tensors: [LazyTensor], workspaceByteCount: Int, onFailure: @Sendable () -> Void = {},
+    of tensors: [LazyTensor], workspaceByteCount: Int, finishesTensors: Bool = true,
+    onFailure: @Sendable () -> Void = {},
     _ body: @Sendable (Int, TileList.Tile, borrowing RawSpan, inout MutableRawSpan) throws -> Void
   ) throws {
     let tiles = TileList(tensors.map(\.info.grid))
     let remaining = Mutex(tensors.indices.map(tiles.chunkCount(ofTensor:)))
-    for tensor in tensors where tensor.info.grid.count == 0 { progress.finish(tensor: tensor.info) }
+    for tensor in tensors where finishesTensors && tensor.info.grid.count == 0 {
+      progress.finish(tensor: tensor.info)
+    }
     try Parallel(jobs: workers, cancellation: cancellation).forEach(
       count: tiles.count, workspaceByteCount: workspaceByteCount, onFailure: onFailure
     ) { index, workspace in
@@ -53,8 +57,18 @@ package struct Engine: Sendable {
         remaining[tile.tensor] -= 1
         return remaining[tile.tensor] == 0
       }
-      if isLast { progress.finish(tensor: tensor.info) }
+      if isLast, finishesTensors { progress.finish(tensor: tensor.info) }
     }
+    try cancellation.check()
+  }
+
+  /// Runs numbered pieces of work on several threads; `body` reads what it needs.
+  package func forEachPiece(
+    count: Int, workspaceByteCount: Int, onFailure: @Sendable () -> Void = {},
+    _ body: @Sendable (Int, inout MutableRawSpan) throws -> Void
+  ) throws {
+    try Parallel(jobs: workers, cancellation: cancellation).forEach(
+      count: count, workspaceByteCount: workspaceByteCount, onFailure: onFailure, body)
     try cancellation.check()
   }
 }

@@ -5,12 +5,11 @@ import Zstd
 
 /// Writes a checkpoint as one `.sumac` file.
 package struct PackedCheckpointWriter: CheckpointWriter {
-  private let checkpoint: Checkpoint
-  private let options: WriterOptions
-  private let index: PackedIndex
-  /// Tensors that are no aliases, then companions: one segment each.
-  private let stored: [LazyTensor]
-  private let encoder: ChunkEncoder
+  let checkpoint: Checkpoint
+  let options: WriterOptions
+  /// Tensors that are no aliases, then companions.
+  let items: [PackedItem]
+  let encoder: ChunkEncoder
   package let plan: OutputPlan
 
   package var isDirectory: Bool { false }
@@ -23,83 +22,106 @@ package struct PackedCheckpointWriter: CheckpointWriter {
     }
     self.checkpoint = checkpoint
     self.options = options
-    stored = checkpoint.tensors.filter { $0.aliasOf == nil } + checkpoint.companions
-    encoder = ChunkEncoder(zstd: Zstd(), compression: options.compression)
-    index = try Self.index(of: checkpoint, options: options)
-    plan = Self.plan(
-      checkpoint, stored: stored, index: index, encoder: encoder, options: options, notes: notes)
+    let compression = options.compression ?? .fast
+    encoder = ChunkEncoder(zstd: Zstd(), compression: compression)
+    items =
+      checkpoint.tensors.filter { $0.aliasOf == nil }.map {
+        PackedItem($0, compression: options.compression)
+      } + checkpoint.companions.map { PackedItem(companion: $0) }
+    let index = try Self.index(
+      of: checkpoint, tensors: items.map(\.planned), items: items, options: options)
+    plan = Self.plan(checkpoint, items, index, encoder, options, notes: notes)
   }
 
-  private static func index(
-    of checkpoint: Checkpoint, options: WriterOptions
+  /// - Parameter tensors: what is said of each item.
+  static func index(
+    of checkpoint: Checkpoint, tensors: [PackedTensor], items: [PackedItem],
+    options: WriterOptions
   ) throws -> PackedIndex {
-    let codec = options.compression.codecName
     var places: [UTF8Key: Int] = [:]
     var entries: [PackedIndex.Entry] = []
+    var next = 0
     for tensor in checkpoint.tensors {
       if let target = tensor.aliasOf, let place = places[UTF8Key(target)] {
         entries.append(PackedIndex.Entry(name: tensor.name, content: .alias(of: place)))
       } else {
-        let term = PackedIndex.Term(codec: codec, chunkCount: tensor.info.grid.count)
         places[UTF8Key(tensor.name)] = entries.count
-        entries.append(
-          PackedIndex.Entry(name: tensor.name, content: .tensor(tensor.info, [term])))
+        entries.append(PackedIndex.Entry(name: tensor.name, content: .tensor(tensors[next])))
+        next += 1
       }
     }
-    let hasTensors = !entries.isEmpty
+    let isUnchanged = next > 0 && items.prefix(next).allSatisfy(\.keepsValues)
     return PackedIndex(
       entries: entries,
       attachments: checkpoint.companions.map { PackedIndex.Attachment($0.info) },
       metadata: checkpoint.metadata.map { PackedIndex.Pair(key: $0.key, value: $0.value) },
-      optionalFeatures: hasTensors ? ["codec:\(codec)", "term:dense"] : [],
+      optionalFeatures: PackedIndex.optionalFeatures(of: entries, isSealed: options.isSealed),
       writer: [
         PackedIndex.Pair(key: "sumac", value: Version.current),
         PackedIndex.Pair(key: "zstd", value: Zstd.version),
       ],
-      lineage: try options.lineage?.json())
+      lineage: try options.lineage?.json(), isSealed: options.isSealed,
+      extensions: checkpoint.extensions.filter { isUnchanged || $0.isSafeToCopy })
   }
+
+  /// For what the index says of an encoded tensor beyond what is planned: parameters, tables,
+  /// errors.
+  private static let encodedEntryByteCount = 4096
 
   private static func plan(
-    _ checkpoint: Checkpoint, stored: [LazyTensor], index: PackedIndex, encoder: ChunkEncoder,
-    options: WriterOptions, notes: [String]
+    _ checkpoint: Checkpoint, _ items: [PackedItem], _ index: PackedIndex,
+    _ encoder: ChunkEncoder, _ options: WriterOptions, notes: [String]
   ) -> OutputPlan {
-    let isRaw = options.compression == .none
-    let segments = index.segments
+    let plans = items.map { $0.plan(encoder) }
     var end = FileHeader.byteCount
-    for (segment, tensor) in zip(segments, stored) where segment.term.chunkCount > 0 {
-      end = end.rounded(upTo: segment.alignment) + tensor.info.byteCount
+    for plan in plans where plan.chunkCount > 0 {
+      // A segment may start at the next page, and a term may have two.
+      let gap = plan.isExact && plan.byteCount < 1 << 20 ? 64 : 4096
+      end = end.rounded(upTo: gap) + plan.byteCount
     }
-    let records = segments.reduce(0) { $0 + $1.term.chunkCount }
+    let chunkCount = plans.reduce(0) { $0 + $1.chunkCount }
+    let encodedCount = items.count { if case .encoded = $0.work { true } else { false } }
     // The index may be compressed; until then its plain length bounds it.
-    let indexByteCount = index.encoded().count
+    let indexByteCount =
+      index.encoded().count + encodedCount * encodedEntryByteCount
+      + (options.hasContentIDs ? 48 * items.count : 0)
+    let recordByteCount = ChunkRecord.byteCount * (options.isSealed ? 2 : 1)
     let tail =
-      indexByteCount.rounded(upTo: 32) + records * ChunkRecord.byteCount + FileTrailer.byteCount
-    let rows = checkpoint.tensors.map { tensor in
-      OutputPlan.Row(
-        name: tensor.name, shape: tensor.info.shape, from: tensor.stored.label,
-        to: tensor.aliasOf == nil
-          ? "\(tensor.info.dtype.name) \(options.compression.codecName)" : "alias",
-        byteCount: tensor.aliasOf == nil ? tensor.info.byteCount : 0, isExact: isRaw, file: "")
-    }
+      indexByteCount.rounded(upTo: 32) + chunkCount * recordByteCount + FileTrailer.byteCount
+    let isExact =
+      plans.allSatisfy(\.isExact) && encodedCount == 0 && indexByteCount < 4096
+      && !items.contains { if case .copied = $0.work { true } else { false } }
+    let workerByteCount =
+      (plans.map(\.workerByteCount).max() ?? 0)
+      + encoder.contextByteCount(
+        streamByteCount: items.map { item in
+          item.tensor.info.dtype.byteCount(of: item.tensor.info.grid.largestChunk)!
+        }.max() ?? 0) + ZstdSettings.decompressionByteCount
     return OutputPlan(
-      rows: rows, companions: checkpoint.companions.map(\.name),
-      byteCount: end.rounded(upTo: 64) + tail, isExact: isRaw && indexByteCount < 4096,
+      rows: rows(checkpoint, items, plans), companions: checkpoint.companions.map(\.name),
+      byteCount: end.rounded(upTo: 64) + tail, isExact: isExact,
       demand: MemoryBudget.Demand(
-        fixedByteCount: 4 * tail + 3072 * stored.count + (1 << 20),
-        workerByteCount: workspaceByteCount(stored, encoder)
-          + encoder.contextByteCount(valueByteCount: largestChunkByteCount(stored))
-          + ZstdSettings.decompressionByteCount),
-      tileCount: records, valueByteCount: stored.reduce(0) { $0 + $1.info.byteCount }, notes: notes)
+        fixedByteCount: 4 * tail + 3072 * items.count + (1 << 20)
+          + (plans.map(\.fixedByteCount).max() ?? 0),
+        workerByteCount: workerByteCount),
+      tileCount: chunkCount,
+      valueByteCount: zip(items, plans).reduce(0) {
+        $0 + $1.0.tensor.info.byteCount * $1.1.passCount
+      }, notes: notes)
   }
 
-  private static func largestChunkByteCount(_ stored: [LazyTensor]) -> Int {
-    stored.map { $0.info.dtype.byteCount(of: $0.info.grid.largestChunk)! }.max() ?? 0
-  }
-
-  private static func workspaceByteCount(_ stored: [LazyTensor], _ encoder: ChunkEncoder) -> Int {
-    Engine.workspaceByteCount(of: stored) { tensor in
-      encoder.scratchByteCount(
-        valueByteCount: tensor.info.dtype.byteCount(of: tensor.info.grid.largestChunk)!)
+  private static func rows(
+    _ checkpoint: Checkpoint, _ items: [PackedItem], _ plans: [EncodingPlan]
+  ) -> [OutputPlan.Row] {
+    var next = 0
+    return checkpoint.tensors.map { tensor in
+      let isAlias = tensor.aliasOf != nil
+      defer { next += isAlias ? 0 : 1 }
+      return OutputPlan.Row(
+        name: tensor.name, shape: tensor.info.shape, from: tensor.stored.label,
+        to: isAlias ? "alias" : items[next].label,
+        byteCount: isAlias ? 0 : plans[next].byteCount,
+        isExact: isAlias || plans[next].isExact, file: "")
     }
   }
 
@@ -107,58 +129,31 @@ package struct PackedCheckpointWriter: CheckpointWriter {
   private static let sampleCount = 64
 
   package func estimatedByteCount() throws -> Int? {
-    let tiles = TileList(stored.map(\.info.grid))
+    let lossless = items.filter { item in
+      if case .lossless(let codec) = item.work { !(codec is RawCodec) } else { false }
+    }
+    let tiles = TileList(lossless.map(\.tensor.info.grid))
     guard !plan.isExact, tiles.count > 0 else { return nil }
-    var workspace = ByteBuffer(byteCount: Self.workspaceByteCount(stored, encoder))
+    let workspaceByteCount =
+      lossless.map { $0.losslessWorkspaceByteCount(PlanesCodec(), encoder) }.max() ?? 0
+    var workspace = ByteBuffer(byteCount: workspaceByteCount)
     var (sampled, encodedByteCount) = (0, 0)
     let count = min(tiles.count, Self.sampleCount)
     for number in 0..<count {
       let tile = tiles[number * tiles.count / count]
-      let tensor = stored[tile.tensor]
-      let byteCount = tensor.info.dtype.byteCount(of: tile.elements.count)!
+      let tensor = lossless[tile.tensor].tensor
+      let layout = ChunkLayout(tensor.info, chunk: tile.chunk)
       var span = workspace.mutableBytes
-      sampled += byteCount
-      encodedByteCount += try span.split(at: byteCount) { values, scratch in
+      sampled += layout.byteCount
+      encodedByteCount += try span.split(at: layout.byteCount) { values, scratch in
         try tensor.source.read(tile.elements, into: &values, scratch: &scratch)
         return try encoder.encode(
-          values.bytes, dtype: tensor.info.dtype, elementCount: tile.elements.count,
-          codec: codec(of: tile.tensor), scratch: &scratch
+          values.bytes, layout, codec: PlanesCodec(), scratch: &scratch
         ) { bytes, _ in bytes.byteCount }
       }
     }
     let share = Double(encodedByteCount) / Double(max(1, sampled))
-    return plan.byteCount - plan.valueByteCount + Int(Double(plan.valueByteCount) * share)
-  }
-
-  private func codec(of segment: Int) -> any ValueCodec {
-    CodecRegistry.valueCodec(named: index.segments[segment].term.codec)!
-  }
-
-  package func write(to output: AtomicOutput, engine: Engine) throws {
-    try output.writeFile { file in
-      if plan.isExact { try file.reserve(byteCount: plan.byteCount) }
-      let writer = try PackedWriter(file: file)
-      let segments = index.segments
-      let turnstile = Turnstile()
-      try engine.forEachTile(
-        of: stored, workspaceByteCount: Self.workspaceByteCount(stored, encoder),
-        onFailure: turnstile.abandon
-      ) { number, tile, values, scratch in
-        let segment = segments[tile.tensor]
-        try encoder.encode(
-          values, dtype: segment.info.dtype, elementCount: tile.elements.count,
-          codec: CodecRegistry.valueCodec(named: segment.term.codec)!, scratch: &scratch
-        ) { bytes, encoded in
-          let checksum = Kernels.xxh64(bytes)
-          let offset = try turnstile.pass(number) {
-            writer.place(
-              byteCount: bytes.byteCount, checksum: checksum, valueCount: tile.elements.count,
-              encoded: encoded, alignment: tile.chunk == 0 ? segment.alignment : nil)
-          }
-          try writer.write(bytes, at: offset)
-        }
-      }
-      _ = try writer.finish(index)
-    }
+    let plain = lossless.reduce(0) { $0 + $1.tensor.info.byteCount }
+    return plan.byteCount - plain + Int(Double(plain) * share)
   }
 }

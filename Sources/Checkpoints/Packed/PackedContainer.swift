@@ -11,16 +11,22 @@ package enum PackedContainer: Container {
   }
 
   package static func read(_ path: String) throws -> Checkpoint {
-    let file = try InputFile(path: path)
-    let reader = try PackedReader(file)
+    try read(PackedReader(InputFile(path: path)), path: path)
+  }
+
+  /// The same with the seal of every chunk compared as it is read.
+  package static func readCheckingSeals(_ path: String) throws -> Checkpoint {
+    try read(PackedReader(InputFile(path: path), checksSeals: true), path: path)
+  }
+
+  private static func read(_ reader: PackedReader, path: String) throws -> Checkpoint {
+    let file = reader.file
     let index = reader.index
     var tensors: [LazyTensor] = []
-    var segment = 0
-    for entry in index.entries {
+    for (place, entry) in index.entries.enumerated() {
       switch entry.content {
-      case .tensor(let info, let terms):
-        tensors.append(tensor(info, terms: terms, firstSegment: segment, reader: reader))
-        segment += terms.count
+      case .tensor(let tensor):
+        tensors.append(lazy(tensor, entry: place, reader: reader))
       case .alias(let target):
         var alias = tensors[target]
         alias.aliasOf = alias.name
@@ -28,11 +34,13 @@ package enum PackedContainer: Container {
         tensors.append(alias)
       }
     }
-    let companions = index.attachments.indices.map { place in
-      let info = index.attachments[place].info
-      return tensor(
-        info, terms: [reader.segments[segment + place].term], firstSegment: segment + place,
-        reader: reader)
+    let firstAttachment = reader.firstSegments[index.entries.count]
+    let companions = index.attachments.enumerated().map { place, attachment in
+      let segment = firstAttachment + place
+      return LazyTensor(
+        info: attachment.info, source: PackedAttachmentSource(reader: reader, segment: segment),
+        stored: stored(
+          segment..<segment + 1, codec: "raw", dtype: .u8, reader: reader))
     }
     var notes: [String] = []
     var lineage = Lineage()
@@ -50,24 +58,30 @@ package enum PackedContainer: Container {
       lineage: lineage,
       identity: InputIdentity(
         hash: reader.trailer.hash.hexadecimal, byteCount: file.byteCount),
-      files: [file.identity], notes: notes)
+      files: [file.identity], notes: notes, extensions: index.extensions)
   }
 
-  private static func tensor(
-    _ info: TensorInfo, terms: [PackedIndex.Term], firstSegment: Int, reader: PackedReader
+  private static func lazy(
+    _ tensor: PackedTensor, entry: Int, reader: PackedReader
   ) -> LazyTensor {
-    let stored = StoredForm(
+    let segments = reader.firstSegments[entry]..<reader.firstSegments[entry + 1]
+    var lazy = LazyTensor(
+      info: tensor.info,
+      source: PackedTensorSource(reader: reader, entry: entry, info: tensor.info),
+      stored: stored(segments, codec: tensor.label, dtype: tensor.info.dtype, reader: reader),
+      fault: segments.lazy.compactMap { reader.fault(ofSegment: $0) }.first)
+    lazy.extensions = tensor.extensions
+    return lazy
+  }
+
+  private static func stored(
+    _ segments: Range<Int>, codec: String, dtype: DType, reader: PackedReader
+  ) -> StoredForm {
+    StoredForm(
       file: FileSystem.baseName(of: reader.file.path),
-      byteOffset: reader.byteOffset(ofSegment: firstSegment),
-      byteCount: terms.indices.reduce(0) {
-        $0 + reader.storedByteCount(ofSegment: firstSegment + $1)
-      },
-      dtype: info.dtype,
-      codec: terms.map(\.codec).joined(separator: "+"),
-      chunkCount: terms.reduce(0) { $0 + $1.chunkCount })
-    return LazyTensor(
-      info: info, source: PackedTensorSource(reader: reader, segment: firstSegment), stored: stored,
-      fault: terms.indices.lazy.compactMap { reader.fault(ofSegment: firstSegment + $0) }.first)
+      byteOffset: reader.byteOffset(ofSegment: segments.lowerBound),
+      byteCount: segments.reduce(0) { $0 + reader.storedByteCount(ofSegment: $1) }, dtype: dtype,
+      codec: codec, chunkCount: segments.reduce(0) { $0 + reader.segments[$1].chunkCount })
   }
 }
 

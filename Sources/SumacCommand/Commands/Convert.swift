@@ -1,6 +1,7 @@
 import ArgumentParser
 import Checkpoints
 import Conversion
+import Encoding
 import PackedFormat
 import TensorCore
 
@@ -17,10 +18,14 @@ struct Convert: ParsableCommand, HasGlobalOptions {
         sumac convert model.sumac -o model/ --shard-size 2GB
         sumac convert model.safetensors -o half.safetensors --dtype bf16
         sumac convert big/ -o small.sumac --compress small --dry-run
+        sumac convert model/ -o model-int4.sumac --type int4:g64
+        sumac convert pruned.safetensors -o pruned.sumac --sparse auto
+        sumac convert model/ -o sum.sumac --terms dense:int4:g64+lowrank:8+sparse:1%
       """)
 
   @OptionGroup var global: GlobalOptions
   @OptionGroup(title: "Output") var writer: WriterFlags
+  @OptionGroup(title: "Storage in .sumac") var storageFlags: StorageFlags
   @OptionGroup(title: "Selection") var selectionFlags: SelectionFlags
 
   @Option(help: "Convert F16, BF16, F32 and F64 tensors to this dtype: f32, f16, bf16 or f64.")
@@ -40,12 +45,18 @@ struct Convert: ParsableCommand, HasGlobalOptions {
 
   func run() throws {
     let checkpoint = try Inputs.read(input, global: global)
+    let selection = try selectionFlags.selection(arguments: CommandLine.arguments)
     let conversion = Conversion(
-      dtype: dtype?.dtype, saturating: saturate, drop: drop.map(Glob.init),
-      selection: try selectionFlags.selection(arguments: CommandLine.arguments))
+      dtype: dtype?.dtype, saturating: saturate, drop: drop.map(Glob.init), selection: selection,
+      storage: try storageFlags.choice(selection: selection))
+    let converted = try conversion.applied(to: checkpoint)
+    var errors = conversion.errors(for: checkpoint)
+    errors += storageFlags.errors(output: writer)
+    let (output, notes) = conversion.storage.applied(
+      to: converted, compression: writer.compress ?? .fast)
     try OutputCommand(global: global, writer: writer).run(
-      verb: "convert", options: conversion.lineageOptions, inputs: [checkpoint],
-      output: try conversion.applied(to: checkpoint), errors: conversion.errors(for: checkpoint))
+      verb: "convert", options: conversion.lineageOptions, inputs: [checkpoint], output: output,
+      errors: errors, notes: notes)
   }
 }
 

@@ -38,8 +38,34 @@ struct WriterFlags: ParsableArguments {
   var aliases = AliasChoice.keep
 
   @Option(
-    help: "How small lossless .sumac tensors get: none (one mapped array each), fast or small.")
-  var compress = Compression.fast
+    help: ArgumentHelp(
+      "How small .sumac streams get: none (one mapped array for each lossless tensor), fast or "
+        + "small; fast if not given, but what a .sumac input holds is then copied as it is.",
+      valueName: "effort"))
+  var compress: Compression?
+
+  @Flag(
+    help: ".sumac only: a SHA-256 for each chunk, so that one hash vouches for every byte.")
+  var sealed = false
+
+  @Flag(
+    help: ".sumac only: a SHA-256 of each tensor's values, whatever their coding.")
+  var contentIds = false
+}
+
+extension WriterFlags {
+  /// The container that `--to` or the output's name asks for.
+  var container: ContainerName {
+    get throws(UsageError) {
+      if let to { return to }
+      return try OutputJob.container(forOutput: output)
+    }
+  }
+
+  /// Given options that only `.sumac` files can follow.
+  var packedOnlyFlags: [String] {
+    [("--sealed", sealed), ("--content-ids", contentIds)].filter(\.1).map(\.0)
+  }
 }
 
 enum AliasChoice: String, CaseIterable, ExpressibleByArgument {

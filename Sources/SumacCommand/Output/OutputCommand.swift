@@ -10,7 +10,7 @@ struct OutputCommand {
 
   func run(
     verb: String, options: [Lineage.Option], inputs: [Checkpoint], output: Checkpoint,
-    errors: [any UserError]
+    errors: [any UserError], notes: [String] = []
   ) throws {
     let start = ContinuousClock.now
     let container = try container(known: errors)
@@ -20,14 +20,15 @@ struct OutputCommand {
     let job = try OutputJob(
       output, to: writer.output, container: container,
       options: WriterOptions(
-        compression: writer.compress, shardByteCount: writer.shardSize?.size.byteCount,
+        compression: writer.compress, isSealed: writer.sealed,
+        hasContentIDs: writer.contentIds, shardByteCount: writer.shardSize?.size.byteCount,
         keepsAliases: writer.aliases == .keep,
         lineage: writer.leavesOutLineage ? nil : lineage),
       replacesExisting: writer.force, errors: errors)
     let budget = MemoryBudget(limit: global.memory.size.byteCount)
     let allotment = try job.allotment(jobs: global.jobCount, memory: budget)
     if !global.quiet {
-      for note in job.plan.notes { Terminal.warn(note, color: global.color) }
+      for note in notes + job.plan.notes { Terminal.warn(note, color: global.color) }
     }
     if global.verbose > 0, !global.quiet {
       for row in job.plan.rows {
@@ -87,7 +88,10 @@ extension WriterFlags {
   func lineageOptions(for container: ContainerName) -> [Lineage.Option] {
     var options: [Lineage.Option] = []
     switch container {
-    case .sumac: options.append(Lineage.Option("compress", compress.rawValue))
+    case .sumac:
+      options.append(Lineage.Option("compress", (compress ?? .fast).rawValue))
+      if sealed { options.append(Lineage.Option("sealed", "true")) }
+      if contentIds { options.append(Lineage.Option("content-ids", "true")) }
     case .directory:
       if let shardSize {
         options.append(Lineage.Option("shard-size", String(shardSize.size.byteCount)))

@@ -1,3 +1,5 @@
+import CLinux
+import Glibc
 package import SystemPackage
 
 /// A regular file that is open for reading, shared by all tensors read from it.
@@ -67,6 +69,47 @@ package final class InputFile: Sendable {
     var span = buffer.mutableBytes
     try read(at: byteOffset, into: &span)
     return buffer.bytes.array()
+  }
+
+  /// Copies a range of bytes to a place of another file: inside the kernel if both file systems
+  /// allow it, else through a buffer.
+  package func copy(
+    _ bytes: Range<Int>, to target: OutputFile, at byteOffset: Int
+  ) throws(FileError) {
+    var done = 0
+    while done < bytes.count {
+      let count = sumac_copy_range(
+        descriptor.rawValue, Int64(bytes.lowerBound + done), target.descriptor.rawValue,
+        Int64(byteOffset + done), Int64(bytes.count - done))
+      if count > 0 {
+        done += Int(count)
+      } else if count < 0, errno == EINTR {
+        continue
+      } else if count < 0, [EXDEV, EINVAL, ENOSYS, EOPNOTSUPP, EBADF].contains(errno) {
+        return try copyThroughBuffer(
+          bytes.lowerBound + done..<bytes.upperBound, to: target, at: byteOffset + done)
+      } else if count == 0 {
+        throw FileError(
+          "read byte \(bytes.lowerBound + done), it was cut short meanwhile", path, .ioError)
+      } else {
+        throw FileError("copy into", target.path, Errno(rawValue: errno))
+      }
+    }
+  }
+
+  private func copyThroughBuffer(
+    _ bytes: Range<Int>, to target: OutputFile, at byteOffset: Int
+  ) throws(FileError) {
+    let most = min(bytes.count, 1 << 20)
+    var buffer = ByteBuffer(byteCount: most)
+    var done = 0
+    while done < bytes.count {
+      var span = buffer.mutableBytes
+      var part = span._mutatingExtracting(0..<min(most, bytes.count - done))
+      try read(at: bytes.lowerBound + done, into: &part)
+      try target.write(part.bytes, at: byteOffset + done)
+      done += part.byteCount
+    }
   }
 
   package func map() throws(FileError) -> MappedFile {

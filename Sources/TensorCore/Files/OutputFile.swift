@@ -6,7 +6,7 @@ import SystemPackage
 package final class OutputFile: Sendable {
   /// Where the file lies now, which is not the name it will get.
   package let path: String
-  private let descriptor: FileDescriptor
+  let descriptor: FileDescriptor
 
   /// Creates the file. An old one of that name must not be there.
   package init(creating path: String) throws(FileError) {

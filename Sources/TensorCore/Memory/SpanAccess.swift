@@ -31,6 +31,16 @@ extension [UInt8] {
   }
 }
 
+extension [Float] {
+  /// The array's bytes, little-endian as everything here.
+  package var rawSpan: RawSpan {
+    @_lifetime(borrow self) borrowing get {
+      // SAFETY: a float has no padding that could be read uninitialised.
+      unsafe span.bytes
+    }
+  }
+}
+
 extension MutableRawSpan {
   /// Copies all of `source` to `byteOffset`. Traps if it does not fit.
   @_lifetime(self: copy self)

@@ -1,0 +1,63 @@
+package import TensorCore
+
+/// One value that all elements of a chunk have, bit for bit. Specification, section 9.7.
+package struct ConstantCodec: ValueCodec {
+  package static let id: UInt8 = 2
+  package static let name = "constant"
+  package static let isLossless = true
+
+  package init() {}
+
+  package init(_ parameters: CBORMap, dtype: DType, dimensions: [Int]) throws(CodecProblem) {
+    let reader = ParameterReader(parameters, of: Self.name)
+    try reader.finish()
+    guard Self.holds(dtype) else {
+      throw reader.problem("cannot hold \(dtype.name), whose values take no whole bytes")
+    }
+  }
+
+  package static func holds(_ dtype: DType) -> Bool { dtype.bitsPerElement % 8 == 0 }
+
+  package var parameters: CBORMap { [:] }
+
+  /// Whether it holds such values without loss.
+  package static func fits(_ values: borrowing RawSpan, dtype: DType) -> Bool {
+    let width = dtype.bitsPerElement / 8
+    guard holds(dtype), values.byteCount >= width else { return false }
+    // All are equal if each equals the one before it.
+    let rest = values.extracting(width..<values.byteCount)
+    return rest.firstDifference(from: values) == nil
+  }
+
+  package func streamByteCounts(_ layout: ChunkLayout) -> [Int] {
+    [min(1, layout.elementCount) * layout.dtype.bitsPerElement / 8]
+  }
+
+  @_lifetime(streams: copy streams)
+  @_lifetime(scratch: copy scratch)
+  package func encode(
+    _ values: borrowing RawSpan, _ layout: ChunkLayout, into streams: inout MutableRawSpan,
+    scratch: inout MutableRawSpan
+  ) {
+    precondition(
+      values.byteCount == 0 || Self.fits(values, dtype: layout.dtype), "values are not constant")
+    streams.copy(values.extracting(0..<streams.byteCount))
+  }
+
+  @_lifetime(values: copy values)
+  @_lifetime(scratch: copy scratch)
+  package func decode(
+    _ buffer: borrowing RawSpan, streams: [Range<Int>], _ layout: ChunkLayout,
+    into values: inout MutableRawSpan, scratch: inout MutableRawSpan
+  ) {
+    guard layout.elementCount > 0 else { return }
+    values.copy(buffer.extracting(streams[0]))
+    // Copies of what is there, twice as much each time.
+    var done = streams[0].count
+    while done < values.byteCount {
+      let count = min(done, values.byteCount - done)
+      values.split(at: done) { first, rest in rest.copy(first.bytes.extracting(0..<count)) }
+      done += count
+    }
+  }
+}

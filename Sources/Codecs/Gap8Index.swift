@@ -1,0 +1,57 @@
+package import TensorCore
+
+/// A byte for each kept value: how many elements lie between it and the one before.
+/// Specification, section 10.2.
+package struct Gap8Index: IndexCodec {
+  package static let id: UInt8 = 2
+  package static let name = "gap8"
+
+  package init() {}
+
+  package init(_ parameters: CBORMap, dimensions: [Int]) throws(CodecProblem) {
+    try ParameterReader(parameters, of: Self.name).finish()
+  }
+
+  package var parameters: CBORMap { [:] }
+
+  package func streamByteCounts(_ layout: ChunkLayout, valueCount: Int) -> [ClosedRange<Int>] {
+    let most = Kernels.maximumGapByteCount(
+      places: valueCount, elementCount: layout.elementCount)
+    return [valueCount...most]
+  }
+
+  @_lifetime(streams: copy streams)
+  package func encode(
+    _ mask: borrowing RawSpan, _ layout: ChunkLayout, valueCount: Int,
+    into streams: inout MutableRawSpan
+  ) -> [Int] {
+    [Kernels.best.encodeGaps(ofMask: mask, elementCount: layout.elementCount, into: &streams)]
+  }
+
+  @_lifetime(mask: copy mask)
+  package func decode(
+    _ buffer: borrowing RawSpan, streams: [Range<Int>], _ layout: ChunkLayout, valueCount: Int,
+    into mask: inout MutableRawSpan
+  ) throws(CodecProblem) {
+    guard
+      Kernels.best.decodeGaps(
+        buffer.extracting(streams[0]), places: valueCount, elementCount: layout.elementCount,
+        intoMask: &mask)
+    else { throw Self.problem(valueCount) }
+  }
+
+  static func problem(_ valueCount: Int) -> CodecProblem {
+    CodecProblem(.streams, "the gaps do not name exactly \(valueCount) places of the chunk")
+  }
+
+  /// Kept values to their places and zero to all others, without a mask between.
+  @_lifetime(values: copy values)
+  package func scatter(
+    _ packed: borrowing RawSpan, width: Int, gaps: borrowing RawSpan,
+    into values: inout MutableRawSpan
+  ) throws(CodecProblem) {
+    guard Kernels.best.scatter(packed, width: width, gaps: gaps, into: &values) else {
+      throw Self.problem(packed.byteCount / width)
+    }
+  }
+}

@@ -1,0 +1,70 @@
+package import TensorCore
+
+/// The microscaling formats of OCP MX 1.0: F4, F6 or F8 elements with a power of two for each
+/// group. Specification, section 9.5.2.
+package struct MXCodec: ValueCodec {
+  package static let id: UInt8 = 5
+  package static let name = "mx"
+  package static let isLossless = false
+  package static let elements: [DType] = [.f4, .f6E2M3, .f6E3M2, .f8E4M3, .f8E5M2]
+  package static let standardGroupSize = 32
+
+  private var core: ScaledElements
+
+  package init(element: DType, groups: GroupSpec, packing: CodeStream.Packing = .bytes) {
+    precondition(Self.elements.contains(element) && groups.size > 0)
+    core = ScaledElements(
+      element: element, groups: groups, scaleDType: .f8E8M0, packing: packing)
+  }
+
+  package init(_ parameters: CBORMap, dtype: DType, dimensions: [Int]) throws(CodecProblem) {
+    var reader = ParameterReader(parameters, of: Self.name)
+    core = ScaledElements(
+      element: try reader.dtype("element", among: Self.elements),
+      groups: try GroupSpec(&reader, dimensions: dimensions), scaleDType: .f8E8M0, packing: .bits)
+    core.codes = try CodeStream(bits: core.element.bitsPerElement, &reader)
+    try reader.finish()
+    guard core.groups.size > 0 else { throw reader.problem("has no size of groups") }
+  }
+
+  package var parameters: CBORMap {
+    var map = core.groups.parameters
+    map["element"] = .text(core.element.name)
+    core.codes.write(to: &map)
+    return map
+  }
+
+  package var label: String {
+    let standard: DType? =
+      switch core.element.bitsPerElement {
+      case 6: .f6E2M3
+      case 8: .f8E4M3
+      default: .f4
+      }
+    let name = "mxfp\(core.element.bitsPerElement)"
+    let suffix = core.element == standard ? "" : "_\(core.element.elementName)"
+    let groups = core.groups.size == Self.standardGroupSize ? "" : ":g\(core.groups.size)"
+    return name + suffix + groups
+  }
+
+  package func streamByteCounts(_ layout: ChunkLayout) -> [Int] { core.streamByteCounts(layout) }
+  package func scratchByteCount(_ layout: ChunkLayout) -> Int { core.scratchByteCount(layout) }
+
+  @_lifetime(streams: copy streams)
+  @_lifetime(scratch: copy scratch)
+  package func encode(
+    _ values: borrowing RawSpan, _ layout: ChunkLayout, into streams: inout MutableRawSpan,
+    scratch: inout MutableRawSpan
+  ) {
+    core.encode(values, layout, into: &streams, scratch: &scratch)
+  }
+
+  @_lifetime(values: copy values)
+  @_lifetime(scratch: copy scratch)
+  package func decode(
+    _ buffer: borrowing RawSpan, streams: [Range<Int>], _ layout: ChunkLayout,
+    into values: inout MutableRawSpan, scratch: inout MutableRawSpan
+  ) throws(CodecProblem) {
+    try core.decode(buffer, streams: streams, layout, into: &values, scratch: &scratch)
+  }
+}

@@ -1,0 +1,197 @@
+package import TensorCore
+
+/// N of every M consecutive elements of a row. Specification, section 10.3.
+///
+/// The places that a group keeps are one of B = M! / (N! (M − N)!) patterns, numbered in
+/// lexicographic order. As many numbers as fit in a byte in base B share one, the first the least
+/// significant digit: three for 2:4, where B is 6. Where B is over 256, each takes two bytes.
+package struct NMIndex: IndexCodec {
+  package static let id: UInt8 = 3
+  package static let name = "nm"
+  package static let largestGroup = 16
+
+  package let kept: Int
+  package let group: Int
+  private let rowLength: Int
+  /// Bits of each pattern, by number.
+  private let patterns: [UInt16]
+
+  /// - Parameters:
+  ///   - kept: N, at least 1 and below `group`.
+  ///   - group: M, at most 16.
+  package init(kept: Int, of group: Int, dimensions: [Int]) {
+    precondition(group <= Self.largestGroup && kept >= 1 && kept < group)
+    self.kept = kept
+    self.group = group
+    rowLength = max(1, dimensions.last ?? 1)
+    patterns = Self.patterns(kept: kept, group: group)
+  }
+
+  package init(_ parameters: CBORMap, dimensions: [Int]) throws(CodecProblem) {
+    var reader = ParameterReader(parameters, of: Self.name)
+    let group = try reader.integer("m", in: 2...Self.largestGroup)
+    let kept = try reader.integer("n", in: 1...group - 1)
+    try reader.finish()
+    self.init(kept: kept, of: group, dimensions: dimensions)
+  }
+
+  package var parameters: CBORMap { ["n": CBORValue(kept), "m": CBORValue(group)] }
+  package var label: String { "\(kept):\(group)" }
+
+  private static func patterns(kept: Int, group: Int) -> [UInt16] {
+    /// All ways to keep `count` of the places from `first` on.
+    func choose(_ count: Int, from first: Int) -> [UInt16] {
+      guard count > 0 else { return [0] }
+      return (first...(group - count)).flatMap { place in
+        choose(count - 1, from: place + 1).map { 1 << UInt16(place) | $0 }
+      }
+    }
+    return choose(kept, from: 0)
+  }
+
+  /// Numbers in a byte; 0 if one takes two bytes.
+  private var patternsPerByte: Int {
+    guard patterns.count <= 256 else { return 0 }
+    var (count, product) = (0, 1)
+    while product * patterns.count <= 256 { (count, product) = (count + 1, product * patterns.count) }
+    return count
+  }
+
+  /// The groups of a chunk, each as its first element and length; rows start groups anew.
+  private func forEachGroup(_ layout: ChunkLayout, _ body: (_ start: Int, _ length: Int) -> Bool) {
+    var start = 0
+    let first = layout.elements.lowerBound % rowLength
+    while start < layout.elementCount {
+      let inRow = (first + start) % rowLength
+      let length = min(
+        group - inRow % group, rowLength - inRow, layout.elementCount - start)
+      guard body(start, length) else { return }
+      start += length
+    }
+  }
+
+  private func groupCount(_ layout: ChunkLayout) -> Int {
+    var count = 0
+    let wholeRows =
+      layout.elements.lowerBound % rowLength == 0 && layout.elementCount % rowLength == 0
+    if wholeRows {
+      count = layout.elementCount / rowLength * ((rowLength + group - 1) / group)
+    } else {
+      forEachGroup(layout) { _, _ in
+        count += 1
+        return true
+      }
+    }
+    return count
+  }
+
+  package func streamByteCounts(_ layout: ChunkLayout, valueCount: Int) -> [ClosedRange<Int>] {
+    let groups = groupCount(layout)
+    let count =
+      patternsPerByte == 0 ? 2 * groups : (groups + patternsPerByte - 1) / patternsPerByte
+    return [count...count]
+  }
+
+  @_lifetime(mask: copy mask)
+  package func complete(_ mask: inout MutableRawSpan, _ layout: ChunkLayout) -> Bool {
+    guard let missing = missingPlaces(mask.bytes, layout) else { return false }
+    for place in missing { mask.setBit(place) }
+    return true
+  }
+
+  /// The lowest free places of groups that keep fewer than N; nil if one keeps more.
+  private func missingPlaces(_ mask: RawSpan, _ layout: ChunkLayout) -> [Int]? {
+    var places: [Int] = []
+    var fits = true
+    forEachGroup(layout) { start, length in
+      let set = (0..<length).filter { mask.bit(start + $0) }
+      let missing = min(kept, length) - set.count
+      fits = missing >= 0
+      if missing > 0 {
+        places += (0..<length).filter { !set.contains($0) }.prefix(missing).map { start + $0 }
+      }
+      return fits
+    }
+    return fits ? places : nil
+  }
+
+  @_lifetime(streams: copy streams)
+  package func encode(
+    _ mask: borrowing RawSpan, _ layout: ChunkLayout, valueCount: Int,
+    into streams: inout MutableRawSpan
+  ) -> [Int] {
+    var numbers = [UInt16](repeating: 0, count: 1 << group)
+    for (number, pattern) in patterns.enumerated() { numbers[Int(pattern)] = UInt16(number) }
+    var places: [UInt16] = []
+    let mask = copy mask
+    forEachGroup(layout) { start, length in
+      var pattern = 0
+      for place in 0..<length where mask.bit(start + place) { pattern |= 1 << place }
+      // A row that ends inside a group is taken to go on with kept places as far as N needs.
+      var place = length
+      while pattern.nonzeroBitCount < kept {
+        pattern |= 1 << place
+        place += 1
+      }
+      places.append(numbers[pattern])
+      return true
+    }
+    return [write(places, into: &streams)]
+  }
+
+  @_lifetime(streams: copy streams)
+  private func write(_ numbers: [UInt16], into streams: inout MutableRawSpan) -> Int {
+    let perByte = patternsPerByte
+    guard perByte > 0 else {
+      for (place, number) in numbers.enumerated() {
+        streams.storeLittleEndian(number, at: 2 * place)
+      }
+      return 2 * numbers.count
+    }
+    let byteCount = (numbers.count + perByte - 1) / perByte
+    for place in 0..<byteCount {
+      let digits = numbers[place * perByte..<min(numbers.count, (place + 1) * perByte)]
+      let byte = digits.reversed().reduce(0) { $0 * patterns.count + Int($1) }
+      streams.storeBytes(of: UInt8(byte), toByteOffset: place, as: UInt8.self)
+    }
+    return byteCount
+  }
+
+  @_lifetime(mask: copy mask)
+  package func decode(
+    _ buffer: borrowing RawSpan, streams: [Range<Int>], _ layout: ChunkLayout, valueCount: Int,
+    into mask: inout MutableRawSpan
+  ) throws(CodecProblem) {
+    mask.fill()
+    let stream = buffer.extracting(streams[0])
+    let perByte = patternsPerByte
+    var (group, isValid) = (0, true)
+    var byte = 0
+    var bits = mask
+    forEachGroup(layout) { start, length in
+      let number: Int
+      if perByte == 0 {
+        number = Int(stream.littleEndian(UInt16.self, at: 2 * group)!)
+      } else {
+        if group % perByte == 0 { byte = Int(stream.littleEndian(UInt8.self, at: group / perByte)!) }
+        number = byte % patterns.count
+        byte /= patterns.count
+      }
+      group += 1
+      guard number < patterns.count else {
+        isValid = false
+        return false
+      }
+      let pattern = patterns[number]
+      for place in 0..<length where pattern >> UInt16(place) & 1 == 1 { bits.setBit(start + place) }
+      // The last digit of a byte leaves nothing.
+      if perByte > 0, group % perByte == 0, byte != 0 { isValid = false }
+      return isValid
+    }
+    mask = bits
+    guard isValid, perByte == 0 || group % perByte == 0 || byte == 0 else {
+      throw CodecProblem(.streams, "a number stands for no pattern of \(label)")
+    }
+    try check(mask.bytes, layout, valueCount: valueCount)
+  }
+}

@@ -1,0 +1,183 @@
+import TensorCore
+
+/// Small floats with a scale for each group: what fp8, mx and nvfp4 share. Specification, 9.5.
+///
+/// Value = element · scale in float32, rounded once. Where a number for the whole tensor stands
+/// above the scales, each scale is combined with it first, rounded once.
+struct ScaledElements: Sendable, Equatable {
+  /// How the tensor's number applies to the scales.
+  enum GlobalUse: String, Sendable, CaseIterable {
+    case multiply, divide
+  }
+
+  var element: DType
+  var codes: CodeStream
+  var groups: GroupSpec
+  var scaleDType: DType
+  var global: Float?
+  var globalUse = GlobalUse.multiply
+
+  init(
+    element: DType, groups: GroupSpec, scaleDType: DType, global: Float? = nil,
+    packing: CodeStream.Packing
+  ) {
+    self.element = element
+    self.groups = groups
+    self.scaleDType = scaleDType
+    self.global = global
+    codes = CodeStream(bits: element.bitsPerElement, packing: packing)
+  }
+
+  func streamByteCounts(_ layout: ChunkLayout) -> [Int] {
+    [
+      codes.byteCount(layout.elementCount),
+      groups.cellCount(layout) * scaleDType.bitsPerElement / 8,
+    ]
+  }
+
+  /// Ranges, scales, and the quotients, whose room packed elements take as well.
+  func scratchByteCount(_ layout: ChunkLayout) -> Int {
+    16 * groups.cellCount(layout) + 5 * layout.elementCount + 8
+  }
+
+  @_lifetime(scratch: copy scratch)
+  func survey(
+    _ values: borrowing RawSpan, _ layout: ChunkLayout, into survey: inout CodecSurvey,
+    scratch: inout MutableRawSpan
+  ) {
+    let cells = groups.cellCount(layout)
+    scratch.split(at: 8 * cells) { ranges, rest in
+      groups.ranges(of: values, layout, into: &ranges)
+      survey.addRanges(ranges.bytes)
+      guard scaleDType == .f16 || scaleDType == .bf16 || scaleDType == .f32 else { return }
+      Kernels.best.elementScales(
+        ranges.bytes, scaleDType: .f32, limit: element.largestElement, largestExponent: 0,
+        global: 1, into: &rest)
+      survey.addScales(rest.bytes.extracting(0..<4 * cells))
+    }
+  }
+
+  @_lifetime(streams: copy streams)
+  @_lifetime(scratch: copy scratch)
+  func encode(
+    _ values: borrowing RawSpan, _ layout: ChunkLayout, into streams: inout MutableRawSpan,
+    scratch: inout MutableRawSpan
+  ) {
+    let cells = groups.cellCount(layout)
+    let count = layout.elementCount
+    let lengths = streamByteCounts(layout)
+    scratch.split(at: 8 * cells) { ranges, rest in
+      rest.split(at: 4 * cells) { scales, rest in
+        groups.ranges(of: values, layout, into: &ranges)
+        Kernels.best.elementScales(
+          ranges.bytes, scaleDType: scaleDType, limit: element.largestElement,
+          largestExponent: element.largestExponent, global: global ?? 1, into: &scales)
+        store(scales.bytes, as: scaleDType, count: cells, at: lengths[0], in: &streams)
+        // The room of the ranges serves the scales in effect from here on.
+        combine(scales.bytes, into: &ranges)
+        rest.split(at: 4 * count) { quotients, packed in
+          Kernels.best.divide(
+            values, groups.grouping(layout),
+            byScales: ranges.bytes.extracting(0..<4 * cells), into: &quotients)
+          var stream = streams._mutatingExtracting(0..<lengths[0])
+          guard codes.isBytes, codes.bits < 8 else {
+            return convert(quotients.bytes, count: count, into: &stream)
+          }
+          convert(quotients.bytes, count: count, into: &packed)
+          Kernels.best.unpack(packed.bytes, bits: codes.bits, into: &stream)
+        }
+      }
+    }
+  }
+
+  /// Quotients as packed elements; those that are too large become the largest.
+  @_lifetime(target: copy target)
+  private func convert(
+    _ quotients: borrowing RawSpan, count: Int, into target: inout MutableRawSpan
+  ) {
+    do {
+      try Kernels.best.convert(
+        quotients, from: .f32, to: element, elementCount: count, saturating: true, into: &target)
+    } catch { preconditionFailure("quotients of finite values are no NaN") }
+  }
+
+  @_lifetime(values: copy values)
+  @_lifetime(scratch: copy scratch)
+  func decode(
+    _ buffer: borrowing RawSpan, streams: [Range<Int>], _ layout: ChunkLayout,
+    into values: inout MutableRawSpan, scratch: inout MutableRawSpan
+  ) throws(CodecProblem) {
+    let cells = groups.cellCount(layout)
+    let count = layout.elementCount
+    let stream = buffer.extracting(streams[0])
+    try codes.check(stream, count: count)
+    scratch.split(at: 8 * cells) { scales, rest in
+      rest.split(at: 4 * cells) { stored, packed in
+        load(buffer.extracting(streams[1]), as: scaleDType, count: cells, at: 0, in: &stored)
+        combine(stored.bytes, into: &scales)
+        if codes.isBytes, codes.bits < 8 {
+          Kernels.best.pack(stream, bits: codes.bits, into: &packed)
+          load(packed.bytes, as: element, count: count, at: 0, in: &values)
+        } else {
+          load(stream, as: element, count: count, at: 0, in: &values)
+        }
+        Kernels.best.multiply(
+          inPlace: &values, groups.grouping(layout),
+          byScales: scales.bytes.extracting(0..<4 * cells))
+      }
+    }
+  }
+
+  /// The scales in effect.
+  @_lifetime(target: copy target)
+  private func combine(_ scales: borrowing RawSpan, into target: inout MutableRawSpan) {
+    let cells = scales.byteCount / 4
+    guard let global else {
+      return target.copy(scales)
+    }
+    let whole = Grouping(dimensions: [max(1, cells)], axis: 0, size: 0, start: 0)
+    let number = [global]
+    switch globalUse {
+    case .multiply:
+      Kernels.best.multiply(scales, whole, byScales: number.rawSpan, into: &target)
+    case .divide: Kernels.best.divide(scales, whole, byScales: number.rawSpan, into: &target)
+    }
+  }
+}
+
+extension DType {
+  /// The largest finite value of a float of at most 8 bits.
+  var largestElement: Float {
+    switch self {
+    case .f4: 6
+    case .f6E2M3: 7.5
+    case .f6E3M2: 28
+    case .f8E4M3: 448
+    case .f8E5M2: 57344
+    case .bool, .u8, .i8, .f8E8M0, .f8E4M3FNUZ, .f8E5M2FNUZ, .i16, .u16, .f16, .bf16, .i32, .u32,
+      .f32, .c64, .f64, .i64, .u64:
+      preconditionFailure("\(name) is no element of a scaled codec")
+    }
+  }
+
+  /// The exponent of the largest finite value.
+  var largestExponent: Int { largestElement.exponentInt }
+
+  /// The name on the command line and in parameters: `e4m3` for F8_E4M3.
+  var elementName: String {
+    switch self {
+    case .f4: "e2m1"
+    case .f6E2M3: "e2m3"
+    case .f6E3M2: "e3m2"
+    case .f8E4M3: "e4m3"
+    case .f8E5M2: "e5m2"
+    case .bool, .u8, .i8, .f8E8M0, .f8E4M3FNUZ, .f8E5M2FNUZ, .i16, .u16, .f16, .bf16, .i32, .u32,
+      .f32, .c64, .f64, .i64, .u64:
+      name.lowercased()
+    }
+  }
+}
+
+extension Float {
+  fileprivate var exponentInt: Int { Int(exponent) }
+}

@@ -1,0 +1,162 @@
+package import Checkpoints
+package import Encoding
+package import PackedFormat
+package import TensorCore
+
+/// How the tensors of a `.sumac` output are stored: `--type`, `--terms`, `--tensor-type`, `--sparse`.
+package struct StorageChoice: Sendable {
+  /// What a pattern of names is stored as; the last that matches decides.
+  package struct Rule: Sendable {
+    package var glob: Glob
+    package var recipe: TermRecipe
+
+    package init(glob: Glob, recipe: TermRecipe) {
+      self.glob = glob
+      self.recipe = recipe
+    }
+  }
+
+  /// For weights: float tensors of two dimensions and more whose last name part contains `weight`.
+  package var recipe: TermRecipe?
+  package var rules: [Rule]
+  /// Whether lossless tensors are stored sparse where that is smaller.
+  package var findsZeros: Bool
+  package var selection: Selection
+
+  package init(
+    recipe: TermRecipe? = nil, rules: [Rule] = [], findsZeros: Bool = false,
+    selection: Selection = Selection()
+  ) {
+    self.recipe = recipe
+    self.rules = rules
+    self.findsZeros = findsZeros
+    self.selection = selection
+  }
+
+  package var isEmpty: Bool { recipe == nil && rules.isEmpty && !findsZeros }
+  package var isLossy: Bool {
+    recipe.map { !$0.isLossless } ?? false || rules.contains { !$0.recipe.isLossless }
+  }
+
+  /// Whether a type for all weights applies to a tensor.
+  package static func isWeight(_ info: TensorInfo) -> Bool {
+    let last = info.name.split(separator: ".").last ?? ""
+    return info.dtype.isPlainFloat && info.shape.dimensions.count >= 2 && last.contains("weight")
+  }
+
+  /// What a tensor is stored as; nil if as it is.
+  package func recipe(for tensor: LazyTensor) -> TermRecipe? {
+    if let rule = rules.last(where: { $0.glob.matches(tensor.name) }) { return rule.recipe }
+    return Self.isWeight(tensor.info) && selection.contains(tensor.name) ? recipe : nil
+  }
+
+  // MARK: Errors
+
+  /// What is wrong with the request for this checkpoint, all of it.
+  package func errors(for checkpoint: Checkpoint) -> [any UserError] {
+    var errors: [any UserError] = []
+    for rule in rules {
+      let matches = checkpoint.tensors.filter { rule.glob.matches($0.name) }
+      guard !matches.isEmpty else {
+        errors.append(noMatch("--tensor-type", rule.glob, checkpoint))
+        continue
+      }
+      for tensor in matches where recipe(for: tensor) == rule.recipe {
+        guard let reason = SumEncoding.fault(rule.recipe, tensor.info) else { continue }
+        errors.append(
+          UsageError(
+            "tensor '\(tensor.name.printable)' cannot be stored as \(rule.recipe): \(reason)",
+            hint: "give it a type of its own: --tensor-type '\(tensor.name.printable)=TYPE'"))
+      }
+    }
+    if let recipe, !recipe.isLossless {
+      let eligible = checkpoint.tensors.filter {
+        Self.isWeight($0.info) && selection.contains($0.name)
+      }
+      if eligible.isEmpty {
+        errors.append(
+          UsageError(
+            "\(recipe) fits no tensor of \(checkpoint.path.printable): none is a float tensor of two "
+              + "dimensions with 'weight' in its last name part",
+            hint: "say which with --tensor-type 'PATTERN=\(recipe)'"))
+      } else if eligible.allSatisfy({ SumEncoding.fault(recipe, $0.info) != nil }),
+        let reason = SumEncoding.fault(recipe, eligible[0].info)
+      {
+        errors.append(UsageError("\(recipe) fits no tensor: \(reason)"))
+      } else if let size = recipe.dense.flatMap(Self.explicitGroupSize),
+        eligible.allSatisfy({ $0.info.shape.columnCount < size })
+      {
+        let longest = eligible.map(\.info.shape.columnCount).max() ?? 0
+        errors.append(
+          UsageError(
+            "\(recipe) has groups of \(size) values, but the longest row has \(longest)",
+            hint: "take groups of at most \(longest), or whole rows with :row"))
+      }
+    }
+    return errors
+  }
+
+  /// The size of groups, if it is not the type's own.
+  private static func explicitGroupSize(_ type: StorageType) -> Int? {
+    guard case .size(let size) = type.groups, let name = StorageType.names.first(where: {
+      $0.kind == type.kind
+    })?.name, let standard = try? StorageType(name), standard.groups != type.groups
+    else { return nil }
+    return size
+  }
+
+  // MARK: Application
+
+  /// Sets how each tensor is stored, and says what could not be done as asked.
+  package func applied(
+    to checkpoint: Checkpoint, compression: Compression
+  ) -> (checkpoint: Checkpoint, notes: [String]) {
+    var result = checkpoint
+    var (unfit, cut): ([String], [String]) = ([], [])
+    for place in result.tensors.indices where result.tensors[place].aliasOf == nil {
+      let tensor = result.tensors[place]
+      let recipe = recipe(for: tensor)
+      if let recipe, !recipe.isLossless {
+        if SumEncoding.fault(recipe, tensor.info) != nil {
+          unfit.append(tensor.name)
+        } else {
+          let encoding = SumEncoding(recipe, compression: compression)
+          if encoding.cutsGroups(of: tensor.info) { cut.append(tensor.name) }
+          result.tensors[place].encoding = encoding
+          continue
+        }
+      }
+      if findsZeros, SparseAutoEncoding.applies(to: tensor.info) {
+        result.tensors[place].encoding = SparseAutoEncoding(compression: compression)
+      } else if recipe?.isLossless == true {
+        // What a packed file holds otherwise is written anew.
+        result.tensors[place].encoding = LosslessEncoding(compression: compression)
+      }
+    }
+    var notes: [String] = []
+    if !unfit.isEmpty {
+      notes.append("kept without loss, as the type does not fit: \(Self.list(unfit))")
+    }
+    if !cut.isEmpty {
+      notes.append("one group for each row, as rows are shorter than the groups: \(Self.list(cut))")
+    }
+    return (result, notes)
+  }
+
+  private static func list(_ names: [String]) -> String {
+    let shown = names.prefix(4).map(\.printable).joined(separator: ", ")
+    return names.count > 4 ? "\(shown) and \(names.count - 4) more" : shown
+  }
+
+  // MARK: Lineage
+
+  package var lineageOptions: [Lineage.Option] {
+    var options: [Lineage.Option] = []
+    if let recipe { options.append(Lineage.Option("terms", recipe.description)) }
+    for rule in rules {
+      options.append(Lineage.Option("tensor-type", "\(rule.glob.pattern)=\(rule.recipe)"))
+    }
+    if findsZeros { options.append(Lineage.Option("sparse", "auto")) }
+    return options
+  }
+}

@@ -1,0 +1,110 @@
+import Codecs
+package import TensorCore
+
+/// Values of dense segments: of attachments, factors, and dense terms.
+extension PackedReader {
+  /// Bytes of a segment's values in the form that its codec works on.
+  func valueByteCount(ofSegment segment: Int, elementCount: Int) -> Int {
+    let owner = segments[segment]
+    switch owner.content {
+    case .dense(let codec), .sparse(_, let codec):
+      return codec.isLossless
+        ? (elementCount * owner.info.dtype.bitsPerElement + 7) / 8 : 4 * elementCount
+    case .unknown: return 0
+    }
+  }
+
+  func codecScratchByteCount(ofSegment segment: Int) -> Int {
+    let owner = segments[segment]
+    guard owner.chunkCount > 0 else { return 0 }
+    // The first chunk has as many elements as any; groups may be cut in one more place elsewhere.
+    let layout = owner.layout(ofChunk: 0)
+    switch owner.content {
+    case .dense(let codec): return 2 * codec.scratchByteCount(layout)
+    case .sparse(let index, let codec):
+      let list = ChunkLayout(dtype: layout.dtype, listOf: layout.elementCount)
+      return max(index.scratchByteCount(layout), 2 * codec.scratchByteCount(list))
+    case .unknown: return 0
+    }
+  }
+
+  /// Scratch memory for `readChunk`.
+  package func scratchByteCount(segment: Int) -> Int {
+    chunkByteCount(ofSegment: segment) + codecScratchByteCount(ofSegment: segment)
+  }
+
+  /// Decodes one chunk of a dense segment into `values`: canonical bytes if its codec is lossless,
+  /// float32 otherwise.
+  @_lifetime(values: copy values)
+  @_lifetime(scratch: copy scratch)
+  package func readChunk(
+    segment: Int, chunk: Int, into values: inout MutableRawSpan, scratch: inout MutableRawSpan
+  ) throws {
+    let owner = segments[segment]
+    try scratch.split(at: chunkByteCount(ofSegment: segment)) { buffer, rest in
+      let (record, streams) = try readStreams(segment: segment, chunk: chunk, into: &buffer)
+      // As for the streams, records were checked against their segments.
+      let codec = owner.valueCodec(of: record)!
+      do throws(CodecProblem) {
+        try codec.decode(
+          buffer.bytes, streams: streams, owner.layout(ofChunk: chunk), into: &values,
+          scratch: &rest)
+      } catch { throw streamError(error, segment, record) }
+    }
+  }
+
+  func streamError(_ problem: CodecProblem, _ segment: Int, _ record: ChunkRecord) -> FormatError {
+    place(ofSegment: segment).error(
+      .streamValues, "a chunk: \(problem.description)", at: record.byteOffset)
+  }
+
+  /// Scratch memory for `readValues` of up to `elementCount` elements.
+  package func rangeScratchByteCount(segment: Int) -> Int {
+    scratchByteCount(segment: segment)
+      + valueByteCount(
+        ofSegment: segment, elementCount: segments[segment].info.grid.largestChunk)
+  }
+
+  /// Decodes any range of a dense segment that starts and ends on a byte.
+  ///
+  /// Only the chunks that hold a part of the range are read; each is checked whole.
+  @_lifetime(values: copy values)
+  @_lifetime(scratch: copy scratch)
+  package func readValues(
+    segment: Int, _ elements: Range<Int>, into values: inout MutableRawSpan,
+    scratch: inout MutableRawSpan
+  ) throws {
+    let grid = segments[segment].info.grid
+    try Self.forEachChunk(of: grid, in: elements) { chunk, whole, wanted in
+      func bytes(_ range: Range<Int>, from start: Int) -> Range<Int> {
+        let first = valueByteCount(
+          ofSegment: segment, elementCount: range.lowerBound - start)
+        return first..<first + valueByteCount(ofSegment: segment, elementCount: range.count)
+      }
+      let place = bytes(wanted, from: elements.lowerBound)
+      guard wanted != whole else {
+        var target = values._mutatingExtracting(place)
+        return try readChunk(segment: segment, chunk: chunk, into: &target, scratch: &scratch)
+      }
+      try scratch.split(at: bytes(whole, from: whole.lowerBound).count) { decoded, rest in
+        try readChunk(segment: segment, chunk: chunk, into: &decoded, scratch: &rest)
+        values.copy(
+          decoded.bytes.extracting(bytes(wanted, from: whole.lowerBound)), at: place.lowerBound)
+      }
+    }
+  }
+
+  /// The chunks that hold a part of a range: each with its own elements and those that are wanted.
+  package static func forEachChunk(
+    of grid: ChunkGrid, in elements: Range<Int>,
+    _ body: (_ chunk: Int, _ whole: Range<Int>, _ wanted: Range<Int>) throws -> Void
+  ) throws {
+    guard !elements.isEmpty else { return }
+    let first = grid.chunk(containing: elements.lowerBound)
+    let last = grid.chunk(containing: elements.upperBound - 1)
+    for chunk in first...last {
+      let whole = grid[chunk]
+      try body(chunk, whole, whole.clamped(to: elements))
+    }
+  }
+}

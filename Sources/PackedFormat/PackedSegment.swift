@@ -1,0 +1,115 @@
+package import Codecs
+package import TensorCore
+
+/// The chunks of one term, of a factor, or of one attachment: contiguous in the file.
+package struct PackedSegment: Sendable {
+  package enum Owner: Equatable, Sendable {
+    /// A term of an entry; a low-rank term has two segments, U and V.
+    case tensor(Int, term: Int)
+    case attachment(Int)
+  }
+
+  package enum Content: Sendable {
+    case dense(any ValueCodec)
+    case sparse(any IndexCodec, any ValueCodec)
+    case unknown
+  }
+
+  package var owner: Owner
+  /// Name of the owner, and dtype and shape of what the grid cuts.
+  package var info: TensorInfo
+  package var content: Content
+  package var chunkCount: Int
+
+  package init(owner: Owner, info: TensorInfo, content: Content, chunkCount: Int) {
+    self.owner = owner
+    self.info = info
+    self.content = content
+    self.chunkCount = chunkCount
+  }
+
+  /// Of what its first chunk's place is a multiple.
+  package var alignment: Int {
+    if case .tensor = owner, case .dense(let codec) = content, codec is RawCodec,
+      info.byteCount >= 1 << 20
+    {
+      return 4096
+    }
+    return 64
+  }
+
+  package func layout(ofChunk chunk: Int) -> ChunkLayout { ChunkLayout(info, chunk: chunk) }
+
+  /// The segments of a term.
+  package static func segments(
+    of term: PackedTerm, place: Int, entry: Int, info: TensorInfo
+  ) -> [PackedSegment] {
+    let owner = Owner.tensor(entry, term: place)
+    switch term.content {
+    case .dense(let codec):
+      return [
+        PackedSegment(
+          owner: owner, info: info, content: .dense(codec), chunkCount: term.chunkCount)
+      ]
+    case .sparse(_, let index, let values):
+      return [
+        PackedSegment(
+          owner: owner, info: info, content: .sparse(index, values), chunkCount: term.chunkCount)
+      ]
+    case .unknown:
+      return [
+        PackedSegment(owner: owner, info: info, content: .unknown, chunkCount: term.chunkCount)
+      ]
+    case .lowRank(let term):
+      return [term.u, term.v].map { factor in
+        // Floats of whole bytes always make an info.
+        let info = try! TensorInfo(name: info.name, dtype: factor.dtype, shape: factor.shape)
+        return PackedSegment(
+          owner: owner, info: info, content: .dense(factor.codec), chunkCount: info.grid.count)
+      }
+    }
+  }
+
+  /// The codec that coded a chunk: the term's, or one that may stand in its place.
+  func valueCodec(of record: ChunkRecord) -> (any ValueCodec)? {
+    let own: any ValueCodec
+    switch content {
+    case .dense(let codec), .sparse(_, let codec): own = codec
+    case .unknown: return nil
+    }
+    let id = record.codecs.value
+    if id == own.id { return own }
+    guard own.isLossless else { return nil }
+    if id == RawCodec.id { return RawCodec() }
+    return id == ConstantCodec.id && ConstantCodec.holds(info.dtype) ? ConstantCodec() : nil
+  }
+
+  func indexCodec(of record: ChunkRecord) -> (any IndexCodec)? {
+    guard case .sparse(let own, _) = content else { return nil }
+    let id = record.codecs.index
+    if id == own.id { return own }
+    guard own is BitmaskIndex || own is Gap8Index else { return nil }
+    switch id {
+    case BitmaskIndex.id: return BitmaskIndex()
+    case Gap8Index.id: return Gap8Index()
+    default: return nil
+    }
+  }
+
+  /// How long the streams of a chunk may be; nil if its codecs are not this segment's.
+  func streamByteCounts(of record: ChunkRecord, chunk: Int) -> [ClosedRange<Int>]? {
+    guard let codec = valueCodec(of: record) else { return nil }
+    let layout = layout(ofChunk: chunk)
+    switch content {
+    case .unknown: return nil
+    case .dense:
+      guard record.codecs.index == 0 else { return nil }
+      return codec.streamByteCounts(layout).map { $0...$0 }
+    case .sparse:
+      guard let index = indexCodec(of: record) else { return nil }
+      let values = ChunkLayout(dtype: info.dtype, listOf: record.valueCount)
+      return index.streamByteCounts(layout, valueCount: record.valueCount)
+        + codec.streamByteCounts(values).map { $0...$0 }
+    }
+  }
+}

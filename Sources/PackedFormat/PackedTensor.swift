@@ -1,0 +1,105 @@
+package import Codecs
+package import TensorCore
+
+/// What an entry of the index says of a tensor. Specification, section 5.3.
+package struct PackedTensor: Sendable {
+  /// How its terms make its values.
+  package enum Form: Sendable, Equatable {
+    /// The bits of the first term, some replaced by those of the others.
+    case bits
+    /// A sum in float32 or float64, rounded once.
+    case sum(Kernels.SummedDType)
+  }
+
+  /// How far the values are from those that they were made from.
+  package struct Quality: Sendable, Equatable {
+    /// ‖x‖₂ of the original values.
+    package var norm: Double
+    /// ‖x − x̂‖₂.
+    package var error: Double
+    /// The largest |x − x̂|.
+    package var largest: Double
+
+    package init(norm: Double, error: Double, largest: Double) {
+      self.norm = norm
+      self.error = error
+      self.largest = largest
+    }
+  }
+
+  package static let termLimit = 64
+
+  package var info: TensorInfo
+  package var terms: [PackedTerm]
+  package var quality: Quality?
+  /// SHA-256 of the canonical bytes of the values.
+  package var contentID: [UInt8]?
+  package var extensions: [PackedExtension]
+
+  package init(
+    _ info: TensorInfo, terms: [PackedTerm], quality: Quality? = nil, contentID: [UInt8]? = nil,
+    extensions: [PackedExtension] = []
+  ) {
+    self.info = info
+    self.terms = terms
+    self.quality = quality
+    self.contentID = contentID
+    self.extensions = extensions
+  }
+
+  /// One dense term.
+  package init(_ info: TensorInfo, _ codec: any ValueCodec) {
+    self.init(info, terms: [PackedTerm(codec, of: info)])
+  }
+
+  package var form: Form {
+    let replaces = terms.dropFirst().allSatisfy { term in
+      if case .sparse(.replace, _, _) = term.content { true } else { false }
+    }
+    if replaces, terms.allSatisfy(\.isLossless) { return .bits }
+    return .sum(info.dtype == .f64 ? .f64 : .f32)
+  }
+
+  /// The terms joined by `+`.
+  package var label: String { terms.map(\.label).joined(separator: " + ") }
+
+  package func segments(entry: Int) -> [PackedSegment] {
+    terms.enumerated().flatMap { place, term in
+      PackedSegment.segments(of: term, place: place, entry: entry, info: info)
+    }
+  }
+
+  /// Names for `features.optional`.
+  var features: Set<String> {
+    var features: Set<String> = []
+    for term in terms {
+      switch term.content {
+      case .dense(let codec): features.formUnion(["term:dense", "codec:\(codec.name)"])
+      case .sparse(_, let index, let values):
+        features.formUnion(["term:sparse", "codec:\(values.name)", "index:\(index.name)"])
+      case .lowRank(let term):
+        features.formUnion([
+          "term:lowRank", "codec:\(term.u.codec.name)", "codec:\(term.v.codec.name)",
+        ])
+      case .unknown(_, _, let map):
+        if let kind = map["kind"]?.asText { features.insert("term:\(kind)") }
+        if let codec = map["codec"]?.asText { features.insert("codec:\(codec)") }
+      }
+    }
+    return features
+  }
+}
+
+/// What a later version or another program keeps in a file. Specification, section 5.6.
+package struct PackedExtension: Sendable, Equatable {
+  package var name: String
+  /// Whether it stays true when what it stands beside is changed.
+  package var isSafeToCopy: Bool
+  package var value: CBORValue
+
+  package init(name: String, isSafeToCopy: Bool, value: CBORValue) {
+    self.name = name
+    self.isSafeToCopy = isSafeToCopy
+    self.value = value
+  }
+}

@@ -1,0 +1,123 @@
+package import Codecs
+package import TensorCore
+
+/// One addend of a tensor. Specification, section 5.4.
+package struct PackedTerm: Sendable {
+  package enum Content: Sendable {
+    /// A value for every element.
+    case dense(any ValueCodec)
+    /// Values at some places: added to the sum so far, or put in its place.
+    case sparse(SparseMode, any IndexCodec, any ValueCodec)
+    /// A product of two matrices for each place of the leading dimensions.
+    case lowRank(LowRankTerm)
+    /// What this version does not know: why it is refused, and what the index says, as it is.
+    case unknown(PackedFault, String, CBORMap)
+  }
+
+  package var content: Content
+  /// Records of the chunk table that belong to the term.
+  package var chunkCount: Int
+  /// ‖x − s‖₂, where x are the original values and s is the sum with this term; known where the
+  /// term was made from them.
+  package var error: Double?
+
+  package init(_ content: Content, chunkCount: Int, error: Double? = nil) {
+    self.content = content
+    self.chunkCount = chunkCount
+    self.error = error
+  }
+
+  /// A dense term of a tensor.
+  package init(_ codec: any ValueCodec, of info: TensorInfo, error: Double? = nil) {
+    self.init(.dense(codec), chunkCount: info.grid.count, error: error)
+  }
+
+  package static let denseKind = "dense"
+  package static let sparseKind = "sparse"
+  package static let lowRankKind = "lowRank"
+
+  /// `planes`, `int4:g128`, `1.2 % …`: the term in a word or two.
+  package var label: String {
+    switch content {
+    case .dense(let codec): codec.label
+    case .sparse(let mode, let index, let values):
+      "sparse" + (mode == .replace ? ":replace" : "") + Self.label(index)
+        + (values.isLossless ? "" : ":\(values.label)")
+    case .lowRank(let term): "lowrank:\(term.rank)"
+    case .unknown(_, let name, _): name.printable
+    }
+  }
+
+  private static func label(_ index: any IndexCodec) -> String {
+    index is BitmaskIndex || index is Gap8Index ? "" : ":\(index.label)"
+  }
+
+  /// Whether the values it gives are the bits that were put in.
+  package var isLossless: Bool {
+    switch content {
+    case .dense(let codec), .sparse(_, _, let codec): codec.isLossless
+    case .lowRank, .unknown: false
+    }
+  }
+
+  package var fault: (PackedFault, String)? {
+    if case .unknown(let fault, let name, _) = content { (fault, name) } else { nil }
+  }
+}
+
+package enum SparseMode: String, Sendable, CaseIterable {
+  case add, replace
+}
+
+/// scale · U · V for each place of the first `batch` dimensions: U has a row for each position of
+/// the next dimension, V a column for each of all dimensions behind it.
+package struct LowRankTerm: Sendable {
+  package struct Factor: Sendable {
+    package var dtype: DType
+    package var codec: any ValueCodec
+    package var shape: Shape
+
+    package init(dtype: DType, codec: any ValueCodec, shape: Shape) {
+      self.dtype = dtype
+      self.codec = codec
+      self.shape = shape
+    }
+  }
+
+  package static let factorDTypes: [DType] = [.f32, .f16, .bf16]
+  package static let rankLimit = 1 << 16
+  /// Values of V for one place of the leading dimensions, which a reader keeps at once.
+  package static let factorLimit = 1 << 24
+
+  package var batch: Int
+  package var rank: Int
+  package var scale: Float
+  package var u: Factor
+  package var v: Factor
+
+  package init(batch: Int, rank: Int, scale: Float, u: Factor, v: Factor) {
+    self.batch = batch
+    self.rank = rank
+    self.scale = scale
+    self.u = u
+    self.v = v
+  }
+
+  /// The matrices that a shape holds: how many, and of how many rows and columns each.
+  package struct Matrices: Sendable, Equatable {
+    package var count: Int
+    package var rows: Int
+    package var columns: Int
+
+    /// nil if the shape has no dimension behind the first `batch`.
+    package init?(_ shape: Shape, batch: Int) {
+      guard batch >= 0, batch < shape.dimensions.count else { return nil }
+      count = shape.dimensions[..<batch].reduce(1, *)
+      rows = shape.dimensions[batch]
+      columns = shape.dimensions[(batch + 1)...].reduce(1, *)
+    }
+
+    package func shapeOfU(rank: Int) -> Shape? { try? Shape([count * rows, rank]) }
+    package func shapeOfV(rank: Int) -> Shape? { try? Shape([count * rank, columns]) }
+  }
+}

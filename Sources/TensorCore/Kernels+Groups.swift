@@ -1,0 +1,257 @@
+import CKernels
+
+/// What the zero points of affine codes are.
+package enum ZeroPoint: String, Sendable, CaseIterable {
+  /// None: the middle code stands for zero.
+  case symmetric
+  /// A code for each cell.
+  case integer
+  /// A float for each cell, added to code times scale.
+  case float
+
+  var forKernels: Int32 {
+    switch self {
+    case .symmetric: Int32(SUMAC_ZERO_SYMMETRIC)
+    case .integer: Int32(SUMAC_ZERO_INTEGER)
+    case .float: Int32(SUMAC_ZERO_FLOAT)
+    }
+  }
+}
+
+/// Loops over quantization groups. Values are F32; pairs are two arrays of F32 one behind the other,
+/// each with a number for every cell.
+extension Kernels {
+  /// Least values, then greatest values.
+  @_lifetime(ranges: copy ranges)
+  package func groupRanges(
+    _ values: borrowing RawSpan, _ grouping: Grouping, into ranges: inout MutableRawSpan
+  ) {
+    let count = values.byteCount / 4
+    let cells = grouping.cellCount(elementCount: count)
+    precondition(ranges.byteCount >= 8 * cells)
+    var geometry = grouping.forKernels
+    // SAFETY: the loop writes one number for each cell to both arrays; so below.
+    unsafe ranges.withUnsafeMutableBytes { ranges in
+      unsafe values.withUnsafeBytes { values in
+        unsafe table.pointee.group_ranges(
+          values.baseAddress, count, &geometry, ranges.baseAddress,
+          ranges.baseAddress.map { unsafe $0 + 4 * cells })
+      }
+    }
+  }
+
+  /// The place of the first NaN or infinity of F32 `values`.
+  package func firstNotFinite(_ values: borrowing RawSpan) -> Int? {
+    let count = values.byteCount / 4
+    // SAFETY: the loop reads whole elements of the region.
+    let place = unsafe values.withUnsafeBytes {
+      unsafe table.pointee.first_not_finite($0.baseAddress, count)
+    }
+    return place < count ? Int(place) : nil
+  }
+
+  /// Scales, then zero points, from ranges.
+  @_lifetime(pairs: copy pairs)
+  package func affineScales(
+    _ ranges: borrowing RawSpan, bits: Int, zero: ZeroPoint, scaleDType: DType,
+    into pairs: inout MutableRawSpan
+  ) {
+    let cells = ranges.byteCount / 8
+    precondition(pairs.byteCount >= 8 * cells)
+    unsafe pairs.withUnsafeMutableBytes { pairs in
+      unsafe ranges.withUnsafeBytes { ranges in
+        guard let low = ranges.baseAddress, let scale = pairs.baseAddress else { return }
+        unsafe table.pointee.affine_scales(
+          low, low + 4 * cells, cells, Int32(bits), zero.forKernels, Int32(scaleDType.rawValue),
+          scale, scale + 4 * cells)
+      }
+    }
+  }
+
+  /// The scales to store, from ranges; see `sumac_kernels.element_scales`.
+  @_lifetime(scales: copy scales)
+  package func elementScales(
+    _ ranges: borrowing RawSpan, scaleDType: DType, limit: Float, largestExponent: Int,
+    global: Float, into scales: inout MutableRawSpan
+  ) {
+    let cells = ranges.byteCount / 8
+    precondition(scales.byteCount >= 4 * cells)
+    unsafe scales.withUnsafeMutableBytes { scales in
+      unsafe ranges.withUnsafeBytes { ranges in
+        guard let low = ranges.baseAddress else { return }
+        unsafe table.pointee.element_scales(
+          low, low + 4 * cells, cells, Int32(scaleDType.rawValue), limit, Int32(largestExponent),
+          global, scales.baseAddress)
+      }
+    }
+  }
+
+  /// Codes, one a byte, of values.
+  @_lifetime(codes: copy codes)
+  package func affineEncode(
+    _ values: borrowing RawSpan, _ grouping: Grouping, pairs: borrowing RawSpan, bits: Int,
+    zero: ZeroPoint, into codes: inout MutableRawSpan
+  ) {
+    let count = values.byteCount / 4
+    let cells = grouping.cellCount(elementCount: count)
+    precondition(codes.byteCount >= count && pairs.byteCount >= 8 * cells)
+    var geometry = grouping.forKernels
+    unsafe codes.withUnsafeMutableBytes { codes in
+      unsafe values.withUnsafeBytes { values in
+        unsafe pairs.withUnsafeBytes { pairs in
+          unsafe table.pointee.affine_encode(
+            values.baseAddress, count, &geometry, pairs.baseAddress,
+            pairs.baseAddress.map { unsafe $0 + 4 * cells }, Int32(bits), zero.forKernels,
+            codes.baseAddress)
+        }
+      }
+    }
+  }
+
+  /// Values of codes, one a byte.
+  @_lifetime(values: copy values)
+  package func affineDecode(
+    _ codes: borrowing RawSpan, _ grouping: Grouping, pairs: borrowing RawSpan, zero: ZeroPoint,
+    stepsDType: DType, into values: inout MutableRawSpan
+  ) {
+    let count = values.byteCount / 4
+    let cells = grouping.cellCount(elementCount: count)
+    precondition(codes.byteCount >= count && pairs.byteCount >= 8 * cells)
+    var geometry = grouping.forKernels
+    unsafe values.withUnsafeMutableBytes { values in
+      unsafe codes.withUnsafeBytes { codes in
+        unsafe pairs.withUnsafeBytes { pairs in
+          unsafe table.pointee.affine_decode(
+            codes.baseAddress, count, &geometry, pairs.baseAddress,
+            pairs.baseAddress.map { unsafe $0 + 4 * cells }, zero.forKernels,
+            Int32(stepsDType.rawValue), values.baseAddress)
+        }
+      }
+    }
+  }
+
+  /// Multiplies each of `source` by the scale of its cell.
+  @_lifetime(target: copy target)
+  package func multiply(
+    _ source: borrowing RawSpan, _ grouping: Grouping, byScales scales: borrowing RawSpan,
+    into target: inout MutableRawSpan
+  ) {
+    scale(source, grouping, scales, divides: false, into: &target)
+  }
+
+  /// Multiplies each of `values` by the scale of its cell.
+  @_lifetime(values: copy values)
+  package func multiply(
+    inPlace values: inout MutableRawSpan, _ grouping: Grouping, byScales scales: borrowing RawSpan
+  ) {
+    let count = values.byteCount / 4
+    precondition(scales.byteCount >= 4 * grouping.cellCount(elementCount: count))
+    var geometry = grouping.forKernels
+    // SAFETY: the loop reads and writes whole elements of the region, each before the next.
+    unsafe values.withUnsafeMutableBytes { values in
+      unsafe scales.withUnsafeBytes { scales in
+        unsafe table.pointee.scale_groups(
+          values.baseAddress, count, &geometry, scales.baseAddress, 0, values.baseAddress)
+      }
+    }
+  }
+
+  /// Divides each of `source` by the scale of its cell; 0 where the scale is 0.
+  @_lifetime(target: copy target)
+  package func divide(
+    _ source: borrowing RawSpan, _ grouping: Grouping, byScales scales: borrowing RawSpan,
+    into target: inout MutableRawSpan
+  ) {
+    scale(source, grouping, scales, divides: true, into: &target)
+  }
+
+  @_lifetime(target: copy target)
+  private func scale(
+    _ source: borrowing RawSpan, _ grouping: Grouping, _ scales: borrowing RawSpan, divides: Bool,
+    into target: inout MutableRawSpan
+  ) {
+    let count = source.byteCount / 4
+    precondition(target.byteCount >= 4 * count)
+    precondition(scales.byteCount >= 4 * grouping.cellCount(elementCount: count))
+    var geometry = grouping.forKernels
+    unsafe target.withUnsafeMutableBytes { target in
+      unsafe source.withUnsafeBytes { source in
+        unsafe scales.withUnsafeBytes { scales in
+          unsafe table.pointee.scale_groups(
+            source.baseAddress, count, &geometry, scales.baseAddress, divides ? 1 : 0,
+            target.baseAddress)
+        }
+      }
+    }
+  }
+}
+
+/// Codes of 1 to 8 bits, one a byte, and as little-endian bit streams.
+extension Kernels {
+  package static func packedByteCount(codes count: Int, bits: Int) -> Int {
+    (count * bits + 7) / 8
+  }
+
+  @_lifetime(stream: copy stream)
+  package func pack(
+    _ codes: borrowing RawSpan, bits: Int, into stream: inout MutableRawSpan
+  ) {
+    let count = codes.byteCount
+    precondition(stream.byteCount >= Self.packedByteCount(codes: count, bits: bits))
+    // SAFETY: the loops read `count` codes and write as many bytes as they take; so below.
+    unsafe stream.withUnsafeMutableBytes { stream in
+      unsafe codes.withUnsafeBytes { codes in
+        unsafe table.pointee.pack_codes(codes.baseAddress, stream.baseAddress, count, Int32(bits))
+      }
+    }
+  }
+
+  /// Fills `codes`.
+  @_lifetime(codes: copy codes)
+  package func unpack(
+    _ stream: borrowing RawSpan, bits: Int, into codes: inout MutableRawSpan
+  ) {
+    let count = codes.byteCount
+    precondition(stream.byteCount >= Self.packedByteCount(codes: count, bits: bits))
+    unsafe codes.withUnsafeMutableBytes { codes in
+      unsafe stream.withUnsafeBytes { stream in
+        unsafe table.pointee.unpack_codes(
+          stream.baseAddress, codes.baseAddress, count, Int32(bits))
+      }
+    }
+  }
+
+  package func highestCode(_ codes: borrowing RawSpan) -> Int {
+    unsafe codes.withUnsafeBytes { Int(unsafe table.pointee.highest_code($0.baseAddress, $0.count)) }
+  }
+
+  /// The entries that codes, all below 256, name in a table of 256.
+  @_lifetime(values: copy values)
+  package func decode(
+    _ codes: borrowing RawSpan, table entries: [Float], into values: inout MutableRawSpan
+  ) {
+    let count = values.byteCount / 4
+    precondition(entries.count == 256 && codes.byteCount >= count)
+    // SAFETY: a byte is always inside a table of 256 entries.
+    unsafe values.withUnsafeMutableBytes { values in
+      unsafe codes.withUnsafeBytes { codes in
+        unsafe table.pointee.table_decode(codes.baseAddress, count, entries, values.baseAddress)
+      }
+    }
+  }
+
+  /// The nearest of ascending entries, the lower of two as near.
+  @_lifetime(codes: copy codes)
+  package func encode(
+    _ values: borrowing RawSpan, table entries: [Float], into codes: inout MutableRawSpan
+  ) {
+    let count = values.byteCount / 4
+    precondition((1...256).contains(entries.count) && codes.byteCount >= count)
+    unsafe codes.withUnsafeMutableBytes { codes in
+      unsafe values.withUnsafeBytes { values in
+        unsafe table.pointee.table_encode(
+          values.baseAddress, count, entries, entries.count, codes.baseAddress)
+      }
+    }
+  }
+}
