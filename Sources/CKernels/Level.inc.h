@@ -30,6 +30,7 @@ INLINE uint16_t bits_of_half(_Float16 value) {
 #include "Bytes.inc.h"
 #include "Groups.inc.h"
 #include "Codes.inc.h"
+#include "Ggml.inc.h"
 #include "Sparse.inc.h"
 #include "LowRank.inc.h"
 
@@ -57,6 +58,8 @@ const sumac_kernels SUMAC_TABLE = {
     .highest_code = highest_code,
     .table_decode = table_decode,
     .table_encode = table_encode,
+    .ggml_decode = ggml_decode,
+    .ggml_encode = ggml_encode,
     .nonzero_mask = nonzero_mask,
     .mask_count = mask_count,
     .gather = gather,

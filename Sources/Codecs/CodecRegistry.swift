@@ -9,6 +9,7 @@ package enum CodecRegistry {
     MXCodec.self,
     NVFP4Codec.self,
     CodebookCodec.self,
+    GgmlCodec.self,
   ]
 
   package static let indexCodecs: [any IndexCodec.Type] = [

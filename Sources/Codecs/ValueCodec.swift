@@ -20,6 +20,9 @@ package protocol ValueCodec: Sendable {
   /// Parameters in a word, as the command line has them: `int4:g128`.
   var label: String { get }
 
+  /// Whether this version can decode it; otherwise its streams are kept as they are.
+  var givesValues: Bool { get }
+
   /// The lengths of the streams of a chunk, in their order.
   func streamByteCounts(_ layout: ChunkLayout) -> [Int]
 
@@ -64,6 +67,7 @@ extension ValueCodec {
   package var name: String { Self.name }
   package var isLossless: Bool { Self.isLossless }
   package var label: String { Self.name }
+  package var givesValues: Bool { true }
   package var needsSurvey: Bool { false }
   package func scratchByteCount(_ layout: ChunkLayout) -> Int { 0 }
 

@@ -125,7 +125,7 @@ extension PreparedSum {
   /// sums = values − sums.
   @_lifetime(sums: copy sums)
   func subtract(_ sums: inout MutableRawSpan, from values: borrowing RawSpan) {
-    let whole = Grouping(dimensions: [1], axis: 0, size: 0, start: 0)
+    let whole = Grouping(dimensions: [values.byteCount / 4], axis: 0, size: 0, start: 0)
     let minusOne: [Float] = [-1]
     Kernels.best.multiply(inPlace: &sums, whole, byScales: minusOne.rawSpan)
     Kernels.best.add(values, of: .f32, to: &sums)

@@ -14,6 +14,8 @@ package struct StorageType: Sendable, Hashable {
     case mx(DType)
     case nvfp4
     case nf4
+    /// Blocks of a ggml type.
+    case ggml(Int)
   }
 
   package enum Groups: Sendable, Hashable {
@@ -44,6 +46,9 @@ package struct StorageType: Sendable, Hashable {
       ("nvfp4", .nvfp4, "4-bit floats with F8 scales for 16 values and one for the tensor"),
       ("nf4", .nf4, "NormalFloat of 4 bits, of QLoRA"),
     ]
+    + GgmlCodec.types.filter(\.givesValues).map { type in
+      (type.name.lowercased(), .ggml(type.id), "ggml's blocks of \(type.elementCount) values")
+    }
 
   /// What is wrong with a text that should name a type.
   package struct Problem: Error, Equatable, CustomStringConvertible {
@@ -81,6 +86,7 @@ package struct StorageType: Sendable, Hashable {
     case .mx: (.size(MXCodec.standardGroupSize), .symmetric, .f8E8M0)
     case .nvfp4: (.size(NVFP4Codec.standardGroupSize), .symmetric, .f8E4M3)
     case .nf4: (.size(64), .symmetric, .f32)
+    case .ggml: (.size(32), .symmetric, .f16)
     }
   }
 
@@ -97,20 +103,20 @@ package struct StorageType: Sendable, Hashable {
     case "f16", "bf16", "f32":
       switch kind {
       case .int, .fp8, .nf4: break
-      case .lossless, .mx, .nvfp4: throw problem("the dtype of its scales is fixed")
+      case .lossless, .mx, .nvfp4, .ggml: throw problem("the dtype of its scales is fixed")
       }
       scaleDType = part == "f16" ? .f16 : part == "bf16" ? .bf16 : .f32
       return "scales"
     case "row", "tensor":
       switch kind {
       case .int, .fp8, .nf4: break
-      case .lossless, .mx, .nvfp4: throw problem("its groups have a size, such as g32")
+      case .lossless, .mx, .nvfp4, .ggml: throw problem("the form of its groups is fixed")
       }
       groups = part == "row" ? .row : .tensor
       return "groups"
     default:
       guard part.hasPrefix("g"), let size = Int(part.dropFirst()), size >= 1, size <= 1 << 40,
-        kind != .lossless
+        kind != .lossless, ggmlType == nil
       else {
         throw problem(
           "'\(part.printable)' is not understood; expected gN, row, tensor, sym, asym, f16, bf16 or f32"
@@ -122,6 +128,17 @@ package struct StorageType: Sendable, Hashable {
   }
 
   package var isLossless: Bool { kind == .lossless }
+
+  private var ggmlType: GgmlCodec.BlockType? {
+    guard case .ggml(let id) = kind else { return nil }
+    return GgmlCodec.types.first { $0.id == id }
+  }
+
+  /// Why such a tensor cannot be stored so, if that is known from its shape.
+  package func fault(for shape: Shape) -> String? {
+    guard let type = ggmlType, !GgmlCodec.fits(type, shape.dimensions) else { return nil }
+    return "rows of \(shape.columnCount) values are not whole blocks of \(type.elementCount)"
+  }
 
   /// The codec for a tensor, and whether its rows are shorter than the groups asked for, so that
   /// each row became one.
@@ -149,6 +166,7 @@ package struct StorageType: Sendable, Hashable {
       case .nf4:
         CodebookCodec(
           table: CodebookCodec.nf4, groups: spec, scaleDType: scaleDType, packing: packing)
+      case .ggml: GgmlCodec(type: ggmlType!)
       }
     return (codec, isCut)
   }

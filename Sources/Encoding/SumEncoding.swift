@@ -23,6 +23,7 @@ package struct SumEncoding: TensorEncoding {
   package static func fault(_ recipe: TermRecipe, _ info: TensorInfo) -> String? {
     guard !recipe.isLossless else { return nil }
     guard info.dtype.isPlainFloat else { return "\(info.dtype.name) is no plain float" }
+    if let reason = recipe.dense?.fault(for: info.shape) { return reason }
     if info.dtype == .f64, recipe.rank != nil || recipe.sparse?.mode == .add {
       return "F64 takes no low-rank and no added terms; cast it with --dtype f32"
     }

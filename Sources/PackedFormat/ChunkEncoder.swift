@@ -69,8 +69,8 @@ package struct ChunkEncoder: Sendable {
       if compression == .none {
         return try body(values, encoded(RawCodec.id, [], values.byteCount))
       }
-      if ConstantCodec.fits(values, dtype: layout.dtype) {
-        let width = layout.dtype.bitsPerElement / 8
+      let width = layout.dtype.bitsPerElement / 8
+      if values.byteCount > width, ConstantCodec.fits(values, dtype: layout.dtype) {
         return try body(
           values.extracting(0..<width), encoded(ConstantCodec.id, [], width))
       }

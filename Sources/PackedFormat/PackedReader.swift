@@ -236,4 +236,10 @@ package final class PackedReader: Sendable {
         + " '\(name.printable)', which this version does not have", path: file.path,
       tensor: tensor.info.name, hint: "use a newer version of sumac")
   }
+
+  /// Why this version cannot read an entry's tensor, if so.
+  package func fault(ofEntry entry: Int) -> FormatError? {
+    (firstSegments[entry]..<firstSegments[entry + 1]).lazy
+      .compactMap { self.fault(ofSegment: $0) }.first
+  }
 }

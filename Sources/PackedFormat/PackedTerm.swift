@@ -61,7 +61,13 @@ package struct PackedTerm: Sendable {
   }
 
   package var fault: (PackedFault, String)? {
-    if case .unknown(let fault, let name, _) = content { (fault, name) } else { nil }
+    switch content {
+    case .unknown(let fault, let name, _): (fault, name)
+    case .dense(let codec), .sparse(_, _, let codec):
+      codec.givesValues ? nil : (.unknownCodec, codec.label)
+    case .lowRank(let term):
+      [term.u, term.v].first { !$0.codec.givesValues }.map { (.unknownCodec, $0.codec.label) }
+    }
   }
 }
 

@@ -255,3 +255,40 @@ extension Kernels {
     }
   }
 }
+
+/// Blocks of 32 values of the simple ggml types.
+extension Kernels {
+  package static let simpleGgmlTypes = [2, 3, 6, 7, 8]
+
+  /// Fills F32 `values`, whole blocks of them.
+  @_lifetime(values: copy values)
+  package func decodeGgml(
+    _ blocks: borrowing RawSpan, type: Int, blockByteCount: Int, into values: inout MutableRawSpan
+  ) {
+    let count = values.byteCount / 128
+    precondition(Self.simpleGgmlTypes.contains(type) && values.byteCount % 128 == 0)
+    precondition(blocks.byteCount >= count * blockByteCount)
+    // SAFETY: the preconditions cover what the loops read and write; so below.
+    unsafe values.withUnsafeMutableBytes { values in
+      unsafe blocks.withUnsafeBytes { blocks in
+        unsafe table.pointee.ggml_decode(
+          Int32(type), blocks.baseAddress, count, values.baseAddress)
+      }
+    }
+  }
+
+  @_lifetime(blocks: copy blocks)
+  package func encodeGgml(
+    _ values: borrowing RawSpan, type: Int, blockByteCount: Int, into blocks: inout MutableRawSpan
+  ) {
+    let count = values.byteCount / 128
+    precondition(Self.simpleGgmlTypes.contains(type) && values.byteCount % 128 == 0)
+    precondition(blocks.byteCount >= count * blockByteCount)
+    unsafe blocks.withUnsafeMutableBytes { blocks in
+      unsafe values.withUnsafeBytes { values in
+        unsafe table.pointee.ggml_encode(
+          Int32(type), values.baseAddress, count, blocks.baseAddress)
+      }
+    }
+  }
+}

@@ -71,7 +71,7 @@ import Testing
     let folder = try TemporaryFolder()
     let tensor = try LazyTensor.inMemory("w", .f32, [1024, 1024])
     _ = try Checkpoint.inMemory([try .inMemory("s", .u8, [3]), tensor]).written(
-      to: folder["x.sumac"], options: WriterOptions(compression: .none))
+      to: folder["x.sumac"], options: WriterOptions(compression: Compression.none))
     let bytes = try folder.bytes("x.sumac")
     let read = try Containers.read(folder["x.sumac"])
     let stored = read.tensors[1].stored

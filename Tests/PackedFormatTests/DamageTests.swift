@@ -17,8 +17,9 @@ import Testing
       ]
     }
     file.edit(["attachments"]) { list in .array([list!.asArray![0]]) }
-    let all = file.records
-    let (five, config) = (all[all.count - 3], all[all.count - 1])
+    let all = try SampleFile()
+    let five = all.records[all.record(of: "b")]
+    let config = all.records[all.record(of: "config.json")]
     func bytes(_ record: ChunkRecord) -> [UInt8] {
       Array(file.body[record.byteOffset - 64..<record.end - 64])
     }

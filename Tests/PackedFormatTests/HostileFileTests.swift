@@ -129,15 +129,132 @@ import Testing
       $0.edit(["tensors", 1, "dtype"]) { _ in "F4" }
     },
     Case(.indexValue, "a negative dimension") { $0.edit(["tensors", 1, "shape"]) { _ in [-5] } },
-    Case(.terms, "two terms") {
-      $0.edit(["tensors", 2, "terms", 1]) { _ in ["kind": "dense", "codec": "raw", "chunks": 0] }
+    Case(.terms, "65 terms") {
+      $0.edit(["tensors", 2, "terms"]) { _ in
+        .array(Array(repeating: ["kind": "dense", "codec": "raw", "chunks": 0], count: 65))
+      }
     },
     Case(.terms, "no terms") { $0.edit(["tensors", 2, "terms"]) { _ in [] } },
+    Case(.termDType, "two dense terms of integers") {
+      $0.edit(["tensors", 1, "shape"]) { _ in [0] }
+      $0.edit(["tensors", 1, "terms"]) { _ in
+        .array(Array(repeating: ["kind": "dense", "codec": "raw", "chunks": 0], count: 2))
+      }
+    },
+    Case(.termDType, "a lossy codec of integers") {
+      $0.edit([$0.entry("int4"), "dtype"].inTensors) { _ in "I32" }
+    },
+    Case(.termDType, "a sparse term of half bytes") {
+      $0.edit([$0.entry("mask"), "dtype"].inTensors) { _ in "F4" }
+      $0.edit([$0.entry("mask"), "terms", 0, "chunks"].inTensors) { _ in 0 }
+    },
+    Case(.indexValue, "a term that is no map") { $0.edit(["tensors", 1, "terms", 0]) { _ in 1 } },
+    Case(.indexValue, "an error that is not a number") {
+      $0.edit(["tensors", 1, "terms", 0, "error"]) { _ in .float(.nan) }
+    },
+    Case(.indexValue, "a quality without a norm") {
+      $0.edit(["tensors", 1, "quality"]) { _ in ["error": 0.0, "largest": 0.0] }
+    },
+    Case(.indexValue, "a content id of 31 bytes") {
+      $0.edit(["tensors", 1, "content"]) { _ in .bytes([UInt8](repeating: 0, count: 31)) }
+    },
+    Case(.indexValue, "an extension that does not say whether it is safe") {
+      $0.edit(["extensions"]) { _ in ["x": ["value": 1]] }
+    },
+    Case(.indexValue, "sealed that is false") { $0.edit(["sealed"]) { _ in false } },
+    Case(.indexKey, "an alias with a content id") {
+      $0.edit(["tensors", 4, "content"]) { _ in .bytes([UInt8](repeating: 0, count: 32)) }
+    },
+    Case(.codecParameters, "nine bits") {
+      $0.edit([$0.entry("int4"), "terms", 0, "bits"].inTensors) { _ in 9 }
+    },
+    Case(.codecParameters, "one bit that is symmetric") {
+      $0.edit([$0.entry("int4"), "terms", 0, "bits"].inTensors) { _ in 1 }
+    },
+    Case(.codecParameters, "an axis beyond the shape") {
+      $0.edit([$0.entry("int4"), "terms", 0, "axis"].inTensors) { _ in 2 }
+    },
+    Case(.codecParameters, "scales of U8") {
+      $0.edit([$0.entry("int4"), "terms", 0, "scale"].inTensors) { _ in "U8" }
+    },
+    Case(.codecParameters, "groups of mx without a size") {
+      $0.edit([$0.entry("mxfp6"), "terms", 0, "group"].inTensors) { _ in 0 }
+    },
+    Case(.codecParameters, "an unknown packing") {
+      $0.edit([$0.entry("mxfp6"), "terms", 0, "packing"].inTensors) { _ in "words" }
+    },
+    Case(.codecParameters, "a global number of 0") {
+      $0.edit([$0.entry("nvfp4"), "terms", 0, "global"].inTensors) { _ in 0.0 }
+    },
+    Case(.codecParameters, "a global number that no float32 holds") {
+      $0.edit([$0.entry("nvfp4"), "terms", 0, "global"].inTensors) { _ in 0.1 }
+    },
+    Case(.codecParameters, "a table that does not ascend") {
+      $0.edit([$0.entry("code5"), "terms", 0, "table", 1].inTensors) { _ in -1.0 }
+    },
+    Case(.codecParameters, "a table of one entry") {
+      $0.edit([$0.entry("code5"), "terms", 0, "table"].inTensors) { _ in [1.0] }
+    },
+    Case(.codecParameters, "a table with an infinity") {
+      $0.edit([$0.entry("code5"), "terms", 0, "table", 4].inTensors) { _ in .float(.infinity) }
+    },
+    Case(.codecParameters, "an unknown ggml type") {
+      $0.edit([$0.entry("q8_0"), "terms", 0, "type"].inTensors) { _ in 9 }
+    },
+    Case(.codecParameters, "rows that are no whole blocks") {
+      $0.edit([$0.entry("q8_0"), "terms", 0, "type"].inTensors) { _ in 14 }
+    },
+    Case(.codecParameters, "as many kept as there are, of nm") {
+      $0.edit([$0.entry("pairs"), "terms", 0, "index", "n"].inTensors) { _ in 4 }
+    },
+    Case(.codecParameters, "groups of 17") {
+      $0.edit([$0.entry("pairs"), "terms", 0, "index", "m"].inTensors) { _ in 17 }
+    },
+    Case(.codecParameters, "blocks without rows") {
+      $0.edit([$0.entry("blocks"), "terms", 0, "index", "rows"].inTensors) { _ in 0 }
+    },
+    Case(.codecParameters, "a bitmask with a parameter") {
+      $0.edit([$0.entry("mask"), "terms", 0, "index", "n"].inTensors) { _ in 2 }
+    },
+    Case(.codecParameters, "a constant of half bytes") {
+      $0.edit([$0.entry("empty"), "dtype"].inTensors) { _ in "F4" }
+      $0.edit([$0.entry("empty"), "terms", 0, "codec"].inTensors) { _ in "constant" }
+    },
+    Case(.indexKey, "a sparse term without an index") {
+      $0.edit([$0.entry("mask"), "terms", 0, "index"].inTensors) { _ in nil }
+    },
+    Case(.indexValue, "a sparse term with an unknown mode") {
+      $0.edit([$0.entry("mask"), "terms", 0, "mode"].inTensors) { _ in "multiply" }
+    },
+    Case(.lowRank, "a rank of 0") {
+      $0.edit([$0.entry("sum"), "terms", 1, "rank"].inTensors) { _ in 0 }
+    },
+    Case(.lowRank, "factors too large to keep") {
+      $0.edit([$0.entry("sum"), "terms", 1, "rank"].inTensors) { _ in 65_537 }
+    },
+    Case(.lowRank, "a batch of all dimensions") {
+      $0.edit([$0.entry("sum"), "terms", 1, "batch"].inTensors) { _ in 3 }
+    },
+    Case(.lowRank, "a scale that is infinite") {
+      $0.edit([$0.entry("sum"), "terms", 1, "scale"].inTensors) { _ in .float(.infinity) }
+    },
+    Case(.lowRank, "factors of F64") {
+      $0.edit([$0.entry("sum"), "terms", 1, "u", "dtype"].inTensors) { _ in "F64" }
+    },
+    Case(.indexKey, "a low-rank term without V") {
+      $0.edit([$0.entry("sum"), "terms", 1, "v"].inTensors) { _ in nil }
+    },
+    Case(.chunkCount, "a low-rank term with a chunk too few") {
+      $0.edit([$0.entry("sum"), "terms", 1, "chunks"].inTensors) { _ in 1 }
+    },
     Case(.indexKey, "a term without a codec") {
       $0.edit(["tensors", 1, "terms", 0, "codec"]) { _ in nil }
     },
-    Case(.indexKey, "a term with an unknown key") {
+    Case(.codecParameters, "a term with an unknown key") {
       $0.edit(["tensors", 1, "terms", 0, "x"]) { _ in 1 }
+    },
+    Case(.indexKey, "a low-rank term with an unknown key") {
+      $0.edit([$0.entry("sum"), "terms", 1, "x"].inTensors) { _ in 1 }
     },
     Case(.chunkCount, "one chunk too many") {
       $0.edit(["tensors", 1, "terms", 0, "chunks"]) { _ in 2 }
@@ -180,7 +297,34 @@ import Testing
       $0.records[$0.records.count - 1].storedByteCount += 1000
     },
     Case(.chunkPlace, "a gap before the index") { $0.body += [UInt8](repeating: 0, count: 64) },
-    Case(.chunkCodec, "a codec that its term does not have") { $0.records[0].codec = 9 },
+    Case(.chunkCodec, "a codec that its term does not have") { $0.recordCodecs[0] = 200 },
+    Case(.chunkCodec, "an index codec of a dense term") { $0.recordCodecs[0] = 0x101 },
+    Case(.chunkCodec, "raw values of a lossy term") {
+      $0.recordCodecs[$0.record(of: "int4")] = 0
+    },
+    Case(.chunkCodec, "blocks in a term of gaps") {
+      $0.recordCodecs[$0.record(of: "gaps")] = 0x401
+    },
+    Case(.chunkValues, "more kept values than elements") {
+      $0.records[$0.record(of: "mask")].valueCount = 1025
+    },
+    Case(.chunkLength, "fewer gaps than values") {
+      let place = $0.record(of: "gaps")
+      $0.records[place].valueCount += 1
+      $0.records[place].decodedByteCount -= 40
+    },
+    Case(.chunkTableLength, "a sealed file without seals") { $0.edit(["sealed"]) { _ in true } },
+    Case(.streamValues, "a mask with another number of places") {
+      let place = $0.record(of: "mask")
+      let mask = $0.offset(ofStream: 0, of: 5, chunk: place)
+      let byte = $0.body[$0.records[place].byteOffset - 64 + mask]
+      $0.overwrite(chunk: place, at: mask, with: [byte ^ 1])
+    },
+    Case(.streamValues, "a zero point that no code can be") {
+      let place = $0.record(of: "int3")
+      let zeros = $0.offset(ofStream: 2, of: 3, chunk: place)
+      $0.overwrite(chunk: place, at: zeros, with: [8])
+    },
     Case(.chunkFlags, "an unknown flag") { $0.recordFlags[0] = 3 },
     Case(.chunkValues, "a value too many") { $0.records[0].valueCount += 1 },
     Case(.chunkLength, "a decoded length of 4 GiB") {
@@ -198,12 +342,11 @@ import Testing
     },
     Case(.chunkPadding, "padding that is not zero") { $0.body[$0.body.count - 1] = 1 },
     Case(.chunkPadding, "padding between segments that is not zero") {
-      $0.body[$0.body.count - 65] = 1
+      // Before the chunk of config.json.
+      $0.body[$0.records[$0.records.count - 1].byteOffset - 64 - 1] = 1
     },
     Case(.indexPadding, "padding behind the index that is not zero") {
-      let gap =
-        (64 + $0.body.count + $0.index.encoded.count).rounded(upTo: 32)
-        - (64 + $0.body.count + $0.index.encoded.count)
+      let gap = (try? $0.indexGap) ?? 0
       $0.indexPadding = [UInt8](repeating: 1, count: gap == 0 ? 32 : gap)
     },
     Case(.chunkChecksum, "a chunk that was changed") { $0.body[100] ^= 4 },
@@ -218,12 +361,12 @@ import Testing
       $0.overwrite(chunk: 0, at: 8 + 3, with: [word & 0x7F])
     },
     Case(.streamCompression, "a stream that is no frame") {
-      let place = $0.records[0].storedByteCount - 2000
-      $0.overwrite(chunk: 0, at: place, with: [UInt8](repeating: 0xA5, count: 2000))
+      let frame = $0.offset(ofStream: 1, of: 2, chunk: 0)
+      $0.overwrite(chunk: 0, at: frame, with: [0xA5, 0xA5, 0xA5, 0xA5])
     },
     Case(.streamTable, "a plain chunk of a codec with two streams") {
       // The scalar of 8 bytes, stored plain by `raw`, is said to be in 8 planes.
-      $0.records[$0.records.count - 2].codec = 1
+      $0.recordCodecs[$0.record(of: "c")] = 1
     },
     Case(.unknownCodec, "a codec of the future") {
       $0.edit(["tensors", 1, "terms", 0, "codec"]) { _ in "quantum" }
@@ -233,36 +376,62 @@ import Testing
     },
   ]
 
-  /// Opens the file and reads all that its catalog lists.
+  /// Opens the file and reads all that its catalog lists: canonical bytes by name.
   static func read(_ bytes: [UInt8]) throws -> [(String, [UInt8])] {
     let folder = try TemporaryFolder()
     try folder.write(bytes, to: "hostile.sumac")
-    let reader = try PackedReader(InputFile(path: folder["hostile.sumac"]))
-    return try reader.segments.indices.map { try read(segment: $0, of: reader) }
+    return try read(folder["hostile.sumac"])
   }
 
-  private static func read(segment place: Int, of reader: PackedReader) throws -> (String, [UInt8])
-  {
-    let segment = reader.segments[place]
-    var values = ByteBuffer(byteCount: segment.info.byteCount)
-    var scratch = ByteBuffer(byteCount: reader.scratchByteCount(segment: place))
-    for chunk in 0..<segment.term.chunkCount {
-      let bytes = segment.info.bytes(of: segment.info.grid[chunk])
-      var span = values.mutableBytes
-      var target = span._mutatingExtracting(bytes)
-      var room = scratch.mutableBytes
-      try reader.readChunk(segment: place, chunk: chunk, into: &target, scratch: &room)
+  static func read(_ path: String) throws -> [(String, [UInt8])] {
+    let reader = try PackedReader(InputFile(path: path), checksSeals: true)
+    var found: [(String, [UInt8])] = []
+    for (place, entry) in reader.index.entries.enumerated() {
+      guard case .tensor(let tensor) = entry.content else { continue }
+      if let fault = reader.fault(ofEntry: place) { throw fault }
+      var values = ByteBuffer(byteCount: tensor.info.byteCount)
+      var scratch = ByteBuffer(byteCount: reader.scratchByteCount(entry: place))
+      for chunk in 0..<tensor.info.grid.count {
+        var span = values.mutableBytes
+        var target = span._mutatingExtracting(tensor.info.bytes(of: tensor.info.grid[chunk]))
+        var room = scratch.mutableBytes
+        try reader.readTensorChunk(entry: place, chunk: chunk, into: &target, scratch: &room)
+      }
+      let bytes = values.bytes.array()
+      if let id = tensor.contentID, PackedTail.seal(of: bytes.rawSpan) != id {
+        throw FormatError(.contentID, "values", path: path, tensor: entry.name)
+      }
+      found.append((entry.name, bytes))
     }
-    return (segment.info.name, values.bytes.array())
+    let first = reader.firstSegments[reader.index.entries.count]
+    for (place, attachment) in reader.index.attachments.enumerated() {
+      var values = ByteBuffer(byteCount: attachment.byteCount)
+      var scratch = ByteBuffer(
+        byteCount: reader.rangeScratchByteCount(segment: first + place))
+      var span = values.mutableBytes
+      var room = scratch.mutableBytes
+      try reader.readValues(
+        segment: first + place, 0..<attachment.byteCount, into: &span, scratch: &room)
+      found.append((attachment.name, values.bytes.array()))
+    }
+    return found
   }
 
   @Test("the sample itself is read as it was written", arguments: Compression.allCases)
   func sample(compression: Compression) throws {
     let found = try Self.read(SampleFile.written(compression: compression))
-    let expected =
-      SampleFile.tensors.map { ($0.name, $0.values) } + SampleFile.attachments.map { ($0.0, $0.1) }
-    #expect(found.map(\.0) == expected.map(\.0))
-    #expect(found.map(\.1) == expected.map(\.1))
+    for (name, bytes) in SampleFile.lossless + SampleFile.attachments.map({ ($0.0, $0.1) }) {
+      #expect(found.first { $0.0 == name }?.1 == bytes, "\(name)")
+    }
+    #expect(
+      found.map(\.0) == SampleFile.builder().tensors.map(\.name)
+        + SampleFile.attachments.map(\.0))
+  }
+
+  @Test("however it is compressed, a sample has the same values")
+  func compressions() throws {
+    let all = try Compression.allCases.map { try Self.read(SampleFile.written(compression: $0)) }
+    for other in all.dropFirst() { #expect(other.map(\.1) == all[0].map(\.1)) }
   }
 
   @Test("parts put together anew are the file that was written")
@@ -285,7 +454,34 @@ import Testing
   func coverage() {
     let all = Self.headers + Self.trailers + Self.encodings + Self.entries + Self.chunks
     let missing = Set(PackedFault.allCases).subtracting(all.map(\.fault))
-    // These two need no checksums: truncation and a flipped bit reach them.
-    #expect(missing == [.truncated, .headerChecksum])
+    // Truncation and a flipped bit reach the first two; the others have files of their own.
+    #expect(missing == [.truncated, .headerChecksum, .chunkSeal, .contentID])
   }
+
+  @Test("a seal that does not match its chunk is refused")
+  func seal() throws {
+    var builder = SampleFile.builder()
+    builder.isSealed = true
+    let bytes = try builder.built()
+    #expect(throws: Never.self) { _ = try Self.read(bytes) }
+    var file = try SampleFile(bytes, isSealed: true)
+    file.seals[40] ^= 1
+    let changed = try file.assembled()
+    let error = #expect(throws: FormatError.self) { _ = try Self.read(changed) }
+    #expect(error?.code == PackedFault.chunkSeal.code)
+  }
+
+  @Test("values that do not match their content id are refused")
+  func contentID() throws {
+    var builder = SampleFile.builder()
+    builder.contentIDs["b"] = [UInt8](repeating: 7, count: 32)
+    let bytes = try builder.built()
+    let error = #expect(throws: FormatError.self) { _ = try Self.read(bytes) }
+    #expect(error?.code == PackedFault.contentID.code)
+  }
+}
+
+extension [SampleFile.Step] {
+  /// The path from the top of the index.
+  var inTensors: [SampleFile.Step] { ["tensors"] + self }
 }

@@ -15,6 +15,9 @@ struct SampleFile {
   var index: CBORValue
   var records: [ChunkRecord] = []
   var recordFlags: [Int: UInt16] = [:]
+  var recordCodecs: [Int: UInt16] = [:]
+  /// Behind the chunk table.
+  var seals: [UInt8] = []
   /// Between the index and the chunk table, beyond what alignment asks for or in its place.
   var indexPadding: [UInt8]?
   /// Written in place of the encoded index.
@@ -25,95 +28,164 @@ struct SampleFile {
   /// Changes the finished file.
   var changeFile: (inout [UInt8]) -> Void = { _ in }
 
-  struct Tensor {
-    var name: String
-    var dtype: DType
-    var dimensions: [Int]
-    var values: [UInt8]
+  // MARK: The sample
+
+  /// Each kind of term and codec, an empty tensor, one of several chunks, an alias, attachments.
+  static func builder() -> PackedFileBuilder {
+    let floats = PackedFileBuilder.weights
+    let canonical = PackedFileBuilder.bytes
+    func lossless(_ name: String, _ dtype: DType, _ shape: [Int], _ bytes: [UInt8])
+      -> PackedFileBuilder.Tensor
+    {
+      PackedFileBuilder.Tensor(
+        name: name, dtype: dtype, dimensions: shape,
+        terms: [.dense(PlanesCodec(), .bytes(bytes))])
+    }
+    func lossy(_ name: String, _ dtype: DType, _ shape: [Int], _ codec: any ValueCodec)
+      -> PackedFileBuilder.Tensor
+    {
+      PackedFileBuilder.Tensor(
+        name: name, dtype: dtype, dimensions: shape,
+        terms: [.dense(codec, .floats(floats(shape.reduce(1, *), UInt64(name.utf8.count))))])
+    }
+    func sparse(
+      _ name: String, _ dtype: DType, _ shape: [Int], _ index: any IndexCodec, share: Double
+    ) -> PackedFileBuilder.Tensor {
+      let count = shape.reduce(1, *)
+      return PackedFileBuilder.Tensor(
+        name: name, dtype: dtype, dimensions: shape,
+        terms: [
+          .sparse(
+            .add, index, PlanesCodec(), .bytes(canonical(floats(count, 7), dtype)),
+            mask: index is NMIndex
+              ? (0..<count).map { $0 % shape[1] % 4 == $0 / shape[1] % 3 }
+              : PackedFileBuilder.mask(count, share: share, seed: 3))
+        ])
+    }
+    let rows = GroupSpec(axis: 1, size: 32)
+    let ones = [Float](repeating: 1.5, count: 600_000)
+    var builder = PackedFileBuilder()
+    builder.tensors = [
+      lossless("a.weight", .bf16, [64, 64], canonical(floats(4096, 1), .bf16)),
+      lossless("b", .u8, [5], [1, 2, 3, 4, 5]),
+      lossless("empty", .f32, [0, 4], []),
+      lossless("c", .f64, [], [0, 0, 0, 0, 0, 0, 0xF0, 0x3F]),
+      lossless(
+        "long", .f32, [2, 300_000],
+        canonical(ones, .f32)),
+      lossy("int4", .f32, [8, 96], AffineCodec(bits: 4, groups: rows)),
+      lossy("int3", .bf16, [8, 40], AffineCodec(bits: 3, groups: rows, zero: .integer)),
+      lossy(
+        "keys", .f16, [2, 24, 8],
+        AffineCodec(bits: 2, groups: GroupSpec(axis: 1, size: 10), zero: .float)),
+      lossy("mxfp6", .f32, [4, 64], MXCodec(element: .f6E2M3, groups: rows)),
+      lossy(
+        "nvfp4", .bf16, [4, 64], NVFP4Codec(groups: GroupSpec(axis: 1, size: 16), global: 0.001)),
+      lossy("nf4", .f32, [4, 70], CodebookCodec(table: CodebookCodec.nf4, groups: rows)),
+      lossy(
+        "code5", .f32, [4, 64],
+        CodebookCodec(table: [-1, -0.25, 0, 0.25, 1], groups: rows, scaleDType: .f16)),
+      lossy("fp8", .f64, [4, 64], FP8Codec(groups: rows)),
+      lossy("q8_0", .f32, [4, 64], GgmlCodec(type: GgmlCodec.types[4])),
+      sparse("mask", .f32, [16, 64], BitmaskIndex(), share: 0.5),
+      sparse("gaps", .bf16, [40, 400], BitmaskIndex(), share: 0.01),
+      sparse("pairs", .f16, [8, 62], NMIndex(kept: 2, of: 4, dimensions: [8, 62]), share: 0.2),
+      sparse(
+        "blocks", .f32, [20, 24], BlockIndex(rows: 8, columns: 8, dimensions: [20, 24]),
+        share: 0.01),
+      PackedFileBuilder.Tensor(
+        name: "sum", dtype: .bf16, dimensions: [2, 16, 32],
+        terms: [
+          .dense(AffineCodec(bits: 4, groups: GroupSpec(axis: 2, size: 16)), .floats(floats(1024, 5))),
+          .lowRank(
+            batch: 1, rank: 2, scale: 0.5, dtype: .f16, u: floats(64, 8), v: floats(128, 9)),
+          .sparse(
+            .replace, BitmaskIndex(), PlanesCodec(), .bytes(canonical(floats(1024, 5), .bf16)),
+            mask: PackedFileBuilder.mask(1024, share: 0.02, seed: 4)),
+        ]),
+    ]
+    builder.aliases = [(4, "tied", 0)]
+    builder.attachments = attachments
+    return builder
   }
 
-  /// Two tensors of several chunks, an empty one, an alias, and two attachments.
-  static let tensors: [Tensor] = {
-    /// Weights as bfloat16: the exponents compress, the mantissas do not.
-    func weights(_ count: Int) -> [UInt8] {
-      var random = SeededGenerator(seed: 1)
-      return (0..<count).flatMap { _ -> [UInt8] in
-        let value =
-          Float.random(in: -1...1, using: &random) * Float.random(in: 0...1, using: &random)
-        return [UInt8(truncatingIfNeeded: value.bitPattern >> 16), UInt8(value.bitPattern >> 24)]
+  /// The lossless tensors by name, with their canonical bytes.
+  static var lossless: [(String, [UInt8])] {
+    builder().tensors.compactMap { tensor in
+      guard case .dense(let codec, .bytes(let bytes)) = tensor.terms[0], codec.isLossless else {
+        return nil
       }
+      return (tensor.name, bytes)
     }
-    return [
-      Tensor(name: "a.weight", dtype: .bf16, dimensions: [3, 300_000], values: weights(900_000)),
-      Tensor(name: "b", dtype: .u8, dimensions: [5], values: [1, 2, 3, 4, 5]),
-      Tensor(name: "empty", dtype: .f32, dimensions: [0, 4], values: []),
-      Tensor(name: "c", dtype: .f64, dimensions: [], values: [0, 0, 0, 0, 0, 0, 0xF0, 0x3F]),
-    ]
-  }()
+  }
 
   static let attachments = [("config.json", Array("{\"a\": 1}".utf8)), ("empty.txt", [])]
 
   /// The sample as the writer makes it.
   static func written(compression: Compression = .fast) throws -> [UInt8] {
-    let folder = try TemporaryFolder()
-    let encoder = ChunkEncoder(zstd: Zstd(), compression: compression)
-    let writer = try PackedWriter(file: OutputFile(creating: folder["sample.sumac"]))
-    var entries: [PackedIndex.Entry] = []
-    for tensor in tensors {
-      let info = try TensorInfo(
-        name: tensor.name, dtype: tensor.dtype, shape: Shape(tensor.dimensions))
-      let term = PackedIndex.Term(codec: compression.codecName, chunkCount: info.grid.count)
-      entries.append(PackedIndex.Entry(name: tensor.name, content: .tensor(info, [term])))
-    }
-    entries.append(PackedIndex.Entry(name: "tied", content: .alias(of: 0)))
-    let index = PackedIndex(
-      entries: entries,
-      attachments: try attachments.map { name, bytes in
-        PackedIndex.Attachment(try TensorInfo(name: name, dtype: .u8, shape: Shape([bytes.count])))
-      },
-      metadata: [PackedIndex.Pair(key: "format", value: "pt")],
-      optionalFeatures: ["codec:\(compression.codecName)", "term:dense"],
-      writer: [PackedIndex.Pair(key: "sumac", value: "test")], lineage: nil)
-    for (segment, values) in zip(index.segments, tensors.map(\.values) + attachments.map(\.1)) {
-      try write(segment, values, encoder, writer)
-    }
-    _ = try writer.finish(index)
-    return try folder.bytes("sample.sumac")
-  }
-
-  private static func write(
-    _ segment: PackedSegment, _ values: [UInt8], _ encoder: ChunkEncoder, _ writer: PackedWriter
-  ) throws {
-    var buffer = ByteBuffer(byteCount: encoder.scratchByteCount(valueByteCount: 1 << 20))
-    for chunk in 0..<segment.term.chunkCount {
-      let elements = segment.info.grid[chunk]
-      var scratch = buffer.mutableBytes
-      try encoder.encode(
-        values.rawSpan.extracting(segment.info.bytes(of: elements)), dtype: segment.info.dtype,
-        elementCount: elements.count, codec: CodecRegistry.valueCodec(named: segment.term.codec)!,
-        scratch: &scratch
-      ) { bytes, encoded in
-        let offset = writer.place(
-          byteCount: bytes.byteCount, checksum: Kernels.xxh64(bytes), valueCount: elements.count,
-          encoded: encoded, alignment: chunk == 0 ? segment.alignment : nil)
-        try writer.write(bytes, at: offset)
-      }
-    }
+    var builder = builder()
+    builder.compression = compression
+    return try builder.built()
   }
 
   /// The parts of the sample.
-  init() throws {
-    let bytes = try Self.written()
+  init() throws { try self.init(Self.written()) }
+
+  /// The parts of a file whose index is stored as it is or compressed.
+  init(_ bytes: [UInt8], isSealed: Bool = false) throws {
     let trailer = try FileTrailer(
       bytes.rawSpan.extracting(bytes.count - 64..<bytes.count), fileByteCount: bytes.count, path: ""
     )
     body = Array(bytes[64..<trailer.indexOffset])
     let end = trailer.indexOffset + trailer.storedIndexByteCount
-    index = try CBORValue.parse(bytes.rawSpan.extracting(trailer.indexOffset..<end))
-    records = (0..<trailer.chunkCount).map {
+    let stored = Array(bytes[trailer.indexOffset..<end])
+    if trailer.storedIndexByteCount < trailer.indexByteCount {
+      var buffer = ByteBuffer(byteCount: trailer.indexByteCount)
+      var span = buffer.mutableBytes
+      try Zstd().decompress(stored.rawSpan, into: &span)
+      index = try CBORValue.parse(span.bytes)
+    } else {
+      index = try CBORValue.parse(stored.rawSpan)
+    }
+    let count = trailer.chunkCount(isSealed: isSealed)!
+    records = (0..<count).map {
       ChunkRecord(bytes.rawSpan, at: trailer.tableOffset + 32 * $0)!
     }
+    seals = Array(bytes[trailer.tableOffset + 32 * count..<trailer.trailerOffset])
   }
+
+  // MARK: Places
+
+  /// The first record of an entry or attachment.
+  func record(of name: String) -> Int {
+    var place = 0
+    for entry in index.asMap!["tensors"]!.asArray! + index.asMap!["attachments"]!.asArray! {
+      let map = entry.asMap!
+      if map["name"]?.asText == name { return place }
+      let terms = map["terms"]?.asArray ?? [entry]
+      for term in terms { place += Int(term.asMap?["chunks"]?.asUInt64 ?? 0) }
+    }
+    preconditionFailure("no entry is named \(name)")
+  }
+
+  /// Where stream `stream` of a framed chunk starts, from the start of the chunk.
+  func offset(ofStream stream: Int, of streamCount: Int, chunk: Int) -> Int {
+    let start = records[chunk].byteOffset - 64
+    var place = 8 * streamCount
+    for earlier in 0..<stream {
+      let word = body.rawSpan.littleEndian(UInt32.self, at: start + 8 * earlier)!
+      place += Int(word & 0x7FFF_FFFF)
+    }
+    return place
+  }
+
+  /// The place of an entry in the index.
+  func entry(_ name: String) -> Step {
+    .place(
+      index.asMap!["tensors"]!.asArray!.firstIndex { $0.asMap?["name"]?.asText == name }!)
+  }
+
+  // MARK: Assembly
 
   /// The file with all checksums computed anew.
   func assembled() throws -> [UInt8] {
@@ -121,14 +193,14 @@ struct SampleFile {
     let indexOffset = 64 + body.count
     let plain = rawIndex ?? index.encoded
     var stored = plain
-    if compressesIndex {
+    if compressesIndex || plain.count >= 4096, rawIndex == nil || compressesIndex {
       var buffer = ByteBuffer(byteCount: plain.count)
       var span = buffer.mutableBytes
       let count = try Zstd().compress(plain.rawSpan, into: &span, .matches)!
       stored = span.bytes.extracting(0..<count).array()
     }
     let gap = (indexOffset + stored.count).rounded(upTo: 32) - indexOffset - stored.count
-    let middle = stored + (indexPadding ?? [UInt8](repeating: 0, count: gap)) + tableBytes
+    let middle = stored + (indexPadding ?? [UInt8](repeating: 0, count: gap)) + tableBytes + seals
     var fields = FileTrailer(
       hash: [], indexOffset: indexOffset, fileByteCount: indexOffset + middle.count + 64,
       storedIndexByteCount: stored.count, indexByteCount: plain.count
@@ -138,6 +210,16 @@ struct SampleFile {
     var file = start + body + middle + hash + fields
     changeFile(&file)
     return file
+  }
+
+  /// How many bytes padding behind the index has.
+  var indexGap: Int {
+    get throws {
+      let file = try assembled()
+      let trailer = try FileTrailer(
+        file.rawSpan.extracting(file.count - 64..<file.count), fileByteCount: file.count, path: "")
+      return trailer.tableOffset - trailer.indexOffset - trailer.storedIndexByteCount
+    }
   }
 
   private var headerBytes: [UInt8] {
@@ -154,10 +236,13 @@ struct SampleFile {
     var span = buffer.mutableBytes
     for (place, record) in records.enumerated() {
       record.write(into: &span, at: 32 * place)
+      if let codecs = recordCodecs[place] { span.storeLittleEndian(codecs, at: 32 * place + 28) }
       if let flags = recordFlags[place] { span.storeLittleEndian(flags, at: 32 * place + 30) }
     }
     return buffer.bytes.array()
   }
+
+  // MARK: Changes
 
   /// Changes a part of the index: keys and places lead to it.
   mutating func edit(_ path: [Step], _ change: (CBORValue?) -> CBORValue?) {
@@ -193,7 +278,7 @@ struct SampleFile {
     }
   }
 
-  /// Writes `bytes` over the body at `offset` of the file and gives the chunk there its true hash.
+  /// Writes `bytes` over a place of a chunk and gives it its true hash.
   mutating func overwrite(chunk: Int, at place: Int, with bytes: [UInt8]) {
     let start = records[chunk].byteOffset - 64
     body.replaceSubrange(start + place..<start + place + bytes.count, with: bytes)

@@ -229,6 +229,13 @@ typedef struct sumac_kernels {
   void (*table_encode)(const void *_Nullable values, size_t n, const void *table, size_t entries,
                        void *_Nullable codes);
 
+  /// `count` blocks of 32 values of a ggml type: 2 (Q4_0), 3 (Q4_1), 6 (Q5_0), 7 (Q5_1) or 8 (Q8_0),
+  /// to F32 and from it. Scales that F16 cannot hold become infinite.
+  void (*ggml_decode)(int type, const void *_Nullable blocks, size_t count,
+                      void *_Nullable values);
+  void (*ggml_encode)(int type, const void *_Nullable values, size_t count,
+                      void *_Nullable blocks);
+
   // Sparse values. A mask has a bit an element, the first in the lowest bit of the first byte; bits
   // behind the last element are ignored where it is read and 0 where it is written. Widths are 1, 2,
   // 4 and 8 bytes.

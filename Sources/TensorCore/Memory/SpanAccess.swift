@@ -33,6 +33,7 @@ extension [UInt8] {
 
 extension [Float] {
   /// The array's bytes, little-endian as everything here.
+  @_disfavoredOverload
   package var rawSpan: RawSpan {
     @_lifetime(borrow self) borrowing get {
       // SAFETY: a float has no padding that could be read uninitialised.
