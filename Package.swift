@@ -53,15 +53,18 @@ let package = Package(
     module("Statistics", ["Checkpoints", "CKernels", "TensorCore"]),
     module(
       "Conversion",
-      ["Encoding", "Checkpoints", "PackedFormat", "Codecs", "Reporting", "TensorCore", system]),
+      [
+        "Encoding", "Checkpoints", "PackedFormat", "Codecs", "Reporting", "TensorCore", "Zstd",
+        system,
+      ]),
     module(
       "Inspection",
-      ["Statistics", "Checkpoints", "PackedFormat", "Reporting", "TensorCore", "Zstd", system]),
+      ["Statistics", "Checkpoints", "PackedFormat", "Reporting", "TensorCore", "Zstd", crypto, system]),
     .executableTarget(
       name: "SumacCommand",
       dependencies: [
         "Conversion", "Encoding", "Inspection", "Statistics", "Checkpoints", "PackedFormat", "Reporting",
-        "TensorCore", "CLinux", arguments, system,
+        "TensorCore", "Zstd", "CLinux", arguments, system,
       ],
       swiftSettings: strict),
     .target(

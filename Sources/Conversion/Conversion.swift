@@ -31,7 +31,7 @@ package struct Conversion: Sendable {
     errors += storage.errors(for: checkpoint)
     if dtype == nil {
       if saturating { errors.append(UsageError("--saturate has no effect without --dtype")) }
-      if selection != Selection(), storage.recipe == nil {
+      if selection != Selection(), storage.recipe == nil, storage.targetOptions.isEmpty {
         errors.append(
           UsageError(
             "--include, --exclude and --names-from choose what --dtype, --type and --terms apply to, "

@@ -22,6 +22,10 @@ package struct StorageChoice: Sendable {
   /// Whether lossless tensors are stored sparse where that is smaller.
   package var findsZeros: Bool
   package var selection: Selection
+  /// A type for each weight, where they were chosen one by one.
+  package var chosen: [UTF8Key: StorageType] = [:]
+  /// What was asked for then.
+  package var targetOptions: [Lineage.Option] = []
 
   package init(
     recipe: TermRecipe? = nil, rules: [Rule] = [], findsZeros: Bool = false,
@@ -47,6 +51,7 @@ package struct StorageChoice: Sendable {
   /// What a tensor is stored as; nil if as it is.
   package func recipe(for tensor: LazyTensor) -> TermRecipe? {
     if let rule = rules.last(where: { $0.glob.matches(tensor.name) }) { return rule.recipe }
+    if let type = chosen[UTF8Key(tensor.name)] { return TermRecipe(dense: type) }
     return Self.isWeight(tensor.info) && selection.contains(tensor.name) ? recipe : nil
   }
 
@@ -157,6 +162,7 @@ package struct StorageChoice: Sendable {
       options.append(Lineage.Option("tensor-type", "\(rule.glob.pattern)=\(rule.recipe)"))
     }
     if findsZeros { options.append(Lineage.Option("sparse", "auto")) }
+    options += targetOptions
     return options
   }
 }

@@ -1,4 +1,6 @@
 package import Checkpoints
+import Crypto
+import PackedFormat
 package import Reporting
 import Statistics
 import Synchronization
@@ -32,10 +34,32 @@ package struct Verification: Report {
       tensor.source = CollectingSource(base: tensor.source, collector: collector)
       return tensor
     }
+    let ids = all.filter { $0.fault == nil }.map(\.recordedContentID)
+    let hashes = Mutex(tensors.map { _ in SHA256() })
+    let turnstile = Turnstile()
     try engine.forEachTile(
-      of: tensors, workspaceByteCount: workspaceByteCount(checkpoint)
-    ) { _, _, _, _ in }
-    return all.compactMap(\.fault) + collector.faults
+      of: tensors, workspaceByteCount: workspaceByteCount(checkpoint),
+      onFailure: turnstile.abandon
+    ) { number, tile, values, _ in
+      try turnstile.pass(number) {
+        guard ids[tile.tensor] != nil else { return }
+        hashes.withLock { $0[tile.tensor].update(values) }
+      }
+    }
+    let found = collector.faults
+    let damaged = Set(found.compactMap(\.tensor).map(UTF8Key.init))
+    let unlike = zip(zip(tensors, ids), hashes.withLock { $0 }).compactMap { pair, hash in
+      let (tensor, id) = pair
+      return id == nil || id == Array(hash.finalize()) || damaged.contains(UTF8Key(tensor.name))
+        ? nil : contentFault(of: tensor)
+    }
+    return all.compactMap(\.fault) + found + unlike
+  }
+
+  private static func contentFault(of tensor: LazyTensor) -> FormatError {
+    FormatError(
+      PackedFault.contentID.code, "the values do not match the content id of the tensor",
+      path: tensor.stored.file, tensor: tensor.name)
   }
 
   package static func workspaceByteCount(_ checkpoint: Checkpoint) -> Int {

@@ -5,7 +5,16 @@ package import TensorCore
 /// One output of a command: planned and checked when it is made, then shown or run.
 package struct OutputJob: Sendable {
   package let writer: any CheckpointWriter
-  package let output: AtomicOutput
+  package let output: Target
+
+  package enum Target: Sendable {
+    case path(AtomicOutput)
+    /// A pipe, or wherever else standard output leads.
+    case standardOutput
+  }
+
+  /// The output's name that stands for standard output.
+  package static let standardOutputName = "-"
 
   package var plan: OutputPlan { writer.plan }
 
@@ -16,10 +25,21 @@ package struct OutputJob: Sendable {
     replacesExisting: Bool, errors: [any UserError] = []
   ) throws {
     let container = try container ?? Self.container(forOutput: path)
-    output = AtomicOutput(path: path, replacesExisting: replacesExisting)
+    let isPipe = path == Self.standardOutputName
+    let file = AtomicOutput(path: path, replacesExisting: replacesExisting)
+    output = isPipe ? .standardOutput : .path(file)
     var errors = errors + checkpoint.tensors.compactMap(\.fault)
-    do { try output.check(isDirectory: container == .directory, inputs: checkpoint.files) } catch {
-      errors.append(try asUserError(error))
+    if isPipe {
+      if container != .sumac {
+        errors.append(
+          UsageError(
+            "only .sumac can be written to standard output, in one pass",
+            hint: "leave out --to, or name a file with -o"))
+      }
+    } else {
+      do { try file.check(isDirectory: container == .directory, inputs: checkpoint.files) } catch {
+        errors.append(try asUserError(error))
+      }
     }
     if container != .directory, options.shardByteCount != nil {
       errors.append(
@@ -40,6 +60,7 @@ package struct OutputJob: Sendable {
 
   /// The container that the name of an output asks for.
   package static func container(forOutput path: String) throws(UsageError) -> ContainerName {
+    guard path != standardOutputName else { return .sumac }
     guard !path.hasSuffix("/") else { return .directory }
     let name = FileSystem.baseName(of: path)
     for container in ContainerName.allCases {
@@ -59,7 +80,7 @@ package struct OutputJob: Sendable {
   }
 
   private func checkSpace() throws {
-    guard plan.isExact,
+    guard plan.isExact, case .path(let output) = output,
       let free = FileSystem.freeByteCount(at: FileSystem.parent(of: output.path)),
       plan.byteCount > free
     else { return }
@@ -82,8 +103,13 @@ package struct OutputJob: Sendable {
     progress.begin(
       tensors: plan.rows.count, byteCount: plan.valueByteCount)
     defer { progress.end() }
-    try writer.write(
-      to: output, engine: Engine(workers: workers, cancellation: cancellation, progress: progress))
+    let engine = Engine(workers: workers, cancellation: cancellation, progress: progress)
+    switch output {
+    case .path(let output): try writer.write(to: output, engine: engine)
+    case .standardOutput:
+      guard let writer = writer as? PackedCheckpointWriter else { return }
+      try writer.write(to: PipeSink(.standardOutput), engine: engine)
+    }
   }
 }
 

@@ -14,12 +14,7 @@ package enum PackedContainer: Container {
     try read(PackedReader(InputFile(path: path)), path: path)
   }
 
-  /// The same with the seal of every chunk compared as it is read.
-  package static func readCheckingSeals(_ path: String) throws -> Checkpoint {
-    try read(PackedReader(InputFile(path: path), checksSeals: true), path: path)
-  }
-
-  private static func read(_ reader: PackedReader, path: String) throws -> Checkpoint {
+  static func read(_ reader: PackedReader, path: String) throws -> Checkpoint {
     let file = reader.file
     let index = reader.index
     var tensors: [LazyTensor] = []
@@ -82,6 +77,32 @@ package enum PackedContainer: Container {
       byteOffset: reader.byteOffset(ofSegment: segments.lowerBound),
       byteCount: segments.reduce(0) { $0 + reader.storedByteCount(ofSegment: $1) }, dtype: dtype,
       codec: codec, chunkCount: segments.reduce(0) { $0 + reader.segments[$1].chunkCount })
+  }
+}
+
+extension Checkpoint {
+  /// The same `.sumac` file with the seal of every chunk compared as it is read; other checkpoints
+  /// as they are.
+  package func checkingSeals() throws -> Checkpoint {
+    let readers = (tensors + companions).lazy.compactMap { tensor in
+      (tensor.source as? PackedTensorSource)?.reader
+        ?? (tensor.source as? PackedAttachmentSource)?.reader
+    }
+    guard container == .sumac, let reader = readers.first, reader.index.isSealed else {
+      return self
+    }
+    var sealed = try PackedContainer.read(
+      PackedReader(reader.file, checksSeals: true), path: path)
+    sealed.path = path
+    return sealed
+  }
+}
+
+extension LazyTensor {
+  /// The SHA-256 of its values that a `.sumac` file says it has.
+  package var recordedContentID: [UInt8]? {
+    guard let source = source as? PackedTensorSource else { return nil }
+    return source.reader.tensor(ofEntry: source.entry)?.contentID
   }
 }
 

@@ -49,3 +49,22 @@ package final class PipeSink: PackedSink {
     }
   }
 }
+
+/// Keeps nothing but the length of what is written.
+package final class CountingSink: PackedSink {
+  private let end = Mutex(0)
+
+  package init() {}
+
+  package var byteCount: Int { end.withLock { $0 } }
+  package var isSequential: Bool { false }
+
+  package func write(_ bytes: borrowing RawSpan, at byteOffset: Int) {
+    let last = byteOffset + bytes.byteCount
+    end.withLock { $0 = max($0, last) }
+  }
+
+  package func copy(_ bytes: Range<Int>, of file: InputFile, to byteOffset: Int) {
+    end.withLock { $0 = max($0, byteOffset + bytes.count) }
+  }
+}

@@ -3,7 +3,9 @@ import Checkpoints
 import Conversion
 import Encoding
 import PackedFormat
+import Reporting
 import TensorCore
+import Zstd
 
 struct Convert: ParsableCommand, HasGlobalOptions {
   static let configuration = CommandConfiguration(
@@ -38,6 +40,12 @@ struct Convert: ParsableCommand, HasGlobalOptions {
     help: ArgumentHelp("Leave out tensors whose name matches; may be repeated.", valueName: "glob"))
   var drop: [String] = []
 
+  @Option(
+    help: ArgumentHelp(
+      "Write the tensors and files of this .sumac file first, as they are, and the input behind.",
+      valueName: "file"), completion: .file(extensions: ["sumac"]))
+  var appendTo: String?
+
   @Argument(
     help: ArgumentHelp("A .safetensors or .sumac file, a shard index, or a model folder."),
     completion: .file())
@@ -46,18 +54,80 @@ struct Convert: ParsableCommand, HasGlobalOptions {
   func run() throws {
     let checkpoint = try Inputs.read(input, global: global)
     let selection = try selectionFlags.selection(arguments: CommandLine.arguments)
-    let conversion = Conversion(
+    let typeChoice = try storageFlags.typeChoice()
+    var conversion = Conversion(
       dtype: dtype?.dtype, saturating: saturate, drop: drop.map(Glob.init), selection: selection,
       storage: try storageFlags.choice(selection: selection))
     let converted = try conversion.applied(to: checkpoint)
     var errors = conversion.errors(for: checkpoint)
     errors += storageFlags.errors(output: writer)
-    let (output, notes) = conversion.storage.applied(
+    let command = OutputCommand(global: global, writer: writer)
+    if let typeChoice {
+      // What is wrong already is told before the work.
+      try SeveralErrors.throwIfAny(errors + converted.tensors.compactMap(\.fault))
+      conversion.storage.chosen = try choose(
+        typeChoice, converted, conversion.storage,
+        options: command.options(
+          verb: "convert", conversion.lineageOptions, inputs: [checkpoint], container: .sumac))
+    }
+    var (output, notes) = conversion.storage.applied(
       to: converted, compression: writer.compress ?? .fast)
-    try OutputCommand(global: global, writer: writer).run(
-      verb: "convert", options: conversion.lineageOptions, inputs: [checkpoint], output: output,
-      errors: errors, notes: notes)
+    var inputs = [checkpoint]
+    if let appendTo {
+      let base = try Inputs.read(appendTo, global: global)
+      errors += Appending.errors(adding: output, to: base)
+      if let container = try? writer.container, container != .sumac {
+        errors.append(UsageError("--append-to makes a .sumac file, and \(writer.output) is none"))
+      }
+      let result = Appending.result(adding: output, to: base)
+      output = result.checkpoint
+      notes += result.notes
+      inputs.insert(base, at: 0)
+    }
+    try command.run(
+      verb: appendTo == nil ? "convert" : "append", options: conversion.lineageOptions,
+      inputs: inputs, output: output, errors: errors, notes: notes)
   }
+
+  /// Tries every candidate on every weight.
+  private func choose(
+    _ choice: TypeChoice, _ checkpoint: Checkpoint, _ storage: StorageChoice,
+    options: WriterOptions
+  ) throws -> [UTF8Key: StorageType] {
+    let compression = writer.compress ?? .fast
+    let encoder = ChunkEncoder(zstd: Zstd(), compression: compression)
+    let engine = try global.engine(
+      workerByteCount: TypeChoice.workerByteCount(
+        checkpoint, storage: storage, candidates: choice.candidates, encoder: encoder))
+    engine.progress.begin(
+      tensors: checkpoint.tensors.count,
+      byteCount: 2 * choice.candidates.count
+        * checkpoint.tensors.reduce(0) { $0 + $1.info.byteCount })
+    defer { engine.progress.end() }
+    let measured = try choice.measured(
+      checkpoint, storage: storage, compression: compression, engine: engine)
+    var result = try choice.result(of: measured, overhead: 0)
+    if case .fileByteCount = choice.target {
+      // What a file takes beside its tensors is seen by writing it to nowhere.
+      var tried = storage
+      tried.chosen = result.types
+      let sink = CountingSink()
+      try PackedCheckpointWriter(
+        tried.applied(to: checkpoint, compression: compression).checkpoint, options: options
+      ).write(to: sink, engine: engine)
+      result = try choice.result(
+        of: measured, overhead: sink.byteCount - result.byteCount + Self.slackByteCount)
+    }
+    if !global.quiet {
+      if let note = result.note { Terminal.warn(note, color: global.color) }
+      let bits = Double(8 * result.byteCount) / Double(max(1, checkpoint.parameterCount))
+      Terminal.note("types chosen for \(bits.fixed(decimals: 3)) bits per weight")
+    }
+    return result.types
+  }
+
+  /// By which padding and the index may differ between two choices of types.
+  private static let slackByteCount = 256
 }
 
 enum FloatChoice: String, CaseIterable, ExpressibleByArgument {

@@ -1,4 +1,5 @@
 import Checkpoints
+import Encoding
 import Reporting
 import TensorCore
 
@@ -7,6 +8,8 @@ enum Topic: String, CaseIterable {
   case exitCodes = "exit-codes"
   case formats
   case dtypes
+  case types
+  case terms
   case memory
 
   var text: String {
@@ -42,6 +45,38 @@ enum Topic: String, CaseIterable {
         return
           "\(name)\(dtype.bitsPerElement) bits\(dtype.isPlainFloat ? ", converted by --dtype" : "")\n"
       }.joined()
+    case .types:
+      """
+      What --type and --tensor-type take: NAME, then options behind colons.
+
+      \(Self.typeTable)
+
+      gN       groups of N values along a row share a scale: int4:g64
+      row      a scale for each row: int8:row
+      tensor   one scale for the tensor: fp8:tensor
+      sym      codes lie evenly around zero (the default, but for int1)
+      asym     a zero point for each group
+      f16, bf16, f32  dtype of the scales; f16 becomes f32 where it could not hold them
+
+      int8 and fp8 have a scale for each row unless you say otherwise; int1 to int3 groups of
+      64, int4 to int7 groups of 128, nf4 of 64, mx types of 32, nvfp4 of 16.
+      --type applies to float tensors of two dimensions and more whose last name part contains
+      "weight"; all others are kept without loss. --tensor-type 'PATTERN=TYPE' decides otherwise.
+
+      """
+    case .terms:
+      """
+      What --terms takes: terms joined by +, each at most once. They are added up.
+
+      dense:TYPE        every value, as a type of: sumac explain types
+      lowrank:R         the product of two matrices of rank R, for what the dense term leaves
+      sparse:P%         the P % of largest magnitude, taken out before the rest is quantized and
+                        kept exactly; sparse:P%:add stores what the others leave there
+
+      Example: --terms dense:int4:g64+lowrank:8+sparse:1%
+      What each term brings is shown by: sumac explain FILE:TENSOR
+
+      """
     case .memory:
       """
       --memory is a promise: resident memory stays below it, however large the tensors.
@@ -51,6 +86,15 @@ enum Topic: String, CaseIterable {
 
       """
     }
+  }
+}
+
+extension Topic {
+  private static var typeTable: String {
+    let width = StorageType.names.map(\.name.count).max() ?? 0
+    return StorageType.names.map { type in
+      type.name + String(repeating: " ", count: width + 2 - type.name.count) + type.summary
+    }.joined(separator: "\n")
   }
 }
 

@@ -27,6 +27,22 @@ struct StorageFlags: ParsableArguments {
   @Option(help: "Store lossless tensors with many zeros by their places: auto or never.")
   var sparse = SparseChoice.never
 
+  @Option(
+    help: ArgumentHelp(
+      "Choose a type for each weight so that all tensors take this many bits per value.",
+      valueName: "bits"))
+  var targetBpw: Double?
+
+  @Option(
+    help: ArgumentHelp(
+      "Choose a type for each weight so that the file gets this size.", valueName: "size"))
+  var targetSize: SizeArgument?
+
+  @Option(
+    help: ArgumentHelp(
+      "Types to choose from with a target, separated by commas.", valueName: "types"))
+  var candidates: String?
+
   enum SparseChoice: String, CaseIterable, ExpressibleByArgument {
     case auto, never
   }
@@ -35,6 +51,48 @@ struct StorageFlags: ParsableArguments {
     if type != nil, terms != nil {
       throw ValidationError("--type and --terms cannot be given together")
     }
+    if targetBpw != nil, targetSize != nil {
+      throw ValidationError("--target-bpw and --target-size cannot be given together")
+    }
+    if targetBpw != nil || targetSize != nil {
+      guard type == nil, terms == nil else {
+        throw ValidationError("a target chooses the types; leave out --type and --terms")
+      }
+    } else if candidates != nil {
+      throw ValidationError("--candidates needs --target-bpw or --target-size")
+    }
+    if let targetBpw, !(targetBpw > 0 && targetBpw <= 64) {
+      throw ValidationError("--target-bpw is \(targetBpw), expected a number above 0, at most 64")
+    }
+  }
+
+  /// The choice of types that a target asks for.
+  func typeChoice() throws -> TypeChoice? {
+    let target: TypeChoice.Target
+    if let targetBpw {
+      target = .bitsPerWeight(targetBpw)
+    } else if let targetSize {
+      target = .fileByteCount(targetSize.size.byteCount)
+    } else {
+      return nil
+    }
+    let names =
+      candidates.map { $0.split(separator: ",").map(String.init) }
+      ?? TypeChoice.standardCandidates
+    do {
+      return TypeChoice(target: target, candidates: try names.map { try StorageType($0) })
+    } catch { throw UsageError("--candidates: \(error)") }
+  }
+
+  /// What lineage records of a target.
+  var targetOptions: [Lineage.Option] {
+    var options: [Lineage.Option] = []
+    if let targetBpw { options.append(Lineage.Option("target-bpw", "\(targetBpw)")) }
+    if let targetSize {
+      options.append(Lineage.Option("target-size", String(targetSize.size.byteCount)))
+    }
+    if let candidates { options.append(Lineage.Option("candidates", candidates)) }
+    return options
   }
 
   func choice(selection: Selection) throws -> StorageChoice {
@@ -68,15 +126,18 @@ struct StorageFlags: ParsableArguments {
       }
     }
     try SeveralErrors.throwIfAny(errors)
-    return StorageChoice(
+    var choice = StorageChoice(
       recipe: recipe, rules: rules, findsZeros: sparse == .auto, selection: selection)
+    choice.targetOptions = targetOptions
+    return choice
   }
 
   /// What of it no output but `.sumac` can hold.
   func errors(output: WriterFlags) -> [any UserError] {
     let given =
       [("--type", type != nil), ("--terms", terms != nil), ("--tensor-type", !tensorType.isEmpty),
-       ("--sparse auto", sparse == .auto)].filter(\.1).map(\.0)
+       ("--sparse auto", sparse == .auto), ("--target-bpw", targetBpw != nil),
+       ("--target-size", targetSize != nil)].filter(\.1).map(\.0)
       + output.packedOnlyFlags
     guard !given.isEmpty, let container = try? output.container, container != .sumac else {
       return []

@@ -1,4 +1,5 @@
 import Checkpoints
+import Glibc
 import PackedFormat
 import Reporting
 import TensorCore
@@ -14,16 +15,9 @@ struct OutputCommand {
   ) throws {
     let start = ContinuousClock.now
     let container = try container(known: errors)
-    let lineage = Lineage(
-      verb: verb, options: options + writer.lineageOptions(for: container),
-      versions: Versions.shapingOutput, inputs: inputs)
     let job = try OutputJob(
       output, to: writer.output, container: container,
-      options: WriterOptions(
-        compression: writer.compress, isSealed: writer.sealed,
-        hasContentIDs: writer.contentIds, shardByteCount: writer.shardSize?.size.byteCount,
-        keepsAliases: writer.aliases == .keep,
-        lineage: writer.leavesOutLineage ? nil : lineage),
+      options: self.options(verb: verb, options, inputs: inputs, container: container),
       replacesExisting: writer.force, errors: errors)
     let budget = MemoryBudget(limit: global.memory.size.byteCount)
     let allotment = try job.allotment(jobs: global.jobCount, memory: budget)
@@ -56,11 +50,24 @@ struct OutputCommand {
     }
   }
 
+  /// What shapes the bytes of the output.
+  func options(
+    verb: String, _ options: [Lineage.Option], inputs: [Checkpoint], container: ContainerName
+  ) -> WriterOptions {
+    let lineage = Lineage(
+      verb: verb, options: options + writer.lineageOptions(for: container),
+      versions: Versions.shapingOutput, inputs: inputs)
+    return WriterOptions(
+      compression: writer.compress, isSealed: writer.sealed,
+      hasContentIDs: writer.contentIds, shardByteCount: writer.shardSize?.size.byteCount,
+      keepsAliases: writer.aliases == .keep, lineage: writer.leavesOutLineage ? nil : lineage)
+  }
+
   /// The container of the output; if there is none, that error together with those that are known.
   private func container(known errors: [any UserError]) throws -> ContainerName {
-    guard writer.output != "-" else {
+    if writer.output == OutputJob.standardOutputName, isatty(1) == 1 {
       let error = UsageError(
-        "a checkpoint cannot be written to standard output", hint: "name a file or folder with -o")
+        "a checkpoint is not written to a terminal", hint: "name a file with -o, or pipe it on")
       throw SeveralErrors(errors: errors + [error])
     }
     if let container = writer.to { return container }
@@ -72,7 +79,10 @@ struct OutputCommand {
   private func summary(
     of job: OutputJob, inputs: [Checkpoint]
   ) throws -> String {
-    let written = try FileSystem.byteCount(ofTree: job.output.path)
+    guard case .path(let output) = job.output else {
+      return "standard output: \(job.plan.rows.count.counted("tensor"))"
+    }
+    let written = try FileSystem.byteCount(ofTree: output.path)
     let read = inputs.reduce(0) { $0 + $1.fileByteCount }
     var text =
       "\(writer.output.printable): \(job.plan.rows.count.counted("tensor")), \(ByteSize(written))"

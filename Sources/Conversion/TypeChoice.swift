@@ -1,0 +1,179 @@
+package import Checkpoints
+package import Encoding
+package import PackedFormat
+package import TensorCore
+import Zstd
+
+/// Chooses a type for each weight so that all of them together reach a size with the least error:
+/// `--target-bpw` and `--target-size`.
+///
+/// Every candidate is tried on every weight, and its stored bytes and its error are measured. The
+/// cost of a type is the number of values times ‖x − x̂‖² / ‖x‖²: noise relative to the tensor's own
+/// size, since a scale common to a tensor is often undone by what follows it in a net. Types are
+/// taken where the cost falls most for a byte, until the budget is used.
+package struct TypeChoice: Sendable {
+  package enum Target: Sendable, Equatable {
+    /// Stored bits of all tensors, over the number of their values.
+    case bitsPerWeight(Double)
+    /// Bytes of the whole file.
+    case fileByteCount(Int)
+  }
+
+  /// What is tried unless others are named, the smallest first.
+  package static let standardCandidates = [
+    "int2:g32:asym", "int2:g64:asym", "int3:g32", "int3:g64", "int3", "int4:g32", "int4:g64",
+    "int4", "int5:g64", "int5", "int6:g64", "int6", "int8:g64", "int8", "lossless",
+  ]
+
+  package var target: Target
+  package var candidates: [StorageType]
+
+  package init(target: Target, candidates: [StorageType]) {
+    self.target = target
+    self.candidates = candidates
+  }
+
+  /// A weight with what each candidate makes of it.
+  struct Weight: Sendable {
+    var name: String
+    var options: [Option]
+
+    struct Option: Sendable, Equatable {
+      var type: StorageType
+      var byteCount: Int
+      var cost: Double
+    }
+  }
+
+  package struct Result: Sendable {
+    /// By name, for all weights.
+    package var types: [UTF8Key: StorageType]
+    /// Of all tensors as they will be stored.
+    package var byteCount: Int
+    package var note: String?
+  }
+
+  // MARK: Memory
+
+  package static func workerByteCount(
+    _ checkpoint: Checkpoint, storage: StorageChoice, candidates: [StorageType],
+    encoder: ChunkEncoder
+  ) -> Int {
+    checkpoint.tensors.filter { $0.aliasOf == nil }.flatMap { tensor in
+      encodings(for: tensor, storage: storage, candidates, encoder).map {
+        $0.encoding.plan(for: tensor, encoder: encoder).workerByteCount
+      }
+    }.max() ?? 0
+  }
+
+  private static func encodings(
+    for tensor: LazyTensor, storage: StorageChoice, _ candidates: [StorageType],
+    _ encoder: ChunkEncoder
+  ) -> [(type: StorageType, encoding: any TensorEncoding)] {
+    let types = isChosen(tensor, storage) ? candidates : [try! StorageType("lossless")]
+    return types.compactMap { type in
+      let recipe = TermRecipe(dense: type)
+      guard SumEncoding.fault(recipe, tensor.info) == nil else { return nil }
+      return (
+        type,
+        type.isLossless
+          ? LosslessEncoding(compression: encoder.compression)
+          : SumEncoding(recipe, compression: encoder.compression)
+      )
+    }
+  }
+
+  /// Whether the choice is about this tensor: a weight that no rule is about.
+  private static func isChosen(_ tensor: LazyTensor, _ storage: StorageChoice) -> Bool {
+    StorageChoice.isWeight(tensor.info) && storage.selection.contains(tensor.name)
+      && !storage.rules.contains { $0.glob.matches(tensor.name) }
+  }
+
+  // MARK: Choice
+
+  /// What every candidate makes of every weight.
+  package struct Measured: Sendable {
+    let weights: [Weight]
+    /// Of all other tensors.
+    let fixedByteCount: Int
+    let parameterCount: Int
+  }
+
+  /// Reads all tensors once for each candidate, and once more for those that need a survey.
+  package func measured(
+    _ checkpoint: Checkpoint, storage: StorageChoice, compression: Compression, engine: Engine
+  ) throws -> Measured {
+    let encoder = ChunkEncoder(zstd: Zstd(), compression: compression)
+    var weights: [Weight] = []
+    var fixed = 0
+    for tensor in checkpoint.tensors where tensor.aliasOf == nil {
+      var tensor = tensor
+      if !Self.isChosen(tensor, storage) {
+        let lossless = TermRecipe(dense: try StorageType("lossless"))
+        let recipe = storage.recipe(for: tensor) ?? lossless
+        tensor.encoding =
+          recipe.isLossless
+          ? LosslessEncoding(compression: compression)
+          : SumEncoding(recipe, compression: compression)
+        let size = try StoredSize(tensor, tensor.encoding!, encoder: encoder, engine: engine)
+        fixed += size.byteCount
+        continue
+      }
+      var options: [Weight.Option] = []
+      for (type, encoding) in Self.encodings(
+        for: tensor, storage: storage, candidates, encoder)
+      {
+        let size = try StoredSize(tensor, encoding, encoder: encoder, engine: engine)
+        let norm = (size.quality?.norm ?? 1) * (size.quality?.norm ?? 1)
+        let squares = (size.quality?.error ?? 0) * (size.quality?.error ?? 0)
+        options.append(
+          Weight.Option(
+            type: type, byteCount: size.byteCount,
+            cost: norm > 0 ? Double(tensor.info.elementCount) * squares / norm : 0))
+      }
+      weights.append(Weight(name: tensor.name, options: options))
+    }
+    return Measured(
+      weights: weights, fixedByteCount: fixed, parameterCount: checkpoint.parameterCount)
+  }
+
+  /// - Parameter overhead: bytes of the file that are not of tensors.
+  /// - Throws: if even the smallest types are too large.
+  package func result(of measured: Measured, overhead: Int) throws -> Result {
+    let (weights, fixed) = (measured.weights, measured.fixedByteCount)
+    let budget: Int =
+      switch target {
+      case .bitsPerWeight(let bits): Int(bits * Double(measured.parameterCount) / 8) - fixed
+      case .fileByteCount(let count): count - fixed - overhead
+      }
+    let least = weights.reduce(0) { $0 + ($1.options.map(\.byteCount).min() ?? 0) }
+    guard least <= budget else {
+      let counted = fixed + least
+      let text =
+        switch target {
+        case .bitsPerWeight:
+          "--target-bpw is too little: the smallest types take "
+            + (Double(8 * counted) / Double(max(1, measured.parameterCount))).roundedUp
+        case .fileByteCount:
+          "--target-size is too little: the smallest types take about "
+            + "\(ByteSize(counted + overhead))"
+        }
+      throw UsageError(text, hint: "name smaller types with --candidates, or ask for more")
+    }
+    let chosen = Budget(weights: weights, byteCount: budget).chosen()
+    var types: [UTF8Key: StorageType] = [:]
+    var used = fixed
+    for (weight, option) in zip(weights, chosen) {
+      types[UTF8Key(weight.name)] = option.type
+      used += option.byteCount
+    }
+    let most = weights.reduce(0) { $0 + ($1.options.map(\.byteCount).max() ?? 0) }
+    let note = most < budget ? "the target is more than the largest types take" : nil
+    return Result(types: types, byteCount: used, note: note)
+  }
+}
+
+extension Double {
+  /// Three decimals, never fewer than it is.
+  fileprivate var roundedUp: String { "\((self * 1000).rounded(.up) / 1000) bits" }
+}

@@ -1,0 +1,153 @@
+package import Checkpoints
+import PackedFormat
+package import Reporting
+package import TensorCore
+
+/// How one tensor is stored: its terms, with what each takes and what error is left after it.
+package struct TensorReport: Report {
+  package static let schema = "sumac.tensor/1"
+
+  /// One term of the tensor.
+  private struct Row {
+    var term: String
+    var byteCount: Int
+    /// ‖x − s‖ over ‖x‖, where it was recorded.
+    var relativeError: Double?
+  }
+
+  private let path: String
+  private let tensor: LazyTensor
+  private let rows: [Row]
+  private let packed: PackedTensor?
+
+  /// - Throws: if no tensor has that name.
+  package init(_ checkpoint: Checkpoint, name: String) throws {
+    guard let tensor = checkpoint.tensors.first(where: { $0.name.equalsAsBytes(name) }) else {
+      throw UsageError(
+        "no tensor is named '\(name.printable)' in \(checkpoint.path.printable)",
+        hint: "list the names with: sumac inspect \(checkpoint.path.printable)")
+    }
+    path = checkpoint.path
+    self.tensor = tensor
+    guard let source = tensor.source as? PackedTensorSource,
+      let packed = source.reader.tensor(ofEntry: source.entry)
+    else {
+      packed = nil
+      rows = [Row(term: tensor.stored.codec, byteCount: tensor.stored.byteCount)]
+      return
+    }
+    self.packed = packed
+    let reader = source.reader
+    var segment = reader.firstSegments[source.entry]
+    let norm = packed.quality?.norm
+    rows = packed.terms.enumerated().map { place, term in
+      let count = PackedSegment.segments(
+        of: term, place: place, entry: source.entry, info: packed.info
+      ).count
+      defer { segment += count }
+      return Row(
+        term: term.label,
+        byteCount: (segment..<segment + count).reduce(0) {
+          $0 + reader.storedByteCount(ofSegment: $1)
+        },
+        relativeError: term.error.flatMap { error in norm.map { $0 > 0 ? error / $0 : 0 } })
+    }
+  }
+
+  private var elementCount: Int { tensor.info.elementCount }
+  private var storedByteCount: Int { rows.reduce(0) { $0 + $1.byteCount } }
+
+  private func bits(_ byteCount: Int) -> Double {
+    elementCount == 0 ? 0 : Double(8 * byteCount) / Double(elementCount)
+  }
+
+  private var relativeError: Double? {
+    packed?.quality.map { $0.norm > 0 ? $0.error / $0.norm : 0 }
+  }
+
+  package var sections: [Section] {
+    var facts = [
+      Section.Fact("tensor", tensor.name.printable),
+      Section.Fact("file", path.printable),
+      Section.Fact(
+        "values",
+        "\(tensor.info.dtype.name) \(tensor.info.shape), \(elementCount.grouped) of them"),
+      Section.Fact(
+        "stored",
+        "\(ByteSize(storedByteCount)) (\(storedByteCount.grouped) bytes), "
+          + "\(bits(storedByteCount).fixed(decimals: 3)) bits per weight"),
+    ]
+    if let alias = tensor.aliasOf {
+      facts.append(Section.Fact("same as", alias.printable))
+    }
+    if let quality = packed?.quality, let relativeError {
+      facts.append(
+        Section.Fact(
+          "error",
+          "\(Self.percent(relativeError)) of the norm \(quality.norm.short), at most "
+            + "\(quality.largest.short) a value"))
+    } else if packed?.form == .bits {
+      facts.append(Section.Fact("error", "none: every bit is kept"))
+    }
+    if let id = packed?.contentID {
+      facts.append(Section.Fact("content", "sha256:" + id.hexadecimal))
+    }
+    return [.facts(facts), .table(table)]
+  }
+
+  private static func percent(_ share: Double) -> String {
+    "\((100 * share).fixed(decimals: 3)) %"
+  }
+
+  private var table: Table {
+    Table(
+      [
+        Table.Column("term"), Table.Column("bytes", alignsRight: true),
+        Table.Column("share", alignsRight: true), Table.Column("bits/weight", alignsRight: true),
+        Table.Column("error after it", alignsRight: true),
+      ],
+      rows: rows.map { row in
+        let share = Double(row.byteCount) / Double(max(1, storedByteCount))
+        return [
+          row.term, row.byteCount.grouped, "\((100 * share).fixed(decimals: 1)) %",
+          bits(row.byteCount).fixed(decimals: 3), row.relativeError.map(Self.percent) ?? "-",
+        ]
+      })
+  }
+
+  package var records: Table {
+    Table(
+      ["term", "bytes", "bits_per_weight", "relative_error"].map { Table.Column($0) },
+      rows: rows.map { row in
+        [
+          row.term, String(row.byteCount), String(bits(row.byteCount)),
+          row.relativeError.map { String($0) } ?? "",
+        ]
+      })
+  }
+
+  package var members: JSONObject {
+    [
+      "path": .string(path), "name": .string(tensor.name),
+      "dtype": .string(tensor.info.dtype.name),
+      "shape": .array(tensor.info.shape.dimensions.map { JSONValue($0) }),
+      "stored_bytes": JSONValue(storedByteCount),
+      "bits_per_weight": JSONValue(bits(storedByteCount)),
+      "norm": packed?.quality.map { JSONValue($0.norm) } ?? .null,
+      "relative_error": relativeError.map { JSONValue($0) } ?? .null,
+      "largest_error": packed?.quality.map { JSONValue($0.largest) } ?? .null,
+      "content": packed?.contentID.map { .string("sha256:" + $0.hexadecimal) } ?? .null,
+      "terms": .array(lines),
+    ]
+  }
+
+  package var lines: [JSONValue] {
+    rows.map { row in
+      .object([
+        "term": .string(row.term), "bytes": JSONValue(row.byteCount),
+        "bits_per_weight": JSONValue(bits(row.byteCount)),
+        "relative_error": row.relativeError.map { JSONValue($0) } ?? .null,
+      ])
+    }
+  }
+}
