@@ -27,7 +27,8 @@ extension PackedReader {
     let count = tensor.info.grid.largestChunk
     var room = Room()
     room.mask = Kernels.maskByteCount(elementCount: count)
-    var isLone = tensor.terms.count == 1
+    // A dense term that is the only one is read to where the sums are.
+    var isLoneDense = tensor.terms.count == 1
     var segment = firstSegments[entry]
     for term in tensor.terms {
       let count =
@@ -40,9 +41,10 @@ extension PackedReader {
       }
       switch term.content {
       case .lowRank(let term):
-        isLone = false
+        isLoneDense = false
         room.values = max(room.values, factorByteCount(term, tensor.info))
       case .dense, .sparse:
+        if case .sparse = term.content { isLoneDense = false }
         room.values = max(
           room.values,
           valueByteCount(ofSegment: segment, elementCount: tensor.info.grid.largestChunk))
@@ -53,7 +55,7 @@ extension PackedReader {
     if case .sum(let dtype) = tensor.form {
       // Rounding needs the same room once more.
       room.sums = 2 * dtype.byteCount * count
-      room.converted = isLone ? 0 : dtype.byteCount * count
+      room.converted = isLoneDense ? 0 : dtype.byteCount * count
       if dtype == .f64 { room.converted = 12 * count }
     }
     return room

@@ -34,7 +34,7 @@ extension Checkpoint {
     let job = try OutputJob(
       self, to: path, container: nil, options: options, replacesExisting: false)
     try job.writer.write(
-      to: job.output,
+      to: AtomicOutput(path: path, replacesExisting: false),
       engine: Engine(workers: workers, cancellation: Cancellation(), progress: NoProgress()))
     return try Containers.read(path)
   }

@@ -66,12 +66,12 @@ struct SampleFile {
     let ones = [Float](repeating: 1.5, count: 600_000)
     var builder = PackedFileBuilder()
     builder.tensors = [
-      lossless("a.weight", .bf16, [64, 64], canonical(floats(4096, 1), .bf16)),
+      lossless("a.weight", .bf16, [32, 32], canonical(floats(1024, 1), .bf16)),
       lossless("b", .u8, [5], [1, 2, 3, 4, 5]),
       lossless("empty", .f32, [0, 4], []),
       lossless("c", .f64, [], [0, 0, 0, 0, 0, 0, 0xF0, 0x3F]),
       lossless(
-        "long", .f32, [2, 300_000],
+        longName, .f32, [2, 300_000],
         canonical(ones, .f32)),
       lossy("int4", .f32, [8, 96], AffineCodec(bits: 4, groups: rows)),
       lossy("int3", .bf16, [8, 40], AffineCodec(bits: 3, groups: rows, zero: .integer)),
@@ -87,8 +87,13 @@ struct SampleFile {
         CodebookCodec(table: [-1, -0.25, 0, 0.25, 1], groups: rows, scaleDType: .f16)),
       lossy("fp8", .f64, [4, 64], FP8Codec(groups: rows)),
       lossy("q8_0", .f32, [4, 64], GgmlCodec(type: GgmlCodec.types[4])),
+      lossy(
+        "tail", .f32, [1, 5],
+        AffineCodec(
+          bits: 2, groups: GroupSpec(axis: 1, size: 5), scaleDType: .f32, zero: .integer)),
+      sparse("few", .i8, [15], BitmaskIndex(), share: 0.9),
       sparse("mask", .f32, [16, 64], BitmaskIndex(), share: 0.5),
-      sparse("gaps", .bf16, [40, 400], BitmaskIndex(), share: 0.01),
+      sparse("gaps", .bf16, [20, 400], BitmaskIndex(), share: 0.01),
       sparse("pairs", .f16, [8, 62], NMIndex(kept: 2, of: 4, dimensions: [8, 62]), share: 0.2),
       sparse(
         "blocks", .f32, [20, 24], BlockIndex(rows: 8, columns: 8, dimensions: [20, 24]),
@@ -121,12 +126,16 @@ struct SampleFile {
 
   static let attachments = [("config.json", Array("{\"a\": 1}".utf8)), ("empty.txt", [])]
 
-  /// The sample as the writer makes it.
+  /// The sample as the writer makes it; without compression the long tensor is left out, so that
+  /// the file stays small.
   static func written(compression: Compression = .fast) throws -> [UInt8] {
     var builder = builder()
     builder.compression = compression
+    if compression == .none { builder.tensors.removeAll { $0.name == longName } }
     return try builder.built()
   }
+
+  static let longName = "long"
 
   /// The parts of the sample.
   init() throws { try self.init(Self.written()) }
@@ -284,5 +293,76 @@ struct SampleFile {
     body.replaceSubrange(start + place..<start + place + bytes.count, with: bytes)
     let stored = body[start..<start + records[chunk].storedByteCount]
     records[chunk].checksum = Kernels.xxh64(Array(stored).rawSpan)
+  }
+
+  mutating func overwrite(
+    _ name: String, stream: Int, of streamCount: Int, at place: Int, with bytes: [UInt8]
+  ) {
+    let chunk = record(of: name)
+    let start = offset(ofStream: stream, of: streamCount, chunk: chunk)
+    overwrite(chunk: chunk, at: start + place, with: bytes)
+  }
+
+  /// What a stream of a framed chunk decodes to.
+  func streamLength(_ stream: Int, chunk: Int) -> Int {
+    let place = records[chunk].byteOffset - 64 + 8 * stream + 4
+    return Int(body.rawSpan.littleEndian(UInt32.self, at: place)!)
+  }
+
+  mutating func setStream(_ stream: Int, chunk: Int, stored: Int, decoded: Int) {
+    var buffer = ByteBuffer(byteCount: 8)
+    var span = buffer.mutableBytes
+    span.storeLittleEndian(UInt32(stored), at: 0)
+    span.storeLittleEndian(UInt32(decoded), at: 4)
+    overwrite(chunk: chunk, at: 8 * stream, with: span.bytes.array())
+  }
+
+  /// Puts another frame in place of the last stream of a chunk, and all that follows in its new place.
+  mutating func replaceFrame(chunk: Int, stream: Int, content: [UInt8]) {
+    var buffer = ByteBuffer(byteCount: content.count)
+    var span = buffer.mutableBytes
+    let count = try! Zstd().compress(content.rawSpan, into: &span, .matches)!
+    let frame = span.bytes.extracting(0..<count).array()
+    let start = offset(ofStream: stream, of: stream + 1, chunk: chunk)
+    let decoded = streamLength(stream, chunk: chunk)
+    let place = records[chunk].byteOffset - 64
+    let bytes = Array(body[place..<place + start]) + frame
+    layOut(chunk, as: bytes)
+    setStream(stream, chunk: chunk, stored: count | 1 << 31, decoded: decoded)
+  }
+
+  /// Writes the body anew with other bytes for one chunk.
+  private mutating func layOut(_ changed: Int, as bytes: [UInt8]) {
+    let starts = segmentStarts
+    var new: [UInt8] = []
+    for place in records.indices {
+      let old = records[place]
+      let chunk =
+        place == changed ? bytes : Array(body[old.byteOffset - 64..<old.end - 64])
+      if starts.contains(place) { new += padding(new.count) }
+      records[place].byteOffset = 64 + new.count
+      records[place].storedByteCount = chunk.count
+      new += chunk
+    }
+    body = new + padding(new.count)
+  }
+
+  private func padding(_ count: Int) -> [UInt8] {
+    [UInt8](repeating: 0, count: count.rounded(upTo: 64) - count)
+  }
+
+  /// Records that start a segment; factors have one chunk each here.
+  private var segmentStarts: Set<Int> {
+    var starts: Set<Int> = []
+    var place = 0
+    for entry in index.asMap!["tensors"]!.asArray! + index.asMap!["attachments"]!.asArray! {
+      for term in entry.asMap!["terms"]?.asArray ?? [entry] {
+        let count = Int(term.asMap?["chunks"]?.asUInt64 ?? 0)
+        let isPair = term.asMap?["kind"]?.asText == "lowRank"
+        starts.formUnion(isPair ? [place, place + 1] : [place])
+        place += count
+      }
+    }
+    return starts
   }
 }
