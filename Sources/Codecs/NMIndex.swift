@@ -183,6 +183,12 @@ package struct NMIndex: IndexCodec {
         return false
       }
       let pattern = patterns[number]
+      // Places behind a short group fill it up, the lowest first.
+      let beyond = pattern >> UInt16(length)
+      if length < self.group, beyond & (beyond &+ 1) != 0 {
+        isValid = false
+        return false
+      }
       for place in 0..<length where pattern >> UInt16(place) & 1 == 1 { bits.setBit(start + place) }
       // The last digit of a byte leaves nothing.
       if perByte > 0, group % perByte == 0, byte != 0 { isValid = false }

@@ -57,9 +57,15 @@ extension PackedIndexParser {
     _ = try reader.enterMap()
     while let name = try reader.nextKey() {
       let place = reader.byteOffset
-      guard let map = try reader.readValue().asMap, map.count == 2,
-        let isSafe = map["safe"]?.asBool, let value = map["value"]
-      else { throw error(.indexValue, "an extension needs 'safe' and 'value'", place) }
+      guard let map = try reader.readValue().asMap else {
+        throw error(.indexValue, "an extension is no map", place)
+      }
+      guard map.count == 2, let safe = map["safe"], let value = map["value"] else {
+        throw error(.indexKey, "an extension needs 'safe' and 'value'", place)
+      }
+      guard let isSafe = safe.asBool else {
+        throw error(.indexValue, "an extension has a 'safe' that is not true or false", place)
+      }
       extensions.append(PackedExtension(name: name, isSafeToCopy: isSafe, value: value))
     }
     return extensions
@@ -102,9 +108,7 @@ extension PackedIndexParser {
     }
     if let name = index.requiredFeatures.first(where: { !Self.knownRequiredFeatures.contains($0) })
     {
-      throw FormatError(
-        .requiredFeature, "needs the feature '\(name.printable)', which this version does not have",
-        path: path, hint: "use a newer version of sumac")
+      throw requiredFeatureError(name)
     }
   }
 }

@@ -8,7 +8,11 @@ extension PackedIndex {
     _ bytes: borrowing RawSpan, path: String, byteOffset: Int?
   ) throws(FormatError) {
     var parser = PackedIndexParser(path: path, byteOffset: byteOffset)
-    do { self = try parser.parse(bytes) } catch { throw parser.formatError(error) }
+    do { self = try parser.parse(bytes) } catch {
+      // A feature that is not known may have changed all else.
+      if let missing = parser.unknownFeature(bytes) { throw missing }
+      throw parser.formatError(error)
+    }
   }
 }
 
@@ -16,7 +20,11 @@ extension PackedIndex {
 struct PackedIndexParser {
   static let maximumNameByteCount = 4096
   /// Features without which a file cannot be trusted and which this version has.
-  static let knownRequiredFeatures: Set<String> = []
+  static let knownRequiredFeatures: Set<String> = Set(
+    ["sealed"]
+      + [PackedTerm.denseKind, PackedTerm.sparseKind, PackedTerm.lowRankKind].map { "term:\($0)" }
+      + CodecRegistry.valueCodecs.map { "codec:\($0.name)" }
+      + CodecRegistry.indexCodecs.map { "index:\($0.name)" })
 
   let path: String
   let byteOffset: Int?
@@ -62,6 +70,29 @@ struct PackedIndexParser {
     }
     index.entries = entries
     return index
+  }
+
+  /// The error of a required feature that is not known, whatever else is wrong.
+  func unknownFeature(_ bytes: borrowing RawSpan) -> FormatError? {
+    var reader = CBORReader(bytes)
+    guard (try? reader.peekKind()) == .map, (try? reader.enterMap()) != nil else { return nil }
+    while let key = try? reader.nextKey() {
+      guard key == "features" else {
+        guard (try? reader.skipValue()) != nil else { return nil }
+        continue
+      }
+      let required = (try? reader.readValue())?.asMap?["required"]?.asArray ?? []
+      return required.compactMap(\.asText).first {
+        !Self.knownRequiredFeatures.contains($0)
+      }.map(requiredFeatureError)
+    }
+    return nil
+  }
+
+  func requiredFeatureError(_ name: String) -> FormatError {
+    FormatError(
+      .requiredFeature, "needs the feature '\(name.printable)', which this version does not have",
+      path: path, hint: "use a newer version of sumac")
   }
 
   // MARK: Tensors
@@ -189,13 +220,18 @@ struct PackedIndexParser {
 
   private func readQuality(_ reader: inout CBORReader) throws -> PackedTensor.Quality {
     let place = reader.byteOffset
-    guard let map = try reader.readValue().asMap, map.count == 3,
-      let norm = map["norm"]?.asFloat, let error = map["error"]?.asFloat,
+    guard let map = try reader.readValue().asMap else {
+      throw self.error(.indexValue, "a quality is no map", place)
+    }
+    guard map.count == 3, ["norm", "error", "largest"].allSatisfy({ map[$0] != nil }) else {
+      throw self.error(.indexKey, "a quality needs norm, error and largest", place)
+    }
+    guard let norm = map["norm"]?.asFloat, let error = map["error"]?.asFloat,
       let largest = map["largest"]?.asFloat,
       [norm, error, largest].allSatisfy({ $0.isFinite && $0 >= 0 })
     else {
       throw self.error(
-        .indexValue, "a quality needs norm, error and largest, numbers from 0", place)
+        .indexValue, "a quality has a number that is not finite or below 0", place)
     }
     return PackedTensor.Quality(norm: norm, error: error, largest: largest)
   }

@@ -112,6 +112,10 @@ import Testing
   ]
 
   static let entries = [
+    Case(.requiredFeature, "a required feature of the future that changes all else") {
+      $0.edit(["features", "required"]) { _ in ["time-travel"] }
+      $0.edit(["tensors", 1, "dtype"]) { _ in "T8" }
+    },
     Case(.nameLength, "a name of 4097 bytes") {
       $0.edit(["tensors", 1, "name"]) { _ in .text(String(repeating: "n", count: 4097)) }
     },
@@ -163,13 +167,16 @@ import Testing
     Case(.indexValue, "an error that is not a number") {
       $0.edit(["tensors", 1, "terms", 0, "error"]) { _ in .float(.nan) }
     },
-    Case(.indexValue, "a quality without a norm") {
+    Case(.indexKey, "a quality without a norm") {
       $0.edit(["tensors", 1, "quality"]) { _ in ["error": 0.0, "largest": 0.0] }
     },
     Case(.indexValue, "a content id of 31 bytes") {
       $0.edit(["tensors", 1, "content"]) { _ in .bytes([UInt8](repeating: 0, count: 31)) }
     },
-    Case(.indexValue, "an extension that does not say whether it is safe") {
+    Case(.indexValue, "a quality below 0") {
+      $0.edit(["tensors", 1, "quality"]) { _ in ["norm": -1.0, "error": 0.0, "largest": 0.0] }
+    },
+    Case(.indexKey, "an extension that does not say whether it is safe") {
       $0.edit(["extensions"]) { _ in ["x": ["value": 1]] }
     },
     Case(.indexValue, "sealed that is false") { $0.edit(["sealed"]) { _ in false } },
@@ -419,6 +426,10 @@ import Testing
     },
     Case(.streamValues, "a number of no pattern", in: .none) {
       $0.overwrite("pairs", stream: 0, of: 3, at: 0, with: [216])
+    },
+    Case(.streamValues, "a short group filled up with other places than the lowest", in: .none) {
+      // Rows of 15 groups of four and one of two: number 5 is {2, 3}, number 0 {0, 1}.
+      $0.overwrite("pairs", stream: 0, of: 3, at: 5, with: [5])
     },
     Case(.streamValues, "missing digits that are not 0", in: .none) {
       // 8 rows of 16 groups: the last byte has two numbers.
