@@ -11,7 +11,7 @@ RELEASE := $(SWIFT) build -c release --static-swift-stdlib --product sumac -j $(
 MODEL := Fixtures/models/base
 DEMO := .build/demo
 
-.PHONY: demo test build install uninstall format lint bench packages python-modules
+.PHONY: demo test build install uninstall format lint bench fuzz fuzz-minute packages python-modules
 
 build: packages
 	$(RELEASE)
@@ -28,6 +28,21 @@ demo: build
 test: packages python-modules
 	$(SWIFT) build --build-tests -j $(JOBS)
 	$(SWIFT) test --skip-build --parallel --num-workers $(JOBS)
+	@$(MAKE) --no-print-directory fuzz-minute
+
+# Each fuzz target for some seconds, on mutated seeds.
+fuzz-minute:
+	cd .build && ./debug/sumac-fuzz --seconds 8 --corpus ../Tests/Fuzzing/Corpus
+
+# One target led by coverage: make fuzz TARGET=file SECONDS=3600
+TARGET ?= file
+SECONDS ?= 60
+fuzz: packages
+	$(SWIFT) build -c release --scratch-path .build-fuzz --product sumac-fuzz \
+	  -Xswiftc -sanitize=fuzzer -Xcc -fsanitize=fuzzer-no-link -j $(JOBS)
+	@mkdir -p .build-fuzz/corpus-$(TARGET)
+	SUMAC_FUZZ=$(TARGET) .build-fuzz/release/sumac-fuzz -max_total_time=$(SECONDS) -rss_limit_mb=2500 \
+	  -artifact_prefix=.build-fuzz/ .build-fuzz/corpus-$(TARGET) Tests/Fuzzing/Corpus/$(TARGET)
 
 lint:
 	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests

@@ -59,14 +59,24 @@ let package = Package(
       ]),
     module(
       "Inspection",
-      ["Statistics", "Checkpoints", "PackedFormat", "Reporting", "TensorCore", "Zstd", crypto, system]),
+      [
+        "Statistics", "Checkpoints", "PackedFormat", "Reporting", "TensorCore", "Zstd", crypto,
+        system,
+      ]),
     .executableTarget(
       name: "SumacCommand",
       dependencies: [
-        "Conversion", "Encoding", "Inspection", "Statistics", "Checkpoints", "PackedFormat", "Reporting",
+        "Conversion", "Encoding", "Inspection", "Statistics", "Checkpoints", "PackedFormat",
+        "Reporting",
         "TensorCore", "Zstd", "CLinux", arguments, system,
       ],
       swiftSettings: strict),
+    .target(
+      name: "FuzzTargets",
+      dependencies: ["Checkpoints", "PackedFormat", "Codecs", "TensorCore"],
+      path: "Tests/Fuzzing/FuzzTargets", swiftSettings: strict),
+    .executableTarget(
+      name: "sumac-fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzzing/Driver"),
     .target(
       name: "TestSupport", dependencies: ["TensorCore", crypto, system], path: "Tests/TestSupport",
       swiftSettings: strict),

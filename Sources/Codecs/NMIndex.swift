@@ -53,7 +53,9 @@ package struct NMIndex: IndexCodec {
   private var patternsPerByte: Int {
     guard patterns.count <= 256 else { return 0 }
     var (count, product) = (0, 1)
-    while product * patterns.count <= 256 { (count, product) = (count + 1, product * patterns.count) }
+    while product * patterns.count <= 256 {
+      (count, product) = (count + 1, product * patterns.count)
+    }
     return count
   }
 
@@ -173,7 +175,9 @@ package struct NMIndex: IndexCodec {
       if perByte == 0 {
         number = Int(stream.littleEndian(UInt16.self, at: 2 * group)!)
       } else {
-        if group % perByte == 0 { byte = Int(stream.littleEndian(UInt8.self, at: group / perByte)!) }
+        if group % perByte == 0 {
+          byte = Int(stream.littleEndian(UInt8.self, at: group / perByte)!)
+        }
         number = byte % patterns.count
         byte /= patterns.count
       }

@@ -103,9 +103,10 @@ package struct StorageChoice: Sendable {
 
   /// The size of groups, if it is not the type's own.
   private static func explicitGroupSize(_ type: StorageType) -> Int? {
-    guard case .size(let size) = type.groups, let name = StorageType.names.first(where: {
-      $0.kind == type.kind
-    })?.name, let standard = try? StorageType(name), standard.groups != type.groups
+    guard case .size(let size) = type.groups,
+      let name = StorageType.names.first(where: {
+        $0.kind == type.kind
+      })?.name, let standard = try? StorageType(name), standard.groups != type.groups
     else { return nil }
     return size
   }

@@ -228,7 +228,8 @@ struct LowRankFit: Sendable {
       try summed { values, part, target, _ in
         let rows = part.rows
         Kernels.best.accumulateColumns(
-          of: values, by: u.rawSpan.extracting(4 * rank * rows.lowerBound..<4 * rank * rows.upperBound),
+          of: values,
+          by: u.rawSpan.extracting(4 * rank * rows.lowerBound..<4 * rank * rows.upperBound),
           rows: rows.count, columns: matrices.columns, rank: rank, into: &target)
       }
     }
@@ -249,10 +250,11 @@ struct LowRankFit: Sendable {
     }
 
     private func summed(
-      _ body: @escaping @Sendable (
-        borrowing RawSpan, (matrix: Int, rows: Range<Int>), inout MutableRawSpan,
-        inout MutableRawSpan
-      ) -> Void
+      _ body:
+        @escaping @Sendable (
+          borrowing RawSpan, (matrix: Int, rows: Range<Int>), inout MutableRawSpan,
+          inout MutableRawSpan
+        ) -> Void
     ) throws -> [Float] {
       let sums = Mutex([Float](repeating: 0, count: matrices.count * vSize))
       let turnstile = Turnstile()

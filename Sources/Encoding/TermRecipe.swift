@@ -46,7 +46,8 @@ package struct TermRecipe: Sendable, Hashable {
         sparse = try Self.sparse(rest, of: part)
       default:
         throw StorageType.Problem(
-          description: "'\(part.printable)' is no term; expected dense:TYPE, lowrank:R or sparse:P%")
+          description: "'\(part.printable)' is no term; expected dense:TYPE, lowrank:R or sparse:P%"
+        )
       }
     }
     if dense?.isLossless == true, rank != nil || sparse != nil {
@@ -54,7 +55,8 @@ package struct TermRecipe: Sendable, Hashable {
     }
   }
 
-  private static func sparse(_ text: String, of part: String) throws(StorageType.Problem) -> Sparse {
+  private static func sparse(_ text: String, of part: String) throws(StorageType.Problem) -> Sparse
+  {
     let words = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
     guard let first = words.first, let share = share(first), words.count <= 2 else {
       throw StorageType.Problem(

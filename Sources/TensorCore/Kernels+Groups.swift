@@ -222,7 +222,9 @@ extension Kernels {
   }
 
   package func highestCode(_ codes: borrowing RawSpan) -> Int {
-    unsafe codes.withUnsafeBytes { Int(unsafe table.pointee.highest_code($0.baseAddress, $0.count)) }
+    unsafe codes.withUnsafeBytes {
+      Int(unsafe table.pointee.highest_code($0.baseAddress, $0.count))
+    }
   }
 
   /// The entries that codes, all below 256, name in a table of 256.

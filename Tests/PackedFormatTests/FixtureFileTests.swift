@@ -216,8 +216,10 @@ import Testing
   }
 
   private static func slug(_ text: String) -> String {
-    String(text.map { $0.isASCII && ($0.isLetter || $0.isNumber) ? Character($0.lowercased()) : "-" })
-      .split(separator: "-").joined(separator: "-")
+    String(
+      text.map { $0.isASCII && ($0.isLetter || $0.isNumber) ? Character($0.lowercased()) : "-" }
+    )
+    .split(separator: "-").joined(separator: "-")
   }
 
   /// Names and codes.

@@ -186,7 +186,8 @@ struct PackedFileBuilder {
   static func weights(_ count: Int, seed: UInt64) -> [Float] {
     var random = SeededGenerator(seed: seed)
     return (0..<count).map { _ in
-      let sum = (0..<4).reduce(Float(0)) { sum, _ in sum + Float.random(in: -1...1, using: &random) }
+      let sum = (0..<4).reduce(Float(0)) { sum, _ in sum + Float.random(in: -1...1, using: &random)
+      }
       return sum * 0.02
     }
   }

@@ -101,7 +101,8 @@ struct SampleFile {
       PackedFileBuilder.Tensor(
         name: "sum", dtype: .bf16, dimensions: [2, 16, 32],
         terms: [
-          .dense(AffineCodec(bits: 4, groups: GroupSpec(axis: 2, size: 16)), .floats(floats(1024, 5))),
+          .dense(
+            AffineCodec(bits: 4, groups: GroupSpec(axis: 2, size: 16)), .floats(floats(1024, 5))),
           .lowRank(
             batch: 1, rank: 2, scale: 0.5, dtype: .f16, u: floats(64, 8), v: floats(128, 9)),
           .sparse(

@@ -51,7 +51,9 @@ struct Verify: ParsableCommand, HasGlobalOptions {
   func run() throws {
     try report.check()
     let original = try against.map { try Inputs.read($0, global: global) }
-    let batch = try Inputs.each(inputs, global: global) { try verify($0.checkingSeals(), against: original) }
+    let batch = try Inputs.each(inputs, global: global) {
+      try verify($0.checkingSeals(), against: original)
+    }
     let failed = batch.results.filter { $0.status != .done }
     try report.print(global.quiet ? failed : batch.results, inputCount: inputs.count)
     if let status = batch.status { throw ExitCode(status.rawValue) }

@@ -97,7 +97,8 @@ struct StorageFlags: ParsableArguments {
 
   func choice(selection: Selection) throws -> StorageChoice {
     var errors: [any UserError] = []
-    func parse(_ flag: String, _ text: String, _ parse: (String) throws -> TermRecipe) -> TermRecipe?
+    func parse(_ flag: String, _ text: String, _ parse: (String) throws -> TermRecipe)
+      -> TermRecipe?
     {
       do { return try parse(text) } catch {
         errors.append(
@@ -117,7 +118,8 @@ struct StorageFlags: ParsableArguments {
         continue
       }
       let value = String(text[text.index(after: equals)...])
-      let isSum = value.contains("+") || ["dense:", "lowrank:", "sparse:"].contains(where: value.hasPrefix)
+      let isSum =
+        value.contains("+") || ["dense:", "lowrank:", "sparse:"].contains(where: value.hasPrefix)
       let parsed = parse("--tensor-type", value) {
         isSum ? try TermRecipe($0) : TermRecipe(dense: try StorageType($0))
       }
@@ -135,9 +137,11 @@ struct StorageFlags: ParsableArguments {
   /// What of it no output but `.sumac` can hold.
   func errors(output: WriterFlags) -> [any UserError] {
     let given =
-      [("--type", type != nil), ("--terms", terms != nil), ("--tensor-type", !tensorType.isEmpty),
-       ("--sparse auto", sparse == .auto), ("--target-bpw", targetBpw != nil),
-       ("--target-size", targetSize != nil)].filter(\.1).map(\.0)
+      [
+        ("--type", type != nil), ("--terms", terms != nil), ("--tensor-type", !tensorType.isEmpty),
+        ("--sparse auto", sparse == .auto), ("--target-bpw", targetBpw != nil),
+        ("--target-size", targetSize != nil),
+      ].filter(\.1).map(\.0)
       + output.packedOnlyFlags
     guard !given.isEmpty, let container = try? output.container, container != .sumac else {
       return []

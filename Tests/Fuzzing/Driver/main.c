@@ -1,0 +1,7 @@
+// The program when it is built without libFuzzer, which brings a `main` of its own.
+
+int sumac_fuzz_main(int count, char **arguments);
+
+__attribute__((weak)) int main(int count, char **arguments) {
+  return sumac_fuzz_main(count, arguments);
+}

@@ -1,0 +1,89 @@
+import Checkpoints
+import Glibc
+import PackedFormat
+import TensorCore
+
+/// Whole files. Checksums of `.sumac` are set right before, so that what lies behind them is reached.
+enum FileTargets {
+  private static let path = "\(folder)/sumac-fuzz-\(getpid())"
+
+  private static var folder: String {
+    unsafe access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"
+  }
+
+  private static func withFile(_ bytes: [UInt8], _ body: (String) throws -> Void) {
+    _ = unsafe unlink(path)
+    do {
+      let file = try OutputFile(creating: path)
+      try file.write(bytes.rawSpan, at: 0)
+      try body(path)
+    } catch {}
+    _ = unsafe unlink(path)
+  }
+
+  static func safetensors(_ bytes: [UInt8]) {
+    withFile(bytes) { path in
+      for tensor in try SafetensorsContainer.read(path).tensors
+      where tensor.info.byteCount < 1 << 20 {
+        _ = try tensor.bytes()
+      }
+    }
+  }
+
+  static func packed(_ bytes: [UInt8]) {
+    guard let bytes = repaired(bytes) else { return }
+    withFile(bytes) { path in
+      let reader = try PackedReader(InputFile(path: path))
+      for (entry, content) in reader.index.entries.enumerated() {
+        guard case .tensor(let tensor) = content.content, reader.fault(ofEntry: entry) == nil
+        else { continue }
+        try? read(tensor, entry, of: reader)
+      }
+    }
+  }
+
+  private static func read(_ tensor: PackedTensor, _ entry: Int, of reader: PackedReader) throws {
+    let scratchByteCount = reader.scratchByteCount(entry: entry)
+    guard scratchByteCount < 64 << 20 else { return }
+    let grid = tensor.info.grid
+    for chunk in 0..<min(grid.count, 3) {
+      var values = ByteBuffer(byteCount: tensor.info.bytes(of: grid[chunk]).count)
+      var room = ByteBuffer(byteCount: scratchByteCount)
+      var target = values.mutableBytes
+      var scratch = room.mutableBytes
+      try reader.readTensorChunk(entry: entry, chunk: chunk, into: &target, scratch: &scratch)
+    }
+  }
+
+  // MARK: Checksums
+
+  /// The file with its magic numbers, length and every hash set right; nil if it is too short.
+  static func repaired(_ bytes: [UInt8]) -> [UInt8]? {
+    guard bytes.count >= 128 else { return nil }
+    var file = bytes
+    file.replaceSubrange(0..<11, with: FileHeader.magic)
+    set(Kernels.xxh64(file.rawSpan.extracting(0..<56)), at: 56, in: &file)
+    let end = file.count - 64
+    file.replaceSubrange(file.count - 8..<file.count, with: FileTrailer.magic)
+    set(UInt64(file.count), at: end + 40, in: &file)
+    let indexOffset = Int(clamping: file.rawSpan.littleEndian(UInt64.self, at: end + 32)!)
+    let stored = Int(file.rawSpan.littleEndian(UInt32.self, at: end + 48)!)
+    guard indexOffset >= 64, indexOffset <= end, stored <= end - indexOffset else { return file }
+    for place in stride(from: (indexOffset + stored).rounded(upTo: 32), to: end - 31, by: 32) {
+      guard let record = ChunkRecord(file.rawSpan, at: place), record.byteOffset >= 64,
+        record.byteOffset <= end, record.storedByteCount <= end - record.byteOffset
+      else { continue }
+      let hash = Kernels.xxh64(file.rawSpan.extracting(record.byteOffset..<record.end))
+      set(hash, at: place + 16, in: &file)
+    }
+    let hash = PackedTail.hash(
+      header: file.rawSpan.extracting(0..<64), body: file.rawSpan.extracting(indexOffset..<end),
+      fields: Array(file[end + 32..<file.count]))
+    file.replaceSubrange(end..<end + 32, with: hash)
+    return file
+  }
+
+  private static func set(_ word: UInt64, at place: Int, in file: inout [UInt8]) {
+    for byte in 0..<8 { file[place + byte] = UInt8(truncatingIfNeeded: word >> UInt64(8 * byte)) }
+  }
+}
