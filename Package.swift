@@ -32,7 +32,8 @@ func tests(
 let package = Package(
   name: "sumac",
   products: [
-    .executable(name: "sumac", targets: ["SumacCommand"])
+    .executable(name: "sumac", targets: ["SumacCommand"]),
+    .library(name: "Sumac", targets: ["Sumac"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -49,6 +50,7 @@ let package = Package(
     module("PackedFormat", ["Codecs", "TensorCore", "Zstd", crypto, system]),
     module("Checkpoints", ["PackedFormat", "Codecs", "TensorCore", crypto, system]),
     module("Encoding", ["Checkpoints", "PackedFormat", "Codecs", "TensorCore", crypto]),
+    module("Sumac", ["Encoding", "Checkpoints", "PackedFormat", "TensorCore"]),
     module("Reporting", ["TensorCore"]),
     module("Statistics", ["Checkpoints", "CKernels", "TensorCore"]),
     module(

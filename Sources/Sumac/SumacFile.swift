@@ -1,0 +1,142 @@
+import Checkpoints
+import TensorCore
+
+/// An open `.sumac` file.
+///
+/// Opening reads and checks the index; values are read and checked when they are asked for, only the
+/// chunks that hold them. A value of this type may be used from any number of threads at once.
+///
+/// ```swift
+/// let file = try SumacFile(path: "model.sumac")
+/// let weights = try file.floats(of: "lm_head.weight")
+/// ```
+public struct SumacFile: Sendable {
+  /// What the index says of a tensor.
+  public struct Tensor: Sendable, Hashable {
+    /// Any UTF-8, compared as bytes.
+    public let name: String
+    public let type: ElementType
+    /// Dimensions, outermost first; none for a scalar.
+    public let shape: [Int]
+    /// How it is stored, such as `int4:g64 + sparse:replace`.
+    public let storage: String
+    /// Bytes of all its chunks in the file.
+    public let storedByteCount: Int
+    /// The tensor that this is another name of.
+    public let aliasOf: String?
+
+    /// The product of the dimensions.
+    public var elementCount: Int { shape.reduce(1, *) }
+  }
+
+  private let checkpoint: Checkpoint
+  private let places: [UTF8Key: Int]
+  /// All tensors, in the order of the file.
+  public let tensors: [Tensor]
+
+  /// Opens a file and checks its header, index and chunk table.
+  /// - Parameter path: of the file.
+  /// - Throws: ``SumacError`` if there is no such file, or it is not in order.
+  /// - Complexity: O(*n*) in the size of index and chunk table.
+  public init(path: String) throws(SumacError) {
+    let checkpoint = try SumacError.wrapping { try PackedContainer.read(path) }
+    self.checkpoint = checkpoint
+    tensors = checkpoint.tensors.map { tensor in
+      Tensor(
+        name: tensor.name, type: ElementType(tensor.info.dtype),
+        shape: tensor.info.shape.dimensions, storage: tensor.stored.codec,
+        storedByteCount: tensor.stored.byteCount, aliasOf: tensor.aliasOf)
+    }
+    var places: [UTF8Key: Int] = [:]
+    for (place, tensor) in checkpoint.tensors.enumerated() { places[UTF8Key(tensor.name)] = place }
+    self.places = places
+  }
+
+  /// The strings that are stored with the tensors.
+  public var metadata: [String: String] {
+    Dictionary(checkpoint.metadata.map { ($0.key, $0.value) }) { first, _ in first }
+  }
+
+  /// Names of the files of the model inside, such as `config.json`.
+  public var attachments: [String] { checkpoint.companions.map(\.name) }
+
+  // MARK: Values
+
+  /// The canonical bytes of rows of a tensor: little-endian, row by row.
+  /// - Parameters:
+  ///   - name: of the tensor.
+  ///   - rows: of the matrix that has the last dimension as columns and all others as rows; all if
+  ///     not given.
+  /// - Throws: ``SumacError`` if there is no such tensor or row, or a chunk is damaged.
+  /// - Complexity: O(*m*) in the size of the chunks that hold the rows, of about 1 MiB each.
+  public func bytes(of name: String, rows: Range<Int>? = nil) throws(SumacError) -> [UInt8] {
+    let (tensor, elements) = try self.elements(of: name, rows: rows)
+    return try SumacError.wrapping { try Self.read(tensor, elements) }
+  }
+
+  /// Rows of a tensor as float32; F64 is rounded, integers beyond 2²⁴ too.
+  /// - Parameters:
+  ///   - name: of the tensor.
+  ///   - rows: as of ``bytes(of:rows:)``.
+  /// - Throws: ``SumacError`` as ``bytes(of:rows:)`` does, and for C64.
+  /// - Complexity: that of ``bytes(of:rows:)``.
+  public func floats(of name: String, rows: Range<Int>? = nil) throws(SumacError) -> [Float] {
+    let (tensor, elements) = try self.elements(of: name, rows: rows)
+    return try SumacError.wrapping {
+      let bytes = try Self.read(tensor, elements)
+      var buffer = ByteBuffer(byteCount: 4 * elements.count)
+      var span = buffer.mutableBytes
+      do {
+        try Kernels.best.convert(
+          bytes.rawSpan, from: tensor.info.dtype, to: .f32, elementCount: elements.count,
+          saturating: false, into: &span)
+      } catch {
+        throw SumacError(.usage, "'\(name.printable)' holds complex numbers, which are no floats")
+      }
+      return (0..<elements.count).map { place in
+        Float(bitPattern: span.bytes.littleEndian(UInt32.self, at: 4 * place)!)
+      }
+    }
+  }
+
+  /// The bytes of a file of the model inside.
+  /// - Parameter name: as ``attachments`` has it.
+  /// - Throws: ``SumacError`` if there is none of that name, or it is damaged.
+  public func attachment(_ name: String) throws(SumacError) -> [UInt8] {
+    guard let file = checkpoint.companions.first(where: { $0.name.equalsAsBytes(name) }) else {
+      throw SumacError(.usage, "no attachment is named '\(name.printable)'")
+    }
+    return try SumacError.wrapping { try file.bytes() }
+  }
+
+  private func elements(
+    of name: String, rows: Range<Int>?
+  ) throws(SumacError) -> (LazyTensor, Range<Int>) {
+    guard let place = places[UTF8Key(name)] else {
+      throw SumacError(.usage, "no tensor is named '\(name.printable)'")
+    }
+    let tensor = checkpoint.tensors[place]
+    if let fault = tensor.fault { throw SumacError(fault) }
+    guard let rows else { return (tensor, 0..<tensor.info.elementCount) }
+    let shape = tensor.info.shape
+    guard rows.lowerBound >= 0, rows.upperBound <= shape.rowCount else {
+      throw SumacError(
+        .usage, "'\(name.printable)' has \(shape.rowCount) rows, \(rows) was asked for")
+    }
+    let columns = shape.columnCount
+    guard columns * tensor.info.dtype.bitsPerElement % 8 == 0 else {
+      throw SumacError(.usage, "rows of '\(name.printable)' do not end on a byte")
+    }
+    return (tensor, rows.lowerBound * columns..<rows.upperBound * columns)
+  }
+
+  private static func read(_ tensor: LazyTensor, _ elements: Range<Int>) throws -> [UInt8] {
+    var values = ByteBuffer(byteCount: tensor.info.bytes(of: elements).count)
+    var room = ByteBuffer(
+      byteCount: tensor.source.scratchByteCount(elementCount: elements.count))
+    var span = values.mutableBytes
+    var scratch = room.mutableBytes
+    try tensor.source.read(elements, into: &span, scratch: &scratch)
+    return span.bytes.array()
+  }
+}
