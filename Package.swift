@@ -85,9 +85,11 @@ let package = Package(
     tests("TensorCoreTests", ["TensorCore", system]),
     tests("CodecsTests", ["Codecs", "TensorCore", "Zstd"]),
     tests("PackedFormatTests", ["PackedFormat", "Codecs", "TensorCore", "Zstd", system]),
-    tests("CheckpointsTests", ["Checkpoints", "PackedFormat", "TensorCore", system]),
+    tests("CheckpointsTests", ["Checkpoints", "PackedFormat", "Codecs", "TensorCore", system]),
     tests(
       "InspectionTests", ["Inspection", "Statistics", "Checkpoints", "Reporting", "TensorCore"]),
-    tests("CommandTests", ["SumacCommand", "TensorCore"], exclude: ["Cases", "Faults"]),
+    tests(
+      "CommandTests", ["SumacCommand", "Checkpoints", "PackedFormat", "TensorCore"],
+      exclude: ["Cases", "Faults"]),
   ]
 )

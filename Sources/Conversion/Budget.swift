@@ -1,7 +1,9 @@
 /// A choice of one option for each weight with the least cost that fits a number of bytes.
 ///
-/// The best choice is a knapsack; this comes near it: upgrades along each weight's convex hull in
-/// order of what a byte brings, then single changes and exchanges of two while they lower the cost.
+/// The best choice is a knapsack. With few weights it is solved by dynamic programming over a budget
+/// in equal parts; with many, upgrades along each weight's convex hull in order of what a byte
+/// brings come near enough. Then single changes and exchanges of two are made while they lower the
+/// cost.
 struct Budget {
   private let weights: [TypeChoice.Weight]
   private let byteCount: Int
@@ -12,13 +14,92 @@ struct Budget {
   }
 
   func chosen() -> [TypeChoice.Weight.Option] {
-    // Ties are settled by the order of weights and options, so that the same values give the same types.
-    var places = weights.map { weight in
+    // One type for all is among what is compared, so that no choice is worse than it.
+    let starts = [weights.count <= Self.mostWeightsOfTable ? byTable() : byHull()] + uniforms
+    var places = starts.min { cost($0) < cost($1) } ?? smallest
+    var left = byteCount - total(places)
+    while let change = bestChange(places, left: left) {
+      for (weight, option) in change { places[weight] = option }
+      left = byteCount - total(places)
+    }
+    return zip(weights, places).map { $0.options[$1] }
+  }
+
+  /// Ties are settled by the order of options, so that the same values give the same types.
+  private var smallest: [Int] {
+    weights.map { weight in
       weight.options.indices.min {
         let (left, right) = (weight.options[$0], weight.options[$1])
         return (left.byteCount, left.cost) < (right.byteCount, right.cost)
       } ?? 0
     }
+  }
+
+  private func cost(_ places: [Int]) -> Double {
+    zip(weights, places).reduce(0) { $0 + $1.0.options[$1.1].cost }
+  }
+
+  /// The choices of one type for all weights that fit.
+  private var uniforms: [[Int]] {
+    guard let first = weights.first else { return [] }
+    return first.options.compactMap { option in
+      var places: [Int] = []
+      for weight in weights {
+        guard let place = weight.options.firstIndex(where: { $0.type == option.type }) else {
+          return nil
+        }
+        places.append(place)
+      }
+      return total(places) <= byteCount ? places : nil
+    }
+  }
+
+  // MARK: Dynamic programming
+
+  private static let mostWeightsOfTable = 512
+  /// Parts of the budget, counted for each weight.
+  private static let mostCells = 1 << 22
+
+  /// The least cost for every part of the budget, weight after weight.
+  private func byTable() -> [Int] {
+    let base = smallest
+    let spare = byteCount - total(base)
+    guard spare > 0 else { return base }
+    let part = max(1, spare * weights.count / Self.mostCells)
+    let parts = spare / part
+    var best = [Double](repeating: 0, count: parts + 1)
+    var taken: [[UInt8]] = []
+    for (weight, place) in zip(weights, base) {
+      let least = weight.options[place].byteCount
+      let steps = weight.options.map { ($0.byteCount - least + part - 1) / part }
+      var next = [Double](repeating: .infinity, count: parts + 1)
+      var choice = [UInt8](repeating: UInt8(place), count: parts + 1)
+      for (number, option) in weight.options.enumerated() where steps[number] <= parts {
+        for used in steps[number]...parts {
+          let cost = best[used - steps[number]] + option.cost
+          if cost < next[used] {
+            next[used] = cost
+            choice[used] = UInt8(number)
+          }
+        }
+      }
+      best = next
+      taken.append(choice)
+    }
+    var places = base
+    var used = parts
+    for number in weights.indices.reversed() {
+      places[number] = Int(taken[number][used])
+      let least = weights[number].options[base[number]].byteCount
+      used -= (weights[number].options[places[number]].byteCount - least + part - 1) / part
+    }
+    return places
+  }
+
+  // MARK: Convex hulls
+
+  private func byHull() -> [Int] {
+    var places = smallest
     var left = byteCount - total(places)
     for upgrade in upgrades(from: places) {
       let (weight, option) = (upgrade.weight, upgrade.option)
@@ -29,11 +110,7 @@ struct Budget {
       places[weight] = option
       left -= more
     }
-    while let change = bestChange(places, left: left) {
-      for (weight, option) in change { places[weight] = option }
-      left = byteCount - total(places)
-    }
-    return zip(weights, places).map { $0.options[$1] }
+    return places
   }
 
   private func total(_ places: [Int]) -> Int {

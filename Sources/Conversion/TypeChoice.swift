@@ -21,8 +21,10 @@ package struct TypeChoice: Sendable {
 
   /// What is tried unless others are named, the smallest first.
   package static let standardCandidates = [
-    "int2:g32:asym", "int2:g64:asym", "int3:g32", "int3:g64", "int3", "int4:g32", "int4:g64",
-    "int4", "int5:g64", "int5", "int6:g64", "int6", "int8:g64", "int8", "lossless",
+    "int2:g32:asym", "int2:g64:asym", "int3:g16", "int3:g32", "int3:g64", "int3", "int4:g16",
+    "int4:g32", "int4:g64", "int4", "nf4:g64:f16", "int5:g32", "int5:g64", "int5", "int5:asym",
+    "int6:g32", "int6:g64", "int6", "int6:asym", "int7:g64", "int7", "int8:g64", "int8",
+    "lossless",
   ]
 
   package var target: Target

@@ -116,7 +116,8 @@ public struct SumacOutput: Sendable {
     _ storage: String?, _ info: TensorInfo
   ) throws -> (any TensorEncoding)? {
     guard let storage else { return nil }
-    let isSum = storage.contains("+") || ["dense:", "lowrank:", "sparse:"].contains(where: storage.hasPrefix)
+    let isSum =
+      storage.contains("+") || ["dense:", "lowrank:", "sparse:"].contains(where: storage.hasPrefix)
     let recipe = isSum ? try TermRecipe(storage) : TermRecipe(dense: try StorageType(storage))
     guard !recipe.isLossless else { return nil }
     if let reason = SumEncoding.fault(recipe, info) {

@@ -3,11 +3,23 @@ import TestSupport
 
 /// Safetensors files of any size, written without holding them in memory.
 enum LargeFile {
-  /// F32 tensors `w0`, `w1`, … of shape [1, columns] whose values repeat every 4 MiB.
-  static func write(to path: String, tensors: Int, columns: Int) throws {
-    let byteCount = 4 * columns
+  /// One tensor `weight` of BF16 with these codes.
+  static func write(_ codes: [UInt16], rows: Int, columns: Int, to path: String) throws {
+    let header = Array(
+      "{\"weight\":{\"dtype\":\"BF16\",\"shape\":[\(rows),\(columns)],\"data_offsets\":[0,\(2 * codes.count)]}}"
+        .utf8)
+    let length = (0..<8).map { UInt8(truncatingIfNeeded: header.count >> (8 * $0)) }
+    let values = codes.flatMap { [UInt8(truncatingIfNeeded: $0), UInt8($0 >> 8)] }
+    try Data(length + header + values).write(to: URL(fileURLWithPath: path))
+  }
+
+  /// F32 tensors `w0`, `w1`, … of shape [rows, columns] whose values repeat every 4 MiB.
+  static func write(
+    to path: String, tensors: Int, rows: Int = 1, columns: Int, name: String = "w"
+  ) throws {
+    let byteCount = 4 * rows * columns
     let entries = (0..<tensors).map { place in
-      "\"w\(place)\":{\"dtype\":\"F32\",\"shape\":[1,\(columns)],"
+      "\"\(name)\(place)\":{\"dtype\":\"F32\",\"shape\":[\(rows),\(columns)],"
         + "\"data_offsets\":[\(place * byteCount),\((place + 1) * byteCount)]}"
     }
     var header = Array(("{" + entries.joined(separator: ",") + "}").utf8)

@@ -107,16 +107,18 @@ struct Convert: ParsableCommand, HasGlobalOptions {
     let measured = try choice.measured(
       checkpoint, storage: storage, compression: compression, engine: engine)
     var result = try choice.result(of: measured, overhead: 0)
-    if case .fileByteCount = choice.target {
-      // What a file takes beside its tensors is seen by writing it to nowhere.
-      var tried = storage
-      tried.chosen = result.types
-      let sink = CountingSink()
-      try PackedCheckpointWriter(
-        tried.applied(to: checkpoint, compression: compression).checkpoint, options: options
-      ).write(to: sink, engine: engine)
-      result = try choice.result(
-        of: measured, overhead: sink.byteCount - result.byteCount + Self.slackByteCount)
+    if case .fileByteCount(let target) = choice.target {
+      // What a file takes beside its tensors is seen by writing it to nowhere; with other types that
+      // may change by some bytes.
+      var overhead = 0
+      for _ in 0..<Self.fittingRoundCount {
+        let byteCount = try self.byteCount(
+          checkpoint, storage, types: result.types, options: options, engine: engine)
+        if overhead > 0, byteCount <= target { break }
+        overhead =
+          overhead == 0 ? byteCount - result.byteCount : overhead + byteCount - target
+        result = try choice.result(of: measured, overhead: overhead)
+      }
     }
     if !global.quiet {
       if let note = result.note { Terminal.warn(note, color: global.color) }
@@ -126,8 +128,20 @@ struct Convert: ParsableCommand, HasGlobalOptions {
     return result.types
   }
 
-  /// By which padding and the index may differ between two choices of types.
-  private static let slackByteCount = 256
+  private static let fittingRoundCount = 4
+
+  /// The length of the file with these types.
+  private func byteCount(
+    _ checkpoint: Checkpoint, _ storage: StorageChoice, types: [UTF8Key: StorageType],
+    options: WriterOptions, engine: Engine
+  ) throws -> Int {
+    var tried = storage
+    tried.chosen = types
+    let sink = CountingSink()
+    let output = tried.applied(to: checkpoint, compression: writer.compress ?? .fast).checkpoint
+    try PackedCheckpointWriter(output, options: options).write(to: sink, engine: engine)
+    return sink.byteCount
+  }
 }
 
 enum FloatChoice: String, CaseIterable, ExpressibleByArgument {
