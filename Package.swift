@@ -78,6 +78,9 @@ let package = Package(
       dependencies: ["Checkpoints", "PackedFormat", "Codecs", "TensorCore"],
       path: "Tests/Fuzzing/FuzzTargets", swiftSettings: strict),
     .executableTarget(
+      name: "sumac-codec-bench", dependencies: ["Codecs", "TensorCore"],
+      path: "Tests/Benchmarks/CodecBench", swiftSettings: strict),
+    .executableTarget(
       name: "sumac-fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzzing/Driver"),
     .target(
       name: "TestSupport", dependencies: ["TensorCore", crypto, system], path: "Tests/TestSupport",

@@ -70,37 +70,29 @@ static void gather(const void *values, size_t width, size_t n, const void *mask,
   }
 }
 
-/// A dense word is filled without branches, which reads one value beyond its own.
 #define SCATTER_LOOP(type)                                                    \
   {                                                                           \
-    const type *from = (const type *)packed, *end = from + count;             \
-    type *restrict x = (type *)values;                                        \
+    const type *from = (const type *)packed;                                  \
+    type *x = (type *)values;                                                 \
     for (size_t word = 0; word < words; word++) {                             \
       const uint64_t bits = mask_word(mask, word, n);                         \
       const size_t base = 64 * word;                                          \
       const size_t length = n - base < 64 ? n - base : 64;                    \
-      const int ones = __builtin_popcountll(bits);                            \
-      if (ones > 16 && length == 64 && end - from > ones) {                   \
-        if (bits == UINT64_MAX) {                                             \
-          memcpy(x + base, from, 64 * sizeof(type));                          \
-          from += 64;                                                         \
-          continue;                                                           \
-        }                                                                     \
-        uint64_t rest = bits;                                                 \
-        for (size_t i = 0; i < 64; i++, rest >>= 1) {                         \
-          const type one = (type)(rest & 1);                                  \
-          x[base + i] = (type)(*from & (type)(0 - one));                      \
-          from += one;                                                        \
-        }                                                                     \
+      if (bits == UINT64_MAX) {                                               \
+        memcpy(x + base, from, 64 * sizeof(type));                            \
+        from += 64;                                                           \
+        continue;                                                             \
+      }                                                                       \
+      if (length == 64) {                                                     \
+        memset(x + base, 0, 64 * sizeof(type));                               \
       } else {                                                                \
         memset(x + base, 0, length * sizeof(type));                           \
-        FOR_BITS(x[at] = *from++);                                            \
       }                                                                       \
+      FOR_BITS(x[at] = *from++);                                              \
     }                                                                         \
   }
 
-static void scatter(const void *packed, size_t count, size_t width, size_t n, const void *mask,
-                    void *values) {
+static void scatter(const void *packed, size_t width, size_t n, const void *mask, void *values) {
   const size_t words = (n + 63) / 64;
   switch (width) {
   case 1: SCATTER_LOOP(uint8_t); break;

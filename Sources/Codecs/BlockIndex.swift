@@ -62,7 +62,9 @@ package struct BlockIndex: IndexCodec {
 
   private func holdsValue(_ block: Int, _ view: View, _ mask: RawSpan) -> Bool {
     var found = false
-    forEachRun(of: block, view) { run in found = found || run.contains { mask.bit($0) } }
+    forEachRun(of: block, view) { run in
+      found = found || Kernels.best.count(ofMask: mask, bits: run) > 0
+    }
     return found
   }
 

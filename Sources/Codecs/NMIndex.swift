@@ -15,6 +15,10 @@ package struct NMIndex: IndexCodec {
   private let rowLength: Int
   /// Bits of each pattern, by number.
   private let patterns: [UInt16]
+  /// The number of each set of bits that is a pattern.
+  private let numbers: [UInt16]
+  /// The bits of all groups that a byte stands for; nil if it stands for none.
+  private let bitsOfBytes: [UInt64?]
 
   /// - Parameters:
   ///   - kept: N, at least 1 and below `group`.
@@ -24,7 +28,23 @@ package struct NMIndex: IndexCodec {
     self.kept = kept
     self.group = group
     rowLength = max(1, dimensions.last ?? 1)
-    patterns = Self.patterns(kept: kept, group: group)
+    let patterns = Self.patterns(kept: kept, group: group)
+    self.patterns = patterns
+    var numbers = [UInt16](repeating: 0, count: 1 << group)
+    for (number, pattern) in patterns.enumerated() { numbers[Int(pattern)] = UInt16(number) }
+    self.numbers = numbers
+    let perByte = Self.patternsPerByte(patterns.count)
+    bitsOfBytes =
+      perByte == 0
+      ? []
+      : (0..<256).map { byte in
+        var (rest, bits) = (byte, UInt64(0))
+        for digit in 0..<perByte {
+          bits |= UInt64(patterns[rest % patterns.count]) << UInt64(digit * group)
+          rest /= patterns.count
+        }
+        return rest == 0 ? bits : nil
+      }
   }
 
   package init(_ parameters: CBORMap, dimensions: [Int]) throws(CodecProblem) {
@@ -49,14 +69,20 @@ package struct NMIndex: IndexCodec {
     return choose(kept, from: 0)
   }
 
+  private var patternsPerByte: Int { Self.patternsPerByte(patterns.count) }
+
   /// Numbers in a byte; 0 if one takes two bytes.
-  private var patternsPerByte: Int {
-    guard patterns.count <= 256 else { return 0 }
+  private static func patternsPerByte(_ patternCount: Int) -> Int {
+    guard patternCount <= 256 else { return 0 }
     var (count, product) = (0, 1)
-    while product * patterns.count <= 256 {
-      (count, product) = (count + 1, product * patterns.count)
-    }
+    while product * patternCount <= 256 { (count, product) = (count + 1, product * patternCount) }
     return count
+  }
+
+  /// Whether every group of a chunk is whole, so that groups are runs of bits one behind the other.
+  private func hasWholeGroups(_ layout: ChunkLayout) -> Bool {
+    rowLength % group == 0 && layout.elements.lowerBound % group == 0
+      && layout.elementCount % group == 0
   }
 
   /// The groups of a chunk, each as its first element and length; rows start groups anew.
@@ -103,6 +129,13 @@ package struct NMIndex: IndexCodec {
 
   /// The lowest free places of groups that keep fewer than N; nil if one keeps more.
   private func missingPlaces(_ mask: RawSpan, _ layout: ChunkLayout) -> [Int]? {
+    if hasWholeGroups(layout),
+      (0..<layout.elementCount / group).allSatisfy({
+        mask.bits(at: $0 * group, count: group).nonzeroBitCount == kept
+      })
+    {
+      return []
+    }
     var places: [Int] = []
     var fits = true
     forEachGroup(layout) { start, length in
@@ -122,10 +155,14 @@ package struct NMIndex: IndexCodec {
     _ mask: borrowing RawSpan, _ layout: ChunkLayout, valueCount: Int,
     into streams: inout MutableRawSpan
   ) -> [Int] {
-    var numbers = [UInt16](repeating: 0, count: 1 << group)
-    for (number, pattern) in patterns.enumerated() { numbers[Int(pattern)] = UInt16(number) }
     var places: [UInt16] = []
     let mask = copy mask
+    if hasWholeGroups(layout) {
+      places = (0..<layout.elementCount / group).map {
+        numbers[mask.bits(at: $0 * group, count: group)]
+      }
+      return [write(places, into: &streams)]
+    }
     forEachGroup(layout) { start, length in
       var pattern = 0
       for place in 0..<length where mask.bit(start + place) { pattern |= 1 << place }
@@ -167,6 +204,13 @@ package struct NMIndex: IndexCodec {
     mask.fill()
     let stream = buffer.extracting(streams[0])
     let perByte = patternsPerByte
+    if perByte > 0, hasWholeGroups(layout) {
+      let digits = layout.elementCount / group
+      guard fill(&mask, from: stream, digitCount: digits, perByte: perByte) else {
+        throw CodecProblem(.streams, "a byte stands for no patterns of \(label)")
+      }
+      return try check(mask.bytes, layout, valueCount: valueCount)
+    }
     var (group, isValid) = (0, true)
     var byte = 0
     var bits = mask
@@ -203,5 +247,48 @@ package struct NMIndex: IndexCodec {
       throw CodecProblem(.streams, "a number stands for no pattern of \(label)")
     }
     try check(mask.bytes, layout, valueCount: valueCount)
+  }
+
+  /// Writes the bits that each byte stands for one behind the other; false if one stands for none.
+  @_lifetime(mask: copy mask)
+  private func fill(
+    _ mask: inout MutableRawSpan, from stream: borrowing RawSpan, digitCount: Int, perByte: Int
+  ) -> Bool {
+    var (word, filled, place) = (UInt64(0), 0, 0)
+    for index in 0..<stream.byteCount {
+      let byte = Int(stream.littleEndian(UInt8.self, at: index)!)
+      guard var bits = bitsOfBytes[byte] else { return false }
+      let digits = min(perByte, digitCount - index * perByte)
+      if digits < perByte {
+        // Digits that are missing from the last byte are 0 and stand for nothing.
+        guard (0..<digits).reduce(byte, { rest, _ in rest / patterns.count }) == 0 else {
+          return false
+        }
+        bits &= 1 << UInt64(digits * group) - 1
+      }
+      word |= bits << UInt64(filled)
+      filled += digits * group
+      while filled >= 8 {
+        mask.storeBytes(of: UInt8(truncatingIfNeeded: word), toByteOffset: place, as: UInt8.self)
+        word >>= 8
+        filled -= 8
+        place += 1
+      }
+    }
+    if filled > 0 {
+      mask.storeBytes(of: UInt8(truncatingIfNeeded: word), toByteOffset: place, as: UInt8.self)
+    }
+    return true
+  }
+}
+
+extension RawSpan {
+  /// Up to 16 bits from any place on.
+  fileprivate func bits(at place: Int, count: Int) -> Int {
+    var word = 0
+    for byte in place / 8...(place + count - 1) / 8 {
+      word |= Int(littleEndian(UInt8.self, at: byte)!) << (8 * (byte - place / 8))
+    }
+    return word >> (place % 8) & ((1 << count) - 1)
   }
 }

@@ -29,6 +29,18 @@ extension Kernels {
     }
   }
 
+  /// How many bits of a range are set.
+  package func count(ofMask mask: borrowing RawSpan, bits: Range<Int>) -> Int {
+    var (count, place) = (0, bits.lowerBound)
+    while place < bits.upperBound {
+      let byte = Int(mask.littleEndian(UInt8.self, at: place / 8)!)
+      let length = min(8 - place % 8, bits.upperBound - place)
+      count += (byte >> (place % 8) & ((1 << length) - 1)).nonzeroBitCount
+      place += length
+    }
+    return count
+  }
+
   /// The elements whose bits are set, to the start of `packed`, which has room for them.
   @_lifetime(packed: copy packed)
   package func gather(
@@ -58,13 +70,12 @@ extension Kernels {
     let count = values.byteCount / width
     precondition([1, 2, 4, 8].contains(width))
     precondition(self.count(ofMask: mask, elementCount: count) * width <= packed.byteCount)
-    let packedCount = packed.byteCount / width
-    // SAFETY: as many elements are read as bits are set, and none beyond `packedCount`.
+    // SAFETY: as many elements are read as bits are set.
     unsafe values.withUnsafeMutableBytes { values in
       unsafe packed.withUnsafeBytes { packed in
         unsafe mask.withUnsafeBytes { mask in
           unsafe table.pointee.scatter(
-            packed.baseAddress, packedCount, width, count, mask.baseAddress, values.baseAddress)
+            packed.baseAddress, width, count, mask.baseAddress, values.baseAddress)
         }
       }
     }

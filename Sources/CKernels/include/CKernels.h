@@ -249,9 +249,8 @@ typedef struct sumac_kernels {
   void (*gather)(const void *_Nullable values, size_t width, size_t n, const void *_Nullable mask,
                  void *_Nullable packed);
 
-  /// `count` packed elements to the places whose bits are set, as many as there are, and zero to all
-  /// others.
-  void (*scatter)(const void *_Nullable packed, size_t count, size_t width, size_t n,
+  /// Packed elements to the places whose bits are set, and zero to all others.
+  void (*scatter)(const void *_Nullable packed, size_t width, size_t n,
                   const void *_Nullable mask, void *_Nullable values);
 
   /// Packed elements in place of those whose bits are set.
