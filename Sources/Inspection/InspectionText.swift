@@ -57,17 +57,23 @@ extension Inspection {
   }
 
   private var tensorTable: Table {
-    Table(
-      [
-        Table.Column("tensor"), Table.Column("dtype"), Table.Column("shape", alignsRight: true),
-        Table.Column("bytes", alignsRight: true), Table.Column("stored", alignsRight: true),
-      ],
+    var columns = [
+      Table.Column("tensor"), Table.Column("dtype"), Table.Column("shape", alignsRight: true),
+      Table.Column("bytes", alignsRight: true), Table.Column("stored", alignsRight: true),
+    ]
+    let showsErrors = rows.contains { $0.tensor.recordedError != nil }
+    if showsErrors { columns.append(Table.Column("error", alignsRight: true)) }
+    return Table(
+      columns,
       rows: rows.map { row in
         let info = row.tensor.info
-        return [
+        let cells = [
           info.name.printable, info.dtype.name, info.shape.description, info.byteCount.grouped,
           row.tensor.aliasOf.map { "= \($0.printable)" } ?? storedLabel(row.tensor),
         ]
+        guard showsErrors else { return cells }
+        let error = row.tensor.recordedError.map { "\((100 * $0).fixed(decimals: 2)) %" }
+        return cells + [error ?? "-"]
       })
   }
 

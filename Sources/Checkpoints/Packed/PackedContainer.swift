@@ -99,6 +99,14 @@ extension Checkpoint {
 }
 
 extension LazyTensor {
+  /// ‖x − x̂‖₂ over ‖x‖₂, where x are the values that it was made from, if the file says so.
+  package var recordedError: Double? {
+    guard let source = source as? PackedTensorSource,
+      let quality = source.reader.tensor(ofEntry: source.entry)?.quality
+    else { return nil }
+    return quality.norm > 0 ? quality.error / quality.norm : 0
+  }
+
   /// The SHA-256 of its values that a `.sumac` file says it has.
   package var recordedContentID: [UInt8]? {
     guard let source = source as? PackedTensorSource else { return nil }
