@@ -74,10 +74,12 @@ package struct PackedCheckpointWriter: CheckpointWriter {
   ) -> OutputPlan {
     let plans = items.map { $0.plan(encoder) }
     var end = FileHeader.byteCount
-    for plan in plans where plan.chunkCount > 0 {
-      // A segment may start at the next page, and a term may have two.
-      let gap = plan.isExact && plan.byteCount < 1 << 20 ? 64 : 4096
-      end = end.rounded(upTo: gap) + plan.byteCount
+    for (item, plan) in zip(items, plans) where plan.chunkCount > 0 {
+      // A raw tensor of 1 MiB starts at the next page; an encoded one may have several segments.
+      let isPaged = encoder.compression == .none && item.tensor.info.byteCount >= 1 << 20
+      end = end.rounded(upTo: isPaged ? 4096 : 64) + plan.byteCount
+      if case .encoded = item.work { end += 4 * 64 }
+      if case .copied = item.work { end += 4096 }
     }
     let chunkCount = plans.reduce(0) { $0 + $1.chunkCount }
     let encodedCount = items.count { if case .encoded = $0.work { true } else { false } }
@@ -129,13 +131,17 @@ package struct PackedCheckpointWriter: CheckpointWriter {
   private static let sampleCount = 64
 
   package func estimatedByteCount() throws -> Int? {
-    let lossless = items.filter { item in
-      if case .lossless(let codec) = item.work { !(codec is RawCodec) } else { false }
+    var lossless: [PackedItem] = []
+    var codecs: [any ValueCodec] = []
+    for item in items where encoder.compression != .none {
+      guard case .lossless(let codec) = item.work else { continue }
+      lossless.append(item)
+      codecs.append(codec)
     }
     let tiles = TileList(lossless.map(\.tensor.info.grid))
     guard !plan.isExact, tiles.count > 0 else { return nil }
     let workspaceByteCount =
-      lossless.map { $0.losslessWorkspaceByteCount(PlanesCodec(), encoder) }.max() ?? 0
+      zip(lossless, codecs).map { $0.losslessWorkspaceByteCount($1, encoder) }.max() ?? 0
     var workspace = ByteBuffer(byteCount: workspaceByteCount)
     var (sampled, encodedByteCount) = (0, 0)
     let count = min(tiles.count, Self.sampleCount)
@@ -148,7 +154,7 @@ package struct PackedCheckpointWriter: CheckpointWriter {
       encodedByteCount += try span.split(at: layout.byteCount) { values, scratch in
         try tensor.source.read(tile.elements, into: &values, scratch: &scratch)
         return try encoder.encode(
-          values.bytes, layout, codec: PlanesCodec(), scratch: &scratch
+          values.bytes, layout, codec: codecs[tile.tensor], scratch: &scratch
         ) { bytes, _ in bytes.byteCount }
       }
     }

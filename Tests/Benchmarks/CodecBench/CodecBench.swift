@@ -122,7 +122,9 @@ struct CodecBench {
     let source = bfloats(floats)
     var codecs: [any IndexCodec] = [BitmaskIndex(), Gap8Index()]
     if share == 0.5 { codecs.append(NMIndex(kept: 2, of: 4, dimensions: [rows, columns])) }
-    if share == 0.1 { codecs.append(BlockIndex(rows: 16, columns: 16, dimensions: [rows, columns])) }
+    if share == 0.1 {
+      codecs.append(BlockIndex(rows: 16, columns: 16, dimensions: [rows, columns]))
+    }
     for codec in codecs {
       var mask = ByteBuffer(byteCount: count / 8)
       var bits = mask.mutableBytes
