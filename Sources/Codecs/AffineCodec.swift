@@ -84,8 +84,11 @@ package struct AffineCodec: ValueCodec {
 
   // MARK: Surveys
 
-  /// Scales in half precision must be seen to fit first.
-  package var needsSurvey: Bool { groups.size == 0 || scaleDType == .f16 }
+  /// Scales must be seen to be finite first: those of half precision, and those of ranges, which may
+  /// be twice as wide as a value.
+  package var needsSurvey: Bool {
+    groups.size == 0 || scaleDType != .f32 || zero != .symmetric
+  }
 
   @_lifetime(scratch: copy scratch)
   package func survey(

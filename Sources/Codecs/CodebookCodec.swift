@@ -75,7 +75,7 @@ package struct CodebookCodec: ValueCodec {
     16 * groups.cellCount(layout) + 5 * layout.elementCount
   }
 
-  package var needsSurvey: Bool { groups.size == 0 || scaleDType == .f16 }
+  package var needsSurvey: Bool { groups.size == 0 || scaleDType != .f32 }
 
   @_lifetime(scratch: copy scratch)
   package func survey(

@@ -66,6 +66,32 @@ package struct GgmlCodec: ValueCodec {
   package var label: String { type.name.lowercased() }
   package var givesValues: Bool { type.givesValues }
 
+  package func scratchByteCount(_ layout: ChunkLayout) -> Int { 8 }
+
+  /// Numbers of F16 stand before the codes; they must be able to hold what the values need.
+  package var needsSurvey: Bool { givesValues }
+
+  @_lifetime(scratch: copy scratch)
+  package func survey(
+    _ values: borrowing RawSpan, _ layout: ChunkLayout, into survey: inout CodecSurvey,
+    scratch: inout MutableRawSpan
+  ) {
+    guard layout.elementCount > 0 else { return }
+    let whole = Grouping(dimensions: [layout.elementCount], axis: 0, size: 0, start: 0)
+    var range = scratch._mutatingExtracting(0..<8)
+    Kernels.best.groupRanges(values, whole, into: &range)
+    survey.addRanges(range.bytes)
+  }
+
+  package func prepared(for survey: CodecSurvey) throws(CodecProblem) -> GgmlCodec {
+    // Q4_1 and Q5_1 keep the least value itself, the others a step.
+    let steps: Float = type.name.hasSuffix("_1") ? 1 : type.name == "Q8_0" ? 127 : 8
+    guard survey.largest / steps <= 65504 else {
+      throw CodecProblem(.values, "values up to \(survey.largest) are too large for \(type.name)")
+    }
+    return self
+  }
+
   package func streamByteCounts(_ layout: ChunkLayout) -> [Int] {
     [layout.elementCount / type.elementCount * type.byteCount]
   }

@@ -2,14 +2,13 @@ package import TensorCore
 
 /// The microscaling formats of OCP MX 1.0: F4, F6 or F8 elements with a power of two for each
 /// group. Specification, section 9.5.2.
-package struct MXCodec: ValueCodec {
+package struct MXCodec: ScaledCodec {
   package static let id: UInt8 = 5
   package static let name = "mx"
-  package static let isLossless = false
   package static let elements: [DType] = [.f4, .f6E2M3, .f6E3M2, .f8E4M3, .f8E5M2]
   package static let standardGroupSize = 32
 
-  private var core: ScaledElements
+  package private(set) var core: ScaledElements
 
   package init(element: DType, groups: GroupSpec, packing: CodeStream.Packing = .bytes) {
     precondition(Self.elements.contains(element) && groups.size > 0)
@@ -45,26 +44,5 @@ package struct MXCodec: ValueCodec {
     let suffix = core.element == standard ? "" : "_\(core.element.elementName)"
     let groups = core.groups.size == Self.standardGroupSize ? "" : ":g\(core.groups.size)"
     return name + suffix + groups
-  }
-
-  package func streamByteCounts(_ layout: ChunkLayout) -> [Int] { core.streamByteCounts(layout) }
-  package func scratchByteCount(_ layout: ChunkLayout) -> Int { core.scratchByteCount(layout) }
-
-  @_lifetime(streams: copy streams)
-  @_lifetime(scratch: copy scratch)
-  package func encode(
-    _ values: borrowing RawSpan, _ layout: ChunkLayout, into streams: inout MutableRawSpan,
-    scratch: inout MutableRawSpan
-  ) {
-    core.encode(values, layout, into: &streams, scratch: &scratch)
-  }
-
-  @_lifetime(values: copy values)
-  @_lifetime(scratch: copy scratch)
-  package func decode(
-    _ buffer: borrowing RawSpan, streams: [Range<Int>], _ layout: ChunkLayout,
-    into values: inout MutableRawSpan, scratch: inout MutableRawSpan
-  ) throws(CodecProblem) {
-    try core.decode(buffer, streams: streams, layout, into: &values, scratch: &scratch)
   }
 }

@@ -2,13 +2,12 @@ package import TensorCore
 
 /// F4 elements with an F8_E4M3 scale for each group and a number for the tensor above them.
 /// Specification, section 9.5.3.
-package struct NVFP4Codec: ValueCodec {
+package struct NVFP4Codec: ScaledCodec {
   package static let id: UInt8 = 6
   package static let name = "nvfp4"
-  package static let isLossless = false
   package static let standardGroupSize = 16
 
-  private var core: ScaledElements
+  package private(set) var core: ScaledElements
 
   /// - Parameter global: the number that every scale is multiplied with; from a survey if not given.
   package init(groups: GroupSpec, global: Float = 1) {
@@ -40,17 +39,7 @@ package struct NVFP4Codec: ValueCodec {
     core.groups.size == Self.standardGroupSize ? "nvfp4" : "nvfp4:g\(core.groups.size)"
   }
 
-  package func streamByteCounts(_ layout: ChunkLayout) -> [Int] { core.streamByteCounts(layout) }
-  package func scratchByteCount(_ layout: ChunkLayout) -> Int { core.scratchByteCount(layout) }
   package var needsSurvey: Bool { true }
-
-  @_lifetime(scratch: copy scratch)
-  package func survey(
-    _ values: borrowing RawSpan, _ layout: ChunkLayout, into survey: inout CodecSurvey,
-    scratch: inout MutableRawSpan
-  ) {
-    core.survey(values, layout, into: &survey, scratch: &scratch)
-  }
 
   /// The largest value gets the largest element with the largest scale.
   package func prepared(for survey: CodecSurvey) -> NVFP4Codec {
@@ -58,23 +47,5 @@ package struct NVFP4Codec: ValueCodec {
     let global = survey.largest / (DType.f4.largestElement * DType.f8E4M3.largestElement)
     codec.core.global = global > 0 ? global : 1
     return codec
-  }
-
-  @_lifetime(streams: copy streams)
-  @_lifetime(scratch: copy scratch)
-  package func encode(
-    _ values: borrowing RawSpan, _ layout: ChunkLayout, into streams: inout MutableRawSpan,
-    scratch: inout MutableRawSpan
-  ) {
-    core.encode(values, layout, into: &streams, scratch: &scratch)
-  }
-
-  @_lifetime(values: copy values)
-  @_lifetime(scratch: copy scratch)
-  package func decode(
-    _ buffer: borrowing RawSpan, streams: [Range<Int>], _ layout: ChunkLayout,
-    into values: inout MutableRawSpan, scratch: inout MutableRawSpan
-  ) throws(CodecProblem) {
-    try core.decode(buffer, streams: streams, layout, into: &values, scratch: &scratch)
   }
 }

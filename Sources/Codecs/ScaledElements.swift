@@ -4,7 +4,7 @@ import TensorCore
 ///
 /// Value = element · scale in float32, rounded once. Where a number for the whole tensor stands
 /// above the scales, each scale is combined with it first, rounded once.
-struct ScaledElements: Sendable, Equatable {
+package struct ScaledElements: Sendable, Equatable {
   /// How the tensor's number applies to the scales.
   enum GlobalUse: String, Sendable, CaseIterable {
     case multiply, divide
@@ -142,6 +142,44 @@ struct ScaledElements: Sendable, Equatable {
       Kernels.best.multiply(scales, whole, byScales: number.rawSpan, into: &target)
     case .divide: Kernels.best.divide(scales, whole, byScales: number.rawSpan, into: &target)
     }
+  }
+}
+
+/// A codec that is scaled elements under parameters of its own.
+package protocol ScaledCodec: ValueCodec {
+  var core: ScaledElements { get }
+}
+
+extension ScaledCodec {
+  package static var isLossless: Bool { false }
+
+  package func streamByteCounts(_ layout: ChunkLayout) -> [Int] { core.streamByteCounts(layout) }
+  package func scratchByteCount(_ layout: ChunkLayout) -> Int { core.scratchByteCount(layout) }
+
+  @_lifetime(scratch: copy scratch)
+  package func survey(
+    _ values: borrowing RawSpan, _ layout: ChunkLayout, into survey: inout CodecSurvey,
+    scratch: inout MutableRawSpan
+  ) {
+    core.survey(values, layout, into: &survey, scratch: &scratch)
+  }
+
+  @_lifetime(streams: copy streams)
+  @_lifetime(scratch: copy scratch)
+  package func encode(
+    _ values: borrowing RawSpan, _ layout: ChunkLayout, into streams: inout MutableRawSpan,
+    scratch: inout MutableRawSpan
+  ) {
+    core.encode(values, layout, into: &streams, scratch: &scratch)
+  }
+
+  @_lifetime(values: copy values)
+  @_lifetime(scratch: copy scratch)
+  package func decode(
+    _ buffer: borrowing RawSpan, streams: [Range<Int>], _ layout: ChunkLayout,
+    into values: inout MutableRawSpan, scratch: inout MutableRawSpan
+  ) throws(CodecProblem) {
+    try core.decode(buffer, streams: streams, layout, into: &values, scratch: &scratch)
   }
 }
 

@@ -72,7 +72,7 @@ package struct TypeChoice: Sendable {
     for tensor: LazyTensor, storage: StorageChoice, _ candidates: [StorageType],
     _ encoder: ChunkEncoder
   ) -> [(type: StorageType, encoding: any TensorEncoding)] {
-    let types = isChosen(tensor, storage) ? candidates : [try! StorageType("lossless")]
+    let types = isChosen(tensor, storage) ? candidates : [.lossless]
     return types.compactMap { type in
       let recipe = TermRecipe(dense: type)
       guard SumEncoding.fault(recipe, tensor.info) == nil else { return nil }
@@ -111,7 +111,7 @@ package struct TypeChoice: Sendable {
     for tensor in checkpoint.tensors where tensor.aliasOf == nil {
       var tensor = tensor
       if !Self.isChosen(tensor, storage) {
-        let lossless = TermRecipe(dense: try StorageType("lossless"))
+        let lossless = TermRecipe(dense: .lossless)
         let recipe = storage.recipe(for: tensor) ?? lossless
         tensor.encoding =
           recipe.isLossless

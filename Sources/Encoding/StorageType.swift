@@ -75,6 +75,14 @@ package struct StorageType: Sendable, Hashable {
     }
   }
 
+  /// Every bit is kept.
+  package static let lossless = StorageType(.lossless)
+
+  private init(_ kind: Kind) {
+    self.kind = kind
+    (groups, zero, scaleDType) = Self.defaults(of: kind)
+  }
+
   private static func defaults(of kind: Kind) -> (Groups, ZeroPoint, DType) {
     switch kind {
     case .lossless: (.row, .symmetric, .f32)
