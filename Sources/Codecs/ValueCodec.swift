@@ -102,14 +102,13 @@ package struct CodecSurvey: Sendable, Equatable {
     greatestScale = max(greatestScale, other.greatestScale)
   }
 
-  /// F32 in place of F16 or BF16 where scales would be infinite, or lose bits below the normal range
-  /// of F16.
+  /// F32 in place of F16 or BF16 where scales would be infinite, or lose bits below the normal range.
   package func scaleDType(preferring dtype: DType) -> DType {
     let hasScales = leastScale <= greatestScale
     let fits =
       switch dtype {
       case .f16: leastScale >= 0x1p-14 && greatestScale <= 65504
-      case .bf16: greatestScale <= 0x1.FEp127
+      case .bf16: leastScale >= 0x1p-126 && greatestScale <= 0x1.FEp127
       default: true
       }
     return hasScales && !fits ? .f32 : dtype

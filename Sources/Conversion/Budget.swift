@@ -59,13 +59,14 @@ struct Budget {
   private static let mostWeightsOfTable = 512
   /// Parts of the budget, counted for each weight.
   private static let mostCells = 1 << 22
+  private static let mostParts = 1 << 16
 
   /// The least cost for every part of the budget, weight after weight.
   private func byTable() -> [Int] {
     let base = smallest
     let spare = byteCount - total(base)
     guard spare > 0 else { return base }
-    let part = max(1, spare * weights.count / Self.mostCells)
+    let part = max(1, spare / Self.mostParts, spare * weights.count / Self.mostCells)
     let parts = spare / part
     var best = [Double](repeating: 0, count: parts + 1)
     var taken: [[UInt8]] = []

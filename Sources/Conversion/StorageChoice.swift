@@ -132,7 +132,10 @@ package struct StorageChoice: Sendable {
           continue
         }
       }
-      if findsZeros, SparseAutoEncoding.applies(to: tensor.info) {
+      // What is stored with loss is small already, and would only grow.
+      if findsZeros, SparseAutoEncoding.applies(to: tensor.info),
+        recipe?.isLossless == true || !tensor.isStoredWithLoss
+      {
         result.tensors[place].encoding = SparseAutoEncoding(compression: compression)
       } else if recipe?.isLossless == true {
         // What a packed file holds otherwise is written anew.

@@ -73,9 +73,10 @@ package struct TypeChoice: Sendable {
     _ encoder: ChunkEncoder
   ) -> [(type: StorageType, encoding: any TensorEncoding)] {
     let types = isChosen(tensor, storage) ? candidates : [.lossless]
-    return types.compactMap { type in
+    let fitting = types.filter { SumEncoding.fault(TermRecipe(dense: $0), tensor.info) == nil }
+    // What no candidate fits stays as it is.
+    return (fitting.isEmpty ? [.lossless] : fitting).map { type in
       let recipe = TermRecipe(dense: type)
-      guard SumEncoding.fault(recipe, tensor.info) == nil else { return nil }
       return (
         type,
         type.isLossless

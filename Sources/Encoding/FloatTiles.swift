@@ -29,6 +29,15 @@ struct FloatTiles: Sendable {
       try Kernels.best.convert(
         stored.bytes, from: info.dtype, to: .f32, elementCount: elements.count, saturating: false,
         into: &values)
+      guard info.dtype == .f64, values.bytes.holdsOnlyZeros(width: 4),
+        !stored.bytes.holdsOnlyZeros(width: 8)
+      else { return }
+      throw FormatError(
+        .tooSmall,
+        "values \(elements.lowerBound) to \(elements.upperBound - 1) are all too small for float32, "
+          + "which lossy types are made from",
+        path: tensor.stored.file, tensor: info.name,
+        hint: "keep it without loss: --tensor-type '\(info.name.printable)=lossless'")
     }
     guard let place = Kernels.best.firstNotFinite(values.bytes) else { return }
     let bits = values.bytes.littleEndian(UInt32.self, at: 4 * place)!
@@ -45,4 +54,22 @@ struct FloatTiles: Sendable {
 
 extension FormatError.Code {
   package static let notFinite = FormatError.Code("values.not-finite")
+  package static let tooSmall = FormatError.Code("values.too-small")
+  package static let tooLarge = FormatError.Code("values.too-large")
+}
+
+extension RawSpan {
+  /// Whether all floats of so many bytes are +0 or -0.
+  fileprivate func holdsOnlyZeros(width: Int) -> Bool {
+    var start = 0
+    while start < byteCount {
+      let isZero =
+        width == 4
+        ? littleEndian(UInt32.self, at: start)! << 1 == 0
+        : littleEndian(UInt64.self, at: start)! << 1 == 0
+      guard isZero else { return false }
+      start += width
+    }
+    return true
+  }
 }

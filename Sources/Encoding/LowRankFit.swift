@@ -18,6 +18,8 @@ struct LowRankFit: Sendable {
   let rank: Int
   /// Of U · V; a power of two.
   let scale: Float
+  /// Whether no value left the range of float32 underway.
+  let isFinite: Bool
   /// Canonical bytes of `dtype`: [count · rows, rank] and [count · rank, columns].
   let u: [UInt8]
   let v: [UInt8]
@@ -25,8 +27,8 @@ struct LowRankFit: Sendable {
   let vFloats: [Float]
 
   static func fixedByteCount(_ matrices: LowRankTerm.Matrices, rank: Int) -> Int {
-    // Floats, a copy while they are made orthonormal, and the stored form.
-    10 * rank * matrices.count * (matrices.rows + matrices.columns)
+    // Floats, a copy while they are made orthonormal, sums in doubles, and the stored form.
+    18 * rank * matrices.count * (matrices.rows + matrices.columns)
   }
 
   /// For each worker: rows of U and a partial sum of V.
@@ -52,13 +54,16 @@ struct LowRankFit: Sendable {
     var v = ElementRandom(tensorName: info.name, seed: 0).uniforms(
       count: matrices.count * rank * matrices.columns)
     var u: [Float] = []
+    var isFinite = true
     for round in 1...Self.roundCount {
       Self.orthonormalize(&v, vectors: rank, length: matrices.columns)
       guard round == Self.roundCount else {
         v = try pass.refined(v)
+        isFinite = isFinite && v.allSatisfy(\.isFinite)
         continue
       }
       u = try pass.projected(v)
+      isFinite = isFinite && u.allSatisfy(\.isFinite)
       var columns = Self.transposed(u, rows: matrices.rows, columns: rank)
       Self.orthonormalize(&columns, vectors: rank, length: matrices.rows)
       u = Self.transposed(columns, rows: rank, columns: matrices.rows)
@@ -67,6 +72,7 @@ struct LowRankFit: Sendable {
     let largest = v.reduce(0) { max($0, $1.magnitude) }
     let scale = largest > 0 ? Float(sign: .plus, exponent: largest.exponent, significand: 1) : 1
     self.scale = scale
+    self.isFinite = isFinite && v.allSatisfy(\.isFinite)
     self.u = Self.converted(u.rawSpan, from: .f32, to: Self.dtype, count: u.count)
     let scaled = v.map { $0 / scale }
     self.v = Self.converted(scaled.rawSpan, from: .f32, to: Self.dtype, count: v.count)
@@ -102,6 +108,7 @@ struct LowRankFit: Sendable {
     guard size > 0 else { return }
     var buffer = ByteBuffer(byteCount: 4 * size)
     for start in stride(from: 0, to: values.count, by: size) {
+      normalize(&values, start..<start + size)
       var span = buffer.mutableBytes
       span.copy(values.rawSpan.extracting(4 * start..<4 * (start + size)))
       Kernels.best.orthonormalize(&span, count: vectors)
@@ -109,6 +116,16 @@ struct LowRankFit: Sendable {
         values[start + place] = Float(
           bitPattern: span.bytes.littleEndian(UInt32.self, at: 4 * place)!)
       }
+    }
+  }
+
+  /// Scales values whose squares could leave the range of float32 by a power of two.
+  private static func normalize(_ values: inout [Float], _ range: Range<Int>) {
+    let largest = values[range].reduce(0) { max($0, $1.magnitude) }
+    guard largest > 0, largest.isFinite, abs(largest.exponent) > 30 else { return }
+    for place in range {
+      values[place] = Float(
+        sign: .plus, exponent: -largest.exponent, significand: values[place])
     }
   }
 
@@ -231,22 +248,44 @@ struct LowRankFit: Sendable {
           of: values,
           by: u.rawSpan.extracting(4 * rank * rows.lowerBound..<4 * rank * rows.upperBound),
           rows: rows.count, columns: matrices.columns, rank: rank, into: &target)
-      }
+        return 0
+      }.map { Float($0) }
     }
 
-    /// V = (R · Vᵀ)ᵀ · R in one reading.
+    /// V = (R · Vᵀ)ᵀ · R in one reading, but for a power of two.
     func refined(_ v: [Float]) throws -> [Float] {
-      try summed { values, part, target, rest in
+      let sums = try summed { values, part, target, rest in
         let rows = part.rows.count
         var u = rest._mutatingExtracting(0..<4 * rank * rows)
         Kernels.best.projectRows(
           of: values,
           on: v.rawSpan.extracting(4 * vSize * part.matrix..<4 * vSize * (part.matrix + 1)),
           rows: rows, columns: matrices.columns, rank: rank, into: &u)
+        let exponent = Self.normalize(&u)
         Kernels.best.accumulateColumns(
           of: values, by: u.bytes, rows: rows, columns: matrices.columns, rank: rank,
           into: &target)
+        return exponent
       }
+      return (0..<matrices.count).flatMap { matrix in
+        let part = sums[matrix * vSize..<(matrix + 1) * vSize]
+        let largest = part.reduce(0) { max($0, $1.magnitude) }
+        let exponent = largest > 0 && largest.isFinite ? -Int(largest.exponent) : 0
+        let scale = Double(sign: .plus, exponent: exponent, significand: 1)
+        return part.map { Float($0 * scale) }
+      }
+    }
+
+    /// Brings floats far from 1 near it.
+    /// - Returns: the exponent of the power of two they were divided by.
+    @_lifetime(values: copy values)
+    private static func normalize(_ values: inout MutableRawSpan) -> Int {
+      var floats = values.bytes.floats
+      let largest = floats.reduce(0) { max($0, $1.magnitude) }
+      guard largest > 0, largest.isFinite, abs(largest.exponent) > 30 else { return 0 }
+      LowRankFit.normalize(&floats, floats.indices)
+      values.copy(floats.rawSpan)
+      return Int(largest.exponent)
     }
 
     private func summed(
@@ -254,25 +293,29 @@ struct LowRankFit: Sendable {
         @escaping @Sendable (
           borrowing RawSpan, (matrix: Int, rows: Range<Int>), inout MutableRawSpan,
           inout MutableRawSpan
-        ) -> Void
-    ) throws -> [Float] {
-      let sums = Mutex([Float](repeating: 0, count: matrices.count * vSize))
+        ) -> Int
+    ) throws -> [Double] {
+      // Of values and their squares; only doubles hold all of them.
+      let sums = Mutex([Double](repeating: 0, count: matrices.count * vSize))
       let turnstile = Turnstile()
       try forEachChunk(
         { chunk, values, rest in
-          var found: [(start: Int, values: [Float])] = []
+          var found: [(start: Int, exponent: Int, values: [Float])] = []
           for part in parts(chunk) {
             rest.split(at: 4 * vSize) { target, rest in
               target.fill()
-              body(
+              let exponent = body(
                 values.extracting(self.part(part, of: chunk, copy values)), part, &target, &rest)
-              found.append((part.matrix * vSize, target.bytes.floats))
+              found.append((part.matrix * vSize, exponent, target.bytes.floats))
             }
           }
           try turnstile.pass(chunk) {
             sums.withLock { sums in
-              for (start, values) in found {
-                for (place, value) in values.enumerated() { sums[start + place] += value }
+              for (start, exponent, values) in found {
+                let scale = Double(sign: .plus, exponent: exponent, significand: 1)
+                for (place, value) in values.enumerated() {
+                  sums[start + place] += Double(value) * scale
+                }
               }
             }
           }

@@ -114,7 +114,8 @@ package struct SumEncoding: TensorEncoding {
       let survey = try survey(sum, engine)
       do throws(CodecProblem) { sum.codec = try codec.prepared(for: survey) } catch {
         throw FormatError(
-          .notFinite, error.description, path: tensor.stored.file, tensor: info.name)
+          .tooLarge, error.description, path: tensor.stored.file, tensor: info.name,
+          hint: "keep it without loss: --tensor-type '\(info.name.printable)=lossless'")
       }
     }
     if let rank = recipe.rank, let matrices = Self.matrices(info.shape), info.elementCount > 0 {
@@ -124,6 +125,12 @@ package struct SumEncoding: TensorEncoding {
         workspaceByteCount: sum.sizes.total
       ) { chunk, residual, rest in
         try base.readResidual(chunk, into: &residual, scratch: &rest)
+      }
+      guard sum.factors!.isFinite else {
+        throw FormatError(
+          .tooLarge, "values are too large for a low-rank term in float32",
+          path: tensor.stored.file, tensor: info.name,
+          hint: "keep it without loss: --tensor-type '\(info.name.printable)=lossless'")
       }
     }
     // The error of a dense term alone is seen as it is encoded.

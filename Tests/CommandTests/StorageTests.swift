@@ -263,6 +263,9 @@ import Testing
       (["--type", "int4", "--include", "*norm*"], "fits no tensor"),
       (["--target-bpw", "0.5"], "is too little"), (["--target-size", "10KB"], "is too little"),
       (["--candidates", "int4"], "needs --target"),
+      (["--target-bpw", "6", "--candidates", ","], "names no type"),
+      // Rows of 344 have no blocks of 32.
+      (["--target-bpw", "16", "--candidates", "q4_0"], nil),
     ] as [([String], String?)])
   func refusals(options: [String], message: String?) throws {
     let workspace = try Workspace()
@@ -298,5 +301,82 @@ import Testing
     #expect(
       run.messages.contains("tensor 'weight'") && run.messages.contains("value 70 is infinite"))
     #expect(try folder.names() == ["in.safetensors"])
+  }
+
+  @Test("low-rank terms come out the same at every power of two", arguments: [-115, -70, 60, 110])
+  func lowRankRange(exponent: Int) throws {
+    let folder = try TemporaryFolder()
+    func error(_ exponent: Int) throws -> Double {
+      let values = (0..<4096).map { place in
+        let (row, column) = (place / 64, place % 64)
+        let value = Float((row * 7) % 13 - 6) * Float((column * 5) % 11 - 5) / 32
+        let scaled = Float(sign: .plus, exponent: exponent, significand: value)
+        return UInt16(scaled.bitPattern >> 16)
+      }
+      try LargeFile.write(values, rows: 64, columns: 64, to: folder["in.safetensors"])
+      let run = try CommandRun.sumac(
+        ["convert", "in.safetensors", "-o", "x.sumac", "-f", "--terms", "lowrank:1"],
+        in: folder.path)
+      #expect(run.status == 0, "\(run.messages)")
+      let report = try CommandRun.sumac(["inspect", "x.sumac", "--json"], in: folder.path)
+      let text = try #require(report.output.firstMatch(of: /"relative_error": ?([0-9.e-]+)/)?.1)
+      return try #require(Double(text))
+    }
+    let standard = try error(0)
+    #expect(standard < 0.002)
+    #expect(try error(exponent) == standard)
+  }
+
+  @Test(
+    "a value that a type cannot come near is refused, not stored as something else",
+    arguments: [["--type", "q4_0"], ["--type", "q8_0"], ["--terms", "lowrank:1"]])
+  func tooLarge(options: [String]) throws {
+    let folder = try TemporaryFolder()
+    let values = [UInt16](repeating: 0x7F7F, count: 64 * 64)
+    try LargeFile.write(values, rows: 64, columns: 64, to: folder["in.safetensors"])
+    let run = try CommandRun.sumac(
+      ["convert", "in.safetensors", "-o", "x.sumac"] + options, in: folder.path)
+    #expect(run.status == 3 && run.messages.contains("too large"), "\(run.messages)")
+    #expect(try folder.names() == ["in.safetensors"])
+  }
+
+  @Test("F64 values that are all 0 in float32 are refused")
+  func tooSmall() throws {
+    let folder = try TemporaryFolder()
+    let header =
+      #"{"weight":{"dtype":"F64","shape":[8,8],"data_offsets":[0,512]}}"#
+    func littleEndian(_ value: UInt64) -> [UInt8] {
+      (0..<8).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
+    }
+    let values = (0..<64).flatMap { _ in littleEndian(1e-60.bitPattern) }
+    try folder.write(
+      littleEndian(UInt64(header.utf8.count)) + Array(header.utf8) + values, to: "in.safetensors")
+    let run = try CommandRun.sumac(
+      ["convert", "in.safetensors", "-o", "x.sumac", "--type", "int8"], in: folder.path)
+    #expect(run.status == 3 && run.messages.contains("too small for float32"), "\(run.messages)")
+  }
+
+  @Test("looking for zeros leaves alone what is stored with loss")
+  func sparseOfLossy() throws {
+    let workspace = try Workspace()
+    #expect(try convert(workspace, "a.sumac", ["--type", "int4", "--content-ids"]).status == 0)
+    let run = try CommandRun.sumac(
+      ["convert", "a.sumac", "-o", "b.sumac", "--sparse", "auto", "--content-ids"],
+      in: workspace.folder.path)
+    #expect(run.status == 0, "\(run.messages)")
+    let (before, after) = (
+      try workspace.folder.bytes("a.sumac").count, try workspace.folder.bytes("b.sumac").count
+    )
+    #expect(after < before + 4096)
+  }
+
+  @Test("an output is never put in place of a device")
+  func device() throws {
+    let workspace = try Workspace()
+    let link = workspace.folder["x.sumac"]
+    try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: "/dev/null")
+    let run = try convert(workspace, "x.sumac", ["--type", "int4", "-f"])
+    #expect(run.status == 64 && run.messages.contains("is a device or pipe"), "\(run.messages)")
+    #expect(try FileManager.default.destinationOfSymbolicLink(atPath: link) == "/dev/null")
   }
 }

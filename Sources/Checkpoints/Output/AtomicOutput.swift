@@ -42,6 +42,11 @@ package struct AtomicOutput: Sendable {
         hint: "choose another name with -o")
     }
     guard let type = try FileSystem.typeIfPresent(path) else { return }
+    if let target = FileSystem.targetType(path), ![.regular, .directory].contains(target) {
+      throw UsageError(
+        "\(path.printable) is a device or pipe, which an output would replace",
+        hint: "write to the standard output with: -o -")
+    }
     guard replacesExisting else { throw OutputExistsError(path: path) }
     switch (isDirectory, type == .directory) {
     case (false, true):

@@ -107,6 +107,14 @@ extension LazyTensor {
     return quality.norm > 0 ? quality.error / quality.norm : 0
   }
 
+  /// Whether a `.sumac` file holds less than the values that it was made from.
+  package var isStoredWithLoss: Bool {
+    guard let source = source as? PackedTensorSource,
+      let tensor = source.reader.tensor(ofEntry: source.entry)
+    else { return false }
+    return !tensor.terms.allSatisfy(\.isLossless)
+  }
+
   /// The SHA-256 of its values that a `.sumac` file says it has.
   package var recordedContentID: [UInt8]? {
     guard let source = source as? PackedTensorSource else { return nil }

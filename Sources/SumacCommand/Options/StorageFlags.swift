@@ -79,6 +79,9 @@ struct StorageFlags: ParsableArguments {
     let names =
       candidates.map { $0.split(separator: ",").map(String.init) }
       ?? TypeChoice.standardCandidates
+    guard !names.isEmpty else {
+      throw UsageError("--candidates names no type", hint: "see them with: sumac explain types")
+    }
     do {
       return TypeChoice(target: target, candidates: try names.map { try StorageType($0) })
     } catch { throw UsageError("--candidates: \(error)") }

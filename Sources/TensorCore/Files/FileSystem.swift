@@ -19,6 +19,11 @@ package enum FileSystem {
     }
   }
 
+  /// What a path leads to, links followed; nil if to nothing.
+  package static func targetType(_ path: String) -> FileType? {
+    (try? FilePath(path).stat())?.type
+  }
+
   package static func isDirectory(_ path: String) -> Bool {
     (try? FilePath(path).stat())?.type == .directory
   }
