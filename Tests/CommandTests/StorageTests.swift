@@ -379,4 +379,56 @@ import Testing
     #expect(run.status == 64 && run.messages.contains("is a device or pipe"), "\(run.messages)")
     #expect(try FileManager.default.destinationOfSymbolicLink(atPath: link) == "/dev/null")
   }
+
+  @Test(
+    "a range of rows is read from the chunks that hold it and no others",
+    arguments: [
+      ["--type", "lossless"], ["--type", "int4:g64"], ["--terms", "dense:int4+sparse:1%"],
+      ["--terms", "dense:nf4+sparse:1%:add"], ["--sparse", "auto"],
+    ])
+  func rowRanges(options: [String]) throws {
+    let folder = try TemporaryFolder()
+    let (rows, columns) = (2048, 1024)
+    var random = SeededGenerator(seed: 11)
+    let values = (0..<rows * columns).map { place -> UInt16 in
+      place % 4 == 0 ? 0x3C00 + UInt16.random(in: 0..<0x300, using: &random) : 0
+    }
+    try LargeFile.write(values, rows: rows, columns: columns, to: folder["in.safetensors"])
+    let run = try CommandRun.sumac(
+      ["convert", "in.safetensors", "-o", "x.sumac"] + options, in: folder.path)
+    #expect(run.status == 0, "\(run.messages)")
+    let bytes = try folder.bytes("x.sumac")
+
+    func read(_ name: String, _ rows: Range<Int>) throws -> [UInt8] {
+      let tensor = try PackedContainer.read(folder[name]).tensors[0]
+      let elements = rows.lowerBound * columns..<rows.upperBound * columns
+      var values = ByteBuffer(byteCount: 2 * elements.count)
+      var scratch = ByteBuffer(
+        byteCount: tensor.source.scratchByteCount(elementCount: elements.count))
+      var span = values.mutableBytes
+      var room = scratch.mutableBytes
+      try tensor.source.read(elements, into: &span, scratch: &room)
+      return values.bytes.array()
+    }
+    let whole = try read("x.sumac", 0..<rows)
+    let reader = try PackedReader(InputFile(path: folder["x.sumac"]))
+    let grid = try #require(reader.tensor(ofEntry: 0)).info.grid
+    #expect(grid.count >= 3)
+    for wanted in 0..<grid.count {
+      var damaged = bytes
+      for segment in reader.segments.indices {
+        #expect(reader.segments[segment].chunkCount == grid.count)
+        for chunk in 0..<grid.count where chunk != wanted {
+          damaged[reader.record(segment: segment, chunk: chunk).byteOffset] ^= 1
+        }
+      }
+      try folder.write(damaged, to: "y.sumac")
+      let first = grid[wanted].lowerBound / columns + 1
+      let range = first..<first + 7
+      #expect(
+        try read("y.sumac", range)
+          == Array(whole[2 * columns * range.lowerBound..<2 * columns * range.upperBound]))
+      #expect(throws: FormatError.self) { try read("y.sumac", 0..<rows) }
+    }
+  }
 }
