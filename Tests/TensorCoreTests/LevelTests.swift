@@ -1,0 +1,197 @@
+import TensorCore
+import TestSupport
+import Testing
+
+/// Kernels of groups, codes, masks and matrices: every CPU level gives the bits of the first.
+@Suite struct LevelTests {
+  static let levels = Array(Kernels.levels.indices)
+  static let lengths = [1, 7, 31, 64, 129, 1000, 4099]
+
+  /// Weights with zeros, both signs of it, small and large ones.
+  private static func floats(_ count: Int, seed: UInt64) -> [UInt8] {
+    var random = SeededGenerator(seed: seed)
+    return (0..<count).flatMap { place -> [UInt8] in
+      let value: Float =
+        switch place % 9 {
+        case 3: 0
+        case 5: -0
+        case 7: Float.random(in: -1e-30...1e-30, using: &random)
+        case 8: Float.random(in: -1e6...1e6, using: &random)
+        default: Float.random(in: -1...1, using: &random)
+        }
+      return (0..<4).map { UInt8(truncatingIfNeeded: value.bitPattern >> (8 * $0)) }
+    }
+  }
+
+  private static func bytes(_ count: Int, below limit: Int, seed: UInt64) -> [UInt8] {
+    var random = SeededGenerator(seed: seed)
+    return (0..<count).map { _ in UInt8.random(in: 0...UInt8(limit - 1), using: &random) }
+  }
+
+  /// Runs a kernel of the first level and of this one into filled buffers.
+  private func expectSame(
+    _ level: Int, _ byteCount: Int, _ what: String, fill: [UInt8] = [],
+    _ body: (Kernels, inout MutableRawSpan) -> Int
+  ) {
+    func run(_ kernels: Kernels) -> ([UInt8], Int) {
+      var buffer = ByteBuffer(byteCount: byteCount)
+      var span = buffer.mutableBytes
+      span.fill()
+      if !fill.isEmpty { span.copy(fill.rawSpan) }
+      let number = body(kernels, &span)
+      return (buffer.bytes.array(), number)
+    }
+    let (first, this) = (run(Kernels.levels[0]), run(Kernels.levels[level]))
+    #expect(first.0 == this.0 && first.1 == this.1, "\(what)")
+  }
+
+  @Test("groups: ranges, scales, codes and values", arguments: levels, lengths)
+  func groups(level: Int, count: Int) {
+    let values = Self.floats(count, seed: UInt64(count))
+    for (dimensions, axis, size) in [
+      ([count], 0, 32), ([count], 0, 0), ([3, (count + 2) / 3 + 40], 1, 33),
+      ([count / 4 + 3, 8], 0, 5),
+    ] {
+      let grouping = Grouping(dimensions: dimensions, axis: axis, size: size, start: 0)
+      let cells = grouping.cellCount(elementCount: count)
+      let what = "\(dimensions) along \(axis) by \(size)"
+      expectSame(level, 8 * cells, what) {
+        $0.groupRanges(values.rawSpan, grouping, into: &$1)
+        return 0
+      }
+      var buffer = ByteBuffer(byteCount: 8 * cells)
+      var span = buffer.mutableBytes
+      Kernels.levels[0].groupRanges(values.rawSpan, grouping, into: &span)
+      let ranges = buffer.bytes.array()
+      for scaleDType in [DType.f16, .bf16, .f32] {
+        expectSame(level, 4 * cells, "\(what), scales of \(scaleDType)") {
+          $0.elementScales(
+            ranges.rawSpan, scaleDType: scaleDType, limit: 6, largestExponent: 2, global: 1,
+            into: &$1)
+          return 0
+        }
+        for zero in ZeroPoint.allCases {
+          expectSame(level, 8 * cells, "\(what), \(scaleDType), \(zero)") {
+            $0.affineScales(
+              ranges.rawSpan, bits: 4, zero: zero, scaleDType: scaleDType, into: &$1)
+            return 0
+          }
+          var buffer = ByteBuffer(byteCount: 8 * cells)
+          var span = buffer.mutableBytes
+          Kernels.levels[0].affineScales(
+            ranges.rawSpan, bits: 4, zero: zero, scaleDType: scaleDType, into: &span)
+          let pairs = buffer.bytes.array()
+          expectSame(level, count, "\(what), codes") {
+            $0.affineEncode(
+              values.rawSpan, grouping, pairs: pairs.rawSpan, bits: 4, zero: zero, into: &$1)
+            return 0
+          }
+          let codes = Self.bytes(count, below: 16, seed: 3)
+          expectSame(level, 4 * count, "\(what), values") {
+            $0.affineDecode(
+              codes.rawSpan, grouping, pairs: pairs.rawSpan, zero: zero, stepsDType: .f32,
+              into: &$1)
+            return 0
+          }
+        }
+      }
+    }
+  }
+
+  @Test("codes: packing at every width, and tables", arguments: levels, lengths)
+  func codes(level: Int, count: Int) {
+    for bits in 1...8 {
+      let codes = Self.bytes(count, below: 1 << bits, seed: UInt64(bits))
+      let byteCount = Kernels.packedByteCount(codes: count, bits: bits)
+      expectSame(level, byteCount, "pack \(bits)") {
+        $0.pack(codes.rawSpan, bits: bits, into: &$1)
+        return $0.highestCode(codes.rawSpan)
+      }
+      var buffer = ByteBuffer(byteCount: byteCount)
+      var span = buffer.mutableBytes
+      Kernels.levels[level].pack(codes.rawSpan, bits: bits, into: &span)
+      var unpacked = ByteBuffer(byteCount: count)
+      var target = unpacked.mutableBytes
+      Kernels.levels[level].unpack(buffer.bytes, bits: bits, into: &target)
+      let found = unpacked.bytes.array()
+      #expect(found == codes, "\(bits) bits")
+    }
+    let values = Self.floats(count, seed: 5)
+    let entries = (0..<16).map { Float($0) / 8 - 1 }
+    expectSame(level, count, "encode by table") {
+      $0.encode(values.rawSpan, table: entries, into: &$1)
+      return 0
+    }
+    let codes = Self.bytes(count, below: 256, seed: 6)
+    expectSame(level, 4 * count, "decode by table") {
+      $0.decode(codes.rawSpan, table: (0..<256).map { Float($0) * 0.37 }, into: &$1)
+      return 0
+    }
+  }
+
+  @Test("masks: made, counted, gathered, scattered and as gaps", arguments: levels, lengths)
+  func masks(level: Int, count: Int) {
+    for width in [1, 2, 4, 8] {
+      let values = Self.bytes(width * count, below: 256, seed: 9).enumerated().map {
+        $0.offset / width % 3 == 0 ? $0.element : 0
+      }
+      let maskByteCount = Kernels.maskByteCount(elementCount: count)
+      expectSame(level, maskByteCount, "mask of \(width)") {
+        $0.nonzeroMask(values.rawSpan, width: width, into: &$1)
+      }
+      let mask = Self.bytes(maskByteCount, below: 256, seed: 10)
+      let kept = Kernels.levels[0].count(ofMask: mask.rawSpan, elementCount: count)
+      #expect(Kernels.levels[level].count(ofMask: mask.rawSpan, elementCount: count) == kept)
+      expectSame(level, width * kept, "gather \(width)") {
+        $0.gather(values.rawSpan, width: width, mask: mask.rawSpan, into: &$1)
+        return 0
+      }
+      let packed = Self.bytes(width * kept, below: 256, seed: 11)
+      expectSame(level, width * count, "scatter \(width)") {
+        $0.scatter(packed.rawSpan, width: width, mask: mask.rawSpan, into: &$1)
+        return 0
+      }
+      expectSame(level, width * count, "replace \(width)", fill: values) {
+        $0.replace(packed.rawSpan, width: width, mask: mask.rawSpan, in: &$1)
+        return 0
+      }
+      expectSame(
+        level, Kernels.maximumGapByteCount(places: kept, elementCount: count), "gaps"
+      ) { $0.encodeGaps(ofMask: mask.rawSpan, elementCount: count, into: &$1) }
+    }
+  }
+
+  @Test("matrices: products, projections and distances", arguments: levels, [1, 3, 16, 67])
+  func matrices(level: Int, columns: Int) {
+    let (rows, rank) = (13, 5)
+    let u = Self.floats(rows * rank, seed: 21)
+    let v = Self.floats(rank * columns, seed: 22)
+    let matrix = Self.floats(rows * columns, seed: 23)
+    expectSame(level, 4 * rows * columns, "product", fill: matrix) {
+      $0.addLowRank(
+        u: u.rawSpan, v: v.rawSpan, stride: columns, rows: rows, columns: columns, rank: rank,
+        scale: 0.25, to: &$1)
+      return 0
+    }
+    expectSame(level, 4 * rows * rank, "projection") {
+      $0.projectRows(
+        of: matrix.rawSpan, on: v.rawSpan, rows: rows, columns: columns, rank: rank, into: &$1)
+      return 0
+    }
+    expectSame(level, 4 * rank * columns, "accumulation", fill: v) {
+      $0.accumulateColumns(
+        of: matrix.rawSpan, by: u.rawSpan, rows: rows, columns: columns, rank: rank, into: &$1)
+      return 0
+    }
+    expectSame(level, 4 * rank * columns, "orthonormal vectors", fill: v) {
+      $0.orthonormalize(&$1, count: rank)
+      return 0
+    }
+    let other = Self.floats(rows * columns, seed: 24)
+    var (first, this) = (Distance(), Distance())
+    Kernels.levels[0].addDistance(of: matrix.rawSpan, from: other.rawSpan, to: &first)
+    Kernels.levels[level].addDistance(of: matrix.rawSpan, from: other.rawSpan, to: &this)
+    #expect(first.squares == this.squares && first.largest == this.largest)
+    #expect(first.normSquares == this.normSquares && first.squares > 0)
+  }
+}
