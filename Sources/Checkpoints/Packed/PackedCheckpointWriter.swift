@@ -50,7 +50,7 @@ package struct PackedCheckpointWriter: CheckpointWriter {
         next += 1
       }
     }
-    let isUnchanged = next > 0 && items.prefix(next).allSatisfy(\.keepsValues)
+    let isUnchanged = isWhole(checkpoint) && items.prefix(next).allSatisfy(\.keepsValues)
     return PackedIndex(
       entries: entries,
       attachments: checkpoint.companions.map { PackedIndex.Attachment($0.info) },
@@ -62,6 +62,16 @@ package struct PackedCheckpointWriter: CheckpointWriter {
       ],
       lineage: try options.lineage?.json(), isSealed: options.isSealed,
       extensions: checkpoint.extensions.filter { isUnchanged || $0.isSafeToCopy })
+  }
+
+  /// Whether it has all tensors of one `.sumac` file, under their names.
+  private static func isWhole(_ checkpoint: Checkpoint) -> Bool {
+    let sources = checkpoint.tensors.compactMap { $0.source as? PackedTensorSource }
+    guard let reader = sources.first?.reader, sources.count == checkpoint.tensors.count else {
+      return false
+    }
+    return sources.allSatisfy { $0.reader === reader }
+      && checkpoint.tensors.map(\.name) == reader.index.entries.map(\.name)
   }
 
   /// For what the index says of an encoded tensor beyond what is planned: parameters, tables,
