@@ -127,7 +127,9 @@ package struct StorageChoice: Sendable {
           unfit.append(tensor.name)
         } else {
           let encoding = SumEncoding(recipe, compression: compression)
-          if encoding.cutsGroups(of: tensor.info) { cut.append(tensor.name) }
+          if tensor.info.elementCount > 0, encoding.cutsGroups(of: tensor.info) {
+            cut.append(tensor.name)
+          }
           result.tensors[place].encoding = encoding
           continue
         }
