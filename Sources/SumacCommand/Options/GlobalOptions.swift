@@ -19,7 +19,7 @@ struct GlobalOptions: ParsableArguments {
   var progress = ProgressChoice.auto
 
   @Option(
-    name: .shortAndLong,
+    name: [.customShort("j", allowingJoined: true), .long],
     help: ArgumentHelp("Threads to use; as many as there are cores if not given.", valueName: "n"))
   var jobs: Int?
 
