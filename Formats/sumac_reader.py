@@ -485,9 +485,16 @@ class Term:
         self.sizes, self.scale, self.segments = (b, m, n, rank), np.float32(scale), []
         for (kind, codec, factor), form in zip(factors, ([b * m, rank], [b * rank, n])):
             need(kind in SCALES, "low-rank", f"a factor cannot be of {kind}")
+            need(within_limits(form), "low-rank", f"a factor cannot have the shape {form}")
             del factor["dtype"], factor["codec"]
             self.segments.append(Segment(kind, form, codec, factor, aligned=True))
         self.text = f"lowRank/{factors[0][1]}+{factors[1][1]} rank {rank}"
+
+
+def within_limits(shape):
+    """Whether a shape keeps the limits of section 13."""
+    return (len(shape) <= 64 and all(d < 1 << 48 for d in shape)
+            and math.prod(d for d in shape if d) <= 1 << 56)
 
 
 class Tensor:
@@ -513,8 +520,7 @@ class Tensor:
         self.dtype, self.shape = typed(entry, "dtype", str), typed(entry, "shape", list)
         need(self.dtype in BITS, "dtype", f"{self.dtype!r} is no dtype")
         need(all(is_uint(d) for d in self.shape), "index-value", "a dimension that is no unsigned integer")
-        need(len(self.shape) <= 64 and all(d < 1 << 48 for d in self.shape)
-             and math.prod(d for d in self.shape if d) <= 1 << 56, "shape", "the shape is over its limits")
+        need(within_limits(self.shape), "shape", "the shape is over its limits")
         self.elements = math.prod(self.shape)
         need(self.elements * BITS[self.dtype] % 8 == 0, "shape", "the values do not end on a byte")
         if "quality" in entry:

@@ -200,7 +200,11 @@ func store(
   do {
     try Kernels.best.convert(
       numbers, from: .f32, to: dtype, elementCount: count, saturating: false, into: &target)
-  } catch { preconditionFailure("scales and zero points are finite") }
+  } catch {
+    // Only a NaN in a dtype without it, or complex numbers, are refused. Numbers of U8 are whole, and
+    // all other dtypes of scales have a NaN.
+    preconditionFailure("numbers of a codec convert to the dtypes of scales")
+  }
 }
 
 /// Reads numbers of `dtype` as F32 to a place of `numbers`.
@@ -213,7 +217,10 @@ func load(
   do {
     try Kernels.best.convert(
       stream, from: dtype, to: .f32, elementCount: count, saturating: false, into: &target)
-  } catch { preconditionFailure("every dtype of scales converts to F32") }
+  } catch {
+    // F32 has a NaN, and parameters name no complex dtype.
+    preconditionFailure("every dtype of scales and elements converts to F32")
+  }
 }
 
 extension CodecSurvey {

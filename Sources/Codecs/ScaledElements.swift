@@ -98,7 +98,11 @@ package struct ScaledElements: Sendable, Equatable {
     do {
       try Kernels.best.convert(
         quotients, from: .f32, to: element, elementCount: count, saturating: true, into: &target)
-    } catch { preconditionFailure("quotients of finite values are no NaN") }
+    } catch {
+      // Encoders refuse values that are not finite, scales are above 0 where they divide, and a finite
+      // number over one above 0, infinite or not, is no NaN.
+      preconditionFailure("quotients of finite values are no NaN")
+    }
   }
 
   @_lifetime(values: copy values)
@@ -194,6 +198,7 @@ extension DType {
     case .f8E5M2: 57344
     case .bool, .u8, .i8, .f8E8M0, .f8E4M3FNUZ, .f8E5M2FNUZ, .i16, .u16, .f16, .bf16, .i32, .u32,
       .f32, .c64, .f64, .i64, .u64:
+      // Parameters are read as one of the elements that the codec lists, all of them above.
       preconditionFailure("\(name) is no element of a scaled codec")
     }
   }

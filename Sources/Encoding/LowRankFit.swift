@@ -151,7 +151,10 @@ struct LowRankFit: Sendable {
     do {
       try Kernels.best.convert(
         values, from: from, to: to, elementCount: count, saturating: true, into: &span)
-    } catch { preconditionFailure("floats convert to floats") }
+    } catch {
+      // From F32 to F16 and back, which both have a NaN.
+      preconditionFailure("floats convert to floats")
+    }
     return span.bytes.array()
   }
 

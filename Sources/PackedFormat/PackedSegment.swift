@@ -62,7 +62,8 @@ package struct PackedSegment: Sendable {
       ]
     case .lowRank(let term):
       return [term.u, term.v].map { factor in
-        // Floats of whole bytes always make an info.
+        // Factors are F16, BF16 or F32 and their shapes keep the limits of 2^56 values: whole bytes, and
+        // a number of them that an Int holds. All else was refused when the index was read.
         let info = try! TensorInfo(name: info.name, dtype: factor.dtype, shape: factor.shape)
         return PackedSegment(
           owner: owner, info: info, content: .dense(factor.codec), chunkCount: info.grid.count)

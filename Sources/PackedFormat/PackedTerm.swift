@@ -123,7 +123,13 @@ package struct LowRankTerm: Sendable {
       columns = shape.dimensions[(batch + 1)...].reduce(1, *)
     }
 
-    package func shapeOfU(rank: Int) -> Shape? { try? Shape([count * rows, rank]) }
-    package func shapeOfV(rank: Int) -> Shape? { try? Shape([count * rank, columns]) }
+    /// nil if it is outside the limits of shapes; so is a V.
+    package func shapeOfU(rank: Int) -> Shape? { Self.shape(count, times: rows, by: rank) }
+    package func shapeOfV(rank: Int) -> Shape? { Self.shape(count, times: rank, by: columns) }
+
+    private static func shape(_ count: Int, times other: Int, by columns: Int) -> Shape? {
+      let (rows, overflow) = count.multipliedReportingOverflow(by: other)
+      return overflow ? nil : try? Shape([rows, columns])
+    }
   }
 }

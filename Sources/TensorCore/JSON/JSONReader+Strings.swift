@@ -111,7 +111,7 @@ extension JSONReader {
     return (scalar, backslash + 2)
   }
 
-  /// `\uXXXX`, or two of them that are a pair of surrogates.
+  /// `\u` and four hexadecimal digits, or two of these that are a pair of surrogates.
   private func scanUnicodeEscape(
     at backslash: Int
   ) throws(JSONError) -> (scalar: Unicode.Scalar, end: Int) {

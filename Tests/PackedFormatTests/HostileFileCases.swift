@@ -1,0 +1,493 @@
+import PackedFormat
+import TensorCore
+import TestSupport
+import Testing
+
+/// What is done to the sample file, one fault each.
+extension HostileFileTests {
+  struct Case: Sendable, CustomTestStringConvertible {
+    var fault: PackedFault
+    var name: String
+    /// Of the sample that is changed; without any, streams can be written over.
+    var compression: Compression
+    var change: @Sendable (inout SampleFile) -> Void
+
+    init(
+      _ fault: PackedFault, _ name: String, in compression: Compression = .fast,
+      _ change: @escaping @Sendable (inout SampleFile) -> Void
+    ) {
+      self.fault = fault
+      self.name = name
+      self.compression = compression
+      self.change = change
+    }
+
+    /// The file.
+    func built() throws -> [UInt8] {
+      var file = try SampleFile(SampleFile.written(compression: compression))
+      change(&file)
+      return try file.assembled()
+    }
+
+    var testDescription: String { name }
+  }
+
+  static let headers = [
+    Case(.headerVersion, "major version 2") { $0.header.major = 2 },
+    Case(.headerFields, "a header flag") { $0.header.flags = 1 },
+    Case(.headerFields, "a reserved byte of the header") { $0.headerReserved[31] = 1 },
+    Case(.headerFeatures, "a required feature bit") { $0.header.requiredFeatures = 1 << 63 },
+    Case(.notSumac, "another magic") { $0.changeFile = { $0[1] = 0x54 } },
+    Case(.textDamage, "line ends changed in transfer") {
+      $0.changeFile = { $0.replaceSubrange(6...7, with: [0x0A]) }
+    },
+  ]
+
+  static let trailers = [
+    Case(.trailerMagic, "bytes behind the trailer") { $0.changeFile = { $0.append(0) } },
+    Case(.fileLength, "another file length") { $0.changeTrailer = { $0[8] ^= 1 } },
+    Case(.fileLength, "bytes before the header's end are missing") {
+      $0.changeFile = { $0.removeSubrange(100..<164) }
+    },
+    Case(.indexLength, "an index of no bytes") {
+      $0.changeTrailer = { $0.replaceSubrange(16..<24, with: [UInt8](repeating: 0, count: 8)) }
+    },
+    Case(.indexLength, "an index that is longer stored than decoded") {
+      $0.changeTrailer = {
+        $0[20] = 1
+        $0[21] = 0
+      }
+    },
+    Case(.indexLength, "an index of over 1 GiB") { $0.changeTrailer = { $0[23] = 0x80 } },
+    Case(.indexPlace, "an index beyond the file") { $0.changeTrailer = { $0[4] = 0xFF } },
+    Case(.indexPlace, "an index offset of 2^63") { $0.changeTrailer = { $0[7] = 0x80 } },
+    Case(.indexPlace, "an index inside the header") {
+      $0.changeTrailer = { $0.replaceSubrange(0..<8, with: [UInt8](repeating: 0, count: 8)) }
+    },
+    Case(.indexPlace, "an index off its alignment") { $0.changeTrailer = { $0[0] += 8 } },
+    Case(.chunkTableLength, "a chunk table with half a record") {
+      $0.indexPadding = [UInt8](repeating: 0, count: 32 + 16)
+    },
+    Case(.indexChecksum, "an index that was changed") {
+      $0.changeFile = { $0[$0.count - 64 - 32 * 20] ^= 1 }
+    },
+    Case(.indexCompression, "a compressed index that is no frame") {
+      $0.changeTrailer = { $0[20] &+= 1 }
+    },
+    Case(.indexCompression, "a compressed index that claims 16 MiB") {
+      $0.compressesIndex = true
+      $0.changeTrailer = { $0.replaceSubrange(20..<24, with: [0, 0, 0, 1]) }
+    },
+    Case(.indexLength, "a compressed index that claims 1 GiB") {
+      $0.compressesIndex = true
+      $0.changeTrailer = { $0.replaceSubrange(20..<24, with: [0, 0, 0, 0x40]) }
+    },
+  ]
+
+  static let encodings = [
+    Case(.indexLength, "an index that would grow a thousandfold") {
+      $0.rawIndex = [UInt8](repeating: 0, count: 20 << 20)
+      $0.compressesIndex = true
+    },
+    Case(.indexEncoding, "no CBOR") { $0.rawIndex = [0xFF] },
+    Case(.indexEncoding, "a count of 2^64 − 1") {
+      $0.rawIndex = [0xBB] + [UInt8](repeating: 0xFF, count: 8)
+    },
+    Case(.indexValue, "a list in place of the map") { $0.rawIndex = [0x80] },
+    Case(.indexEncoding, "a map of indefinite length") { $0.rawIndex = [0xBF, 0xFF] },
+    Case(.indexEncoding, "something behind the index") { $0.rawIndex = $0.index.encoded + [0] },
+    Case(.indexKey, "an index without tensors") { $0.edit(["tensors"]) { _ in nil } },
+    Case(.indexKey, "an unknown key") { $0.edit(["other"]) { _ in .null } },
+    Case(.indexValue, "metadata that is no text") { $0.edit(["metadata", "format"]) { _ in 1 } },
+    Case(.indexValue, "lineage that is no text") { $0.edit(["lineage"]) { _ in [] } },
+    Case(.indexValue, "features out of order") {
+      $0.edit(["features", "optional"]) { _ in ["b", "a"] }
+    },
+    Case(.indexKey, "features without required ones") {
+      $0.edit(["features", "required"]) { _ in nil }
+    },
+    Case(.requiredFeature, "a required feature of the future") {
+      $0.edit(["features", "required"]) { _ in ["time-travel"] }
+    },
+  ]
+
+  static let entries = [
+    Case(.requiredFeature, "a required feature of the future that changes all else") {
+      $0.edit(["features", "required"]) { _ in ["time-travel"] }
+      $0.edit(["tensors", 1, "dtype"]) { _ in "T8" }
+    },
+    Case(.nameLength, "a name of 4097 bytes") {
+      $0.edit(["tensors", 1, "name"]) { _ in .text(String(repeating: "n", count: 4097)) }
+    },
+    Case(.duplicateName, "a name twice") { $0.edit(["tensors", 1, "name"]) { _ in "a.weight" } },
+    Case(.duplicateName, "an alias with a tensor's name") {
+      $0.edit(["tensors", 4, "name"]) { _ in "b" }
+    },
+    Case(.indexKey, "a tensor without a name") { $0.edit(["tensors", 1, "name"]) { _ in nil } },
+    Case(.indexKey, "a tensor without a shape") { $0.edit(["tensors", 1, "shape"]) { _ in nil } },
+    Case(.indexKey, "an entry with an unknown key") { $0.edit(["tensors", 1, "x"]) { _ in 1 } },
+    Case(.indexKey, "an alias with a dtype") { $0.edit(["tensors", 4, "dtype"]) { _ in "U8" } },
+    Case(.dtype, "an unknown dtype") { $0.edit(["tensors", 1, "dtype"]) { _ in "u8" } },
+    Case(.shape, "65 dimensions") {
+      $0.edit(["tensors", 1, "shape"]) { _ in .array(Array(repeating: 1, count: 65)) }
+    },
+    Case(.shape, "a dimension of 2^48") {
+      $0.edit(["tensors", 1, "shape"]) { _ in [.unsigned(1 << 48)] }
+    },
+    Case(.shape, "a dimension of 2^64 − 1 beside a zero") {
+      $0.edit(["tensors", 1, "shape"]) { _ in [0, .unsigned(.max)] }
+    },
+    Case(.shape, "a product of 2^57") {
+      $0.edit(["tensors", 1, "shape"]) { _ in [.unsigned(1 << 30), .unsigned(1 << 27)] }
+    },
+    Case(.shape, "values that do not end on a byte") {
+      $0.edit(["tensors", 1, "dtype"]) { _ in "F4" }
+    },
+    Case(.indexValue, "a negative dimension") { $0.edit(["tensors", 1, "shape"]) { _ in [-5] } },
+    Case(.terms, "65 terms") {
+      $0.edit(["tensors", 2, "terms"]) { _ in
+        .array(Array(repeating: ["kind": "dense", "codec": "raw", "chunks": 0], count: 65))
+      }
+    },
+    Case(.terms, "no terms") { $0.edit(["tensors", 2, "terms"]) { _ in [] } },
+    Case(.termDType, "two dense terms of integers") {
+      $0.edit(["tensors", 1, "shape"]) { _ in [0] }
+      $0.edit(["tensors", 1, "terms"]) { _ in
+        .array(Array(repeating: ["kind": "dense", "codec": "raw", "chunks": 0], count: 2))
+      }
+    },
+    Case(.termDType, "a lossy codec of integers") {
+      $0.edit([$0.entry("int4"), "dtype"].inTensors) { _ in "I32" }
+    },
+    Case(.termDType, "a sparse term of half bytes") {
+      $0.edit([$0.entry("mask"), "dtype"].inTensors) { _ in "F4" }
+      $0.edit([$0.entry("mask"), "terms", 0, "chunks"].inTensors) { _ in 0 }
+    },
+    Case(.indexValue, "a term that is no map") { $0.edit(["tensors", 1, "terms", 0]) { _ in 1 } },
+    Case(.indexValue, "an error that is not a number") {
+      $0.edit(["tensors", 1, "terms", 0, "error"]) { _ in .float(.nan) }
+    },
+    Case(.indexKey, "a quality without a norm") {
+      $0.edit(["tensors", 1, "quality"]) { _ in ["error": 0.0, "largest": 0.0] }
+    },
+    Case(.indexValue, "a content id of 31 bytes") {
+      $0.edit(["tensors", 1, "content"]) { _ in .bytes([UInt8](repeating: 0, count: 31)) }
+    },
+    Case(.indexValue, "a quality below 0") {
+      $0.edit(["tensors", 1, "quality"]) { _ in ["norm": -1.0, "error": 0.0, "largest": 0.0] }
+    },
+    Case(.indexKey, "an extension that does not say whether it is safe") {
+      $0.edit(["extensions"]) { _ in ["x": ["value": 1]] }
+    },
+    Case(.indexValue, "sealed that is false") { $0.edit(["sealed"]) { _ in false } },
+    Case(.indexKey, "an alias with a content id") {
+      $0.edit(["tensors", 4, "content"]) { _ in .bytes([UInt8](repeating: 0, count: 32)) }
+    },
+    Case(.codecParameters, "nine bits") {
+      $0.edit([$0.entry("int4"), "terms", 0, "bits"].inTensors) { _ in 9 }
+    },
+    Case(.codecParameters, "one bit that is symmetric") {
+      $0.edit([$0.entry("int4"), "terms", 0, "bits"].inTensors) { _ in 1 }
+    },
+    Case(.codecParameters, "an axis beyond the shape") {
+      $0.edit([$0.entry("int4"), "terms", 0, "axis"].inTensors) { _ in 2 }
+    },
+    Case(.codecParameters, "scales of U8") {
+      $0.edit([$0.entry("int4"), "terms", 0, "scale"].inTensors) { _ in "U8" }
+    },
+    Case(.codecParameters, "groups of mx without a size") {
+      $0.edit([$0.entry("mxfp6"), "terms", 0, "group"].inTensors) { _ in 0 }
+    },
+    Case(.codecParameters, "an unknown packing") {
+      $0.edit([$0.entry("mxfp6"), "terms", 0, "packing"].inTensors) { _ in "words" }
+    },
+    Case(.codecParameters, "a global number of 0") {
+      $0.edit([$0.entry("nvfp4"), "terms", 0, "global"].inTensors) { _ in 0.0 }
+    },
+    Case(.codecParameters, "a global number that no float32 holds") {
+      $0.edit([$0.entry("nvfp4"), "terms", 0, "global"].inTensors) { _ in 0.1 }
+    },
+    Case(.codecParameters, "a table that does not ascend") {
+      $0.edit([$0.entry("code5"), "terms", 0, "table", 1].inTensors) { _ in -1.0 }
+    },
+    Case(.codecParameters, "a table of one entry") {
+      $0.edit([$0.entry("code5"), "terms", 0, "table"].inTensors) { _ in [1.0] }
+    },
+    Case(.codecParameters, "a table with an infinity") {
+      $0.edit([$0.entry("code5"), "terms", 0, "table", 4].inTensors) { _ in .float(.infinity) }
+    },
+    Case(.codecParameters, "an unknown ggml type") {
+      $0.edit([$0.entry("q8_0"), "terms", 0, "type"].inTensors) { _ in 9 }
+    },
+    Case(.codecParameters, "rows that are no whole blocks") {
+      $0.edit([$0.entry("q8_0"), "terms", 0, "type"].inTensors) { _ in 14 }
+    },
+    Case(.codecParameters, "as many kept as there are, of nm") {
+      $0.edit([$0.entry("pairs"), "terms", 0, "index", "n"].inTensors) { _ in 4 }
+    },
+    Case(.codecParameters, "groups of 17") {
+      $0.edit([$0.entry("pairs"), "terms", 0, "index", "m"].inTensors) { _ in 17 }
+    },
+    Case(.codecParameters, "blocks without rows") {
+      $0.edit([$0.entry("blocks"), "terms", 0, "index", "rows"].inTensors) { _ in 0 }
+    },
+    Case(.codecParameters, "a bitmask with a parameter") {
+      $0.edit([$0.entry("mask"), "terms", 0, "index", "n"].inTensors) { _ in 2 }
+    },
+    Case(.codecParameters, "a constant of half bytes") {
+      $0.edit([$0.entry("empty"), "dtype"].inTensors) { _ in "F4" }
+      $0.edit([$0.entry("empty"), "terms", 0, "codec"].inTensors) { _ in "constant" }
+    },
+    Case(.indexKey, "a sparse term without an index") {
+      $0.edit([$0.entry("mask"), "terms", 0, "index"].inTensors) { _ in nil }
+    },
+    Case(.indexValue, "a sparse term with an unknown mode") {
+      $0.edit([$0.entry("mask"), "terms", 0, "mode"].inTensors) { _ in "multiply" }
+    },
+    Case(.lowRank, "a rank of 0") {
+      $0.edit([$0.entry("sum"), "terms", 1, "rank"].inTensors) { _ in 0 }
+    },
+    Case(.lowRank, "factors too large to keep") {
+      $0.edit([$0.entry("sum"), "terms", 1, "rank"].inTensors) { _ in 65_537 }
+    },
+    Case(.lowRank, "a factor of more rows than can be counted") {
+      $0.edit([$0.entry("sum"), "shape"].inTensors) { _ in [268_435_456, 268_435_456, 0] }
+      $0.edit([$0.entry("sum"), "terms"].inTensors) { terms in .array([terms!.asArray![1]]) }
+      $0.edit([$0.entry("sum"), "terms", 0, "batch"].inTensors) { _ in 2 }
+      $0.edit([$0.entry("sum"), "terms", 0, "rank"].inTensors) { _ in 256 }
+    },
+    Case(.lowRank, "a batch of all dimensions") {
+      $0.edit([$0.entry("sum"), "terms", 1, "batch"].inTensors) { _ in 3 }
+    },
+    Case(.lowRank, "a scale that is infinite") {
+      $0.edit([$0.entry("sum"), "terms", 1, "scale"].inTensors) { _ in .float(.infinity) }
+    },
+    Case(.lowRank, "factors of F64") {
+      $0.edit([$0.entry("sum"), "terms", 1, "u", "dtype"].inTensors) { _ in "F64" }
+    },
+    Case(.indexKey, "a low-rank term without V") {
+      $0.edit([$0.entry("sum"), "terms", 1, "v"].inTensors) { _ in nil }
+    },
+    Case(.chunkCount, "a low-rank term with a chunk too few") {
+      $0.edit([$0.entry("sum"), "terms", 1, "chunks"].inTensors) { _ in 1 }
+    },
+    Case(.indexKey, "a term without a codec") {
+      $0.edit(["tensors", 1, "terms", 0, "codec"]) { _ in nil }
+    },
+    Case(.codecParameters, "a term with an unknown key") {
+      $0.edit(["tensors", 1, "terms", 0, "x"]) { _ in 1 }
+    },
+    Case(.indexKey, "a low-rank term with an unknown key") {
+      $0.edit([$0.entry("sum"), "terms", 1, "x"].inTensors) { _ in 1 }
+    },
+    Case(.chunkCount, "one chunk too many") {
+      $0.edit(["tensors", 1, "terms", 0, "chunks"]) { _ in 2 }
+    },
+    Case(.chunkCount, "2^64 − 1 chunks") {
+      $0.edit(["tensors", 1, "terms", 0, "chunks"]) { _ in .unsigned(.max) }
+    },
+    Case(.aliasTarget, "an alias of nothing") { $0.edit(["tensors", 4, "alias"]) { _ in "x" } },
+    Case(.aliasTarget, "an alias of itself") { $0.edit(["tensors", 4, "alias"]) { _ in "tied" } },
+    Case(.attachmentName, "an attachment outside its folder") {
+      $0.edit(["attachments", 0, "name"]) { _ in "../config.json" }
+    },
+    Case(.attachmentName, "an attachment with an absolute path") {
+      $0.edit(["attachments", 0, "name"]) { _ in "/etc/passwd" }
+    },
+    Case(.duplicateName, "an attachment twice") {
+      $0.edit(["attachments", 1, "name"]) { _ in "config.json" }
+    },
+    Case(.attachmentLength, "an attachment of 2^60 bytes") {
+      $0.edit(["attachments", 0, "bytes"]) { _ in .unsigned(1 << 60) }
+    },
+    Case(.chunkCount, "an attachment longer than its chunks") {
+      $0.edit(["attachments", 0, "bytes"]) { _ in 1_100_000 }
+    },
+    Case(.indexKey, "an attachment without a length") {
+      $0.edit(["attachments", 0, "bytes"]) { _ in nil }
+    },
+  ]
+
+  static let chunks = [
+    Case(.chunkTableLength, "a record too many") { $0.records.append($0.records[0]) },
+    Case(.chunkTableLength, "a record too few") { $0.records.removeLast() },
+    Case(.chunkPlace, "two chunks at one place") {
+      $0.records[1].byteOffset = $0.records[0].byteOffset
+    },
+    Case(.chunkPlace, "a hole between chunks") { $0.records[1].byteOffset += 64 },
+    Case(.chunkPlace, "a chunk at 2^63") { $0.records[1].byteOffset = .max },
+    Case(.chunkPlace, "a first chunk inside the header") { $0.records[0].byteOffset = 0 },
+    Case(.chunkPlace, "a last chunk that runs into the index") {
+      $0.records[$0.records.count - 1].storedByteCount += 1000
+    },
+    Case(.chunkPlace, "a gap before the index") { $0.body += [UInt8](repeating: 0, count: 64) },
+    Case(.chunkCodec, "a codec that its term does not have") { $0.recordCodecs[0] = 200 },
+    Case(.chunkCodec, "an index codec of a dense term") { $0.recordCodecs[0] = 0x101 },
+    Case(.chunkCodec, "raw values of a lossy term") {
+      $0.recordCodecs[$0.record(of: "int4")] = 0
+    },
+    Case(.chunkCodec, "blocks in a term of gaps") {
+      $0.recordCodecs[$0.record(of: "gaps")] = 0x401
+    },
+    Case(.chunkValues, "more kept values than elements") {
+      $0.records[$0.record(of: "mask")].valueCount = 1025
+    },
+    Case(.chunkLength, "fewer gaps than values") {
+      let place = $0.record(of: "gaps")
+      $0.records[place].valueCount += 1
+      $0.records[place].decodedByteCount -= 40
+    },
+    Case(.chunkTableLength, "a sealed file without seals") { $0.edit(["sealed"]) { _ in true } },
+    Case(.streamValues, "a mask with another number of places") {
+      let place = $0.record(of: "mask")
+      let mask = $0.offset(ofStream: 0, of: 5, chunk: place)
+      let byte = $0.body[$0.records[place].byteOffset - 64 + mask]
+      $0.overwrite(chunk: place, at: mask, with: [byte ^ 1])
+    },
+    Case(.streamValues, "a zero point that no code can be") {
+      let place = $0.record(of: "int3")
+      let zeros = $0.offset(ofStream: 2, of: 3, chunk: place)
+      $0.overwrite(chunk: place, at: zeros, with: [8])
+    },
+    Case(.chunkFlags, "an unknown flag") { $0.recordFlags[0] = 3 },
+    Case(.chunkValues, "a value too many") { $0.records[0].valueCount += 1 },
+    Case(.chunkLength, "a decoded length of 4 GiB") {
+      $0.records[0].decodedByteCount = 0xFFFF_FFFF
+    },
+    Case(.chunkLength, "a decoded length that is not the codec's") {
+      $0.records[0].decodedByteCount -= 1
+    },
+    Case(.chunkLength, "a plain chunk shorter than its values") {
+      let last = $0.records.count - 1
+      $0.records[last].storedByteCount -= 1
+    },
+    Case(.chunkLength, "a chunk of no bytes") {
+      $0.records[$0.records.count - 1].storedByteCount = 0
+    },
+    Case(.chunkPadding, "padding that is not zero") { $0.body[$0.body.count - 1] = 1 },
+    Case(.chunkPadding, "padding between segments that is not zero") {
+      // Before the chunk of config.json.
+      $0.body[$0.records[$0.records.count - 1].byteOffset - 64 - 1] = 1
+    },
+    Case(.indexPadding, "padding behind the index that is not zero") {
+      let gap = (try? $0.indexGap) ?? 0
+      $0.indexPadding = [UInt8](repeating: 1, count: gap == 0 ? 32 : gap)
+    },
+    Case(.chunkChecksum, "a chunk that was changed") { $0.body[100] ^= 4 },
+    Case(.streamTable, "a stream that decodes to more") {
+      $0.overwrite(chunk: 0, at: 4, with: [0, 0, 0, 1])
+    },
+    Case(.streamTable, "a stream that runs over its chunk") {
+      $0.overwrite(chunk: 0, at: 0, with: [0xFF, 0xFF, 0xFF, 0xFF])
+    },
+    Case(.streamTable, "a stream that is stored plain in fewer bytes") {
+      let word = $0.body[$0.records[0].byteOffset - 64 + 8 + 3]
+      $0.overwrite(chunk: 0, at: 8 + 3, with: [word & 0x7F])
+    },
+    Case(.streamCompression, "a stream that is no frame") {
+      let frame = $0.offset(ofStream: 1, of: 2, chunk: 0)
+      $0.overwrite(chunk: 0, at: frame, with: [0xA5, 0xA5, 0xA5, 0xA5])
+    },
+    Case(.streamTable, "a plain chunk of a codec with two streams") {
+      // The scalar of 8 bytes, stored plain by `raw`, is said to be in 8 planes.
+      $0.recordCodecs[$0.record(of: "c")] = 1
+    },
+    Case(.unknownCodec, "a codec of the future") {
+      $0.edit(["tensors", 1, "terms", 0, "codec"]) { _ in "quantum" }
+    },
+    Case(.unknownTerm, "a term of the future") {
+      $0.edit(["tensors", 1, "terms", 0, "kind"]) { _ in "tensor-train" }
+    },
+  ]
+
+  /// Chunks with true hashes whose streams mean nothing, or are no streams.
+  static let streams = [
+    Case(.streamValues, "a code of three bits that is 8", in: .none) {
+      $0.overwrite("int3", stream: 0, of: 3, at: 0, with: [8])
+    },
+    Case(.streamValues, "a code beyond its table", in: .none) {
+      $0.overwrite("code5", stream: 0, of: 2, at: 3, with: [5])
+    },
+    Case(.streamValues, "a code of six bits that is 64", in: .none) {
+      $0.overwrite("mxfp6", stream: 0, of: 2, at: 255, with: [64])
+    },
+    Case(.streamValues, "a zero point that is 8", in: .none) {
+      $0.overwrite("int3", stream: 2, of: 3, at: 15, with: [8])
+    },
+    Case(.streamValues, "bits behind the last code", in: .none) {
+      // Five codes of two bits.
+      $0.overwrite("tail", stream: 0, of: 3, at: 1, with: [0b100])
+    },
+    Case(.streamValues, "bits behind the end of a mask", in: .none) {
+      $0.overwrite("few", stream: 0, of: 2, at: 1, with: [0b1000_0000])
+    },
+    Case(.streamValues, "a gap that leads beyond the end", in: .none) {
+      $0.overwrite("gaps", stream: 0, of: 3, at: 0, with: [254, 254, 254, 254, 254, 254, 254])
+      $0.overwrite("gaps", stream: 0, of: 3, at: 7, with: [UInt8](repeating: 254, count: 40))
+    },
+    Case(.streamValues, "gaps that end in 255", in: .none) {
+      let place = $0.record(of: "gaps")
+      let length = $0.streamLength(0, chunk: place)
+      $0.overwrite("gaps", stream: 0, of: 3, at: length - 1, with: [255])
+    },
+    Case(.streamValues, "a number of no pattern", in: .none) {
+      $0.overwrite("pairs", stream: 0, of: 3, at: 0, with: [216])
+    },
+    Case(.streamValues, "a short group filled up with other places than the lowest", in: .none) {
+      // Rows of 15 groups of four and one of two: number 5 is {2, 3}, number 0 {0, 1}.
+      $0.overwrite("pairs", stream: 0, of: 3, at: 5, with: [5])
+    },
+    Case(.streamValues, "missing digits that are not 0", in: .none) {
+      // 8 rows of 16 groups: the last byte has two numbers.
+      $0.overwrite("pairs", stream: 0, of: 3, at: 42, with: [215])
+    },
+    Case(.streamValues, "bits behind the last block", in: .none) {
+      $0.overwrite("blocks", stream: 0, of: 5, at: 1, with: [0b10])
+    },
+    Case(.streamValues, "blocks of more values than are kept", in: .none) {
+      $0.overwrite("blocks", stream: 0, of: 5, at: 0, with: [0xFF])
+    },
+    Case(.streamTable, "bytes behind the last stream", in: .none) {
+      let place = $0.record(of: "int3")
+      let length = $0.streamLength(2, chunk: place)
+      $0.setStream(2, chunk: place, stored: length - 1, decoded: length - 1)
+    },
+    Case(.streamTable, "a stream shorter than its codec has it", in: .none) {
+      let place = $0.record(of: "int4")
+      let length = $0.streamLength(0, chunk: place)
+      $0.setStream(0, chunk: place, stored: length - 1, decoded: length - 1)
+    },
+    Case(.streamTable, "a compressed stream as long as it decodes to", in: .none) {
+      let place = $0.record(of: "int4")
+      let length = $0.streamLength(0, chunk: place)
+      $0.setStream(0, chunk: place, stored: length | 1 << 31, decoded: length)
+    },
+    Case(.streamTable, "streams that do not add up to the record") {
+      let place = $0.record(of: "gaps")
+      $0.records[place].decodedByteCount += 1
+    },
+    Case(.streamCompression, "a frame that decodes to less") {
+      let place = $0.record(of: "a.weight")
+      $0.replaceFrame(chunk: place, stream: 1, content: [UInt8](repeating: 1, count: 900))
+    },
+    Case(.streamCompression, "a frame that decodes to more") {
+      let place = $0.record(of: "a.weight")
+      $0.replaceFrame(chunk: place, stream: 1, content: [UInt8](repeating: 1, count: 2000))
+    },
+    Case(.streamCompression, "a skippable frame") {
+      let place = $0.record(of: "a.weight")
+      let frame = $0.offset(ofStream: 1, of: 2, chunk: place)
+      let length = $0.records[place].storedByteCount - frame - 8
+      $0.overwrite(
+        chunk: place, at: frame,
+        with: [0x50, 0x2A, 0x4D, 0x18, UInt8(length & 255), UInt8(length >> 8), 0, 0])
+    },
+  ]
+
+  static let all = headers + trailers + encodings + entries + chunks + streams
+}
+
+extension [SampleFile.Step] {
+  /// The path from the top of the index.
+  var inTensors: [SampleFile.Step] { ["tensors"] + self }
+}
