@@ -33,6 +33,9 @@ INLINE uint16_t bits_of_half(_Float16 value) {
 #include "Ggml.inc.h"
 #include "Sparse.inc.h"
 #include "LowRank.inc.h"
+#include "Power.inc.h"
+#include "Survey.inc.h"
+#include "Patterns.inc.h"
 
 const sumac_kernels SUMAC_TABLE = {
     .level = SUMAC_LEVEL,
@@ -78,4 +81,12 @@ const sumac_kernels SUMAC_TABLE = {
     .orthonormalize = orthonormalize,
     .add_distance = add_distance,
     .clamp_finite = clamp_finite,
+    .power_sum = power_sum,
+    .exclude_unmasked = exclude_unmasked,
+    .clear_unmasked = clear_unmasked,
+    .survey_histogram = survey_histogram,
+    .collect_slots = collect_slots,
+    .column_peaks = column_peaks,
+    .pattern_mask = pattern_mask,
+    .pattern_fit = pattern_fit,
 };

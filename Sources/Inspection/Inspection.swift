@@ -13,31 +13,37 @@ package struct Inspection: Report {
 
   package struct Row: Sendable {
     package var tensor: LazyTensor
-    package var moments: Moments?
+    package var statistics: TensorStatistics?
+    package var neurons: [NeuronSurvey.Neuron]?
   }
 
   package let checkpoint: Checkpoint
   package let rows: [Row]
+  /// Of all float tensors together.
+  package let model: TensorStatistics?
   package let fileByteCount: Int
   package let showsMetadata: Bool
   package let showsLayout: Bool
 
-  /// - Parameter moments: of every tensor in the order of the catalog, if they were asked for.
+  /// - Parameters:
+  ///   - statistics: if they were asked for.
+  ///   - neurons: for each tensor in the order of the catalog, if they were asked for.
   package init(
-    _ checkpoint: Checkpoint, fileByteCount: Int, moments: [Moments]? = nil,
-    sortKey: SortKey = .catalog, showsMetadata: Bool = false, showsLayout: Bool = false
+    _ checkpoint: Checkpoint, fileByteCount: Int, statistics: StatisticsSurvey.Result? = nil,
+    neurons: [[NeuronSurvey.Neuron]?]? = nil, sortKey: SortKey = .catalog, showsMetadata: Bool = false, showsLayout: Bool = false
   ) {
     self.checkpoint = checkpoint
     self.fileByteCount = fileByteCount
     self.showsMetadata = showsMetadata
     self.showsLayout = showsLayout
     let rows = checkpoint.tensors.indices.map { place in
-      Row(tensor: checkpoint.tensors[place], moments: moments?[place])
+      Row(
+        tensor: checkpoint.tensors[place], statistics: statistics?.tensors[place],
+        neurons: neurons?[place])
     }
+    model = statistics?.model
     self.rows = rows.sorted(by: sortKey)
   }
-
-  package var hasMoments: Bool { rows.contains { $0.moments != nil } }
 
   /// Bytes of the values of all tensors, each counted once.
   var valueByteCount: Int {

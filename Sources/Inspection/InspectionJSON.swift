@@ -5,7 +5,7 @@ package import TensorCore
 
 extension Inspection {
   package var members: JSONObject {
-    [
+    var members: JSONObject = [
       "path": .string(checkpoint.path), "container": .string(checkpoint.container.rawValue),
       "file_bytes": JSONValue(fileByteCount), "value_bytes": JSONValue(valueByteCount),
       "tensor_count": JSONValue(checkpoint.tensors.count),
@@ -16,18 +16,21 @@ extension Inspection {
         checkpoint.companions.map {
           .object(["name": .string($0.name), "bytes": JSONValue($0.info.byteCount)])
         }),
-      "tensors": .array(lines),
     ]
+    if let model { members["model"] = .object(model.json) }
+    members["tensors"] = .array(lines)
+    return members
   }
 
   package var lines: [JSONValue] { rows.map { .object($0.json) } }
 
   package var records: Table {
-    let keys = rows.first.map { $0.json.map(\.key) } ?? ["name"]
+    let flat = rows.map(\.json.flattened)
+    let keys = flat.first.map { $0.map(\.key) } ?? ["name"]
     return Table(
       keys.map { Table.Column($0) },
-      rows: rows.map { row in
-        row.json.map { _, value in
+      rows: flat.map { row in
+        row.map { _, value in
           switch value {
           case .string(let text): text
           case .null: ""
@@ -55,7 +58,8 @@ extension Inspection.Row {
       "offset": JSONValue(tensor.stored.byteOffset),
       "chunks": JSONValue(tensor.stored.chunkCount),
     ]
-    if let moments { for (key, value) in moments.json { object[key] = value } }
+    if let statistics { for (key, value) in statistics.json { object[key] = value } }
+    if let neurons { object["neurons"] = .object(neurons.json) }
     return object
   }
 }
@@ -72,5 +76,65 @@ extension Moments {
       "mean": number(mean), "standard_deviation": number(standardDeviation),
       "sum": number(sum), "l1": number(magnitudeSum), "l2": number(euclideanNorm),
     ]
+  }
+}
+
+extension TensorStatistics {
+  /// The same keys for every tensor; what a tensor has not is null.
+  fileprivate var json: JSONObject {
+    func number(_ value: Double?) -> JSONValue { value.map { JSONValue($0) } ?? .null }
+    var object = moments.json
+    let matrix = distribution?.matrix
+    var quantiles: JSONObject = [:]
+    for (place, level) in Distribution.levels.enumerated() {
+      let values = distribution?.quantiles ?? []
+      quantiles["\(level)"] = number(values.isEmpty ? nil : values[place])
+    }
+    let more: JSONObject = [
+      "pqi": .object([
+        "p": number(distribution?.exponents.p), "q": number(distribution?.exponents.q),
+        "value": number(distribution?.pqIndex),
+      ]),
+      "gini": number(distribution?.gini),
+      "abs_quantiles": .object(quantiles),
+      "top_1_percent_energy": number(distribution?.topEnergyShare),
+      "outlier_channels": matrix.map { JSONValue($0.outlierChannelCount) } ?? .null,
+      "channels": matrix.map { JSONValue($0.channelCount) } ?? .null,
+      "pattern": .object([
+        "pattern": matrix.map { .string($0.pattern.description) } ?? .null,
+        "fitting_share": number(matrix?.fittingShare),
+        "kept_energy": number(matrix?.keptEnergyShare),
+      ]),
+      "zero_blocks_16x16": number(matrix?.zeroBlockShare),
+      "sumac_bytes": distribution?.packedByteCount.map { JSONValue($0) } ?? .null,
+    ]
+    for (key, value) in more { object[key] = value }
+    return object
+  }
+}
+
+extension [NeuronSurvey.Neuron] {
+  fileprivate var json: JSONObject {
+    func list(_ value: (Element) -> Double) -> JSONValue { .array(map { JSONValue(value($0)) }) }
+    return [
+      "zeros": .array(map { JSONValue($0.zeros) }), "l1": list(\.magnitudeSum),
+      "l2": list(\.euclideanNorm), "max_abs": list(\.largestMagnitude), "pqi": list(\.pqIndex),
+      "gini": list(\.gini),
+    ]
+  }
+}
+
+extension JSONObject {
+  /// Members of members under names with a dot, as the columns of a table.
+  fileprivate var flattened: JSONObject {
+    var flat: JSONObject = [:]
+    for (key, value) in self {
+      guard case .object(let inner) = value else {
+        flat[key] = value
+        continue
+      }
+      for (innerKey, innerValue) in inner { flat["\(key).\(innerKey)"] = innerValue }
+    }
+    return flat
   }
 }

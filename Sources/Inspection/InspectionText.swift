@@ -9,7 +9,7 @@ extension Inspection {
     if showsMetadata { sections.append(.facts(metadataFacts)) }
     if !rows.isEmpty {
       sections.append(.table(showsLayout ? layoutTable : tensorTable))
-      if hasMoments { sections += [.table(countTable), .table(valueTable)] }
+      if let model { sections += statisticsSections(model) }
     }
     return sections
   }
@@ -98,42 +98,6 @@ extension Inspection {
           row.tensor.name.printable, stored.file.printable, String(stored.byteOffset),
           String(stored.byteCount), stored.codec, String(stored.chunkCount),
         ]
-      })
-  }
-
-  private var countTable: Table {
-    Table(
-      [
-        Table.Column("tensor"), Table.Column("zeros", alignsRight: true),
-        Table.Column("share", alignsRight: true), Table.Column("NaN", alignsRight: true),
-        Table.Column("+inf", alignsRight: true), Table.Column("-inf", alignsRight: true),
-        Table.Column("L1", alignsRight: true), Table.Column("L2", alignsRight: true),
-      ],
-      rows: rows.compactMap { row in
-        guard let moments = row.moments else { return nil }
-        return [
-          row.tensor.name.printable, moments.zeros.grouped,
-          moments.zeroShare.map { "\(($0 * 100).fixed(decimals: 2)) %" } ?? "-",
-          moments.nans.grouped, moments.positiveInfinities.grouped,
-          moments.negativeInfinities.grouped, moments.magnitudeSum.short,
-          moments.euclideanNorm.short,
-        ]
-      })
-  }
-
-  private var valueTable: Table {
-    Table(
-      [
-        Table.Column("tensor"), Table.Column("min", alignsRight: true),
-        Table.Column("max", alignsRight: true), Table.Column("mean", alignsRight: true),
-        Table.Column("deviation", alignsRight: true),
-      ],
-      rows: rows.compactMap { row in
-        guard let moments = row.moments else { return nil }
-        let values = [
-          moments.minimum, moments.maximum, moments.mean, moments.standardDeviation,
-        ]
-        return [row.tensor.name.printable] + values.map { $0?.short ?? "-" }
       })
   }
 }

@@ -103,6 +103,15 @@ typedef struct sumac_distance {
   float largest;
 } sumac_distance;
 
+/// How well groups of M values fit the pattern "at most N are not zero".
+typedef struct sumac_pattern_fit {
+  uint64_t groups;
+  /// Groups with at most N values that are not zero.
+  uint64_t fitting;
+  /// The sum of squares of the N largest of each group.
+  double kept_squares;
+} sumac_pattern_fit;
+
 /// The loops of this library, compiled for one CPU level.
 ///
 /// All levels give equal bits for equal input. Pointers need no alignment; a pointer may be null
@@ -314,6 +323,42 @@ typedef struct sumac_kernels {
 
   /// F32 values; finite ones beyond the largest of `dtype` become it. `source` is not `target`.
   void (*clamp_finite)(const void *_Nullable source, size_t n, int dtype, void *_Nullable target);
+
+  // Statistics and pruning, of F32 values.
+
+  /// The sum of |x|^p over the finite ones of `n` values, p above 0, in the lanes of `moments_f32`.
+  /// Powers are right to about 1e-14 (exact for p of 1 and 2, to 2^-49 for 1/2).
+  double (*power_sum)(const void *_Nullable values, size_t n, double p);
+
+  /// Makes a NaN of each value whose bit is not set, so that sums leave it out.
+  void (*exclude_unmasked)(void *_Nullable values, size_t n, const void *_Nullable mask);
+
+  /// Makes 0 of each element of `width` bytes (1, 2, 4 or 8) whose bit is not set.
+  void (*clear_unmasked)(void *_Nullable values, size_t width, size_t n,
+                         const void *_Nullable mask);
+
+  /// Adds to `counts` how many magnitudes have each value of their upper 16 bits.
+  void (*survey_histogram)(const void *_Nullable values, size_t n, uint32_t *counts);
+
+  /// `slots` has a byte for each value of the upper 16 bits of magnitudes: a slot, or 255. For each
+  /// value with a slot, in order, writes slot * 2^15 + its lower 15 bits to `found` (room for `n`
+  /// and one more words of 32 bits) and returns how many there are. Adds to each of two `squares`, in
+  /// order, the squares of finite values whose upper bits are over that of two `above`.
+  uint64_t (*collect_slots)(const void *_Nullable values, size_t n, const void *slots,
+                            const uint32_t *above, void *_Nullable found, double *squares);
+
+  /// Raises each of `columns` peaks to the greatest finite magnitude of its column.
+  void (*column_peaks)(const void *_Nullable values, size_t rows, size_t columns,
+                       void *_Nullable peaks);
+
+  /// Sets the bits of the `keep` largest magnitudes of each `group` values, the first of equal ones;
+  /// the last group may be short. NaN counts as larger than infinity.
+  void (*pattern_mask)(const void *_Nullable values, size_t n, size_t keep, size_t group,
+                       void *_Nullable mask);
+
+  /// Adds the groups of `n` values to `fit`.
+  void (*pattern_fit)(const void *_Nullable values, size_t n, size_t keep, size_t group,
+                      sumac_pattern_fit *fit);
 } sumac_kernels;
 
 /// How many levels this machine can run: at least 1.

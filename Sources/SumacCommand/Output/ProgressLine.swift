@@ -14,9 +14,9 @@ extension GlobalOptions {
   }
 
   /// An engine for a command that reads and does not write.
-  func engine(workerByteCount: Int) throws -> Engine {
+  func engine(workerByteCount: Int, fixedByteCount: Int = 0) throws -> Engine {
     let demand = MemoryBudget.Demand(
-      fixedByteCount: 0, workerByteCount: workerByteCount + 256 << 10)
+      fixedByteCount: fixedByteCount, workerByteCount: workerByteCount + 256 << 10)
     let allotment = try MemoryBudget(limit: memory.size.byteCount).allot(
       demand, jobs: jobCount, tiles: .max, valueByteCount: .max)
     return Engine(

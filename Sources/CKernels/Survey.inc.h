@@ -1,0 +1,101 @@
+// What statistics and pruning see of chunks of F32 values.
+
+/// Lanes whose bits are set in the 16 bits of a mask.
+INLINE void lanes_of_mask(uint32_t bits, lanes_i32 *lanes) {
+  const lanes_i32 places = {1,       1 << 1,  1 << 2,  1 << 3,  1 << 4,  1 << 5,  1 << 6,  1 << 7,
+                            1 << 8,  1 << 9,  1 << 10, 1 << 11, 1 << 12, 1 << 13, 1 << 14, 1 << 15};
+  *lanes = (lanes_i32)((((lanes_i32){0} + (int32_t)bits) & places) != 0);
+}
+
+INLINE uint32_t mask_of_lanes(const lanes_i32 *lanes) {
+  const lanes_i32 places = {1,       1 << 1,  1 << 2,  1 << 3,  1 << 4,  1 << 5,  1 << 6,  1 << 7,
+                            1 << 8,  1 << 9,  1 << 10, 1 << 11, 1 << 12, 1 << 13, 1 << 14, 1 << 15};
+  return (uint32_t)__builtin_reduce_or(*lanes & places);
+}
+
+static void exclude_unmasked(void *values, size_t n, const void *mask) {
+  any_u32 *bits = values;
+  const uint8_t *set = mask;
+  const lanes_i32 nan = (lanes_i32){0} + 0x7FC00000;
+  size_t i = 0;
+  for (; i + LANES <= n; i += LANES) {
+    lanes_i32 x, kept;
+    memcpy(&x, bits + i, sizeof x);
+    lanes_of_mask(set[i / 8] | (uint32_t)set[i / 8 + 1] << 8, &kept);
+    x = (x & kept) | (nan & ~kept);
+    memcpy(bits + i, &x, sizeof x);
+  }
+  for (; i < n; i++) {
+    if (!(set[i / 8] >> i % 8 & 1)) bits[i] = 0x7FC00000;
+  }
+}
+
+static void clear_unmasked(void *values, size_t width, size_t n, const void *mask) {
+  const uint8_t *set = mask;
+  switch (width) {
+  case 1: {
+    uint8_t *v = values;
+    for (size_t i = 0; i < n; i++) v[i] &= (uint8_t)-(set[i / 8] >> i % 8 & 1);
+    return;
+  }
+  case 2: {
+    any_u16 *v = values;
+    for (size_t i = 0; i < n; i++) v[i] &= (uint16_t)-(set[i / 8] >> i % 8 & 1);
+    return;
+  }
+  case 4: {
+    any_u32 *v = values;
+    for (size_t i = 0; i < n; i++) v[i] &= -(uint32_t)(set[i / 8] >> i % 8 & 1);
+    return;
+  }
+  default: {
+    any_u64 *v = values;
+    for (size_t i = 0; i < n; i++) v[i] &= -(uint64_t)(set[i / 8] >> i % 8 & 1);
+    return;
+  }
+  }
+}
+
+static void survey_histogram(const void *values, size_t n, uint32_t *counts) {
+  const any_u32 *bits = values;
+  for (size_t i = 0; i < n; i++) counts[(bits[i] & F32_MAGNITUDE) >> 15]++;
+}
+
+static uint64_t collect_slots(const void *values, size_t n, const void *slots,
+                              const uint32_t *above, void *found, double *squares) {
+  const any_u32 *bits = values;
+  const uint8_t *slot_of = slots;
+  any_u32 *to = found;
+  const uint32_t low = above[0] < above[1] ? above[0] : above[1];
+  uint64_t count = 0;
+  double sums[2] = {0, 0};
+  for (size_t i = 0; i < n; i++) {
+    const uint32_t magnitude = bits[i] & F32_MAGNITUDE;
+    const uint32_t upper = magnitude >> 15;
+    const uint32_t slot = slot_of[upper];
+    to[count] = slot << 15 | (magnitude & 0x7FFF);
+    count += slot != 255;
+    if (upper > low && magnitude < 0x7F800000u) {
+      const double value = (double)float_of(magnitude);
+      const double square = value * value;
+      if (upper > above[0]) sums[0] += square;
+      if (upper > above[1]) sums[1] += square;
+    }
+  }
+  squares[0] += sums[0];
+  squares[1] += sums[1];
+  return count;
+}
+
+static void column_peaks(const void *values, size_t rows, size_t columns, void *peaks) {
+  const any_u32 *bits = values;
+  any_u32 *peak = peaks;
+  for (size_t row = 0; row < rows; row++) {
+    const any_u32 *from = bits + row * columns;
+    for (size_t j = 0; j < columns; j++) {
+      const uint32_t magnitude = from[j] & F32_MAGNITUDE;
+      const uint32_t usable = magnitude < 0x7F800000u ? magnitude : 0;
+      peak[j] = usable > peak[j] ? usable : peak[j];
+    }
+  }
+}

@@ -1,0 +1,125 @@
+import Checkpoints
+import Reporting
+import Statistics
+import TensorCore
+
+extension Inspection {
+  /// The tables of `--stats`; the last row of each stands for all float tensors together.
+  func statisticsSections(_ model: TensorStatistics) -> [Section] {
+    var all = rows.compactMap { row in
+      row.statistics.map { (name: row.tensor.name.printable, statistics: $0) }
+    }
+    if all.count > 1 { all.append((name: "all float tensors", statistics: model)) }
+    var sections: [Section] = [
+      .table(Self.countTable(all)), .table(Self.valueTable(all)),
+    ]
+    let distributions = all.compactMap { name, statistics in
+      statistics.distribution.map { (name: name, distribution: $0) }
+    }
+    if let exponents = distributions.first?.distribution.exponents {
+      sections += [
+        .table(Self.shapeTable(distributions, exponents)),
+        .table(Self.quantileTable(distributions)),
+      ]
+    }
+    let neurons = rows.compactMap { row in
+      row.neurons.map { (name: row.tensor.name.printable, neurons: $0) }
+    }
+    if !neurons.isEmpty { sections.append(.table(Self.neuronTable(neurons))) }
+    return sections
+  }
+
+  private static func percent(_ share: Double?) -> String {
+    share.map { "\(($0 * 100).fixed(decimals: 2)) %" } ?? "-"
+  }
+
+  private static func table(_ columns: [String], rows: [[String]]) -> Table {
+    Table(
+      columns.enumerated().map { Table.Column($1, alignsRight: $0 > 0) }, rows: rows)
+  }
+
+  private static func countTable(_ all: [(name: String, statistics: TensorStatistics)]) -> Table {
+    table(
+      ["tensor", "zeros", "share", "NaN", "+inf", "-inf", "L1", "L2"],
+      rows: all.map { name, statistics in
+        let moments = statistics.moments
+        return [
+          name, moments.zeros.grouped, percent(moments.zeroShare), moments.nans.grouped,
+          moments.positiveInfinities.grouped, moments.negativeInfinities.grouped,
+          moments.magnitudeSum.short, moments.euclideanNorm.short,
+        ]
+      })
+  }
+
+  private static func valueTable(_ all: [(name: String, statistics: TensorStatistics)]) -> Table {
+    table(
+      ["tensor", "min", "max", "mean", "deviation"],
+      rows: all.map { name, statistics in
+        let moments = statistics.moments
+        let values = [
+          moments.minimum, moments.maximum, moments.mean, moments.standardDeviation,
+        ]
+        return [name] + values.map { $0?.short ?? "-" }
+      })
+  }
+
+  private typealias Named = (name: String, distribution: TensorStatistics.Distribution)
+
+  private static func shapeTable(_ all: [Named], _ exponents: PQIndex) -> Table {
+    let pattern = all.lazy.compactMap(\.distribution.matrix?.pattern).first
+    return table(
+      [
+        "tensor", "PQI \(exponents.p.plain),\(exponents.q.plain)", "Gini", "top 1 % energy",
+        "outlier channels", "\(pattern ?? .twoOfFour) energy", "\(pattern ?? .twoOfFour) groups",
+        "zero blocks", "in .sumac",
+      ],
+      rows: all.map { name, distribution in
+        let matrix = distribution.matrix
+        return [
+          name, distribution.pqIndex.fixed(decimals: 4),
+          distribution.gini?.fixed(decimals: 4) ?? "-", percent(distribution.topEnergyShare),
+          matrix.map { "\($0.outlierChannelCount) of \($0.channelCount)" } ?? "-",
+          percent(matrix?.keptEnergyShare), percent(matrix?.fittingShare),
+          percent(matrix?.zeroBlockShare),
+          distribution.packedByteCount.map { "≈ \(ByteSize($0))" } ?? "-",
+        ]
+      })
+  }
+
+  private static func quantileTable(_ all: [Named]) -> Table {
+    table(
+      ["|w| quantiles"]
+        + TensorStatistics.Distribution.levels.map { "\((100 * $0).plain) %" },
+      rows: all.map { name, distribution in
+        let values = distribution.quantiles
+        return [name]
+          + (values.isEmpty
+            ? TensorStatistics.Distribution.levels.map { _ in "-" } : values.map(\.short))
+      })
+  }
+
+  private static func neuronTable(
+    _ all: [(name: String, neurons: [NeuronSurvey.Neuron])]
+  ) -> Table {
+    table(
+      ["tensor", "neurons", "PQI least", "median", "most", "L2 least", "median", "most", "all zero"],
+      rows: all.map { name, neurons in
+        let indexes = neurons.map(\.pqIndex).sorted()
+        let norms = neurons.map(\.euclideanNorm).sorted()
+        let middle = neurons.count / 2
+        return [
+          name, neurons.count.grouped, indexes[0].fixed(decimals: 4),
+          indexes[middle].fixed(decimals: 4), indexes[neurons.count - 1].fixed(decimals: 4),
+          norms[0].short, norms[middle].short, norms[neurons.count - 1].short,
+          neurons.count { $0.largestMagnitude == 0 }.grouped,
+        ]
+      })
+  }
+}
+
+extension Double {
+  /// Without a fraction of zero.
+  fileprivate var plain: String {
+    self == rounded() && magnitude < 1e15 ? String(Int(self)) : String(self)
+  }
+}

@@ -1,0 +1,78 @@
+import TensorCore
+
+/// Which blocks of 16 × 16 values of a matrix [R, C] hold something that is not zero.
+struct BlockMap: Sendable {
+  static let side = 16
+
+  private let rows: Int
+  private let columns: Int
+  private let blockColumns: Int
+  private let blockCount: Int
+  private var words: [UInt64]
+
+  init(rows: Int, columns: Int) {
+    self.rows = rows
+    self.columns = columns
+    blockColumns = (columns + Self.side - 1) / Self.side
+    blockCount = (rows + Self.side - 1) / Self.side * blockColumns
+    words = [UInt64](repeating: 0, count: (blockCount + 63) / 64)
+  }
+
+  /// Bytes that a map of so many values takes.
+  static func byteCount(_ shape: Shape) -> Int {
+    let side = Self.side
+    return (shape.rowCount + side - 1) / side * ((shape.columnCount + side - 1) / side) / 8 + 8
+  }
+
+  var zeroShare: Double {
+    guard blockCount > 0 else { return 0 }
+    let used = words.reduce(0) { $0 + $1.nonzeroBitCount }
+    return Double(blockCount - used) / Double(blockCount)
+  }
+
+  /// Marks the blocks of `elements`, of which none is zero.
+  mutating func mark(_ elements: Range<Int>) {
+    forEachPiece(of: elements) { words, block, _ in words[block / 64] |= 1 << UInt64(block % 64) }
+  }
+
+  /// Marks the blocks of those `elements` whose bits are set.
+  mutating func mark(_ elements: Range<Int>, nonzero mask: borrowing RawSpan) {
+    forEachPiece(of: elements) { words, block, bits in
+      let bit: UInt64 = 1 << UInt64(block % 64)
+      if words[block / 64] & bit == 0, mask.holdsSetBit(in: bits) { words[block / 64] |= bit }
+    }
+  }
+
+  /// Calls `body` with the block of each run of neighbours in a block, and their places in `elements`.
+  private mutating func forEachPiece(
+    of elements: Range<Int>, _ body: (inout [UInt64], Int, Range<Int>) -> Void
+  ) {
+    var start = elements.lowerBound
+    while start < elements.upperBound {
+      let row = start / columns
+      let rowEnd = min((row + 1) * columns, elements.upperBound)
+      let base = row / Self.side * blockColumns
+      var column = start - row * columns
+      while start < rowEnd {
+        let next = min(rowEnd, start + Self.side - column % Self.side)
+        body(
+          &words, base + column / Self.side,
+          start - elements.lowerBound..<next - elements.lowerBound)
+        column += next - start
+        start = next
+      }
+    }
+  }
+}
+
+extension RawSpan {
+  /// Whether one of at most 16 bits is set.
+  fileprivate func holdsSetBit(in bits: Range<Int>) -> Bool {
+    var word: UInt32 = 0
+    let first = bits.lowerBound / 8
+    for place in first...(bits.upperBound - 1) / 8 {
+      word |= UInt32(littleEndian(UInt8.self, at: place)!) << UInt32(8 * (place - first))
+    }
+    return (word >> UInt32(bits.lowerBound % 8)) & ((1 << UInt32(bits.count)) - 1) != 0
+  }
+}

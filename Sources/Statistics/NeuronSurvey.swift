@@ -1,0 +1,125 @@
+package import Checkpoints
+import Synchronization
+package import TensorCore
+
+/// The statistics of each neuron: of each index of a tensor's first dimension, that is of a row of a
+/// linear layer and of a filter of a convolution.
+package struct NeuronSurvey: Sendable {
+  package struct Neuron: Sendable, Equatable {
+    package var zeros: Int
+    package var magnitudeSum: Double
+    package var euclideanNorm: Double
+    package var largestMagnitude: Double
+    package var pqIndex: Double
+    package var gini: Double
+  }
+
+  package var exponents: PQIndex
+
+  package init(exponents: PQIndex = .standard) { self.exponents = exponents }
+
+  /// Whether a tensor has neurons: it is of floats, and of two dimensions or more.
+  package static func applies(to info: TensorInfo) -> Bool {
+    info.dtype.isFloat && info.isMatrix && info.dtype.bitsPerElement % 8 == 0
+  }
+
+  /// Values that are read at once.
+  private static let blockElementCount = 1 << 18
+
+  package static func workspaceByteCount(_ tensors: [LazyTensor]) -> Int {
+    tensors.filter { applies(to: $0.info) }.map { tensor in
+      let count = min(blockElementCount, tensor.info.elementCount)
+      return tensor.info.dtype.byteCount(of: count)! + 4 * count
+        + max(
+          tensor.source.scratchByteCount(elementCount: count),
+          Kernels.surveyCounterByteCount + 4 * count)
+    }.max() ?? 0
+  }
+
+  /// Memory for the results.
+  package static func fixedByteCount(_ tensors: [LazyTensor]) -> Int {
+    tensors.filter { applies(to: $0.info) }.reduce(0) {
+      $0 + $1.info.shape.dimensions[0] * MemoryLayout<Neuron>.stride
+    }
+  }
+
+  /// A run of neurons that one worker reads.
+  private struct Piece {
+    var tensor: Int
+    var neurons: Range<Int>
+  }
+
+  /// In the order of the tensors; nil for those without neurons.
+  package func result(of tensors: [LazyTensor], engine: Engine) throws -> [[Neuron]?] {
+    var pieces: [Piece] = []
+    var empty: [[Neuron?]?] = []
+    for (place, tensor) in tensors.enumerated() {
+      guard Self.applies(to: tensor.info) else {
+        empty.append(nil)
+        continue
+      }
+      let count = tensor.info.shape.dimensions[0]
+      let step = max(1, Self.blockElementCount / (tensor.info.elementCount / count))
+      empty.append([Neuron?](repeating: nil, count: count))
+      for start in stride(from: 0, to: count, by: step) {
+        pieces.append(Piece(tensor: place, neurons: start..<min(start + step, count)))
+      }
+    }
+    let found = Mutex(empty)
+    let work = pieces
+    try engine.forEachPiece(
+      count: work.count, workspaceByteCount: Self.workspaceByteCount(tensors)
+    ) { number, workspace in
+      let piece = work[number]
+      for neuron in piece.neurons {
+        let result = try self.neuron(neuron, of: tensors[piece.tensor], &workspace)
+        found.withLock { $0[piece.tensor]![neuron] = result }
+      }
+    }
+    return found.withLock { $0.map { $0?.map { $0! } } }
+  }
+
+  @_lifetime(workspace: copy workspace)
+  private func neuron(
+    _ neuron: Int, of tensor: LazyTensor, _ workspace: inout MutableRawSpan
+  ) throws -> Neuron {
+    let info = tensor.info
+    let length = info.elementCount / info.shape.dimensions[0]
+    var (moments, powers) = (Moments(), PowerSums())
+    var histogram: MagnitudeHistogram?
+    var gini: Double?
+    for start in stride(from: 0, to: length, by: Self.blockElementCount) {
+      let count = min(Self.blockElementCount, length - start)
+      let first = neuron * length + start
+      try workspace.split(at: 4 * count) { floats, rest in
+        try rest.split(at: info.dtype.byteCount(of: count)!) { values, scratch in
+          try tensor.source.read(first..<first + count, into: &values, scratch: &scratch)
+          try Kernels.best.convert(
+            values.bytes, from: info.dtype, to: .f32, elementCount: count, saturating: false,
+            into: &floats)
+          let part = try Moments(
+            of: floats.bytes, dtype: .f32, elementCount: count, scratch: &scratch)
+          moments.merge(part)
+          powers.merge(PowerSums(floats.bytes, exponents, moments: part))
+          guard length > TensorTally.sortedLimit else {
+            gini = Gini.value(sorted: floats.bytes.sortedMagnitudes().span)
+            return
+          }
+          var counters = scratch._mutatingExtracting(0..<Kernels.surveyCounterByteCount)
+          counters.fill()
+          Kernels.best.surveyHistogram(floats.bytes, into: &counters)
+          histogram = histogram ?? MagnitudeHistogram()
+          histogram!.add(counters.bytes)
+        }
+      }
+    }
+    if let histogram {
+      gini = Gini.value(histogram, magnitudeSum: moments.magnitudeSum)
+    }
+    return Neuron(
+      zeros: moments.zeros, magnitudeSum: moments.magnitudeSum,
+      euclideanNorm: moments.euclideanNorm, largestMagnitude: moments.largestMagnitude ?? 0,
+      pqIndex: exponents.value(count: moments.finiteCount, powerSums: powers),
+      gini: gini ?? 0)
+  }
+}

@@ -1,0 +1,109 @@
+import Checkpoints
+import Synchronization
+import TensorCore
+
+/// Exact quantiles of magnitudes, and the energy of the largest: what the bins of a histogram leave
+/// open is counted in a second pass, over the bins that hold a wanted rank.
+enum QuantileSurvey {
+  /// At most this many bins are looked into, for a tensor and for all together.
+  private static let slotLimit = 2 * (2 * TensorStatistics.Distribution.levels.count + 1)
+  /// The counters of a tensor for each worker and one more, and of all together.
+  static let fixedByteCount = 4 * slotLimit * 8 << 15
+
+  static func scratchByteCount(_ info: TensorInfo) -> Int {
+    info.dtype.isFloat ? 8 * info.grid.largestChunk + 64 : 0
+  }
+
+  private struct State {
+    var open: [Int: QuantileTally] = [:]
+    var found: [Quantiles]
+    var model: QuantileTally
+  }
+
+  static func result(
+    of tensors: [LazyTensor], wanted: [WantedRanks], model: WantedRanks, engine: Engine
+  ) throws -> (tensors: [Quantiles], model: Quantiles) {
+    let joinsModel = tensors.map { $0.joinsModel && model.isOpen }
+    let read = tensors.indices.filter { wanted[$0].isOpen || joinsModel[$0] }
+    let state = Mutex(
+      State(found: wanted.map(\.settled), model: QuantileTally(model)))
+    let turnstile = Turnstile()
+    try engine.forEachTile(
+      of: read.map { tensors[$0] },
+      workspaceByteCount: Engine.workspaceByteCount(
+        of: tensors, extra: { scratchByteCount($0.info) }),
+      onFailure: turnstile.abandon
+    ) { number, tile, values, scratch in
+      let place = read[tile.tensor]
+      let info = tensors[place].info
+      let count = tile.elements.count
+      try scratch.split(at: 4 * count) { floats, rest in
+        try Kernels.best.convert(
+          values, from: info.dtype, to: .f32, elementCount: count, saturating: false,
+          into: &floats)
+        let table = SlotTable(wanted[place].bins + (joinsModel[place] ? model.bins : []))
+        let found = Kernels.best.collect(
+          floats.bytes, slots: table.slots, above: (wanted[place].topBin, model.topBin),
+          into: &rest)
+        try turnstile.pass(number) {
+          state.withLock { state in
+            if joinsModel[place] {
+              state.model.add(
+                rest.bytes, count: found.count, table, squares: found.squares.1)
+            }
+            guard wanted[place].isOpen else { return }
+            var tally = state.open.removeValue(forKey: place) ?? QuantileTally(wanted[place])
+            tally.add(rest.bytes, count: found.count, table, squares: found.squares.0)
+            if tile.chunk == info.grid.count - 1 {
+              state.found[place] = tally.quantiles
+            } else {
+              state.open[place] = tally
+            }
+          }
+        }
+      }
+    }
+    return state.withLock {
+      ($0.found, model.isOpen ? $0.model.quantiles : model.settled)
+    }
+  }
+}
+
+extension LazyTensor {
+  /// Whether its values count for all tensors together: it is of floats, and no other name of one.
+  var joinsModel: Bool { aliasOf == nil && info.dtype.isFloat }
+}
+
+/// Quantiles of magnitudes, and the sum of squares of the largest.
+struct Quantiles: Sendable {
+  var values: [Double] = []
+  var topSquareSum = 0.0
+
+  /// - Parameter magnitude: of each rank that is wanted.
+  init(_ wanted: WantedRanks, topSquares: Double, _ magnitude: (Int) -> Double) {
+    guard wanted.count > 0 else { return }
+    values = TensorStatistics.Distribution.levels.map { level in
+      let position = level * Double(wanted.count - 1)
+      let (low, high) = wanted.neighbours(of: level)
+      let (a, b) = (magnitude(low), magnitude(high))
+      return a + (b - a) * (position - Double(low))
+    }
+    topSquareSum = topSquares
+  }
+
+  init() {}
+}
+
+/// Which slot the upper 16 bits of a magnitude have.
+struct SlotTable: Sendable {
+  private(set) var slots = [UInt8](repeating: Kernels.noSlot, count: 1 << 16)
+  /// The bin of each slot.
+  private(set) var bins: [Int] = []
+
+  init(_ bins: [Int]) {
+    for bin in bins where slots[bin] == Kernels.noSlot {
+      slots[bin] = UInt8(self.bins.count)
+      self.bins.append(bin)
+    }
+  }
+}

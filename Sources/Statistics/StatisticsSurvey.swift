@@ -1,0 +1,96 @@
+package import Checkpoints
+import Synchronization
+import TensorCore
+
+/// The statistics of every tensor of a checkpoint, and of all its floats together.
+///
+/// One pass over the values, and a second over tensors whose quantiles the first does not settle.
+package struct StatisticsSurvey: Sendable {
+  package struct Result: Sendable, Equatable {
+    /// In the order of the tensors.
+    package var tensors: [TensorStatistics]
+    /// Of all float tensors, each counted once.
+    package var model: TensorStatistics
+  }
+
+  package var exponents: PQIndex
+  package var pattern: Pattern
+
+  package init(exponents: PQIndex = .standard, pattern: Pattern = .twoOfFour) {
+    self.exponents = exponents
+    self.pattern = pattern
+  }
+
+  /// Memory for each worker, besides its thread.
+  package static func workspaceByteCount(_ tensors: [LazyTensor]) -> Int {
+    Engine.workspaceByteCount(of: tensors) { tensor in
+      max(
+        TensorTally.scratchByteCount(tensor.info), QuantileSurvey.scratchByteCount(tensor.info))
+    }
+  }
+
+  /// Memory that is shared: what is known of the tensors that are being read.
+  package static func fixedByteCount(_ tensors: [LazyTensor]) -> Int {
+    let largest = tensors.map { TensorTally.byteCount($0.info) }.max() ?? 0
+    return 3 * largest + 2 * MagnitudeHistogram.binCount * 8 + 1024 * tensors.count
+      + QuantileSurvey.fixedByteCount
+  }
+
+  package func result(of tensors: [LazyTensor], engine: Engine) throws -> Result {
+    let state = Mutex(State(tensors: tensors, model: TensorTally(nil, survey: self)))
+    let turnstile = Turnstile()
+    try engine.forEachTile(
+      of: tensors, workspaceByteCount: Self.workspaceByteCount(tensors),
+      onFailure: turnstile.abandon
+    ) { number, tile, values, scratch in
+      let info = tensors[tile.tensor].info
+      var part = TensorTally.Part()
+      try part.read(values, info, tile.elements, survey: self, scratch: &scratch)
+      try turnstile.pass(number) {
+        state.withLock { state in
+          state.add(part, scratch.bytes, tile, survey: self)
+        }
+      }
+    }
+    var (found, model) = state.withLock { ($0.found, $0.model) }
+    for place in tensors.indices where tensors[place].info.grid.count == 0 {
+      found[place] = TensorTally(tensors[place].info, survey: self).finished
+    }
+    let total = model.finished
+    let quantiles = try QuantileSurvey.result(
+      of: tensors, wanted: found.map { $0!.wanted }, model: total.wanted, engine: engine)
+    return Result(
+      tensors: zip(found, quantiles.tensors).map { $0!.statistics(quantiles: $1) },
+      model: total.statistics(quantiles: quantiles.model))
+  }
+
+  /// What is known so far; tensors that are read are reduced to their results.
+  private struct State {
+    let tensors: [LazyTensor]
+    var open: [Int: TensorTally] = [:]
+    var found: [TensorTally.Finished?]
+    var model: TensorTally
+
+    init(tensors: [LazyTensor], model: TensorTally) {
+      self.tensors = tensors
+      self.model = model
+      found = tensors.map { _ in nil }
+    }
+
+    mutating func add(
+      _ part: TensorTally.Part, _ scratch: borrowing RawSpan, _ tile: TileList.Tile,
+      survey: StatisticsSurvey
+    ) {
+      let tensor = tensors[tile.tensor]
+      var tally =
+        open.removeValue(forKey: tile.tensor) ?? TensorTally(tensor.info, survey: survey)
+      tally.add(part, scratch, tile.elements)
+      guard tile.chunk == tensor.info.grid.count - 1 else {
+        open[tile.tensor] = tally
+        return
+      }
+      if tensor.aliasOf == nil, tensor.info.dtype.isFloat { model.merge(tally) }
+      found[tile.tensor] = tally.finished
+    }
+  }
+}

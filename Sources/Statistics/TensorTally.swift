@@ -1,0 +1,262 @@
+import CKernels
+import TensorCore
+
+/// What one pass gathers of a tensor, or of several.
+struct TensorTally: Sendable {
+  private let info: TensorInfo?
+  private let survey: StatisticsSurvey
+  private var moments = Moments()
+  private var powers = PowerSums()
+  private var histogram = MagnitudeHistogram()
+  private var fit = sumac_pattern_fit()
+  /// Bits of the largest magnitude of each column.
+  private var peaks: [UInt32] = []
+  private var blocks: BlockMap?
+  private var sample: SizeSample?
+  private var packedByteCount = 0
+  /// Sorted magnitudes, of tensors that are a single small chunk.
+  private var gini: Double?
+  /// Whether no bin of the histogram holds two values that differ.
+  private var isSettled: Bool
+
+  init(_ info: TensorInfo?, survey: StatisticsSurvey) {
+    self.info = info
+    self.survey = survey
+    isSettled = info.map(\.dtype.fillsBins) ?? true
+    guard let info, info.dtype.isFloat else { return }
+    if info.dtype.bitsPerElement % 8 == 0 {
+      sample = SizeSample(width: info.dtype.bitsPerElement / 8)
+    }
+    guard info.isMatrix else { return }
+    peaks = [UInt32](repeating: 0, count: info.shape.columnCount)
+    blocks = BlockMap(rows: info.shape.rowCount, columns: info.shape.columnCount)
+  }
+
+  /// Values up to which the Gini coefficient comes from sorting.
+  static let sortedLimit = 1 << 16
+
+  static func byteCount(_ info: TensorInfo) -> Int {
+    guard info.dtype.isFloat else { return 1024 }
+    return MagnitudeHistogram.binCount * 8 + 4 * info.shape.columnCount
+      + BlockMap.byteCount(info.shape) + 16384 + 4 * min(info.elementCount, sortedLimit)
+  }
+
+  static func scratchByteCount(_ info: TensorInfo) -> Int {
+    let count = info.grid.largestChunk
+    guard info.dtype.isFloat else {
+      return Moments.scratchByteCount(dtype: info.dtype, elementCount: count)
+    }
+    return Kernels.surveyCounterByteCount + 4 * count + maskByteCount(count)
+      + max(4 * count, SizeSample.scratchByteCount(width: 8))
+  }
+
+  /// Bytes that a mask takes in scratch memory, where words behind it are aligned.
+  private static func maskByteCount(_ elementCount: Int) -> Int {
+    (Kernels.maskByteCount(elementCount: elementCount) + 63) & ~63
+  }
+
+  // MARK: Parts
+
+  /// What a worker finds in a chunk. Counters, peaks and masks stay in its scratch memory.
+  struct Part: Sendable {
+    fileprivate var moments = Moments()
+    fileprivate var powers = PowerSums()
+    fileprivate var fit = sumac_pattern_fit()
+    fileprivate var sample: SizeSample?
+    fileprivate var gini: Double?
+    @_lifetime(scratch: copy scratch)
+    mutating func read(
+      _ values: borrowing RawSpan, _ info: TensorInfo, _ elements: Range<Int>,
+      survey: StatisticsSurvey, scratch: inout MutableRawSpan
+    ) throws {
+      guard info.dtype.isFloat else {
+        moments = try Moments(
+          of: values, dtype: info.dtype, elementCount: elements.count, scratch: &scratch)
+        return
+      }
+      let count = elements.count
+      try scratch.split(at: Kernels.surveyCounterByteCount) { counters, rest in
+        counters.fill()
+        try rest.split(at: 4 * count) { floats, rest in
+          try Kernels.best.convert(
+            values, from: info.dtype, to: .f32, elementCount: count, saturating: false,
+            into: &floats)
+          if info.dtype == .f64 {
+            moments = try Moments(of: values, dtype: .f64, elementCount: count, scratch: &rest)
+          } else {
+            moments = try Moments(
+              of: floats.bytes, dtype: .f32, elementCount: count, scratch: &rest)
+          }
+          if info.dtype.bitsPerElement % 8 == 0 {
+            var found = SizeSample(width: info.dtype.bitsPerElement / 8)
+            found.add(values, scratch: &rest)
+            sample = found
+          }
+          addDistribution(floats.bytes, info, elements, survey, &counters, &rest)
+        }
+      }
+    }
+
+    @_lifetime(counters: copy counters)
+    @_lifetime(rest: copy rest)
+    private mutating func addDistribution(
+      _ floats: borrowing RawSpan, _ info: TensorInfo, _ elements: Range<Int>,
+      _ survey: StatisticsSurvey, _ counters: inout MutableRawSpan, _ rest: inout MutableRawSpan
+    ) {
+      let kernels = Kernels.best
+      kernels.surveyHistogram(floats, into: &counters)
+      powers = PowerSums(floats, survey.exponents, moments: info.dtype == .f64 ? nil : moments)
+      if elements.count == info.elementCount, elements.count <= TensorTally.sortedLimit {
+        gini = Gini.value(sorted: floats.sortedMagnitudes().span)
+      }
+      guard info.isMatrix else { return }
+      let columns = info.shape.columnCount
+      let rowLength = min(columns, elements.count)
+      let (kept, group) = (survey.pattern.kept, survey.pattern.group)
+      // Rows of whole groups are like one long row.
+      let run = rowLength % group == 0 ? elements.count : rowLength
+      for start in stride(from: 0, to: elements.count, by: run) {
+        kernels.patternFit(
+          floats.extracting(4 * start..<4 * (start + run)), keep: kept, group: group, into: &fit)
+      }
+      let hasZeros = moments.zeros > 0
+      rest.split(at: TensorTally.maskByteCount(elements.count)) { mask, rest in
+        if hasZeros { _ = kernels.nonzeroMask(floats, width: 4, into: &mask) }
+        var peaks = rest._mutatingExtracting(0..<4 * rowLength)
+        peaks.fill()
+        kernels.columnPeaks(floats, columns: rowLength, into: &peaks)
+      }
+    }
+  }
+
+  /// Adds what a worker found in `elements`, which follow those that were added before.
+  mutating func add(_ part: Part, _ scratch: borrowing RawSpan, _ elements: Range<Int>) {
+    moments.merge(part.moments)
+    guard let info, info.dtype.isFloat else { return }
+    powers.merge(part.powers)
+    gini = part.gini
+    if let found = part.sample { sample?.merge(found) }
+    histogram.add(scratch)
+    guard info.isMatrix else { return }
+    fit.groups += part.fit.groups
+    fit.fitting += part.fit.fitting
+    fit.kept_squares += part.fit.kept_squares
+    let maskStart = Kernels.surveyCounterByteCount + 4 * elements.count
+    let peakStart = maskStart + Self.maskByteCount(elements.count)
+    if part.moments.zeros > 0 {
+      blocks?.mark(elements, nonzero: scratch.extracting(maskStart..<peakStart))
+    } else {
+      blocks?.mark(elements)
+    }
+    let rowLength = min(info.shape.columnCount, elements.count)
+    let firstColumn = elements.lowerBound % info.shape.columnCount
+    for column in 0..<rowLength {
+      let peak = scratch.littleEndian(UInt32.self, at: peakStart + 4 * column)!
+      peaks[firstColumn + column] = max(peaks[firstColumn + column], peak)
+    }
+  }
+
+  /// Adds all of a tensor to a tally of several.
+  mutating func merge(_ other: TensorTally) {
+    moments.merge(other.moments)
+    powers.merge(other.powers)
+    histogram.merge(other.histogram)
+    isSettled = isSettled && other.isSettled
+    packedByteCount += other.estimatedByteCount ?? other.info?.byteCount ?? 0
+  }
+
+  private var estimatedByteCount: Int? {
+    guard let info else { return packedByteCount }
+    return sample?.byteCount(elementCount: info.elementCount)
+  }
+
+  // MARK: Results
+
+  /// What is left of a tally when its tensors are read.
+  struct Finished: Sendable {
+    var moments: Moments
+    var distribution: TensorStatistics.Distribution?
+    var wanted: WantedRanks
+  }
+
+  var finished: Finished {
+    guard info.map(\.dtype.isFloat) ?? true else {
+      return Finished(moments: moments, wanted: WantedRanks())
+    }
+    let index = survey.exponents.value(count: moments.finiteCount, powerSums: powers)
+    return Finished(
+      moments: moments,
+      distribution: TensorStatistics.Distribution(
+        exponents: survey.exponents, pqIndex: index,
+        gini: gini ?? Gini.value(histogram, magnitudeSum: moments.magnitudeSum),
+        matrix: matrix, packedByteCount: estimatedByteCount),
+      wanted: WantedRanks(histogram, isSettled: isSettled))
+  }
+
+  private var matrix: TensorStatistics.MatrixStatistics? {
+    guard let info, info.isMatrix else { return nil }
+    let limit =
+      TensorStatistics.MatrixStatistics.outlierFactor
+      * (moments.squareSum / Double(max(1, moments.finiteCount))).squareRoot()
+    return TensorStatistics.MatrixStatistics(
+      channelCount: info.shape.columnCount,
+      outlierChannelCount: peaks.count { Double(Float(bitPattern: $0)) > limit },
+      pattern: survey.pattern,
+      fittingShare: fit.groups > 0 ? Double(fit.fitting) / Double(fit.groups) : 1,
+      keptEnergyShare: moments.squareSum > 0 ? fit.kept_squares / moments.squareSum : nil,
+      zeroBlockShare: blocks?.zeroShare ?? 0)
+  }
+}
+
+extension TensorTally.Finished {
+  func statistics(quantiles: Quantiles) -> TensorStatistics {
+    var distribution = distribution
+    distribution?.quantiles = quantiles.values
+    distribution?.topEnergyShare =
+      moments.squareSum > 0 ? quantiles.topSquareSum / moments.squareSum : nil
+    return TensorStatistics(moments: moments, distribution: distribution)
+  }
+}
+
+extension TensorInfo {
+  /// Whether it has rows and columns: two dimensions or more, and values.
+  var isMatrix: Bool { shape.dimensions.count >= 2 && elementCount > 0 }
+}
+
+extension PowerSums {
+  /// Of finite F32 values; sums that `moments` has already are taken from it.
+  init(_ floats: borrowing RawSpan, _ exponents: PQIndex, moments: Moments?) {
+    func sum(_ exponent: Double) -> Double {
+      switch (exponent, moments) {
+      case (1, let moments?): moments.magnitudeSum
+      case (2, let moments?): moments.squareSum
+      default: Kernels.best.powerSum(floats, p: exponent)
+      }
+    }
+    self.init(p: sum(exponents.p), q: sum(exponents.q))
+  }
+}
+
+extension RawSpan {
+  /// The magnitudes of finite F32 values as bits, ascending.
+  func sortedMagnitudes() -> [UInt32] {
+    var magnitudes: [UInt32] = []
+    magnitudes.reserveCapacity(byteCount / 4)
+    for place in 0..<byteCount / 4 {
+      let bits = littleEndian(UInt32.self, at: 4 * place)! & 0x7FFF_FFFF
+      if bits < 0x7F80_0000 { magnitudes.append(bits) }
+    }
+    magnitudes.sort()
+    return magnitudes
+  }
+}
+
+extension DType {
+  /// Whether values as float32 have no bits below the upper 16 of their magnitude.
+  fileprivate var fillsBins: Bool {
+    switch self {
+    case .f16, .f32, .f64: false
+    default: true
+    }
+  }
+}

@@ -1,0 +1,127 @@
+package import CKernels
+
+/// What statistics and pruning see of F32 values.
+extension Kernels {
+  /// The sum of |x|ᵖ over the finite values.
+  package func powerSum(_ values: borrowing RawSpan, p: Double) -> Double {
+    precondition(p > 0)
+    // SAFETY: the loop reads as many whole values as the region holds; so below.
+    return unsafe values.withUnsafeBytes {
+      unsafe table.pointee.power_sum($0.baseAddress, $0.count / 4, p)
+    }
+  }
+
+  /// Makes a NaN of each F32 value whose bit is not set.
+  @_lifetime(values: copy values)
+  package func exclude(unmasked mask: borrowing RawSpan, from values: inout MutableRawSpan) {
+    let count = values.byteCount / 4
+    precondition(mask.byteCount >= Self.maskByteCount(elementCount: count))
+    // SAFETY: the loop changes `count` values and reads a bit for each.
+    unsafe values.withUnsafeMutableBytes { values in
+      unsafe mask.withUnsafeBytes { mask in
+        unsafe table.pointee.exclude_unmasked(values.baseAddress, count, mask.baseAddress)
+      }
+    }
+  }
+
+  /// Makes 0 of each element whose bit is not set.
+  @_lifetime(values: copy values)
+  package func clear(
+    unmasked mask: borrowing RawSpan, width: Int, in values: inout MutableRawSpan
+  ) {
+    precondition([1, 2, 4, 8].contains(width))
+    let count = values.byteCount / width
+    precondition(mask.byteCount >= Self.maskByteCount(elementCount: count))
+    // SAFETY: the loop changes `count` elements and reads a bit for each.
+    unsafe values.withUnsafeMutableBytes { values in
+      unsafe mask.withUnsafeBytes { mask in
+        unsafe table.pointee.clear_unmasked(values.baseAddress, width, count, mask.baseAddress)
+      }
+    }
+  }
+
+  /// Bytes of the counters of `surveyHistogram`.
+  package static var surveyCounterByteCount: Int { 4 << 16 }
+
+  /// Adds to 32-bit counters how many magnitudes have each value of their upper 16 bits.
+  @_lifetime(counters: copy counters)
+  package func surveyHistogram(_ values: borrowing RawSpan, into counters: inout MutableRawSpan) {
+    precondition(counters.byteCount >= Self.surveyCounterByteCount)
+    // SAFETY: 16 bits index inside the table; the workspaces that lend it are aligned.
+    unsafe values.withUnsafeBytes { values in
+      unsafe counters.withUnsafeMutableBytes { counters in
+        unsafe table.pointee.survey_histogram(
+          values.baseAddress, values.count / 4,
+          counters.baseAddress!.assumingMemoryBound(to: UInt32.self))
+      }
+    }
+  }
+
+  /// What `collect` does with a value whose upper bits have no slot.
+  package static var noSlot: UInt8 { 255 }
+
+  /// Writes slot · 2¹⁵ + the lower 15 bits of each magnitude whose upper bits have a slot, in order,
+  /// and gives the sums of squares of those whose upper bits are over each of two bounds.
+  @_lifetime(found: copy found)
+  package func collect(
+    _ values: borrowing RawSpan, slots: [UInt8], above: (Int, Int), into found: inout MutableRawSpan
+  ) -> (count: Int, squares: (Double, Double)) {
+    precondition(slots.count == 1 << 16)
+    // A word is written for every value, though kept only for those with a slot.
+    precondition(found.byteCount >= values.byteCount + 4)
+    var squares = [0.0, 0.0]
+    let bounds = [UInt32(above.0), UInt32(above.1)]
+    // SAFETY: both preconditions, and two bounds and sums.
+    let count = unsafe values.withUnsafeBytes { values in
+      unsafe found.withUnsafeMutableBytes { found in
+        Int(
+          unsafe table.pointee.collect_slots(
+            values.baseAddress, values.count / 4, slots, bounds, found.baseAddress, &squares))
+      }
+    }
+    return (count, (squares[0], squares[1]))
+  }
+
+  /// Raises the peak of each column, as bits of F32, to its greatest finite magnitude.
+  @_lifetime(peaks: copy peaks)
+  package func columnPeaks(
+    _ values: borrowing RawSpan, columns: Int, into peaks: inout MutableRawSpan
+  ) {
+    precondition(columns > 0 && peaks.byteCount >= 4 * columns)
+    // SAFETY: whole rows are read, and a peak a column written.
+    unsafe peaks.withUnsafeMutableBytes { peaks in
+      unsafe values.withUnsafeBytes { values in
+        unsafe table.pointee.column_peaks(
+          values.baseAddress, values.count / 4 / columns, columns, peaks.baseAddress)
+      }
+    }
+  }
+
+  /// Marks the `keep` largest magnitudes of each `group` values, the first of equal ones.
+  @_lifetime(mask: copy mask)
+  package func patternMask(
+    _ values: borrowing RawSpan, keep: Int, group: Int, into mask: inout MutableRawSpan
+  ) {
+    let count = values.byteCount / 4
+    precondition(keep > 0 && keep <= group)
+    precondition(mask.byteCount >= Self.maskByteCount(elementCount: count))
+    // SAFETY: the loop reads `count` values and writes a bit for each.
+    unsafe mask.withUnsafeMutableBytes { mask in
+      unsafe values.withUnsafeBytes { values in
+        unsafe table.pointee.pattern_mask(
+          values.baseAddress, count, keep, group, mask.baseAddress)
+      }
+    }
+  }
+
+  /// Adds the groups of `values` to `fit`.
+  package func patternFit(
+    _ values: borrowing RawSpan, keep: Int, group: Int, into fit: inout sumac_pattern_fit
+  ) {
+    precondition(keep > 0 && keep <= group)
+    // SAFETY: the loop reads as many whole values as the region holds.
+    unsafe values.withUnsafeBytes {
+      unsafe table.pointee.pattern_fit($0.baseAddress, $0.count / 4, keep, group, &fit)
+    }
+  }
+}
