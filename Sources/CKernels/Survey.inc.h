@@ -56,9 +56,12 @@ static void clear_unmasked(void *values, size_t width, size_t n, const void *mas
   }
 }
 
-static void survey_histogram(const void *values, size_t n, uint32_t *counts) {
+static void survey_histogram(const void *values, size_t n, uint64_t *counts) {
   const any_u32 *bits = values;
-  for (size_t i = 0; i < n; i++) counts[(bits[i] & F32_MAGNITUDE) >> 15]++;
+  for (size_t i = 0; i < n; i++) {
+    const uint32_t magnitude = bits[i] & F32_MAGNITUDE;
+    counts[magnitude >> 15] += (uint64_t)1 << 36 | (magnitude & 0x7FFF);
+  }
 }
 
 static uint64_t collect_slots(const void *values, size_t n, const void *slots,

@@ -37,7 +37,7 @@ struct TensorTally: Sendable {
 
   static func byteCount(_ info: TensorInfo) -> Int {
     guard info.dtype.isFloat else { return 1024 }
-    return MagnitudeHistogram.binCount * 8 + 4 * info.shape.columnCount
+    return MagnitudeHistogram.binCount * 16 + 4 * info.shape.columnCount
       + BlockMap.byteCount(info.shape) + 16384 + 4 * min(info.elementCount, sortedLimit)
   }
 

@@ -41,9 +41,13 @@ extension Kernels {
   }
 
   /// Bytes of the counters of `surveyHistogram`.
-  package static var surveyCounterByteCount: Int { 4 << 16 }
+  package static var surveyCounterByteCount: Int { 8 << 16 }
 
-  /// Adds to 32-bit counters how many magnitudes have each value of their upper 16 bits.
+  /// Where in a counter the number of values stands, over the sum of their lower bits.
+  package static var surveyCountShift: UInt64 { 36 }
+
+  /// Adds to 64-bit counters, for each value of the upper 16 bits of magnitudes, how many there are and
+  /// the sum of their lower 15 bits. Requires at most 2²¹ values between two clearings.
   @_lifetime(counters: copy counters)
   package func surveyHistogram(_ values: borrowing RawSpan, into counters: inout MutableRawSpan) {
     precondition(counters.byteCount >= Self.surveyCounterByteCount)
@@ -52,7 +56,7 @@ extension Kernels {
       unsafe counters.withUnsafeMutableBytes { counters in
         unsafe table.pointee.survey_histogram(
           values.baseAddress, values.count / 4,
-          counters.baseAddress!.assumingMemoryBound(to: UInt32.self))
+          counters.baseAddress!.assumingMemoryBound(to: UInt64.self))
       }
     }
   }

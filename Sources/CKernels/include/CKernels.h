@@ -337,8 +337,9 @@ typedef struct sumac_kernels {
   void (*clear_unmasked)(void *_Nullable values, size_t width, size_t n,
                          const void *_Nullable mask);
 
-  /// Adds to `counts` how many magnitudes have each value of their upper 16 bits.
-  void (*survey_histogram)(const void *_Nullable values, size_t n, uint32_t *counts);
+  /// Adds to `counts`, for each value of the upper 16 bits of magnitudes, 2^36 and the lower 15 bits of
+  /// each such magnitude: with up to 2^21 values, how many there are and what their lower bits sum to.
+  void (*survey_histogram)(const void *_Nullable values, size_t n, uint64_t *counts);
 
   /// `slots` has a byte for each value of the upper 16 bits of magnitudes: a slot, or 255. For each
   /// value with a slot, in order, writes slot * 2^15 + its lower 15 bits to `found` (room for `n`
