@@ -64,29 +64,49 @@ static void survey_histogram(const void *values, size_t n, uint64_t *counts) {
   }
 }
 
+/// Adds the squares of finite magnitudes whose upper bits are over each of two bounds, in lanes.
+INLINE void add_squares_above(const any_u32 *bits, size_t n, const uint32_t *above,
+                              double *squares) {
+  lanes_f64 sums[2] = {{0}, {0}};
+  const lanes_i32 first = (lanes_i32){0} + (int32_t)above[0];
+  const lanes_i32 second = (lanes_i32){0} + (int32_t)above[1];
+  const lanes_i32 low = first < second ? first : second;
+  for (size_t i = 0; i < n; i += LANES) {
+    lanes_i32 x = {0};
+    if (n - i >= LANES) {
+      memcpy(&x, bits + i, sizeof x);
+    } else {
+      memcpy(&x, bits + i, 4 * (n - i));
+    }
+    const lanes_i32 magnitude = x & INT32_MAX;
+    const lanes_i32 upper = magnitude >> 15;
+    const lanes_i32 used =
+        (lanes_i32)(upper > low) & (lanes_i32)(magnitude < 0x7F800000);
+    if (__builtin_reduce_or(used) == 0) continue;
+    const lanes_i32 in_first = used & (lanes_i32)(upper > first);
+    const lanes_i32 in_second = used & (lanes_i32)(upper > second);
+    const lanes_f64 a = __builtin_convertvector((lanes_f32)(magnitude & in_first), lanes_f64);
+    const lanes_f64 b = __builtin_convertvector((lanes_f32)(magnitude & in_second), lanes_f64);
+    sums[0] += a * a;
+    sums[1] += b * b;
+  }
+  squares[0] += add_lanes(&sums[0]);
+  squares[1] += add_lanes(&sums[1]);
+}
+
 static uint64_t collect_slots(const void *values, size_t n, const void *slots,
                               const uint32_t *above, void *found, double *squares) {
   const any_u32 *bits = values;
   const uint8_t *slot_of = slots;
   any_u32 *to = found;
-  const uint32_t low = above[0] < above[1] ? above[0] : above[1];
   uint64_t count = 0;
-  double sums[2] = {0, 0};
   for (size_t i = 0; i < n; i++) {
     const uint32_t magnitude = bits[i] & F32_MAGNITUDE;
-    const uint32_t upper = magnitude >> 15;
-    const uint32_t slot = slot_of[upper];
+    const uint32_t slot = slot_of[magnitude >> 15];
     to[count] = slot << 15 | (magnitude & 0x7FFF);
     count += slot != 255;
-    if (upper > low && magnitude < 0x7F800000u) {
-      const double value = (double)float_of(magnitude);
-      const double square = value * value;
-      if (upper > above[0]) sums[0] += square;
-      if (upper > above[1]) sums[1] += square;
-    }
   }
-  squares[0] += sums[0];
-  squares[1] += sums[1];
+  add_squares_above(bits, n, above, squares);
   return count;
 }
 

@@ -343,8 +343,8 @@ typedef struct sumac_kernels {
 
   /// `slots` has a byte for each value of the upper 16 bits of magnitudes: a slot, or 255. For each
   /// value with a slot, in order, writes slot * 2^15 + its lower 15 bits to `found` (room for `n`
-  /// and one more words of 32 bits) and returns how many there are. Adds to each of two `squares`, in
-  /// order, the squares of finite values whose upper bits are over that of two `above`.
+  /// and one more words of 32 bits) and returns how many there are. Adds to each of two `squares`,
+  /// in lanes, the squares of finite values whose upper bits are over that of two `above`.
   uint64_t (*collect_slots)(const void *_Nullable values, size_t n, const void *slots,
                             const uint32_t *above, void *_Nullable found, double *squares);
 

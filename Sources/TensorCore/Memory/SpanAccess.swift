@@ -2,7 +2,7 @@ import Glibc
 
 extension RawSpan {
   /// The little-endian integer at `byteOffset`, or nil if it does not lie inside the span.
-  package func littleEndian<T: FixedWidthInteger & BitwiseCopyable>(
+  @inlinable package func littleEndian<T: FixedWidthInteger & BitwiseCopyable>(
     _: T.Type, at byteOffset: Int
   ) -> T? {
     guard byteOffset >= 0, byteOffset <= byteCount - MemoryLayout<T>.size else { return nil }
@@ -58,7 +58,7 @@ extension MutableRawSpan {
   }
 
   @_lifetime(self: copy self)
-  package mutating func storeLittleEndian<T: FixedWidthInteger & BitwiseCopyable>(
+  @inlinable package mutating func storeLittleEndian<T: FixedWidthInteger & BitwiseCopyable>(
     _ value: T, at byteOffset: Int
   ) {
     storeBytes(of: value.littleEndian, toByteOffset: byteOffset, as: T.self)
