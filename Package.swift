@@ -60,6 +60,11 @@ let package = Package(
         system,
       ]),
     module(
+      "Pruning",
+      [
+        "Statistics", "Encoding", "Checkpoints", "Reporting", "CKernels", "TensorCore", system,
+      ]),
+    module(
       "Inspection",
       [
         "Statistics", "Checkpoints", "PackedFormat", "Reporting", "TensorCore", "Zstd", crypto,
@@ -68,8 +73,8 @@ let package = Package(
     .executableTarget(
       name: "SumacCommand",
       dependencies: [
-        "Conversion", "Encoding", "Inspection", "Statistics", "Checkpoints", "PackedFormat",
-        "Reporting",
+        "Conversion", "Encoding", "Inspection", "Pruning", "Statistics", "Checkpoints",
+        "PackedFormat", "Reporting",
         "TensorCore", "Zstd", "CLinux", arguments, system,
       ],
       swiftSettings: strict),

@@ -86,6 +86,7 @@ const sumac_kernels SUMAC_TABLE = {
     .clear_unmasked = clear_unmasked,
     .survey_histogram = survey_histogram,
     .collect_slots = collect_slots,
+    .select_rank = select_rank,
     .column_peaks = column_peaks,
     .pattern_mask = pattern_mask,
     .pattern_fit = pattern_fit,

@@ -122,3 +122,29 @@ static void column_peaks(const void *values, size_t rows, size_t columns, void *
     }
   }
 }
+
+static uint32_t select_rank(const void *values, size_t n, size_t rank, void *scratch) {
+  const any_u32 *from = values;
+  any_u32 *to = scratch;
+  size_t left = n;
+  // Digits of 11, 10 and 10 bits, from the top; what has the digit of the rank goes on.
+  static const int shifts[] = {20, 10, 0};
+  uint32_t result = 0;
+  for (int pass = 0; pass < 3; pass++) {
+    const int shift = shifts[pass];
+    const uint32_t mask = pass == 0 ? 0x7FF : 0x3FF;
+    uint32_t counts[1 << 11] = {0};
+    for (size_t i = 0; i < left; i++) counts[(from[i] & F32_MAGNITUDE) >> shift & mask]++;
+    uint32_t digit = 0;
+    while (rank >= counts[digit]) rank -= counts[digit++];
+    result |= digit << shift;
+    size_t kept = 0;
+    for (size_t i = 0; i < left; i++) {
+      const uint32_t magnitude = from[i] & F32_MAGNITUDE;
+      if ((magnitude >> shift & mask) == digit) to[kept++] = magnitude;
+    }
+    from = to;
+    left = kept;
+  }
+  return result;
+}

@@ -84,17 +84,7 @@ package struct Conversion: Sendable {
     options += storage.lineageOptions
     if saturating { options.append(Lineage.Option("saturate", "true")) }
     for glob in drop { options.append(Lineage.Option("drop", glob.pattern)) }
-    // One list for both kinds of rule, since their order decides.
-    for rule in selection.rules {
-      switch rule {
-      case .include(let glob): options.append(Lineage.Option("select", "include " + glob.pattern))
-      case .exclude(let glob): options.append(Lineage.Option("select", "exclude " + glob.pattern))
-      }
-    }
-    if let names = selection.names {
-      let sorted = names.sorted { $0.precedesAsBytes($1) }
-      options.append(Lineage.Option("names", sorted.joined(separator: "\n")))
-    }
+    options += selection.lineageOptions
     return options
   }
 }

@@ -24,6 +24,8 @@ package struct MagnitudeHistogram: Sendable, Equatable {
     }
   }
 
+  package mutating func add(_ count: UInt64, to bin: Int) { counts[bin] += count }
+
   package mutating func merge(_ other: MagnitudeHistogram) {
     for bin in counts.indices where other.counts[bin] > 0 {
       counts[bin] += other.counts[bin]

@@ -86,6 +86,21 @@ extension Kernels {
     return (count, (squares[0], squares[1]))
   }
 
+  /// The magnitude, as bits of F32, of `rank` in ascending order, from 0.
+  @_lifetime(scratch: copy scratch)
+  package func magnitude(
+    ofRank rank: Int, in values: borrowing RawSpan, scratch: inout MutableRawSpan
+  ) -> UInt32 {
+    let count = values.byteCount / 4
+    precondition(rank >= 0 && rank < count && scratch.byteCount >= 4 * count)
+    // SAFETY: the preconditions cover what the loops read and write.
+    return unsafe values.withUnsafeBytes { values in
+      unsafe scratch.withUnsafeMutableBytes { scratch in
+        unsafe table.pointee.select_rank(values.baseAddress, count, rank, scratch.baseAddress)
+      }
+    }
+  }
+
   /// Raises the peak of each column, as bits of F32, to its greatest finite magnitude.
   @_lifetime(peaks: copy peaks)
   package func columnPeaks(

@@ -348,6 +348,11 @@ typedef struct sumac_kernels {
   uint64_t (*collect_slots)(const void *_Nullable values, size_t n, const void *slots,
                             const uint32_t *above, void *_Nullable found, double *squares);
 
+  /// The magnitude, as bits, of `rank` (from 0) of `n` values in ascending order; `rank` is below `n`,
+  /// and `scratch` has room for them.
+  uint32_t (*select_rank)(const void *_Nullable values, size_t n, size_t rank,
+                          void *_Nullable scratch);
+
   /// Raises each of `columns` peaks to the greatest finite magnitude of its column.
   void (*column_peaks)(const void *_Nullable values, size_t rows, size_t columns,
                        void *_Nullable peaks);

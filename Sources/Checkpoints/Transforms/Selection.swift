@@ -34,6 +34,21 @@ package struct Selection: Sendable, Equatable {
     return isIn
   }
 
+  /// What lineage records of it: one list for both kinds of rule, since their order decides.
+  package var lineageOptions: [Lineage.Option] {
+    var options = rules.map { rule in
+      switch rule {
+      case .include(let glob): Lineage.Option("select", "include " + glob.pattern)
+      case .exclude(let glob): Lineage.Option("select", "exclude " + glob.pattern)
+      }
+    }
+    if let names {
+      let sorted = names.sorted { $0.precedesAsBytes($1) }
+      options.append(Lineage.Option("names", sorted.joined(separator: "\n")))
+    }
+    return options
+  }
+
   /// An error for each pattern and name that no tensor of `checkpoint` has.
   package func errors(for checkpoint: Checkpoint) -> [any UserError] {
     let present = checkpoint.tensors.map(\.name)

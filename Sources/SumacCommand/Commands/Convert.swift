@@ -51,6 +51,8 @@ struct Convert: ParsableCommand, HasGlobalOptions {
     completion: .file())
   var input: String
 
+  func validate() throws { try writer.requireOutput() }
+
   func run() throws {
     let checkpoint = try Inputs.read(input, global: global)
     let selection = try selectionFlags.selection(arguments: CommandLine.arguments)

@@ -6,12 +6,12 @@ import TensorCore
 /// What every command that writes a checkpoint takes.
 struct WriterFlags: ParsableArguments {
   @Option(
-    name: .shortAndLong,
+    name: [.customShort("o"), .customLong("output")],
     help: ArgumentHelp(
       "Where to write: NAME.safetensors, NAME.sumac, or a folder for a model directory.",
       valueName: "path"),
     completion: .file())
-  var output: String
+  var givenOutput: String?
 
   @Flag(name: .shortAndLong, help: "Replace an existing output.")
   var force = false
@@ -54,6 +54,15 @@ struct WriterFlags: ParsableArguments {
 }
 
 extension WriterFlags {
+  /// The output's name, which `requireOutput` has seen.
+  var output: String { givenOutput ?? "" }
+
+  func requireOutput() throws {
+    guard givenOutput != nil else {
+      throw ValidationError("Missing expected argument '--output <path>'")
+    }
+  }
+
   /// The container that `--to` or the output's name asks for.
   var container: ContainerName {
     get throws(UsageError) {

@@ -50,6 +50,21 @@ struct OutputCommand {
     }
   }
 
+  /// Throws what is known to be wrong before the work that `run` would do: of the output's name, of
+  /// the plan and of the memory it needs.
+  func check(
+    verb: String, options: [Lineage.Option], inputs: [Checkpoint], output: Checkpoint,
+    errors: [any UserError]
+  ) throws {
+    let container = try container(known: errors)
+    let job = try OutputJob(
+      output, to: writer.output, container: container,
+      options: self.options(verb: verb, options, inputs: inputs, container: container),
+      replacesExisting: writer.force, errors: errors)
+    _ = try job.allotment(
+      jobs: global.jobCount, memory: MemoryBudget(limit: global.memory.size.byteCount))
+  }
+
   /// What shapes the bytes of the output.
   func options(
     verb: String, _ options: [Lineage.Option], inputs: [Checkpoint], container: ContainerName

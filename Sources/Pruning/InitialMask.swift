@@ -1,0 +1,64 @@
+package import Checkpoints
+package import TensorCore
+
+/// What was pruned before.
+package enum InitialMask: Sendable {
+  case nothing
+  /// Weights that are 0.
+  case zeros
+  /// What is 0 in a mask: a U8 tensor of the same name and shape. Tensors without one are whole.
+  case masks([UTF8Key: LazyTensor])
+
+  package static func masks(of checkpoint: Checkpoint) -> InitialMask {
+    .masks(
+      Dictionary(
+        checkpoint.tensors.map { (UTF8Key($0.name), $0) }, uniquingKeysWith: { first, _ in first }))
+  }
+
+  func scratchByteCount(_ tensor: LazyTensor, elementCount: Int) -> Int {
+    let stored = tensor.info.dtype.byteCount(of: elementCount)!
+    guard case .masks(let masks) = self, let mask = masks[UTF8Key(tensor.name)] else {
+      return stored
+    }
+    return stored + elementCount + mask.source.scratchByteCount(elementCount: elementCount)
+  }
+
+  @_lifetime(mask: copy mask)
+  @_lifetime(scratch: copy scratch)
+  func fill(
+    _ mask: inout MutableRawSpan, _ tensor: LazyTensor, _ elements: Range<Int>,
+    stored: borrowing RawSpan, scratch: inout MutableRawSpan
+  ) throws {
+    let width = tensor.info.dtype.bitsPerElement / 8
+    switch self {
+    case .nothing: mask.fill(with: 0xFF)
+    case .zeros:
+      // A zero of either sign: doubled, both have no bits.
+      markNonzero(stored, width: width, &mask)
+    case .masks(let masks):
+      guard let source = masks[UTF8Key(tensor.name)]?.source else { return mask.fill(with: 0xFF) }
+      try scratch.split(at: elements.count) { bytes, rest in
+        try source.read(elements, into: &bytes, scratch: &rest)
+        _ = Kernels.best.nonzeroMask(bytes.bytes, width: 1, into: &mask)
+      }
+    }
+  }
+
+  @_lifetime(mask: copy mask)
+  private func markNonzero(
+    _ stored: borrowing RawSpan, width: Int, _ mask: inout MutableRawSpan
+  ) {
+    _ = Kernels.best.nonzeroMask(stored, width: width, into: &mask)
+    for place in 0..<stored.byteCount / width {
+      let isNegativeZero =
+        switch width {
+        case 2: stored.littleEndian(UInt16.self, at: 2 * place)! == 1 << 15
+        case 4: stored.littleEndian(UInt32.self, at: 4 * place)! == 1 << 31
+        default: stored.littleEndian(UInt64.self, at: 8 * place)! == 1 << 63
+        }
+      guard isNegativeZero else { continue }
+      let byte = mask.bytes.littleEndian(UInt8.self, at: place / 8)!
+      mask.storeLittleEndian(byte & ~(1 << UInt8(place % 8)), at: place / 8)
+    }
+  }
+}

@@ -1,0 +1,265 @@
+import Checkpoints
+import Statistics
+import Synchronization
+import TensorCore
+
+/// A group that is pruned by passes over its tensors: all of them together, one, or a part of one.
+struct LargeGroup: Sendable {
+  struct Part: Sendable {
+    var reading: MaskedReading
+    /// All of the tensor, or one of the groups it consists of.
+    var elements: Range<Int>
+  }
+
+  struct Outcome: Sendable {
+    /// For each part.
+    var rules: [GroupRule]
+    var before: [WeightTally]
+    var after: [WeightTally]
+    var decisions: [SAP.Decision]
+  }
+
+  private struct Tile {
+    var part: Int
+    var elements: Range<Int>
+  }
+
+  let parts: [Part]
+  let amount: Amount
+  let iterations: Int
+  private let tiles: [Tile]
+  private let workspaceByteCount: Int
+
+  init(parts: [Part], amount: Amount, iterations: Int) {
+    self.parts = parts
+    self.amount = amount
+    self.iterations = iterations
+    var tiles: [Tile] = []
+    for (number, part) in parts.enumerated() {
+      let info = part.reading.tensor.info
+      if part.elements == 0..<info.elementCount {
+        tiles += (0..<info.grid.count).map { Tile(part: number, elements: info.grid[$0]) }
+      } else {
+        let step = info.grid.largestChunk
+        for start in stride(from: part.elements.lowerBound, to: part.elements.upperBound, by: step) {
+          tiles.append(
+            Tile(part: number, elements: start..<min(start + step, part.elements.upperBound)))
+        }
+      }
+    }
+    self.tiles = tiles
+    workspaceByteCount = parts.map { Self.workspaceByteCount($0.reading) }.max() ?? 0
+  }
+
+  static func workspaceByteCount(_ reading: MaskedReading) -> Int {
+    let count = reading.tensor.info.grid.largestChunk
+    return 8 * count + 2 * MaskedReading.maskByteCount(count) + Kernels.surveyCounterByteCount
+      + reading.scratchByteCount(elementCount: count)
+  }
+
+  // MARK: Pruning
+
+  func outcome(engine: Engine) throws -> Outcome {
+    var state = GroupState()
+    var rules = [GroupRule](repeating: .keepsAll, count: parts.count)
+    var before: [WeightTally]?
+    while true {
+      switch state.question {
+      case .sums:
+        let (tallies, histogram) = try sums(rules, checks: before == nil, engine)
+        before = before ?? tallies
+        var total = WeightTally()
+        for tally in tallies { total.merge(tally) }
+        state.take(total, histogram, amount: amount, iterations: iterations)
+        guard state.question != .nothing else {
+          return Outcome(
+            rules: rules, before: before!, after: tallies, decisions: state.decisions)
+        }
+        if state.threshold == .max {
+          rules = rules.map { _ in GroupRule(threshold: .max, tieEnd: 0) }
+        }
+      case .lowerBits(let bin, _, _, _):
+        state.take(lowerBits: try lowerBits(rules, bin: bin, engine))
+        rules = cut(rules, at: state.threshold, ties: nil)
+      case .ties(let kept):
+        let ties = try lastTie(rules, threshold: state.threshold, kept: kept, engine)
+        rules = cut(rules, at: state.threshold, ties: ties)
+        state.endIteration()
+      case .nothing: preconditionFailure("the last sums end the loop")
+      }
+    }
+  }
+
+  /// The rules with a new threshold; ties are kept up to an element of a part.
+  private func cut(
+    _ rules: [GroupRule], at threshold: UInt32, ties: (part: Int, end: Int)?
+  ) -> [GroupRule] {
+    rules.enumerated().map { part, old in
+      // Where the threshold was cut before, it stays cut.
+      var end = old.threshold == threshold ? old.tieEnd : .max
+      if let ties { end = min(end, part < ties.part ? .max : part == ties.part ? ties.end : 0) }
+      return GroupRule(threshold: threshold, tieEnd: end)
+    }
+  }
+
+  /// The sums of one round alone, without checks of what other processes have seen.
+  func sums(threshold: UInt32, checks: Bool, engine: Engine) throws -> (
+    tallies: [WeightTally], histogram: MagnitudeHistogram
+  ) {
+    try sums(parts.map { _ in GroupRule(threshold: threshold) }, checks: checks, engine)
+  }
+
+  func lowerBits(threshold: UInt32, bin: Int, engine: Engine) throws -> [UInt64] {
+    try lowerBits(parts.map { _ in GroupRule(threshold: threshold) }, bin: bin, engine)
+  }
+
+  // MARK: Passes
+
+  private func sums(
+    _ rules: [GroupRule], checks: Bool, _ engine: Engine
+  ) throws -> ([WeightTally], MagnitudeHistogram) {
+    struct Found {
+      var tallies: [WeightTally]
+      var nonfinite: [NonfiniteTally]
+      var histogram = MagnitudeHistogram()
+    }
+    let found = Mutex(
+      Found(
+        tallies: parts.map { _ in WeightTally() }, nonfinite: parts.map { _ in NonfiniteTally() }))
+    let turnstile = Turnstile()
+    try forEachTile(rules, engine, onFailure: turnstile.abandon) {
+      number, tile, values, scores, mask, rest in
+      var nonfinite = NonfiniteTally()
+      if checks { nonfinite.add(values.bytes, start: tile.elements.lowerBound) }
+      Kernels.best.exclude(unmasked: mask, from: &values)
+      Kernels.best.exclude(unmasked: mask, from: &scores)
+      let tally = WeightTally(values.bytes, amount.exponents)
+      let scoreBytes = scores.bytes
+      try rest.split(at: Kernels.surveyCounterByteCount) { counters, _ in
+        counters.fill()
+        Kernels.best.surveyHistogram(scoreBytes, into: &counters)
+        try turnstile.pass(number) {
+          found.withLock { found in
+            found.tallies[tile.part].merge(tally)
+            found.nonfinite[tile.part].merge(nonfinite)
+            found.histogram.add(counters.bytes)
+          }
+        }
+      }
+    }
+    let result = found.withLock { $0 }
+    try SeveralErrors.throwIfAny(
+      zip(parts, result.nonfinite).compactMap { $0.reading.error($1) })
+    return (result.tallies, result.histogram)
+  }
+
+  private func lowerBits(
+    _ rules: [GroupRule], bin: Int, _ engine: Engine
+  ) throws -> [UInt64] {
+    let digits = Kernels.MagnitudeDigits.lower(upper: bin)
+    let total = Mutex([UInt64](repeating: 0, count: digits.counterCount))
+    try forEachTile(rules, engine) { _, _, _, scores, mask, _ in
+      Kernels.best.exclude(unmasked: mask, from: &scores)
+      var counters = [UInt64](repeating: 0, count: digits.counterCount)
+      Kernels.best.countMagnitudes(scores.bytes, digits: digits, into: &counters)
+      total.withLock { total in
+        for low in counters.indices where counters[low] > 0 { total[low] += counters[low] }
+      }
+    }
+    return total.withLock { $0 }
+  }
+
+  /// The part with the last score that equals the threshold and is kept, and the element behind it.
+  private func lastTie(
+    _ rules: [GroupRule], threshold: UInt32, kept: Int, _ engine: Engine
+  ) throws -> (part: Int, end: Int) {
+    let counts = Mutex([Int](repeating: 0, count: tiles.count))
+    try forEachTile(rules, engine) { number, tile, _, scores, mask, _ in
+      Kernels.best.exclude(unmasked: mask, from: &scores)
+      let count = scores.bytes.places(of: threshold, atMost: .max).count
+      counts.withLock { $0[number] = count }
+    }
+    let found = counts.withLock { $0 }
+    var rest = kept
+    guard kept > 0 else { return (0, 0) }
+    let number = found.firstIndex { count in
+      guard count < rest else { return true }
+      rest -= count
+      return false
+    }!
+    let (target, wanted) = (number, rest)
+    let place = Mutex(0)
+    try forEachTile(rules, engine, only: target) { _, tile, _, scores, mask, _ in
+      Kernels.best.exclude(unmasked: mask, from: &scores)
+      let last = scores.bytes.places(of: threshold, atMost: wanted).last!
+      place.withLock { $0 = tile.elements.lowerBound + last + 1 }
+    }
+    return (tiles[target].part, place.withLock { $0 })
+  }
+
+  private typealias Body = @Sendable (
+    Int, Tile, inout MutableRawSpan, inout MutableRawSpan, borrowing RawSpan, inout MutableRawSpan
+  ) throws -> Void
+
+  /// Reads tiles: values, scores, and the mask of what the rules keep.
+  private func forEachTile(
+    _ rules: [GroupRule], _ engine: Engine, only: Int? = nil,
+    onFailure: @Sendable () -> Void = {}, _ body: Body
+  ) throws {
+    let numbers = only.map { [$0] } ?? Array(tiles.indices)
+    try engine.forEachPiece(
+      count: numbers.count, workspaceByteCount: workspaceByteCount, onFailure: onFailure
+    ) { place, workspace in
+      let tile = tiles[numbers[place]]
+      let part = parts[tile.part]
+      let count = tile.elements.count
+      let rule = TensorRule(
+        choice: .groups(
+          length: part.elements.upperBound, [rules[tile.part]]))
+      try workspace.split(at: 4 * count) { values, rest in
+        try rest.split(at: 4 * count) { scores, rest in
+          try rest.split(at: MaskedReading.maskByteCount(count)) { mask, rest in
+            try part.reading.read(
+              tile.elements, values: &values, scores: &scores, mask: &mask, scratch: &rest)
+            MaskedReading.apply(
+              rule, tile.elements, scores: scores.bytes, to: &mask, rowLength: 1, scratch: &rest)
+            try body(numbers[place], tile, &values, &scores, mask.bytes, &rest)
+          }
+        }
+      }
+      engine.progress.advance(
+        byteCount: part.reading.tensor.info.dtype.byteCount(of: count) ?? 0)
+    }
+  }
+}
+
+extension MaskedReading {
+  /// The error of weights that are not finite.
+  func error(_ tally: NonfiniteTally) -> (any UserError)? {
+    guard let first = tally.first else { return nil }
+    let others = tally.count == 1 ? "" : ", the first of \(tally.count) that are not finite"
+    return FormatError(
+      .notFinite,
+      "weight \(first) is \(tally.isNaN ? "NaN" : "infinite")\(others)"
+        + (tensor.info.dtype == .f64 && !tally.isNaN ? " (or too large for float32)" : ""),
+      path: tensor.stored.file, tensor: tensor.name,
+      hint: "mend the weights, or leave the tensor out: --exclude '\(tensor.name.printable)'")
+  }
+}
+
+extension FormatError.Code {
+  static let notFinite = FormatError.Code("values.not-finite")
+}
+
+extension RawSpan {
+  /// Where a magnitude stands among F32 values, at most so many places.
+  func places(of magnitude: UInt32, atMost limit: Int) -> [Int] {
+    var places: [Int] = []
+    for place in 0..<byteCount / 4 {
+      guard littleEndian(UInt32.self, at: 4 * place)! & 0x7FFF_FFFF == magnitude else { continue }
+      places.append(place)
+      if places.count == limit { break }
+    }
+    return places
+  }
+}

@@ -1,0 +1,315 @@
+package import Checkpoints
+package import Statistics
+package import TensorCore
+
+/// `prune`: what to drop of which tensors.
+package struct Pruning: Sendable {
+  package enum Scope: String, CaseIterable, Sendable {
+    /// Each index of a tensor's first dimension: a row of a linear layer, a filter of a convolution.
+    case neuron
+    /// Each tensor.
+    case layer
+    /// All tensors together.
+    case global
+  }
+
+  package enum Selecting: Sendable {
+    case amount(Amount, scope: Scope, iterations: Int)
+    case pattern(Pattern)
+  }
+
+  package var score: any PruningScore
+  package var selecting: Selecting
+  package var selection: Selection
+  package var initialMask: InitialMask
+  /// What `lineage` and errors call the method.
+  package var options: [Lineage.Option]
+
+  package init(
+    score: any PruningScore, selecting: Selecting, selection: Selection = Selection(),
+    initialMask: InitialMask = .nothing, options: [Lineage.Option] = []
+  ) {
+    self.score = score
+    self.selecting = selecting
+    self.selection = selection
+    self.initialMask = initialMask
+    self.options = options
+  }
+
+  /// The exponents of the PQ Index that the report shows.
+  package var exponents: PQIndex {
+    if case .amount(let amount, _, _) = selecting { amount.exponents } else { .standard }
+  }
+
+  /// Whether a tensor is a weight in the sense of the paper's code: the last part of its name contains
+  /// `weight`, and it has more than one dimension.
+  package static func isWeight(_ info: TensorInfo) -> Bool {
+    let last = info.name.split(separator: ".").last ?? ""
+    return info.shape.dimensions.count > 1 && last.contains("weight")
+  }
+
+  /// The places of the tensors in scope, each once. A selection that includes by name decides alone;
+  /// one that only excludes leaves weights out.
+  package func places(in checkpoint: Checkpoint) -> [Int] {
+    let decidesAlone =
+      selection.names != nil
+      || selection.rules.contains { if case .include = $0 { true } else { false } }
+    return checkpoint.tensors.indices.filter { place in
+      let tensor = checkpoint.tensors[place]
+      return tensor.aliasOf == nil && selection.contains(tensor.name)
+        && (decidesAlone || Self.isWeight(tensor.info))
+    }
+  }
+
+  // MARK: Errors
+
+  package func errors(for checkpoint: Checkpoint) -> [any UserError] {
+    var errors = selection.errors(for: checkpoint)
+    let tensors = places(in: checkpoint).map { checkpoint.tensors[$0] }
+    guard !tensors.isEmpty else {
+      return errors + [
+        UsageError(
+          "no tensor of \(checkpoint.path.printable) is in scope: none has two dimensions and 'weight' "
+            + "in its last name part",
+          hint: "say which with --include GLOB")
+      ]
+    }
+    for tensor in tensors where !tensor.info.dtype.isPlainFloat {
+      errors.append(
+        UsageError(
+          "tensor '\(tensor.name.printable)' is \(tensor.info.dtype.name), and only F16, BF16, F32 and "
+            + "F64 are pruned",
+          hint: "leave it out with --exclude '\(tensor.name.printable)'"))
+    }
+    errors += score.errors(for: tensors)
+    if case .masks(let masks) = initialMask {
+      errors += maskErrors(masks, tensors, checkpoint)
+    }
+    return errors
+  }
+
+  private func maskErrors(
+    _ masks: [UTF8Key: LazyTensor], _ tensors: [LazyTensor], _ checkpoint: Checkpoint
+  ) -> [any UserError] {
+    var errors: [any UserError] = []
+    let known = Dictionary(
+      checkpoint.tensors.map { (UTF8Key($0.name), $0) }, uniquingKeysWith: { first, _ in first })
+    for (key, mask) in masks.sorted(by: { $0.value.name.precedesAsBytes($1.value.name) }) {
+      guard let tensor = known[key] else {
+        errors.append(
+          UsageError(
+            "the mask '\(mask.name.printable)' is of no tensor of \(checkpoint.path.printable)"))
+        continue
+      }
+      if mask.info.dtype != .u8 && mask.info.dtype != .bool {
+        errors.append(
+          UsageError(
+            "the mask '\(mask.name.printable)' is \(mask.info.dtype.name), expected U8 or BOOL"))
+      } else if mask.info.shape != tensor.info.shape {
+        errors.append(
+          UsageError(
+            "the mask '\(mask.name.printable)' is \(mask.info.shape), but the tensor is "
+              + "\(tensor.info.shape)"))
+      }
+    }
+    for tensor in tensors where masks[UTF8Key(tensor.name)] == nil {
+      errors.append(
+        UsageError(
+          "there is no mask of tensor '\(tensor.name.printable)', which is in scope",
+          hint: "leave it out with --exclude '\(tensor.name.printable)'"))
+    }
+    return errors
+  }
+
+  /// What is wrong with rewinding to `initial`.
+  package func errors(rewinding checkpoint: Checkpoint, to initial: Checkpoint) -> [any UserError] {
+    let known = Dictionary(
+      initial.tensors.map { (UTF8Key($0.name), $0) }, uniquingKeysWith: { first, _ in first })
+    return places(in: checkpoint).compactMap { place in
+      let tensor = checkpoint.tensors[place]
+      guard let first = known[UTF8Key(tensor.name)] else {
+        return UsageError(
+          "\(initial.path.printable): has no tensor '\(tensor.name.printable)' to rewind to")
+      }
+      guard first.info.shape == tensor.info.shape, first.info.dtype.isPlainFloat else {
+        return UsageError(
+          "\(initial.path.printable): '\(tensor.name.printable)' is \(first.info.dtype.name) "
+            + "\(first.info.shape), expected floats of \(tensor.info.shape)")
+      }
+      return nil
+    }
+  }
+
+  // MARK: Memory
+
+  private func reading(_ tensor: LazyTensor) -> MaskedReading {
+    MaskedReading(tensor: tensor, score: score, initialMask: initialMask)
+  }
+
+  /// Memory of each worker while the tensors are surveyed.
+  package func workspaceByteCount(_ checkpoint: Checkpoint) -> Int {
+    places(in: checkpoint).map { place in
+      let reading = reading(checkpoint.tensors[place])
+      return max(
+        LargeGroup.workspaceByteCount(reading), SmallGroups.workspaceByteCount(reading),
+        PatternSurvey.workspaceByteCount(reading))
+    }.max() ?? 0
+  }
+
+  /// Memory for what is known of all groups.
+  package func fixedByteCount(_ checkpoint: Checkpoint) -> Int {
+    let groups = places(in: checkpoint).reduce(0) { sum, place in
+      guard case .amount(_, .neuron, _) = selecting else { return sum + 1 }
+      return sum + checkpoint.tensors[place].info.shape.dimensions[0]
+    }
+    return groups * 128 + MagnitudeHistogram.binCount * 32 + (2 << 20)
+  }
+
+  /// About how often the tensors in scope are read.
+  package var passCount: Int {
+    switch selecting {
+    case .pattern: 2
+    case .amount(_, let scope, let iterations): scope == .neuron ? 1 : 2 * iterations + 1
+    }
+  }
+
+  /// Bytes of the tensors in scope.
+  package func valueByteCount(_ checkpoint: Checkpoint) -> Int {
+    places(in: checkpoint).reduce(0) { $0 + checkpoint.tensors[$1].info.byteCount }
+  }
+
+  // MARK: Work
+
+  /// How the tensors in scope are read, in the order of names.
+  func sortedReadings(of checkpoint: Checkpoint) -> [MaskedReading] {
+    sortedPlaces(in: checkpoint).map { reading(checkpoint.tensors[$0]) }
+  }
+
+  private func sortedPlaces(in checkpoint: Checkpoint) -> [Int] {
+    places(in: checkpoint).sorted {
+      checkpoint.tensors[$0].name.precedesAsBytes(checkpoint.tensors[$1].name)
+    }
+  }
+
+  /// What is kept where surveys of several shards have told the threshold.
+  package func outcome(
+    for checkpoint: Checkpoint, _ state: GroupState, engine: Engine
+  ) throws -> PruningOutcome {
+    guard case .amount(let amount, _, let iterations) = selecting else {
+      preconditionFailure("patterns have no surveys")
+    }
+    let readings = sortedReadings(of: checkpoint)
+    let group = Self.globalGroup(readings, amount: amount, iterations: iterations)
+    var result = PruningOutcome(places: sortedPlaces(in: checkpoint), readings: readings)
+    let before = try group.sums(threshold: 0, checks: true, engine: engine).tallies
+    let after = try group.sums(threshold: state.threshold, checks: false, engine: engine).tallies
+    let rule = GroupRule(threshold: state.threshold)
+    result.add(
+      LargeGroup.Outcome(
+        rules: readings.map { _ in rule }, before: before, after: after,
+        decisions: state.decisions), of: group)
+    return result
+  }
+
+  /// What is kept of each tensor in scope, found by reading them.
+  package func outcome(
+    for checkpoint: Checkpoint, recordsDecisions: Bool, engine: Engine
+  ) throws -> PruningOutcome {
+    let places = sortedPlaces(in: checkpoint)
+    let readings = sortedReadings(of: checkpoint)
+    var result = PruningOutcome(places: places, readings: readings)
+    switch selecting {
+    case .pattern(let pattern):
+      for (number, reading) in readings.enumerated() {
+        result.tensors[number] = try PatternSurvey.outcome(
+          reading, pattern, exponents: exponents, engine: engine)
+      }
+    case .amount(let amount, .global, let iterations):
+      let group = Self.globalGroup(readings, amount: amount, iterations: iterations)
+      result.add(try group.outcome(engine: engine), of: group)
+    case .amount(let amount, let scope, let iterations):
+      try survey(
+        amount, scope, iterations, recordsDecisions: recordsDecisions, into: &result, engine)
+    }
+    return result
+  }
+
+  static func globalGroup(
+    _ readings: [MaskedReading], amount: Amount, iterations: Int
+  ) -> LargeGroup {
+    LargeGroup(
+      parts: readings.map {
+        LargeGroup.Part(reading: $0, elements: 0..<$0.tensor.info.elementCount)
+      }, amount: amount, iterations: iterations)
+  }
+
+  /// Surveys of tensors or neurons one by one: small ones in memory, several at a time.
+  private func survey(
+    _ amount: Amount, _ scope: Scope, _ iterations: Int, recordsDecisions: Bool,
+    into result: inout PruningOutcome, _ engine: Engine
+  ) throws {
+    var small: [(number: Int, groups: SmallGroups)] = []
+    for (number, reading) in result.readings.enumerated() {
+      let info = reading.tensor.info
+      guard info.elementCount > 0 else { continue }
+      let count = scope == .neuron ? info.shape.dimensions.first ?? 1 : 1
+      let length = info.elementCount / count
+      guard length > SmallGroups.elementLimit else {
+        small.append(
+          (
+            number,
+            SmallGroups(reading: reading, length: length, amount: amount, iterations: iterations)
+          ))
+        continue
+      }
+      for group in 0..<count {
+        let elements = group * length..<(group + 1) * length
+        let large = LargeGroup(
+          parts: [LargeGroup.Part(reading: reading, elements: elements)], amount: amount,
+          iterations: iterations)
+        result.add(try large.outcome(engine: engine), group: group, length: length, to: number)
+      }
+    }
+    try SmallGroups.survey(small, recordsDecisions: recordsDecisions, into: &result, engine)
+  }
+
+  // MARK: Application
+
+  /// The checkpoint with 0 in the place of what is not kept; with the values of `initial` where
+  /// weights are rewound to it, and all its other tensors.
+  package func applied(
+    to checkpoint: Checkpoint, _ outcome: PruningOutcome, rewindingTo initial: Checkpoint? = nil
+  ) -> Checkpoint {
+    var result = initial ?? checkpoint
+    var numbers: [UTF8Key: Int] = [:]
+    for (number, reading) in outcome.readings.enumerated() {
+      numbers[UTF8Key(reading.tensor.name)] = number
+    }
+    for place in result.tensors.indices {
+      let tensor = result.tensors[place]
+      guard let number = numbers[UTF8Key(tensor.aliasOf ?? tensor.name)] else { continue }
+      result.tensors[place].source = PrunedSource(
+        reading: outcome.readings[number], rule: outcome.tensors[number].rule,
+        values: tensor.source, dtype: tensor.info.dtype)
+    }
+    return result
+  }
+
+  /// The masks as a checkpoint of U8 tensors.
+  package func masks(of checkpoint: Checkpoint, _ outcome: PruningOutcome) throws -> Checkpoint {
+    var result = checkpoint
+    result.metadata = []
+    result.companions = []
+    result.extensions = []
+    result.tensors = try zip(outcome.readings, outcome.tensors).map { reading, tensor in
+      var mask = reading.tensor
+      mask.info = try TensorInfo(
+        name: mask.name, dtype: .u8, shape: reading.tensor.info.shape)
+      mask.source = MaskSource(reading: reading, rule: tensor.rule)
+      mask.extensions = []
+      mask.encoding = nil
+      return mask
+    }
+    return result
+  }
+}

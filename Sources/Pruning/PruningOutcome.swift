@@ -1,0 +1,70 @@
+import Checkpoints
+import Statistics
+import TensorCore
+
+/// What is kept of the tensors in scope.
+package struct PruningOutcome: Sendable {
+  /// Of one tensor.
+  package struct Tensor: Sendable {
+    var rule: TensorRule
+    package var before: WeightTally
+    package var after: WeightTally
+    /// For each group, what was decided in each iteration; only what was asked for.
+    package var decisions: [[SAP.Decision]]
+  }
+
+  /// Of the checkpoint's tensors, in the order of names.
+  package let places: [Int]
+  let readings: [MaskedReading]
+  package internal(set) var tensors: [Tensor]
+  /// Of all tensors together, where they are one group.
+  package internal(set) var decisions: [SAP.Decision] = []
+
+  init(places: [Int], readings: [MaskedReading]) {
+    self.places = places
+    self.readings = readings
+    tensors = readings.map { reading in
+      Tensor(
+        rule: TensorRule(
+          choice: .groups(
+            length: max(1, reading.tensor.info.elementCount), [.keepsAll])),
+        before: WeightTally(), after: WeightTally(), decisions: [])
+    }
+  }
+
+  package var names: [String] { readings.map(\.tensor.name) }
+
+  /// All weights in scope together.
+  package var total: (before: WeightTally, after: WeightTally) {
+    var (before, after) = (WeightTally(), WeightTally())
+    for tensor in tensors {
+      before.merge(tensor.before)
+      after.merge(tensor.after)
+    }
+    return (before, after)
+  }
+
+  mutating func add(_ outcome: LargeGroup.Outcome, of group: LargeGroup) {
+    for number in tensors.indices {
+      tensors[number].rule = TensorRule(
+        choice: .groups(
+          length: max(1, readings[number].tensor.info.elementCount), [outcome.rules[number]]))
+      tensors[number].before = outcome.before[number]
+      tensors[number].after = outcome.after[number]
+    }
+    decisions = outcome.decisions
+  }
+
+  /// Adds a group of a tensor, which comes behind those that were added.
+  mutating func add(_ outcome: LargeGroup.Outcome, group: Int, length: Int, to number: Int) {
+    if group == 0 {
+      tensors[number].rule = TensorRule(choice: .groups(length: length, []))
+    }
+    if case .groups(let length, let rules) = tensors[number].rule.choice {
+      tensors[number].rule.choice = .groups(length: length, rules + outcome.rules)
+    }
+    tensors[number].before.merge(outcome.before[0])
+    tensors[number].after.merge(outcome.after[0])
+    tensors[number].decisions.append(outcome.decisions)
+  }
+}

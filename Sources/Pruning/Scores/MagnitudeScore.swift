@@ -1,0 +1,14 @@
+package import Checkpoints
+import TensorCore
+
+/// |w|.
+package struct MagnitudeScore: PruningScore {
+  package init() {}
+
+  @_lifetime(values: copy values)
+  @_lifetime(scratch: copy scratch)
+  package func replace(
+    _ values: inout MutableRawSpan, of tensor: LazyTensor, _ elements: Range<Int>,
+    scratch: inout MutableRawSpan
+  ) {}
+}

@@ -1,0 +1,21 @@
+package import Checkpoints
+import TensorCore
+
+/// A random number for each weight, of the tensor's name, the seed and the place alone.
+package struct RandomScore: PruningScore {
+  package var seed: UInt64
+
+  package init(seed: UInt64) { self.seed = seed }
+
+  @_lifetime(values: copy values)
+  @_lifetime(scratch: copy scratch)
+  package func replace(
+    _ values: inout MutableRawSpan, of tensor: LazyTensor, _ elements: Range<Int>,
+    scratch: inout MutableRawSpan
+  ) {
+    let random = ElementRandom(tensorName: tensor.name, seed: seed)
+    for (place, element) in elements.enumerated() {
+      values.storeLittleEndian(random.uniform(at: UInt64(element)).bitPattern, at: 4 * place)
+    }
+  }
+}

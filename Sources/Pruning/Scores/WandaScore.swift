@@ -1,0 +1,94 @@
+package import Checkpoints
+package import TensorCore
+
+/// |w| · ‖x‖₂ with the norm of the input that the weight is multiplied with.
+///
+/// Source: Sun et al., "A Simple and Effective Pruning Approach for Large Language Models", ICLR 2024,
+/// equation 1. A tensor [O, I, …] has I·… inputs.
+package struct WandaScore: PruningScore {
+  /// A tensor of floats for each name: the norms, one for each input.
+  private let norms: [UTF8Key: LazyTensor]
+  private let path: String
+
+  package init(norms: Checkpoint) {
+    path = norms.path
+    self.norms = Dictionary(
+      norms.tensors.map { (UTF8Key($0.name), $0) }, uniquingKeysWith: { first, _ in first })
+  }
+
+  private static func inputCount(_ info: TensorInfo) -> Int {
+    info.shape.dimensions.dropFirst().reduce(1, *)
+  }
+
+  package func errors(for tensors: [LazyTensor]) -> [any UserError] {
+    tensors.compactMap { tensor in
+      let count = Self.inputCount(tensor.info)
+      guard let norm = norms[UTF8Key(tensor.name)] else {
+        return UsageError(
+          "\(path.printable): has no norms of the inputs of '\(tensor.name.printable)'",
+          hint: "it needs a tensor of that name with \(count) floats, or leave the tensor out: "
+            + "--exclude '\(tensor.name.printable)'")
+      }
+      guard norm.info.elementCount == count, norm.info.dtype.isPlainFloat else {
+        return UsageError(
+          "\(path.printable): '\(tensor.name.printable)' is \(norm.info.dtype.name) "
+            + "\(norm.info.shape), expected \(count) floats, one for each input")
+      }
+      return nil
+    }
+  }
+
+  /// Norms are read for each run of weights, in pieces of at most this many.
+  private static let pieceCount = 1 << 16
+
+  package func scratchByteCount(_ tensor: LazyTensor, elementCount: Int) -> Int {
+    guard let norm = norms[UTF8Key(tensor.name)] else { return 0 }
+    let count = min(Self.pieceCount, norm.info.elementCount)
+    return 4 * count + norm.info.dtype.byteCount(of: count)!
+      + norm.source.scratchByteCount(elementCount: count)
+  }
+
+  @_lifetime(values: copy values)
+  @_lifetime(scratch: copy scratch)
+  package func replace(
+    _ values: inout MutableRawSpan, of tensor: LazyTensor, _ elements: Range<Int>,
+    scratch: inout MutableRawSpan
+  ) throws {
+    guard let norm = norms[UTF8Key(tensor.name)] else { return }
+    let inputs = norm.info.elementCount
+    for piece in stride(from: 0, to: inputs, by: Self.pieceCount) {
+      let count = min(Self.pieceCount, inputs - piece)
+      try scratch.split(at: 4 * count) { floats, rest in
+        try rest.split(at: norm.info.dtype.byteCount(of: count)!) { stored, rest in
+          try norm.source.read(piece..<piece + count, into: &stored, scratch: &rest)
+          try Kernels.best.convert(
+            stored.bytes, from: norm.info.dtype, to: .f32, elementCount: count, saturating: false,
+            into: &floats)
+        }
+        if let place = Kernels.best.firstNotFinite(floats.bytes) {
+          throw FormatError(
+            .notFinite, "norm \(piece + place) is not finite", path: path, tensor: tensor.name)
+        }
+        let norms = floats.bytes
+        var row = elements.lowerBound / inputs
+        while row * inputs + piece < elements.upperBound {
+          let first = max(elements.lowerBound, row * inputs + piece)
+          let end = min(elements.upperBound, row * inputs + piece + count)
+          if first < end {
+            for element in first..<end {
+              let place = 4 * (element - elements.lowerBound)
+              let value = Float(
+                bitPattern: values.bytes.littleEndian(UInt32.self, at: place)!)
+              let factor = Float(
+                bitPattern: norms.littleEndian(
+                  UInt32.self, at: 4 * (element - row * inputs - piece))!)
+              let score = min((value * factor).magnitude, .greatestFiniteMagnitude)
+              values.storeLittleEndian(score.bitPattern, at: place)
+            }
+          }
+          row += 1
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,220 @@
+import Checkpoints
+import Statistics
+import Synchronization
+import TensorCore
+
+/// Groups of consecutive elements of a tensor, each small enough to be pruned in memory at once.
+struct SmallGroups: Sendable {
+  /// The most elements of such a group, and of those that are read at once.
+  static let elementLimit = 1 << 18
+
+  struct Outcome: Sendable {
+    /// For each group.
+    var rules: [GroupRule]
+    var before = WeightTally()
+    var after = WeightTally()
+    /// The decisions of each group, where they were asked for.
+    var decisions: [[SAP.Decision]]
+  }
+
+  let reading: MaskedReading
+  /// Elements of a group.
+  let length: Int
+  let amount: Amount
+  let iterations: Int
+
+  private var info: TensorInfo { reading.tensor.info }
+  private var groupCount: Int { info.elementCount / length }
+  private var groupsPerPiece: Int { max(1, Self.elementLimit / length) }
+  var pieceCount: Int { (groupCount + groupsPerPiece - 1) / groupsPerPiece }
+
+  static func workspaceByteCount(_ reading: MaskedReading) -> Int {
+    let count = min(elementLimit, reading.tensor.info.elementCount)
+    return 20 * count + 2 * MaskedReading.maskByteCount(count)
+      + reading.scratchByteCount(elementCount: count)
+  }
+
+  struct PieceOutcome: Sendable {
+    var rules: [GroupRule] = []
+    var before = WeightTally()
+    var after = WeightTally()
+    var decisions: [[SAP.Decision]] = []
+    var nonfinite = NonfiniteTally()
+  }
+
+  @_lifetime(workspace: copy workspace)
+  func prune(piece: Int, _ workspace: inout MutableRawSpan) throws -> PieceOutcome {
+    let first = piece * groupsPerPiece
+    let groups = first..<min(first + groupsPerPiece, groupCount)
+    let elements = groups.lowerBound * length..<groups.upperBound * length
+    var outcome = PieceOutcome()
+    try workspace.split(at: 4 * elements.count) { values, rest in
+      try rest.split(at: 4 * elements.count) { scores, rest in
+        try rest.split(at: MaskedReading.maskByteCount(elements.count)) { mask, rest in
+          try reading.read(
+            elements, values: &values, scores: &scores, mask: &mask, scratch: &rest)
+          outcome.nonfinite.add(values.bytes, start: elements.lowerBound)
+          guard outcome.nonfinite.count == 0 else { return }
+          Kernels.best.exclude(unmasked: mask.bytes, from: &values)
+          Kernels.best.exclude(unmasked: mask.bytes, from: &scores)
+        }
+        guard outcome.nonfinite.count == 0 else { return }
+        for group in groups {
+          let start = 4 * (group * length - elements.lowerBound)
+          prune(
+            group, values.bytes.extracting(start..<start + 4 * length),
+            scores.bytes.extracting(start..<start + 4 * length), &rest, &outcome)
+        }
+      }
+    }
+    return outcome
+  }
+
+  /// Prunes one group; what was pruned before is NaN.
+  @_lifetime(scratch: copy scratch)
+  private func prune(
+    _ group: Int, _ values: borrowing RawSpan, _ scores: borrowing RawSpan,
+    _ scratch: inout MutableRawSpan, _ outcome: inout PieceOutcome
+  ) {
+    var rule = GroupRule.keepsAll
+    var decisions: [SAP.Decision] = []
+    var tally = WeightTally(values, amount.exponents)
+    outcome.before.merge(tally)
+    scratch.split(at: 4 * length) { leftValues, rest in
+      rest.split(at: 4 * length) { leftScores, rest in
+        var count = Self.compact(values, scores, rule, first: group * length, &leftValues, &leftScores)
+        for _ in 0..<iterations {
+          guard let cut = amount.cut(count: count, powerSums: tally.powers) else { break }
+          if let decision = cut.decision { decisions.append(decision) }
+          if cut.rank == count {
+            rule = GroupRule(threshold: .max, tieEnd: 0)
+          } else {
+            let left = leftScores.bytes.extracting(0..<4 * count)
+            var threshold = Kernels.best.magnitude(ofRank: cut.rank, in: left, scratch: &rest)
+            if cut.fraction > 0 {
+              let next = Kernels.best.magnitude(ofRank: cut.rank + 1, in: left, scratch: &rest)
+              threshold = Amount.bound(threshold, next: next, fraction: cut.fraction)
+            }
+            var next = GroupRule(
+              threshold: threshold, tieEnd: threshold == rule.threshold ? rule.tieEnd : .max)
+            if cut.cutsTies {
+              next.tieEnd = Self.tieEnd(
+                scores, rule, threshold, rank: cut.rank, first: group * length)
+            }
+            rule = next
+          }
+          count = Self.compact(
+            values, scores, rule, first: group * length, &leftValues, &leftScores)
+          tally = WeightTally(
+            leftValues.bytes.extracting(0..<4 * count), amount.exponents)
+        }
+      }
+    }
+    outcome.after.merge(tally)
+    outcome.rules.append(rule)
+    outcome.decisions.append(decisions)
+  }
+
+  /// Copies what a rule keeps of a group; returns how many that are.
+  @_lifetime(leftValues: copy leftValues)
+  @_lifetime(leftScores: copy leftScores)
+  private static func compact(
+    _ values: borrowing RawSpan, _ scores: borrowing RawSpan, _ rule: GroupRule, first: Int,
+    _ leftValues: inout MutableRawSpan, _ leftScores: inout MutableRawSpan
+  ) -> Int {
+    var count = 0
+    for place in 0..<values.byteCount / 4 {
+      let score = scores.littleEndian(UInt32.self, at: 4 * place)! & 0x7FFF_FFFF
+      guard rule.keeps(score, at: first + place) else { continue }
+      leftValues.storeLittleEndian(
+        values.littleEndian(UInt32.self, at: 4 * place)!, at: 4 * count)
+      leftScores.storeLittleEndian(score, at: 4 * count)
+      count += 1
+    }
+    return count
+  }
+
+  /// The element behind the last one that equals the threshold and is kept.
+  private static func tieEnd(
+    _ scores: borrowing RawSpan, _ rule: GroupRule, _ threshold: UInt32, rank: Int, first: Int
+  ) -> Int {
+    var (below, ties) = (0, 0)
+    for place in 0..<scores.byteCount / 4 {
+      let score = scores.littleEndian(UInt32.self, at: 4 * place)! & 0x7FFF_FFFF
+      guard rule.keeps(score, at: first + place) else { continue }
+      if score < threshold { below += 1 }
+      if score == threshold { ties += 1 }
+    }
+    var kept = ties - (rank - below)
+    guard kept > 0 else { return 0 }
+    for place in 0..<scores.byteCount / 4 {
+      let score = scores.littleEndian(UInt32.self, at: 4 * place)! & 0x7FFF_FFFF
+      guard score == threshold, rule.keeps(score, at: first + place) else { continue }
+      kept -= 1
+      if kept == 0 { return first + place + 1 }
+    }
+    preconditionFailure("fewer ties than were counted")
+  }
+}
+
+extension GroupRule {
+  /// Whether a weight stays; NaN, as bits, is what was pruned before.
+  fileprivate func keeps(_ score: UInt32, at element: Int) -> Bool {
+    guard score < 0x7F80_0000 else { return false }
+    return score > threshold || (score == threshold && element < tieEnd)
+  }
+}
+
+extension SmallGroups {
+  /// Prunes the groups of several tensors, pieces of them at a time.
+  static func survey(
+    _ tensors: [(number: Int, groups: SmallGroups)], recordsDecisions: Bool,
+    into result: inout PruningOutcome, _ engine: Engine
+  ) throws {
+    let starts = tensors.reduce(into: [0]) { $0.append($0.last! + $1.groups.pieceCount) }
+    let found = Mutex([PieceOutcome?](repeating: nil, count: starts.last!))
+    let work = tensors.map(\.groups)
+    try engine.forEachPiece(
+      count: starts.last!,
+      workspaceByteCount: work.map { workspaceByteCount($0.reading) }.max() ?? 0
+    ) { number, workspace in
+      let tensor = starts.partitioningIndex(above: number) - 1
+      var outcome = try work[tensor].prune(piece: number - starts[tensor], &workspace)
+      if !recordsDecisions { outcome.decisions = [] }
+      let done = outcome
+      found.withLock { $0[number] = done }
+      let info = work[tensor].reading.tensor.info
+      engine.progress.advance(
+        byteCount: info.byteCount / work[tensor].pieceCount)
+    }
+    let pieces = found.withLock { $0 }
+    var errors: [any UserError] = []
+    for (place, tensor) in tensors.enumerated() {
+      var rules: [GroupRule] = []
+      var nonfinite = NonfiniteTally()
+      for piece in pieces[starts[place]..<starts[place + 1]] {
+        rules += piece!.rules
+        nonfinite.merge(piece!.nonfinite)
+        result.tensors[tensor.number].before.merge(piece!.before)
+        result.tensors[tensor.number].after.merge(piece!.after)
+        result.tensors[tensor.number].decisions += piece!.decisions
+      }
+      result.tensors[tensor.number].rule = TensorRule(
+        choice: .groups(length: tensor.groups.length, rules))
+      if let error = tensor.groups.reading.error(nonfinite) { errors.append(error) }
+    }
+    try SeveralErrors.throwIfAny(errors)
+  }
+}
+
+extension [Int] {
+  /// The place of the first number over `value`; they ascend.
+  fileprivate func partitioningIndex(above value: Int) -> Int {
+    var (low, high) = (0, count)
+    while low < high {
+      let middle = (low + high) / 2
+      if self[middle] > value { high = middle } else { low = middle + 1 }
+    }
+    return low
+  }
+}

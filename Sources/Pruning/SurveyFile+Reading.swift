@@ -1,0 +1,100 @@
+import Checkpoints
+import Statistics
+import TensorCore
+
+extension SurveyFile {
+  /// - Throws: an error that names the file, if it is no survey.
+  package init(path: String) throws {
+    let file = try InputFile(path: path)
+    func fault(_ reason: String) -> FormatError {
+      FormatError(.badSurvey, reason, path: path, hint: "surveys are made with --survey-out")
+    }
+    guard file.byteCount <= 1 << 28 else { throw fault("is over 256 MiB") }
+    let bytes = try file.bytes(at: 0, count: file.byteCount)
+    let value: JSONValue
+    do { value = try JSONValue.parse(bytes.span) } catch { throw fault("is no JSON: \(error)") }
+    guard case .object(let object) = value, object["schema"] == .string(Self.schema) else {
+      throw fault("is no survey of this version")
+    }
+    guard let file = Self(object) else { throw fault("lacks what a survey has") }
+    self = file
+  }
+
+  private init?(_ object: JSONObject) {
+    guard case .array(let optionList)? = object["options"],
+      let iteration = object["iteration"]?.asInt, iteration >= 0,
+      let bits = object["threshold_bits"]?.asInt, let threshold = UInt32(exactly: bits),
+      case .array(let tensorList)? = object["tensors"],
+      case .array(let countList)? = object["counts"],
+      case .array(let decisionList)? = object["decisions"],
+      let question = object["question"].flatMap(GroupState.Question.init(json:))
+    else { return nil }
+    var options: [Lineage.Option] = []
+    for case .object(let option) in optionList {
+      guard case .string(let name)? = option["name"], case .string(let value)? = option["value"]
+      else { return nil }
+      options.append(Lineage.Option(name, value))
+    }
+    var tensors: [Tensor] = []
+    for case .object(let tensor) in tensorList {
+      guard case .string(let name)? = tensor["name"],
+        let count = tensor["count"]?.asInt, count >= 0,
+        let zeros = tensor["zeros"]?.asInt, zeros >= 0,
+        let p = tensor["p_sum"]?.asDouble, let q = tensor["q_sum"]?.asDouble
+      else { return nil }
+      tensors.append(
+        Tensor(
+          name: name,
+          tally: WeightTally(count: count, zeros: zeros, powers: PowerSums(p: p, q: q))))
+    }
+    let limit = question == .sums ? MagnitudeHistogram.binCount : 1 << 15
+    var counts: [Int: UInt64] = [:]
+    for case .array(let pair) in countList {
+      guard pair.count == 2, let place = pair[0].asInt, let count = pair[1].asInt,
+        (0..<limit).contains(place), (0..<1 << 56).contains(count), counts[place] == nil
+      else { return nil }
+      counts[place] = UInt64(count)
+    }
+    let decisions = decisionList.compactMap(SAP.Decision.init(json:))
+    guard options.count == optionList.count, tensors.count == tensorList.count,
+      counts.count == countList.count, decisions.count == decisionList.count
+    else { return nil }
+    self.init(
+      options: options,
+      state: GroupState(
+        threshold: threshold, iteration: iteration, question: question, decisions: decisions,
+        cut: question == .sums ? nil : Amount.Cut(rank: 0, cutsTies: false)),
+      tensors: tensors, counts: counts)
+  }
+}
+
+extension FormatError.Code {
+  static let badSurvey = FormatError.Code("survey.malformed")
+}
+
+extension GroupState.Question {
+  fileprivate init?(json: JSONValue) {
+    switch json {
+    case .string("sums"): self = .sums
+    case .object(let object):
+      guard let bin = object["bin"]?.asInt, (0..<MagnitudeHistogram.finiteBinCount).contains(bin),
+        let rank = object["rank"]?.asInt, rank >= 0,
+        let nextBin = object["next_bin"]?.asInt,
+        (0..<MagnitudeHistogram.finiteBinCount).contains(nextBin),
+        let fraction = object["fraction"]?.asDouble, (0..<1).contains(fraction)
+      else { return nil }
+      self = .lowerBits(bin: bin, rank: rank, nextBin: nextBin, fraction: Float(fraction))
+    default: return nil
+    }
+  }
+}
+
+extension SAP.Decision {
+  fileprivate init?(json: JSONValue) {
+    guard case .object(let object) = json, let count = object["count"]?.asInt,
+      let bound = object["bound"]?.asInt, let dropped = object["dropped"]?.asInt,
+      let index = object["pqi"]?.asDouble, let ratio = object["ratio"]?.asDouble
+    else { return nil }
+    self.init(count: count, index: index, bound: bound, ratio: ratio, dropCount: dropped)
+  }
+}

@@ -1,0 +1,166 @@
+package import Checkpoints
+import Statistics
+package import TensorCore
+
+/// One round of a global survey over the tensors of one shard: what several shards, on machines of
+/// their own, tell each other to prune by one threshold.
+///
+/// Each iteration has two rounds. Files of the same round are merged; together they say what the next
+/// round asks, or what is pruned. Sums are kept for each tensor and added in the order of names, so
+/// that they have the bits of a survey in one process.
+package struct SurveyFile: Sendable, Equatable {
+  package static let schema = "sumac.survey/1"
+
+  /// What decides the result: files of other options do not go together.
+  package var options: [Lineage.Option]
+  package var state: GroupState
+  /// By name, of this shard.
+  package var tensors: [Tensor]
+  /// Scores in each bin, or lower bits in the bin that was asked for.
+  package var counts: [Int: UInt64]
+
+  package struct Tensor: Sendable, Equatable {
+    package var name: String
+    package var tally: WeightTally
+  }
+
+  package var json: JSONValue {
+    .object([
+      "schema": .string(Self.schema),
+      "options": .array(
+        options.map { .object(["name": .string($0.name), "value": .string($0.value)]) }),
+      "iteration": JSONValue(state.iteration),
+      "threshold_bits": JSONValue(Int(state.threshold)),
+      "question": state.question.json,
+      "decisions": .array(state.decisions.map(\.json)),
+      "tensors": .array(
+        tensors.map { tensor in
+          .object([
+            "name": .string(tensor.name), "count": JSONValue(tensor.tally.count),
+            "zeros": JSONValue(tensor.tally.zeros),
+            "p_sum": JSONValue(tensor.tally.powers.p), "q_sum": JSONValue(tensor.tally.powers.q),
+          ])
+        }),
+      "counts": .array(
+        counts.sorted { $0.key < $1.key }.map { .array([JSONValue($0.key), JSONValue(Int($0.value))]) }),
+    ])
+  }
+
+  package init(
+    options: [Lineage.Option], state: GroupState, tensors: [Tensor], counts: [Int: UInt64]
+  ) {
+    self.options = options
+    self.state = state
+    self.tensors = tensors
+    self.counts = counts
+  }
+
+  // MARK: Rounds
+
+  /// Sees this shard's tensors with what the state asks.
+  package init(
+    _ pruning: Pruning, _ checkpoint: Checkpoint, state: GroupState, engine: Engine
+  ) throws {
+    guard case .amount(let amount, _, let iterations) = pruning.selecting else {
+      preconditionFailure("patterns have no surveys")
+    }
+    let readings = pruning.sortedReadings(of: checkpoint)
+    let group = Pruning.globalGroup(readings, amount: amount, iterations: iterations)
+    self.init(options: pruning.options, state: state, tensors: [], counts: [:])
+    switch state.question {
+    case .lowerBits(let bin, _, _, _):
+      let lower = try group.lowerBits(threshold: state.threshold, bin: bin, engine: engine)
+      for (place, count) in lower.enumerated() where count > 0 { counts[place] = count }
+      tensors = readings.map { Tensor(name: $0.tensor.name, tally: WeightTally()) }
+    case .sums, .ties, .nothing:
+      let found = try group.sums(
+        threshold: state.threshold, checks: state.iteration == 0, engine: engine)
+      for (bin, count) in found.histogram.counts.enumerated() where count > 0 {
+        counts[bin] = count
+      }
+      tensors = zip(readings, found.tallies).map { Tensor(name: $0.tensor.name, tally: $1) }
+    }
+  }
+
+  /// The state after a round, of all its files.
+  package static func state(
+    after files: [(path: String, file: SurveyFile)], amount: Amount, iterations: Int
+  ) throws -> GroupState {
+    let first = files[0]
+    var seen: [UTF8Key: String] = [:]
+    for (path, file) in files {
+      guard file.options == first.file.options else {
+        throw UsageError(
+          "\(path.printable): was made with other options than \(first.path.printable)")
+      }
+      guard file.state == first.file.state else {
+        throw UsageError(
+          "\(path.printable): is of another round than \(first.path.printable)",
+          hint: "give the files of one round, one for each shard")
+      }
+      for tensor in file.tensors {
+        if let other = seen.updateValue(path, forKey: UTF8Key(tensor.name)) {
+          throw UsageError(
+            "\(path.printable): tensor '\(tensor.name.printable)' is in \(other.printable) as well")
+        }
+      }
+    }
+    var state = first.file.state
+    switch state.question {
+    case .sums:
+      var (total, histogram) = (WeightTally(), MagnitudeHistogram())
+      let tensors = files.flatMap(\.file.tensors).sorted { $0.name.precedesAsBytes($1.name) }
+      for tensor in tensors { total.merge(tensor.tally) }
+      for (_, file) in files { for (bin, count) in file.counts { histogram.add(count, to: bin) } }
+      guard histogram.finiteCount == total.count else {
+        throw UsageError("\(first.path.printable): the counts of the surveys do not add up")
+      }
+      state.take(total, histogram, amount: amount, iterations: iterations)
+    case .lowerBits(_, let rank, _, _):
+      var lower = [UInt64](repeating: 0, count: 1 << 15)
+      for (_, file) in files { for (place, count) in file.counts { lower[place] += count } }
+      guard lower.reduce(0, +) > rank else {
+        throw UsageError(
+          "the surveys of this round hold less than those of the round before",
+          hint: "give the files of all shards")
+      }
+      state.take(lowerBits: lower)
+    case .ties, .nothing: break
+    }
+    return state
+  }
+}
+
+extension GroupState {
+  /// Whether all iterations are done.
+  package func isDone(after iterations: Int) -> Bool {
+    question == .nothing || (question == .sums && iteration >= iterations)
+  }
+
+  /// Which round of a survey answers it, from 1.
+  package var round: Int {
+    if case .lowerBits = question { 2 * iteration + 2 } else { 2 * iteration + 1 }
+  }
+}
+
+extension GroupState.Question {
+  fileprivate var json: JSONValue {
+    switch self {
+    case .lowerBits(let bin, let rank, let nextBin, let fraction):
+      .object([
+        "bin": JSONValue(bin), "rank": JSONValue(rank), "next_bin": JSONValue(nextBin),
+        "fraction": JSONValue(fraction),
+      ])
+    case .sums, .ties, .nothing: .string("sums")
+    }
+  }
+}
+
+extension SAP.Decision {
+  package var json: JSONValue {
+    .object([
+      "count": JSONValue(count), "pqi": JSONValue(index), "bound": JSONValue(bound),
+      "ratio": JSONValue(ratio), "dropped": JSONValue(dropCount),
+    ])
+  }
+}
