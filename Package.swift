@@ -96,6 +96,8 @@ let package = Package(
     tests("CheckpointsTests", ["Checkpoints", "PackedFormat", "Codecs", "TensorCore", system]),
     tests(
       "InspectionTests", ["Inspection", "Statistics", "Checkpoints", "Reporting", "TensorCore"]),
+    tests("StatisticsTests", ["Statistics", "Checkpoints", "PackedFormat", "TensorCore"]),
+    tests("PruningTests", ["Pruning", "Statistics", "Checkpoints", "PackedFormat", "TensorCore"]),
     tests(
       "CommandTests", ["SumacCommand", "Checkpoints", "PackedFormat", "TensorCore"],
       exclude: ["Cases", "Faults"]),

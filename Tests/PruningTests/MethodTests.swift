@@ -1,0 +1,241 @@
+import Checkpoints
+import Pruning
+import Statistics
+import TensorCore
+import TestSupport
+import Testing
+
+/// Every method against a plain computation of what it keeps, on tensors of one chunk and of several.
+@Suite struct MethodTests {
+  private static func checkpoint() throws -> Checkpoint {
+    // Multiples of 1/256: many scores are equal.
+    var random = SeededGenerator(seed: 5)
+    func values(_ count: Int) -> [Float] {
+      (0..<count).map { _ in
+        let x = Float.random(in: -1...1, using: &random)
+        return (x * x * x * 256).rounded() / 256
+      }
+    }
+    return Checkpoint(
+      path: "memory", container: .safetensors,
+      tensors: [
+        try .floats("a.weight", [270, 1001], values(270_270)),
+        try .floats("b.weight", [5, 7, 3, 3], values(315)),
+        try .floats("c.bias", [3], [1, 2, 3]),
+        try .floats("d.weight", [2, 270_001], values(540_002)),
+      ], identity: InputIdentity(hash: "00", byteCount: 0), files: [])
+  }
+
+  private static func masks(_ pruning: Pruning, _ checkpoint: Checkpoint) throws -> [[UInt8]] {
+    let outcome = try pruning.outcome(for: checkpoint, recordsDecisions: false, engine: .test())
+    let pruned = pruning.applied(to: checkpoint, outcome)
+    let masks = try pruning.masks(of: checkpoint, outcome).tensors
+    for mask in masks {
+      let before = try checkpoint.tensors.first { $0.name == mask.name }!.bytes().floats
+      let after = try pruned.tensors.first { $0.name == mask.name }!.bytes().floats
+      let expected = zip(before, try mask.bytes()).map { $1 == 1 ? $0 : 0 }
+      #expect(after.map(\.bitPattern) == expected.map(\.bitPattern))
+    }
+    let bias = try pruned.tensors[2].bytes()
+    #expect(try bias == checkpoint.tensors[2].bytes())
+    return try masks.map { try $0.bytes() }
+  }
+
+  /// Drops so many of the lowest scores, of equal ones the last.
+  private static func dropping(_ count: Int, of scores: [Float]) -> [UInt8] {
+    // One number for score and place: integers sort fast.
+    let keys = scores.indices.map { place in
+      UInt64(scores[place].bitPattern) << 32 | UInt64(UInt32.max - UInt32(place))
+    }.sorted()
+    var kept = [UInt8](repeating: 1, count: scores.count)
+    for key in keys.prefix(count) {
+      kept[Int(UInt32.max - UInt32(truncatingIfNeeded: key))] = 0
+    }
+    return kept
+  }
+
+  private static func weights(_ checkpoint: Checkpoint) throws -> [[Float]] {
+    try [0, 1, 3].map { try checkpoint.tensors[$0].bytes().floats.map(\.magnitude) }
+  }
+
+  @Test(
+    "so many of the lowest scores go, of equal ones the last",
+    arguments: Pruning.Scope.allCases, [0, 0.77, 1])
+  func exact(scope: Pruning.Scope, share: Double) throws {
+    let checkpoint = try Self.checkpoint()
+    let found = try Self.masks(
+      Pruning(
+        score: MagnitudeScore(),
+        selecting: .amount(.exactly(share), scope: scope, iterations: 1)), checkpoint)
+    let weights = try Self.weights(checkpoint)
+    func drop(_ scores: [Float]) -> [UInt8] {
+      Self.dropping(Int((share * Double(scores.count)).rounded(.down)), of: scores)
+    }
+    switch scope {
+    case .global: #expect(found.flatMap(\.self) == drop(weights.flatMap(\.self)))
+    case .layer: #expect(found == weights.map(drop))
+    case .neuron:
+      for (mask, (scores, rows)) in zip(found, zip(weights, [270, 5, 2])) {
+        let length = scores.count / rows
+        let expected = (0..<rows).flatMap { drop(Array(scores[$0 * length..<($0 + 1) * length])) }
+        #expect(mask == expected)
+      }
+    }
+  }
+
+  @Test("N:M keeps the largest of each group in a row, the first of equal ones", arguments: ["2:4", "1:4", "3:7", "4:16"])
+  func patterns(text: String) throws {
+    let pattern = try #require(Pattern(text))
+    let checkpoint = try Self.checkpoint()
+    let found = try Self.masks(
+      Pruning(score: MagnitudeScore(), selecting: .pattern(pattern)), checkpoint)
+    for (mask, (scores, columns)) in zip(found, zip(try Self.weights(checkpoint), [1001, 3, 270_001])) {
+      var expected: [UInt8] = []
+      for row in stride(from: 0, to: scores.count, by: columns) {
+        for start in stride(from: row, to: row + columns, by: pattern.group) {
+          let group = Array(scores[start..<min(start + pattern.group, row + columns)])
+          expected += Self.dropping(max(0, group.count - pattern.kept), of: group)
+        }
+      }
+      #expect(mask == expected)
+    }
+  }
+
+  @Test("random scores drop the same weights for any number of workers, others for another seed")
+  func random() throws {
+    let checkpoint = try Self.checkpoint()
+    func masks(_ seed: UInt64, _ workers: Int) throws -> [UInt8] {
+      let pruning = Pruning(
+        score: RandomScore(seed: seed),
+        selecting: .amount(.exactly(0.25), scope: .global, iterations: 1))
+      let outcome = try pruning.outcome(
+        for: checkpoint, recordsDecisions: false, engine: .test(workers: workers))
+      return try pruning.masks(of: checkpoint, outcome).tensors.flatMap { try $0.bytes() }
+    }
+    let first = try masks(1, 1)
+    #expect(first.count { $0 == 0 } == first.count / 4)
+    #expect(try masks(1, 3) == first)
+    #expect(try masks(2, 2) != first)
+  }
+
+  @Test("a score of Wanda is the weight times the norm of its input")
+  func wanda() throws {
+    var checkpoint = try Self.checkpoint()
+    checkpoint.tensors.removeLast()
+    var norms = checkpoint
+    var random = SeededGenerator(seed: 9)
+    func norm(_ count: Int) -> [Float] {
+      (0..<count).map { _ in Float.random(in: 0...2, using: &random) }
+    }
+    let values = [norm(1001), norm(63)]
+    norms.tensors = [
+      try .floats("a.weight", [1001], values[0]), try .floats("b.weight", [63], values[1]),
+    ]
+    let pruning = Pruning(
+      score: WandaScore(norms: norms),
+      selecting: .amount(.exactly(0.5), scope: .neuron, iterations: 1))
+    #expect(pruning.errors(for: checkpoint).isEmpty)
+    let found = try Self.masks(pruning, checkpoint)
+    for (place, mask) in found.enumerated() {
+      let scores = try checkpoint.tensors[place].bytes().floats
+      let count = values[place].count
+      let expected = stride(from: 0, to: scores.count, by: count).flatMap { start in
+        Self.dropping(count / 2, of: (0..<count).map { abs(scores[start + $0] * values[place][$0]) })
+      }
+      #expect(mask == expected)
+    }
+    norms.tensors[0].info = try TensorInfo(name: "a.weight", dtype: .f32, shape: Shape([1000]))
+    norms.tensors.removeLast()
+    #expect(
+      Pruning(
+        score: WandaScore(norms: norms), selecting: pruning.selecting
+      ).errors(for: checkpoint).count == 2)
+  }
+
+  @Test("zeros of both signs can count as pruned before")
+  func zeros() throws {
+    let values: [Float] = [0, -0.0, 1, 2, 3, 4]
+    var checkpoint = try Self.checkpoint()
+    checkpoint.tensors = [try .floats("w.weight", [2, 3], values)]
+    let pruning = Pruning(
+      score: MagnitudeScore(),
+      selecting: .amount(.exactly(0.5), scope: .layer, iterations: 1), initialMask: .zeros)
+    let outcome = try pruning.outcome(for: checkpoint, recordsDecisions: false, engine: .test())
+    let mask = try pruning.masks(of: checkpoint, outcome).tensors[0].bytes()
+    #expect(mask == [0, 0, 0, 0, 1, 1])
+  }
+
+  @Test("weights are rewound to those of another checkpoint, and so is all else")
+  func rewind() throws {
+    let checkpoint = try Self.checkpoint()
+    var initial = checkpoint
+    initial.tensors[1] = try .floats("b.weight", [5, 7, 3, 3], [Float](repeating: 9, count: 315))
+    initial.tensors[2] = try .floats("c.bias", [3], [7, 8, 9])
+    let pruning = Pruning(
+      score: MagnitudeScore(),
+      selecting: .amount(.exactly(0.5), scope: .layer, iterations: 1))
+    let outcome = try pruning.outcome(for: checkpoint, recordsDecisions: false, engine: .test())
+    let result = pruning.applied(to: checkpoint, outcome, rewindingTo: initial)
+    let mask = try pruning.masks(of: checkpoint, outcome).tensors[1].bytes()
+    #expect(try result.tensors[1].bytes().floats == mask.map { $0 == 1 ? 9 : 0 })
+    #expect(try result.tensors[2].bytes().floats == [7, 8, 9])
+    initial.tensors[1] = try .floats("b.weight", [315], [Float](repeating: 9, count: 315))
+    #expect(pruning.errors(rewinding: checkpoint, to: initial).count == 1)
+  }
+
+  @Test("weights that are not finite are named with the first of them", arguments: Pruning.Scope.allCases)
+  func nonfinite(scope: Pruning.Scope) throws {
+    var checkpoint = try Self.checkpoint()
+    var values = try checkpoint.tensors[0].bytes().floats
+    values[270_000] = .nan
+    values[12_345] = -.infinity
+    checkpoint.tensors[0] = try .floats("a.weight", [270, 1001], values)
+    let pruning = Pruning(
+      score: MagnitudeScore(),
+      selecting: .amount(.adaptive(SAP()), scope: scope, iterations: 1))
+    let error = #expect(throws: FormatError.self) {
+      try pruning.outcome(for: checkpoint, recordsDecisions: false, engine: .test())
+    }
+    #expect(error?.tensor == "a.weight")
+    #expect(
+      error?.reason == "weight 12345 is infinite, the first of 2 that are not finite")
+  }
+
+  @Test("surveys of shards give the threshold of one process")
+  func surveys() throws {
+    let checkpoint = try Self.checkpoint()
+    var shards = [checkpoint, checkpoint]
+    shards[0].tensors = [checkpoint.tensors[3], checkpoint.tensors[2]]
+    shards[1].tensors = [checkpoint.tensors[1], checkpoint.tensors[0]]
+    for amount in [Amount.adaptive(SAP(eta: 0.01)), .quantile(0.4, wideRanks: false)] {
+      let pruning = Pruning(
+        score: MagnitudeScore(), selecting: .amount(amount, scope: .global, iterations: 2))
+      let whole = try pruning.outcome(for: checkpoint, recordsDecisions: false, engine: .test())
+      var state = GroupState()
+      var rounds = 0
+      while !state.isDone(after: 2) {
+        let folder = try TemporaryFolder()
+        let files = try shards.enumerated().map { number, shard in
+          let file = try SurveyFile(pruning, shard, state: state, engine: .test())
+          try folder.write(Array(file.json.serialized().utf8), to: "\(number).json")
+          let path = folder["\(number).json"]
+          // What is read is what was written.
+          let read = try SurveyFile(path: path)
+          #expect(read.json == file.json)
+          return (path: path, file: read)
+        }
+        state = try SurveyFile.state(after: files, amount: amount, iterations: 2)
+        rounds += 1
+      }
+      #expect(rounds == 4)
+      let masks = try shards.flatMap { shard in
+        let outcome = try pruning.outcome(for: shard, state, engine: .test())
+        return try pruning.masks(of: shard, outcome).tensors
+      }
+      for mask in try pruning.masks(of: checkpoint, whole).tensors {
+        let part = try #require(masks.first { $0.name == mask.name })
+        #expect(try part.bytes() == mask.bytes())
+      }
+    }
+  }
+}

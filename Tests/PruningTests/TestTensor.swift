@@ -1,0 +1,34 @@
+import Checkpoints
+import PackedFormat
+import TensorCore
+import TestSupport
+
+extension LazyTensor {
+  /// A tensor of F32 values in memory.
+  static func floats(_ name: String, _ dimensions: [Int], _ values: [Float]) throws -> LazyTensor {
+    let info = try TensorInfo(name: name, dtype: .f32, shape: Shape(dimensions))
+    return LazyTensor(
+      info: info, source: MemoryTensorSource(info: info, values: values.littleEndianBytes),
+      stored: StoredForm(file: "memory", byteOffset: 0, byteCount: info.byteCount, dtype: .f32))
+  }
+
+  /// Heavy-tailed values, a share of them zeros.
+  static func random(
+    _ name: String, _ dimensions: [Int], seed: UInt64, zeros: Double = 0
+  ) throws -> LazyTensor {
+    var random = SeededGenerator(seed: seed)
+    let count = dimensions.reduce(1, *)
+    let values = (0..<count).map { _ -> Float in
+      if Double.random(in: 0..<1, using: &random) < zeros { return 0 }
+      let x = Float.random(in: -1...1, using: &random)
+      return x * x * x * 0.1
+    }
+    return try floats(name, dimensions, values)
+  }
+}
+
+extension Engine {
+  static func test(workers: Int = 2) -> Engine {
+    Engine(workers: workers, cancellation: Cancellation(), progress: NoProgress())
+  }
+}

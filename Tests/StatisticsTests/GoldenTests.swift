@@ -1,0 +1,85 @@
+import Checkpoints
+import Statistics
+import TensorCore
+import TestSupport
+import Testing
+
+/// PQ Index and Gini coefficient against the code of the paper's authors.
+@Suite struct GoldenTests {
+  static let models = ["mlp", "mlp_ties", "cnn", "edge"]
+
+  private static let golden = Result { try Containers.read(Fixtures.path("prune/golden.safetensors")) }
+
+  private static func values(_ name: String) throws -> [Float] {
+    let golden = try golden.get()
+    let tensor = try #require(golden.tensors.first { $0.name == name })
+    return try tensor.bytes().floats
+  }
+
+  /// The grid of exponents; p grows with the first index.
+  private static let grid: [(p: Double, q: Double, place: Int)] = (0..<10).flatMap { i in
+    (0..<11).compactMap { j in
+      let (p, q) = (Double(i + 1) / 10, Double(j + 10) / 10)
+      return p < q ? (p, q, 11 * i + j) : nil
+    }
+  }
+
+  @Test("the PQ Index of tensors and of all weights is the official one", arguments: models)
+  func layers(model: String) throws {
+    let checkpoint = try Containers.read(Fixtures.path("prune/\(model).ckpt.safetensors"))
+    let weights = checkpoint.tensors.filter {
+      $0.name.hasSuffix("weight") && $0.info.shape.dimensions.count > 1
+    }
+    for (p, q, place) in Self.grid {
+      let exponents = try #require(PQIndex(p: p, q: q))
+      let found = try StatisticsSurvey(exponents: exponents).result(
+        of: weights, engine: .test())
+      for (tensor, statistics) in zip(weights, found.tensors) {
+        let expected = try Self.values("\(model)/pqi/layer/\(tensor.name)")[place]
+        let index = try #require(statistics.distribution).pqIndex
+        #expect(abs(index - Double(expected)) <= 2e-5, "\(tensor.name) \(p) \(q)")
+      }
+      let expected = try Self.values("\(model)/pqi/global/global")[place]
+      let index = try #require(found.model.distribution).pqIndex
+      #expect(abs(index - Double(expected)) <= 2e-5, "\(p) \(q)")
+    }
+  }
+
+  @Test("the PQ Index of neurons is the official one", arguments: models)
+  func neurons(model: String) throws {
+    let checkpoint = try Containers.read(Fixtures.path("prune/\(model).ckpt.safetensors"))
+    let weights = checkpoint.tensors.filter { NeuronSurvey.applies(to: $0.info) }
+    #expect(!weights.isEmpty)
+    for (p, q, place) in Self.grid {
+      let exponents = try #require(PQIndex(p: p, q: q))
+      let found = try NeuronSurvey(exponents: exponents).result(of: weights, engine: .test())
+      for (tensor, neurons) in zip(weights, found) {
+        let expected = try Self.values("\(model)/pqi/neuron/\(tensor.name)")
+        let count = tensor.info.shape.dimensions[0]
+        for (row, neuron) in try #require(neurons).enumerated() {
+          let value = Double(expected[place * count + row])
+          #expect(abs(neuron.pqIndex - value) <= 2e-5, "\(tensor.name) \(row) \(p) \(q)")
+        }
+      }
+    }
+  }
+
+  @Test("the Gini coefficient is the official one", arguments: models)
+  func gini(model: String) throws {
+    let checkpoint = try Containers.read(Fixtures.path("prune/\(model).ckpt.safetensors"))
+    let weights = checkpoint.tensors.filter { NeuronSurvey.applies(to: $0.info) }
+    let found = try StatisticsSurvey().result(of: weights, engine: .test())
+    let neurons = try NeuronSurvey().result(of: weights, engine: .test())
+    for (place, tensor) in weights.enumerated() {
+      let layer = try Self.values("\(model)/gini/layer/\(tensor.name)")[0]
+      let value = try #require(found.tensors[place].distribution?.gini)
+      #expect(abs(value - Double(layer)) <= 2e-5, "\(tensor.name)")
+      let rows = try Self.values("\(model)/gini/neuron/\(tensor.name)")
+      for (row, neuron) in try #require(neurons[place]).enumerated() {
+        #expect(abs(neuron.gini - Double(rows[row])) <= 2e-5, "\(tensor.name) \(row)")
+      }
+    }
+    let global = try Self.values("\(model)/gini/global/global")[0]
+    #expect(abs(try #require(found.model.distribution?.gini) - Double(global)) <= 2e-5)
+  }
+}

@@ -1,0 +1,15 @@
+extension [Float] {
+  /// Little-endian, one behind the other.
+  package var littleEndianBytes: [UInt8] {
+    flatMap { value in (0..<4).map { UInt8(truncatingIfNeeded: value.bitPattern >> (8 * $0)) } }
+  }
+}
+
+extension [UInt8] {
+  /// Little-endian floats.
+  package var floats: [Float] {
+    stride(from: 0, to: count - count % 4, by: 4).map { start in
+      Float(bitPattern: (0..<4).reduce(0) { $0 | UInt32(self[start + $1]) << UInt32(8 * $1) })
+    }
+  }
+}
