@@ -17,10 +17,9 @@ extension Inspection {
       statistics.distribution.map { (name: name, distribution: $0) }
     }
     if let exponents = distributions.first?.distribution.exponents {
-      sections += [
-        .table(Self.shapeTable(distributions, exponents)),
-        .table(Self.quantileTable(distributions)),
-      ]
+      sections.append(.table(Self.shapeTable(distributions, exponents)))
+      if let table = Self.patternTable(distributions) { sections.append(.table(table)) }
+      sections.append(.table(Self.quantileTable(distributions)))
     }
     let neurons = rows.compactMap { row in
       row.neurons.map { (name: row.tensor.name.printable, neurons: $0) }
@@ -66,35 +65,48 @@ extension Inspection {
   private typealias Named = (name: String, distribution: TensorStatistics.Distribution)
 
   private static func shapeTable(_ all: [Named], _ exponents: PQIndex) -> Table {
-    let pattern = all.lazy.compactMap(\.distribution.matrix?.pattern).first
-    return table(
-      [
-        "tensor", "PQI \(exponents.p.plain),\(exponents.q.plain)", "Gini", "top 1 % energy",
-        "outlier channels", "\(pattern ?? .twoOfFour) energy", "\(pattern ?? .twoOfFour) groups",
-        "zero blocks", "in .sumac",
-      ],
+    table(
+      ["tensor", "PQI \(exponents.p.plain),\(exponents.q.plain)", "Gini", "top 1 %", "outliers", ".sumac"],
       rows: all.map { name, distribution in
-        let matrix = distribution.matrix
-        return [
+        [
           name, distribution.pqIndex.fixed(decimals: 4),
           distribution.gini?.fixed(decimals: 4) ?? "-", percent(distribution.topEnergyShare),
-          matrix.map { "\($0.outlierChannelCount) of \($0.channelCount)" } ?? "-",
-          percent(matrix?.keptEnergyShare), percent(matrix?.fittingShare),
-          percent(matrix?.zeroBlockShare),
+          distribution.matrix.map { "\($0.outlierChannelCount) of \($0.channelCount)" } ?? "-",
           distribution.packedByteCount.map { "≈ \(ByteSize($0))" } ?? "-",
         ]
       })
   }
 
+  private static func patternTable(_ all: [Named]) -> Table? {
+    let matrices = all.compactMap { name, distribution in
+      distribution.matrix.map { (name: name, matrix: $0) }
+    }
+    guard let pattern = matrices.first?.matrix.pattern else { return nil }
+    return table(
+      ["tensor", "\(pattern) energy", "\(pattern) groups", "zero blocks"],
+      rows: matrices.map { name, matrix in
+        [
+          name, percent(matrix.keptEnergyShare), percent(matrix.fittingShare),
+          percent(matrix.zeroBlockShare),
+        ]
+      })
+  }
+
+  /// Those that a line has room for; the others are in the data.
+  private static let shownLevels = [0.1, 0.5, 0.9, 0.99, 0.999]
+
   private static func quantileTable(_ all: [Named]) -> Table {
-    table(
-      ["|w| quantiles"]
-        + TensorStatistics.Distribution.levels.map { "\((100 * $0).plain) %" },
+    let levels = TensorStatistics.Distribution.levels
+    return table(
+      ["|w| quantiles"] + shownLevels.map { "\((100 * $0).plain) %" },
       rows: all.map { name, distribution in
-        let values = distribution.quantiles
-        return [name]
-          + (values.isEmpty
-            ? TensorStatistics.Distribution.levels.map { _ in "-" } : values.map(\.short))
+        [name]
+          + shownLevels.map { level in
+            guard let place = levels.firstIndex(of: level), !distribution.quantiles.isEmpty else {
+              return "-"
+            }
+            return distribution.quantiles[place].short
+          }
       })
   }
 
@@ -102,15 +114,13 @@ extension Inspection {
     _ all: [(name: String, neurons: [NeuronSurvey.Neuron])]
   ) -> Table {
     table(
-      ["tensor", "neurons", "PQI least", "median", "most", "L2 least", "median", "most", "all zero"],
+      ["tensor", "neurons", "PQI least", "median", "most", "all zero"],
       rows: all.map { name, neurons in
         let indexes = neurons.map(\.pqIndex).sorted()
-        let norms = neurons.map(\.euclideanNorm).sorted()
-        let middle = neurons.count / 2
         return [
           name, neurons.count.grouped, indexes[0].fixed(decimals: 4),
-          indexes[middle].fixed(decimals: 4), indexes[neurons.count - 1].fixed(decimals: 4),
-          norms[0].short, norms[middle].short, norms[neurons.count - 1].short,
+          indexes[neurons.count / 2].fixed(decimals: 4),
+          indexes[neurons.count - 1].fixed(decimals: 4),
           neurons.count { $0.largestMagnitude == 0 }.grouped,
         ]
       })

@@ -88,9 +88,20 @@ package struct Pruning: Sendable {
     return errors
   }
 
+  private static func isMask(_ info: TensorInfo) -> Bool {
+    info.dtype == .u8 || info.dtype == .bool
+  }
+
   private func maskErrors(
     _ masks: [UTF8Key: LazyTensor], _ tensors: [LazyTensor], _ checkpoint: Checkpoint
   ) -> [any UserError] {
+    guard masks.values.contains(where: { Self.isMask($0.info) }) || masks.isEmpty else {
+      return [
+        UsageError(
+          "the file of --mask has no masks: none of its tensors is U8 or BOOL",
+          hint: "masks are made with --save-mask")
+      ]
+    }
     var errors: [any UserError] = []
     let known = Dictionary(
       checkpoint.tensors.map { (UTF8Key($0.name), $0) }, uniquingKeysWith: { first, _ in first })
@@ -101,7 +112,7 @@ package struct Pruning: Sendable {
             "the mask '\(mask.name.printable)' is of no tensor of \(checkpoint.path.printable)"))
         continue
       }
-      if mask.info.dtype != .u8 && mask.info.dtype != .bool {
+      if !Self.isMask(mask.info) {
         errors.append(
           UsageError(
             "the mask '\(mask.name.printable)' is \(mask.info.dtype.name), expected U8 or BOOL"))

@@ -1,3 +1,4 @@
+import CKernels
 import TensorCore
 import TestSupport
 import Testing
@@ -193,5 +194,75 @@ import Testing
     Kernels.levels[level].addDistance(of: matrix.rawSpan, from: other.rawSpan, to: &this)
     #expect(first.squares == this.squares && first.largest == this.largest)
     #expect(first.normSquares == this.normSquares && first.squares > 0)
+  }
+
+  @Test("statistics: powers, histograms, peaks, ranks and patterns", arguments: levels, lengths)
+  func statistics(level: Int, count: Int) {
+    let values = Self.floats(count, seed: UInt64(count) + 30)
+    let (first, this) = (Kernels.levels[0], Kernels.levels[level])
+    for p in [0.5, 1, 2, 0.3, 1.7, 9] {
+      let sum = first.powerSum(values.rawSpan, p: p)
+      #expect(this.powerSum(values.rawSpan, p: p).bitPattern == sum.bitPattern, "power \(p)")
+    }
+    expectSame(level, Kernels.surveyCounterByteCount, "histogram") {
+      $0.surveyHistogram(values.rawSpan, into: &$1)
+      return 0
+    }
+    let mask = Self.bytes(Kernels.maskByteCount(elementCount: count), below: 256, seed: 31)
+    expectSame(level, 4 * count, "exclusion", fill: values) {
+      $0.exclude(unmasked: mask.rawSpan, from: &$1)
+      return 0
+    }
+    for width in [1, 2, 4] {
+      expectSame(level, 4 * count, "clearing \(width)", fill: values) {
+        var part = $1._mutatingExtracting(0..<width * count)
+        $0.clear(unmasked: mask.rawSpan, width: width, in: &part)
+        return 0
+      }
+    }
+    var slots = [UInt8](repeating: Kernels.noSlot, count: 1 << 16)
+    for bin in 0x7E00..<0x7F00 { slots[bin] = UInt8(bin & 7) }
+    var sums: [(Double, Double)] = []
+    expectSame(level, 4 * count + 4, "collection") { kernels, found in
+      let result = kernels.collect(
+        values.rawSpan, slots: slots, above: (0x7E80, 0x7F00), into: &found)
+      sums.append(result.squares)
+      return result.count
+    }
+    #expect(sums[0] == sums[1])
+    expectSame(level, 4 * count, "peaks") {
+      $0.columnPeaks(values.rawSpan, columns: count, into: &$1)
+      return 0
+    }
+    for rank in Set([0, count / 3, count - 1]) {
+      expectSame(level, 4 * count, "rank \(rank)") {
+        Int($0.magnitude(ofRank: rank, in: values.rawSpan, scratch: &$1))
+      }
+    }
+    for (keep, group) in [(2, 4), (1, 4), (3, 4), (3, 7), (4, 8)] {
+      expectSame(level, Kernels.maskByteCount(elementCount: count), "\(keep):\(group)") {
+        $0.patternMask(values.rawSpan, keep: keep, group: group, into: &$1)
+        return 0
+      }
+      var (expected, found) = (sumac_pattern_fit(), sumac_pattern_fit())
+      first.patternFit(values.rawSpan, keep: keep, group: group, into: &expected)
+      this.patternFit(values.rawSpan, keep: keep, group: group, into: &found)
+      #expect(found.groups == expected.groups && found.fitting == expected.fitting)
+      #expect(found.kept_squares.bitPattern == expected.kept_squares.bitPattern)
+    }
+  }
+
+  @Test("powers are those of the mathematics library to 1e-13", arguments: [0.1, 0.5, 0.9, 1.3, 3])
+  func powers(p: Double) {
+    for exponent in stride(from: -140, through: 120, by: 7) {
+      for mantissa in [1, 1.25, 1.4142, 1.5, 1.99] as [Float] {
+        let value = mantissa * Float(sign: .plus, exponent: exponent, significand: 1)
+        let expected = power(Double(value), p)
+        let found = Kernels.best.powerSum([value].littleEndianBytes.rawSpan, p: p)
+        #expect(abs(found - expected) <= 1e-13 * expected, "\(value)")
+      }
+    }
+    #expect(
+      Kernels.best.powerSum([0, .nan, .infinity, -0.0].littleEndianBytes.rawSpan, p: p) == 0)
   }
 }
