@@ -144,7 +144,7 @@ package struct StorageChoice: Sendable {
         result.tensors[place].encoding = LosslessEncoding(compression: compression)
       }
     }
-    var notes: [String] = []
+    var notes = sparsityNotes(before: checkpoint)
     if !unfit.isEmpty {
       notes.append("kept without loss, as the type does not fit: \(Self.list(unfit))")
     }
@@ -152,6 +152,31 @@ package struct StorageChoice: Sendable {
       notes.append("one group for each row, as rows are shorter than the groups: \(Self.list(cut))")
     }
     return (result, notes)
+  }
+
+  /// What happens to zeros that are known: of tensors that are stored sparse, and of pruned models.
+  private func sparsityNotes(before checkpoint: Checkpoint) -> [String] {
+    let wasPruned = checkpoint.lineage.steps.contains { $0.verb == "prune" }
+    let lossy = checkpoint.tensors.filter { tensor in
+      guard tensor.aliasOf == nil, let recipe = recipe(for: tensor), !recipe.isLossless else {
+        return false
+      }
+      return SumEncoding.fault(recipe, tensor.info) == nil
+    }
+    var notes: [String] = []
+    let filled = lossy.filter { tensor in
+      (wasPruned || tensor.isStoredSparse) && recipe(for: tensor)?.keepsZeros == false
+    }
+    if !filled.isEmpty {
+      notes.append(
+        "sparsity is lost: zeros do not stay zero in \(Self.list(filled.map(\.name)))")
+    }
+    let dense = lossy.filter { $0.isStoredSparse && recipe(for: $0)?.dense != nil }
+    if !dense.isEmpty {
+      notes.append(
+        "stored sparse before, and now with a code for each zero: \(Self.list(dense.map(\.name)))")
+    }
+    return notes
   }
 
   private static func list(_ names: [String]) -> String {

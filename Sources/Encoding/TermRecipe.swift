@@ -55,6 +55,14 @@ package struct TermRecipe: Sendable, Hashable {
     }
   }
 
+  /// Whether what is 0 is decoded as 0: all types have a code for it but those of ggml with minima,
+  /// and products of factors have not.
+  package var keepsZeros: Bool {
+    guard rank == nil else { return false }
+    guard case .ggml(let id)? = dense?.kind else { return true }
+    return ![3, 7].contains(id)
+  }
+
   private static func sparse(_ text: String, of part: String) throws(StorageType.Problem) -> Sparse
   {
     let words = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)

@@ -98,7 +98,7 @@ extension TensorStatistics {
       "gini": number(distribution?.gini),
       "abs_quantiles": .object(quantiles),
       "top_1_percent_energy": number(distribution?.topEnergyShare),
-      "outlier_channels": matrix.map { JSONValue($0.outlierChannelCount) } ?? .null,
+      "outlier_channels": matrix?.outlierChannelCount.map { JSONValue($0) } ?? .null,
       "channels": matrix.map { JSONValue($0.channelCount) } ?? .null,
       "pattern": .object([
         "pattern": matrix.map { .string($0.pattern.description) } ?? .null,

@@ -71,7 +71,9 @@ extension Inspection {
         [
           name, distribution.pqIndex.fixed(decimals: 4),
           distribution.gini?.fixed(decimals: 4) ?? "-", percent(distribution.topEnergyShare),
-          distribution.matrix.map { "\($0.outlierChannelCount) of \($0.channelCount)" } ?? "-",
+          distribution.matrix.flatMap { matrix in
+            matrix.outlierChannelCount.map { "\($0) of \(matrix.channelCount)" }
+          } ?? "-",
           distribution.packedByteCount.map { "≈ \(ByteSize($0))" } ?? "-",
         ]
       })

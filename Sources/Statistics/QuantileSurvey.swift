@@ -5,10 +5,8 @@ import TensorCore
 /// Exact quantiles of magnitudes, and the energy of the largest: what the bins of a histogram leave
 /// open is counted in a second pass, over the bins that hold a wanted rank.
 enum QuantileSurvey {
-  /// At most this many bins are looked into, for a tensor and for all together.
-  private static let slotLimit = 2 * (2 * TensorStatistics.Distribution.levels.count + 1)
-  /// The counters of a tensor for each worker and one more, and of all together.
-  static let fixedByteCount = 4 * slotLimit * 8 << 15
+  /// Counters of the bins of a tensor, of all together, and of one that begins.
+  static let fixedByteCount = 3 * (2 * TensorStatistics.Distribution.levels.count + 1) * 4 << 15
 
   static func scratchByteCount(_ info: TensorInfo) -> Int {
     info.dtype.isFloat ? 8 * info.grid.largestChunk + 64 : 0

@@ -32,7 +32,7 @@ package struct StatisticsSurvey: Sendable {
   /// Memory that is shared: what is known of the tensors that are being read.
   package static func fixedByteCount(_ tensors: [LazyTensor]) -> Int {
     let largest = tensors.map { TensorTally.byteCount($0.info) }.max() ?? 0
-    return 3 * largest + 2 * MagnitudeHistogram.binCount * 16 + 1024 * tensors.count
+    return 2 * largest + MagnitudeHistogram.binCount * 16 + 1024 * tensors.count
       + QuantileSurvey.fixedByteCount
   }
 

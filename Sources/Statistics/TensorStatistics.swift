@@ -32,8 +32,9 @@ package struct TensorStatistics: Sendable, Equatable {
   package struct MatrixStatistics: Sendable, Equatable {
     /// C.
     package var channelCount: Int
-    /// Columns with a magnitude of more than six times the root mean square of the tensor.
-    package var outlierChannelCount: Int
+    /// Columns with a magnitude of more than six times the root mean square of the tensor; nil if there
+    /// are over 2²⁰ columns.
+    package var outlierChannelCount: Int?
     package var pattern: Pattern
     /// Of groups of M values in a row, those with at most N that are not zero.
     package var fittingShare: Double

@@ -28,7 +28,7 @@ struct TensorTally: Sendable {
       sample = SizeSample(width: info.dtype.bitsPerElement / 8)
     }
     guard info.isMatrix else { return }
-    peaks = [UInt32](repeating: 0, count: info.shape.columnCount)
+    if info.hasChannels { peaks = [UInt32](repeating: 0, count: info.shape.columnCount) }
     blocks = BlockMap(rows: info.shape.rowCount, columns: info.shape.columnCount)
   }
 
@@ -37,7 +37,7 @@ struct TensorTally: Sendable {
 
   static func byteCount(_ info: TensorInfo) -> Int {
     guard info.dtype.isFloat else { return 1024 }
-    return MagnitudeHistogram.binCount * 16 + 4 * info.shape.columnCount
+    return MagnitudeHistogram.binCount * 16 + (info.hasChannels ? 4 * info.shape.columnCount : 0)
       + BlockMap.byteCount(info.shape) + 16384 + 4 * min(info.elementCount, sortedLimit)
   }
 
@@ -122,6 +122,7 @@ struct TensorTally: Sendable {
       let hasZeros = moments.zeros > 0
       rest.split(at: TensorTally.maskByteCount(elements.count)) { mask, rest in
         if hasZeros { _ = kernels.nonzeroMask(floats, width: 4, into: &mask) }
+        guard info.hasChannels else { return }
         var peaks = rest._mutatingExtracting(0..<4 * rowLength)
         peaks.fill()
         kernels.columnPeaks(floats, columns: rowLength, into: &peaks)
@@ -148,6 +149,7 @@ struct TensorTally: Sendable {
     } else {
       blocks?.mark(elements)
     }
+    guard info.hasChannels else { return }
     let rowLength = min(info.shape.columnCount, elements.count)
     let firstColumn = elements.lowerBound % info.shape.columnCount
     for column in 0..<rowLength {
@@ -200,7 +202,8 @@ struct TensorTally: Sendable {
       * (moments.squareSum / Double(max(1, moments.finiteCount))).squareRoot()
     return TensorStatistics.MatrixStatistics(
       channelCount: info.shape.columnCount,
-      outlierChannelCount: peaks.count { Double(Float(bitPattern: $0)) > limit },
+      outlierChannelCount: info.hasChannels
+        ? peaks.count { Double(Float(bitPattern: $0)) > limit } : nil,
       pattern: survey.pattern,
       fittingShare: fit.groups > 0 ? Double(fit.fitting) / Double(fit.groups) : 1,
       keptEnergyShare: moments.squareSum > 0 ? fit.kept_squares / moments.squareSum : nil,
@@ -221,6 +224,9 @@ extension TensorTally.Finished {
 extension TensorInfo {
   /// Whether it has rows and columns: two dimensions or more, and values.
   var isMatrix: Bool { shape.dimensions.count >= 2 && elementCount > 0 }
+
+  /// Whether its columns are told apart: a peak is kept of each.
+  var hasChannels: Bool { isMatrix && shape.columnCount <= 1 << 20 }
 }
 
 extension PowerSums {

@@ -59,14 +59,16 @@ struct WantedRanks: Sendable {
 struct QuantileTally: Sendable {
   private let wanted: WantedRanks
   private let bins: [Int]
-  /// For each bin, how often each value of the lower 15 bits occurs.
-  private var counts: [UInt64]
+  /// For each bin, how often each value of the lower 15 bits occurs, modulo 2³².
+  private var counts: [UInt32]
+  /// How often a counter has wrapped around.
+  private var carries: [Int: UInt64] = [:]
   private var squaresAbove = 0.0
 
   init(_ wanted: WantedRanks) {
     self.wanted = wanted
     bins = wanted.bins
-    counts = [UInt64](repeating: 0, count: bins.count << 15)
+    counts = [UInt32](repeating: 0, count: bins.count << 15)
   }
 
   /// Adds what the kernel found in the bins of a table.
@@ -79,7 +81,10 @@ struct QuantileTally: Sendable {
     for place in 0..<count {
       let word = Int(found.littleEndian(UInt32.self, at: 4 * place)!)
       let start = starts[word >> 15]
-      if start >= 0 { counts[start | word & 0x7FFF] += 1 }
+      guard start >= 0 else { continue }
+      let counter = start | word & 0x7FFF
+      counts[counter] &+= 1
+      if counts[counter] == 0 { carries[counter, default: 0] += 1 }
     }
   }
 
@@ -90,18 +95,20 @@ struct QuantileTally: Sendable {
     var squares = squaresAbove
     // The largest in the bin of the threshold, down to the last that is wanted.
     var rest = wanted.topCount - (wanted.count - place.below - Int(inBin.reduce(0, +)))
-    for (low, count) in zip(inBin.indices, inBin).reversed() where count > 0 {
+    for (low, count) in inBin.enumerated().reversed() where count > 0 {
       guard rest > 0 else { break }
-      let value = Self.value(place.bin, low - inBin.startIndex)
+      let value = Self.value(place.bin, low)
       squares += Double(min(rest, Int(count))) * (value * value)
       rest -= Int(count)
     }
     return Quantiles(wanted, topSquares: squares, magnitude)
   }
 
-  private func counts(of bin: Int) -> ArraySlice<UInt64> {
+  private func counts(of bin: Int) -> [UInt64] {
     let start = bins.firstIndex(of: bin)! << 15
-    return counts[start..<start + (1 << 15)]
+    return (start..<start + (1 << 15)).map { counter in
+      UInt64(counts[counter]) + (carries[counter] ?? 0) << 32
+    }
   }
 
   private static func value(_ bin: Int, _ low: Int) -> Double {

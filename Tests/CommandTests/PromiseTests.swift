@@ -62,6 +62,54 @@ import Testing
     }
   }
 
+  @Test(
+    "statistics and pruning of more than the budget stay below it", arguments: [1, 40])
+  func surveysMemory(tensors: Int) throws {
+    let folder = try TemporaryFolder()
+    // 160 MiB, in one row or in forty.
+    try LargeFile.write(
+      to: folder["in.safetensors"], tensors: tensors, columns: (40 << 20) / tensors)
+    for arguments in [
+      ["inspect", "in.safetensors", "--stats"],
+      ["prune", "in.safetensors", "-o", "a.sumac", "--include", "*"],
+      ["prune", "in.safetensors", "-o", "a.safetensors", "--include", "*", "--scope", "layer"],
+      ["prune", "in.safetensors", "-o", "b.safetensors", "--include", "*", "--by", "nm"],
+    ] {
+      let run = try CommandRun.sumac(
+        arguments + ["--memory", "64MiB", "-vv", "-j", "2"], in: folder.path)
+      #expect(run.status == 0, "\(run.messages)")
+      let peak = try Self.number(/peak resident memory (\d+) bytes/, in: run.messages)
+      #expect(peak < Self.limit, "\(arguments)")
+      for name in ["a.sumac", "a.safetensors", "b.safetensors"] where folder.exists(name) {
+        try FileManager.default.removeItem(atPath: folder[name])
+      }
+    }
+  }
+
+  @Test("a pruned output has the same bytes for any threads and memory")
+  func prunedBytes() throws {
+    let workspace = try Workspace()
+    let options = ["--p", "0.3", "--q", "1.2", "--iterations", "2", "--scope"]
+    for scope in ["neuron", "layer", "global"] {
+      var seen: [[UInt8]] = []
+      for extra in [["-j", "1"], ["-j", "5"], ["--memory", "40MiB"]] {
+        for output in ["a.sumac", "a.safetensors"] {
+          let run = try CommandRun.sumac(
+            ["prune", "base", "-o", output, "-q", "-f"] + options + [scope] + extra,
+            in: workspace.folder.path)
+          #expect(run.status == 0, "\(run.messages)")
+        }
+        seen.append(
+          try workspace.folder.bytes("a.sumac") + workspace.folder.bytes("a.safetensors"))
+      }
+      #expect(seen[0] == seen[1] && seen[1] == seen[2])
+      // Both hold the same values, and what was pruned is smaller in the format that leaves it out.
+      let verify = try CommandRun.sumac(
+        ["verify", "a.sumac", "--against", "a.safetensors"], in: workspace.folder.path)
+      #expect(verify.status == 0, "\(verify.output)\(verify.messages)")
+    }
+  }
+
   @Test("many shards take no more memory than one")
   func shards() throws {
     let folder = try TemporaryFolder()

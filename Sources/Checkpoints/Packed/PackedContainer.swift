@@ -115,6 +115,15 @@ extension LazyTensor {
     return !tensor.terms.allSatisfy(\.isLossless)
   }
 
+  /// Whether a `.sumac` file holds it without its zeros.
+  package var isStoredSparse: Bool {
+    guard let source = source as? PackedTensorSource,
+      let tensor = source.reader.tensor(ofEntry: source.entry)
+    else { return false }
+    return tensor.terms.contains { if case .sparse = $0.content { true } else { false } }
+      && !tensor.terms.contains { if case .dense = $0.content { true } else { false } }
+  }
+
   /// The SHA-256 of its values that a `.sumac` file says it has.
   package var recordedContentID: [UInt8]? {
     guard let source = source as? PackedTensorSource else { return nil }

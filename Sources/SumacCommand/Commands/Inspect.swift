@@ -68,6 +68,9 @@ struct Inspect: ParsableCommand, HasGlobalOptions {
         neurons: found.neurons, sortKey: sort, showsMetadata: metadata, showsLayout: layout)
     }
     try report.print(batch.results, inputCount: inputs.count)
+    if global.verbose > 1, !global.quiet {
+      Terminal.note("peak resident memory \(ResidentMemory.peakByteCount) bytes")
+    }
     if let status = batch.status { throw ExitCode(status.rawValue) }
   }
 

@@ -90,9 +90,11 @@ struct Prune: ParsableCommand, HasGlobalOptions {
       return try command.run(
         verb: "prune", options: pruning.options, inputs: inputs, output: unpruned, errors: [])
     }
+    let cancellation = Cancellation()
+    SignalWatch.begin(cancellation)
     let engine = try global.engine(
       workerByteCount: pruning.workspaceByteCount(checkpoint),
-      fixedByteCount: pruning.fixedByteCount(checkpoint))
+      fixedByteCount: pruning.fixedByteCount(checkpoint), cancellation: cancellation)
     engine.progress.begin(
       tensors: checkpoint.tensors.count,
       byteCount: pruning.passCount * pruning.valueByteCount(checkpoint))

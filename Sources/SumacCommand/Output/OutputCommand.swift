@@ -22,7 +22,7 @@ struct OutputCommand {
     let budget = MemoryBudget(limit: global.memory.size.byteCount)
     let allotment = try job.allotment(jobs: global.jobCount, memory: budget)
     if !global.quiet {
-      for note in notes + job.plan.notes { Terminal.warn(note, color: global.color) }
+      for note in notes + sparsityNotes(of: inputs, container) + job.plan.notes { Terminal.warn(note, color: global.color) }
     }
     if global.verbose > 0, !global.quiet {
       for row in job.plan.rows {
@@ -89,6 +89,19 @@ struct OutputCommand {
     do throws(UsageError) { return try OutputJob.container(forOutput: writer.output) } catch {
       throw SeveralErrors(errors: errors + [error])
     }
+  }
+
+  /// Tensors that take more room because the output has no way to leave zeros out.
+  private func sparsityNotes(of inputs: [Checkpoint], _ container: ContainerName) -> [String] {
+    guard container != .sumac else { return [] }
+    let sparse = inputs.flatMap(\.tensors).filter { $0.isStoredSparse && $0.aliasOf == nil }
+    guard !sparse.isEmpty else { return [] }
+    let before = sparse.reduce(0) { $0 + $1.stored.byteCount }
+    let after = sparse.reduce(0) { $0 + $1.info.byteCount }
+    return [
+      "\(sparse.count.counted("tensor")) stored sparse in \(ByteSize(before)) will take "
+        + "\(ByteSize(after)): \(container.rawValue) writes every zero"
+    ]
   }
 
   private func summary(

@@ -14,13 +14,16 @@ extension GlobalOptions {
   }
 
   /// An engine for a command that reads and does not write.
-  func engine(workerByteCount: Int, fixedByteCount: Int = 0) throws -> Engine {
+  func engine(
+    workerByteCount: Int, fixedByteCount: Int = 0,
+    cancellation: Cancellation = Cancellation()
+  ) throws -> Engine {
     let demand = MemoryBudget.Demand(
       fixedByteCount: fixedByteCount, workerByteCount: workerByteCount + 256 << 10)
     let allotment = try MemoryBudget(limit: memory.size.byteCount).allot(
       demand, jobs: jobCount, tiles: .max, valueByteCount: .max)
     return Engine(
-      workers: allotment.workers, cancellation: Cancellation(), progress: makeProgress())
+      workers: allotment.workers, cancellation: cancellation, progress: makeProgress())
   }
 }
 
