@@ -1,5 +1,7 @@
 // What statistics and pruning see of chunks of F32 values.
 
+typedef uint16_t lanes_u16 __attribute__((ext_vector_type(LANES)));
+
 /// Lanes whose bits are set in the 16 bits of a mask.
 INLINE void lanes_of_mask(uint32_t bits, lanes_i32 *lanes) {
   const lanes_i32 places = {1,       1 << 1,  1 << 2,  1 << 3,  1 << 4,  1 << 5,  1 << 6,  1 << 7,
@@ -32,25 +34,41 @@ static void exclude_unmasked(void *values, size_t n, const void *mask) {
 
 static void clear_unmasked(void *values, size_t width, size_t n, const void *mask) {
   const uint8_t *set = mask;
+  size_t i = 0;
   switch (width) {
   case 1: {
     uint8_t *v = values;
-    for (size_t i = 0; i < n; i++) v[i] &= (uint8_t)-(set[i / 8] >> i % 8 & 1);
+    for (; i < n; i++) v[i] &= (uint8_t)-(set[i / 8] >> i % 8 & 1);
     return;
   }
   case 2: {
     any_u16 *v = values;
-    for (size_t i = 0; i < n; i++) v[i] &= (uint16_t)-(set[i / 8] >> i % 8 & 1);
+    for (; i + LANES <= n; i += LANES) {
+      lanes_i32 kept;
+      lanes_of_mask(set[i / 8] | (uint32_t)set[i / 8 + 1] << 8, &kept);
+      lanes_u16 x;
+      memcpy(&x, v + i, sizeof x);
+      x &= __builtin_convertvector(kept, lanes_u16);
+      memcpy(v + i, &x, sizeof x);
+    }
+    for (; i < n; i++) v[i] &= (uint16_t)-(set[i / 8] >> i % 8 & 1);
     return;
   }
   case 4: {
     any_u32 *v = values;
-    for (size_t i = 0; i < n; i++) v[i] &= -(uint32_t)(set[i / 8] >> i % 8 & 1);
+    for (; i + LANES <= n; i += LANES) {
+      lanes_i32 x, kept;
+      lanes_of_mask(set[i / 8] | (uint32_t)set[i / 8 + 1] << 8, &kept);
+      memcpy(&x, v + i, sizeof x);
+      x &= kept;
+      memcpy(v + i, &x, sizeof x);
+    }
+    for (; i < n; i++) v[i] &= -(uint32_t)(set[i / 8] >> i % 8 & 1);
     return;
   }
   default: {
     any_u64 *v = values;
-    for (size_t i = 0; i < n; i++) v[i] &= -(uint64_t)(set[i / 8] >> i % 8 & 1);
+    for (; i < n; i++) v[i] &= -(uint64_t)(set[i / 8] >> i % 8 & 1);
     return;
   }
   }

@@ -66,7 +66,8 @@ struct LargeGroup: Sendable {
     while true {
       switch state.question {
       case .sums:
-        let (tallies, histogram) = try sums(rules, checks: before == nil, engine)
+        let (tallies, histogram) = try sums(
+          rules, checks: before == nil, counts: state.iteration < iterations, engine)
         before = before ?? tallies
         var total = WeightTally()
         for tally in tallies { total.merge(tally) }
@@ -106,7 +107,8 @@ struct LargeGroup: Sendable {
   func sums(threshold: UInt32, checks: Bool, engine: Engine) throws -> (
     tallies: [WeightTally], histogram: MagnitudeHistogram
   ) {
-    try sums(parts.map { _ in GroupRule(threshold: threshold) }, checks: checks, engine)
+    try sums(
+      parts.map { _ in GroupRule(threshold: threshold) }, checks: checks, counts: true, engine)
   }
 
   func lowerBits(threshold: UInt32, bin: Int, engine: Engine) throws -> [UInt64] {
@@ -116,7 +118,7 @@ struct LargeGroup: Sendable {
   // MARK: Passes
 
   private func sums(
-    _ rules: [GroupRule], checks: Bool, _ engine: Engine
+    _ rules: [GroupRule], checks: Bool, counts: Bool, _ engine: Engine
   ) throws -> ([WeightTally], MagnitudeHistogram) {
     struct Found {
       var tallies: [WeightTally]
@@ -127,22 +129,20 @@ struct LargeGroup: Sendable {
       Found(
         tallies: parts.map { _ in WeightTally() }, nonfinite: parts.map { _ in NonfiniteTally() }))
     let turnstile = Turnstile()
-    try forEachTile(rules, engine, onFailure: turnstile.abandon) {
-      number, tile, values, scores, mask, rest in
-      var nonfinite = NonfiniteTally()
-      if checks { nonfinite.add(values.bytes, start: tile.elements.lowerBound) }
-      Kernels.best.exclude(unmasked: mask, from: &values)
-      Kernels.best.exclude(unmasked: mask, from: &scores)
-      let tally = WeightTally(values.bytes, amount.exponents)
-      let scoreBytes = scores.bytes
-      try rest.split(at: Kernels.surveyCounterByteCount) { counters, _ in
+    try forEachTile(rules, engine, checks: checks, onFailure: turnstile.abandon) {
+      number, tile, values, scores, nonfinite, rest in
+      let tally = WeightTally(values, amount.exponents)
+      if counts {
+        var counters = rest._mutatingExtracting(0..<Kernels.surveyCounterByteCount)
         counters.fill()
-        Kernels.best.surveyHistogram(scoreBytes, into: &counters)
-        try turnstile.pass(number) {
-          found.withLock { found in
-            found.tallies[tile.part].merge(tally)
-            found.nonfinite[tile.part].merge(nonfinite)
-            found.histogram.add(counters.bytes)
+        Kernels.best.surveyHistogram(scores, into: &counters)
+      }
+      try turnstile.pass(number) {
+        found.withLock { found in
+          found.tallies[tile.part].merge(tally)
+          found.nonfinite[tile.part].merge(nonfinite)
+          if counts {
+            found.histogram.add(rest.bytes.extracting(0..<Kernels.surveyCounterByteCount))
           }
         }
       }
@@ -158,10 +158,9 @@ struct LargeGroup: Sendable {
   ) throws -> [UInt64] {
     let digits = Kernels.MagnitudeDigits.lower(upper: bin)
     let total = Mutex([UInt64](repeating: 0, count: digits.counterCount))
-    try forEachTile(rules, engine) { _, _, _, scores, mask, _ in
-      Kernels.best.exclude(unmasked: mask, from: &scores)
+    try forEachTile(rules, engine) { _, _, _, scores, _, _ in
       var counters = [UInt64](repeating: 0, count: digits.counterCount)
-      Kernels.best.countMagnitudes(scores.bytes, digits: digits, into: &counters)
+      Kernels.best.countMagnitudes(scores, digits: digits, into: &counters)
       total.withLock { total in
         for low in counters.indices where counters[low] > 0 { total[low] += counters[low] }
       }
@@ -174,9 +173,8 @@ struct LargeGroup: Sendable {
     _ rules: [GroupRule], threshold: UInt32, kept: Int, _ engine: Engine
   ) throws -> (part: Int, end: Int) {
     let counts = Mutex([Int](repeating: 0, count: tiles.count))
-    try forEachTile(rules, engine) { number, tile, _, scores, mask, _ in
-      Kernels.best.exclude(unmasked: mask, from: &scores)
-      let count = scores.bytes.places(of: threshold, atMost: .max).count
+    try forEachTile(rules, engine) { number, tile, _, scores, _, _ in
+      let count = scores.places(of: threshold, atMost: .max).count
       counts.withLock { $0[number] = count }
     }
     let found = counts.withLock { $0 }
@@ -189,21 +187,20 @@ struct LargeGroup: Sendable {
     }!
     let (target, wanted) = (number, rest)
     let place = Mutex(0)
-    try forEachTile(rules, engine, only: target) { _, tile, _, scores, mask, _ in
-      Kernels.best.exclude(unmasked: mask, from: &scores)
-      let last = scores.bytes.places(of: threshold, atMost: wanted).last!
+    try forEachTile(rules, engine, only: target) { _, tile, _, scores, _, _ in
+      let last = scores.places(of: threshold, atMost: wanted).last!
       place.withLock { $0 = tile.elements.lowerBound + last + 1 }
     }
     return (tiles[target].part, place.withLock { $0 })
   }
 
   private typealias Body = @Sendable (
-    Int, Tile, inout MutableRawSpan, inout MutableRawSpan, borrowing RawSpan, inout MutableRawSpan
+    Int, Tile, borrowing RawSpan, borrowing RawSpan, NonfiniteTally, inout MutableRawSpan
   ) throws -> Void
 
-  /// Reads tiles: values, scores, and the mask of what the rules keep.
+  /// Reads tiles: values and scores, NaN in the place of what the rules do not keep.
   private func forEachTile(
-    _ rules: [GroupRule], _ engine: Engine, only: Int? = nil,
+    _ rules: [GroupRule], _ engine: Engine, checks: Bool = false, only: Int? = nil,
     onFailure: @Sendable () -> Void = {}, _ body: Body
   ) throws {
     let numbers = only.map { [$0] } ?? Array(tiles.indices)
@@ -213,17 +210,33 @@ struct LargeGroup: Sendable {
       let tile = tiles[numbers[place]]
       let part = parts[tile.part]
       let count = tile.elements.count
-      let rule = TensorRule(
-        choice: .groups(
-          length: part.elements.upperBound, [rules[tile.part]]))
+      let rule = rules[tile.part]
+      let isMagnitude = part.reading.score.isMagnitude
       try workspace.split(at: 4 * count) { values, rest in
-        try rest.split(at: 4 * count) { scores, rest in
+        try rest.split(at: part.reading.scoreByteCount(count)) { scores, rest in
+          var nonfinite = NonfiniteTally()
           try rest.split(at: MaskedReading.maskByteCount(count)) { mask, rest in
             try part.reading.read(
               tile.elements, values: &values, scores: &scores, mask: &mask, scratch: &rest)
-            MaskedReading.apply(
-              rule, tile.elements, scores: scores.bytes, to: &mask, rowLength: 1, scratch: &rest)
-            try body(numbers[place], tile, &values, &scores, mask.bytes, &rest)
+            if checks { nonfinite.add(values.bytes, start: tile.elements.lowerBound) }
+            guard rule != .keepsAll || !part.reading.startsWhole else { return }
+            let choice = TensorRule(choice: .groups(length: part.elements.upperBound, [rule]))
+            if isMagnitude {
+              MaskedReading.apply(
+                choice, tile.elements, scores: values.bytes, to: &mask, rowLength: 1,
+                scratch: &rest)
+            } else {
+              MaskedReading.apply(
+                choice, tile.elements, scores: scores.bytes, to: &mask, rowLength: 1,
+                scratch: &rest)
+            }
+            Kernels.best.exclude(unmasked: mask.bytes, from: &values)
+            if !isMagnitude { Kernels.best.exclude(unmasked: mask.bytes, from: &scores) }
+          }
+          if isMagnitude {
+            try body(numbers[place], tile, values.bytes, values.bytes, nonfinite, &rest)
+          } else {
+            try body(numbers[place], tile, values.bytes, scores.bytes, nonfinite, &rest)
           }
         }
       }

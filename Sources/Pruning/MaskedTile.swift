@@ -20,7 +20,15 @@ struct MaskedReading: Sendable {
       initialMask.scratchByteCount(tensor, elementCount: elementCount))
   }
 
+  /// Whether nothing was pruned before.
+  var startsWhole: Bool { if case .nothing = initialMask { true } else { false } }
+
+  /// Bytes of the scores of so many elements: none where they are the values themselves.
+  func scoreByteCount(_ elementCount: Int) -> Int { score.isMagnitude ? 0 : 4 * elementCount }
+
   /// Fills `values` and `scores` (F32) of `elements`, and sets the bits of what was not pruned before.
+  ///
+  /// `scores` has `scoreByteCount` bytes: where that is none, values are their own scores.
   @_lifetime(values: copy values)
   @_lifetime(scores: copy scores)
   @_lifetime(mask: copy mask)
@@ -30,16 +38,47 @@ struct MaskedReading: Sendable {
     mask: inout MutableRawSpan, scratch: inout MutableRawSpan
   ) throws {
     let info = tensor.info
-    try scratch.split(at: info.dtype.byteCount(of: elements.count)!) { stored, rest in
-      try tensor.source.read(elements, into: &stored, scratch: &rest)
-      try Kernels.best.convert(
-        stored.bytes, from: info.dtype, to: .f32, elementCount: elements.count, saturating: false,
-        into: &values)
-      try initialMask.fill(
-        &mask, tensor, elements, stored: stored.bytes, scratch: &rest)
+    if info.dtype == .f32 {
+      try tensor.source.read(elements, into: &values, scratch: &scratch)
+      try initialMask.fill(&mask, tensor, elements, stored: values.bytes, scratch: &scratch)
+    } else {
+      try scratch.split(at: info.dtype.byteCount(of: elements.count)!) { stored, rest in
+        try tensor.source.read(elements, into: &stored, scratch: &rest)
+        try Kernels.best.convert(
+          stored.bytes, from: info.dtype, to: .f32, elementCount: elements.count,
+          saturating: false, into: &values)
+        try initialMask.fill(&mask, tensor, elements, stored: stored.bytes, scratch: &rest)
+      }
     }
-    scores.copy(values.bytes)
+    try replaceScores(values.bytes, &scores, elements, scratch: &scratch)
+  }
+
+  /// Fills `scores` of values that are read already.
+  @_lifetime(scores: copy scores)
+  @_lifetime(scratch: copy scratch)
+  private func replaceScores(
+    _ values: borrowing RawSpan, _ scores: inout MutableRawSpan, _ elements: Range<Int>,
+    scratch: inout MutableRawSpan
+  ) throws {
+    guard !score.isMagnitude else { return }
+    scores.copy(values)
     try score.replace(&scores, of: tensor, elements, scratch: &scratch)
+  }
+
+  /// The mask of `elements` whose stored values are there already.
+  @_lifetime(values: copy values)
+  @_lifetime(scores: copy scores)
+  @_lifetime(mask: copy mask)
+  @_lifetime(scratch: copy scratch)
+  func take(
+    _ stored: borrowing RawSpan, _ elements: Range<Int>, values: inout MutableRawSpan,
+    scores: inout MutableRawSpan, mask: inout MutableRawSpan, scratch: inout MutableRawSpan
+  ) throws {
+    try Kernels.best.convert(
+      stored, from: tensor.info.dtype, to: .f32, elementCount: elements.count, saturating: false,
+      into: &values)
+    try initialMask.fill(&mask, tensor, elements, stored: stored, scratch: &scratch)
+    try replaceScores(values.bytes, &scores, elements, scratch: &scratch)
   }
 
   /// Clears the bits of what `rule` does not keep.

@@ -5,14 +5,18 @@ import TensorCore
 struct PrunedSource: TensorSource {
   let reading: MaskedReading
   let rule: TensorRule
-  /// Whose values are kept: the tensor's own, or those it is rewound to.
-  let values: any TensorSource
-  /// Of `values`, which has the shape of the tensor.
+  /// Whose values are kept where weights are rewound; nil to keep the tensor's own.
+  let initial: (any TensorSource)?
+  /// Of the values that are kept.
   let dtype: DType
 
+  private var builder: MaskBuilder { MaskBuilder(reading: reading, rule: rule) }
+  private var source: any TensorSource { initial ?? reading.tensor.source }
+
   func scratchByteCount(elementCount: Int) -> Int {
-    MaskBuilder(reading: reading, rule: rule).scratchByteCount(elementCount: elementCount)
-      + values.scratchByteCount(elementCount: elementCount)
+    max(
+      source.scratchByteCount(elementCount: elementCount),
+      builder.scratchByteCount(elementCount: elementCount))
   }
 
   @_lifetime(values: copy values)
@@ -20,10 +24,16 @@ struct PrunedSource: TensorSource {
   func read(
     _ elements: Range<Int>, into values: inout MutableRawSpan, scratch: inout MutableRawSpan
   ) throws {
-    try self.values.read(elements, into: &values, scratch: &scratch)
+    try source.read(elements, into: &values, scratch: &scratch)
     let width = dtype.bitsPerElement / 8
-    try MaskBuilder(reading: reading, rule: rule).withMask(elements, scratch: &scratch) { mask in
-      Kernels.best.clear(unmasked: mask, width: width, in: &values)
+    if initial == nil, builder.needsOnly(elements) {
+      try builder.withMask(elements, of: &values, scratch: &scratch) { mask, values in
+        Kernels.best.clear(unmasked: mask, width: width, in: &values)
+      }
+    } else {
+      try builder.withMask(elements, scratch: &scratch) { mask in
+        Kernels.best.clear(unmasked: mask, width: width, in: &values)
+      }
     }
   }
 }
@@ -80,28 +90,79 @@ struct MaskBuilder: Sendable {
     return start(elements.lowerBound)..<min(rowEnd, start(last) + group)
   }
 
+  /// Whether the mask of `elements` is made from their values alone.
+  func needsOnly(_ elements: Range<Int>) -> Bool { !elements.isEmpty && whole(elements) == elements }
+
+  /// Reads what the mask of `elements` is made from, and lends it.
   @_lifetime(scratch: copy scratch)
   func withMask(
     _ elements: Range<Int>, scratch: inout MutableRawSpan, _ body: (borrowing RawSpan) -> Void
   ) throws {
     guard !elements.isEmpty else { return }
     let whole = whole(elements)
-    let count = whole.count
+    try withBuffers(whole, &scratch) { values, scores, mask, rest in
+      try reading.read(whole, values: &values, scores: &scores, mask: &mask, scratch: &rest)
+      apply(whole, values: &values, scores: &scores, mask: &mask, scratch: &rest)
+      mask.shiftBits(by: elements.lowerBound - whole.lowerBound, count: elements.count)
+      body(mask.bytes)
+    }
+  }
+
+  /// The same from stored values that were read already; `needsOnly` must hold.
+  @_lifetime(stored: copy stored)
+  @_lifetime(scratch: copy scratch)
+  func withMask(
+    _ elements: Range<Int>, of stored: inout MutableRawSpan, scratch: inout MutableRawSpan,
+    _ body: (borrowing RawSpan, inout MutableRawSpan) -> Void
+  ) throws {
+    try withBuffers(elements, &scratch) { values, scores, mask, rest in
+      try reading.take(
+        stored.bytes, elements, values: &values, scores: &scores, mask: &mask, scratch: &rest)
+      apply(elements, values: &values, scores: &scores, mask: &mask, scratch: &rest)
+      body(mask.bytes, &stored)
+    }
+  }
+
+  @_lifetime(scratch: copy scratch)
+  private func withBuffers(
+    _ elements: Range<Int>, _ scratch: inout MutableRawSpan,
+    _ body: (
+      inout MutableRawSpan, inout MutableRawSpan, inout MutableRawSpan, inout MutableRawSpan
+    ) throws -> Void
+  ) throws {
+    let count = elements.count
     try scratch.split(at: 4 * count) { values, rest in
-      try rest.split(at: 4 * count) { scores, rest in
+      try rest.split(at: reading.scoreByteCount(count)) { scores, rest in
         try rest.split(at: MaskedReading.maskByteCount(count)) { mask, rest in
-          try reading.read(whole, values: &values, scores: &scores, mask: &mask, scratch: &rest)
-          if case .pattern = rule.choice {
-            // What was pruned before takes nobody's place.
-            Kernels.best.clear(unmasked: mask.bytes, width: 4, in: &scores)
-          }
-          MaskedReading.apply(
-            rule, whole, scores: scores.bytes, to: &mask, rowLength: rowLength, scratch: &rest)
-          let offset = elements.lowerBound - whole.lowerBound
-          mask.shiftBits(by: offset, count: elements.count)
-          body(mask.bytes)
+          try body(&values, &scores, &mask, &rest)
         }
       }
+    }
+  }
+
+  @_lifetime(values: copy values)
+  @_lifetime(scores: copy scores)
+  @_lifetime(mask: copy mask)
+  @_lifetime(scratch: copy scratch)
+  private func apply(
+    _ elements: Range<Int>, values: inout MutableRawSpan, scores: inout MutableRawSpan,
+    mask: inout MutableRawSpan, scratch: inout MutableRawSpan
+  ) {
+    let isMagnitude = reading.score.isMagnitude
+    if case .pattern = rule.choice, !reading.startsWhole {
+      // What was pruned before takes nobody's place.
+      if isMagnitude {
+        Kernels.best.clear(unmasked: mask.bytes, width: 4, in: &values)
+      } else {
+        Kernels.best.clear(unmasked: mask.bytes, width: 4, in: &scores)
+      }
+    }
+    if isMagnitude {
+      MaskedReading.apply(
+        rule, elements, scores: values.bytes, to: &mask, rowLength: rowLength, scratch: &scratch)
+    } else {
+      MaskedReading.apply(
+        rule, elements, scores: scores.bytes, to: &mask, rowLength: rowLength, scratch: &scratch)
     }
   }
 }

@@ -301,7 +301,7 @@ package struct Pruning: Sendable {
       guard let number = numbers[UTF8Key(tensor.aliasOf ?? tensor.name)] else { continue }
       result.tensors[place].source = PrunedSource(
         reading: outcome.readings[number], rule: outcome.tensors[number].rule,
-        values: tensor.source, dtype: tensor.info.dtype)
+        initial: initial == nil ? nil : tensor.source, dtype: tensor.info.dtype)
     }
     return result
   }

@@ -49,21 +49,28 @@ struct SmallGroups: Sendable {
     let elements = groups.lowerBound * length..<groups.upperBound * length
     var outcome = PieceOutcome()
     try workspace.split(at: 4 * elements.count) { values, rest in
-      try rest.split(at: 4 * elements.count) { scores, rest in
+      try rest.split(at: reading.scoreByteCount(elements.count)) { scores, rest in
         try rest.split(at: MaskedReading.maskByteCount(elements.count)) { mask, rest in
           try reading.read(
             elements, values: &values, scores: &scores, mask: &mask, scratch: &rest)
           outcome.nonfinite.add(values.bytes, start: elements.lowerBound)
           guard outcome.nonfinite.count == 0 else { return }
+          guard !reading.startsWhole else { return }
           Kernels.best.exclude(unmasked: mask.bytes, from: &values)
-          Kernels.best.exclude(unmasked: mask.bytes, from: &scores)
+          if !reading.score.isMagnitude {
+            Kernels.best.exclude(unmasked: mask.bytes, from: &scores)
+          }
         }
         guard outcome.nonfinite.count == 0 else { return }
         for group in groups {
           let start = 4 * (group * length - elements.lowerBound)
-          prune(
-            group, values.bytes.extracting(start..<start + 4 * length),
-            scores.bytes.extracting(start..<start + 4 * length), &rest, &outcome)
+          let own = values.bytes.extracting(start..<start + 4 * length)
+          if reading.score.isMagnitude {
+            prune(group, own, own, &rest, &outcome)
+          } else {
+            let theirs = scores.bytes.extracting(start..<start + 4 * length)
+            prune(group, own, theirs, &rest, &outcome)
+          }
         }
       }
     }

@@ -36,13 +36,18 @@ enum QuantileSurvey {
       let info = tensors[place].info
       let count = tile.elements.count
       try scratch.split(at: 4 * count) { floats, rest in
-        try Kernels.best.convert(
-          values, from: info.dtype, to: .f32, elementCount: count, saturating: false,
-          into: &floats)
         let table = SlotTable(wanted[place].bins + (joinsModel[place] ? model.bins : []))
-        let found = Kernels.best.collect(
-          floats.bytes, slots: table.slots, above: (wanted[place].topBin, model.topBin),
-          into: &rest)
+        let above = (wanted[place].topBin, model.topBin)
+        let found: (count: Int, squares: (Double, Double))
+        if info.dtype == .f32 {
+          found = Kernels.best.collect(values, slots: table.slots, above: above, into: &rest)
+        } else {
+          try Kernels.best.convert(
+            values, from: info.dtype, to: .f32, elementCount: count, saturating: false,
+            into: &floats)
+          found = Kernels.best.collect(
+            floats.bytes, slots: table.slots, above: above, into: &rest)
+        }
         try turnstile.pass(number) {
           state.withLock { state in
             if joinsModel[place] {

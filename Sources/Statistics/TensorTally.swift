@@ -78,20 +78,22 @@ struct TensorTally: Sendable {
       try scratch.split(at: Kernels.surveyCounterByteCount) { counters, rest in
         counters.fill()
         try rest.split(at: 4 * count) { floats, rest in
-          try Kernels.best.convert(
-            values, from: info.dtype, to: .f32, elementCount: count, saturating: false,
-            into: &floats)
-          if info.dtype == .f64 {
-            moments = try Moments(of: values, dtype: .f64, elementCount: count, scratch: &rest)
-          } else {
-            moments = try Moments(
-              of: floats.bytes, dtype: .f32, elementCount: count, scratch: &rest)
-          }
           if info.dtype.bitsPerElement % 8 == 0 {
             var found = SizeSample(width: info.dtype.bitsPerElement / 8)
             found.add(values, scratch: &rest)
             sample = found
           }
+          guard info.dtype != .f32 else {
+            moments = try Moments(of: values, dtype: .f32, elementCount: count, scratch: &rest)
+            return addDistribution(values, info, elements, survey, &counters, &rest)
+          }
+          try Kernels.best.convert(
+            values, from: info.dtype, to: .f32, elementCount: count, saturating: false,
+            into: &floats)
+          moments =
+            info.dtype == .f64
+            ? try Moments(of: values, dtype: .f64, elementCount: count, scratch: &rest)
+            : try Moments(of: floats.bytes, dtype: .f32, elementCount: count, scratch: &rest)
           addDistribution(floats.bytes, info, elements, survey, &counters, &rest)
         }
       }

@@ -117,13 +117,46 @@ with safe_open(sys.argv[1], 'np') as f: save_file({k: bf16(f.get_tensor(k)) for 
 """
 
 
+NUMPY_PQI = """
+import sys, numpy as np
+from safetensors import safe_open
+# The formulas of the paper's code, in float32: PQ Index of p = 1/2, q = 1, the zeros and norms.
+with safe_open(sys.argv[1], 'np') as f:
+    for k in f.keys():
+        w = np.abs(f.get_tensor(k)).ravel()
+        p = (np.mean(w ** 0.5)) ** 2
+        q = np.mean(w)
+        print(k, 1 - p / q, (w == 0).sum(), q, np.sqrt(np.mean(w * w)), w.max())
+"""
+
+NUMPY_STATS = NUMPY_PQI.replace("        print(", """        s = np.sort(w); n = len(w)
+        gini = np.sum((2 * np.arange(1, n + 1) - n - 1) * (s + 1e-7)) / (n * np.sum(s + 1e-7, dtype=np.float64))
+        print(gini, np.quantile(s, [.01, .1, .25, .5, .75, .9, .99, .999]), end=' ')
+        print(""")
+
+NUMPY_PRUNE = """
+import sys, numpy as np
+from safetensors import safe_open
+from safetensors.numpy import save_file
+out = {}
+with safe_open(sys.argv[1], 'np') as f:
+    for k in f.keys():
+        t = f.get_tensor(k); w = np.abs(t).ravel(); d = np.float32(len(w))
+        index = 1 - np.mean(w ** 0.5) ** 2 / np.mean(w)
+        m = np.ceil(d * (1 - index)); n = int(d * min(1 - m / d, 0.9))
+        pivot = np.partition(w, n)[n]
+        out[k] = np.where(np.abs(t) < pivot, np.float32(0), t)
+save_file(out, sys.argv[2])
+"""
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("sumac")
     parser.add_argument("--folder", default=".build/bench")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--size", type=int, default=1024, help="MiB of float32")
-    parser.add_argument("--only", help="start | cast | pack | unpack")
+    parser.add_argument("--only", help="start | cast | pack | unpack | stats | prune")
     options = parser.parse_args()
     sumac = os.path.abspath(options.sumac)
     os.makedirs(options.folder, exist_ok=True)
@@ -174,6 +207,24 @@ def main():
             ("zstd -t", ["zstd", "-q", "-t", "--single-thread", frame], False),
             ("sumac verify, -j 1", [sumac, "verify", packed, "-j", "1"], False),
         ], options.rounds)
+    if wanted("stats"):
+        stats = [sumac, "inspect", f32, "--stats", "--json", "-vv"]
+        compare(f"all statistics of {options.size} MiB of F32", [
+            ("cat to /dev/null", ["cat", f32], False),
+            ("sumac inspect --stats", stats, False),
+            ("the same, -j 1", [*stats, "-j", "1"], False),
+            ("numpy: PQI, norms, zeros only", [sys.executable, "-c", NUMPY_PQI, f32], False),
+            ("numpy: with Gini and quantiles", [sys.executable, "-c", NUMPY_STATS, f32], False),
+        ], options.rounds)
+    if wanted("prune"):
+        prune = [sumac, "prune", f32, "-o", out, "-vv", "--by", "pqi", "--scope"]
+        compare(f"pruning by the PQ Index, {options.size} MiB of F32", [
+            ("cp; sync of the copy", f"cp {f32} {out} && sync {out}", True),
+            ("sumac prune --scope layer", [*prune, "layer"], False),
+            ("sumac prune --scope global", [*prune, "global"], False),
+            ("sumac prune --scope neuron", [*prune, "neuron"], False),
+            ("safetensors + numpy, layer", [sys.executable, "-c", NUMPY_PRUNE, f32, out], False),
+        ], options.rounds, cleanup=[out])
 
 
 if __name__ == "__main__":

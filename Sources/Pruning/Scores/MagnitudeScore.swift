@@ -5,6 +5,8 @@ import TensorCore
 package struct MagnitudeScore: PruningScore {
   package init() {}
 
+  package var isMagnitude: Bool { true }
+
   @_lifetime(values: copy values)
   @_lifetime(scratch: copy scratch)
   package func replace(

@@ -4,6 +4,9 @@ package import TensorCore
 /// What tells the weights that matter from those that do not: the lower a score, the sooner a weight
 /// goes.
 package protocol PruningScore: Sendable {
+  /// Whether a score is the value itself, so that nothing needs to be replaced.
+  var isMagnitude: Bool { get }
+
   /// Bytes that `replace` needs for up to `elementCount` values of a tensor.
   func scratchByteCount(_ tensor: LazyTensor, elementCount: Int) -> Int
 
@@ -20,6 +23,7 @@ package protocol PruningScore: Sendable {
 }
 
 extension PruningScore {
+  package var isMagnitude: Bool { false }
   package func scratchByteCount(_ tensor: LazyTensor, elementCount: Int) -> Int { 0 }
   package func errors(for tensors: [LazyTensor]) -> [any UserError] { [] }
 }
