@@ -11,7 +11,7 @@ RELEASE := $(SWIFT) build -c release --static-swift-stdlib --product sumac -j $(
 MODEL := Fixtures/models/base
 DEMO := .build/demo
 
-.PHONY: demo test build install uninstall format lint bench fuzz fuzz-minute packages python-modules
+.PHONY: peers demo test build install uninstall format lint bench fuzz fuzz-minute packages python-modules
 
 build: packages
 	$(RELEASE)
@@ -43,6 +43,10 @@ fuzz: packages
 	@mkdir -p .build-fuzz/corpus-$(TARGET)
 	SUMAC_FUZZ=$(TARGET) .build-fuzz/release/sumac-fuzz -max_total_time=$(SECONDS) -rss_limit_mb=2500 \
 	  -artifact_prefix=.build-fuzz/ .build-fuzz/corpus-$(TARGET) Tests/Fuzzing/Corpus/$(TARGET)
+
+# Perplexity of the pruned model, by a forward pass outside of sumac; figures for the docs.
+peers: build python-modules
+	python3 Tests/Peers/perplexity.py "$$($(RELEASE) --show-bin-path)/sumac"
 
 lint:
 	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests

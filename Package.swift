@@ -88,7 +88,9 @@ let package = Package(
     .executableTarget(
       name: "sumac-fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzzing/Driver"),
     .target(
-      name: "TestSupport", dependencies: ["TensorCore", crypto, system], path: "Tests/TestSupport",
+      name: "TestSupport",
+      dependencies: ["Checkpoints", "PackedFormat", "TensorCore", crypto, system],
+      path: "Tests/TestSupport",
       swiftSettings: strict),
     tests("TensorCoreTests", ["TensorCore", system]),
     tests("CodecsTests", ["Codecs", "TensorCore", "Zstd"]),
@@ -96,8 +98,8 @@ let package = Package(
     tests("CheckpointsTests", ["Checkpoints", "PackedFormat", "Codecs", "TensorCore", system]),
     tests(
       "InspectionTests", ["Inspection", "Statistics", "Checkpoints", "Reporting", "TensorCore"]),
-    tests("StatisticsTests", ["Statistics", "Checkpoints", "PackedFormat", "TensorCore"]),
-    tests("PruningTests", ["Pruning", "Statistics", "Checkpoints", "PackedFormat", "TensorCore"]),
+    tests("StatisticsTests", ["Statistics", "Checkpoints", "TensorCore"]),
+    tests("PruningTests", ["Pruning", "Statistics", "Checkpoints", "TensorCore"]),
     tests(
       "CommandTests", ["SumacCommand", "Checkpoints", "PackedFormat", "TensorCore"],
       exclude: ["Cases", "Faults"]),

@@ -44,8 +44,7 @@ package struct StorageChoice: Sendable {
 
   /// Whether a type for all weights applies to a tensor.
   package static func isWeight(_ info: TensorInfo) -> Bool {
-    let last = info.name.split(separator: ".").last ?? ""
-    return info.dtype.isPlainFloat && info.shape.dimensions.count >= 2 && last.contains("weight")
+    info.dtype.isPlainFloat && info.isWeight
   }
 
   /// What a tensor is stored as; nil if as it is.
@@ -156,6 +155,7 @@ package struct StorageChoice: Sendable {
 
   /// What happens to zeros that are known: of tensors that are stored sparse, and of pruned models.
   private func sparsityNotes(before checkpoint: Checkpoint) -> [String] {
+    guard isLossy || !chosen.isEmpty else { return [] }
     let wasPruned = checkpoint.lineage.steps.contains { $0.verb == "prune" }
     let lossy = checkpoint.tensors.filter { tensor in
       guard tensor.aliasOf == nil, let recipe = recipe(for: tensor), !recipe.isLossless else {

@@ -30,7 +30,8 @@ package struct Inspection: Report {
   ///   - neurons: for each tensor in the order of the catalog, if they were asked for.
   package init(
     _ checkpoint: Checkpoint, fileByteCount: Int, statistics: StatisticsSurvey.Result? = nil,
-    neurons: [[NeuronSurvey.Neuron]?]? = nil, sortKey: SortKey = .catalog, showsMetadata: Bool = false, showsLayout: Bool = false
+    neurons: [[NeuronSurvey.Neuron]?]? = nil, sortKey: SortKey = .catalog,
+    showsMetadata: Bool = false, showsLayout: Bool = false
   ) {
     self.checkpoint = checkpoint
     self.fileByteCount = fileByteCount

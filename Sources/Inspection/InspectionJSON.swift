@@ -91,20 +91,16 @@ extension TensorStatistics {
       quantiles["\(level)"] = number(values.isEmpty ? nil : values[place])
     }
     let more: JSONObject = [
-      "pqi": .object([
-        "p": number(distribution?.exponents.p), "q": number(distribution?.exponents.q),
-        "value": number(distribution?.pqIndex),
-      ]),
+      "pqi": number(distribution?.pqIndex), "pqi_p": number(distribution?.exponents.p),
+      "pqi_q": number(distribution?.exponents.q),
       "gini": number(distribution?.gini),
       "abs_quantiles": .object(quantiles),
       "top_1_percent_energy": number(distribution?.topEnergyShare),
       "outlier_channels": matrix?.outlierChannelCount.map { JSONValue($0) } ?? .null,
       "channels": matrix.map { JSONValue($0.channelCount) } ?? .null,
-      "pattern": .object([
-        "pattern": matrix.map { .string($0.pattern.description) } ?? .null,
-        "fitting_share": number(matrix?.fittingShare),
-        "kept_energy": number(matrix?.keptEnergyShare),
-      ]),
+      "pattern": matrix.map { .string($0.pattern.description) } ?? .null,
+      "pattern_fitting_share": number(matrix?.fittingShare),
+      "pattern_kept_energy": number(matrix?.keptEnergyShare),
       "zero_blocks_16x16": number(matrix?.zeroBlockShare),
       "sumac_bytes": distribution?.packedByteCount.map { JSONValue($0) } ?? .null,
     ]
@@ -128,7 +124,8 @@ extension JSONObject {
   /// Members of members under names with a dot, as the columns of a table.
   fileprivate var flattened: JSONObject {
     var flat: JSONObject = [:]
-    for (key, value) in self {
+    // Lists of neurons have no place in a row.
+    for (key, value) in self where key != "neurons" {
       guard case .object(let inner) = value else {
         flat[key] = value
         continue

@@ -66,7 +66,10 @@ extension Inspection {
 
   private static func shapeTable(_ all: [Named], _ exponents: PQIndex) -> Table {
     table(
-      ["tensor", "PQI \(exponents.p.plain),\(exponents.q.plain)", "Gini", "top 1 %", "outliers", ".sumac"],
+      [
+        "tensor", "PQI \(exponents.p.plain),\(exponents.q.plain)", "Gini", "top 1 %", "outliers",
+        ".sumac",
+      ],
       rows: all.map { name, distribution in
         [
           name, distribution.pqIndex.fixed(decimals: 4),

@@ -41,7 +41,8 @@ struct LargeGroup: Sendable {
         tiles += (0..<info.grid.count).map { Tile(part: number, elements: info.grid[$0]) }
       } else {
         let step = info.grid.largestChunk
-        for start in stride(from: part.elements.lowerBound, to: part.elements.upperBound, by: step) {
+        for start in stride(from: part.elements.lowerBound, to: part.elements.upperBound, by: step)
+        {
           tiles.append(
             Tile(part: number, elements: start..<min(start + step, part.elements.upperBound)))
         }
@@ -194,9 +195,10 @@ struct LargeGroup: Sendable {
     return (tiles[target].part, place.withLock { $0 })
   }
 
-  private typealias Body = @Sendable (
-    Int, Tile, borrowing RawSpan, borrowing RawSpan, NonfiniteTally, inout MutableRawSpan
-  ) throws -> Void
+  private typealias Body =
+    @Sendable (
+      Int, Tile, borrowing RawSpan, borrowing RawSpan, NonfiniteTally, inout MutableRawSpan
+    ) throws -> Void
 
   /// Reads tiles: values and scores, NaN in the place of what the rules do not keep.
   private func forEachTile(

@@ -95,7 +95,8 @@ struct MaskedReading: Sendable {
     case .pattern(let keep, let group):
       markPattern(keep, group, rowLength, elements, scores, in: &kept)
     }
-    mask.formIntersection(kept.bytes, byteCount: Kernels.maskByteCount(elementCount: elements.count))
+    mask.formIntersection(
+      kept.bytes, byteCount: Kernels.maskByteCount(elementCount: elements.count))
   }
 
   @_lifetime(kept: copy kept)
@@ -218,7 +219,8 @@ private struct BitWriter: ~Copyable {
     var word = UInt16(pending)
     while taken < count {
       let bits = min(8, count - taken)
-      let next = UInt16(run.bytes.littleEndian(UInt8.self, at: taken / 8)!) & ((1 << UInt16(bits)) - 1)
+      let next =
+        UInt16(run.bytes.littleEndian(UInt8.self, at: taken / 8)!) & ((1 << UInt16(bits)) - 1)
       word |= next << UInt16(offset)
       taken += bits
       guard offset + bits >= 8 else { break }

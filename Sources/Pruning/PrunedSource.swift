@@ -91,7 +91,9 @@ struct MaskBuilder: Sendable {
   }
 
   /// Whether the mask of `elements` is made from their values alone.
-  func needsOnly(_ elements: Range<Int>) -> Bool { !elements.isEmpty && whole(elements) == elements }
+  func needsOnly(_ elements: Range<Int>) -> Bool {
+    !elements.isEmpty && whole(elements) == elements
+  }
 
   /// Reads what the mask of `elements` is made from, and lends it.
   @_lifetime(scratch: copy scratch)

@@ -91,7 +91,8 @@ package struct PruningReport: Report {
       Section.Fact("bytes", "\(bytes.input.grouped) before, \(bytes.output.grouped) after"))
     if let packed = bytes.packed {
       facts.append(
-        Section.Fact("as .sumac", "about \(ByteSize(packed)); zeros take no less room in this format"))
+        Section.Fact(
+          "as .sumac", "about \(ByteSize(packed)); zeros take no less room in this format"))
     }
     return [.table(table), .facts(facts)]
   }

@@ -89,7 +89,8 @@ struct SmallGroups: Sendable {
     outcome.before.merge(tally)
     scratch.split(at: 4 * length) { leftValues, rest in
       rest.split(at: 4 * length) { leftScores, rest in
-        var count = Self.compact(values, scores, rule, first: group * length, &leftValues, &leftScores)
+        var count = Self.compact(
+          values, scores, rule, first: group * length, &leftValues, &leftScores)
         for _ in 0..<iterations {
           guard let cut = amount.cut(count: count, powerSums: tally.powers) else { break }
           if let decision = cut.decision { decisions.append(decision) }

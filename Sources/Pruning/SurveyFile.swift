@@ -42,7 +42,9 @@ package struct SurveyFile: Sendable, Equatable {
           ])
         }),
       "counts": .array(
-        counts.sorted { $0.key < $1.key }.map { .array([JSONValue($0.key), JSONValue(Int($0.value))]) }),
+        counts.sorted { $0.key < $1.key }.map {
+          .array([JSONValue($0.key), JSONValue(Int($0.value))])
+        }),
     ])
   }
 

@@ -32,6 +32,15 @@ struct BlockMap: Sendable {
 
   /// Marks the blocks of `elements`, of which none is zero.
   mutating func mark(_ elements: Range<Int>) {
+    guard elements.lowerBound % columns != 0 || elements.upperBound % columns != 0 else {
+      // Whole rows: every block of theirs.
+      let first = elements.lowerBound / columns / Self.side
+      let last = (elements.upperBound / columns - 1) / Self.side
+      for block in first * blockColumns..<(last + 1) * blockColumns {
+        words[block / 64] |= 1 << UInt64(block % 64)
+      }
+      return
+    }
     forEachPiece(of: elements) { words, block, _ in words[block / 64] |= 1 << UInt64(block % 64) }
   }
 

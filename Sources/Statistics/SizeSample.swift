@@ -5,7 +5,7 @@ import TensorCore
 /// The bytes of a sample of a tensor's values, by which the size of its lossless coding is told.
 struct SizeSample: Sendable {
   /// Elements of each chunk that are looked at.
-  static let elementsPerChunk = 4096
+  static let elementsPerChunk = 1024
 
   private let width: Int
   private var count = 0

@@ -6,7 +6,7 @@ import TensorCore
 struct Sumac: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "sumac",
-    abstract: "Convert, inspect and verify model files.",
+    abstract: "Convert, prune, inspect and verify model files.",
     discussion: """
       sumac reads and writes checkpoints as safetensors files, Hugging Face model folders and its \
       own packed format, .sumac. Errors come before the work, memory stays below --memory, and an \

@@ -21,6 +21,11 @@ package struct TensorInfo: Hashable, Sendable {
   }
 
   package var elementCount: Int { shape.elementCount }
+  /// Whether this is a weight by its name and shape: the last part of the name contains `weight`, and
+  /// there are two dimensions or more. Embeddings are weights, biases and norms are not.
+  package var isWeight: Bool {
+    shape.dimensions.count >= 2 && (name.split(separator: ".").last ?? "").contains("weight")
+  }
   package var grid: ChunkGrid { ChunkGrid(dtype: dtype, shape: shape) }
 
   /// Where the bytes of `elements` lie among the tensor's bytes.

@@ -52,7 +52,9 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
 
 /// Masks, decisions and pruned weights against the code of the paper's authors.
 @Suite struct GoldenTests {
-  private static let golden = Result { try Containers.read(Fixtures.path("prune/golden.safetensors")) }
+  private static let golden = Result {
+    try Containers.read(Fixtures.path("prune/golden.safetensors"))
+  }
 
   private static func mask(_ name: String) throws -> LazyTensor {
     try #require(try golden.get().tensors.first { $0.name == name }, "\(name)")
@@ -81,7 +83,7 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
       var initial = InitialMask.nothing
       if place > 0 {
         var masks: [UTF8Key: LazyTensor] = [:]
-        for tensor in checkpoint.tensors where Pruning.isWeight(tensor.info) {
+        for tensor in checkpoint.tensors where tensor.info.isWeight {
           masks[UTF8Key(tensor.name)] = try Self.mask("\(golden.name)/it\(place)/\(tensor.name)")
         }
         initial = .masks(masks)

@@ -83,13 +83,17 @@ import Testing
     }
   }
 
-  @Test("N:M keeps the largest of each group in a row, the first of equal ones", arguments: ["2:4", "1:4", "3:7", "4:16"])
+  @Test(
+    "N:M keeps the largest of each group in a row, the first of equal ones",
+    arguments: ["2:4", "1:4", "3:7", "4:16"])
   func patterns(text: String) throws {
     let pattern = try #require(Pattern(text))
     let checkpoint = try Self.checkpoint()
     let found = try Self.masks(
       Pruning(score: MagnitudeScore(), selecting: .pattern(pattern)), checkpoint)
-    for (mask, (scores, columns)) in zip(found, zip(try Self.weights(checkpoint), [1001, 3, 270_001])) {
+    for (mask, (scores, columns)) in zip(
+      found, zip(try Self.weights(checkpoint), [1001, 3, 270_001]))
+    {
       var expected: [UInt8] = []
       for row in stride(from: 0, to: scores.count, by: columns) {
         for start in stride(from: row, to: row + columns, by: pattern.group) {
@@ -140,7 +144,8 @@ import Testing
       let scores = try checkpoint.tensors[place].bytes().floats
       let count = values[place].count
       let expected = stride(from: 0, to: scores.count, by: count).flatMap { start in
-        Self.dropping(count / 2, of: (0..<count).map { abs(scores[start + $0] * values[place][$0]) })
+        Self.dropping(
+          count / 2, of: (0..<count).map { abs(scores[start + $0] * values[place][$0]) })
       }
       #expect(mask == expected)
     }
@@ -183,7 +188,9 @@ import Testing
     #expect(pruning.errors(rewinding: checkpoint, to: initial).count == 1)
   }
 
-  @Test("weights that are not finite are named with the first of them", arguments: Pruning.Scope.allCases)
+  @Test(
+    "weights that are not finite are named with the first of them",
+    arguments: Pruning.Scope.allCases)
   func nonfinite(scope: Pruning.Scope) throws {
     var checkpoint = try Self.checkpoint()
     var values = try checkpoint.tensors[0].bytes().floats

@@ -8,7 +8,9 @@ import Testing
 @Suite struct GoldenTests {
   static let models = ["mlp", "mlp_ties", "cnn", "edge"]
 
-  private static let golden = Result { try Containers.read(Fixtures.path("prune/golden.safetensors")) }
+  private static let golden = Result {
+    try Containers.read(Fixtures.path("prune/golden.safetensors"))
+  }
 
   private static func values(_ name: String) throws -> [Float] {
     let golden = try golden.get()

@@ -86,7 +86,8 @@ import Testing
     return Double(zero) / Double(all)
   }
 
-  private static func pattern(_ values: [Float], _ columns: Int) -> (fitting: Double, kept: Double) {
+  private static func pattern(_ values: [Float], _ columns: Int) -> (fitting: Double, kept: Double)
+  {
     var (fitting, groups, kept) = (0, 0, 0.0)
     for row in stride(from: 0, to: values.count, by: columns) {
       for start in stride(from: row, to: row + columns, by: 4) {
@@ -161,7 +162,8 @@ import Testing
     #expect(found.tensors[2].moments.sum == 3)
   }
 
-  @Test("exponents that make no index are refused", arguments: [(0.0, 1.0), (1, 1), (2, 1), (-1, 1)])
+  @Test(
+    "exponents that make no index are refused", arguments: [(0.0, 1.0), (1, 1), (2, 1), (-1, 1)])
   func exponents(p: Double, q: Double) {
     #expect(PQIndex(p: p, q: q) == nil)
     #expect(PQIndex(p: 1, q: .infinity) == nil)

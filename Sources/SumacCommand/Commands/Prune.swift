@@ -123,7 +123,8 @@ struct Prune: ParsableCommand, HasGlobalOptions {
       case .amount(let amount, _, let iterations) = pruning.selecting
     else {
       return try pruning.outcome(
-        for: checkpoint, recordsDecisions: json || format == .json || format == .jsonl
+        for: checkpoint,
+        recordsDecisions: json || format == .json || format == .jsonl
           || method.by == .pqi, engine: engine)
     }
     var state = GroupState()

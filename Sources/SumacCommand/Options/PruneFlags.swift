@@ -25,7 +25,8 @@ struct PruneFlags: ParsableArguments {
   @Option(help: "pqi: over 1 prunes more than the index says, below 1 less. 1 if not given.")
   var gamma: Double?
 
-  @Option(help: "pqi: the greatest share that an iteration drops, over 0, at most 1. 0.9 if not given.")
+  @Option(
+    help: "pqi: the greatest share that an iteration drops, over 0, at most 1. 0.9 if not given.")
   var beta: Double?
 
   @Option(
@@ -130,7 +131,9 @@ extension PruneFlags {
     case .pattern(let pattern):
       options.append(Lineage.Option("pattern", pattern.description))
     }
-    if iterations < 1 { errors.append(UsageError("--iterations is \(iterations), expected 1 or more")) }
+    if iterations < 1 {
+      errors.append(UsageError("--iterations is \(iterations), expected 1 or more"))
+    }
     if zerosArePruned { options.append(Lineage.Option("zeros-are-pruned", "true")) }
     options += selection.lineageOptions
     let initialMask: InitialMask =
@@ -194,7 +197,8 @@ extension PruneFlags {
       ("--norms", norms != nil, by == .wanda), ("--seed", seed != nil, by == .random),
     ]
     return given.filter { $0.isGiven && !$0.isUsed }.map { flag, _, _ in
-      UsageError("\(flag) has no meaning for --by \(by.rawValue)\(isPattern ? " with a pattern" : "")")
+      UsageError(
+        "\(flag) has no meaning for --by \(by.rawValue)\(isPattern ? " with a pattern" : "")")
     }
   }
 }

@@ -22,7 +22,9 @@ struct OutputCommand {
     let budget = MemoryBudget(limit: global.memory.size.byteCount)
     let allotment = try job.allotment(jobs: global.jobCount, memory: budget)
     if !global.quiet {
-      for note in notes + sparsityNotes(of: inputs, container) + job.plan.notes { Terminal.warn(note, color: global.color) }
+      for note in notes + sparsityNotes(of: inputs, container) + job.plan.notes {
+        Terminal.warn(note, color: global.color)
+      }
     }
     if global.verbose > 0, !global.quiet {
       for row in job.plan.rows {
@@ -94,12 +96,17 @@ struct OutputCommand {
   /// Tensors that take more room because the output has no way to leave zeros out.
   private func sparsityNotes(of inputs: [Checkpoint], _ container: ContainerName) -> [String] {
     guard container != .sumac else { return [] }
-    let sparse = inputs.flatMap(\.tensors).filter { $0.isStoredSparse && $0.aliasOf == nil }
-    guard !sparse.isEmpty else { return [] }
-    let before = sparse.reduce(0) { $0 + $1.stored.byteCount }
-    let after = sparse.reduce(0) { $0 + $1.info.byteCount }
+    var (count, before, after) = (0, 0, 0)
+    for input in inputs {
+      for tensor in input.tensors where tensor.aliasOf == nil && tensor.isStoredSparse {
+        count += 1
+        before += tensor.stored.byteCount
+        after += tensor.info.byteCount
+      }
+    }
+    guard count > 0 else { return [] }
     return [
-      "\(sparse.count.counted("tensor")) stored sparse in \(ByteSize(before)) will take "
+      "\(count.counted("tensor")) stored sparse in \(ByteSize(before)) will take "
         + "\(ByteSize(after)): \(container.rawValue) writes every zero"
     ]
   }

@@ -1,11 +1,12 @@
-import Checkpoints
+package import Checkpoints
 import PackedFormat
 import TensorCore
-import TestSupport
 
 extension LazyTensor {
   /// A tensor of F32 values in memory.
-  static func floats(_ name: String, _ dimensions: [Int], _ values: [Float]) throws -> LazyTensor {
+  package static func floats(_ name: String, _ dimensions: [Int], _ values: [Float]) throws
+    -> LazyTensor
+  {
     let info = try TensorInfo(name: name, dtype: .f32, shape: Shape(dimensions))
     return LazyTensor(
       info: info, source: MemoryTensorSource(info: info, values: values.littleEndianBytes),
@@ -13,7 +14,7 @@ extension LazyTensor {
   }
 
   /// Heavy-tailed values, a share of them zeros.
-  static func random(
+  package static func random(
     _ name: String, _ dimensions: [Int], seed: UInt64, zeros: Double = 0
   ) throws -> LazyTensor {
     var random = SeededGenerator(seed: seed)
@@ -28,7 +29,7 @@ extension LazyTensor {
 }
 
 extension Engine {
-  static func test(workers: Int = 2) -> Engine {
+  package static func test(workers: Int = 2) -> Engine {
     Engine(workers: workers, cancellation: Cancellation(), progress: NoProgress())
   }
 }

@@ -1,0 +1,93 @@
+package import Checkpoints
+package import TensorCore
+
+/// What is wrong with a request, told from headers.
+extension Pruning {
+  package func errors(for checkpoint: Checkpoint) -> [any UserError] {
+    var errors = selection.errors(for: checkpoint)
+    let tensors = places(in: checkpoint).map { checkpoint.tensors[$0] }
+    guard !tensors.isEmpty else {
+      return errors + [
+        UsageError(
+          "no tensor of \(checkpoint.path.printable) is in scope: none has two dimensions and 'weight' "
+            + "in its last name part",
+          hint: "say which with --include GLOB")
+      ]
+    }
+    for tensor in tensors where !tensor.info.dtype.isPlainFloat {
+      errors.append(
+        UsageError(
+          "tensor '\(tensor.name.printable)' is \(tensor.info.dtype.name), and only F16, BF16, F32 and "
+            + "F64 are pruned",
+          hint: "leave it out with --exclude '\(tensor.name.printable)'"))
+    }
+    errors += score.errors(for: tensors)
+    if case .masks(let masks) = initialMask {
+      errors += maskErrors(masks, tensors, checkpoint)
+    }
+    return errors
+  }
+
+  private static func isMask(_ info: TensorInfo) -> Bool {
+    info.dtype == .u8 || info.dtype == .bool
+  }
+
+  private func maskErrors(
+    _ masks: [UTF8Key: LazyTensor], _ tensors: [LazyTensor], _ checkpoint: Checkpoint
+  ) -> [any UserError] {
+    guard masks.values.contains(where: { Self.isMask($0.info) }) || masks.isEmpty else {
+      return [
+        UsageError(
+          "the file of --mask has no masks: none of its tensors is U8 or BOOL",
+          hint: "masks are made with --save-mask")
+      ]
+    }
+    var errors: [any UserError] = []
+    let known = Dictionary(
+      checkpoint.tensors.map { (UTF8Key($0.name), $0) }, uniquingKeysWith: { first, _ in first })
+    for (key, mask) in masks.sorted(by: { $0.value.name.precedesAsBytes($1.value.name) }) {
+      guard let tensor = known[key] else {
+        errors.append(
+          UsageError(
+            "the mask '\(mask.name.printable)' is of no tensor of \(checkpoint.path.printable)"))
+        continue
+      }
+      if !Self.isMask(mask.info) {
+        errors.append(
+          UsageError(
+            "the mask '\(mask.name.printable)' is \(mask.info.dtype.name), expected U8 or BOOL"))
+      } else if mask.info.shape != tensor.info.shape {
+        errors.append(
+          UsageError(
+            "the mask '\(mask.name.printable)' is \(mask.info.shape), but the tensor is "
+              + "\(tensor.info.shape)"))
+      }
+    }
+    for tensor in tensors where masks[UTF8Key(tensor.name)] == nil {
+      errors.append(
+        UsageError(
+          "there is no mask of tensor '\(tensor.name.printable)', which is in scope",
+          hint: "leave it out with --exclude '\(tensor.name.printable)'"))
+    }
+    return errors
+  }
+
+  /// What is wrong with rewinding to `initial`.
+  package func errors(rewinding checkpoint: Checkpoint, to initial: Checkpoint) -> [any UserError] {
+    let known = Dictionary(
+      initial.tensors.map { (UTF8Key($0.name), $0) }, uniquingKeysWith: { first, _ in first })
+    return places(in: checkpoint).compactMap { place in
+      let tensor = checkpoint.tensors[place]
+      guard let first = known[UTF8Key(tensor.name)] else {
+        return UsageError(
+          "\(initial.path.printable): has no tensor '\(tensor.name.printable)' to rewind to")
+      }
+      guard first.info.shape == tensor.info.shape, first.info.dtype.isPlainFloat else {
+        return UsageError(
+          "\(initial.path.printable): '\(tensor.name.printable)' is \(first.info.dtype.name) "
+            + "\(first.info.shape), expected floats of \(tensor.info.shape)")
+      }
+      return nil
+    }
+  }
+}
