@@ -5,6 +5,7 @@ package import TensorCore
 extension Pruning {
   package func errors(for checkpoint: Checkpoint) -> [any UserError] {
     var errors = selection.errors(for: checkpoint)
+    errors += aliasErrors(checkpoint)
     let tensors = places(in: checkpoint).map { checkpoint.tensors[$0] }
     guard !tensors.isEmpty else {
       return errors + [
@@ -26,6 +27,19 @@ extension Pruning {
       errors += maskErrors(masks, tensors, checkpoint)
     }
     return errors
+  }
+
+  /// An error for each name that was included though the tensor that it stands for was not.
+  private func aliasErrors(_ checkpoint: Checkpoint) -> [any UserError] {
+    guard decidesAlone else { return [] }
+    return checkpoint.tensors.compactMap { tensor in
+      guard let target = tensor.aliasOf, selection.contains(tensor.name),
+        !selection.contains(target)
+      else { return nil }
+      return UsageError(
+        "'\(tensor.name.printable)' is another name of '\(target.printable)', which is not in scope",
+        hint: "include both: --include '\(target.printable)'")
+    }
   }
 
   private static func isMask(_ info: TensorInfo) -> Bool {

@@ -41,12 +41,15 @@ package struct Pruning: Sendable {
     if case .amount(let amount, _, _) = selecting { amount.exponents } else { .standard }
   }
 
+  /// Whether the selection names tensors, so that it alone decides.
+  var decidesAlone: Bool {
+    selection.names != nil
+      || selection.rules.contains { if case .include = $0 { true } else { false } }
+  }
+
   /// The places of the tensors in scope, each once: weights, as the paper's code has it. A selection that includes by name decides alone;
   /// one that only excludes leaves weights out.
   package func places(in checkpoint: Checkpoint) -> [Int] {
-    let decidesAlone =
-      selection.names != nil
-      || selection.rules.contains { if case .include = $0 { true } else { false } }
     return checkpoint.tensors.indices.filter { place in
       let tensor = checkpoint.tensors[place]
       return tensor.aliasOf == nil && selection.contains(tensor.name)

@@ -208,6 +208,24 @@ import Testing
       error?.reason == "weight 12345 is infinite, the first of 2 that are not finite")
   }
 
+  @Test("tied tensors are pruned once, under all their names")
+  func aliases() throws {
+    var checkpoint = try Self.checkpoint()
+    var alias = checkpoint.tensors[1]
+    alias.info.name = "tied.weight"
+    alias.aliasOf = "b.weight"
+    checkpoint.tensors.append(alias)
+    var pruning = Pruning(
+      score: MagnitudeScore(), selecting: .amount(.exactly(0.5), scope: .layer, iterations: 1))
+    let outcome = try pruning.outcome(for: checkpoint, recordsDecisions: false, engine: .test())
+    #expect(outcome.names == ["a.weight", "b.weight", "d.weight"])
+    let result = pruning.applied(to: checkpoint, outcome)
+    #expect(try result.tensors[4].bytes() == result.tensors[1].bytes())
+    #expect(try result.tensors[4].bytes() != alias.bytes())
+    pruning.selection = Selection(rules: [.include(Glob("tied*"))])
+    #expect(pruning.errors(for: checkpoint).contains { $0.description.contains("another name") })
+  }
+
   @Test("surveys of shards give the threshold of one process")
   func surveys() throws {
     let checkpoint = try Self.checkpoint()
