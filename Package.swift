@@ -39,6 +39,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: [
     .target(name: "CKernels"),
@@ -52,6 +53,7 @@ let package = Package(
     module("Encoding", ["Checkpoints", "PackedFormat", "Codecs", "TensorCore", crypto]),
     module("Sumac", ["Encoding", "Checkpoints", "PackedFormat", "TensorCore"]),
     module("Reporting", ["TensorCore"]),
+    module("Recipes", ["TensorCore", .product(name: "Yams", package: "Yams")]),
     module("Statistics", ["Checkpoints", "CKernels", "TensorCore"]),
     module(
       "Conversion",
@@ -64,6 +66,7 @@ let package = Package(
       [
         "Statistics", "Encoding", "Checkpoints", "Reporting", "CKernels", "TensorCore", system,
       ]),
+    module("Merging", ["Recipes", "Checkpoints", "TensorCore"]),
     module(
       "Inspection",
       [
@@ -100,6 +103,7 @@ let package = Package(
       "InspectionTests", ["Inspection", "Statistics", "Checkpoints", "Reporting", "TensorCore"]),
     tests("StatisticsTests", ["Statistics", "Checkpoints", "TensorCore"]),
     tests("PruningTests", ["Pruning", "Statistics", "Checkpoints", "TensorCore"]),
+    tests("MergingTests", ["Merging", "Recipes", "TensorCore"]),
     tests(
       "CommandTests", ["SumacCommand", "Checkpoints", "PackedFormat", "TensorCore"],
       exclude: ["Cases", "Faults"]),

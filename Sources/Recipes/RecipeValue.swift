@@ -1,0 +1,59 @@
+/// A value of a recipe file, with the line it stands in.
+package struct RecipeValue: Sendable, Equatable {
+  package indirect enum Content: Sendable, Equatable {
+    case null
+    case bool(Bool)
+    case integer(Int)
+    case number(Double)
+    case string(String)
+    case list([RecipeValue])
+    /// In the order of the file; no key is there twice.
+    case map([Member])
+  }
+
+  package struct Member: Sendable, Equatable {
+    package var key: String
+    package var value: RecipeValue
+
+    package init(key: String, value: RecipeValue) {
+      self.key = key
+      self.value = value
+    }
+  }
+
+  package var content: Content
+  /// From 1; 0 for values that are in no file.
+  package var line: Int
+
+  package init(_ content: Content, line: Int = 0) {
+    self.content = content
+    self.line = line
+  }
+
+  /// The number, whole or not.
+  package var asNumber: Double? {
+    switch content {
+    case .integer(let value): Double(value)
+    case .number(let value): value
+    case .null, .bool, .string, .list, .map: nil
+    }
+  }
+
+  package var asInteger: Int? { if case .integer(let value) = content { value } else { nil } }
+  package var asBool: Bool? { if case .bool(let value) = content { value } else { nil } }
+  package var asString: String? { if case .string(let value) = content { value } else { nil } }
+  package var asList: [RecipeValue]? { if case .list(let value) = content { value } else { nil } }
+  package var asMap: [Member]? { if case .map(let value) = content { value } else { nil } }
+
+  /// What it is, for messages.
+  package var kind: String {
+    switch content {
+    case .null: "nothing"
+    case .bool: "true or false"
+    case .integer, .number: "a number"
+    case .string: "a text"
+    case .list: "a list"
+    case .map: "a map"
+    }
+  }
+}

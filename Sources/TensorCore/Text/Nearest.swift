@@ -1,0 +1,30 @@
+/// What a misspelt word was meant to be.
+package enum Nearest {
+  /// The nearest of `names`, if it is near: a third of its letters differ at most.
+  package static func name(_ word: String, of names: [String]) -> String? {
+    guard let nearest = names.min(by: { distance($0, word) < distance($1, word) }) else {
+      return nil
+    }
+    return distance(nearest, word) <= max(1, nearest.count / 3) ? nearest : nil
+  }
+
+  /// Insertions, deletions, replacements and swaps of neighbours that lead from one word to another.
+  /// - Complexity: O(*n·m*) for words of *n* and *m* letters.
+  package static func distance(_ a: String, _ b: String) -> Int {
+    let a = Array(a)
+    let b = Array(b)
+    var rows = [Array(0...b.count)]
+    for i in 0..<a.count {
+      var row = [i + 1]
+      for j in 0..<b.count {
+        var best = min(rows[i][j + 1] + 1, row[j] + 1, rows[i][j] + (a[i] == b[j] ? 0 : 1))
+        if i > 0, j > 0, a[i] == b[j - 1], a[i - 1] == b[j] {
+          best = min(best, rows[i - 1][j - 1] + 1)
+        }
+        row.append(best)
+      }
+      rows.append(row)
+    }
+    return rows[a.count][b.count]
+  }
+}

@@ -1,0 +1,140 @@
+import Merging
+import Recipes
+import TensorCore
+import TestSupport
+import Testing
+
+/// Recipes as mergekit reads them, and what is told of those that are wrong.
+@Suite struct RecipeTests {
+  static let cases = Fixtures.names(in: "merge/cases", suffix: ".yaml")
+
+  private static func recipe(_ text: String) throws -> MergeRecipe {
+    try MergeRecipeReader.recipe(RecipeFile.parse(text, path: "r.yaml"), path: "r.yaml")
+  }
+
+  private static func faults(_ text: String) -> [String] {
+    do {
+      _ = try recipe(text)
+      return []
+    } catch let errors as SeveralErrors {
+      return errors.errors.map(\.description)
+    } catch { return ["\(error)"] }
+  }
+
+  @Test("every recipe of mergekit's that is kept here is read", arguments: cases)
+  func read(name: String) throws {
+    let path = Fixtures.path("merge/cases/\(name)")
+    let recipe = try MergeRecipeReader.recipe(RecipeFile.read(path), path: path)
+    #expect(!recipe.method.isEmpty)
+    #expect(!recipe.models.isEmpty)
+  }
+
+  @Test("there are recipes") func count() { #expect(Self.cases.count >= 30) }
+
+  @Test("filters, gradients and scopes have the values of mergekit")
+  func parameters() throws {
+    let recipe = try Self.recipe(
+      """
+      merge_method: ties
+      base_model: ./base
+      models:
+        - model: ./a
+          parameters:
+            density:
+              - filter: mlp
+                value: [1, 0.7, 0.1]
+              - filter: embed_tokens
+                value: 1e-1
+              - value: 0.4
+            weight: 1
+        - ./b
+      parameters: {normalize: false, int8_mask: on}
+      dtype: float32
+      out_dtype: bfloat16
+      """)
+    #expect(recipe.models == ["./a", "./b", "./base"])
+    #expect(recipe.dtype == .f32 && recipe.outDType == .bf16)
+    guard case .models(let sources)? = recipe.parts else {
+      Issue.record("models were not read")
+      return
+    }
+    let density = sources[0].parameters
+    func value(_ tensor: String, _ position: Double) -> Double? {
+      density.value("density", tensor: tensor, position: position)?.asNumber
+    }
+    #expect(value("model.layers.0.mlp.up_proj.weight", 0) == 1)
+    #expect(value("model.layers.1.mlp.up_proj.weight", 0.5) == 0.7)
+    #expect(abs(value("model.layers.1.mlp.up_proj.weight", 0.75)! - 0.4) < 1e-12)
+    #expect(value("model.layers.3.mlp.up_proj.weight", 1) == 0.1)
+    #expect(value("model.embed_tokens.weight", 0) == 0.1)
+    #expect(value("lm_head.weight", 0) == 0.4)
+    #expect(density.value("lambda", tensor: "x", position: 0) == nil)
+    #expect(sources[1].parameters == MergeParameters())
+    #expect(
+      recipe.parameters.value("normalize", tensor: "x", position: 0)?.asBool == false)
+    #expect(recipe.parameters.value("int8_mask", tensor: "x", position: 1)?.asBool == true)
+  }
+
+  @Test("slices have their sources with layers")
+  func slices() throws {
+    let recipe = try Self.recipe(
+      """
+      merge_method: passthrough
+      slices:
+        - sources:
+            - {model: a, layer_range: [0, 3]}
+        - sources:
+            - model: b
+              layer_range: [1, 2]
+              parameters: {scale: 0.5}
+          base_model: c
+      """)
+    guard case .slices(let slices)? = recipe.parts else {
+      Issue.record("slices were not read")
+      return
+    }
+    #expect(slices.map { $0.sources[0].layers } == [0..<3, 1..<2])
+    #expect(slices[1].base == "c")
+    #expect(recipe.models == ["a", "b", "c"])
+  }
+
+  @Test("all faults are told together, each with its line and the nearest key")
+  func faults() {
+    let found = Self.faults(
+      """
+      merge_metod: ties
+      base_model: [1]
+      modles: []
+      dtype: float8
+      parameters:
+        weight: {value: x}
+      slices:
+        - sources:
+            - {model: a, layer_range: [0, 2]}
+            - {model: b, layer_range: [2, 3]}
+        - {}
+      """)
+    let expected = [
+      "line 1: the recipe has no 'merge_metod'", "line 3: the recipe has no 'modles'",
+      "merge_method is not named", "line 2: a model is a list, expected its path",
+      "the sources of a slice have 1 and 2 layers", "a slice needs sources",
+      "'weight' is a text, expected a number", "line 4: 'float8' is no dtype",
+    ]
+    for text in expected {
+      #expect(found.contains { $0.contains(text) }, "\(text) in \(found)")
+    }
+    #expect(found.count == expected.count)
+  }
+
+  @Test(
+    "files that are no recipes are refused",
+    arguments: [
+      "", "a: [1", "a: 1\na: 2", "- 1", "*x", "? [1]\n: 2",
+      String(repeating: "[", count: 100) + String(repeating: "]", count: 100),
+      "merge_method: linear\nmodels: [{model: a, parameters: {weight: .nan}}]",
+      "merge_method: linear", "merge_method: linear\nmodels: [a]\nslices: [b]",
+    ])
+  func malformed(text: String) {
+    #expect(throws: (any Error).self) { try Self.recipe(text) }
+  }
+}
