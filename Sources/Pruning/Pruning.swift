@@ -77,7 +77,7 @@ package struct Pruning: Sendable {
   package func fixedByteCount(_ checkpoint: Checkpoint) -> Int {
     let groups = places(in: checkpoint).reduce(0) { sum, place in
       guard case .amount(_, .neuron, _) = selecting else { return sum + 1 }
-      return sum + checkpoint.tensors[place].info.shape.dimensions[0]
+      return sum + (checkpoint.tensors[place].info.shape.dimensions.first ?? 1)
     }
     return groups * 128 + MagnitudeHistogram.binCount * 32 + (2 << 20)
   }

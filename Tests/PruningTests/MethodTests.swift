@@ -208,6 +208,40 @@ import Testing
       error?.reason == "weight 12345 is infinite, the first of 2 that are not finite")
   }
 
+  @Test(
+    "tensors without values, scalars and tensors of zeros are pruned without a fault",
+    arguments: Pruning.Scope.allCases)
+  func oddShapes(scope: Pruning.Scope) throws {
+    var checkpoint = try Self.checkpoint()
+    checkpoint.tensors = [
+      try .floats("scalar", [], [3]), try .floats("empty", [0, 4], []),
+      try .floats("empty2", [4, 0], []),
+      try .floats("zeros", [3, 3], [Float](repeating: 0, count: 9)),
+      try .floats("vector", [3], [1, 2, 3]),
+      try .floats("subnormal", [2, 2], [1, 2, 3, 9].map { Float(bitPattern: $0) }),
+    ]
+    for amount in [
+      Amount.adaptive(SAP()), .exactly(0.5), .exactly(1), .quantile(1, wideRanks: true),
+    ] {
+      let pruning = Pruning(
+        score: MagnitudeScore(), selecting: .amount(amount, scope: scope, iterations: 2),
+        selection: Selection(rules: [.include(Glob("*"))]))
+      #expect(pruning.errors(for: checkpoint).isEmpty)
+      #expect(pruning.fixedByteCount(checkpoint) > 0)
+      let outcome = try pruning.outcome(for: checkpoint, recordsDecisions: true, engine: .test())
+      let pruned = pruning.applied(to: checkpoint, outcome)
+      for mask in try pruning.masks(of: checkpoint, outcome).tensors {
+        let kept = try mask.bytes()
+        let values = try pruned.tensors.first { $0.name == mask.name }!.bytes().floats
+        #expect(zip(kept, values).allSatisfy { $0 == 1 || $1 == 0 })
+        if case .exactly(1) = amount { #expect(kept.allSatisfy { $0 == 0 }) }
+        if case .adaptive = amount, scope != .global, mask.name == "zeros" {
+          #expect(kept.allSatisfy { $0 == 1 })
+        }
+      }
+    }
+  }
+
   @Test("tied tensors are pruned once, under all their names")
   func aliases() throws {
     var checkpoint = try Self.checkpoint()
