@@ -76,37 +76,3 @@ extension LazyTensor {
   /// Whether its values count for all tensors together: it is of floats, and no other name of one.
   var joinsModel: Bool { aliasOf == nil && info.dtype.isFloat }
 }
-
-/// Quantiles of magnitudes, and the sum of squares of the largest.
-struct Quantiles: Sendable {
-  var values: [Double] = []
-  var topSquareSum = 0.0
-
-  /// - Parameter magnitude: of each rank that is wanted.
-  init(_ wanted: WantedRanks, topSquares: Double, _ magnitude: (Int) -> Double) {
-    guard wanted.count > 0 else { return }
-    values = TensorStatistics.Distribution.levels.map { level in
-      let position = level * Double(wanted.count - 1)
-      let (low, high) = wanted.neighbours(of: level)
-      let (a, b) = (magnitude(low), magnitude(high))
-      return a + (b - a) * (position - Double(low))
-    }
-    topSquareSum = topSquares
-  }
-
-  init() {}
-}
-
-/// Which slot the upper 16 bits of a magnitude have.
-struct SlotTable: Sendable {
-  private(set) var slots = [UInt8](repeating: Kernels.noSlot, count: 1 << 16)
-  /// The bin of each slot.
-  private(set) var bins: [Int] = []
-
-  init(_ bins: [Int]) {
-    for bin in bins where slots[bin] == Kernels.noSlot {
-      slots[bin] = UInt8(self.bins.count)
-      self.bins.append(bin)
-    }
-  }
-}

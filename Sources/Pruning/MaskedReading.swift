@@ -104,7 +104,7 @@ struct MaskedReading: Sendable {
     _ rules: [GroupRule], _ length: Int, _ elements: Range<Int>, _ scores: borrowing RawSpan,
     in kept: inout MutableRawSpan
   ) {
-    var bits = BitWriter(longestRun: min(length, elements.count))
+    var bits = BitRunWriter(longestRun: min(length, elements.count))
     var start = elements.lowerBound
     while start < elements.upperBound {
       let group = start / length
@@ -131,7 +131,7 @@ struct MaskedReading: Sendable {
     guard rowLength % group != 0 else {
       return Kernels.best.patternMask(scores, keep: keep, group: group, into: &kept)
     }
-    var bits = BitWriter(longestRun: min(rowLength, elements.count))
+    var bits = BitRunWriter(longestRun: min(rowLength, elements.count))
     var start = elements.lowerBound
     while start < elements.upperBound {
       let end = min(elements.upperBound, (start / rowLength + 1) * rowLength)
@@ -140,102 +140,6 @@ struct MaskedReading: Sendable {
       start = end
     }
     bits.finish(&kept)
-  }
-}
-
-/// Appends runs of bits that do not begin on a byte.
-private struct BitWriter: ~Copyable {
-  private var position = 0
-  private var pending: UInt8 = 0
-  /// Bits of a run from its own first on.
-  private var run: ByteBuffer
-
-  /// - Parameter longestRun: elements of a run that does not begin on a byte.
-  init(longestRun: Int) {
-    run = ByteBuffer(byteCount: Kernels.maskByteCount(elementCount: longestRun))
-  }
-
-  @_lifetime(target: copy target)
-  mutating func append(
-    _ scores: borrowing RawSpan, threshold: UInt32, keepsTies: Bool,
-    to target: inout MutableRawSpan
-  ) {
-    let count = scores.byteCount / 4
-    guard !(position % 8 == 0) else {
-      // On a byte: the kernel writes in place.
-      var direct = target._mutatingExtracting(position / 8..<target.byteCount)
-      Self.mark(scores, threshold, keepsTies, in: &direct)
-      advance(count, &target)
-      return
-    }
-    var bytes = run.mutableBytes
-    Self.mark(scores, threshold, keepsTies, in: &bytes)
-    shift(count, into: &target)
-  }
-
-  @_lifetime(target: copy target)
-  mutating func append(
-    _ scores: borrowing RawSpan, keep: Int, group: Int, to target: inout MutableRawSpan
-  ) {
-    let count = scores.byteCount / 4
-    var bytes = run.mutableBytes
-    Kernels.best.patternMask(scores, keep: keep, group: group, into: &bytes)
-    shift(count, into: &target)
-  }
-
-  @_lifetime(mask: copy mask)
-  private static func mark(
-    _ scores: borrowing RawSpan, _ threshold: UInt32, _ keepsTies: Bool,
-    in mask: inout MutableRawSpan
-  ) {
-    let count = scores.byteCount / 4
-    guard threshold > 0 || !keepsTies else {
-      for byte in 0..<Kernels.maskByteCount(elementCount: count) {
-        mask.storeLittleEndian(UInt8.max, at: byte)
-      }
-      return
-    }
-    _ = Kernels.best.markLargest(
-      scores, threshold: keepsTies ? threshold - 1 : threshold, ties: 0, into: &mask)
-  }
-
-  /// After bits that were written in place.
-  @_lifetime(target: copy target)
-  private mutating func advance(_ count: Int, _ target: inout MutableRawSpan) {
-    position += count
-    guard position % 8 != 0 else {
-      pending = 0
-      return
-    }
-    let last = target.bytes.littleEndian(UInt8.self, at: position / 8)!
-    pending = last & ((1 << UInt8(position % 8)) - 1)
-  }
-
-  @_lifetime(target: copy target)
-  private mutating func shift(_ count: Int, into target: inout MutableRawSpan) {
-    let offset = position % 8
-    var taken = 0
-    var byte = position / 8
-    var word = UInt16(pending)
-    while taken < count {
-      let bits = min(8, count - taken)
-      let next =
-        UInt16(run.bytes.littleEndian(UInt8.self, at: taken / 8)!) & ((1 << UInt16(bits)) - 1)
-      word |= next << UInt16(offset)
-      taken += bits
-      guard offset + bits >= 8 else { break }
-      target.storeLittleEndian(UInt8(truncatingIfNeeded: word), at: byte)
-      byte += 1
-      word >>= 8
-    }
-    position += count
-    pending = UInt8(truncatingIfNeeded: word)
-  }
-
-  /// Writes the bits of a last byte that is not full.
-  @_lifetime(target: copy target)
-  func finish(_ target: inout MutableRawSpan) {
-    if position % 8 != 0 { target.storeLittleEndian(pending, at: position / 8) }
   }
 }
 

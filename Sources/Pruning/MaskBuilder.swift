@@ -1,0 +1,129 @@
+import Checkpoints
+import TensorCore
+
+/// Makes the mask of any range of elements.
+struct MaskBuilder: Sendable {
+  let reading: MaskedReading
+  let rule: TensorRule
+
+  private var rowLength: Int { max(1, reading.tensor.info.shape.columnCount) }
+
+  func scratchByteCount(elementCount: Int) -> Int {
+    let count = padded(elementCount)
+    return 8 * count + 2 * MaskedReading.maskByteCount(count)
+      + reading.scratchByteCount(elementCount: count)
+  }
+
+  /// Groups of neighbours are seen whole, so a range may need some more elements on both sides.
+  private func padded(_ elementCount: Int) -> Int {
+    guard case .pattern(_, let group) = rule.choice else { return elementCount }
+    return min(elementCount + 2 * group, reading.tensor.info.elementCount)
+  }
+
+  /// The groups of neighbours that `elements` touches; they are counted from the starts of rows.
+  private func whole(_ elements: Range<Int>) -> Range<Int> {
+    guard case .pattern(_, let group) = rule.choice else { return elements }
+    func start(_ element: Int) -> Int {
+      let row = element / rowLength * rowLength
+      return row + (element - row) / group * group
+    }
+    let last = elements.upperBound - 1
+    let rowEnd = (last / rowLength + 1) * rowLength
+    return start(elements.lowerBound)..<min(rowEnd, start(last) + group)
+  }
+
+  /// Whether the mask of `elements` is made from their values alone.
+  func needsOnly(_ elements: Range<Int>) -> Bool {
+    !elements.isEmpty && whole(elements) == elements
+  }
+
+  /// Reads what the mask of `elements` is made from, and lends it.
+  @_lifetime(scratch: copy scratch)
+  func withMask(
+    _ elements: Range<Int>, scratch: inout MutableRawSpan, _ body: (borrowing RawSpan) -> Void
+  ) throws {
+    guard !elements.isEmpty else { return }
+    let whole = whole(elements)
+    try withBuffers(whole, &scratch) { values, scores, mask, rest in
+      try reading.read(whole, values: &values, scores: &scores, mask: &mask, scratch: &rest)
+      apply(whole, values: &values, scores: &scores, mask: &mask, scratch: &rest)
+      mask.shiftBits(by: elements.lowerBound - whole.lowerBound, count: elements.count)
+      body(mask.bytes)
+    }
+  }
+
+  /// The same from stored values that were read already; `needsOnly` must hold.
+  @_lifetime(stored: copy stored)
+  @_lifetime(scratch: copy scratch)
+  func withMask(
+    _ elements: Range<Int>, of stored: inout MutableRawSpan, scratch: inout MutableRawSpan,
+    _ body: (borrowing RawSpan, inout MutableRawSpan) -> Void
+  ) throws {
+    try withBuffers(elements, &scratch) { values, scores, mask, rest in
+      try reading.take(
+        stored.bytes, elements, values: &values, scores: &scores, mask: &mask, scratch: &rest)
+      apply(elements, values: &values, scores: &scores, mask: &mask, scratch: &rest)
+      body(mask.bytes, &stored)
+    }
+  }
+
+  @_lifetime(scratch: copy scratch)
+  private func withBuffers(
+    _ elements: Range<Int>, _ scratch: inout MutableRawSpan,
+    _ body: (
+      inout MutableRawSpan, inout MutableRawSpan, inout MutableRawSpan, inout MutableRawSpan
+    ) throws -> Void
+  ) throws {
+    let count = elements.count
+    try scratch.split(at: 4 * count) { values, rest in
+      try rest.split(at: reading.scoreByteCount(count)) { scores, rest in
+        try rest.split(at: MaskedReading.maskByteCount(count)) { mask, rest in
+          try body(&values, &scores, &mask, &rest)
+        }
+      }
+    }
+  }
+
+  @_lifetime(values: copy values)
+  @_lifetime(scores: copy scores)
+  @_lifetime(mask: copy mask)
+  @_lifetime(scratch: copy scratch)
+  private func apply(
+    _ elements: Range<Int>, values: inout MutableRawSpan, scores: inout MutableRawSpan,
+    mask: inout MutableRawSpan, scratch: inout MutableRawSpan
+  ) {
+    let isMagnitude = reading.score.isMagnitude
+    if case .pattern = rule.choice, !reading.startsWhole {
+      // What was pruned before takes nobody's place.
+      if isMagnitude {
+        Kernels.best.clear(unmasked: mask.bytes, width: 4, in: &values)
+      } else {
+        Kernels.best.clear(unmasked: mask.bytes, width: 4, in: &scores)
+      }
+    }
+    if isMagnitude {
+      MaskedReading.apply(
+        rule, elements, scores: values.bytes, to: &mask, rowLength: rowLength, scratch: &scratch)
+    } else {
+      MaskedReading.apply(
+        rule, elements, scores: scores.bytes, to: &mask, rowLength: rowLength, scratch: &scratch)
+    }
+  }
+}
+
+extension MutableRawSpan {
+  /// Moves `count` bits from `offset` to the start.
+  @_lifetime(self: copy self)
+  fileprivate mutating func shiftBits(by offset: Int, count: Int) {
+    guard offset > 0 else { return }
+    for place in 0..<(count + 7) / 8 {
+      var byte: UInt8 = 0
+      for bit in 0..<8 where 8 * place + bit < count {
+        let from = offset + 8 * place + bit
+        let value = bytes.littleEndian(UInt8.self, at: from / 8)! >> UInt8(from % 8) & 1
+        byte |= value << UInt8(bit)
+      }
+      storeLittleEndian(byte, at: place)
+    }
+  }
+}

@@ -1,0 +1,72 @@
+import TensorCore
+
+/// The lower bits of magnitudes in the bins that hold wanted ranks.
+struct QuantileTally: Sendable {
+  private let wanted: WantedRanks
+  private let bins: [Int]
+  /// For each bin, how often each value of the lower 15 bits occurs, modulo 2³².
+  private var counts: [UInt32]
+  /// How often a counter has wrapped around.
+  private var carries: [Int: UInt64] = [:]
+  private var squaresAbove = 0.0
+
+  init(_ wanted: WantedRanks) {
+    self.wanted = wanted
+    bins = wanted.bins
+    counts = [UInt32](repeating: 0, count: bins.count << 15)
+  }
+
+  /// Adds what the kernel found in the bins of a table.
+  mutating func add(
+    _ found: borrowing RawSpan, count: Int, _ table: SlotTable, squares: Double
+  ) {
+    squaresAbove += squares
+    // Where the counters of each slot begin; bins that only others want have none.
+    let starts = table.bins.map { bin in bins.firstIndex(of: bin).map { $0 << 15 } ?? -1 }
+    for place in 0..<count {
+      let word = Int(found.littleEndian(UInt32.self, at: 4 * place)!)
+      let start = starts[word >> 15]
+      guard start >= 0 else { continue }
+      let counter = start | word & 0x7FFF
+      counts[counter] &+= 1
+      if counts[counter] == 0 { carries[counter, default: 0] += 1 }
+    }
+  }
+
+  var quantiles: Quantiles {
+    guard wanted.count > 0 else { return Quantiles() }
+    let place = wanted.place(wanted.count - wanted.topCount)
+    let inBin = counts(of: place.bin)
+    var squares = squaresAbove
+    // The largest in the bin of the threshold, down to the last that is wanted.
+    var rest = wanted.topCount - (wanted.count - place.below - Int(inBin.reduce(0, +)))
+    for (low, count) in inBin.enumerated().reversed() where count > 0 {
+      guard rest > 0 else { break }
+      let value = Self.value(place.bin, low)
+      squares += Double(min(rest, Int(count))) * (value * value)
+      rest -= Int(count)
+    }
+    return Quantiles(wanted, topSquares: squares, magnitude)
+  }
+
+  private func counts(of bin: Int) -> [UInt64] {
+    let start = bins.firstIndex(of: bin)! << 15
+    return (start..<start + (1 << 15)).map { counter in
+      UInt64(counts[counter]) + (carries[counter] ?? 0) << 32
+    }
+  }
+
+  private static func value(_ bin: Int, _ low: Int) -> Double {
+    Double(Float(bitPattern: UInt32(bin << 15 | low)))
+  }
+
+  private func magnitude(_ rank: Int) -> Double {
+    let place = wanted.place(rank)
+    var inside = rank - place.below
+    for (low, count) in counts(of: place.bin).enumerated() {
+      if inside < Int(count) { return Self.value(place.bin, low) }
+      inside -= Int(count)
+    }
+    preconditionFailure("rank \(rank) is not in its bin")
+  }
+}

@@ -1,0 +1,15 @@
+import TensorCore
+
+/// Which slot the upper 16 bits of a magnitude have.
+struct SlotTable: Sendable {
+  private(set) var slots = [UInt8](repeating: Kernels.noSlot, count: 1 << 16)
+  /// The bin of each slot.
+  private(set) var bins: [Int] = []
+
+  init(_ bins: [Int]) {
+    for bin in bins where slots[bin] == Kernels.noSlot {
+      slots[bin] = UInt8(self.bins.count)
+      self.bins.append(bin)
+    }
+  }
+}
