@@ -49,10 +49,11 @@ package struct MergeRecipe: Sendable, Equatable {
     }
     for part in [parts].compactMap(\.self) + modules.map(\.parts) {
       switch part {
-      case .models(let sources): sources.forEach { add($0.model) }
+      case .models(let sources):
+        for source in sources { add(source.model) }
       case .slices(let slices):
         for slice in slices {
-          slice.sources.forEach { add($0.model) }
+          for source in slice.sources { add(source.model) }
           add(slice.base)
         }
       }

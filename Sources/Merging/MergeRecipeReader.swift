@@ -249,7 +249,8 @@ package struct MergeRecipeReader {
       if flags.count == list.count { return .bools(flags) }
     }
     fault(
-      value.line, "'\(name.printable)' is \(value.kind), expected a number, true or false, or a list")
+      value.line,
+      "'\(name.printable)' is \(value.kind), expected a number, true or false, or a list of these")
     return nil
   }
 }

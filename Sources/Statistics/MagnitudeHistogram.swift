@@ -41,14 +41,19 @@ package struct MagnitudeHistogram: Sendable, Equatable {
   /// The bin of the magnitude of `rank` in ascending order, from 0, and how many lie below the bin.
   ///
   /// Requires a rank below the number of finite values.
-  package func bin(ofRank rank: Int) -> (bin: Int, below: Int) {
+  package func bin(ofRank rank: Int) -> (bin: Int, below: Int) { bins(ofRanks: [rank])[0] }
+
+  /// The same of several ranks, which ascend.
+  func bins(ofRanks ranks: [Int]) -> [(bin: Int, below: Int)] {
+    var places: [(bin: Int, below: Int)] = []
     var below = 0
-    for bin in 0..<Self.finiteBinCount {
-      let count = Int(counts[bin])
-      if rank < below + count { return (bin, below) }
-      below += count
+    for bin in 0..<Self.finiteBinCount where counts[bin] > 0 {
+      let end = below + Int(counts[bin])
+      while places.count < ranks.count, ranks[places.count] < end { places.append((bin, below)) }
+      guard places.count < ranks.count else { return places }
+      below = end
     }
-    preconditionFailure("rank \(rank) of \(below) values")
+    preconditionFailure("a rank is over the \(below) values")
   }
 
   /// Σ(2i − n − 1)·xᵢ over the magnitudes in ascending order, as if those of a bin lay evenly around

@@ -21,7 +21,8 @@ struct WantedRanks: Sendable {
       let (low, high) = neighbours(of: level)
       ranks.formUnion([low, high])
     }
-    for rank in ranks { places[rank] = histogram.bin(ofRank: rank) }
+    let sorted = ranks.sorted()
+    for (rank, place) in zip(sorted, histogram.bins(ofRanks: sorted)) { places[rank] = place }
     topBin = places[count - topCount]!.bin
     isOpen = !isSettled
     guard isSettled else { return }
