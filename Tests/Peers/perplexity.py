@@ -112,6 +112,7 @@ def main():
         ("magnitude 50 %, layer, projections", ["--by", "magnitude", "--amount", "50%", "--scope", "layer", *projections]),
         ("magnitude 70 %, layer, projections", ["--by", "magnitude", "--amount", "70%", "--scope", "layer", *projections]),
         ("2:4, projections", ["--by", "nm", *projections]),
+        ("int4, not pruned", ["--type", "int4"]),
         ("random 30 %, layer, projections", ["--by", "random", "--amount", "30%", "--scope", "layer", *projections]),
     ]
     print("| weights | zeros | `.sumac`, bytes | " + " | ".join(PARTS) + " |")
@@ -119,12 +120,13 @@ def main():
     with tempfile.TemporaryDirectory() as work:
         packed, back = os.path.join(work, "p.sumac"), os.path.join(work, "back.safetensors")
         for name, options in cases:
-            verb = ["convert", BASE] if options is None else ["prune", BASE, *options, "--json"]
+            prunes = options is not None and "--by" in options
+            verb = ["prune", BASE, *options, "--json"] if prunes else ["convert", BASE, *(options or [])]
             run = subprocess.run([program, *verb, "-o", packed, "-f"], check=True, capture_output=True)
             subprocess.run([program, "convert", packed, "-o", back, "-f", "-q"], check=True)
             net = tensors(back)
             zeros = sum((t == 0).sum() for t in net.values()) / sum(t.size for t in net.values())
-            if options is not None:
+            if prunes:
                 report = json.loads(run.stdout)
                 assert report["output_bytes"] == os.path.getsize(packed)
             values = " | ".join(f"{perplexity(net, config, text[part]):.3f}" for part in PARTS)
