@@ -63,34 +63,38 @@ struct LargeGroup: Sendable {
   func outcome(engine: Engine) throws -> Outcome {
     var state = GroupState()
     var rules = [GroupRule](repeating: .keepsAll, count: parts.count)
-    var before: [WeightTally]?
-    while true {
+    var (before, after): ([WeightTally]?, [WeightTally]) = (nil, [])
+    while state.question != .nothing {
       switch state.question {
       case .sums:
-        let (tallies, histogram) = try sums(
+        let found = try sums(
           rules, checks: before == nil, counts: state.iteration < iterations, engine)
-        before = before ?? tallies
+        after = found.tallies
+        before = before ?? after
         var total = WeightTally()
-        for tally in tallies { total.merge(tally) }
-        state.take(total, histogram, amount: amount, iterations: iterations)
-        guard state.question != .nothing else {
-          return Outcome(
-            rules: rules, before: before!, after: tallies, decisions: state.decisions)
-        }
+        for tally in after { total.merge(tally) }
+        try state.take(
+          total, found.histogram, amount: amount, iterations: iterations, path: path)
         if state.threshold == .max {
           rules = rules.map { _ in GroupRule(threshold: .max, tieEnd: 0) }
         }
-      case .lowerBits(let bin, _, _, _):
-        state.take(lowerBits: try lowerBits(rules, bin: bin, engine))
+      case .lowerBits(let asked):
+        try state.take(
+          try lowerBits(rules, bin: asked.bin, engine), answering: asked, path: path)
         rules = cut(rules, at: state.threshold, ties: nil)
       case .ties(let kept):
         let ties = try lastTie(rules, threshold: state.threshold, kept: kept, engine)
         rules = cut(rules, at: state.threshold, ties: ties)
         state.endIteration()
-      case .nothing: preconditionFailure("the last sums end the loop")
+      case .nothing: break
       }
     }
+    return Outcome(
+      rules: rules, before: before ?? after, after: after, decisions: state.decisions)
   }
+
+  /// The file of the first part, for errors.
+  private var path: String { parts.first?.reading.tensor.stored.file ?? "" }
 
   /// The rules with a new threshold; ties are kept up to an element of a part.
   private func cut(
@@ -120,7 +124,7 @@ struct LargeGroup: Sendable {
 
   private func sums(
     _ rules: [GroupRule], checks: Bool, counts: Bool, _ engine: Engine
-  ) throws -> ([WeightTally], MagnitudeHistogram) {
+  ) throws -> (tallies: [WeightTally], histogram: MagnitudeHistogram) {
     struct Found {
       var tallies: [WeightTally]
       var nonfinite: [NonfiniteTally]
@@ -175,24 +179,25 @@ struct LargeGroup: Sendable {
   ) throws -> (part: Int, end: Int) {
     let counts = Mutex([Int](repeating: 0, count: tiles.count))
     try forEachTile(rules, engine) { number, tile, _, scores, _, _ in
-      let count = scores.places(of: threshold, atMost: .max).count
+      let count = scores.count(of: threshold)
       counts.withLock { $0[number] = count }
     }
-    let found = counts.withLock { $0 }
-    var rest = kept
     guard kept > 0 else { return (0, 0) }
-    let number = found.firstIndex { count in
+    var rest = kept
+    let number = counts.withLock { $0 }.firstIndex { count in
       guard count < rest else { return true }
       rest -= count
       return false
-    }!
-    let (target, wanted) = (number, rest)
-    let place = Mutex(0)
-    try forEachTile(rules, engine, only: target) { _, tile, _, scores, _, _ in
-      let last = scores.places(of: threshold, atMost: wanted).last!
-      place.withLock { $0 = tile.elements.lowerBound + last + 1 }
     }
-    return (tiles[target].part, place.withLock { $0 })
+    guard let target = number else { throw ChangedInputError(path: path) }
+    let wanted = rest
+    let place = Mutex<Int?>(nil)
+    try forEachTile(rules, engine, only: target) { _, tile, _, scores, _, _ in
+      let last = scores.place(of: threshold, occurrence: wanted)
+      place.withLock { $0 = last.map { tile.elements.lowerBound + $0 } }
+    }
+    guard let last = place.withLock({ $0 }) else { throw ChangedInputError(path: path) }
+    return (tiles[target].part, last + 1)
   }
 
   private typealias Body =
@@ -267,14 +272,22 @@ extension FormatError.Code {
 }
 
 extension RawSpan {
-  /// Where a magnitude stands among F32 values, at most so many places.
-  func places(of magnitude: UInt32, atMost limit: Int) -> [Int] {
-    var places: [Int] = []
-    for place in 0..<byteCount / 4 {
-      guard littleEndian(UInt32.self, at: 4 * place)! & 0x7FFF_FFFF == magnitude else { continue }
-      places.append(place)
-      if places.count == limit { break }
+  /// How many F32 values have a magnitude.
+  func count(of magnitude: UInt32) -> Int {
+    var count = 0
+    for place in 0..<byteCount / 4
+    where littleEndian(UInt32.self, at: 4 * place)! & 0x7FFF_FFFF == magnitude { count += 1 }
+    return count
+  }
+
+  /// The place of the `occurrence`-th F32 value with a magnitude, from 1.
+  func place(of magnitude: UInt32, occurrence: Int) -> Int? {
+    var rest = occurrence
+    for place in 0..<byteCount / 4
+    where littleEndian(UInt32.self, at: 4 * place)! & 0x7FFF_FFFF == magnitude {
+      rest -= 1
+      if rest == 0 { return place }
     }
-    return places
+    return nil
   }
 }

@@ -76,11 +76,16 @@ package struct Pruning: Sendable {
   /// Memory for what is known of all groups.
   package func fixedByteCount(_ checkpoint: Checkpoint) -> Int {
     let groups = places(in: checkpoint).reduce(0) { sum, place in
-      guard case .amount(_, .neuron, _) = selecting else { return sum + 1 }
-      return sum + (checkpoint.tensors[place].info.shape.dimensions.first ?? 1)
+      let info = checkpoint.tensors[place].info
+      // The first dimension is no more than the values that a file holds, if it holds any.
+      guard case .amount(_, .neuron, _) = selecting, info.elementCount > 0 else { return sum + 1 }
+      return sum + (info.shape.dimensions.first ?? 1)
     }
     return groups * 128 + MagnitudeHistogram.binCount * 32 + (2 << 20)
   }
+
+  /// The most iterations that can be asked for.
+  package static let iterationLimit = 10_000
 
   /// About how often the tensors in scope are read.
   package var passCount: Int {
@@ -110,11 +115,9 @@ package struct Pruning: Sendable {
 
   /// What is kept where surveys of several shards have told the threshold.
   package func outcome(
-    for checkpoint: Checkpoint, _ state: GroupState, engine: Engine
+    for checkpoint: Checkpoint, _ state: GroupState, amount: Amount, iterations: Int,
+    engine: Engine
   ) throws -> PruningOutcome {
-    guard case .amount(let amount, _, let iterations) = selecting else {
-      preconditionFailure("patterns have no surveys")
-    }
     let readings = sortedReadings(of: checkpoint)
     let group = Self.globalGroup(readings, amount: amount, iterations: iterations)
     var result = PruningOutcome(places: sortedPlaces(in: checkpoint), readings: readings)

@@ -142,26 +142,23 @@ struct SmallGroups: Sendable {
     return count
   }
 
-  /// The element behind the last one that equals the threshold and is kept.
+  /// The element behind the last one that equals the threshold and is kept, where `rank` scores are to
+  /// go: all below the threshold, and the last of those that equal it.
   private static func tieEnd(
     _ scores: borrowing RawSpan, _ rule: GroupRule, _ threshold: UInt32, rank: Int, first: Int
   ) -> Int {
-    var (below, ties) = (0, 0)
+    var drop = rank
     for place in 0..<scores.byteCount / 4 {
       let score = scores.littleEndian(UInt32.self, at: 4 * place)! & 0x7FFF_FFFF
-      guard rule.keeps(score, at: first + place) else { continue }
-      if score < threshold { below += 1 }
-      if score == threshold { ties += 1 }
+      if score < threshold, rule.keeps(score, at: first + place) { drop -= 1 }
     }
-    var kept = ties - (rank - below)
-    guard kept > 0 else { return 0 }
-    for place in 0..<scores.byteCount / 4 {
+    for place in (0..<scores.byteCount / 4).reversed() {
       let score = scores.littleEndian(UInt32.self, at: 4 * place)! & 0x7FFF_FFFF
       guard score == threshold, rule.keeps(score, at: first + place) else { continue }
-      kept -= 1
-      if kept == 0 { return first + place + 1 }
+      guard drop > 0 else { return first + place + 1 }
+      drop -= 1
     }
-    preconditionFailure("fewer ties than were counted")
+    return 0
   }
 }
 

@@ -22,7 +22,8 @@ extension SurveyFile {
 
   private init?(_ object: JSONObject) {
     guard case .array(let optionList)? = object["options"],
-      let iteration = object["iteration"]?.asInt, iteration >= 0,
+      let iteration = object["iteration"]?.asInt,
+      (0...Pruning.iterationLimit).contains(iteration),
       let bits = object["threshold_bits"]?.asInt, let threshold = UInt32(exactly: bits),
       case .array(let tensorList)? = object["tensors"],
       case .array(let countList)? = object["counts"],
@@ -62,8 +63,7 @@ extension SurveyFile {
     self.init(
       options: options,
       state: GroupState(
-        threshold: threshold, iteration: iteration, question: question, decisions: decisions,
-        cut: question == .sums ? nil : Amount.Cut(rank: 0, cutsTies: false)),
+        threshold: threshold, iteration: iteration, question: question, decisions: decisions),
       tensors: tensors, counts: counts)
   }
 }
@@ -83,7 +83,10 @@ extension GroupState.Question {
         (0..<MagnitudeHistogram.finiteBinCount).contains(nextBin),
         let fraction = object["fraction"]?.asDouble, (0..<1).contains(fraction)
       else { return nil }
-      self = .lowerBits(bin: bin, rank: rank, nextBin: nextBin, fraction: Float(fraction))
+      // Methods that cut ties have no surveys.
+      self = .lowerBits(
+        GroupState.LowerBits(
+          bin: bin, rank: rank, fraction: Float(fraction), nextBin: nextBin, cutsTies: false))
     default: return nil
     }
   }

@@ -61,17 +61,16 @@ package struct SurveyFile: Sendable, Equatable {
 
   /// Sees this shard's tensors with what the state asks.
   package init(
-    _ pruning: Pruning, _ checkpoint: Checkpoint, state: GroupState, engine: Engine
+    _ pruning: Pruning, _ checkpoint: Checkpoint, state: GroupState, amount: Amount,
+    iterations: Int, engine: Engine
   ) throws {
-    guard case .amount(let amount, _, let iterations) = pruning.selecting else {
-      preconditionFailure("patterns have no surveys")
-    }
     let readings = pruning.sortedReadings(of: checkpoint)
     let group = Pruning.globalGroup(readings, amount: amount, iterations: iterations)
     self.init(options: pruning.options, state: state, tensors: [], counts: [:])
     switch state.question {
-    case .lowerBits(let bin, _, _, _):
-      let lower = try group.lowerBits(threshold: state.threshold, bin: bin, engine: engine)
+    case .lowerBits(let asked):
+      let lower = try group.lowerBits(
+        threshold: state.threshold, bin: asked.bin, engine: engine)
       for (place, count) in lower.enumerated() where count > 0 { counts[place] = count }
       tensors = readings.map { Tensor(name: $0.tensor.name, tally: WeightTally()) }
     case .sums, .ties, .nothing:
@@ -107,6 +106,7 @@ package struct SurveyFile: Sendable, Equatable {
         }
       }
     }
+    try checkTotals(files)
     var state = first.file.state
     switch state.question {
     case .sums:
@@ -117,19 +117,43 @@ package struct SurveyFile: Sendable, Equatable {
       guard histogram.finiteCount == total.count else {
         throw UsageError("\(first.path.printable): the counts of the surveys do not add up")
       }
-      state.take(total, histogram, amount: amount, iterations: iterations)
-    case .lowerBits(_, let rank, _, _):
+      try state.take(
+        total, histogram, amount: amount, iterations: iterations, path: first.path)
+    case .lowerBits(let asked):
       var lower = [UInt64](repeating: 0, count: 1 << 15)
       for (_, file) in files { for (place, count) in file.counts { lower[place] += count } }
-      guard lower.reduce(0, +) > rank else {
+      guard lower.reduce(0, +) > asked.rank else {
         throw UsageError(
           "the surveys of this round hold less than those of the round before",
           hint: "give the files of all shards")
       }
-      state.take(lowerBits: lower)
+      try state.take(lower, answering: asked, path: first.path)
     case .ties, .nothing: break
     }
     return state
+  }
+}
+
+extension SurveyFile {
+  /// No count may go over the most values that tensors have, so that sums of them stay numbers.
+  private static func checkTotals(_ files: [(path: String, file: SurveyFile)]) throws {
+    var totals = (counts: 0, weights: 0, zeros: 0)
+    for (path, file) in files {
+      let counts = file.counts.values.map { Int(clamping: $0) }
+      let sums = [
+        (\(counts: Int, weights: Int, zeros: Int).counts, counts),
+        (\.weights, file.tensors.map(\.tally.count)), (\.zeros, file.tensors.map(\.tally.zeros)),
+      ]
+      for (key, values) in sums {
+        for value in values {
+          let (sum, overflow) = totals[keyPath: key].addingReportingOverflow(value)
+          guard !overflow, sum <= Shape.productLimit else {
+            throw UsageError("\(path.printable): counts more than 2^56 weights")
+          }
+          totals[keyPath: key] = sum
+        }
+      }
+    }
   }
 }
 
@@ -148,10 +172,10 @@ extension GroupState {
 extension GroupState.Question {
   fileprivate var json: JSONValue {
     switch self {
-    case .lowerBits(let bin, let rank, let nextBin, let fraction):
+    case .lowerBits(let asked):
       .object([
-        "bin": JSONValue(bin), "rank": JSONValue(rank), "next_bin": JSONValue(nextBin),
-        "fraction": JSONValue(fraction),
+        "bin": JSONValue(asked.bin), "rank": JSONValue(asked.rank),
+        "next_bin": JSONValue(asked.nextBin), "fraction": JSONValue(asked.fraction),
       ])
     case .sums, .ties, .nothing: .string("sums")
     }

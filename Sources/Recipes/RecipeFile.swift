@@ -8,6 +8,8 @@ import Yams
 package enum RecipeFile {
   package static let maximumByteCount = 1 << 24
   private static let depthLimit = 64
+  /// Values of a recipe, those of aliases counted each time.
+  private static let valueLimit = 1 << 20
 
   /// - Throws: an error that names the file and the line.
   package static func read(_ path: String) throws -> RecipeValue {
@@ -30,24 +32,32 @@ package enum RecipeFile {
       throw FormatError(.recipe, "is no YAML: \(oneLine("\(error)"))", path: path)
     }
     guard let node else { throw FormatError(.recipe, "is empty", path: path) }
-    return try value(node, path: path, depth: 0)
+    var count = 0
+    return try value(node, path: path, depth: 0, count: &count)
   }
 
   private static func oneLine(_ text: String) -> String {
     text.split(separator: "\n").map { $0.trimmed }.joined(separator: " ")
   }
 
-  private static func value(_ node: Node, path: String, depth: Int) throws -> RecipeValue {
+  private static func value(
+    _ node: Node, path: String, depth: Int, count: inout Int
+  ) throws -> RecipeValue {
     let line = node.mark?.line ?? 0
     guard depth < depthLimit else {
       throw FormatError(.recipe, "line \(line): lists and maps are nested too deep", path: path)
+    }
+    count += 1
+    guard count <= valueLimit else {
+      throw FormatError(.recipe, "line \(line): has over \(valueLimit) values", path: path)
     }
     switch node {
     case .scalar(let scalar):
       return RecipeValue(content(of: scalar, node), line: line)
     case .sequence(let sequence):
       return RecipeValue(
-        .list(try sequence.map { try value($0, path: path, depth: depth + 1) }), line: line)
+        .list(try sequence.map { try value($0, path: path, depth: depth + 1, count: &count) }),
+        line: line)
     case .mapping(let mapping):
       var members: [RecipeValue.Member] = []
       for (key, inner) in mapping {
@@ -57,7 +67,8 @@ package enum RecipeFile {
         }
         members.append(
           RecipeValue.Member(
-            key: scalar.string, value: try value(inner, path: path, depth: depth + 1)))
+            key: scalar.string, value: try value(inner, path: path, depth: depth + 1, count: &count)
+          ))
       }
       return RecipeValue(.map(members), line: line)
     case .alias:

@@ -38,22 +38,21 @@ package struct MagnitudeHistogram: Sendable, Equatable {
     Int(counts[..<Self.finiteBinCount].reduce(0, +))
   }
 
-  /// The bin of the magnitude of `rank` in ascending order, from 0, and how many lie below the bin.
-  ///
-  /// Requires a rank below the number of finite values.
-  package func bin(ofRank rank: Int) -> (bin: Int, below: Int) { bins(ofRanks: [rank])[0] }
+  /// The bin of the magnitude of `rank` in ascending order, from 0, and how many lie below the bin; nil if
+  /// there are not so many values.
+  package func bin(ofRank rank: Int) -> (bin: Int, below: Int)? { bins(ofRanks: [rank]).first }
 
-  /// The same of several ranks, which ascend.
+  /// The same of several ranks, which ascend; of those that there are.
   func bins(ofRanks ranks: [Int]) -> [(bin: Int, below: Int)] {
     var places: [(bin: Int, below: Int)] = []
     var below = 0
     for bin in 0..<Self.finiteBinCount where counts[bin] > 0 {
       let end = below + Int(counts[bin])
       while places.count < ranks.count, ranks[places.count] < end { places.append((bin, below)) }
-      guard places.count < ranks.count else { return places }
+      guard places.count < ranks.count else { break }
       below = end
     }
-    preconditionFailure("a rank is over the \(below) values")
+    return places
   }
 
   /// Σ(2i − n − 1)·xᵢ over the magnitudes in ascending order, as if those of a bin lay evenly around

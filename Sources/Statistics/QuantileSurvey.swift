@@ -49,7 +49,7 @@ enum QuantileSurvey {
             floats.bytes, slots: table.slots, above: above, into: &rest)
         }
         try turnstile.pass(number) {
-          state.withLock { state in
+          try state.withLock { state in
             if joinsModel[place] {
               state.model.add(
                 rest.bytes, count: found.count, table, squares: found.squares.1)
@@ -58,7 +58,7 @@ enum QuantileSurvey {
             var tally = state.open.removeValue(forKey: place) ?? QuantileTally(wanted[place])
             tally.add(rest.bytes, count: found.count, table, squares: found.squares.0)
             if tile.chunk == info.grid.count - 1 {
-              state.found[place] = tally.quantiles
+              state.found[place] = try tally.quantiles(path: tensors[place].stored.file)
             } else {
               state.open[place] = tally
             }
@@ -66,8 +66,11 @@ enum QuantileSurvey {
         }
       }
     }
-    return state.withLock {
-      ($0.found, model.isOpen ? $0.model.quantiles : model.settled)
+    return try state.withLock { state in
+      let path = read.first.map { tensors[$0].stored.file } ?? ""
+      return (
+        state.found, model.isOpen ? try state.model.quantiles(path: path) : model.settled
+      )
     }
   }
 }

@@ -33,7 +33,8 @@ struct QuantileTally: Sendable {
     }
   }
 
-  var quantiles: Quantiles {
+  /// - Parameter path: of the file, for the error of one that changed since its histogram was taken.
+  func quantiles(path: String) throws -> Quantiles {
     guard wanted.count > 0 else { return Quantiles() }
     let place = wanted.place(wanted.count - wanted.topCount)
     let inBin = counts(of: place.bin)
@@ -46,7 +47,10 @@ struct QuantileTally: Sendable {
       squares += Double(min(rest, Int(count))) * (value * value)
       rest -= Int(count)
     }
-    return Quantiles(wanted, topSquares: squares, magnitude)
+    return try Quantiles(wanted, topSquares: squares) { rank in
+      guard let magnitude = magnitude(rank) else { throw ChangedInputError(path: path) }
+      return magnitude
+    }
   }
 
   private func counts(of bin: Int) -> [UInt64] {
@@ -60,13 +64,14 @@ struct QuantileTally: Sendable {
     Double(Float(bitPattern: UInt32(bin << 15 | low)))
   }
 
-  private func magnitude(_ rank: Int) -> Double {
+  /// nil if the bin of the rank has fewer values than its histogram says.
+  private func magnitude(_ rank: Int) -> Double? {
     let place = wanted.place(rank)
     var inside = rank - place.below
     for (low, count) in counts(of: place.bin).enumerated() {
       if inside < Int(count) { return Self.value(place.bin, low) }
       inside -= Int(count)
     }
-    preconditionFailure("rank \(rank) is not in its bin")
+    return nil
   }
 }

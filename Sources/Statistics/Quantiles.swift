@@ -4,12 +4,12 @@ struct Quantiles: Sendable {
   var topSquareSum = 0.0
 
   /// - Parameter magnitude: of each rank that is wanted.
-  init(_ wanted: WantedRanks, topSquares: Double, _ magnitude: (Int) -> Double) {
+  init(_ wanted: WantedRanks, topSquares: Double, _ magnitude: (Int) throws -> Double) rethrows {
     guard wanted.count > 0 else { return }
-    values = TensorStatistics.Distribution.levels.map { level in
+    values = try TensorStatistics.Distribution.levels.map { level in
       let position = level * Double(wanted.count - 1)
       let (low, high) = wanted.neighbours(of: level)
-      let (a, b) = (magnitude(low), magnitude(high))
+      let (a, b) = (try magnitude(low), try magnitude(high))
       return a + (b - a) * (position - Double(low))
     }
     topSquareSum = topSquares

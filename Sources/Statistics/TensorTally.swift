@@ -38,7 +38,8 @@ struct TensorTally: Sendable {
   static func byteCount(_ info: TensorInfo) -> Int {
     guard info.dtype.isFloat else { return 1024 }
     return MagnitudeHistogram.binCount * 16 + (info.hasChannels ? 4 * info.shape.columnCount : 0)
-      + BlockMap.byteCount(info.shape) + 16384 + 4 * min(info.elementCount, sortedLimit)
+      + (info.isMatrix ? BlockMap.byteCount(info.shape) : 0) + 16384 + 4
+      * min(info.elementCount, sortedLimit)
   }
 
   static func scratchByteCount(_ info: TensorInfo) -> Int {

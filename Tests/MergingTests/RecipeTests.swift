@@ -29,6 +29,12 @@ import Testing
     #expect(!recipe.models.isEmpty)
   }
 
+  /// Nine lists of nine aliases each: 9⁹ values.
+  private static let bomb = (0..<9).map { level in
+    let item = level == 0 ? "x" : "*a\(level - 1)"
+    return "a\(level): &a\(level) [" + Array(repeating: item, count: 9).joined(separator: ",") + "]"
+  }.joined(separator: "\n")
+
   @Test("there are recipes") func count() { #expect(Self.cases.count >= 30) }
 
   @Test("filters, gradients and scopes have the values of mergekit")
@@ -131,6 +137,8 @@ import Testing
     arguments: [
       "", "a: [1", "a: 1\na: 2", "- 1", "*x", "? [1]\n: 2",
       String(repeating: "[", count: 100) + String(repeating: "]", count: 100),
+      String(repeating: "[", count: 1_000_000),
+      bomb,
       "merge_method: linear\nmodels: [{model: a, parameters: {weight: .nan}}]",
       "merge_method: linear", "merge_method: linear\nmodels: [a]\nslices: [b]",
     ])

@@ -152,6 +152,8 @@ import Testing
     let integers = LazyTensor(
       info: info, source: MemoryTensorSource(info: info, values: [1, 0, 0, 0, 2, 0, 0, 0]),
       stored: empty.stored)
+    let wide = try LazyTensor.floats("w", [1 << 40, 0], [])
+    #expect(StatisticsSurvey.fixedByteCount([wide]) < 32 << 20)
     let found = try StatisticsSurvey().result(of: [empty, zeros, integers], engine: .test())
     #expect(found.tensors[0].distribution?.quantiles == [])
     #expect(found.tensors[0].distribution?.pqIndex == 0)

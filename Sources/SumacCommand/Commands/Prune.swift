@@ -152,13 +152,15 @@ struct Prune: ParsableCommand, HasGlobalOptions {
           "these surveys do not tell the threshold yet: round \(state.round) of \(2 * iterations) is next",
           hint: "run it on each shard, with the same --survey-in and a --survey-out")
       }
-      return try pruning.outcome(for: checkpoint, state, engine: engine)
+      return try pruning.outcome(
+        for: checkpoint, state, amount: amount, iterations: iterations, engine: engine)
     }
     guard !state.isDone(after: iterations) else {
       throw UsageError(
         "the surveys are complete", hint: "leave out --survey-out, and prune with -o")
     }
-    let survey = try SurveyFile(pruning, checkpoint, state: state, engine: engine)
+    let survey = try SurveyFile(
+      pruning, checkpoint, state: state, amount: amount, iterations: iterations, engine: engine)
     try ReportFile.write(survey.json.serialized() + "\n", to: surveyOut)
     if !global.quiet {
       Terminal.note(

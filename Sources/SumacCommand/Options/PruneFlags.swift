@@ -131,8 +131,9 @@ extension PruneFlags {
     case .pattern(let pattern):
       options.append(Lineage.Option("pattern", pattern.description))
     }
-    if iterations < 1 {
-      errors.append(UsageError("--iterations is \(iterations), expected 1 or more"))
+    if !(1...Pruning.iterationLimit).contains(iterations) {
+      errors.append(
+        UsageError("--iterations is \(iterations), expected 1 to \(Pruning.iterationLimit)"))
     }
     if zerosArePruned { options.append(Lineage.Option("zeros-are-pruned", "true")) }
     options += selection.lineageOptions

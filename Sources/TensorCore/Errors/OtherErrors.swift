@@ -37,6 +37,17 @@ package struct InterruptedError: UserError, Equatable {
   package init(status: ExitStatus) { self.status = status }
 }
 
+/// A file gave other values in a later pass than in the one before.
+package struct ChangedInputError: UserError, Equatable {
+  package var path: String
+
+  package init(path: String) { self.path = path }
+
+  package var status: ExitStatus { .badInput }
+  package var description: String { "\(path.printable): changed while it was read" }
+  package var hint: String? { "run it again when nothing else writes to it" }
+}
+
 /// Several faults that were found together.
 package struct SeveralErrors: UserError {
   package let errors: [any UserError]
