@@ -66,7 +66,7 @@ let package = Package(
       [
         "Statistics", "Encoding", "Checkpoints", "Reporting", "CKernels", "TensorCore", system,
       ]),
-    module("Merging", ["Recipes", "Checkpoints", "TensorCore"]),
+    module("Merging", ["Recipes", "Checkpoints", "CKernels", "Reporting", "TensorCore", system]),
     module(
       "Inspection",
       [
@@ -103,7 +103,7 @@ let package = Package(
       "InspectionTests", ["Inspection", "Statistics", "Checkpoints", "Reporting", "TensorCore"]),
     tests("StatisticsTests", ["Statistics", "Checkpoints", "TensorCore"]),
     tests("PruningTests", ["Pruning", "Statistics", "Checkpoints", "TensorCore"]),
-    tests("MergingTests", ["Merging", "Recipes", "TensorCore"]),
+    tests("MergingTests", ["Merging", "Recipes", "Checkpoints", "TensorCore"]),
     tests(
       "CommandTests", ["SumacCommand", "Checkpoints", "PackedFormat", "TensorCore"],
       exclude: ["Cases", "Faults"]),

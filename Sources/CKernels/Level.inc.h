@@ -36,6 +36,7 @@ INLINE uint16_t bits_of_half(_Float16 value) {
 #include "Power.inc.h"
 #include "Survey.inc.h"
 #include "Patterns.inc.h"
+#include "Merge.inc.h"
 
 const sumac_kernels SUMAC_TABLE = {
     .level = SUMAC_LEVEL,
@@ -90,4 +91,15 @@ const sumac_kernels SUMAC_TABLE = {
     .column_peaks = column_peaks,
     .pattern_mask = pattern_mask,
     .pattern_fit = pattern_fit,
+    .first_nan = first_nan,
+    .count_magnitude = count_magnitude,
+    .subtract = subtract,
+    .add_scaled = add_scaled,
+    .divide = divide,
+    .keep_range = keep_range,
+    .uniforms = uniforms,
+    .keep_random = keep_random,
+    .keep_ranked = keep_ranked,
+    .add_task_vectors = add_task_vectors,
+    .compare_pair = compare_pair,
 };

@@ -179,7 +179,7 @@ struct LargeGroup: Sendable {
   ) throws -> (part: Int, end: Int) {
     let counts = Mutex([Int](repeating: 0, count: tiles.count))
     try forEachTile(rules, engine) { number, tile, _, scores, _, _ in
-      let count = scores.count(of: threshold)
+      let count = Kernels.best.count(ofMagnitude: threshold, in: scores).equal
       counts.withLock { $0[number] = count }
     }
     guard kept > 0 else { return (0, 0) }
@@ -193,7 +193,7 @@ struct LargeGroup: Sendable {
     let wanted = rest
     let place = Mutex<Int?>(nil)
     try forEachTile(rules, engine, only: target) { _, tile, _, scores, _, _ in
-      let last = scores.place(of: threshold, occurrence: wanted)
+      let last = scores.place(ofMagnitude: threshold, occurrence: wanted)
       place.withLock { $0 = last.map { tile.elements.lowerBound + $0 } }
     }
     guard let last = place.withLock({ $0 }) else { throw ChangedInputError(path: path) }
@@ -269,25 +269,4 @@ extension MaskedReading {
 
 extension FormatError.Code {
   static let notFinite = FormatError.Code("values.not-finite")
-}
-
-extension RawSpan {
-  /// How many F32 values have a magnitude.
-  func count(of magnitude: UInt32) -> Int {
-    var count = 0
-    for place in 0..<byteCount / 4
-    where littleEndian(UInt32.self, at: 4 * place)! & 0x7FFF_FFFF == magnitude { count += 1 }
-    return count
-  }
-
-  /// The place of the `occurrence`-th F32 value with a magnitude, from 1.
-  func place(of magnitude: UInt32, occurrence: Int) -> Int? {
-    var rest = occurrence
-    for place in 0..<byteCount / 4
-    where littleEndian(UInt32.self, at: 4 * place)! & 0x7FFF_FFFF == magnitude {
-      rest -= 1
-      if rest == 0 { return place }
-    }
-    return nil
-  }
 }

@@ -182,7 +182,7 @@ extension Kernels {
 
 /// The largest magnitudes of F32 values.
 extension Kernels {
-  package enum MagnitudeDigits: Sendable {
+  package enum MagnitudeDigits: Hashable, Sendable {
     /// The upper 16 bits.
     case upper
     /// The lower 15 bits of those magnitudes whose upper ones are these.

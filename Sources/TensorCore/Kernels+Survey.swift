@@ -86,6 +86,18 @@ extension Kernels {
     return (count, (squares[0], squares[1]))
   }
 
+  /// How many F32 values have a magnitude, and how many a larger one.
+  package func count(
+    ofMagnitude magnitude: UInt32, in values: borrowing RawSpan
+  ) -> (equal: Int, above: Int) {
+    var counts: [UInt64] = [0, 0]
+    // SAFETY: the loop reads as many whole values as the region holds, and two counts are written.
+    unsafe values.withUnsafeBytes {
+      unsafe table.pointee.count_magnitude($0.baseAddress, $0.count / 4, magnitude, &counts)
+    }
+    return (Int(counts[0]), Int(counts[1]))
+  }
+
   /// The magnitude, as bits of F32, of `rank` in ascending order, from 0.
   @_lifetime(scratch: copy scratch)
   package func magnitude(
@@ -142,5 +154,18 @@ extension Kernels {
     unsafe values.withUnsafeBytes {
       unsafe table.pointee.pattern_fit($0.baseAddress, $0.count / 4, keep, group, &fit)
     }
+  }
+}
+
+extension RawSpan {
+  /// The place of the `occurrence`-th F32 value with a magnitude, from 1.
+  package func place(ofMagnitude magnitude: UInt32, occurrence: Int) -> Int? {
+    var rest = occurrence
+    for place in 0..<byteCount / 4
+    where littleEndian(UInt32.self, at: 4 * place)! & 0x7FFF_FFFF == magnitude {
+      rest -= 1
+      if rest == 0 { return place }
+    }
+    return nil
   }
 }

@@ -50,6 +50,14 @@ enum {
   SUMAC_NAN_NOT_REPRESENTABLE = -2,
 };
 
+/// What two lists of floats have in common.
+typedef struct sumac_pair {
+  /// Sums of squares of each, and of products, in the lanes of `moments_f32`.
+  double squares, other_squares, product;
+  /// Places where neither is 0, and those of them where the signs differ.
+  uint64_t shared, opposed;
+} sumac_pair;
+
 /// Counts and power sums of a stream of floats; start with `sumac_moments_init`.
 ///
 /// The counts cover all elements, the other fields only the finite ones.
@@ -365,6 +373,60 @@ typedef struct sumac_kernels {
   /// Adds the groups of `n` values to `fit`.
   void (*pattern_fit)(const void *_Nullable values, size_t n, size_t keep, size_t group,
                       sumac_pattern_fit *fit);
+
+  // Differences of models, of F32 values.
+
+  /// The place of the first NaN, or `n`.
+  size_t (*first_nan)(const void *_Nullable values, size_t n);
+
+  /// Adds to two `counts` how many values have a magnitude, as bits, and how many a larger one.
+  void (*count_magnitude)(const void *_Nullable values, size_t n, uint32_t magnitude,
+                          uint64_t *counts);
+
+  /// values -= others.
+  void (*subtract)(void *_Nullable values, const void *_Nullable others, size_t n);
+
+  /// sums = weight * values if `is_first`, else sums += weight * values.
+  void (*add_scaled)(void *_Nullable sums, const void *_Nullable values, size_t n, float weight,
+                     int is_first);
+
+  /// values /= divisor.
+  void (*divide)(void *_Nullable values, size_t n, float divisor);
+
+  /// Makes 0 of each value whose magnitude, as bits, is not between `low` and `high`; those that equal
+  /// `low` stay in the first `low_end` places only, those that equal `high` in the first `high_end`.
+  /// Bounds are below 2^32 - 1.
+  void (*keep_range)(void *_Nullable values, size_t n, uint32_t low, size_t low_end, uint32_t high,
+                     size_t high_end);
+
+  /// The uniforms of `n` counters from `start` on: multiples of 2^-24 from Philox4x32-10 with `key`, the
+  /// upper 64 bits of a counter being `stream`.
+  void (*uniforms)(uint64_t key, uint64_t start, uint64_t stream, size_t n,
+                   void *_Nullable values);
+
+  /// Makes 0 of each value whose uniform, times 2^24, is not below `bound`.
+  void (*keep_random)(void *_Nullable values, size_t n, uint64_t key, uint64_t start,
+                      uint64_t stream, uint32_t bound);
+
+  /// Makes 0 of each value whose uniform is not below the chance of its rank in its row: from `least` for
+  /// the smallest magnitude to `most` for the largest, even steps between; of equal magnitudes the first
+  /// ranks highest. A row of one value has the mean of both. Rows have less than 2^32 values;
+  /// `scratch` holds 16 bytes for each column.
+  void (*keep_ranked)(void *_Nullable values, size_t rows, size_t columns, double least,
+                      double most, uint64_t key, uint64_t start, uint64_t stream,
+                      void *_Nullable scratch);
+
+  /// base += lambda * D, where D is the sum of e[k] = delta[k] * factor[k] * weight[k], `stride` values
+  /// lying between the deltas of one element. If `elects`, only those e[k] count whose sign is that of
+  /// their sum, positive if that is 0. If `normalizes`, D is divided by the sum of the weights that
+  /// count: 1 if that is 0, or without election below 1e-8.
+  void (*add_task_vectors)(void *_Nullable base, const void *_Nullable deltas, size_t stride,
+                           const float *factors, const float *weights, size_t vectors, size_t n,
+                           int elects, int normalizes, float lambda);
+
+  /// Adds what two lists of values have in common to `pair`.
+  void (*compare_pair)(const void *_Nullable values, const void *_Nullable others, size_t n,
+                       sumac_pair *pair);
 } sumac_kernels;
 
 /// How many levels this machine can run: at least 1.

@@ -25,30 +25,48 @@ package enum ModelConfig {
   /// nested configurations too; nil if there is nothing to change, or the text is no JSON object.
   package static func settingDType(_ dtype: DType, in text: [UInt8]) -> [UInt8]? {
     guard let name = name(of: dtype) else { return nil }
-    var places: [Range<Int>] = []
+    return changing(text) { key, value in
+      guard dtypeKeys.contains(key), let old = value.asString, dtypeNames.contains(old) else {
+        return nil
+      }
+      return .string(name)
+    }
+  }
+
+  /// The text with other values for some keys, those of nested objects too; nil if there is nothing to
+  /// change, or the text is no JSON object.
+  /// - Parameter change: gets keys and values that are no objects, and gives the new value or nil.
+  package static func changing(
+    _ text: [UInt8], _ change: (String, JSONValue) -> JSONValue?
+  ) -> [UInt8]? {
+    var found: [(place: Range<Int>, value: JSONValue)] = []
     var reader = JSONReader(text.rawSpan)
-    guard (try? find(&reader, &places)) != nil, (try? reader.finish()) != nil else { return nil }
-    let value = Array("\"\(name)\"".utf8)
+    guard (try? find(&reader, text, change, &found)) != nil, (try? reader.finish()) != nil else {
+      return nil
+    }
     var result = text
-    for place in places.reversed() where Array(text[place]) != value {
-      result.replaceSubrange(place, with: value)
+    for (place, value) in found.reversed() {
+      result.replaceSubrange(place, with: Array(value.serialized().utf8))
     }
     return result == text ? nil : result
   }
 
   /// Collects where the values to change stand.
   private static func find(
-    _ reader: inout JSONReader, _ places: inout [Range<Int>]
+    _ reader: inout JSONReader, _ text: [UInt8], _ change: (String, JSONValue) -> JSONValue?,
+    _ found: inout [(place: Range<Int>, value: JSONValue)]
   ) throws(JSONError) {
     try reader.enterObject()
     while let key = try reader.nextKey() {
-      switch try reader.peekKind() {
-      case .object: try find(&reader, &places)
-      case .string where dtypeKeys.contains(key):
-        let start = reader.byteOffset
-        if dtypeNames.contains(try reader.readString()) { places.append(start..<reader.byteOffset) }
-      default: try reader.skipValue()
+      guard try reader.peekKind() != .object else {
+        try find(&reader, text, change, &found)
+        continue
       }
+      let start = reader.byteOffset
+      try reader.skipValue()
+      let place = start..<reader.byteOffset
+      let value = try JSONValue.parse(text.rawSpan.extracting(place))
+      if let new = change(key, value) { found.append((place, new)) }
     }
   }
 }
@@ -60,10 +78,30 @@ extension Checkpoint {
       companions[place].info.byteCount <= ModelConfig.maximumByteCount,
       let text = change(try companions[place].bytes())
     else { return self }
+    return try replacingCompanion(ModelConfig.name, with: text)
+  }
+
+  /// What its `config.json` says; nil if it has none that can be read.
+  package func config() throws -> JSONObject? {
+    guard let companion = companions.first(where: { $0.name == ModelConfig.name }),
+      companion.info.byteCount <= ModelConfig.maximumByteCount
+    else { return nil }
+    let text = try companion.bytes()
+    return (try? JSONValue.parse(text.rawSpan))?.asObject
+  }
+
+  /// The checkpoint with a file beside its tensors, in the place of one of that name if there is one.
+  package func replacingCompanion(_ name: String, with text: [UInt8]) throws -> Checkpoint {
+    let info = try TensorInfo(name: name, dtype: .u8, shape: Shape([text.count]))
+    let companion = LazyTensor(
+      info: info, source: MemoryTensorSource(info: info, values: text),
+      stored: StoredForm(file: name, byteOffset: 0, byteCount: text.count, dtype: .u8))
     var result = self
-    let info = try TensorInfo(name: ModelConfig.name, dtype: .u8, shape: Shape([text.count]))
-    result.companions[place].info = info
-    result.companions[place].source = MemoryTensorSource(info: info, values: text)
+    if let place = companions.firstIndex(where: { $0.name.equalsAsBytes(name) }) {
+      result.companions[place] = companion
+    } else {
+      result.companions.append(companion)
+    }
     return result
   }
 }

@@ -47,6 +47,13 @@ package struct CastSource: TensorSource {
   let to: DType
   let saturating: Bool
 
+  package init(base: any TensorSource, from: DType, to: DType, saturating: Bool) {
+    self.base = base
+    self.from = from
+    self.to = to
+    self.saturating = saturating
+  }
+
   package func scratchByteCount(elementCount: Int) -> Int {
     from.byteCount(of: elementCount)! + base.scratchByteCount(elementCount: elementCount)
   }

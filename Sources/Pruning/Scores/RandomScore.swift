@@ -13,9 +13,8 @@ package struct RandomScore: PruningScore {
     _ values: inout MutableRawSpan, of tensor: LazyTensor, _ elements: Range<Int>,
     scratch: inout MutableRawSpan
   ) {
-    let random = ElementRandom(tensorName: tensor.name, seed: seed)
-    for (place, element) in elements.enumerated() {
-      values.storeLittleEndian(random.uniform(at: UInt64(element)).bitPattern, at: 4 * place)
-    }
+    Kernels.best.uniforms(
+      key: ElementRandom(tensorName: tensor.name, seed: seed).key, start: elements.lowerBound,
+      into: &values)
   }
 }

@@ -1,0 +1,114 @@
+import Checkpoints
+import TensorCore
+
+/// Reads a base and the differences of models from it, piece by piece, each piece small enough for
+/// the second-level cache.
+struct DeltaReading: Sendable {
+  /// Elements of a piece of operands that lie in files as they are.
+  static let pieceElementCount = 1 << 15
+
+  let name: String
+  let shape: Shape
+  let base: Operand
+  let models: [Operand]
+  let seed: UInt64
+
+  /// The parts of a range that are read at once. Where rows are ranked, pieces are whole rows, and may
+  /// begin before the range and end behind it.
+  func pieces(of elements: Range<Int>, inRows: Bool) -> [Range<Int>] {
+    guard !elements.isEmpty else { return [] }
+    var pieces: [Range<Int>] = []
+    if inRows {
+      let columns = max(1, shape.columnCount)
+      let first = elements.lowerBound / columns
+      let last = (elements.upperBound - 1) / columns
+      let step = max(1, Self.pieceElementCount / columns)
+      for row in stride(from: first, through: last, by: step) {
+        pieces.append(row * columns..<min(last + 1, row + step) * columns)
+      }
+      return pieces
+    }
+    guard ([base] + models).allSatisfy(\.readsAnyRange) else { return [elements] }
+    for start in stride(
+      from: elements.lowerBound, to: elements.upperBound, by: Self.pieceElementCount)
+    {
+      pieces.append(start..<min(elements.upperBound, start + Self.pieceElementCount))
+    }
+    return pieces
+  }
+
+  /// Elements that a piece of a range of up to `elementCount` may have.
+  func largestPiece(elementCount: Int, inRows: Bool) -> Int {
+    if inRows {
+      let columns = max(1, shape.columnCount)
+      return max(columns, min(Self.pieceElementCount, elementCount + 2 * columns))
+    }
+    return ([base] + models).allSatisfy(\.readsAnyRange)
+      ? min(elementCount, Self.pieceElementCount) : elementCount
+  }
+
+  /// Bytes that `withPiece` needs for a piece beside the values of base and models.
+  func scratchByteCount(piece: Int, inRows: Bool) -> Int {
+    let scratch = ([base] + models).map { $0.scratchByteCount(elementCount: piece) }.max() ?? 0
+    let ranks = inRows ? Kernels.rankScratchByteCount(columns: max(1, shape.columnCount)) : 0
+    return max(scratch, ranks)
+  }
+
+  /// Bytes that `withPiece` needs for a piece.
+  func byteCount(piece: Int, inRows: Bool) -> Int {
+    4 * piece * (1 + models.count) + scratchByteCount(piece: piece, inRows: inRows)
+  }
+
+  /// Lends the base's values of a piece, the differences of some models one behind the other, and what
+  /// is left of the workspace.
+  @_lifetime(workspace: copy workspace)
+  func withPiece<Result>(
+    _ piece: Range<Int>, of models: [Int], workspace: inout MutableRawSpan,
+    _ body: (inout MutableRawSpan, inout MutableRawSpan, inout MutableRawSpan) throws -> Result
+  ) throws -> Result {
+    let size = 4 * piece.count
+    return try workspace.split(at: size) { base, rest in
+      try rest.split(at: size * models.count) { deltas, scratch in
+        try self.base.read(piece, into: &base, scratch: &scratch)
+        for (place, model) in models.enumerated() {
+          var delta = deltas._mutatingExtracting(size * place..<size * (place + 1))
+          try self.models[model].read(piece, into: &delta, scratch: &scratch)
+          Kernels.best.subtract(base.bytes, from: &delta)
+        }
+        return try body(&base, &deltas, &scratch)
+      }
+    }
+  }
+
+  /// Makes 0 of what does not stay of a difference.
+  @_lifetime(delta: copy delta)
+  @_lifetime(scratch: copy scratch)
+  func apply(
+    _ keep: SettledCombination.Keep, model: Int, _ piece: Range<Int>,
+    _ delta: inout MutableRawSpan, scratch: inout MutableRawSpan
+  ) {
+    // Each model has its own stream of the tensor's numbers.
+    let stream = UInt64(model)
+    switch keep {
+    case .all: return
+    case .nothing: delta.fill()
+    case .range(let range):
+      Kernels.best.keep(
+        &delta, low: range.low, lowEnd: max(0, range.lowEnd - piece.lowerBound),
+        high: range.high, highEnd: max(0, range.highEnd - piece.lowerBound))
+    case .random(let density):
+      Kernels.best.keepRandomly(
+        &delta, share: density, key: ElementRandom(tensorName: name, seed: seed).key,
+        start: piece.lowerBound, stream: stream)
+    case .ranked(let chances):
+      Kernels.best.keepByRank(
+        &delta, columns: max(1, shape.columnCount), chances: chances,
+        key: ElementRandom(tensorName: name, seed: seed).key, start: piece.lowerBound,
+        stream: stream, scratch: &scratch)
+    }
+  }
+}
+
+extension SettledCombination.Keep {
+  var isRanked: Bool { if case .ranked = self { true } else { false } }
+}

@@ -1,0 +1,130 @@
+package import Recipes
+import TensorCore
+
+/// A table of coefficients: how much of each task vector is added, for all tensors or for each.
+///
+/// What AdaMerging learns: Yang et al., "AdaMerging", ICLR 2024. A file names its grouping:
+/// `task` has one row under `*`; `tensor` a row for each tensor's name; `qkv` rows for tensors, those of
+/// query, key and value sharing the row of the fused tensor's name; `block` rows for the starts of
+/// names, the longest that fits counting.
+package struct MergeCoefficients: Sendable, Equatable {
+  package enum Grouping: String, CaseIterable, Sendable {
+    case task, tensor, qkv, block
+  }
+
+  package let path: String
+  package let grouping: Grouping
+  /// For each row a coefficient for each model.
+  package let rows: [String: [Double]]
+  /// The models of the columns, if the file names them.
+  package let models: [String]?
+
+  /// Reads a file of JSON or YAML.
+  package init(_ value: RecipeValue, path: String) throws {
+    self.path = path
+    func fault(_ line: Int, _ reason: String, hint: String? = nil) -> UsageError {
+      UsageError("\(path.printable): line \(line): \(reason)", hint: hint)
+    }
+    guard let map = value.asMap else {
+      throw fault(value.line, "is \(value.kind), expected a map with grouping and coefficients")
+    }
+    var errors: [any UserError] = []
+    var (grouping, rows, models): (Grouping?, [String: [Double]], [String]?) = (nil, [:], nil)
+    var clamps = false
+    for member in map {
+      switch member.key {
+      case "grouping":
+        grouping = member.value.asString.flatMap(Grouping.init)
+        if grouping == nil {
+          errors.append(
+            fault(
+              member.value.line, "the grouping is none that is known",
+              hint: "it is task, tensor, qkv or block"))
+        }
+      case "models":
+        models = member.value.asList?.compactMap(\.asString)
+        if models == nil || models?.count != member.value.asList?.count {
+          errors.append(fault(member.value.line, "models is no list of names"))
+        }
+      case "clamp":
+        guard let flag = member.value.asBool else {
+          errors.append(
+            fault(member.value.line, "clamp is \(member.value.kind), expected true or false"))
+          continue
+        }
+        clamps = flag
+      case "coefficients":
+        // A list alone is the one row of `task`.
+        let members =
+          member.value.asMap?.map { ($0.key, $0.value) } ?? [("*", member.value)]
+        for (name, value) in members {
+          let numbers = (value.asList ?? [value]).compactMap(\.asNumber).filter(\.isFinite)
+          guard !numbers.isEmpty, numbers.count == (value.asList ?? [value]).count else {
+            errors.append(
+              fault(value.line, "the row '\(name.printable)' is no list of numbers, one a model"))
+            continue
+          }
+          rows[name] = numbers
+        }
+      default:
+        let known = ["grouping", "models", "coefficients", "clamp"]
+        errors.append(
+          fault(
+            member.value.line, "has no '\(member.key.printable)'",
+            hint: Nearest.name(member.key, of: known).map { "did you mean '\($0)'?" }
+              ?? "it has: \(known.joined(separator: ", "))"))
+      }
+    }
+    if grouping == nil, errors.isEmpty {
+      errors.append(fault(value.line, "does not name its grouping", hint: "add grouping: tensor"))
+    }
+    if rows.isEmpty, errors.isEmpty { errors.append(fault(value.line, "has no coefficients")) }
+    if grouping == .task, rows.keys.contains(where: { $0 != "*" }) {
+      errors.append(fault(value.line, "the grouping task has one row, '*'"))
+    }
+    try SeveralErrors.throwIfAny(errors)
+    self.grouping = grouping!
+    self.models = models
+    self.rows = clamps ? rows.mapValues { $0.map { min(1, max(0, $0)) } } : rows
+  }
+
+  /// The name of the row that a tensor's coefficients are in.
+  package func row(of tensor: String) -> String? {
+    switch grouping {
+    case .task: return rows["*"] == nil ? nil : "*"
+    case .tensor: return rows[tensor] == nil ? standard : tensor
+    case .qkv:
+      return Self.fusedNames(of: tensor).first { rows[$0] != nil } ?? standard
+    case .block:
+      let fitting = rows.keys.filter {
+        tensor == $0
+          || (tensor.hasPrefix($0)
+            && ($0.hasSuffix(".") || tensor.dropFirst($0.count).first == "."))
+      }
+      return fitting.max { $0.utf8.count < $1.utf8.count } ?? standard
+    }
+  }
+
+  private var standard: String? { rows["*"] == nil ? nil : "*" }
+
+  private static let parts = [
+    "q_proj", "k_proj", "v_proj", "query", "key", "value", "to_q", "to_k", "to_v",
+  ]
+  private static let fused = ["qkv_proj", "qkv", "in_proj", "query_key_value", "to_qkv", "c_attn"]
+
+  /// The tensor's name, and those that a fused tensor of query, key and value would have in its place.
+  static func fusedNames(of tensor: String) -> [String] {
+    var words = tensor.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+    guard let place = words.lastIndex(where: parts.contains) else { return [tensor] }
+    var names = [tensor]
+    for name in fused {
+      words[place] = name
+      names.append(words.joined(separator: "."))
+    }
+    // PyTorch's own attention: `in_proj_weight` and `in_proj_bias`.
+    if place + 1 == words.count - 1 {
+      names.append((words[..<place] + ["in_proj_" + words[place + 1]]).joined(separator: "."))
+    }
+    return names
+  }
+}

@@ -1,0 +1,255 @@
+import Checkpoints
+import TensorCore
+
+/// What is wrong with a recipe beyond its syntax.
+extension MergePlanner {
+  /// All sources, each with the base that it may have the role of.
+  private var sources: [(source: MergeRecipe.Source, base: String?)] {
+    ([recipe.parts].compactMap(\.self) + recipe.modules.map(\.parts)).flatMap { part in
+      switch part {
+      case .models(let sources): sources.map { ($0, recipe.base) }
+      case .slices(let slices):
+        slices.flatMap { slice in slice.sources.map { ($0, slice.base ?? recipe.base) } }
+      }
+    }
+  }
+
+  private var slices: [MergeRecipe.Slice] {
+    ([recipe.parts].compactMap(\.self) + recipe.modules.map(\.parts)).flatMap {
+      part -> [MergeRecipe.Slice] in
+      if case .slices(let slices) = part { slices } else { [] }
+    }
+  }
+
+  mutating func checkModels() {
+    if method.needsBase, recipe.base == nil,
+      slices.contains(where: { $0.base == nil }) || slices.isEmpty
+    {
+      fault(
+        "\(method.name) needs a base_model",
+        hint: "name the model that the others were tuned from: base_model, or --base")
+    }
+    for part in [recipe.parts].compactMap(\.self) + recipe.modules.map(\.parts) {
+      switch part {
+      case .models(let sources): checkCount(sources, base: recipe.base)
+      case .slices(let slices):
+        for slice in slices { checkCount(slice.sources, base: slice.base ?? recipe.base) }
+      }
+    }
+  }
+
+  private mutating func checkCount(_ sources: [MergeRecipe.Source], base: String?) {
+    let isBaseNamed = method.needsBase && sources.contains { $0.model == base }
+    let count = sources.count - (isBaseNamed ? 1 : 0)
+    guard !method.modelCounts.contains(count) else { return }
+    let expected = method.modelCounts
+    let number =
+      expected.lowerBound == expected.upperBound
+      ? "\(expected.lowerBound)" : "\(expected.lowerBound) or more"
+    let line = sources.first.map { $0.line > 0 ? "line \($0.line): " : "" } ?? ""
+    fault(
+      "\(line)\(method.name) takes \(number) model\(expected.upperBound == 1 ? "" : "s")"
+        + "\(method.needsBase ? " beside its base" : ""), not \(count)",
+      hint: count > expected.upperBound ? "merge two at a time, or take another method" : nil)
+  }
+
+  // MARK: Parameters
+
+  mutating func checkParameters() {
+    let own = Set(method.parameters.filter(\.isPerModel).map(\.name))
+    let all = method.parameters.map(\.name)
+    for (source, base) in sources {
+      let isBase = method.needsBase && source.model == base
+      for name in source.parameters.names {
+        let line = source.parameters.choices[name]?.first?.line ?? source.line
+        if isBase {
+          if own.contains(name) {
+            notes.append(
+              "line \(line): '\(name.printable)' of \(source.model.printable) is not read: it is the base"
+            )
+            continue
+          }
+        }
+        guard own.contains(name) else {
+          if all.contains(name) {
+            fault(
+              "line \(line): '\(name)' is no parameter of one model",
+              hint: "move it to the recipe's parameters")
+          } else {
+            unread(name, line: line)
+          }
+          continue
+        }
+      }
+    }
+    for scope in [recipe.parameters] + recipe.modules.map(\.parameters) + slices.map(\.parameters) {
+      for name in scope.names where !all.contains(name) {
+        unread(name, line: scope.choices[name]?.first?.line ?? 0)
+      }
+    }
+  }
+
+  private mutating func unread(_ name: String, line: Int) {
+    let names = method.parameters.map(\.name)
+    let place = line > 0 ? "line \(line): " : ""
+    fault(
+      "\(place)\(method.name) has no parameter '\(name.printable)'",
+      hint: Nearest.name(name, of: names).map { "did you mean '\($0)'?" }
+        ?? "it has: \(names.joined(separator: ", "))")
+  }
+
+  /// Filters that no tensor's name contains.
+  mutating func checkFilters(_ rows: [MergeRow]) {
+    var names = Set<UTF8Key>()
+    for row in rows {
+      names.insert(UTF8Key(row.name))
+      for source in row.sources { names.insert(UTF8Key(source.name)) }
+    }
+    let scopes =
+      sources.map(\.source.parameters) + slices.map(\.parameters)
+      + recipe.modules.map(\.parameters) + [recipe.parameters]
+    var seen: Set<String> = []
+    for choice in scopes.flatMap({ $0.choices.values.flatMap(\.self) }).sorted(by: {
+      $0.line < $1.line
+    }) {
+      guard let filter = choice.filter, seen.insert("\(choice.line) \(filter)").inserted else {
+        continue
+      }
+      if !names.contains(where: { $0.text.contains(filter) }) {
+        fault(
+          "line \(choice.line): filter '\(filter.printable)' is in no tensor's name",
+          hint: "list the names with: sumac inspect MODEL")
+      }
+    }
+  }
+
+  /// The combination of a tensor, by the values of its parameters.
+  mutating func combination(_ row: MergeRow, _ sources: [MergeRow.Source]) -> Combination? {
+    var values = MethodValues(
+      modelCount: sources.count, own: sources.map { _ in [:] }, shared: [:])
+    var isWhole = true
+    func kindFault(_ parameter: MergeParameter, _ value: MergeParameters.Value) -> String? {
+      switch parameter.standard {
+      case .bool: value.asBool == nil ? "true or false" : nil
+      case .optional where parameter.name == "int8_mask": nil
+      case .number, .required, .optional: value.asNumber == nil ? "a number" : nil
+      }
+    }
+    for parameter in method.parameters {
+      let places: [Int?] = parameter.isPerModel ? sources.indices.map { $0 } : [nil]
+      for place in places {
+        let source = place.map { sources[$0] }
+        var value = row.value(parameter, of: source)
+        if parameter.name == "weight", let place, let coefficients = options.coefficients {
+          value = coefficient(coefficients, row.name, place).map { .number($0) }
+        }
+        guard let value else {
+          guard parameter.standard == .required else { continue }
+          isWhole = false
+          let owner = source.map { " for \($0.model.printable)" } ?? ""
+          unset.add(
+            row.name, to: "\(method.name) needs '\(parameter.name)'\(owner)",
+            hint: "give it under the model's or the recipe's parameters")
+          continue
+        }
+        if let expected = kindFault(parameter, value) {
+          isWhole = false
+          unset.add(row.name, to: "'\(parameter.name)' is not \(expected)")
+          continue
+        }
+        if let place {
+          values.own[place][parameter.name] = value
+        } else {
+          values.shared[parameter.name] = value
+        }
+      }
+    }
+    guard isWhole else { return nil }
+    do throws(MergeFault) { return try method.combination(values) } catch {
+      faults.add(row.name, to: error.reason, hint: error.hint)
+      return nil
+    }
+  }
+
+  // MARK: Coefficients
+
+  private mutating func coefficient(
+    _ table: MergeCoefficients, _ tensor: String, _ model: Int
+  ) -> Double? {
+    guard let row = table.row(of: tensor), let numbers = table.rows[row] else { return nil }
+    return model < numbers.count ? numbers[model] : nil
+  }
+
+  mutating func checkCoefficients(_ tensors: [PlannedTensor]) {
+    guard let table = options.coefficients else { return }
+    guard method.parameters.contains(where: { $0.name == "weight" }) else {
+      return fault("\(method.name) has no weights that --coefficients could give")
+    }
+    let given = sources.filter { $0.source.parameters.choices["weight"] != nil }
+    if let first = given.first {
+      fault(
+        "line \(first.source.line): a weight is given, and --coefficients gives weights too",
+        hint: "leave out one of them")
+    }
+    let names = sources.filter { !(method.needsBase && $0.source.model == $0.base) }.map(
+      \.source.model)
+    if let columns = table.models,
+      columns.count != names.count
+        || zip(columns, names).contains(where: { column, name in
+          column != name && FileSystem.ownName(of: name) != column
+        })
+    {
+      fault(
+        "\(table.path.printable): its models are \(columns.joined(separator: ", ")), those of the merge "
+          + names.map { FileSystem.ownName(of: $0) }.joined(separator: ", "),
+        hint: "name the models in the order of the table")
+    }
+    for (row, numbers) in table.rows.sorted(by: { $0.key < $1.key })
+    where numbers.count != names.count {
+      fault(
+        "\(table.path.printable): the row '\(row.printable)' has \(numbers.count.counted("coefficient")), "
+          + "the merge has \(names.count.counted("model"))")
+    }
+    let used = Set(tensors.compactMap { table.row(of: $0.info.name) })
+    let unused = table.rows.keys.filter { !used.contains($0) }.sorted()
+    if !unused.isEmpty {
+      fault(
+        "\(table.path.printable): no tensor takes the rows \(GroupedNames.list(unused))",
+        hint: "the grouping is \(table.grouping.rawValue): check it, and the names")
+    }
+  }
+
+  /// Comparing all tensors needs one share for each model.
+  mutating func checkScope(_ tensors: [PlannedTensor]) {
+    guard options.scope == .global else { return }
+    var trims: [[Trim]] = []
+    for tensor in tensors {
+      guard case .taskVectors(let vectors) = tensor.combination else { continue }
+      let found = vectors.vectors.map(\.trim)
+      if !trims.contains(found) { trims.append(found) }
+    }
+    guard trims.flatMap(\.self).contains(where: \.needsRanks) else {
+      return fault(
+        "--scope global compares magnitudes of all tensors, but nothing is trimmed by magnitude here",
+        hint: "it is for ties and breadcrumbs with a density below 1")
+    }
+    if trims.count > 1 {
+      fault(
+        "--scope global needs one density for all tensors of a model",
+        hint: "give densities without filters and gradients")
+    }
+  }
+
+  // MARK: Messages
+
+  /// Turns what was collected into errors and notes.
+  mutating func report() {
+    errors += missing.map { UsageError("\($0) \($1)", hint: $2) }
+    errors += unequal.map { UsageError("\($1): \($0)", hint: $2) }
+    errors += unmergeable.map { UsageError("\($1): \($0)", hint: $2) }
+    errors += unset.map { UsageError("\($0): \($1)", hint: $2) }
+    errors += faults.map { UsageError("\($1): \($0)", hint: $2) }
+    notes += tied.map { text, names, _ in "\(names): \(text)" }
+    notes += promoted.map { text, names, _ in "\(names): \(text)" }
+  }
+}

@@ -1,0 +1,203 @@
+import Checkpoints
+import TensorCore
+
+/// Rows of the output: which tensors there are to be.
+extension MergePlanner {
+  mutating func rows() -> [MergeRow] {
+    let scopes = [recipe.parameters]
+    if let parts = recipe.parts { return rows(of: parts, prefix: "", scopes) }
+    var rows: [MergeRow] = []
+    for module in recipe.modules {
+      // mergekit's name for all of a model that has no parts.
+      let prefix = module.name == "default" ? "" : module.name + "."
+      let found = self.rows(of: module.parts, prefix: prefix, [module.parameters] + scopes)
+      if found.isEmpty {
+        fault(
+          "no tensor's name begins with '\(prefix.printable)', as module '\(module.name.printable)' "
+            + "says",
+          hint: "a module has the name that its tensors' names begin with")
+      }
+      rows += found
+    }
+    return rows + rowsOfNoModule(rows)
+  }
+
+  /// What no module covers is the base's.
+  private func rowsOfNoModule(_ rows: [MergeRow]) -> [MergeRow] {
+    let covered = Set(rows.map { UTF8Key($0.name) })
+    guard let base = recipe.base, let checkpoint = models[base] else { return [] }
+    return checkpoint.tensors.filter { !covered.contains(UTF8Key($0.name)) }.map { tensor in
+      MergeRow(
+        name: tensor.name, position: 0,
+        sources: [MergeRow.Source(model: base, name: tensor.name, parameters: MergeParameters())],
+        base: nil, scopes: [])
+    }
+  }
+
+  private mutating func rows(
+    of parts: MergeRecipe.Parts, prefix: String, _ scopes: [MergeParameters]
+  ) -> [MergeRow] {
+    switch parts {
+    case .models(let sources): rows(of: sources, prefix: prefix, scopes)
+    case .slices(let slices): rows(of: slices, prefix: prefix, scopes)
+    }
+  }
+
+  // MARK: Models
+
+  private mutating func rows(
+    of given: [MergeRecipe.Source], prefix: String, _ scopes: [MergeParameters]
+  ) -> [MergeRow] {
+    var sources = given
+    if let base = recipe.base, !method.needsBase, !sources.contains(where: { $0.model == base }) {
+      // Where the base has no role it is one more model, if there is a parameter that covers it.
+      if method.parameters.contains(where: { parameter in
+        parameter.isPerModel && parameter.standard == .required
+          && scopes.contains { $0.choices[parameter.name] != nil }
+      }) {
+        sources.append(
+          MergeRecipe.Source(
+            model: base, layers: nil, parameters: MergeParameters(), line: 0))
+      } else {
+        notes.append(
+          "base_model has no part in \(method.name): only its configuration and files are taken")
+      }
+    }
+    let order = ([recipe.base].compactMap(\.self) + sources.map(\.model)).filter { model in
+      method.needsBase || sources.contains { $0.model == model }
+    }
+    let names = names(of: order).filter { $0.hasPrefix(prefix) }
+    let layers = LayerNames(names)
+    return names.map { name in
+      MergeRow(
+        name: name, position: layers.position(of: name),
+        sources: sources.map {
+          MergeRow.Source(model: $0.model, name: name, parameters: $0.parameters)
+        }, base: method.needsBase ? recipe.base : nil, baseName: name, scopes: scopes)
+    }
+  }
+
+  /// The names of all tensors of some models, in the order of the first that has them.
+  private func names(of order: [String]) -> [String] {
+    var seen: Set<UTF8Key> = []
+    return order.flatMap { models[$0]?.tensors.map(\.name) ?? [] }.filter {
+      seen.insert(UTF8Key($0)).inserted
+    }
+  }
+
+  // MARK: Slices
+
+  private mutating func rows(
+    of slices: [MergeRecipe.Slice], prefix: String, _ scopes: [MergeParameters]
+  ) -> [MergeRow] {
+    var runs: [String: String] = [:]
+    for model in Set(slices.flatMap { $0.sources.map(\.model) }) {
+      runs[model] = layerRun(of: model, prefix: prefix)
+    }
+    guard let outer = slices.first?.sources.first.flatMap({ runs[$0.model] }) else { return [] }
+    var rows: [MergeRow] = []
+    rows += outside(slices[0], prefix: prefix, runs, scopes, Self.isEmbedding)
+    var first = 0
+    for slice in slices {
+      let count = slice.sources.first?.layers?.count ?? 0
+      for layer in 0..<count {
+        rows += self.rows(
+          ofLayer: layer, at: first + layer, slice, outer: outer, runs, scopes)
+      }
+      first += count
+    }
+    layerCount = first
+    layerPicks = slices.flatMap { $0.sources.first?.layers.map(Array.init) ?? [] }
+    let covered = Set(rows.map { UTF8Key($0.name) })
+    rows += outside(slices[slices.count - 1], prefix: prefix, runs, scopes) {
+      !covered.contains(UTF8Key($0))
+    }
+    return rows
+  }
+
+  /// The run of layers that slices of a model are taken of.
+  private mutating func layerRun(of model: String, prefix: String) -> String? {
+    guard let checkpoint = models[model] else { return nil }
+    let layers = LayerNames(checkpoint.tensors.map(\.name).filter { $0.hasPrefix(prefix) })
+    let config = try? checkpoint.config()
+    let configured = Self.layerCountKeys.lazy.compactMap { config?[$0]?.asInt }.first
+    guard let run = layers.main(configured: configured) else {
+      let found = layers.counts.sorted { $0.key < $1.key }.map { "\($0.key)0…\($0.value - 1)" }
+      fault(
+        layers.counts.isEmpty
+          ? "\(model.printable) has no layers that slices could be taken of"
+          : "\(model.printable) has several runs of layers: \(found.joined(separator: ", "))",
+        hint: layers.counts.isEmpty ? nil : "name the one that you mean as a module")
+      return nil
+    }
+    return run
+  }
+
+  private mutating func rows(
+    ofLayer layer: Int, at index: Int, _ slice: MergeRecipe.Slice, outer: String,
+    _ runs: [String: String], _ scopes: [MergeParameters]
+  ) -> [MergeRow] {
+    var suffixes: [String] = []
+    var seen: Set<UTF8Key> = []
+    for source in slice.sources {
+      guard let run = runs[source.model], let layers = source.layers,
+        let checkpoint = models[source.model]
+      else { return [] }
+      let name = "\(run)\(layers.lowerBound + layer)"
+      var isThere = false
+      for tensor in checkpoint.tensors where tensor.name.hasPrefix(name + ".") {
+        isThere = true
+        let suffix = String(tensor.name.dropFirst(name.count))
+        if seen.insert(UTF8Key(suffix)).inserted { suffixes.append(suffix) }
+      }
+      if !isThere {
+        fault(
+          "line \(source.line): \(source.model.printable) has no layer "
+            + "\(layers.lowerBound + layer)",
+          hint: "layer_range is half open: [0, 2] are the layers 0 and 1")
+        return []
+      }
+    }
+    let position = LayerNames.position(of: layer, among: slice.sources.first?.layers?.count ?? 1)
+    return suffixes.map { suffix in
+      MergeRow(
+        name: "\(outer)\(index)\(suffix)", position: position,
+        sources: slice.sources.map { source in
+          let run = runs[source.model] ?? outer
+          return MergeRow.Source(
+            model: source.model,
+            name: "\(run)\((source.layers?.lowerBound ?? 0) + layer)\(suffix)",
+            parameters: source.parameters)
+        }, base: method.needsBase ? slice.base ?? recipe.base : nil,
+        scopes: [slice.parameters] + scopes)
+    }
+  }
+
+  /// Tensors outside the layers, of the models of a slice.
+  private func outside(
+    _ slice: MergeRecipe.Slice, prefix: String, _ runs: [String: String],
+    _ scopes: [MergeParameters], _ isWanted: (String) -> Bool
+  ) -> [MergeRow] {
+    let names = names(of: slice.sources.map(\.model)).filter { name in
+      name.hasPrefix(prefix)
+        && !runs.values.contains { LayerNames.place(in: name)?.prefix == $0 }
+    }
+    return names.filter(isWanted).map { name in
+      MergeRow(
+        name: name, position: 0,
+        sources: slice.sources.map {
+          MergeRow.Source(model: $0.model, name: name, parameters: $0.parameters)
+        }, base: method.needsBase ? slice.base ?? recipe.base : nil, baseName: name,
+        scopes: [slice.parameters] + scopes)
+    }
+  }
+
+  /// Whether a tensor outside the layers comes before them.
+  static func isEmbedding(_ name: String) -> Bool {
+    ["emb", "wte", "wpe"].contains { name.contains($0) }
+  }
+
+  static var layerCountKeys: [String] {
+    ["num_hidden_layers", "n_layer", "num_layers", "n_layers"]
+  }
+}

@@ -1,0 +1,199 @@
+import CKernels
+import Checkpoints
+import Synchronization
+package import TensorCore
+
+/// Reads what must be known of all values of a tensor before the first is merged: norms and products
+/// for slerp, thresholds of trims, sums of magnitudes for rescaling, and whether twins are equal.
+struct MergeSurvey {
+  let options: MergeOptions
+  let engine: Engine
+
+  /// The most bytes that a worker needs for one of these tensors.
+  static func workerByteCount(_ tensors: [PlannedTensor], seed: UInt64) -> Int {
+    tensors.map { tensor in
+      let count = tensor.info.grid.largestChunk
+      switch tensor.combination {
+      case .one, .weightedSum:
+        return tensor.twins.isEmpty
+          ? 0
+          : ([tensor.operands[0]] + tensor.twins).map {
+            $0.tensor.info.byteCount(ofTile: count)
+              + $0.tensor.source.scratchByteCount(elementCount: count)
+          }.max()! * 2
+      case .slerp:
+        let reading = DeltaReading(tensor, seed: seed)
+        return reading.byteCount(
+          piece: reading.largestPiece(elementCount: count, inRows: false), inRows: false)
+      case .taskVectors: return TrimSurvey.workerByteCount(tensor, seed: seed)
+      }
+    }.max() ?? 0
+  }
+
+  /// Bytes of counters and the like that all workers share.
+  static func fixedByteCount(_ tensors: [PlannedTensor]) -> Int {
+    tensors.map { TrimSurvey.fixedByteCount($0) }.max() ?? 0
+  }
+
+  /// How often values of a tensor are read.
+  static func passCount(_ tensor: PlannedTensor) -> Int {
+    switch tensor.combination {
+    case .one, .weightedSum: tensor.twins.isEmpty ? 0 : 1
+    case .slerp: 1
+    case .taskVectors(let vectors):
+      (vectors.vectors.contains { $0.trim.needsRanks } ? 3 : 0) + (vectors.sumsMagnitudes ? 1 : 0)
+    }
+  }
+
+  /// What each tensor is computed by; nil for those that are copied.
+  func settled(_ tensors: [PlannedTensor]) throws -> [SettledCombination?] {
+    var results = [SettledCombination?](repeating: nil, count: tensors.count)
+    var trimmed: [Int] = []
+    for (place, tensor) in tensors.enumerated() {
+      if !tensor.twins.isEmpty { try checkTwins(of: tensor) }
+      guard !tensor.isCopied else { continue }
+      switch tensor.combination {
+      case .one(let scale):
+        results[place] = .weightedSum(weights: [Float(scale ?? 1)], divisor: 1)
+      case .weightedSum(let weights, let normalizes):
+        results[place] = .weightedSum(
+          weights: weights.map { Float($0) },
+          divisor: normalizes ? Float(weights.reduce(0, +)) : 1)
+      case .slerp(let t): results[place] = try slerp(tensor, t: t)
+      case .taskVectors: trimmed.append(place)
+      }
+    }
+    let survey = TrimSurvey(options: options, engine: engine)
+    let settled = try survey.settled(trimmed.map { tensors[$0] })
+    for (place, combination) in zip(trimmed, settled) { results[place] = combination }
+    return results
+  }
+
+  // MARK: Slerp
+
+  /// Norms below this count as 1.
+  private static let leastNorm = 1e-8
+  /// Vectors whose cosine is beyond this are joined by a straight line.
+  private static let collinear = 0.9995
+
+  private func slerp(_ tensor: PlannedTensor, t: Double) throws -> SettledCombination {
+    let pair = try pair(tensor)
+    func length(_ squares: Double) -> Double {
+      let norm = squares.squareRoot()
+      return norm > Self.leastNorm ? norm : 1
+    }
+    let cosine = min(
+      1, max(-1, pair.product / (length(pair.squares) * length(pair.other_squares))))
+    guard abs(cosine) <= Self.collinear else {
+      return .weightedSum(weights: [Float(1 - t), Float(t)], divisor: 1)
+    }
+    let (first, second) = Elementary.slerp(cosine: cosine, t: t)
+    return .weightedSum(weights: [Float(first), Float(second)], divisor: 1)
+  }
+
+  private func pair(_ tensor: PlannedTensor) throws -> sumac_pair {
+    let grid = tensor.info.grid
+    let (first, second) = (tensor.operands[0], tensor.operands[1])
+    let reading = DeltaReading(tensor, seed: options.seed)
+    let total = Mutex(sumac_pair())
+    let turnstile = Turnstile()
+    let piece = reading.largestPiece(elementCount: grid.largestChunk, inRows: false)
+    try engine.forEachPiece(
+      count: grid.count, workspaceByteCount: reading.byteCount(piece: piece, inRows: false),
+      onFailure: turnstile.abandon
+    ) { chunk, workspace in
+      var pair = sumac_pair()
+      for piece in reading.pieces(of: grid[chunk], inRows: false) {
+        try workspace.split(at: 4 * piece.count) { a, rest in
+          try rest.split(at: 4 * piece.count) { b, scratch in
+            try first.read(piece, into: &a, scratch: &scratch)
+            try second.read(piece, into: &b, scratch: &scratch)
+            Kernels.best.compare(a.bytes, b.bytes, into: &pair)
+          }
+        }
+      }
+      let found = pair
+      try turnstile.pass(chunk) { total.withLock { $0.merge(found) } }
+      engine.progress.advance(byteCount: tensor.byteCount(ofChunk: chunk))
+    }
+    return total.withLock { $0 }
+  }
+
+  // MARK: Twins
+
+  private func checkTwins(of tensor: PlannedTensor) throws {
+    let grid = tensor.info.grid
+    let first = tensor.operands[0]
+    let size = tensor.info.byteCount(ofTile: grid.largestChunk)
+    let scratch = ([first] + tensor.twins).map {
+      $0.tensor.source.scratchByteCount(elementCount: grid.largestChunk)
+    }.max()!
+    try engine.forEachPiece(count: grid.count, workspaceByteCount: 2 * size + scratch) {
+      chunk, workspace in
+      let elements = grid[chunk]
+      let byteCount = tensor.info.byteCount(ofTile: elements.count)
+      try workspace.split(at: byteCount) { values, rest in
+        try rest.split(at: byteCount) { others, scratch in
+          try first.tensor.source.read(elements, into: &values, scratch: &scratch)
+          for twin in tensor.twins {
+            try twin.tensor.source.read(elements, into: &others, scratch: &scratch)
+            guard !values.bytes.elementsEqual(others.bytes) else { continue }
+            throw FormatError(
+              .unmergeable,
+              "is \(tensor.info.dtype.name), which is merged only where all have the same values; "
+                + "\(twin.path.printable) has others",
+              path: first.path, tensor: tensor.info.name,
+              hint: "take the first with --exclude '\(tensor.info.name.printable)'")
+          }
+        }
+      }
+      engine.progress.advance(byteCount: tensor.byteCount(ofChunk: chunk))
+    }
+  }
+}
+
+extension sumac_pair {
+  mutating func merge(_ other: sumac_pair) {
+    squares += other.squares
+    other_squares += other.other_squares
+    product += other.product
+    shared += other.shared
+    opposed += other.opposed
+  }
+}
+
+extension DeltaReading {
+  init(_ tensor: PlannedTensor, seed: UInt64) {
+    self.init(
+      name: tensor.info.name, shape: tensor.info.shape, base: tensor.operands[0],
+      models: Array(tensor.operands.dropFirst()), seed: seed)
+  }
+}
+
+extension TaskVectors {
+  var isRanked: Bool {
+    vectors.contains { if case .ranked = $0.trim { true } else { false } }
+  }
+
+  /// Whether sums of magnitudes before and after trimming are needed.
+  var sumsMagnitudes: Bool {
+    rescales && vectors.contains { $0.trim != .all && $0.trim != .nothing }
+  }
+}
+
+extension TensorInfo {
+  /// Bytes of so many elements, which end on a byte.
+  func byteCount(ofTile elementCount: Int) -> Int { dtype.byteCount(of: elementCount) ?? 0 }
+}
+
+extension PlannedTensor {
+  /// Bytes of all operands that a chunk of the output is made of.
+  func byteCount(ofChunk chunk: Int) -> Int {
+    let count = info.grid[chunk].count
+    return (operands + twins).reduce(0) { $0 + $1.tensor.info.byteCount(ofTile: count) }
+  }
+}
+
+extension FormatError.Code {
+  package static let unmergeable = FormatError.Code("merge.values")
+}

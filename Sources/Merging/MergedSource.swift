@@ -1,0 +1,90 @@
+import Checkpoints
+import TensorCore
+
+/// Reads operands and combines them, in float32, and rounds once.
+struct MergedSource: TensorSource {
+  let info: TensorInfo
+  let operands: [Operand]
+  let combination: SettledCombination
+  let seed: UInt64
+
+  /// Operands as a base and models; for weighted sums the first serves as the base.
+  private var reading: DeltaReading {
+    DeltaReading(
+      name: info.name, shape: info.shape, base: operands[0],
+      models: Array(operands.dropFirst()), seed: seed)
+  }
+
+  private var isInRows: Bool {
+    if case .taskVectors(let keeps, _) = combination {
+      keeps.contains(where: \.isRanked)
+    } else {
+      false
+    }
+  }
+
+  func scratchByteCount(elementCount: Int) -> Int {
+    let reading = reading
+    let piece = reading.largestPiece(elementCount: elementCount, inRows: isInRows)
+    // Weighted sums take two blocks of floats, however many operands there are.
+    return max(2, operands.count) * 4 * piece
+      + reading.scratchByteCount(piece: piece, inRows: isInRows)
+  }
+
+  @_lifetime(values: copy values)
+  @_lifetime(scratch: copy scratch)
+  func read(
+    _ elements: Range<Int>, into values: inout MutableRawSpan, scratch: inout MutableRawSpan
+  ) throws {
+    let reading = reading
+    for piece in reading.pieces(of: elements, inRows: isInRows) {
+      switch combination {
+      case .weightedSum(let weights, let divisor):
+        try scratch.split(at: 4 * piece.count) { sums, rest in
+          try rest.split(at: 4 * piece.count) { floats, rest in
+            for (place, operand) in operands.enumerated() {
+              try operand.read(piece, into: &floats, scratch: &rest)
+              Kernels.best.add(
+                floats.bytes, times: weights[place], isFirst: place == 0, to: &sums)
+            }
+            if divisor != 1 { Kernels.best.divide(&sums, by: divisor) }
+            try store(sums.bytes, piece, of: elements, into: &values)
+          }
+        }
+      case .taskVectors(let keeps, let sum):
+        try reading.withPiece(piece, of: Array(keeps.indices), workspace: &scratch) {
+          base, deltas, rest in
+          let size = 4 * piece.count
+          for (place, keep) in keeps.enumerated() where keep != .all {
+            var delta = deltas._mutatingExtracting(size * place..<size * (place + 1))
+            reading.apply(keep, model: place, piece, &delta, scratch: &rest)
+          }
+          Kernels.best.add(deltas.bytes, sum, to: &base)
+          try store(base.bytes, piece, of: elements, into: &values)
+        }
+      }
+    }
+  }
+
+  /// Rounds the part of a piece that was asked for.
+  @_lifetime(values: copy values)
+  private func store(
+    _ results: borrowing RawSpan, _ piece: Range<Int>, of elements: Range<Int>,
+    into values: inout MutableRawSpan
+  ) throws {
+    if let place = Kernels.best.firstNaN(results) {
+      throw FormatError(
+        .notANumber,
+        "value \(piece.lowerBound + place) becomes NaN, as infinite values cancel in it",
+        path: operands[0].path, tensor: info.name)
+    }
+    let wanted = piece.clamped(to: elements)
+    let width = info.dtype.bitsPerElement / 8
+    let start = width * (wanted.lowerBound - elements.lowerBound)
+    var target = values._mutatingExtracting(start..<start + width * wanted.count)
+    let first = 4 * (wanted.lowerBound - piece.lowerBound)
+    try Kernels.best.convert(
+      results.extracting(first..<first + 4 * wanted.count), from: .f32, to: info.dtype,
+      elementCount: wanted.count, saturating: false, into: &target)
+  }
+}

@@ -1,0 +1,154 @@
+package import Checkpoints
+package import TensorCore
+
+/// `merge`: models into one, tensor by tensor, as a recipe says.
+package struct Merging: Sendable {
+  package let recipe: MergeRecipe
+  package let method: any MergeMethod.Type
+  package let options: MergeOptions
+  /// All models that the recipe names, in its order.
+  package let inputs: [Checkpoint]
+  package let tensors: [PlannedTensor]
+  /// Everything that is wrong and can be known from headers.
+  package let errors: [any UserError]
+  /// What should be known before the work.
+  package let notes: [String]
+  /// The model whose configuration and files the output has.
+  private let host: Checkpoint?
+  private let layers: (count: Int, picks: [Int])?
+
+  /// - Parameter models: by the names that the recipe has for them.
+  package init(_ recipe: MergeRecipe, models: [String: Checkpoint], options: MergeOptions) throws {
+    guard let method = MergeMethods[recipe.method] else {
+      throw UsageError(
+        "there is no merge method '\(recipe.method.printable)'",
+        hint: Nearest.name(recipe.method, of: MergeMethods.names).map { "did you mean '\($0)'?" }
+          ?? "the methods are \(MergeMethods.names.joined(separator: ", "))")
+    }
+    self.recipe = recipe
+    self.method = method
+    self.options = options
+    inputs = recipe.models.compactMap { models[$0] }
+    var planner = MergePlanner(recipe, method: method, models: models, options: options)
+    tensors = planner.tensors()
+    host = (recipe.base ?? recipe.models.first).flatMap { models[$0] }
+    layers = planner.layerCount.map { ($0, planner.layerPicks) }
+    var errors = planner.errors
+    if let host { errors += options.selection.errors(for: host) }
+    self.errors = errors
+    notes = planner.notes + Self.notes(on: tensors)
+  }
+
+  private static func notes(on tensors: [PlannedTensor]) -> [String] {
+    var notes: [String] = []
+    let copied = tensors.filter { $0.isCopied && $0.aliasOf == nil }
+    if !copied.isEmpty, copied.count < tensors.count {
+      notes.append(
+        "copied as \(copied.count == 1 ? "it is" : "they are"): "
+          + GroupedNames.list(copied.map(\.info.name)))
+    }
+    let wide = tensors.filter { tensor in
+      !tensor.isCopied && tensor.operands.contains { $0.tensor.info.dtype == .f64 }
+    }
+    if !wide.isEmpty {
+      notes.append(
+        "F64 values are merged in float32: \(GroupedNames.list(wide.map(\.info.name)))")
+    }
+    return notes
+  }
+
+  // MARK: Work
+
+  /// Bytes that surveys read: what progress counts.
+  package var surveyByteCount: Int {
+    tensors.reduce(0) { $0 + MergeSurvey.passCount($1) * $1.byteCount }
+  }
+
+  package var workerByteCount: Int { MergeSurvey.workerByteCount(tensors, seed: options.seed) }
+  package var fixedByteCount: Int {
+    512 * tensors.count + MergeSurvey.fixedByteCount(tensors)
+      * (options.scope == .global ? 2 : 1)
+  }
+
+  /// The output before anything was read: its tensors have their first operands' values.
+  package func planned() throws -> Checkpoint {
+    try checkpoint { tensor in
+      let first = tensor.operands[0].tensor
+      return CastSource(
+        base: first.source, from: first.info.dtype, to: tensor.info.dtype, saturating: false)
+    }
+  }
+
+  /// The output, once all that must be known beforehand has been read.
+  package func merged(engine: Engine) throws -> Checkpoint {
+    let settled = try MergeSurvey(options: options, engine: engine).settled(tensors)
+    var sources: [UTF8Key: any TensorSource] = [:]
+    for (tensor, combination) in zip(tensors, settled) {
+      guard let combination else { continue }
+      sources[UTF8Key(tensor.info.name)] = MergedSource(
+        info: tensor.info, operands: tensor.operands, combination: combination,
+        seed: options.seed)
+    }
+    return try checkpoint { sources[UTF8Key($0.info.name)] ?? $0.operands[0].tensor.source }
+  }
+
+  private func checkpoint(
+    _ source: (PlannedTensor) -> any TensorSource
+  ) throws -> Checkpoint {
+    guard let host else { throw UsageError("the recipe names no model") }
+    var result = host
+    result.lineage = Lineage()
+    result.extensions = []
+    result.notes = []
+    result.files = inputs.flatMap(\.files)
+    result.tensors = tensors.map { tensor in
+      let first = tensor.operands[0].tensor
+      var lazy =
+        tensor.isCopied
+        ? first
+        : LazyTensor(
+          info: tensor.info, source: source(tensor), stored: first.stored)
+      lazy.info = tensor.info
+      lazy.aliasOf = tensor.aliasOf
+      return lazy
+    }
+    return try configured(result)
+  }
+
+  /// With a configuration that fits the tensors.
+  private func configured(_ checkpoint: Checkpoint) throws -> Checkpoint {
+    var result = checkpoint
+    let dtypes = Set(checkpoint.tensors.map(\.info.dtype).filter(\.isPlainFloat))
+    if dtypes.count == 1, let dtype = dtypes.first {
+      result = try result.changingConfig { ModelConfig.settingDType(dtype, in: $0) }
+    }
+    if let layers, let host, let config = try host.config() {
+      let keys = Set(MergePlanner.layerCountKeys)
+      let before = keys.lazy.compactMap { config[$0]?.asInt }.first
+      result = try result.changingConfig { text in
+        ModelConfig.changing(text) { key, value in
+          if keys.contains(key), value.asInt == before { return JSONValue(layers.count) }
+          // A list with an entry for each layer goes with the layers.
+          guard let list = value.asArray, key.contains("layer"), list.count == before,
+            layers.picks.allSatisfy(list.indices.contains)
+          else { return nil }
+          return .array(layers.picks.map { list[$0] })
+        }
+      }
+    }
+    let cut = tensors.first { tensor in
+      MergePlanner.isEmbedding(tensor.info.name)
+        && tensor.operands.contains { $0.tensor.info.shape != tensor.info.shape }
+    }
+    if let rows = cut?.info.shape.dimensions.first,
+      let before = cut?.operands.first?.tensor.info.shape.dimensions.first
+    {
+      result = try result.changingConfig { text in
+        ModelConfig.changing(text) { key, value in
+          key == "vocab_size" && value.asInt == before ? JSONValue(rows) : nil
+        }
+      }
+    }
+    return result
+  }
+}

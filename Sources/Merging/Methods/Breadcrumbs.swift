@@ -1,0 +1,29 @@
+/// Differences without their largest and smallest magnitudes.
+///
+/// Source: Davari and Belilovsky, "Model breadcrumbs", ECCV 2024.
+package enum Breadcrumbs: MergeMethod {
+  package static let name = "breadcrumbs"
+  package static let summary = "differences without their largest and smallest, summed"
+  package static let needsBase = true
+  package static let modelCounts = 0...Int.max
+  package static let parameters = TaskVectors.parameters(
+    normalizes: false, rescales: false, [.each("gamma", .number(0.01))])
+
+  package static func combination(_ values: MethodValues) throws(MergeFault) -> Combination {
+    .taskVectors(
+      try TaskVectors(values, elects: false, normalizes: false, rescales: false) {
+        model throws(MergeFault) in
+        try values.breadcrumbs(of: model)
+      })
+  }
+}
+
+extension MethodValues {
+  func breadcrumbs(of model: Int) throws(MergeFault) -> Trim {
+    let gamma = number("gamma", of: model, standard: 0.01)
+    guard (0...1).contains(gamma) else {
+      throw MergeFault("gamma is \(gamma), expected the share that goes, from 0 to 1")
+    }
+    return try trim(of: model) { .behindLargest(density: $0, gamma: gamma) }
+  }
+}

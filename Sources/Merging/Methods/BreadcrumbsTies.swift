@@ -1,0 +1,20 @@
+/// Differences without their largest and smallest magnitudes, of which those count whose sign has
+/// the greater weight.
+///
+/// Source: Davari and Belilovsky, "Model breadcrumbs", ECCV 2024, with the election of TIES.
+package enum BreadcrumbsTies: MergeMethod {
+  package static let name = "breadcrumbs_ties"
+  package static let summary = "differences without their largest and smallest, by elected sign"
+  package static let needsBase = true
+  package static let modelCounts = 0...Int.max
+  package static let parameters = TaskVectors.parameters(
+    normalizes: false, rescales: false, [.each("gamma", .number(0.01))])
+
+  package static func combination(_ values: MethodValues) throws(MergeFault) -> Combination {
+    .taskVectors(
+      try TaskVectors(values, elects: true, normalizes: false, rescales: false) {
+        model throws(MergeFault) in
+        try values.breadcrumbs(of: model)
+      })
+  }
+}

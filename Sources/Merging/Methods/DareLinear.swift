@@ -1,0 +1,18 @@
+/// Differences thinned out by chance, and scaled to the size they had.
+///
+/// Source: Yu et al., "Language models are super Mario", ICML 2024.
+package enum DareLinear: MergeMethod {
+  package static let name = "dare_linear"
+  package static let summary = "differences thinned by chance, summed"
+  package static let needsBase = true
+  package static let modelCounts = 0...Int.max
+  package static let parameters = TaskVectors.parameters(normalizes: false, rescales: true)
+
+  package static func combination(_ values: MethodValues) throws(MergeFault) -> Combination {
+    .taskVectors(
+      try TaskVectors(values, elects: false, normalizes: false, rescales: true) {
+        model throws(MergeFault) in
+        try values.trim(of: model) { .random(density: $0) }
+      })
+  }
+}

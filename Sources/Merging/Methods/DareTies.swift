@@ -1,0 +1,18 @@
+/// Differences thinned out by chance, of which those count whose sign has the greater weight.
+///
+/// Source: Yu et al., "Language models are super Mario", ICML 2024, with the election of TIES.
+package enum DareTies: MergeMethod {
+  package static let name = "dare_ties"
+  package static let summary = "differences thinned by chance, by elected sign"
+  package static let needsBase = true
+  package static let modelCounts = 0...Int.max
+  package static let parameters = TaskVectors.parameters(normalizes: false, rescales: true)
+
+  package static func combination(_ values: MethodValues) throws(MergeFault) -> Combination {
+    .taskVectors(
+      try TaskVectors(values, elects: true, normalizes: false, rescales: true) {
+        model throws(MergeFault) in
+        try values.trim(of: model) { .random(density: $0) }
+      })
+  }
+}

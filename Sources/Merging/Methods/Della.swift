@@ -1,0 +1,34 @@
+/// Differences thinned out by a chance that grows with their rank in the row, of which those count
+/// whose sign has the greater weight.
+///
+/// Source: Deep et al., "DELLA-Merging", 2024.
+package enum Della: MergeMethod {
+  package static let name = "della"
+  package static let summary = "differences thinned by rank and chance, by elected sign"
+  package static let needsBase = true
+  package static let modelCounts = 0...Int.max
+  package static let parameters = TaskVectors.parameters(
+    normalizes: true, rescales: true, [.each("epsilon", .number(0.15))])
+
+  package static func combination(_ values: MethodValues) throws(MergeFault) -> Combination {
+    .taskVectors(
+      try TaskVectors(values, elects: true, normalizes: true, rescales: true) {
+        model throws(MergeFault) in
+        try values.della(of: model)
+      })
+  }
+}
+
+extension MethodValues {
+  func della(of model: Int) throws(MergeFault) -> Trim {
+    let epsilon = number("epsilon", of: model, standard: 0.15)
+    return try trim(of: model) { density throws(MergeFault) in
+      guard epsilon >= 0, density - epsilon > 0, density + epsilon < 1 else {
+        throw MergeFault(
+          "density \(density) with epsilon \(epsilon) gives chances outside 0 to 1",
+          hint: "take an epsilon below \(min(density, 1 - density))")
+      }
+      return .ranked(density - epsilon...density + epsilon)
+    }
+  }
+}

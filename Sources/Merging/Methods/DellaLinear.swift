@@ -1,0 +1,19 @@
+/// Differences thinned out by a chance that grows with their rank in the row.
+///
+/// Source: Deep et al., "DELLA-Merging", 2024.
+package enum DellaLinear: MergeMethod {
+  package static let name = "della_linear"
+  package static let summary = "differences thinned by rank and chance, summed"
+  package static let needsBase = true
+  package static let modelCounts = 0...Int.max
+  package static let parameters = TaskVectors.parameters(
+    normalizes: false, rescales: true, [.each("epsilon", .number(0.15))])
+
+  package static func combination(_ values: MethodValues) throws(MergeFault) -> Combination {
+    .taskVectors(
+      try TaskVectors(values, elects: false, normalizes: false, rescales: true) {
+        model throws(MergeFault) in
+        try values.della(of: model)
+      })
+  }
+}

@@ -1,0 +1,23 @@
+/// The weighted mean, or with `normalize: false` the weighted sum.
+///
+/// Source: Wortsman et al., "Model soups", ICML 2022.
+package enum Linear: MergeMethod {
+  package static let name = "linear"
+  package static let summary = "weighted mean of all models"
+  package static let needsBase = false
+  package static let modelCounts = 1...Int.max
+  package static let parameters: [MergeParameter] = [
+    .each("weight", .required), .shared("normalize", .bool(true)),
+  ]
+
+  package static func combination(_ values: MethodValues) throws(MergeFault) -> Combination {
+    let weights = (0..<values.modelCount).map { values.number("weight", of: $0, standard: 1) }
+    let normalizes = values.flag("normalize", standard: true)
+    if normalizes, weights.reduce(0, +) == 0 {
+      throw MergeFault(
+        "its weights sum to 0, by which the mean would be divided",
+        hint: "change a weight, or set normalize: false")
+    }
+    return .weightedSum(weights: weights, normalizes: normalizes)
+  }
+}

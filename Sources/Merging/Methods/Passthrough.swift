@@ -1,0 +1,12 @@
+/// One model's tensors as they are, or times `scale`: for stacks of layers.
+package enum Passthrough: MergeMethod {
+  package static let name = "passthrough"
+  package static let summary = "one model's tensors as they are, to stack layers"
+  package static let needsBase = false
+  package static let modelCounts = 1...1
+  package static let parameters: [MergeParameter] = [.each("scale", .optional)]
+
+  package static func combination(_ values: MethodValues) throws(MergeFault) -> Combination {
+    .one(scale: values.own[0]["scale"]?.asNumber)
+  }
+}

@@ -1,0 +1,200 @@
+import Checkpoints
+import Synchronization
+import TensorCore
+
+/// Finds what stays of each difference: thresholds by counting the digits of magnitudes, not by
+/// sorting, and the sums of magnitudes before and after.
+struct TrimSurvey {
+  let options: MergeOptions
+  let engine: Engine
+
+  static func workerByteCount(_ tensor: PlannedTensor, seed: UInt64) -> Int {
+    let reading = DeltaReading(tensor, seed: seed)
+    let isRanked = tensor.vectors?.isRanked == true
+    let piece = reading.largestPiece(
+      elementCount: tensor.info.grid.largestChunk, inRows: isRanked)
+    let isSmall = tensor.info.elementCount <= smallLimit
+    return max(
+      reading.byteCount(piece: piece, inRows: isRanked)
+        + RankSelection.groupSize * RankSelection.counterByteCount,
+      isSmall ? smallByteCount(tensor, seed: seed) : 0)
+  }
+
+  static func fixedByteCount(_ tensor: PlannedTensor) -> Int {
+    let models = tensor.vectors?.vectors.count ?? 0
+    return 4 * RankSelection.counterByteCount * models + 48 * models * tensor.info.grid.count
+  }
+
+  /// Tensors up to this many elements are surveyed at one reading, several at a time.
+  private static let smallLimit = 1 << 16
+
+  func settled(_ tensors: [PlannedTensor]) throws -> [SettledCombination] {
+    var results = [SettledCombination?](repeating: nil, count: tensors.count)
+    var keeps: [[SettledCombination.Keep]] = []
+    if options.scope == .global {
+      keeps = try RankSelection(tensors, seed: options.seed, engine: engine).keeps()
+    } else {
+      let isSmall = tensors.map { $0.info.elementCount <= Self.smallLimit }
+      let small = tensors.indices.filter { isSmall[$0] && tensors[$0].needsSurvey }
+      let found = Mutex(results)
+      try engine.forEachPiece(
+        count: small.count,
+        workspaceByteCount: small.map { Self.smallByteCount(tensors[$0], seed: options.seed) }.max()
+          ?? 0
+      ) { piece, workspace in
+        let tensor = tensors[small[piece]]
+        let settled = try self.settledSmall(tensor, &workspace)
+        found.withLock { $0[small[piece]] = settled }
+        for chunk in 0..<tensor.info.grid.count {
+          engine.progress.advance(
+            byteCount: MergeSurvey.passCount(tensor) * tensor.byteCount(ofChunk: chunk))
+        }
+      }
+      results = found.withLock { $0 }
+      keeps = try tensors.indices.map { place in
+        guard results[place] == nil, tensors[place].needsSurvey else {
+          return tensors[place].keepsWithoutRanks
+        }
+        return try RankSelection([tensors[place]], seed: options.seed, engine: engine).keeps()[0]
+      }
+    }
+    return try tensors.indices.map { place in
+      if let result = results[place] { return result }
+      let tensor = tensors[place]
+      let factors = try factors(of: tensor, keeps[place])
+      return tensor.settled(keeps[place], factors: factors)
+    }
+  }
+
+  // MARK: Sums of magnitudes
+
+  /// Sums below this are not divided by.
+  private static let leastSum = 1e-7
+
+  private static func factor(before: Double, after: Double) -> Float {
+    before < leastSum || after < leastSum ? 1 : Float(before / after)
+  }
+
+  private func factors(
+    of tensor: PlannedTensor, _ keeps: [SettledCombination.Keep]
+  ) throws -> [Float] {
+    let ones = keeps.map { _ in Float(1) }
+    guard case .taskVectors(let vectors) = tensor.combination, vectors.sumsMagnitudes else {
+      return ones
+    }
+    let reading = DeltaReading(tensor, seed: options.seed)
+    let grid = tensor.info.grid
+    let isInRows = keeps.contains(where: \.isRanked)
+    let piece = reading.largestPiece(elementCount: grid.largestChunk, inRows: isInRows)
+    let sums = Mutex([[(before: Double, after: Double)]](repeating: [], count: grid.count))
+    try engine.forEachPiece(
+      count: grid.count, workspaceByteCount: reading.byteCount(piece: piece, inRows: isInRows)
+    ) { chunk, workspace in
+      var found = keeps.map { _ in (before: 0.0, after: 0.0) }
+      let elements = grid[chunk]
+      for piece in reading.pieces(of: elements, inRows: isInRows) {
+        let wanted = piece.clamped(to: elements)
+        let bytes =
+          4 * (wanted.lowerBound - piece.lowerBound)..<4 * (wanted.upperBound - piece.lowerBound)
+        try reading.withPiece(piece, of: Array(keeps.indices), workspace: &workspace) {
+          _, deltas, scratch in
+          for (place, keep) in keeps.enumerated() {
+            let size = 4 * piece.count
+            var delta = deltas._mutatingExtracting(size * place..<size * (place + 1))
+            found[place].before += Kernels.best.powerSum(delta.bytes.extracting(bytes), p: 1)
+            reading.apply(keep, model: place, piece, &delta, scratch: &scratch)
+            found[place].after += Kernels.best.powerSum(delta.bytes.extracting(bytes), p: 1)
+          }
+        }
+      }
+      sums.withLock { $0[chunk] = found }
+      engine.progress.advance(byteCount: tensor.byteCount(ofChunk: chunk))
+    }
+    // Chunks are added in order.
+    var totals = keeps.map { _ in (before: 0.0, after: 0.0) }
+    for chunk in sums.withLock({ $0 }) {
+      for place in totals.indices {
+        totals[place].before += chunk[place].before
+        totals[place].after += chunk[place].after
+      }
+    }
+    return totals.map { Self.factor(before: $0.before, after: $0.after) }
+  }
+
+  // MARK: Small tensors
+
+  private static func smallByteCount(_ tensor: PlannedTensor, seed: UInt64) -> Int {
+    DeltaReading(tensor, seed: seed).byteCount(piece: tensor.info.elementCount, inRows: true)
+  }
+
+  /// All of a tensor at once: thresholds by selection, then sums.
+  private func settledSmall(
+    _ tensor: PlannedTensor, _ workspace: inout MutableRawSpan
+  ) throws -> SettledCombination {
+    guard let vectors = tensor.vectors else { preconditionFailure("only task vectors are trimmed") }
+    let reading = DeltaReading(tensor, seed: options.seed)
+    let count = tensor.info.elementCount
+    return try reading.withPiece(
+      0..<count, of: Array(vectors.vectors.indices), workspace: &workspace
+    ) { base, deltas, scratch in
+      var keeps: [SettledCombination.Keep] = []
+      var factors: [Float] = []
+      for (place, vector) in vectors.vectors.enumerated() {
+        var delta = deltas._mutatingExtracting(4 * count * place..<4 * count * (place + 1))
+        let keep =
+          vector.trim.needsRanks
+          ? RankSelection.keep(of: delta.bytes, vector.trim.kept(of: count), scratch: &base)
+          : vector.trim.keepWithoutRanks
+        keeps.append(keep)
+        guard vectors.rescales else {
+          factors.append(1)
+          continue
+        }
+        let before = Kernels.best.powerSum(delta.bytes, p: 1)
+        reading.apply(keep, model: place, 0..<count, &delta, scratch: &scratch)
+        factors.append(
+          Self.factor(before: before, after: Kernels.best.powerSum(delta.bytes, p: 1)))
+      }
+      return tensor.settled(keeps, factors: factors)
+    }
+  }
+}
+
+extension Trim {
+  /// What stays, where no threshold has to be found.
+  var keepWithoutRanks: SettledCombination.Keep {
+    switch self {
+    case .all, .largest, .behindLargest: .all
+    case .nothing: .nothing
+    case .random(let density): .random(density: density)
+    case .ranked(let chances): .ranked(chances)
+    }
+  }
+}
+
+extension PlannedTensor {
+  fileprivate var vectors: TaskVectors? {
+    if case .taskVectors(let vectors) = combination { vectors } else { nil }
+  }
+
+  /// Whether values have to be read before it can be merged.
+  fileprivate var needsSurvey: Bool {
+    guard let vectors, info.elementCount > 0 else { return false }
+    return vectors.sumsMagnitudes || vectors.vectors.contains { $0.trim.needsRanks }
+  }
+
+  var keepsWithoutRanks: [SettledCombination.Keep] {
+    vectors?.vectors.map(\.trim.keepWithoutRanks) ?? []
+  }
+
+  fileprivate func settled(
+    _ keeps: [SettledCombination.Keep], factors: [Float]
+  ) -> SettledCombination {
+    guard let vectors else { preconditionFailure("only task vectors are trimmed") }
+    return .taskVectors(
+      keeps: keeps,
+      Kernels.TaskVectorSum(
+        factors: factors, weights: vectors.vectors.map { Float($0.weight) },
+        elects: vectors.elects, normalizes: vectors.normalizes, lambda: Float(vectors.lambda)))
+  }
+}
