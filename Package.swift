@@ -76,7 +76,8 @@ let package = Package(
     .executableTarget(
       name: "SumacCommand",
       dependencies: [
-        "Conversion", "Encoding", "Inspection", "Pruning", "Statistics", "Checkpoints",
+        "Conversion", "Encoding", "Inspection", "Pruning", "Merging", "Recipes", "Statistics",
+        "Checkpoints",
         "PackedFormat", "Reporting",
         "TensorCore", "Zstd", "CLinux", arguments, system,
       ],

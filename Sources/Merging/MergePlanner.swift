@@ -72,6 +72,7 @@ struct MergePlanner {
   }
 
   private mutating func tensor(of row: MergeRow) -> PlannedTensor? {
+    guard options.selection.contains(row.name) else { return unselected(row) }
     var sources = row.sources
     var found: [(model: String, tensor: LazyTensor)] = []
     if let base = row.base {
@@ -86,12 +87,8 @@ struct MergePlanner {
       found += operand(name, of: base, for: row)
     }
     for source in sources { found += operand(source.name, of: source.model, for: row) }
-    let hasBase = row.base != nil
-    guard found.count == sources.count + (hasBase ? 1 : 0), let first = found.first else {
+    guard found.count == sources.count + (row.base == nil ? 0 : 1), let first = found.first else {
       return nil
-    }
-    guard options.selection.contains(row.name) else {
-      return copied(row, first, twins: [])
     }
     guard found.allSatisfy({ $0.tensor.info.dtype.isPlainFloat }) else {
       return copied(row, first, twins: Array(found.dropFirst()))
@@ -109,6 +106,19 @@ struct MergePlanner {
     return PlannedTensor(
       info: info, operands: found.map { operand($0.tensor, of: $0.model) },
       combination: combination, isCopied: isCopied)
+  }
+
+  /// A tensor that is not merged: the base's, or that of the first model that has it.
+  private mutating func unselected(_ row: MergeRow) -> PlannedTensor? {
+    var names = row.sources.map { (model: $0.model, name: $0.name) }
+    if let base = recipe.base {
+      let own = row.sources.first { $0.model == base }?.name ?? row.baseName ?? row.name
+      names.insert((base, own), at: 0)
+    }
+    for (model, name) in names {
+      if let tensor = tensor(name, of: model) { return copied(row, (model, tensor), twins: []) }
+    }
+    return nil
   }
 
   /// A tensor that is carried over as it is.
@@ -150,8 +160,8 @@ struct MergePlanner {
     }
     missing.add(
       name, to: "\(model.printable) has no",
-      hint: "merge models with the same tensors, or leave these as the base has them with "
-        + "--exclude '\(row.name.printable)'")
+      hint: "merge models with the same tensors, or take these as the base, or else the first model, "
+        + "has them with --exclude '\(row.name.printable)'")
     return []
   }
 

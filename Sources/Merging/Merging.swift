@@ -70,12 +70,12 @@ package struct Merging: Sendable {
       * (options.scope == .global ? 2 : 1)
   }
 
-  /// The output before anything was read: its tensors have their first operands' values.
+  /// The output as it is planned before values were read: of nearly the values it will have.
   package func planned() throws -> Checkpoint {
     try checkpoint { tensor in
-      let first = tensor.operands[0].tensor
-      return CastSource(
-        base: first.source, from: first.info.dtype, to: tensor.info.dtype, saturating: false)
+      MergedSource(
+        info: tensor.info, operands: tensor.operands, combination: tensor.unsurveyed,
+        seed: options.seed)
     }
   }
 

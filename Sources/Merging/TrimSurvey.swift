@@ -187,6 +187,17 @@ extension PlannedTensor {
     vectors?.vectors.map(\.trim.keepWithoutRanks) ?? []
   }
 
+  /// A combination of the same operands as the one that a survey will find.
+  var unsurveyed: SettledCombination {
+    switch combination {
+    case .one(let scale): .weightedSum(weights: [Float(scale ?? 1)], divisor: 1)
+    case .weightedSum(let weights, _): .weightedSum(weights: weights.map { Float($0) }, divisor: 1)
+    case .slerp(let t): .weightedSum(weights: [Float(1 - t), Float(t)], divisor: 1)
+    case .taskVectors(let vectors):
+      settled(keepsWithoutRanks, factors: vectors.vectors.map { _ in 1 })
+    }
+  }
+
   fileprivate func settled(
     _ keeps: [SettledCombination.Keep], factors: [Float]
   ) -> SettledCombination {

@@ -26,7 +26,7 @@ struct Sumac: ParsableCommand {
       """,
     version: "sumac \(Version.current)",
     subcommands: [
-      Convert.self, Prune.self, Inspect.self, Verify.self, Explain.self, Doctor.self,
+      Convert.self, Prune.self, Merge.self, Inspect.self, Verify.self, Explain.self, Doctor.self,
     ])
 
   static func main() {

@@ -1,0 +1,82 @@
+package import Checkpoints
+import TensorCore
+
+extension Merging {
+  package static let cardName = "README.md"
+
+  /// The output with a model card that tells how it was made.
+  package func withCard(_ checkpoint: Checkpoint) throws -> Checkpoint {
+    try checkpoint.replacingCompanion(Self.cardName, with: Array(card.utf8))
+  }
+
+  private var card: String {
+    let names = inputs.map { FileSystem.ownName(of: $0.path) }
+    let base = recipe.base.map { FileSystem.ownName(of: $0) }
+    let models = names.filter { $0 != base }.map { "- \($0.printable)\n" }.joined()
+    return """
+      ---
+      base_model:
+      \(names.map { "- \(MergeRecipe.text($0))" }.joined(separator: "\n"))
+      library_name: transformers
+      tags:
+      - merge
+      - sumac
+      ---
+      # Merge of \(names.map(\.printable).joined(separator: ", "))
+
+      Merged with sumac \(Version.current) by the method `\(method.name)`: \(method.summary)\
+      \(base.map { ", with \($0.printable) as the base" } ?? "").
+
+      Models:
+
+      \(models)
+      Recipe, for `sumac merge --recipe`:
+
+      ```yaml
+      \(recipe.yaml)```
+
+      """
+  }
+
+  /// What shapes the result beside the inputs.
+  package var lineageOptions: [Lineage.Option] {
+    var result = [Lineage.Option("recipe", recipe.yaml)]
+    let isRandom = tensors.contains { tensor in
+      guard case .taskVectors(let vectors) = tensor.combination else { return false }
+      return vectors.vectors.contains { $0.trim.isRandom }
+    }
+    if isRandom { result.append(Lineage.Option("seed", String(options.seed))) }
+    if options.scope != .tensor {
+      result.append(Lineage.Option("scope", options.scope.rawValue))
+    }
+    if let table = options.coefficients {
+      result.append(Lineage.Option("coefficients", table.text))
+    }
+    if options.truncatesEmbeddings {
+      result.append(Lineage.Option("unsafe-truncate-embeddings", "true"))
+    }
+    return result + options.selection.lineageOptions
+  }
+}
+
+extension Trim {
+  fileprivate var isRandom: Bool {
+    switch self {
+    case .random, .ranked: true
+    case .all, .nothing, .largest, .behindLargest: false
+    }
+  }
+}
+
+extension MergeCoefficients {
+  /// Grouping and rows on one line.
+  fileprivate var text: String {
+    var object = JSONObject()
+    for (name, numbers) in rows.sorted(by: { $0.key.precedesAsBytes($1.key) }) {
+      object[name] = .array(numbers.map { JSONValue($0) })
+    }
+    return JSONValue.object([
+      "grouping": .string(grouping.rawValue), "coefficients": .object(object),
+    ]).serialized()
+  }
+}

@@ -1,0 +1,94 @@
+import ArgumentParser
+import Checkpoints
+import Merging
+import PackedFormat
+import Recipes
+import TensorCore
+
+struct Merge: ParsableCommand, HasGlobalOptions {
+  static let configuration = CommandConfiguration(
+    abstract: "Merge models into one: averages, task arithmetic, TIES, DARE, layer stacks.",
+    discussion: """
+      Tensors are matched by name, of any architecture, read from any format and merged in float32, a \
+      block at a time. Recipes of mergekit run as they are; the same can be said by options. What does \
+      not fit together is told before the work, all of it at once.
+
+      Methods: \(MergeMethods.all.map { "\($0.name) (\($0.summary))" }.joined(separator: "; ")).
+
+      Examples:
+        sumac merge --recipe ties.yaml -o merged/
+        sumac merge a/ b/ --method linear --weight a=0.7 --weight b=0.3 -o soup/
+        sumac merge math/ code/ --base base/ --method ties --density 50% -o merged.sumac
+        sumac merge math/ code/ --base base/ --method task_arithmetic --weight 0.4 -o merged/
+        sumac merge tuned/ --base base/ --method slerp --t 0.3 -o between.safetensors
+      """)
+
+  @OptionGroup var global: GlobalOptions
+  @OptionGroup(title: "Method") var flags: MergeFlags
+  @OptionGroup(title: "Output") var writer: WriterFlags
+  @OptionGroup(title: "Selection") var selectionFlags: SelectionFlags
+
+  @Argument(
+    help: ArgumentHelp("Model folders, .safetensors or .sumac files; none with --recipe."),
+    completion: .file())
+  var models: [String] = []
+
+  func validate() throws { try writer.requireOutput() }
+
+  func run() throws {
+    let recipe = try flags.mergeRecipe(models: models)
+    let options = try flags.options(
+      selection: selectionFlags.selection(arguments: CommandLine.arguments))
+    let merging = try Merging(recipe, models: try checkpoints(of: recipe), options: options)
+    let command = OutputCommand(global: global, writer: writer)
+    let lineage = merging.lineageOptions
+    let planned = try merging.withCard(merging.planned())
+    try command.check(
+      verb: "merge", options: lineage, inputs: merging.inputs, output: planned,
+      errors: merging.errors)
+    guard !writer.dryRun else {
+      return try command.run(
+        verb: "merge", options: lineage, inputs: merging.inputs, output: planned, errors: [],
+        notes: merging.notes)
+    }
+    let cancellation = Cancellation()
+    SignalWatch.begin(cancellation)
+    let engine = try global.engine(
+      workerByteCount: merging.workerByteCount, fixedByteCount: merging.fixedByteCount,
+      cancellation: cancellation)
+    var merged = planned
+    do {
+      if merging.surveyByteCount > 0 {
+        engine.progress.begin(
+          tensors: merging.tensors.count, byteCount: merging.surveyByteCount)
+      }
+      defer { if merging.surveyByteCount > 0 { engine.progress.end() } }
+      merged = try merging.withCard(merging.merged(engine: engine))
+    }
+    try command.run(
+      verb: "merge", options: lineage, inputs: merging.inputs, output: merged, errors: [],
+      notes: merging.notes)
+  }
+
+  /// Every model that the recipe names, where it is found.
+  private func checkpoints(of recipe: MergeRecipe) throws -> [String: Checkpoint] {
+    var models: [String: Checkpoint] = [:]
+    var errors: [any UserError] = []
+    for name in recipe.models {
+      do {
+        models[name] = try Inputs.read(path(of: name), global: global)
+      } catch { errors.append(try asUserError(error)) }
+    }
+    try SeveralErrors.throwIfAny(errors)
+    return models
+  }
+
+  /// A model of a recipe lies where its path leads to from here, or from the recipe.
+  private func path(of name: String) -> String {
+    guard let recipe = flags.recipe, !name.hasPrefix("/"),
+      (try? FileSystem.typeIfPresent(name)) == nil
+    else { return name }
+    let beside = FileSystem.parent(of: recipe) + "/" + name
+    return (try? FileSystem.typeIfPresent(beside)) == nil ? name : beside
+  }
+}
