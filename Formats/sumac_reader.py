@@ -438,6 +438,12 @@ class Term:
         if "error" in t:
             check_measure(t["error"])
         others = {k: v for k, v in t.items() if k not in ("kind", "chunks", "error")}
+        self.factor = 1.0
+        if self.kind in ("dense", "sparse") and "factor" in others:
+            need(others.get("mode") != "replace", "index-key", "a term that replaces has no factor")
+            self.factor = typed(others, "factor", float)
+            need(is_f32(self.factor), "index-value", "no float32 holds the factor")
+            del others["factor"]
         if self.kind == "dense":
             check_keys(others, ("codec",), others=True)
             codec = typed(others, "codec", str)
@@ -534,7 +540,8 @@ class Tensor:
         need(1 <= len(typed(entry, "terms", list)) <= 64, "terms", f"{self.name!r} has no term, or more than 64")
         self.terms = [Term(t, self.dtype, self.shape) for t in entry["terms"]]
         self.unknown = next((t.unknown for t in self.terms if t.unknown), None)
-        self.is_bits = (all(t.kind in ("dense", "sparse") and t.segments[0].lossless for t in self.terms)
+        self.is_bits = (all(t.kind in ("dense", "sparse") and t.segments[0].lossless and t.factor == 1
+                            for t in self.terms)
                         and all(t.mode == "replace" for t in self.terms[1:]))
         # A later version may know of a new kind or codec that it is for this dtype.
         if not any(t.opaque for t in self.terms):
@@ -997,6 +1004,8 @@ class File:
                 continue
             for e, n, places, values in self.floats(term.segments[0]):
                 part = s[e:e + n]
+                if term.factor != 1:
+                    values = values.astype(s.dtype) * s.dtype.type(term.factor)
                 if places is None and number == 0:
                     part[:] = values
                 elif places is None:

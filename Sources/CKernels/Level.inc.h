@@ -95,6 +95,7 @@ const sumac_kernels SUMAC_TABLE = {
     .count_magnitude = count_magnitude,
     .subtract = subtract,
     .add_scaled = add_scaled,
+    .scale_values = scale_values,
     .divide = divide,
     .keep_range = keep_range,
     .uniforms = uniforms,

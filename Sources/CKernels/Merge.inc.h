@@ -44,6 +44,16 @@ static void add_scaled(void *sums, const void *values, size_t n, float weight, i
   }
 }
 
+static void scale_values(void *values, int dtype, size_t n, float factor) {
+  if (dtype == SUMAC_F64) {
+    any_f64 *x = values;
+    for (size_t i = 0; i < n; i++) x[i] *= (double)factor;
+  } else {
+    any_f32 *x = values;
+    for (size_t i = 0; i < n; i++) x[i] *= factor;
+  }
+}
+
 static void divide(void *values, size_t n, float divisor) {
   any_f32 *x = values;
   for (size_t i = 0; i < n; i++) x[i] /= divisor;

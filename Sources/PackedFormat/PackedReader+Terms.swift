@@ -9,7 +9,7 @@ extension PackedReader {
   }
 
   /// Memory for the parts of a sum.
-  private struct Room {
+  struct Room {
     /// The sums themselves, where they are not made in place.
     var sums = 0
     /// Values of one term, as its codec gives them.
@@ -23,19 +23,16 @@ extension PackedReader {
     var total: Int { sums + values + converted + mask + reading }
   }
 
-  private func room(entry: Int, _ tensor: PackedTensor) -> Room {
+  /// - Parameter isElsewhere: whether terms are added to sums that the caller keeps.
+  private func room(entry: Int, _ tensor: PackedTensor, isElsewhere: Bool = false) -> Room {
     let count = tensor.info.grid.largestChunk
     var room = Room()
     room.mask = Kernels.maskByteCount(elementCount: count)
     // A dense term that is the only one is read to where the sums are.
-    var isLoneDense = tensor.terms.count == 1
+    var isLoneDense = tensor.terms.count == 1 && !isElsewhere
     var segment = firstSegments[entry]
     for term in tensor.terms {
-      let count =
-        switch term.content {
-        case .lowRank: 2
-        case .dense, .sparse, .unknown: 1
-        }
+      let count = term.segmentCount
       for own in segment..<segment + count {
         room.reading = max(room.reading, rangeScratchByteCount(segment: own))
       }
@@ -52,7 +49,9 @@ extension PackedReader {
       }
       segment += count
     }
-    if case .sum(let dtype) = tensor.form {
+    if isElsewhere {
+      room.converted = 4 * count
+    } else if case .sum(let dtype) = tensor.form {
       // Rounding needs the same room once more.
       room.sums = 2 * dtype.byteCount * count
       room.converted = isLoneDense ? 0 : dtype.byteCount * count
@@ -72,6 +71,11 @@ extension PackedReader {
   /// Scratch memory for `readTensorChunk`.
   package func scratchByteCount(entry: Int) -> Int {
     tensor(ofEntry: entry).map { room(entry: entry, $0).total } ?? 0
+  }
+
+  /// Scratch memory for `add` and `replace` of its terms.
+  package func termScratchByteCount(entry: Int) -> Int {
+    tensor(ofEntry: entry).map { room(entry: entry, $0, isElsewhere: true).total } ?? 0
   }
 
   /// Writes the canonical bytes of chunk `chunk` of an entry's tensor into `values`.
@@ -189,25 +193,79 @@ extension PackedReader {
   ) throws {
     var segment = firstSegment
     for (place, term) in tensor.terms.enumerated() {
-      let isFirst = place == 0
-      switch term.content {
-      case .dense:
-        try addDense(
-          segment, chunk, dtype, isFirst: isFirst, to: &sums, scratch: &scratch, room)
-        segment += 1
-      case .sparse(let mode, _, let codec):
-        if isFirst { sums.fill() }
-        try addSparse(
-          segment, chunk, dtype, mode, codec, to: &sums, scratch: &scratch, room)
-        segment += 1
-      case .lowRank(let term):
-        if isFirst { sums.fill() }
-        try addLowRank(
-          term, tensor.info, segment, chunk, dtype, to: &sums, scratch: &scratch, room)
-        segment += 2
-      case .unknown:
-        if let fault = fault(ofSegment: segment) { throw fault }
-      }
+      try add(
+        term, tensor.info, segment, chunk, dtype, factor: term.multiplier, isFirst: place == 0,
+        to: &sums, scratch: &scratch, room)
+      segment += term.segmentCount
+    }
+  }
+
+  /// Adds a term of an entry to the float32 sums of a chunk, or puts its values in their place.
+  ///
+  /// Needs the scratch memory of `termScratchByteCount`.
+  /// - Parameter factor: what its values, or its product, are multiplied by, in the place of its own
+  ///   factor or scale.
+  @_lifetime(sums: copy sums)
+  @_lifetime(scratch: copy scratch)
+  package func add(
+    term place: Int, ofEntry entry: Int, chunk: Int, factor: Float, isFirst: Bool,
+    to sums: inout MutableRawSpan, scratch: inout MutableRawSpan
+  ) throws {
+    guard let tensor = tensor(ofEntry: entry) else { return }
+    let segment = self.segment(ofTerm: place, entry: entry)
+    try add(
+      tensor.terms[place], tensor.info, segment, chunk, .f32, factor: factor, isFirst: isFirst,
+      to: &sums, scratch: &scratch, room(entry: entry, tensor, isElsewhere: true))
+  }
+
+  /// Puts the values of a lossless term of an entry in their places among those of a chunk.
+  @_lifetime(values: copy values)
+  @_lifetime(scratch: copy scratch)
+  package func replace(
+    term place: Int, ofEntry entry: Int, chunk: Int, in values: inout MutableRawSpan,
+    scratch: inout MutableRawSpan
+  ) throws {
+    guard let tensor = tensor(ofEntry: entry) else { return }
+    let segment = self.segment(ofTerm: place, entry: entry)
+    let width = tensor.info.dtype.bitsPerElement / 8
+    let room = room(entry: entry, tensor, isElsewhere: true)
+    try readKept(segment, chunk, room, scratch: &scratch) {
+      form, places, packed in
+      guard case .mask = form else { return false }
+      Kernels.best.replace(packed, width: width, mask: places, in: &values)
+      return true
+    }
+  }
+
+  /// The first segment of a term.
+  package func segment(ofTerm place: Int, entry: Int) -> Int {
+    let terms = tensor(ofEntry: entry)?.terms ?? []
+    return terms.prefix(place).reduce(firstSegments[entry]) { $0 + $1.segmentCount }
+  }
+
+  @_lifetime(sums: copy sums)
+  @_lifetime(scratch: copy scratch)
+  private func add(
+    _ term: PackedTerm, _ info: TensorInfo, _ segment: Int, _ chunk: Int,
+    _ dtype: Kernels.SummedDType, factor: Float, isFirst: Bool,
+    to sums: inout MutableRawSpan, scratch: inout MutableRawSpan, _ room: Room
+  ) throws {
+    switch term.content {
+    case .dense:
+      try addDense(
+        segment, chunk, dtype, factor: factor, isFirst: isFirst, to: &sums, scratch: &scratch,
+        room)
+    case .sparse(let mode, _, let codec):
+      if isFirst { sums.fill() }
+      try addSparse(
+        segment, chunk, dtype, mode, codec, factor: factor, to: &sums, scratch: &scratch, room)
+    case .lowRank(let product):
+      if isFirst { sums.fill() }
+      var product = product
+      product.scale = factor
+      try addLowRank(product, info, segment, chunk, dtype, to: &sums, scratch: &scratch, room)
+    case .unknown:
+      if let fault = fault(ofSegment: segment) { throw fault }
     }
   }
 
@@ -225,26 +283,28 @@ extension PackedReader {
   @_lifetime(sums: copy sums)
   @_lifetime(scratch: copy scratch)
   private func addDense(
-    _ segment: Int, _ chunk: Int, _ dtype: Kernels.SummedDType, isFirst: Bool,
+    _ segment: Int, _ chunk: Int, _ dtype: Kernels.SummedDType, factor: Float, isFirst: Bool,
     to sums: inout MutableRawSpan, scratch: inout MutableRawSpan, _ room: Room
   ) throws {
     let count = segments[segment].info.grid[chunk].count
     guard case .dense(let codec) = segments[segment].content else { return }
     let given = codec.isLossless ? segments[segment].info.dtype : .f32
     if isFirst, given == dtype.dtype {
-      return try readChunk(segment: segment, chunk: chunk, into: &sums, scratch: &scratch)
+      try readChunk(segment: segment, chunk: chunk, into: &sums, scratch: &scratch)
+      return Kernels.best.multiply(&sums, of: dtype, by: factor)
     }
     try scratch.split(at: room.values) { values, rest in
       var target = values._mutatingExtracting(
         0..<valueByteCount(ofSegment: segment, elementCount: count))
       try readChunk(segment: segment, chunk: chunk, into: &target, scratch: &rest)
       if isFirst {
-        return try convert(
-          target.bytes, segment, codec, count: count, to: dtype, into: &sums)
+        try convert(target.bytes, segment, codec, count: count, to: dtype, into: &sums)
+        return Kernels.best.multiply(&sums, of: dtype, by: factor)
       }
       try rest.split(at: dtype.byteCount * count) { converted, _ in
         try convert(
           target.bytes, segment, codec, count: count, to: dtype, into: &converted)
+        Kernels.best.multiply(&converted, of: dtype, by: factor)
         Kernels.best.add(converted.bytes, of: dtype, to: &sums)
       }
     }
@@ -254,8 +314,8 @@ extension PackedReader {
   @_lifetime(scratch: copy scratch)
   private func addSparse(
     _ segment: Int, _ chunk: Int, _ dtype: Kernels.SummedDType, _ mode: SparseMode,
-    _ codec: any ValueCodec, to sums: inout MutableRawSpan, scratch: inout MutableRawSpan,
-    _ room: Room
+    _ codec: any ValueCodec, factor: Float, to sums: inout MutableRawSpan,
+    scratch: inout MutableRawSpan, _ room: Room
   ) throws {
     let width = dtype.byteCount
     try scratch.split(at: room.converted) { converted, rest in
@@ -266,128 +326,14 @@ extension PackedReader {
         var target = converted._mutatingExtracting(0..<width * count)
         try convert(packed, segment, codec, count: count, to: dtype, into: &target)
         switch mode {
-        case .add: Kernels.best.add(target.bytes, of: dtype, mask: places, to: &sums)
+        case .add:
+          Kernels.best.multiply(&target, of: dtype, by: factor)
+          Kernels.best.add(target.bytes, of: dtype, mask: places, to: &sums)
         case .replace:
           Kernels.best.replace(target.bytes, width: width, mask: places, in: &sums)
         }
         return true
       }
     }
-  }
-
-  @_lifetime(sums: copy sums)
-  @_lifetime(scratch: copy scratch)
-  private func addLowRank(
-    _ term: LowRankTerm, _ info: TensorInfo, _ segment: Int, _ chunk: Int,
-    _ dtype: Kernels.SummedDType, to sums: inout MutableRawSpan,
-    scratch: inout MutableRawSpan, _ room: Room
-  ) throws {
-    guard let matrices = LowRankTerm.Matrices(info.shape, batch: term.batch) else { return }
-    let elements = info.grid[chunk]
-    switch dtype {
-    case .f32:
-      try scratch.split(at: room.values) { factors, rest in
-        try addProducts(
-          term, matrices, elements, segment, to: &sums, factors: &factors, scratch: &rest)
-      }
-    case .f64:
-      // Products are made in float32 and then added in float64.
-      try scratch.split(at: room.converted) { converted, rest in
-        try converted.split(at: 4 * elements.count) { narrow, wide in
-          narrow.fill()
-          try rest.split(at: room.values) { factors, rest in
-            try addProducts(
-              term, matrices, elements, segment, to: &narrow, factors: &factors, scratch: &rest)
-          }
-          var target = wide._mutatingExtracting(0..<8 * elements.count)
-          try Kernels.best.convert(
-            narrow.bytes, from: .f32, to: .f64, elementCount: elements.count, saturating: false,
-            into: &target)
-          Kernels.best.add(target.bytes, of: .f64, to: &sums)
-        }
-      }
-    }
-  }
-
-  /// Adds scale · U · V for flat elements of the tensor, matrix by matrix.
-  @_lifetime(sums: copy sums)
-  @_lifetime(factors: copy factors)
-  @_lifetime(scratch: copy scratch)
-  private func addProducts(
-    _ term: LowRankTerm, _ matrices: LowRankTerm.Matrices, _ elements: Range<Int>, _ segment: Int,
-    to sums: inout MutableRawSpan, factors: inout MutableRawSpan, scratch: inout MutableRawSpan
-  ) throws {
-    let (rank, columns) = (term.rank, matrices.columns)
-    let size = matrices.rows * columns
-    let vByteCount = 4 * rank * columns
-    var start = elements.lowerBound
-    while start < elements.upperBound {
-      let matrix = start / size
-      let end = min(elements.upperBound, (matrix + 1) * size)
-      let rows = start / columns..<(end - 1) / columns + 1
-      try factors.split(at: vByteCount) { v, rest in
-        try rest.split(at: 4 * rank * rows.count) { u, stored in
-          try readFactor(
-            segment, term.u, rows.lowerBound * rank..<rows.upperBound * rank, into: &u,
-            stored: &stored, scratch: &scratch)
-          try readFactor(
-            segment + 1, term.v, matrix * rank * columns..<(matrix + 1) * rank * columns,
-            into: &v, stored: &stored, scratch: &scratch)
-          for piece in Self.pieces(of: start..<end, columns: columns) {
-            let first = piece.elements.lowerBound
-            var target = sums._mutatingExtracting(
-              4 * (first - elements.lowerBound)..<4
-                * (piece.elements.upperBound - elements.lowerBound))
-            let row = first / columns - rows.lowerBound
-            Kernels.best.addLowRank(
-              u: u.bytes.extracting(4 * rank * row..<u.byteCount),
-              v: v.bytes.extracting(4 * (first % columns)..<v.byteCount), stride: columns,
-              rows: piece.rowCount, columns: piece.elements.count / piece.rowCount, rank: rank,
-              scale: term.scale, to: &target)
-          }
-        }
-      }
-      start = end
-    }
-  }
-
-  /// A range of a matrix as the end of a row, whole rows, and the start of a row.
-  private static func pieces(
-    of elements: Range<Int>, columns: Int
-  ) -> [(elements: Range<Int>, rowCount: Int)] {
-    var pieces: [(elements: Range<Int>, rowCount: Int)] = []
-    var start = elements.lowerBound
-    while start < elements.upperBound {
-      let left = elements.upperBound - start
-      if start % columns == 0, left >= columns {
-        let rows = left / columns
-        pieces.append((start..<start + rows * columns, rows))
-      } else {
-        pieces.append((start..<start + min(left, columns - start % columns), 1))
-      }
-      start = pieces[pieces.count - 1].elements.upperBound
-    }
-    return pieces
-  }
-
-  /// A range of a factor as float32.
-  @_lifetime(values: copy values)
-  @_lifetime(stored: copy stored)
-  @_lifetime(scratch: copy scratch)
-  private func readFactor(
-    _ segment: Int, _ factor: LowRankTerm.Factor, _ elements: Range<Int>,
-    into values: inout MutableRawSpan, stored: inout MutableRawSpan,
-    scratch: inout MutableRawSpan
-  ) throws {
-    if !factor.codec.isLossless || factor.dtype == .f32 {
-      return try readValues(
-        segment: segment, elements, into: &values, scratch: &scratch)
-    }
-    var target = stored._mutatingExtracting(
-      0..<elements.count * factor.dtype.bitsPerElement / 8)
-    try readValues(segment: segment, elements, into: &target, scratch: &scratch)
-    try Kernels.best.convert(
-      target.bytes, from: factor.dtype, to: .f32, elementCount: elements.count, saturating: false,
-      into: &values)
   }
 }

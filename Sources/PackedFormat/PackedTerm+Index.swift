@@ -37,6 +37,7 @@ extension PackedTerm {
     case .unknown(_, _, let entry): return entry
     }
     map["chunks"] = CBORValue(chunkCount)
+    if factor != 1 { map["factor"] = .float(Double(factor)) }
     if let error { map["error"] = .float(error) }
     return map
   }
@@ -72,6 +73,7 @@ extension PackedTerm {
       error = number
       rest["error"] = nil
     }
+    factor = try Self.factor(&rest, kind: kind)
     switch kind {
     case Self.denseKind:
       guard let name = rest["codec"]?.asText else {
@@ -103,6 +105,19 @@ extension PackedTerm {
     if let key = rest.first?.key {
       throw TermProblem(.indexKey, "a term has the unknown key '\(key.printable)'")
     }
+  }
+
+  /// Takes the factor of a dense term, or of a sparse one that adds.
+  private static func factor(_ rest: inout CBORMap, kind: String) throws(TermProblem) -> Float {
+    guard [denseKind, sparseKind].contains(kind), let value = rest["factor"] else { return 1 }
+    guard rest["mode"]?.asText != SparseMode.replace.rawValue else {
+      throw TermProblem(.indexKey, "a sparse term that replaces has no factor")
+    }
+    guard let number = value.asFloat, number.isFinite, Double(Float(number)) == number else {
+      throw TermProblem(.indexValue, "a factor is no finite float32")
+    }
+    rest["factor"] = nil
+    return Float(number)
   }
 
   private func checkCount(_ expected: Int) throws(TermProblem) {

@@ -17,13 +17,18 @@ package struct PackedTerm: Sendable {
   package var content: Content
   /// Records of the chunk table that belong to the term.
   package var chunkCount: Int
+  /// What the values of a dense term, or of a sparse one that adds, are multiplied by.
+  package var factor: Float
   /// ‖x − s‖₂, where x are the original values and s is the sum with this term; known where the
   /// term was made from them.
   package var error: Double?
 
-  package init(_ content: Content, chunkCount: Int, error: Double? = nil) {
+  package init(
+    _ content: Content, chunkCount: Int, factor: Float = 1, error: Double? = nil
+  ) {
     self.content = content
     self.chunkCount = chunkCount
+    self.factor = factor
     self.error = error
   }
 
@@ -37,7 +42,9 @@ package struct PackedTerm: Sendable {
   package static let lowRankKind = "lowRank"
 
   /// `planes`, `int4:g128`, `1.2 % …`: the term in a word or two.
-  package var label: String {
+  package var label: String { factor == 1 ? contentLabel : "\(factor) × \(contentLabel)" }
+
+  private var contentLabel: String {
     switch content {
     case .dense(let codec): codec.label
     case .sparse(let mode, let index, let values):
@@ -55,8 +62,23 @@ package struct PackedTerm: Sendable {
   /// Whether the values it gives are the bits that were put in.
   package var isLossless: Bool {
     switch content {
-    case .dense(let codec), .sparse(_, _, let codec): codec.isLossless
+    case .dense(let codec), .sparse(_, _, let codec): codec.isLossless && factor == 1
     case .lowRank, .unknown: false
+    }
+  }
+
+  /// Its factor, or the scale of its product.
+  package var multiplier: Float {
+    if case .lowRank(let term) = content { term.scale } else { factor }
+  }
+
+  var segmentCount: Int { if case .lowRank = content { 2 } else { 1 } }
+
+  /// Whether it only adds to a sum, whatever that is, so that it can stand in another one.
+  package var isAdded: Bool {
+    switch content {
+    case .dense, .sparse(.add, _, _), .lowRank: true
+    case .sparse(.replace, _, _), .unknown: false
     }
   }
 

@@ -40,6 +40,19 @@ extension Kernels {
     }
   }
 
+  /// values ·= factor.
+  @_lifetime(values: copy values)
+  package func multiply(
+    _ values: inout MutableRawSpan, of dtype: SummedDType, by factor: Float
+  ) {
+    guard factor != 1 else { return }
+    let count = values.byteCount / dtype.byteCount
+    unsafe values.withUnsafeMutableBytes {
+      unsafe table.pointee.scale_values(
+        $0.baseAddress, Int32(dtype.dtype.rawValue), count, factor)
+    }
+  }
+
   @_lifetime(values: copy values)
   package func divide(_ values: inout MutableRawSpan, by divisor: Float) {
     let count = values.byteCount / 4

@@ -77,6 +77,27 @@ import Testing
             mask: (0..<10).map { $0 % 3 == 0 }),
         ]),
       PackedFileBuilder.Tensor(
+        name: "factors", dtype: .bf16, dimensions: [4, 16],
+        terms: [
+          .scaled(0.5, .dense(PlanesCodec(), .bytes(canonical(floats(64, 31), .bf16)))),
+          .scaled(
+            -1.7, .dense(AffineCodec(bits: 4, groups: rows), .floats(floats(64, 32)))),
+          .scaled(
+            0.3,
+            .sparse(
+              .add, BitmaskIndex(), PlanesCodec(), .bytes(canonical(floats(64, 33), .bf16)),
+              mask: mask(64, 0.2, 7))),
+        ]),
+      PackedFileBuilder.Tensor(
+        name: "factors of float64", dtype: .f64, dimensions: [4, 16],
+        terms: [
+          .scaled(0.1, .dense(RawCodec(), .bytes(f64))),
+          .scaled(
+            3,
+            .sparse(
+              .add, BitmaskIndex(), RawCodec(), .bytes(f64), mask: mask(64, 0.2, 8))),
+        ]),
+      PackedFileBuilder.Tensor(
         name: "nothing but products", dtype: .f32, dimensions: [3, 4, 5],
         terms: [
           .lowRank(batch: 1, rank: 1, scale: 1, dtype: .f32, u: floats(12, 3), v: floats(15, 4))

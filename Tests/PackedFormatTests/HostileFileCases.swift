@@ -244,6 +244,16 @@ extension HostileFileTests {
     Case(.indexValue, "a sparse term with an unknown mode") {
       $0.edit([$0.entry("mask"), "terms", 0, "mode"].inTensors) { _ in "multiply" }
     },
+    Case(.indexValue, "a factor that is infinite") {
+      $0.edit([$0.entry("mask"), "terms", 0, "factor"].inTensors) { _ in .float(.infinity) }
+    },
+    Case(.indexValue, "a factor that no float32 holds") {
+      $0.edit([$0.entry("mask"), "terms", 0, "factor"].inTensors) { _ in .float(0.1) }
+    },
+    Case(.indexKey, "a factor where values replace") {
+      $0.edit([$0.entry("mask"), "terms", 0, "factor"].inTensors) { _ in .float(2) }
+      $0.edit([$0.entry("mask"), "terms", 0, "mode"].inTensors) { _ in "replace" }
+    },
     Case(.lowRank, "a rank of 0") {
       $0.edit([$0.entry("sum"), "terms", 1, "rank"].inTensors) { _ in 0 }
     },

@@ -15,7 +15,9 @@ struct PackedFileBuilder {
     var terms: [Term]
   }
 
-  enum Term {
+  indirect enum Term {
+    /// A term with a factor.
+    case scaled(Float, Term)
     case dense(any ValueCodec, Values)
     /// Values for all elements; `mask` says which are kept.
     case sparse(SparseMode, any IndexCodec, any ValueCodec, Values, mask: [Bool])
@@ -104,8 +106,12 @@ struct PackedFileBuilder {
   private func packed(_ tensor: Tensor) throws -> PackedTensor {
     let info = try TensorInfo(
       name: tensor.name, dtype: tensor.dtype, shape: Shape(tensor.dimensions))
-    let terms = try tensor.terms.map { term -> PackedTerm in
+    func packed(_ term: Term) throws -> PackedTerm {
       switch term {
+      case .scaled(let factor, let inner):
+        var result = try packed(inner)
+        result.factor = factor
+        return result
       case .dense(let codec, _): return PackedTerm(codec, of: info)
       case .sparse(let mode, let index, let codec, _, _):
         return PackedTerm(.sparse(mode, index, codec), chunkCount: info.grid.count)
@@ -122,6 +128,7 @@ struct PackedFileBuilder {
           })
       }
     }
+    let terms = try tensor.terms.map(packed)
     return PackedTensor(info, terms: terms, contentID: contentIDs[tensor.name])
   }
 
@@ -138,7 +145,8 @@ struct PackedFileBuilder {
           bytes, encoded, alignment: chunk == 0 ? segment.alignment : nil)
         if let offset = try writer.place(chunk, bytes) { try writer.write(bytes, at: offset) }
       }
-      switch term {
+      switch term.unscaled {
+      case .scaled: preconditionFailure("factors do not stand in factors")
       case .dense(let codec, let values):
         let part = Self.part(values, of: segment.info, layout.elements)
         try encoder.encode(part.rawSpan, layout, codec: codec, scratch: &scratch, place)
@@ -196,4 +204,9 @@ struct PackedFileBuilder {
     var random = SeededGenerator(seed: seed)
     return (0..<count).map { _ in Double.random(in: 0..<1, using: &random) < share }
   }
+}
+
+extension PackedFileBuilder.Term {
+  /// Without its factor.
+  var unscaled: Self { if case .scaled(_, let inner) = self { inner } else { self } }
 }

@@ -390,6 +390,9 @@ typedef struct sumac_kernels {
   void (*add_scaled)(void *_Nullable sums, const void *_Nullable values, size_t n, float weight,
                      int is_first);
 
+  /// values *= factor, of F32 or F64.
+  void (*scale_values)(void *_Nullable values, int dtype, size_t n, float factor);
+
   /// values /= divisor.
   void (*divide)(void *_Nullable values, size_t n, float divisor);
 
