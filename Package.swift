@@ -66,7 +66,12 @@ let package = Package(
       [
         "Statistics", "Encoding", "Checkpoints", "Reporting", "CKernels", "TensorCore", system,
       ]),
-    module("Merging", ["Recipes", "Checkpoints", "CKernels", "Reporting", "TensorCore", system]),
+    module(
+      "Merging",
+      [
+        "Recipes", "Encoding", "PackedFormat", "Checkpoints", "CKernels", "Reporting", "TensorCore",
+        system,
+      ]),
     module(
       "Inspection",
       [

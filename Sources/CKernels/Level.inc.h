@@ -65,6 +65,7 @@ const sumac_kernels SUMAC_TABLE = {
     .ggml_decode = ggml_decode,
     .ggml_encode = ggml_encode,
     .nonzero_mask = nonzero_mask,
+    .exclusive_or = exclusive_or,
     .mask_count = mask_count,
     .gather = gather,
     .scatter = scatter,

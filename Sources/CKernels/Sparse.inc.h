@@ -30,6 +30,12 @@ static uint64_t nonzero_mask(const void *values, size_t width, size_t n, void *m
   return total;
 }
 
+static void exclusive_or(void *values, const void *others, size_t n) {
+  uint8_t *restrict x = values;
+  const uint8_t *restrict y = others;
+  for (size_t i = 0; i < n; i++) x[i] ^= y[i];
+}
+
 static uint64_t mask_count(const void *mask, size_t n) {
   uint64_t total = 0;
   for (size_t word = 0; word < (n + 63) / 64; word++) {

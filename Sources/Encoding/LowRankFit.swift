@@ -8,9 +8,12 @@ import TensorCore
 /// Source: GEAR (Kang et al., 2024), the power iteration of its low-rank part: V starts uniform at
 /// random, then U = R·Vᵀ and V = Uᵀ·R in turn, V made orthonormal before each round and U in the last.
 struct LowRankFit: Sendable {
-  static let roundCount = 3
+  /// Rounds of the paper.
+  static let standardRoundCount = 3
+  /// Rounds that bring the product within about a percent of the nearest one.
+  static let thoroughRoundCount = 10
   /// Readings of the values: one for each round and one more for the last.
-  static let passCount = roundCount + 1
+  static func passCount(rounds: Int) -> Int { rounds + 1 }
   /// What factors are stored as; V is scaled so that its values lie around 1.
   static let dtype = DType.f16
 
@@ -42,7 +45,7 @@ struct LowRankFit: Sendable {
   ///   - residual: fills its argument with the values of a chunk, which is whole rows.
   ///   - workspaceByteCount: what `residual` needs beside the values.
   init(
-    _ info: TensorInfo, matrices: LowRankTerm.Matrices, rank: Int, engine: Engine,
+    _ info: TensorInfo, matrices: LowRankTerm.Matrices, rank: Int, rounds: Int, engine: Engine,
     workspaceByteCount: Int,
     residual: @escaping @Sendable (Int, inout MutableRawSpan, inout MutableRawSpan) throws -> Void
   ) throws {
@@ -55,9 +58,9 @@ struct LowRankFit: Sendable {
       count: matrices.count * rank * matrices.columns)
     var u: [Float] = []
     var isFinite = true
-    for round in 1...Self.roundCount {
+    for round in 1...rounds {
       Self.orthonormalize(&v, vectors: rank, length: matrices.columns)
-      guard round == Self.roundCount else {
+      guard round == rounds else {
         v = try pass.refined(v)
         isFinite = isFinite && v.allSatisfy(\.isFinite)
         continue

@@ -79,7 +79,7 @@ package struct SumEncoding: TensorEncoding {
       plan.fixedByteCount += LowRankFit.fixedByteCount(matrices, rank: rank)
       plan.workerByteCount += LowRankFit.workerByteCount(
         matrices, rank: rank, rowsPerChunk: info.grid.largestChunk / max(1, matrices.columns))
-      plan.passCount += LowRankFit.passCount + 1
+      plan.passCount += LowRankFit.passCount(rounds: recipe.rounds) + 1
     }
     if let sparse = recipe.sparse {
       plan.chunkCount += info.grid.count
@@ -121,7 +121,7 @@ package struct SumEncoding: TensorEncoding {
     if let rank = recipe.rank, let matrices = Self.matrices(info.shape), info.elementCount > 0 {
       let base = sum
       sum.factors = try LowRankFit(
-        info, matrices: matrices, rank: rank, engine: engine,
+        info, matrices: matrices, rank: rank, rounds: recipe.rounds, engine: engine,
         workspaceByteCount: sum.sizes.total
       ) { chunk, residual, rest in
         try base.readResidual(chunk, into: &residual, scratch: &rest)

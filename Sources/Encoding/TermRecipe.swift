@@ -18,6 +18,8 @@ package struct TermRecipe: Sendable, Hashable {
   package var dense: StorageType?
   package var rank: Int?
   package var sparse: Sparse?
+  /// Rounds of the iteration that finds factors; more come nearer to the best product.
+  package var rounds = LowRankFit.standardRoundCount
 
   package init(dense: StorageType) { self.dense = dense }
 
@@ -84,6 +86,13 @@ package struct TermRecipe: Sendable, Hashable {
     guard let number = Double(isPercent ? String(text.dropLast()) : text) else { return nil }
     let share = isPercent ? number / 100 : number
     return share > 0 && share <= 1 ? share : nil
+  }
+
+  /// The recipe with factors that come within about a percent of the best product.
+  package var thorough: TermRecipe {
+    var result = self
+    result.rounds = LowRankFit.thoroughRoundCount
+    return result
   }
 
   package var isLossless: Bool { dense?.isLossless == true }

@@ -160,7 +160,8 @@ struct MergePlanner {
     }
     missing.add(
       name, to: "\(model.printable) has no",
-      hint: "merge models with the same tensors, or take these as the base, or else the first model, "
+      hint:
+        "merge models with the same tensors, or take these as the base, or else the first model, "
         + "has them with --exclude '\(row.name.printable)'")
     return []
   }

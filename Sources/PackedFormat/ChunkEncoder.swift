@@ -18,6 +18,22 @@ package struct ChunkEncoder: Sendable {
     package var flags: ChunkRecord.Flags
     package var decodedByteCount: Int
     package var valueCount: Int
+
+    init(
+      codecs: ChunkCodecs, flags: ChunkRecord.Flags, decodedByteCount: Int, valueCount: Int
+    ) {
+      self.codecs = codecs
+      self.flags = flags
+      self.decodedByteCount = decodedByteCount
+      self.valueCount = valueCount
+    }
+
+    /// A chunk that lies in a file already.
+    package init(_ record: ChunkRecord) {
+      self.init(
+        codecs: record.codecs, flags: record.flags, decodedByteCount: record.decodedByteCount,
+        valueCount: record.valueCount)
+    }
   }
 
   /// Memory that a compression context holds for each worker, for streams of up to `byteCount` bytes.

@@ -61,7 +61,7 @@ extension PackedReader {
           try readFactor(
             segment + 1, term.v, matrix * rank * columns..<(matrix + 1) * rank * columns,
             into: &v, stored: &stored, scratch: &scratch)
-          for piece in Self.pieces(of: start..<end, columns: columns) {
+          for piece in LowRankTerm.pieces(of: start..<end, columns: columns) {
             let first = piece.elements.lowerBound
             var target = sums._mutatingExtracting(
               4 * (first - elements.lowerBound)..<4
@@ -77,25 +77,6 @@ extension PackedReader {
       }
       start = end
     }
-  }
-
-  /// A range of a matrix as the end of a row, whole rows, and the start of a row.
-  private static func pieces(
-    of elements: Range<Int>, columns: Int
-  ) -> [(elements: Range<Int>, rowCount: Int)] {
-    var pieces: [(elements: Range<Int>, rowCount: Int)] = []
-    var start = elements.lowerBound
-    while start < elements.upperBound {
-      let left = elements.upperBound - start
-      if start % columns == 0, left >= columns {
-        let rows = left / columns
-        pieces.append((start..<start + rows * columns, rows))
-      } else {
-        pieces.append((start..<start + min(left, columns - start % columns), 1))
-      }
-      start = pieces[pieces.count - 1].elements.upperBound
-    }
-    return pieces
   }
 
   /// A range of a factor as float32.

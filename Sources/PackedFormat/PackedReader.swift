@@ -214,6 +214,27 @@ package final class PackedReader: Sendable {
     return (record, streams)
   }
 
+  /// The most stored bytes that a chunk of a segment has.
+  package func largestStoredChunk(ofSegment segment: Int) -> Int { largestChunks[segment].stored }
+
+  /// Reads the stored bytes of a chunk to the start of `buffer`, and compares their checksum.
+  @_lifetime(buffer: copy buffer)
+  package func readStored(
+    segment: Int, chunk: Int, into buffer: inout MutableRawSpan
+  ) throws -> ChunkRecord {
+    if let fault = fault(ofSegment: segment) { throw fault }
+    let record = record(segment: segment, chunk: chunk)
+    var stored = buffer._mutatingExtracting(0..<record.storedByteCount)
+    try file.read(at: record.byteOffset, into: &stored)
+    guard record.checksum == Kernels.xxh64(stored.bytes) else {
+      throw place(ofSegment: segment).error(
+        .chunkChecksum,
+        "a chunk of \(record.storedByteCount) bytes does not match its checksum",
+        at: record.byteOffset)
+    }
+    return record
+  }
+
   func place(ofSegment segment: Int) -> ChunkPlace {
     ChunkPlace(path: file.path, tensor: segments[segment].info.name)
   }

@@ -155,3 +155,24 @@ package struct LowRankTerm: Sendable {
     }
   }
 }
+
+extension LowRankTerm {
+  /// A range of a matrix as the end of a row, whole rows, and the start of a row.
+  package static func pieces(
+    of elements: Range<Int>, columns: Int
+  ) -> [(elements: Range<Int>, rowCount: Int)] {
+    var pieces: [(elements: Range<Int>, rowCount: Int)] = []
+    var start = elements.lowerBound
+    while start < elements.upperBound {
+      let left = elements.upperBound - start
+      if start % columns == 0, left >= columns {
+        let rows = left / columns
+        pieces.append((start..<start + rows * columns, rows))
+      } else {
+        pieces.append((start..<start + min(left, columns - start % columns), 1))
+      }
+      start = pieces[pieces.count - 1].elements.upperBound
+    }
+    return pieces
+  }
+}

@@ -21,6 +21,24 @@ extension Kernels {
     }
   }
 
+  /// Sets the bits of the elements of `width` bytes that differ; uses `values` up.
+  @_lifetime(values: copy values)
+  @_lifetime(mask: copy mask)
+  package func differenceMask(
+    _ values: inout MutableRawSpan, _ others: borrowing RawSpan, width: Int,
+    into mask: inout MutableRawSpan
+  ) -> Int {
+    precondition(values.byteCount == others.byteCount)
+    let count = values.byteCount
+    // SAFETY: both regions hold `count` bytes.
+    unsafe values.withUnsafeMutableBytes { values in
+      unsafe others.withUnsafeBytes { others in
+        unsafe table.pointee.exclusive_or(values.baseAddress, others.baseAddress, count)
+      }
+    }
+    return nonzeroMask(values.bytes, width: width, into: &mask)
+  }
+
   package func count(ofMask mask: borrowing RawSpan, elementCount: Int) -> Int {
     precondition(mask.byteCount >= Self.maskByteCount(elementCount: elementCount))
     // SAFETY: the loop reads a bit for each element.

@@ -257,6 +257,9 @@ typedef struct sumac_kernels {
   // behind the last element are ignored where it is read and 0 where it is written. Widths are 1, 2,
   // 4 and 8 bytes.
 
+  /// values ^= others, `n` bytes.
+  void (*exclusive_or)(void *_Nullable values, const void *_Nullable others, size_t n);
+
   /// Sets the bit of each element that is not all zero bits; returns how many there are.
   uint64_t (*nonzero_mask)(const void *_Nullable values, size_t width, size_t n,
                            void *_Nullable mask);

@@ -14,6 +14,7 @@ package struct ModelDirectoryWriter: CheckpointWriter {
   private let shards: [Shard]
   private let companions: [LazyTensor]
   private let index: [UInt8]?
+  private let weightsName: String
   package let plan: OutputPlan
 
   package var isDirectory: Bool { true }
@@ -28,13 +29,14 @@ package struct ModelDirectoryWriter: CheckpointWriter {
     let shards = try parts.enumerated().map { number, tensors in
       // Lineage and the model's own strings stand in the first file.
       Shard(
-        file: Self.name(of: number, among: parts.count),
+        file: Self.name(of: number, among: parts.count, options.weightsName),
         layout: try SafetensorsLayout(
           tensors, metadata: number == 0 ? metadata : metadata.filter { $0.key == "format" },
           path: checkpoint.path))
     }
     self.shards = shards
     companions = checkpoint.companions
+    weightsName = options.weightsName
     index = shards.count > 1 ? ShardIndex.json(shards.map { ($0.file, $0.layout) }) : nil
     plan = Self.plan(shards, companions: companions, index: index, notes: notes)
   }
@@ -72,13 +74,13 @@ package struct ModelDirectoryWriter: CheckpointWriter {
     return parts
   }
 
-  private static func name(of number: Int, among count: Int) -> String {
-    guard count > 1 else { return ModelDirectoryContainer.singleFile }
+  private static func name(of number: Int, among count: Int, _ weights: String) -> String {
+    guard count > 1 else { return weights + ".safetensors" }
     func digits(_ number: Int) -> String {
       let text = String(number)
       return String(repeating: "0", count: max(0, 5 - text.count)) + text
     }
-    return "model-\(digits(number + 1))-of-\(digits(count)).safetensors"
+    return "\(weights)-\(digits(number + 1))-of-\(digits(count)).safetensors"
   }
 
   private static func plan(
@@ -107,7 +109,7 @@ package struct ModelDirectoryWriter: CheckpointWriter {
         try folder.writeFile(shard.file) { try shard.layout.write(to: $0, engine: engine) }
       }
       if let index {
-        try folder.writeFile("model" + ModelDirectoryContainer.indexSuffix) {
+        try folder.writeFile(weightsName + ModelDirectoryContainer.indexSuffix) {
           try $0.write(index.rawSpan, at: 0)
         }
       }

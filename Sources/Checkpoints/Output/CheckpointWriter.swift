@@ -26,6 +26,8 @@ package struct WriterOptions: Sendable {
   package var hasContentIDs: Bool
   package var shardByteCount: Int?
   package var keepsAliases: Bool
+  /// What the weights of a model directory are called, without suffix.
+  package var weightsName = "model"
   /// The lineage to record; nil to record none.
   package var lineage: Lineage?
 

@@ -49,7 +49,7 @@ struct Merge: ParsableCommand, HasGlobalOptions {
     guard !writer.dryRun else {
       return try command.run(
         verb: "merge", options: lineage, inputs: merging.inputs, output: planned, errors: [],
-        notes: merging.notes)
+        notes: merging.notes, carried: [])
     }
     let cancellation = Cancellation()
     SignalWatch.begin(cancellation)
@@ -67,7 +67,7 @@ struct Merge: ParsableCommand, HasGlobalOptions {
     }
     try command.run(
       verb: "merge", options: lineage, inputs: merging.inputs, output: merged, errors: [],
-      notes: merging.notes)
+      notes: merging.notes, carried: [])
   }
 
   /// Every model that the recipe names, where it is found.

@@ -8,10 +8,13 @@ import TensorCore
 struct OutputCommand {
   let global: GlobalOptions
   let writer: WriterFlags
+  /// What the weights of a model directory are called, without suffix.
+  var weightsName = "model"
 
+  /// - Parameter carried: the inputs whose tensors the output has as they are; all if not given.
   func run(
     verb: String, options: [Lineage.Option], inputs: [Checkpoint], output: Checkpoint,
-    errors: [any UserError], notes: [String] = []
+    errors: [any UserError], notes: [String] = [], carried: [Checkpoint]? = nil
   ) throws {
     let start = ContinuousClock.now
     let container = try container(known: errors)
@@ -22,7 +25,7 @@ struct OutputCommand {
     let budget = MemoryBudget(limit: global.memory.size.byteCount)
     let allotment = try job.allotment(jobs: global.jobCount, memory: budget)
     if !global.quiet {
-      for note in notes + sparsityNotes(of: inputs, container) + job.plan.notes {
+      for note in notes + sparsityNotes(of: carried ?? inputs, container) + job.plan.notes {
         Terminal.warn(note, color: global.color)
       }
     }
@@ -74,10 +77,12 @@ struct OutputCommand {
     let lineage = Lineage(
       verb: verb, options: options + writer.lineageOptions(for: container),
       versions: Versions.shapingOutput, inputs: inputs)
-    return WriterOptions(
+    var result = WriterOptions(
       compression: writer.compress, isSealed: writer.sealed,
       hasContentIDs: writer.contentIds, shardByteCount: writer.shardSize?.size.byteCount,
       keepsAliases: writer.aliases == .keep, lineage: writer.leavesOutLineage ? nil : lineage)
+    result.weightsName = weightsName
+    return result
   }
 
   /// The container of the output; if there is none, that error together with those that are known.

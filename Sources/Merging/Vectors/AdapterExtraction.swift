@@ -1,0 +1,150 @@
+package import Checkpoints
+import Encoding
+package import TensorCore
+
+/// `vector extract --rank` into a folder: the differences of weights as a LoRA adapter of PEFT, and
+/// whatever else differs whole, as modules to save.
+package struct AdapterExtraction: Sendable {
+  package let extraction: VectorExtraction
+  private let rank: Int
+
+  package init(_ extraction: VectorExtraction, rank: Int) {
+    self.extraction = extraction
+    self.rank = rank
+  }
+
+  package var weightsName: String { LowRankAdapter.weightsName }
+
+  /// What says more than an adapter can.
+  package var errors: [any UserError] {
+    var errors = extraction.errors
+    if extraction.form.density != nil || extraction.form.type != nil || extraction.isExact {
+      errors.append(
+        UsageError(
+          "an adapter has factors alone: it takes no --density, --type or --exact",
+          hint: "write a .sumac file for these"))
+    }
+    return errors
+  }
+
+  private func rank(of info: TensorInfo) -> Int {
+    min(rank, info.shape.rowCount, info.shape.columnCount)
+  }
+
+  private static func hasFactors(_ info: TensorInfo) -> Bool {
+    info.isWeight && info.shape.dimensions.count == 2 && info.elementCount > 0
+      && info.name.hasSuffix(".weight")
+      && info.grid.largestChunk % max(1, info.shape.columnCount) == 0
+  }
+
+  package var surveyByteCount: Int {
+    extraction.surveyByteCount + LowRankFactors.passCount * extraction.differenceByteCount
+  }
+
+  package func fixedByteCount() throws -> Int {
+    var (kept, most) = (0, 0)
+    for info in extraction.differenceInfos where Self.hasFactors(info) {
+      let sizes = (info.shape.rowCount, info.shape.columnCount, rank(of: info))
+      kept += LowRankFactors.byteCount(rows: sizes.0, columns: sizes.1, rank: sizes.2)
+      most = max(
+        most, LowRankFactors.fixedByteCount(rows: sizes.0, columns: sizes.1, rank: sizes.2))
+    }
+    // Transposed copies stand beside the factors until both are made.
+    return 2 * kept + most
+  }
+
+  package func workerByteCount() throws -> Int {
+    let differences = try extraction.extracted().tensors
+    let most =
+      differences.filter { Self.hasFactors($0.info) }.map {
+        LowRankFactors.workerByteCount($0, rank: rank(of: $0.info))
+      }.max() ?? 0
+    return max(extraction.workerByteCount, most, 2 << 20)
+  }
+
+  /// The adapter; factors are fitted here.
+  package func adapter(engine: Engine) throws -> Checkpoint {
+    try extraction.survey(engine: engine)
+    var result = try extraction.extracted()
+    var tensors: [LazyTensor] = []
+    var ranks = JSONObject()
+    var (targets, saved): ([String], [String]) = ([], [])
+    for difference in result.tensors {
+      let info = difference.info
+      guard Self.hasFactors(info) else {
+        if try extraction.differs(info.name, engine: engine) {
+          var whole = try extraction.tuned(info.name)
+          whole.info.name = LowRankAdapter.prefix + info.name
+          whole.aliasOf = nil
+          tensors.append(whole)
+          saved.append(Self.module(of: info.name))
+        }
+        continue
+      }
+      let factors = try LowRankFactors(difference, rank: rank(of: info), engine: engine)
+      guard !factors.isZero else { continue }
+      let module = Self.module(of: info.name)
+      targets.append(module)
+      if factors.rank != rank { ranks[module] = JSONValue(factors.rank) }
+      let name = LowRankAdapter.prefix + module
+      if MergePlanner.isEmbedding(module) {
+        tensors.append(try factors.u(named: name + ".lora_embedding_A", isTransposed: true))
+        tensors.append(try factors.v(named: name + ".lora_embedding_B", isTransposed: true))
+      } else {
+        tensors.append(try factors.v(named: name + ".lora_A.weight", isTransposed: false))
+        tensors.append(try factors.u(named: name + ".lora_B.weight", isTransposed: false))
+      }
+    }
+    result.metadata = []
+    result.tensors = tensors
+    return try result.replacingCompanion(
+      LowRankAdapter.configName, with: config(targets: targets, saved: saved, ranks: ranks))
+  }
+
+  private static func module(of tensor: String) -> String {
+    tensor.lastIndex(of: ".").map { String(tensor[..<$0]) } ?? tensor
+  }
+
+  private func config(targets: [String], saved: [String], ranks: JSONObject) -> [UInt8] {
+    var unique: [String] = []
+    for module in saved where !unique.contains(module) { unique.append(module) }
+    let config: JSONValue = .object([
+      "base_model_name_or_path": .string(FileSystem.ownName(of: extraction.base.path)),
+      "bias": "none", "fan_in_fan_out": false, "inference_mode": true,
+      "lora_alpha": JSONValue(rank), "lora_dropout": 0.0,
+      "modules_to_save": unique.isEmpty ? .null : .array(unique.map { .string($0) }),
+      "peft_type": "LORA", "r": JSONValue(rank), "rank_pattern": .object(ranks),
+      // With as much for alpha as for the rank, products are added as they are.
+      "alpha_pattern": .object(ranks),
+      "target_modules": .array(targets.map { .string($0) }), "task_type": "CAUSAL_LM",
+      "use_dora": false, "use_rslora": false,
+    ])
+    return Array((config.serialized(indented: true) + "\n").utf8)
+  }
+
+  package var lineageOptions: [Lineage.Option] { extraction.lineageOptions }
+}
+
+extension VectorExtraction {
+  var differenceInfos: [TensorInfo] { pairs.map(\.base.info) }
+  var differenceByteCount: Int {
+    pairs.reduce(0) { $0 + $1.tuned.info.byteCount + $1.base.info.byteCount }
+  }
+
+  func tuned(_ name: String) throws -> LazyTensor {
+    guard let pair = pairs.first(where: { $0.base.name.equalsAsBytes(name) }) else {
+      throw UsageError("'\(name.printable)' is in no pair")
+    }
+    return pair.tuned
+  }
+
+  /// Whether a tensor of both models has other values in one.
+  func differs(_ name: String, engine: Engine) throws -> Bool {
+    guard let pair = pairs.first(where: { $0.base.name.equalsAsBytes(name) }) else { return false }
+    let difference = try LazyTensor.difference(
+      pair.tuned, of: tuned, from: pair.base, of: base, dtype: .f32)
+    let statistics = try VectorStatistics.tally(
+      [Operand(difference, path: tuned.path, dtype: nil)], base: nil, engine)
+    return statistics.squares[0] > 0
+  }
+}

@@ -1,0 +1,257 @@
+import Checkpoints
+import Encoding
+package import TensorCore
+
+/// Adapters of PEFT's kind LORA: for each module matrices A [r, in] and B [out, r] whose product, times
+/// alpha / r or alpha / √r, is added to the module's weight.
+///
+/// Source: Hu et al., "LoRA", ICLR 2022; Kalajdzievski, "rsLoRA", 2023; file layout of PEFT 0.17.
+package enum LowRankAdapter {
+  static let configName = "adapter_config.json"
+  static let weightsName = "adapter_model"
+  static let prefix = "base_model.model."
+
+  private static let factorMarks = [
+    "lora_A", "lora_B", "lora_embedding_A", "lora_embedding_B",
+  ]
+
+  static func isOne(_ checkpoint: Checkpoint) -> Bool {
+    checkpoint.companions.contains { $0.name == configName }
+      || checkpoint.tensors.contains { tensor in
+        factorMarks.contains { tensor.name.contains("." + $0) }
+      }
+  }
+
+  // MARK: Configuration
+
+  private struct Config {
+    var rank: Int
+    var alpha: Double
+    var isRankStabilized = false
+    var isTransposed = false
+    var ranks: [(key: String, value: Double)] = []
+    var alphas: [(key: String, value: Double)] = []
+
+    func rank(of module: String) -> Int {
+      Self.value(of: module, in: ranks).flatMap { Int(exactly: $0) } ?? rank
+    }
+
+    func scale(of module: String) -> Double {
+      let alpha = Self.value(of: module, in: alphas) ?? alpha
+      let rank = Double(rank(of: module))
+      return isRankStabilized ? alpha / rank.squareRoot() : alpha / rank
+    }
+
+    /// A pattern is the end of a module's name, or with `^` before it all of it; PEFT takes it for a
+    /// regular expression.
+    private static func value(
+      of module: String, in patterns: [(key: String, value: Double)]
+    ) -> Double? {
+      patterns.first { key, _ in
+        if key.hasPrefix("^") { return matches(module, String(key.dropFirst()), isWhole: true) }
+        return matches(module, key, isWhole: false)
+      }?.value
+    }
+
+    private static func matches(_ module: String, _ pattern: String, isWhole: Bool) -> Bool {
+      let isPlain = pattern.utf8.allSatisfy { byte in
+        switch byte {
+        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2E, 0x5F, 0x2D: true
+        default: false
+        }
+      }
+      if isPlain {
+        return module == pattern || (!isWhole && module.hasSuffix("." + pattern))
+      }
+      guard let regex = try? Regex((isWhole ? "" : "(.*\\.)?") + "(" + pattern + ")") else {
+        return false
+      }
+      return (try? regex.wholeMatch(in: module)) != nil
+    }
+  }
+
+  /// The file beside the weights, whether these were named or their folder.
+  private static func configText(of checkpoint: Checkpoint) throws -> [UInt8] {
+    if let companion = checkpoint.companions.first(where: { $0.name == configName }),
+      companion.info.byteCount <= ModelConfig.maximumByteCount
+    {
+      return try companion.bytes()
+    }
+    let file = try InputFile(path: FileSystem.parent(of: checkpoint.path) + "/" + configName)
+    guard file.byteCount <= ModelConfig.maximumByteCount else {
+      throw FormatError(.adapter, "\(configName) is over 16 MiB", path: checkpoint.path)
+    }
+    return try file.bytes(at: 0, count: file.byteCount)
+  }
+
+  private static func config(of checkpoint: Checkpoint) throws -> Config {
+    let path = checkpoint.path
+    func fault(_ reason: String, hint: String? = nil) -> FormatError {
+      FormatError(.adapter, "\(configName): \(reason)", path: path, hint: hint)
+    }
+    let text = try configText(of: checkpoint)
+    let root = try? JSONValue.parse(text.rawSpan)
+    guard let object = root?.asObject else { throw fault("is no JSON object") }
+    if let kind = object["peft_type"]?.asString, kind != "LORA" {
+      throw fault("is an adapter of type \(kind.printable), expected LORA")
+    }
+    if object["use_dora"]?.asBool == true {
+      throw fault(
+        "is a DoRA adapter, whose magnitudes are no sum", hint: "merge it with PEFT first")
+    }
+    guard let rank = object["r"]?.asInt, rank > 0,
+      let alpha = object["lora_alpha"]?.asDouble, alpha.isFinite
+    else { throw fault("has no r above 0 or no lora_alpha") }
+    func patterns(_ key: String) -> [(key: String, value: Double)] {
+      (object[key]?.asObject ?? JSONObject()).compactMap { key, value in
+        value.asDouble.map { (key, $0) }
+      }
+    }
+    return Config(
+      rank: rank, alpha: alpha, isRankStabilized: object["use_rslora"]?.asBool == true,
+      isTransposed: object["fan_in_fan_out"]?.asBool == true, ranks: patterns("rank_pattern"),
+      alphas: patterns("alpha_pattern"))
+  }
+
+  // MARK: Tensors
+
+  private struct Module {
+    var a: LazyTensor?
+    var b: LazyTensor?
+    var isEmbedding = false
+  }
+
+  /// Differences under the names of the base's tensors, and tensors that adapters keep whole.
+  static func tensors(of checkpoint: Checkpoint) throws -> [TaskVector.Tensor] {
+    let config = try config(of: checkpoint)
+    var modules: [String: Module] = [:]
+    var order: [String] = []
+    var whole: [TaskVector.Tensor] = []
+    var errors: [any UserError] = []
+    for tensor in checkpoint.tensors {
+      let name =
+        tensor.name.hasPrefix(prefix) ? String(tensor.name.dropFirst(prefix.count)) : tensor.name
+      guard let (module, mark) = place(of: name) else {
+        if name.contains("lora_") {
+          errors.append(
+            FormatError(
+              .adapter, "is no part of a LoRA that is known", path: checkpoint.path,
+              tensor: tensor.name, hint: "merge the adapter with PEFT first"))
+          continue
+        }
+        whole.append(try wholeTensor(tensor, name))
+        continue
+      }
+      if modules[module] == nil { order.append(module) }
+      var entry = modules[module] ?? Module()
+      entry.isEmbedding = mark.contains("embedding")
+      if mark.hasSuffix("A") { entry.a = tensor } else { entry.b = tensor }
+      modules[module] = entry
+    }
+    var tensors: [TaskVector.Tensor] = []
+    for name in order {
+      do {
+        tensors.append(
+          try tensor(name, modules[name] ?? Module(), config, path: checkpoint.path))
+      } catch { errors.append(try asUserError(error)) }
+    }
+    try SeveralErrors.throwIfAny(errors)
+    return tensors + whole
+  }
+
+  /// The module that a factor belongs to, and which factor it is.
+  private static func place(of name: String) -> (module: String, mark: String)? {
+    let words = name.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+    guard let place = words.lastIndex(where: factorMarks.contains) else { return nil }
+    // `lora_A.weight`, `lora_A.default.weight`, `lora_embedding_A` or `lora_embedding_A.default`.
+    let rest = words[(place + 1)...]
+    guard rest.count <= 2, rest.last == "weight" || words[place].contains("embedding") else {
+      return nil
+    }
+    return (words[..<place].joined(separator: "."), words[place])
+  }
+
+  private static func wholeTensor(
+    _ tensor: LazyTensor, _ name: String
+  ) throws -> TaskVector.Tensor {
+    let words = name.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+    var kept = words
+    if let place = words.firstIndex(of: "modules_to_save") {
+      // `norm.modules_to_save.default.weight` is `norm.weight`.
+      kept.removeSubrange(place..<min(words.count - 1, place + 2))
+    }
+    var renamed = tensor
+    renamed.info.name = kept.joined(separator: ".")
+    return TaskVector.Tensor(
+      sum: TermSum(info: renamed.info, parts: [.dense(renamed, factor: 1)]), isWhole: true)
+  }
+
+  private static func tensor(
+    _ module: String, _ factors: Module, _ config: Config, path: String
+  ) throws -> TaskVector.Tensor {
+    let name = module + ".weight"
+    func fault(_ reason: String) -> FormatError {
+      FormatError(.adapter, reason, path: path, tensor: name)
+    }
+    guard let a = factors.a, let b = factors.b else {
+      throw fault("has one of the factors A and B only")
+    }
+    let rank = config.rank(of: module)
+    guard a.info.dtype.isPlainFloat, b.info.dtype.isPlainFloat, a.info.dtype != .f64,
+      b.info.dtype != .f64
+    else { throw fault("has factors of \(a.info.dtype.name) and \(b.info.dtype.name)") }
+    let (shapeOfA, shapeOfB) = (a.info.shape.dimensions, b.info.shape.dimensions)
+    guard shapeOfA.count >= 2, shapeOfA.count == shapeOfB.count, shapeOfA[0] == rank,
+      shapeOfB[1] == rank, shapeOfB.dropFirst(2).allSatisfy({ $0 == 1 })
+    else {
+      throw fault(
+        "has factors A \(a.info.shape) and B \(b.info.shape), and a configuration of rank \(rank)")
+    }
+    let isTransposed = factors.isEmbedding || config.isTransposed
+    guard !isTransposed || shapeOfA.count == 2 else {
+      throw fault("has factors of \(shapeOfA.count) dimensions that are to be transposed")
+    }
+    let scale = Float(config.scale(of: module))
+    let u = isTransposed ? try transposed(a) : try flat(b, [shapeOfB[0], rank])
+    let v =
+      isTransposed
+      ? try transposed(b) : try flat(a, [rank, shapeOfA.dropFirst().reduce(1, *)])
+    let dimensions =
+      isTransposed ? [shapeOfA[1], shapeOfB[0]] : [shapeOfB[0]] + shapeOfA.dropFirst()
+    let info = try TensorInfo(name: name, dtype: .f32, shape: Shape(dimensions))
+    return TaskVector.Tensor(
+      sum: TermSum(info: info, parts: [.lowRank(u: u, v: v, factor: scale)]))
+  }
+
+  /// The same values in another shape.
+  private static func flat(_ tensor: LazyTensor, _ dimensions: [Int]) throws -> LazyTensor {
+    guard tensor.info.shape.dimensions != dimensions else { return tensor }
+    var result = tensor
+    result.info = try TensorInfo(
+      name: tensor.name, dtype: tensor.info.dtype, shape: Shape(dimensions))
+    return result
+  }
+
+  /// A matrix in memory with rows and columns exchanged.
+  private static func transposed(_ tensor: LazyTensor) throws -> LazyTensor {
+    let (rows, columns) = (tensor.info.shape.dimensions[0], tensor.info.shape.dimensions[1])
+    let width = tensor.info.dtype.bitsPerElement / 8
+    let from = try tensor.bytes()
+    var to = [UInt8](repeating: 0, count: from.count)
+    for row in 0..<rows {
+      for column in 0..<columns {
+        for byte in 0..<width {
+          to[(column * rows + row) * width + byte] = from[(row * columns + column) * width + byte]
+        }
+      }
+    }
+    let info = try TensorInfo(
+      name: tensor.name, dtype: tensor.info.dtype, shape: Shape([columns, rows]))
+    return LazyTensor(
+      info: info, source: MemoryTensorSource(info: info, values: to), stored: tensor.stored)
+  }
+}
+
+extension FormatError.Code {
+  package static let adapter = FormatError.Code("adapter")
+}

@@ -1,0 +1,107 @@
+package import Checkpoints
+import Encoding
+package import TensorCore
+
+/// `vector apply`: a base with task vectors added to it, each times its scale, in order.
+package struct VectorApplication: Sendable {
+  package let base: Checkpoint
+  package let vectors: [(vector: TaskVector, scale: Double)]
+
+  package init(base: Checkpoint, vectors: [(vector: TaskVector, scale: Double)]) {
+    self.base = base
+    self.vectors = vectors
+  }
+
+  /// Everything that is wrong and can be known from headers.
+  package var errors: [any UserError] {
+    var places: [UTF8Key: TensorInfo] = [:]
+    for tensor in base.tensors { places[UTF8Key(tensor.name)] = tensor.info }
+    var errors: [any UserError] = []
+    for (vector, scale) in vectors {
+      let path = vector.checkpoint.path
+      if vector.kind == .replacement, scale != 1 {
+        errors.append(
+          UsageError(
+            "\(path.printable): replaces values bit for bit, which has no scale of \(scale)",
+            hint: "extract a vector without --exact to scale it"))
+      }
+      var missing = GroupedNames()
+      var unequal = GroupedNames()
+      for tensor in vector.tensors {
+        let info = tensor.sum.info
+        guard let target = places[UTF8Key(info.name)] else {
+          missing.add(info.name, to: "")
+          continue
+        }
+        if target.shape != info.shape {
+          unequal.add(info.name, to: "\(info.shape) there, \(target.shape) in the base")
+        } else if vector.kind == .replacement, target.dtype != info.dtype {
+          unequal.add(info.name, to: "\(info.dtype.name) there, \(target.dtype.name) in the base")
+        } else if vector.kind == .difference, !target.dtype.isPlainFloat || target.dtype == .f64 {
+          unequal.add(
+            info.name, to: "the base's is \(target.dtype.name), to which nothing is added")
+        }
+      }
+      errors += missing.map { _, names, _ in
+        UsageError(
+          "\(path.printable): the base has no \(names)",
+          hint: "apply it to the model that it was made from")
+      }
+      errors += unequal.map { text, names, _ in
+        UsageError(
+          "\(path.printable): \(names): \(text)",
+          hint: "apply it to the model that it was made from")
+      }
+    }
+    return errors
+  }
+
+  /// The base with the vectors' tensors added; all others are the base's.
+  package func applied() -> Checkpoint {
+    var result = base
+    result.lineage = Lineage()
+    result.extensions = []
+    result.files = base.files + vectors.flatMap(\.vector.checkpoint.files)
+    var added: [UTF8Key: [(tensor: TaskVector.Tensor, scale: Float)]] = [:]
+    for (vector, scale) in vectors {
+      for tensor in vector.tensors {
+        added[UTF8Key(tensor.name), default: []].append((tensor, Float(scale)))
+      }
+    }
+    // Another name of a tensor stays one, if nothing is added to it alone.
+    for place in result.tensors.indices {
+      let tensor = base.tensors[place]
+      guard let terms = added[UTF8Key(tensor.name)] else {
+        if let target = tensor.aliasOf, added[UTF8Key(target)] != nil,
+          let changed = result.tensors.first(where: { $0.name.equalsAsBytes(target) })
+        {
+          var alias = changed
+          alias.info.name = tensor.name
+          alias.aliasOf = target
+          result.tensors[place] = alias
+        }
+        continue
+      }
+      var sum = TermSum(tensor)
+      for (term, scale) in terms {
+        if term.isWhole {
+          // Of what is there before, one less the scale stays.
+          let before = TermSum.Part.dense(sum.lazy(like: tensor), factor: 1 - scale)
+          sum.parts = (scale == 1 ? [] : [before]) + term.sum.scaled(by: scale).parts
+        } else if term.sum.isAdded {
+          sum.parts += term.sum.scaled(by: scale).parts
+        } else {
+          sum.parts += term.sum.parts
+        }
+      }
+      result.tensors[place] = sum.lazy(like: tensor)
+    }
+    return result
+  }
+
+  package var lineageOptions: [Lineage.Option] {
+    vectors.map { Lineage.Option("scale", String($0.scale)) }
+  }
+
+  package var inputs: [Checkpoint] { [base] + vectors.map(\.vector.checkpoint) }
+}

@@ -1,0 +1,40 @@
+package import Checkpoints
+import Encoding
+package import PackedFormat
+package import TensorCore
+
+/// `vector compress`: a vector of differences with fewer bytes and nearly its values.
+package struct VectorCompression: Sendable {
+  package let vector: TaskVector
+  package let form: VectorForm
+  package let compression: Compression
+
+  package init(vector: TaskVector, form: VectorForm, compression: Compression) {
+    self.vector = vector
+    self.form = form
+    self.compression = compression
+  }
+
+  package var errors: [any UserError] {
+    var errors = form.errors
+    if form.isDense {
+      errors.append(
+        UsageError("how to compress is not said", hint: "pass --density, --rank or --type"))
+    }
+    return errors + VectorSum(vectors: [(vector, 1)]).errors
+  }
+
+  package func compressed() -> Checkpoint {
+    var result = VectorSum(vectors: [(vector, 1)]).summed()
+    for place in result.tensors.indices {
+      let tensor = result.tensors[place]
+      guard let recipe = form.recipe(for: tensor.info) else { continue }
+      result.tensors[place].encoding = SumEncoding(recipe, compression: compression)
+    }
+    return result
+  }
+
+  package var lineageOptions: [Lineage.Option] {
+    form.lineageText.map { Lineage.Option($0.name, $0.value) }
+  }
+}

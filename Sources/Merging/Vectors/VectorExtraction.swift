@@ -1,0 +1,184 @@
+package import Checkpoints
+import Encoding
+package import PackedFormat
+package import TensorCore
+
+/// `vector extract`: what a fine-tune has that its base has not.
+package struct VectorExtraction: Sendable {
+  package let tuned: Checkpoint
+  package let base: Checkpoint
+  package var form: VectorForm
+  /// Whether the vector restores the fine-tune bit for bit.
+  package var isExact: Bool
+  /// Of differences; that of the base if nil.
+  package var dtype: DType?
+  package var selection: Selection
+  package var compression: Compression
+
+  package let errors: [any UserError]
+  package let notes: [String]
+  let pairs: [(tuned: LazyTensor, base: LazyTensor)]
+  /// Tensors that cannot differ, whose values have to be the same.
+  private let twins: [PlannedTensor]
+
+  package init(
+    tuned: Checkpoint, base: Checkpoint, form: VectorForm, isExact: Bool, dtype: DType?,
+    selection: Selection, compression: Compression
+  ) {
+    self.tuned = tuned
+    self.base = base
+    self.form = form
+    self.isExact = isExact
+    self.dtype = dtype
+    self.selection = selection
+    self.compression = compression
+    var errors = form.errors + selection.errors(for: base)
+    if isExact, !form.isDense || dtype != nil {
+      errors.append(
+        UsageError(
+          "--exact keeps values as they are: it takes no --density, --rank, --type or --dtype"))
+    }
+    var (missing, unequal) = (GroupedNames(), GroupedNames())
+    var places: [UTF8Key: LazyTensor] = [:]
+    for tensor in base.tensors { places[UTF8Key(tensor.name)] = tensor }
+    var (pairs, twins): ([(tuned: LazyTensor, base: LazyTensor)], [PlannedTensor]) = ([], [])
+    var left: [String] = []
+    let leaveOut = "leave it out with --exclude"
+    for tensor in tuned.tensors {
+      let other = places.removeValue(forKey: UTF8Key(tensor.name))
+      guard selection.contains(tensor.name) else {
+        left.append(tensor.name)
+        continue
+      }
+      guard let other else {
+        missing.add(tensor.name, to: "\(base.path.printable) has no", hint: leaveOut)
+        continue
+      }
+      let (info, was) = (tensor.info, other.info)
+      guard info.shape == was.shape else {
+        unequal.add(
+          info.name, to: "\(info.shape) in the fine-tune, \(was.shape) in the base",
+          hint: leaveOut)
+        continue
+      }
+      // Other names of a tensor differ as it does.
+      guard tensor.aliasOf == nil || other.aliasOf == nil else { continue }
+      if isExact {
+        guard info.dtype == was.dtype else {
+          unequal.add(
+            info.name, to: "\(info.dtype.name) in the fine-tune, \(was.dtype.name) in the base",
+            hint: "convert one of them with --dtype, or extract without --exact")
+          continue
+        }
+        guard info.dtype.bitsPerElement % 8 == 0 else {
+          twins.append(PlannedTensor(tensor, twin: other, of: tuned, base))
+          continue
+        }
+        pairs.append((tensor, other))
+      } else if info.dtype.isPlainFloat, was.dtype.isPlainFloat {
+        guard was.dtype != .f64 || dtype != nil else {
+          unequal.add(
+            info.name, to: "differences of F64 are not stored in full",
+            hint: "pass --dtype f32, or convert the models")
+          continue
+        }
+        pairs.append((tensor, other))
+      } else {
+        guard info.dtype == was.dtype else {
+          unequal.add(
+            info.name, to: "\(info.dtype.name) in the fine-tune, \(was.dtype.name) in the base",
+            hint: leaveOut)
+          continue
+        }
+        twins.append(PlannedTensor(tensor, twin: other, of: tuned, base))
+      }
+    }
+    for tensor in base.tensors
+    where places[UTF8Key(tensor.name)] != nil && selection.contains(tensor.name) {
+      missing.add(
+        tensor.name, to: "\(tuned.path.printable) has no",
+        hint: leaveOut)
+    }
+    errors += missing.map { UsageError("\($0) \($1)", hint: $2) }
+    errors += unequal.map { UsageError("\($1): \($0)", hint: $2) }
+    if pairs.isEmpty, errors.isEmpty {
+      errors.append(UsageError("no tensor is left that could differ"))
+    }
+    self.errors = errors
+    notes = left.isEmpty ? [] : ["left out: \(GroupedNames.list(left))"]
+    self.pairs = pairs
+    self.twins = twins
+  }
+
+  // MARK: Work
+
+  /// Whether tensors have to be compared before.
+  package var surveyByteCount: Int { twins.reduce(0) { $0 + $1.byteCount } }
+  package var workerByteCount: Int { MergeSurvey.workerByteCount(twins, seed: 0) }
+
+  /// - Throws: an error for a tensor that differs and cannot.
+  package func survey(engine: Engine) throws {
+    _ = try MergeSurvey(options: MergeOptions(), engine: engine).settled(twins)
+  }
+
+  package func extracted() throws -> Checkpoint {
+    var result = base
+    result.lineage = Lineage()
+    result.extensions = []
+    result.companions = []
+    result.metadata = []
+    result.files = base.files + tuned.files
+    result.tensors = try pairs.map { pair in
+      if isExact { return Replacement(tuned: pair.tuned, base: pair.base).lazy }
+      return try difference(pair)
+    }
+    return result.marked(isExact ? .replacement : .difference)
+  }
+
+  private func difference(
+    _ pair: (tuned: LazyTensor, base: LazyTensor)
+  ) throws -> LazyTensor {
+    var tensor = try LazyTensor.difference(
+      pair.tuned, of: tuned, from: pair.base, of: base, dtype: dtype ?? pair.base.info.dtype)
+    if let recipe = form.recipe(for: tensor.info) {
+      tensor.encoding = SumEncoding(recipe, compression: compression)
+    }
+    return tensor
+  }
+
+  package var lineageOptions: [Lineage.Option] {
+    var options = form.lineageText.map { Lineage.Option($0.name, $0.value) }
+    if isExact { options.append(Lineage.Option("exact", "true")) }
+    if let dtype { options.append(Lineage.Option("dtype", dtype.name.lowercased())) }
+    return options + selection.lineageOptions
+  }
+}
+
+extension PlannedTensor {
+  /// A tensor that is in both models and has to be the same.
+  fileprivate init(
+    _ tensor: LazyTensor, twin: LazyTensor, of tuned: Checkpoint, _ base: Checkpoint
+  ) {
+    self.init(
+      info: tensor.info, operands: [Operand(tensor, path: tuned.path, dtype: nil)],
+      combination: .one(scale: nil),
+      twins: [Operand(twin, path: base.path, dtype: nil)], isCopied: true)
+  }
+}
+
+extension LazyTensor {
+  /// tuned − base, rounded to a dtype.
+  static func difference(
+    _ tuned: LazyTensor, of model: Checkpoint, from base: LazyTensor, of origin: Checkpoint,
+    dtype: DType
+  ) throws -> LazyTensor {
+    let info = try TensorInfo(name: base.name, dtype: dtype, shape: base.info.shape)
+    let source = MergedSource(
+      info: info,
+      operands: [
+        Operand(tuned, path: model.path, dtype: nil), Operand(base, path: origin.path, dtype: nil),
+      ],
+      combination: .weightedSum(weights: [1, -1], divisor: 1), seed: 0)
+    return LazyTensor(info: info, source: source, stored: tuned.stored)
+  }
+}

@@ -1,0 +1,241 @@
+import CKernels
+package import Checkpoints
+import Encoding
+import PackedFormat
+import Synchronization
+import TensorCore
+
+/// `vector stats`: how large vectors are, and how they lie to each other.
+package struct VectorStatistics: Sendable {
+  /// Sums over the values of a tensor, a layer or all.
+  package struct Tally: Sendable {
+    /// Of each vector.
+    package var squares: [Double]
+    package var zeros: [Int]
+    /// Of each pair of vectors, the first below the second, in order.
+    package var products: [Double]
+    /// Values that neither has 0 for, and those of them with different signs.
+    package var shared: [Int]
+    package var opposed: [Int]
+    /// Of the base, if there is one.
+    package var baseSquares = 0.0
+    package var valueCount = 0
+
+    init(vectorCount: Int) {
+      let pairCount = vectorCount * (vectorCount - 1) / 2
+      squares = Array(repeating: 0, count: vectorCount)
+      zeros = Array(repeating: 0, count: vectorCount)
+      products = Array(repeating: 0, count: pairCount)
+      shared = Array(repeating: 0, count: pairCount)
+      opposed = Array(repeating: 0, count: pairCount)
+    }
+
+    mutating func merge(_ other: Tally) {
+      for place in squares.indices {
+        squares[place] += other.squares[place]
+        zeros[place] += other.zeros[place]
+      }
+      for place in products.indices {
+        products[place] += other.products[place]
+        shared[place] += other.shared[place]
+        opposed[place] += other.opposed[place]
+      }
+      baseSquares += other.baseSquares
+      valueCount += other.valueCount
+    }
+  }
+
+  package struct Group: Sendable {
+    package var name: String
+    package var tally: Tally
+  }
+
+  package let names: [String]
+  package let hasBase: Bool
+  package private(set) var tensors: [Group] = []
+
+  /// Pairs of vectors, in the order of tallies.
+  package static func pairs(_ count: Int) -> [(first: Int, second: Int)] {
+    (0..<count).flatMap { first in (first + 1..<max(first + 1, count)).map { (first, $0) } }
+  }
+
+  // MARK: Inputs
+
+  /// A vector's differences by the names of their tensors.
+  package struct Input: Sendable {
+    package let name: String
+    package let checkpoint: Checkpoint
+    let tensors: [LazyTensor]
+
+    /// A vector, or a fine-tune if there is a base.
+    package init(_ checkpoint: Checkpoint, base: Checkpoint?) throws {
+      self.checkpoint = checkpoint
+      name = FileSystem.ownName(of: checkpoint.path)
+      do {
+        let vector = try TaskVector(checkpoint)
+        try SeveralErrors.throwIfAny(VectorSum(vectors: [(vector, 1)]).errors)
+        tensors = VectorSum(vectors: [(vector, 1)]).summed().tensors
+      } catch {
+        guard let base,
+          !checkpoint.metadata.contains(where: { $0.key == TaskVector.metadataKey }),
+          !LowRankAdapter.isOne(checkpoint)
+        else { throw error }
+        let extraction = VectorExtraction(
+          tuned: checkpoint, base: base, form: VectorForm(), isExact: false, dtype: .f32,
+          selection: Selection(), compression: .fast)
+        try SeveralErrors.throwIfAny(extraction.errors)
+        tensors = try extraction.extracted().tensors
+      }
+    }
+  }
+
+  package static func workerByteCount(_ inputs: [Input], base: Checkpoint?) -> Int {
+    let tensors = inputs.flatMap(\.tensors) + (base?.tensors ?? [])
+    let count = tensors.map(\.info.grid.largestChunk).max() ?? 0
+    let reading =
+      tensors.map {
+        Operand($0, path: "", dtype: nil).scratchByteCount(elementCount: count)
+      }.max() ?? 0
+    return 4 * count * (inputs.count + 1) + reading
+  }
+
+  package static func byteCount(_ inputs: [Input], base: Checkpoint?) -> Int {
+    (inputs.flatMap(\.tensors) + (base?.tensors ?? [])).reduce(0) { $0 + $1.info.byteCount }
+  }
+
+  // MARK: Work
+
+  package init(_ inputs: [Input], base: Checkpoint?, engine: Engine) throws {
+    names = inputs.map(\.name)
+    hasBase = base != nil
+    var order: [String] = []
+    var places: [UTF8Key: [LazyTensor?]] = [:]
+    for (number, input) in inputs.enumerated() {
+      for tensor in input.tensors {
+        let key = UTF8Key(tensor.name)
+        if places[key] == nil {
+          order.append(tensor.name)
+          places[key] = Array(repeating: nil, count: inputs.count)
+        }
+        places[key]?[number] = tensor
+      }
+    }
+    var bases: [UTF8Key: LazyTensor] = [:]
+    for tensor in base?.tensors ?? [] { bases[UTF8Key(tensor.name)] = tensor }
+    for name in order {
+      let key = UTF8Key(name)
+      let rows = places[key] ?? []
+      let shapes = Set((rows + [bases[key]]).compactMap { $0?.info.shape })
+      guard shapes.count == 1 else {
+        throw UsageError(
+          "tensor '\(name.printable)' is \(shapes.map(\.description).sorted().joined(separator: " and "))",
+          hint: "compare vectors of one base")
+      }
+      let tally = try Self.tally(
+        rows.map { $0.map { Operand($0, path: $0.stored.file, dtype: nil) } },
+        base: bases[key].map { Operand($0, path: $0.stored.file, dtype: nil) }, engine)
+      tensors.append(Group(name: name, tally: tally))
+    }
+  }
+
+  static func tally(
+    _ vectors: [Operand?], base: Operand?, _ engine: Engine
+  ) throws -> Tally {
+    guard let info = vectors.lazy.compactMap({ $0?.tensor.info }).first else {
+      return Tally(vectorCount: vectors.count)
+    }
+    let grid = info.grid
+    let pairs = pairs(vectors.count)
+    let tallies = Mutex([Tally?](repeating: nil, count: grid.count))
+    let operands = (vectors + [base]).compactMap(\.self)
+    let scratch = operands.map { $0.scratchByteCount(elementCount: grid.largestChunk) }.max() ?? 0
+    try engine.forEachPiece(
+      count: grid.count,
+      workspaceByteCount: 4 * grid.largestChunk * (vectors.count + 1) + scratch
+    ) { chunk, workspace in
+      let elements = grid[chunk]
+      let size = 4 * elements.count
+      var tally = Tally(vectorCount: vectors.count)
+      tally.valueCount = elements.count
+      try workspace.split(at: size * (vectors.count + 1)) { values, rest in
+        for (place, operand) in (vectors + [base]).enumerated() {
+          var target = values._mutatingExtracting(size * place..<size * (place + 1))
+          if let operand {
+            try operand.read(elements, into: &target, scratch: &rest)
+          } else {
+            target.fill()
+          }
+        }
+        let bytes = values.bytes
+        func part(_ place: Int) -> Range<Int> { size * place..<size * (place + 1) }
+        for place in vectors.indices {
+          var pair = sumac_pair()
+          Kernels.best.compare(
+            bytes.extracting(part(place)), bytes.extracting(part(place)), into: &pair)
+          tally.squares[place] = pair.squares
+          tally.zeros[place] = elements.count - Int(pair.shared)
+        }
+        for (number, (first, second)) in pairs.enumerated() {
+          var pair = sumac_pair()
+          Kernels.best.compare(
+            bytes.extracting(part(first)), bytes.extracting(part(second)), into: &pair)
+          tally.products[number] = pair.product
+          tally.shared[number] = Int(pair.shared)
+          tally.opposed[number] = Int(pair.opposed)
+        }
+        var pair = sumac_pair()
+        let last = part(vectors.count)
+        Kernels.best.compare(bytes.extracting(last), bytes.extracting(last), into: &pair)
+        tally.baseSquares = pair.squares
+      }
+      let found = tally
+      tallies.withLock { $0[chunk] = found }
+      engine.progress.advance(
+        byteCount: operands.reduce(0) {
+          $0 + $1.tensor.info.byteCount(ofTile: elements.count)
+        })
+    }
+    // Chunks are added in order.
+    return tallies.withLock { $0 }.reduce(into: Tally(vectorCount: vectors.count)) {
+      if let tally = $1 { $0.merge(tally) }
+    }
+  }
+
+  // MARK: Groups
+
+  /// Tensors of a layer together, others by themselves.
+  package var layers: [Group] {
+    var groups: [Group] = []
+    var places: [String: Int] = [:]
+    for tensor in tensors {
+      let place = LayerNames.place(in: tensor.name)
+      let name = place.map { "\($0.prefix)\($0.index)" } ?? tensor.name
+      if let found = places[name] {
+        groups[found].tally.merge(tensor.tally)
+      } else {
+        places[name] = groups.count
+        groups.append(Group(name: name, tally: tensor.tally))
+      }
+    }
+    return groups
+  }
+
+  package var total: Tally {
+    tensors.reduce(into: Tally(vectorCount: names.count)) { $0.merge($1.tally) }
+  }
+}
+
+extension VectorStatistics.Tally {
+  package func norm(_ vector: Int) -> Double { squares[vector].squareRoot() }
+
+  /// nil where one of both is 0.
+  package func cosine(_ number: Int, _ pair: (first: Int, second: Int)) -> Double? {
+    let lengths = norm(pair.first) * norm(pair.second)
+    return lengths > 0 ? min(1, max(-1, products[number] / lengths)) : nil
+  }
+
+  /// The share of values with different signs among those that neither has 0 for.
+  package func conflicts(_ number: Int) -> Double? {
+    shared[number] > 0 ? Double(opposed[number]) / Double(shared[number]) : nil
+  }
+}

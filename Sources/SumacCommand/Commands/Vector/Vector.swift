@@ -1,0 +1,91 @@
+import ArgumentParser
+import Checkpoints
+import Encoding
+import Merging
+import TensorCore
+
+struct Vector: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Task vectors: what a fine-tune adds to its base, as a small file.",
+    discussion: """
+      A vector is taken out of a fine-tune and its base, stored dense, sparse, as products of low rank \
+      or quantized, and put on a base again, times any number. In .sumac its terms are added to those \
+      of the base as they lie; nothing is decoded. LoRA adapters of PEFT are vectors too.
+
+      Examples:
+        sumac vector extract tuned/ --base base/ -o tuned.sumac --density 10%
+        sumac vector apply tuned.sumac other.sumac --base base/ -o model/ --scale 0.4
+        sumac vector extract tuned/ --base base/ -o exact.sumac --exact
+        sumac vector stats math.sumac code.sumac
+      """,
+    subcommands: [
+      VectorExtract.self, VectorApply.self, VectorAdd.self, VectorNegate.self,
+      VectorStats.self, VectorCompress.self,
+    ])
+}
+
+/// How vectors are stored.
+struct VectorFormFlags: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Keep this share of each tensor's values, the largest, such as 10% or 0.1.",
+      valueName: "share"))
+  var density: ShareArgument?
+
+  @Option(
+    help: ArgumentHelp(
+      "Store weights as a product of factors of this rank.", valueName: "r"))
+  var rank: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Store weights as this type, such as int4:g64 or int8; see: sumac explain types.",
+      valueName: "type"))
+  var type: String?
+
+  func form() throws -> VectorForm {
+    VectorForm(
+      density: density?.share, rank: rank,
+      type: try type.map { text in
+        do { return try StorageType(text) } catch {
+          throw UsageError("--type: \(error)", hint: "the types are listed by: sumac explain types")
+        }
+      })
+  }
+}
+
+/// Scales of several vectors.
+struct ScaleFlags: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "What vectors are multiplied by, or the one of that name; may be repeated. 1 if not given.",
+      valueName: "[name=]x"))
+  var scale: [ModelValue] = []
+
+  /// Each checkpoint as a vector with its scale.
+  func vectors(_ checkpoints: [Checkpoint]) throws -> [(vector: TaskVector, scale: Double)] {
+    var errors: [any UserError] = []
+    var result: [(vector: TaskVector, scale: Double)] = []
+    let shared = scale.last { $0.model == nil }?.number ?? 1
+    for checkpoint in checkpoints {
+      do { result.append((try TaskVector(checkpoint), shared)) } catch {
+        errors.append(try asUserError(error))
+      }
+    }
+    for value in scale {
+      guard let name = value.model else { continue }
+      let places = result.indices.filter {
+        result[$0].vector.name == name || result[$0].vector.checkpoint.path == name
+      }
+      if places.isEmpty {
+        errors.append(
+          UsageError(
+            "--scale \(name.printable)=…: no vector has that name",
+            hint: "the vectors are \(result.map(\.vector.name).joined(separator: ", "))"))
+      }
+      for place in places { result[place].scale = value.number }
+    }
+    try SeveralErrors.throwIfAny(errors)
+    return result
+  }
+}
