@@ -184,7 +184,10 @@ package struct MergeRecipeReader {
     if let text = value.asString, !text.isEmpty { return text }
     if value.asMap != nil {
       let members = members(value, of: "a model", known: ["model", "path", "lora"])
-      if let inner = members["model"] ?? members["path"] { return model(inner) }
+      if let inner = members["model"] ?? members["path"], let path = model(inner) {
+        guard let adapter = members["lora"], adapter.content != .null else { return path }
+        return model(adapter).map { "\(path)+\($0)" }
+      }
     }
     fault(value.line, "a model is \(value.kind), expected its path")
     return nil

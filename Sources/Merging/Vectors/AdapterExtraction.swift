@@ -64,7 +64,7 @@ package struct AdapterExtraction: Sendable {
 
   /// The adapter; factors are fitted here.
   package func adapter(engine: Engine) throws -> Checkpoint {
-    try extraction.survey(engine: engine)
+    _ = try extraction.survey(engine: engine)
     var result = try extraction.extracted()
     var tensors: [LazyTensor] = []
     var ranks = JSONObject()

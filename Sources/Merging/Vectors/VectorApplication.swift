@@ -99,6 +99,23 @@ package struct VectorApplication: Sendable {
     return result
   }
 
+  /// An exact vector alone knows what it restores.
+  private var hashes: RestoredHashes? {
+    guard vectors.count == 1, vectors[0].vector.kind == .replacement else { return nil }
+    return RestoredHashes(of: vectors[0].vector.checkpoint)
+  }
+
+  /// Bytes of tensors that are hashed before they are written.
+  package var surveyByteCount: Int {
+    hashes == nil ? 0 : vectors[0].vector.tensors.reduce(0) { $0 + $1.sum.info.byteCount }
+  }
+
+  /// - Throws: an error if an exact vector is put on another base than its own.
+  package func check(_ applied: Checkpoint, engine: Engine) throws {
+    try hashes?.check(
+      applied.tensors, vector: vectors[0].vector.checkpoint.path, engine: engine)
+  }
+
   package var lineageOptions: [Lineage.Option] {
     vectors.map { Lineage.Option("scale", String($0.scale)) }
   }

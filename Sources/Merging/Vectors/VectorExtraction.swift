@@ -112,16 +112,26 @@ package struct VectorExtraction: Sendable {
 
   // MARK: Work
 
-  /// Whether tensors have to be compared before.
-  package var surveyByteCount: Int { twins.reduce(0) { $0 + $1.byteCount } }
-  package var workerByteCount: Int { MergeSurvey.workerByteCount(twins, seed: 0) }
-
-  /// - Throws: an error for a tensor that differs and cannot.
-  package func survey(engine: Engine) throws {
-    _ = try MergeSurvey(options: MergeOptions(), engine: engine).settled(twins)
+  /// Bytes that are read before: of tensors that are compared, and of those whose hashes are kept.
+  package var surveyByteCount: Int {
+    twins.reduce(0) { $0 + $1.byteCount }
+      + (isExact ? pairs.reduce(0) { $0 + $1.tuned.info.byteCount } : 0)
   }
 
-  package func extracted() throws -> Checkpoint {
+  package var workerByteCount: Int {
+    max(
+      MergeSurvey.workerByteCount(twins, seed: 0),
+      isExact ? Engine.workspaceByteCount(of: pairs.map(\.tuned), extra: { _ in 0 }) : 0)
+  }
+
+  /// - Returns: of an exact vector, what applying it has to give.
+  /// - Throws: an error for a tensor that differs and cannot.
+  package func survey(engine: Engine) throws -> RestoredHashes? {
+    _ = try MergeSurvey(options: MergeOptions(), engine: engine).settled(twins)
+    return isExact ? try RestoredHashes(of: pairs.map(\.tuned), engine: engine) : nil
+  }
+
+  package func extracted(restoring hashes: RestoredHashes? = nil) throws -> Checkpoint {
     var result = base
     result.lineage = Lineage()
     result.extensions = []
@@ -132,7 +142,9 @@ package struct VectorExtraction: Sendable {
       if isExact { return Replacement(tuned: pair.tuned, base: pair.base).lazy }
       return try difference(pair)
     }
-    return result.marked(isExact ? .replacement : .difference)
+    result = result.marked(isExact ? .replacement : .difference)
+    if let hashes { result.metadata.append(hashes.metadatum) }
+    return result
   }
 
   private func difference(

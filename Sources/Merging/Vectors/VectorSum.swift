@@ -20,13 +20,15 @@ package struct VectorSum: Sendable {
             "\(path.printable): replaces values bit for bit, and can be neither added nor negated",
             hint: "extract a vector without --exact"))
       }
+      let whole = vector.tensors.filter(\.isWhole)
+      if !whole.isEmpty {
+        errors.append(
+          UsageError(
+            "\(path.printable): keeps \(GroupedNames.list(whole.map(\.name))) whole, which "
+              + "\(whole.count == 1 ? "is no difference" : "are no differences")",
+            hint: "apply it to its base, and extract a vector from that"))
+      }
       for tensor in vector.tensors {
-        if tensor.isWhole {
-          errors.append(
-            UsageError(
-              "\(path.printable): keeps '\(tensor.name.printable)' whole, which is no difference",
-              hint: "apply it to its base, and extract a vector from that"))
-        }
         let key = UTF8Key(tensor.name)
         if let first = seen[key], first.info.shape != tensor.sum.info.shape {
           errors.append(

@@ -75,20 +75,40 @@ struct Merge: ParsableCommand, HasGlobalOptions {
     var models: [String: Checkpoint] = [:]
     var errors: [any UserError] = []
     for name in recipe.models {
-      do {
-        models[name] = try Inputs.read(path(of: name), global: global)
-      } catch { errors.append(try asUserError(error)) }
+      do { models[name] = try checkpoint(name) } catch {
+        errors.append(try asUserError(error))
+      }
     }
     try SeveralErrors.throwIfAny(errors)
     return models
   }
 
+  /// A model, or `MODEL+ADAPTER`.
+  private func checkpoint(_ name: String) throws -> Checkpoint {
+    if let path = existing(name) { return try Inputs.read(path, global: global) }
+    guard let plus = name.lastIndex(of: "+"), let base = existing(String(name[..<plus])),
+      let adapter = existing(String(name[name.index(after: plus)...]))
+    else {
+      throw UsageError(
+        "\(name.printable): nothing with that name is here",
+        hint: "models are read from disk, from here or beside the recipe: download it first")
+    }
+    let application = VectorApplication(
+      base: try Inputs.read(base, global: global),
+      vectors: [(try TaskVector(Inputs.read(adapter, global: global)), 1)])
+    try SeveralErrors.throwIfAny(application.errors)
+    var applied = application.applied()
+    applied.lineage = Lineage(
+      verb: "vector apply", options: application.lineageOptions,
+      versions: Versions.shapingOutput, inputs: application.inputs)
+    return applied
+  }
+
   /// A model of a recipe lies where its path leads to from here, or from the recipe.
-  private func path(of name: String) -> String {
-    guard let recipe = flags.recipe, !name.hasPrefix("/"),
-      (try? FileSystem.typeIfPresent(name)) == nil
-    else { return name }
+  private func existing(_ name: String) -> String? {
+    if (try? FileSystem.stat(name)) != nil { return name }
+    guard let recipe = flags.recipe, !name.hasPrefix("/") else { return nil }
     let beside = FileSystem.parent(of: recipe) + "/" + name
-    return (try? FileSystem.typeIfPresent(beside)) == nil ? name : beside
+    return (try? FileSystem.stat(beside)) == nil ? nil : beside
   }
 }

@@ -38,8 +38,23 @@ struct VectorApply: ParsableCommand, HasGlobalOptions {
       base: base,
       vectors: try scaleFlags.vectors(vectors.map { try Inputs.read($0, global: global) }))
     let errors = application.errors
-    try OutputCommand(global: global, writer: writer).run(
+    let output = errors.isEmpty ? application.applied() : base
+    let command = OutputCommand(global: global, writer: writer)
+    if application.surveyByteCount > 0, errors.isEmpty, !writer.dryRun {
+      try command.check(
+        verb: "vector apply", options: application.lineageOptions, inputs: application.inputs,
+        output: output, errors: [])
+      let cancellation = Cancellation()
+      SignalWatch.begin(cancellation)
+      let engine = try global.engine(
+        workerByteCount: Engine.workspaceByteCount(of: output.tensors, extra: { _ in 0 }),
+        cancellation: cancellation)
+      engine.progress.begin(tensors: 0, byteCount: application.surveyByteCount)
+      defer { engine.progress.end() }
+      try application.check(output, engine: engine)
+    }
+    try command.run(
       verb: "vector apply", options: application.lineageOptions, inputs: application.inputs,
-      output: errors.isEmpty ? application.applied() : base, errors: errors, carried: [base])
+      output: output, errors: errors, carried: [base])
   }
 }

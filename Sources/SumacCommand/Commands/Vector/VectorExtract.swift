@@ -64,7 +64,7 @@ struct VectorExtract: ParsableCommand, HasGlobalOptions {
     }
     let command = OutputCommand(global: global, writer: writer)
     let options = extraction.lineageOptions
-    let output = try extraction.extracted()
+    var output = try extraction.extracted()
     try command.check(
       verb: "vector extract", options: options, inputs: [tuned, base], output: output,
       errors: errors)
@@ -75,7 +75,7 @@ struct VectorExtract: ParsableCommand, HasGlobalOptions {
         workerByteCount: extraction.workerByteCount, cancellation: cancellation)
       engine.progress.begin(tensors: 0, byteCount: extraction.surveyByteCount)
       defer { engine.progress.end() }
-      try extraction.survey(engine: engine)
+      output = try extraction.extracted(restoring: extraction.survey(engine: engine))
     }
     try command.run(
       verb: "vector extract", options: options, inputs: [tuned, base], output: output,
