@@ -32,7 +32,15 @@ struct TrimSurvey {
     var results = [SettledCombination?](repeating: nil, count: tensors.count)
     var keeps: [[SettledCombination.Keep]] = []
     if options.scope == .global {
-      keeps = try RankSelection(tensors, seed: options.seed, engine: engine).keeps()
+      // Of equal magnitudes those of the first names are kept.
+      let order = tensors.indices.sorted {
+        tensors[$0].info.name.precedesAsBytes(tensors[$1].info.name)
+      }
+      let found = try RankSelection(
+        order.map { tensors[$0] }, seed: options.seed, engine: engine
+      ).keeps()
+      keeps = Array(repeating: [], count: tensors.count)
+      for (place, keep) in zip(order, found) { keeps[place] = keep }
     } else {
       let isSmall = tensors.map { $0.info.elementCount <= Self.smallLimit }
       let small = tensors.indices.filter { isSmall[$0] && tensors[$0].needsSurvey }
