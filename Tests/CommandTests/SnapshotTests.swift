@@ -78,7 +78,8 @@ struct Workspace {
   init() throws {
     folder = try TemporaryFolder()
     for (name, target) in [
-      ("base", "models/base"), ("valid", "safetensors/valid"),
+      ("base", "models/base"), ("poetry", "models/poetry"), ("tech", "models/tech"),
+      ("lora", "lora"), ("merge", "merge"), ("valid", "safetensors/valid"),
       ("malformed", "safetensors/malformed"),
     ] {
       try FileManager.default.createSymbolicLink(

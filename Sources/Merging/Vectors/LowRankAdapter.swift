@@ -99,6 +99,18 @@ package enum LowRankAdapter {
       throw fault(
         "is a DoRA adapter, whose magnitudes are no sum", hint: "merge it with PEFT first")
     }
+    // What changes more than products that are always added, or where they are added.
+    for key in [
+      "layer_replication", "alora_invocation_tokens", "trainable_token_indices",
+      "target_parameters", "use_qalora", "use_bdlora", "lora_bias",
+    ] {
+      switch object[key] {
+      case nil, .null, .bool(false): continue
+      case .array(let list) where list.isEmpty: continue
+      default:
+        throw fault("uses \(key), which is no plain LoRA", hint: "merge it with PEFT first")
+      }
+    }
     guard let rank = object["r"]?.asInt, rank > 0,
       let alpha = object["lora_alpha"]?.asDouble, alpha.isFinite
     else { throw fault("has no r above 0 or no lora_alpha") }

@@ -143,9 +143,8 @@ extension MergeFlags {
       }
       for value in values {
         guard let model = value.model else { continue }
-        let isFound = recipe.override(parameter, with: .number(value.number)) { name in
-          name == model || FileSystem.ownName(of: name) == model
-        }
+        let isFound = recipe.override(
+          parameter, with: .number(value.number), where: value.isMeant(for:))
         if !isFound {
           let names = recipe.models.map { FileSystem.ownName(of: $0) }
           errors.append(
@@ -182,6 +181,19 @@ struct ModelValue: ExpressibleByArgument {
       return nil
     }
     self.number = isPercent ? number / 100 : number
+  }
+}
+
+extension ModelValue {
+  /// Whether the name means what a path leads to: the path itself, its last part, or that without the
+  /// suffix of a format.
+  func isMeant(for path: String) -> Bool {
+    guard let model else { return true }
+    let name = FileSystem.ownName(of: path)
+    let stem = ContainerName.allCases.compactMap(\.suffix).first { name.hasSuffix($0) }.map {
+      String(name.dropLast($0.count))
+    }
+    return [path, name, stem ?? name].contains(model)
   }
 }
 

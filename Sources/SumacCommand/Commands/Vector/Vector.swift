@@ -75,7 +75,7 @@ struct ScaleFlags: ParsableArguments {
     for value in scale {
       guard let name = value.model else { continue }
       let places = result.indices.filter {
-        result[$0].vector.name == name || result[$0].vector.checkpoint.path == name
+        value.isMeant(for: result[$0].vector.checkpoint.path)
       }
       if places.isEmpty {
         errors.append(

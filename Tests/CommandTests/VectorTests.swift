@@ -1,0 +1,134 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Task vectors on the built program and real models.
+@Suite struct VectorTests {
+  private static func models() throws -> TemporaryFolder {
+    let folder = try TemporaryFolder()
+    for (name, target) in [
+      ("base", "models/base"), ("poetry", "models/poetry"), ("tech", "models/tech"),
+      ("f32", "merge/inputs/base"), ("ft_a", "merge/inputs/ft_a"), ("ft_b", "merge/inputs/ft_b"),
+    ] {
+      try FileManager.default.createSymbolicLink(
+        atPath: folder[name], withDestinationPath: Fixtures.path(target))
+    }
+    return folder
+  }
+
+  private static func run(_ folder: TemporaryFolder, _ line: String) throws -> CommandRun {
+    try CommandRun.sumac(line.split(separator: " ").map(String.init), in: folder.path)
+  }
+
+  private static func expectDone(_ folder: TemporaryFolder, _ line: String) throws {
+    let run = try run(folder, line)
+    #expect(run.status == 0, "\(line): \(run.messages)")
+  }
+
+  @Test(
+    "an exact vector restores the fine-tune bit for bit, on its own base alone",
+    arguments: [("poetry", "base"), ("tech", "base"), ("ft_a", "f32"), ("ft_b", "f32")])
+  func exact(tuned: String, base: String) throws {
+    let folder = try Self.models()
+    try Self.expectDone(
+      folder, "vector extract \(tuned) --base \(base) -o v.sumac --exact --content-ids")
+    for output in ["back", "back.safetensors", "back.sumac"] {
+      try Self.expectDone(folder, "vector apply v.sumac --base \(base) -o \(output)")
+      try Self.expectDone(folder, "verify \(output) --against \(tuned)")
+    }
+    // A packed base keeps its terms.
+    try Self.expectDone(folder, "convert \(base) -o base.sumac")
+    try Self.expectDone(folder, "vector apply v.sumac --base base.sumac -o packed.sumac")
+    try Self.expectDone(folder, "verify packed.sumac --against \(tuned)")
+    try Self.expectDone(folder, "verify v.sumac")
+    let other = tuned == "poetry" ? "tech" : tuned == "ft_a" ? "ft_b" : nil
+    if let other {
+      let run = try Self.run(folder, "vector apply v.sumac --base \(other) -o wrong")
+      #expect(run.status == 3 && run.messages.contains("not the base"))
+      #expect(!folder.exists("wrong"))
+    }
+  }
+
+  @Test(
+    "a vector gives the same in every format, packed or not",
+    arguments: [
+      "", "--density 10%", "--rank 4", "--type int4:g32", "--density 1% --type int8 --rank 2",
+      "--dtype f32",
+    ])
+  func formats(form: String) throws {
+    let folder = try Self.models()
+    try Self.expectDone(folder, "vector extract poetry --base base -o p.sumac \(form)")
+    try Self.expectDone(folder, "vector extract tech --base base -o t.sumac --rank 3")
+    try Self.expectDone(folder, "convert base -o base.sumac")
+    let apply = "vector apply p.sumac t.sumac --scale p=0.7 --scale t=-0.3"
+    try Self.expectDone(folder, "\(apply) --base base -o plain")
+    try Self.expectDone(folder, "\(apply) --base base -o a.sumac")
+    try Self.expectDone(folder, "\(apply) --base base.sumac -o b.sumac")
+    try Self.expectDone(
+      folder, "vector add p.sumac t.sumac --scale p=0.7 --scale t=-0.3 -o sum.sumac")
+    try Self.expectDone(folder, "vector apply sum.sumac --base base -o c.sumac")
+    for output in ["a.sumac", "b.sumac", "c.sumac"] {
+      // Vectors of another dtype than the base's are rounded to it when they are added to one.
+      let tolerance = form.contains("f32") && output == "c.sumac" ? " --max-rmse 1e-4" : ""
+      let run = try Self.run(folder, "verify \(output) --against plain\(tolerance)")
+      #expect(run.status == 0, "\(output): \(run.output)\(run.messages)")
+    }
+    try Self.expectDone(folder, "vector negate sum.sumac -o minus.sumac")
+    try Self.expectDone(folder, "vector apply sum.sumac minus.sumac --base base -o same")
+    try Self.expectDone(folder, "verify same --against base --max-rmse 1e-4")
+  }
+
+  @Test("sparse and low-rank vectors are as small as their terms")
+  func sizes() throws {
+    let folder = try Self.models()
+    func size(_ name: String) throws -> Int {
+      let attributes = try FileManager.default.attributesOfItem(atPath: folder[name])
+      return attributes[.size] as? Int ?? .max
+    }
+    // 988,288 values of BF16: a tenth of them with a bit or less for each place.
+    try Self.expectDone(folder, "vector extract poetry --base base -o s.sumac --density 10%")
+    #expect(try size("s.sumac") < 988_288 / 10 * 2 + 988_288 / 8)
+    // 30 matrices; factors of F16, the norms whole, and the index.
+    try Self.expectDone(folder, "vector extract poetry --base base -o r.sumac --rank 4")
+    let factors = 4 * (2 * (1024 + 128) + 4 * (3 * (344 + 128) + 2 * (128 + 128) + 2 * (64 + 128)))
+    #expect(try size("r.sumac") < 2 * factors + 9 * 256 + 24_000)
+    try Self.expectDone(folder, "vector compress r.sumac -o c.sumac --density 1%")
+    #expect(try size("c.sumac") < 40_000)
+  }
+
+  @Test("a LoRA adapter that is written is read as what it was made from")
+  func adapter() throws {
+    let folder = try Self.models()
+    try Self.expectDone(folder, "vector extract poetry --base base -o adapter --rank 8")
+    #expect(
+      try folder.names(in: "adapter") == ["adapter_config.json", "adapter_model.safetensors"])
+    try Self.expectDone(folder, "vector extract poetry --base base -o r.sumac --rank 8")
+    try Self.expectDone(folder, "vector apply adapter --base base -o a")
+    try Self.expectDone(folder, "vector apply r.sumac --base base -o b")
+    try Self.expectDone(folder, "verify a --against b --max-rmse 1e-4")
+    // A whole rank is the fine-tune itself, but for rounding.
+    try Self.expectDone(folder, "vector extract poetry --base base -o full --rank 128")
+    try Self.expectDone(folder, "vector apply full --base base -o c")
+    try Self.expectDone(folder, "verify c --against poetry --max-rmse 2e-3")
+    try Self.expectDone(folder, "merge base+adapter tech --method linear -o m")
+  }
+
+  @Test("outputs of merges and vectors do not depend on threads and memory")
+  func determinism() throws {
+    let folder = try Self.models()
+    for line in [
+      "merge poetry tech --base base --method ties --density 0.4",
+      "merge poetry tech --base base --method della --density 0.5 --seed 3",
+      "merge poetry tech --base base --method dare_ties --density 0.5",
+      "vector extract poetry --base base --density 5% --rank 3",
+    ] {
+      var files: [Data] = []
+      for options in ["-j 1 --memory 64MiB", "-j 3"] {
+        try Self.expectDone(folder, "\(line) -o x.sumac -f \(options)")
+        files.append(try Data(contentsOf: URL(fileURLWithPath: folder["x.sumac"])))
+      }
+      let isSame = files[0] == files[1]
+      #expect(isSame, "\(line)")
+    }
+  }
+}

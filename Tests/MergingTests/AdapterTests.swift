@@ -1,0 +1,85 @@
+import Checkpoints
+import Merging
+import TensorCore
+import TestSupport
+import Testing
+
+/// LoRA adapters that PEFT wrote, against the weights that PEFT merges them to.
+@Suite struct AdapterTests {
+  static let cases = Fixtures.names(in: "lora", suffix: ".expected.safetensors").map {
+    String($0.dropLast(".expected.safetensors".count))
+  }
+
+  private static func base() throws -> Checkpoint {
+    try Cast(to: .f32).applied(to: Containers.read(Fixtures.path("models/base")))
+  }
+
+  @Test("there are cases") func count() { #expect(Self.cases.count == 4) }
+
+  @Test("adapters give the weights that PEFT gives", arguments: cases)
+  func merged(name: String) throws {
+    let vector = try TaskVector(Containers.read(Fixtures.path("lora/\(name)")))
+    let application = VectorApplication(base: try Self.base(), vectors: [(vector, 1)])
+    #expect(application.errors.isEmpty, "\(application.errors)")
+    let applied = application.applied()
+    let expected = try Containers.read(Fixtures.path("lora/\(name).expected.safetensors"))
+    #expect(expected.tensors.count == 2)
+    for tensor in expected.tensors {
+      let found = try applied.tensor(tensor.name).bytes().floats
+      let wanted = try tensor.bytes().floats
+      let worst = zip(found, wanted).reduce(0) { max($0, abs($1.0 - $1.1)) }
+      #expect(worst <= 2e-6, "\(tensor.name): \(worst)")
+      #expect(found.count == wanted.count)
+    }
+    // All others are the base's.
+    let names = Set(expected.tensors.map(\.name))
+    let base = try Self.base()
+    for tensor in base.tensors where !names.contains(tensor.name) {
+      #expect(try applied.tensor(tensor.name).bytes() == tensor.bytes())
+    }
+  }
+
+  @Test("half of an adapter moves half as far, also of what it keeps whole")
+  func scaled() throws {
+    let base = try Self.base()
+    let vector = try TaskVector(Containers.read(Fixtures.path("lora/embedding")))
+    let half = VectorApplication(base: base, vectors: [(vector, 0.5)]).applied()
+    let whole = VectorApplication(base: base, vectors: [(vector, 1)]).applied()
+    for name in ["model.embed_tokens.weight", "model.norm.weight"] {
+      let start = try base.tensor(name).bytes().floats
+      let (middle, end) = (
+        try half.tensor(name).bytes().floats, try whole.tensor(name).bytes().floats
+      )
+      let worst = start.indices.reduce(Float(0)) {
+        max($0, abs(middle[$1] - (start[$1] + end[$1]) / 2))
+      }
+      #expect(worst < 1e-6 && start != end)
+    }
+  }
+
+  @Test(
+    "adapters that are no plain LoRA are refused",
+    arguments: [
+      (#""r": 4"#, #""r": 5"#, "rank 5"), (#""use_dora": false"#, #""use_dora": true"#, "DoRA"),
+      (#""peft_type": "LORA""#, #""peft_type": "IA3""#, "IA3"),
+      (#""layer_replication": null"#, #""layer_replication": [[0, 2]]"#, "layer_replication"),
+      (#""r": 4"#, #""r": 0"#, "no r above 0"), ("{", "[", "no JSON object"),
+    ])
+  func refused(old: String, new: String, reason: String) throws {
+    let folder = try TemporaryFolder()
+    let config = String(
+      decoding: try Fixtures.bytes("lora/plain/adapter_config.json"), as: UTF8.self)
+    #expect(config.contains(old))
+    try folder.write(
+      Array(config.replacing(old, with: new).utf8), to: "a/adapter_config.json")
+    try folder.write(
+      try Fixtures.bytes("lora/plain/adapter_model.safetensors"),
+      to: "a/adapter_model.safetensors")
+    #expect {
+      _ = try TaskVector(Containers.read(folder["a"]))
+    } throws: { error in
+      let errors = (error as? SeveralErrors)?.errors ?? [error as? any UserError].compactMap(\.self)
+      return errors.contains { $0.description.contains(reason) }
+    }
+  }
+}
