@@ -9,7 +9,7 @@ struct TermSumEncoding: TensorEncoding {
 
   var label: String {
     let label = Self.terms(of: sum, codec: PlanesCodec()).map(\.label).joined(separator: " + ")
-    return label.count <= 60 ? label : "\(sum.parts.count) terms"
+    return label.count <= 28 ? label : "\(sum.parts.count) terms"
   }
 
   /// Whether a packed tensor can have these terms.

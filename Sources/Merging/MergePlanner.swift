@@ -49,8 +49,12 @@ struct MergePlanner {
   /// All tensors of the output that can be made.
   mutating func tensors() -> [PlannedTensor] {
     checkModels()
+    guard errors.isEmpty else {
+      // Without its models a recipe asks for no tensors.
+      checkParameters()
+      return []
+    }
     checkParameters()
-    guard errors.isEmpty else { return [] }
     let rows = rows()
     checkFilters(rows)
     let tensors = linkingAliases(rows.compactMap { tensor(of: $0) })
@@ -216,7 +220,7 @@ struct MergePlanner {
       hint: isVocabulary
         ? "the vocabularies differ: merge models of one, or cut all to the shortest with "
           + "--unsafe-truncate-embeddings"
-        : "leave it as the base has it with --exclude '\(row.name.printable)'")
+        : "take it from the base, or else the first model, with --exclude '\(row.name.printable)'")
     return nil
   }
 

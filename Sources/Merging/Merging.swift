@@ -36,13 +36,14 @@ package struct Merging: Sendable {
     var errors = planner.errors
     if let host { errors += options.selection.errors(for: host) }
     self.errors = errors
-    notes = planner.notes + Self.notes(on: tensors)
+    notes = planner.notes + Self.notes(on: tensors, isStack: method == Passthrough.self)
   }
 
-  private static func notes(on tensors: [PlannedTensor]) -> [String] {
+  /// - Parameter isStack: whether tensors are copied as the recipe asks for.
+  private static func notes(on tensors: [PlannedTensor], isStack: Bool) -> [String] {
     var notes: [String] = []
     let copied = tensors.filter { $0.isCopied && $0.aliasOf == nil }
-    if !copied.isEmpty, copied.count < tensors.count {
+    if !copied.isEmpty, !isStack {
       notes.append(
         "copied as \(copied.count == 1 ? "it is" : "they are"): "
           + GroupedNames.list(copied.map(\.info.name)))

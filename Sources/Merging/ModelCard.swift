@@ -40,7 +40,7 @@ extension Merging {
 
   /// What shapes the result beside the inputs.
   package var lineageOptions: [Lineage.Option] {
-    var result = [Lineage.Option("recipe", recipe.yaml)]
+    var result = [Lineage.Option("recipe", recipe.line)]
     let isRandom = tensors.contains { tensor in
       guard case .taskVectors(let vectors) = tensor.combination else { return false }
       return vectors.vectors.contains { $0.trim.isRandom }

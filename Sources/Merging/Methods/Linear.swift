@@ -15,7 +15,7 @@ package enum Linear: MergeMethod {
     let normalizes = values.flag("normalize", standard: true)
     if normalizes, weights.reduce(0, +) == 0 {
       throw MergeFault(
-        "its weights sum to 0, by which the mean would be divided",
+        "weights sum to 0, by which the mean would be divided",
         hint: "change a weight, or set normalize: false")
     }
     return .weightedSum(weights: weights, normalizes: normalizes)

@@ -1,3 +1,4 @@
+import Recipes
 import TensorCore
 
 extension MergeRecipe {
@@ -18,6 +19,28 @@ extension MergeRecipe {
     if let dtype, let name = Self.name(of: dtype) { lines.append("dtype: \(name)") }
     if let outDType, let name = Self.name(of: outDType) { lines.append("out_dtype: \(name)") }
     return lines.joined(separator: "\n") + "\n"
+  }
+
+  /// The same on one line, as JSON, which is YAML too.
+  package var line: String {
+    // What is written here is read again, but for a fault of this program.
+    guard let value = try? RecipeFile.parse(yaml, path: "") else { return yaml }
+    return Self.json(value).serialized()
+  }
+
+  private static func json(_ value: RecipeValue) -> JSONValue {
+    switch value.content {
+    case .null: return .null
+    case .bool(let flag): return .bool(flag)
+    case .integer(let number): return JSONValue(number)
+    case .number(let number): return JSONValue(number)
+    case .string(let text): return .string(text)
+    case .list(let list): return .array(list.map(json))
+    case .map(let members):
+      var object = JSONObject()
+      for member in members { object[member.key] = json(member.value) }
+      return .object(object)
+    }
   }
 
   private static func name(of dtype: DType) -> String? {

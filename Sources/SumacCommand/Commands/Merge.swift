@@ -3,6 +3,7 @@ import Checkpoints
 import Merging
 import PackedFormat
 import Recipes
+import SystemPackage
 import TensorCore
 
 struct Merge: ParsableCommand, HasGlobalOptions {
@@ -17,10 +18,10 @@ struct Merge: ParsableCommand, HasGlobalOptions {
 
       Examples:
         sumac merge --recipe ties.yaml -o merged/
-        sumac merge a/ b/ --method linear --weight a=0.7 --weight b=0.3 -o soup/
-        sumac merge math/ code/ --base base/ --method ties --density 50% -o merged.sumac
-        sumac merge math/ code/ --base base/ --method task_arithmetic --weight 0.4 -o merged/
-        sumac merge tuned/ --base base/ --method slerp --t 0.3 -o between.safetensors
+        sumac merge a/ b/ --method linear --weight a=0.7 --weight b=0.3 -o ab/
+        sumac merge a/ b/ --base base/ --method ties --density 50% -o ab.sumac
+        sumac merge a/ b/ --base base/ --method task_arithmetic --weight 0.4 -o ab/
+        sumac merge a/ --base base/ --method slerp --t 0.3 -o half.safetensors
       """)
 
   @OptionGroup var global: GlobalOptions
@@ -89,9 +90,7 @@ struct Merge: ParsableCommand, HasGlobalOptions {
     guard let plus = name.lastIndex(of: "+"), let base = existing(String(name[..<plus])),
       let adapter = existing(String(name[name.index(after: plus)...]))
     else {
-      throw UsageError(
-        "\(name.printable): nothing with that name is here",
-        hint: "models are read from disk, from here or beside the recipe: download it first")
+      throw FileError("read", name, .noSuchFileOrDirectory)
     }
     let application = VectorApplication(
       base: try Inputs.read(base, global: global),

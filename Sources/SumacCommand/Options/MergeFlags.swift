@@ -24,35 +24,42 @@ struct MergeFlags: ParsableArguments {
   var base: String?
 
   @Option(
+    parsing: .unconditionalSingleValue,
     help: ArgumentHelp(
       "A weight for all models, or for the one of that name; may be repeated.",
       valueName: "[name=]x"))
   var weight: [ModelValue] = []
 
   @Option(
+    parsing: .unconditionalSingleValue,
     help: ArgumentHelp(
       "The share of a difference that is kept, as 0.5 or 50%.", valueName: "[name=]share"))
   var density: [ModelValue] = []
 
   @Option(
+    parsing: .unconditionalSingleValue,
     help: ArgumentHelp(
       "breadcrumbs: the share of the largest that goes; 0.01 if not given.",
       valueName: "[name=]share"))
   var gamma: [ModelValue] = []
 
   @Option(
+    parsing: .unconditionalSingleValue,
     help: ArgumentHelp(
       "della: how far chances lie from the density; 0.15 if not given.", valueName: "[name=]x"))
   var epsilon: [ModelValue] = []
 
   @Option(
+    parsing: .unconditionalSingleValue,
     help: ArgumentHelp("passthrough: what values are multiplied by.", valueName: "[name=]x"))
   var scale: [ModelValue] = []
 
-  @Option(help: "slerp: 0 is the base, 1 the other model.")
+  @Option(parsing: .unconditional, help: "slerp: 0 is the base, 1 the other model.")
   var t: Double?
 
-  @Option(name: .customLong("lambda"), help: "What the sum of differences is multiplied by.")
+  @Option(
+    name: .customLong("lambda"), parsing: .unconditional,
+    help: "What the sum of differences is multiplied by.")
   var lambda: Double?
 
   @Flag(

@@ -57,6 +57,7 @@ struct VectorFormFlags: ParsableArguments {
 /// Scales of several vectors.
 struct ScaleFlags: ParsableArguments {
   @Option(
+    parsing: .unconditionalSingleValue,
     help: ArgumentHelp(
       "What vectors are multiplied by, or the one of that name; may be repeated. 1 if not given.",
       valueName: "[name=]x"))

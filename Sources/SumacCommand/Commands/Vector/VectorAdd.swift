@@ -9,8 +9,8 @@ struct VectorAdd: ParsableCommand, HasGlobalOptions {
     abstract: "Add task vectors, each times its scale, to one vector.",
     discussion: """
       Examples:
-        sumac vector add math.sumac code.sumac -o both.sumac
-        sumac vector add math.sumac code.sumac -o both.sumac --scale math=0.6 --scale code=0.4
+        sumac vector add a.sumac b.sumac -o both.sumac
+        sumac vector add a.sumac b.sumac -o both.sumac --scale a=0.6 --scale b=0.4
       """)
 
   @OptionGroup var global: GlobalOptions

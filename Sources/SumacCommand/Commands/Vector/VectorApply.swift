@@ -13,7 +13,7 @@ struct VectorApply: ParsableCommand, HasGlobalOptions {
 
       Examples:
         sumac vector apply tuned.sumac --base base/ -o model/
-        sumac vector apply math.sumac code.sumac --base base.sumac -o model.sumac --scale 0.4
+        sumac vector apply a.sumac b.sumac --base base.sumac -o ab.sumac --scale 0.4
         sumac vector apply adapter/ --base base/ -o model/ --scale adapter=0.8
       """)
 
