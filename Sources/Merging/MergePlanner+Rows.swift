@@ -30,7 +30,7 @@ extension MergePlanner {
       MergeRow(
         name: tensor.name, position: 0,
         sources: [MergeRow.Source(model: base, name: tensor.name, parameters: MergeParameters())],
-        base: nil, scopes: [])
+        base: nil, isMerged: false, scopes: [])
     }
   }
 

@@ -76,7 +76,7 @@ struct MergePlanner {
   }
 
   private mutating func tensor(of row: MergeRow) -> PlannedTensor? {
-    guard options.selection.contains(row.name) else { return unselected(row) }
+    guard row.isMerged, options.selection.contains(row.name) else { return unselected(row) }
     var sources = row.sources
     var found: [(model: String, tensor: LazyTensor)] = []
     if let base = row.base {

@@ -18,6 +18,8 @@ struct MergeRow: Sendable {
   var base: String?
   /// The tensor's name there, if it does not stand among the sources; nil if it has to.
   var baseName: String?
+  /// Whether it is merged; otherwise it is copied from the base or the first source.
+  var isMerged = true
   /// The scopes beyond a model's own, the narrowest first.
   var scopes: [MergeParameters]
 

@@ -1,0 +1,323 @@
+import Checkpoints
+import Merging
+import PackedFormat
+import Recipes
+import TensorCore
+import TestSupport
+import Testing
+
+/// What is told before a merge, and what is made of models that do not fit together at once.
+@Suite struct MergeCheckTests {
+  private static func checkpoint(
+    _ name: String, _ tensors: [LazyTensor], config: String? = nil
+  ) throws -> Checkpoint {
+    let checkpoint = Checkpoint(
+      path: name, container: .directory, tensors: tensors,
+      identity: InputIdentity(hash: "00", byteCount: 0), files: [])
+    return try config.map {
+      try checkpoint.replacingCompanion(ModelConfig.name, with: Array($0.utf8))
+    } ?? checkpoint
+  }
+
+  private static func tensor(
+    _ name: String, _ dimensions: [Int], _ value: Float = 1
+  ) throws -> LazyTensor {
+    try .floats(name, dimensions, [Float](repeating: value, count: dimensions.reduce(1, *)))
+  }
+
+  private static func merging(
+    _ yaml: String, _ models: [Checkpoint], options: MergeOptions = MergeOptions()
+  ) throws -> Merging {
+    let recipe = try MergeRecipeReader.recipe(
+      RecipeFile.parse(yaml, path: "r.yaml"), path: "r.yaml")
+    return try Merging(
+      recipe, models: Dictionary(uniqueKeysWithValues: models.map { ($0.path, $0) }),
+      options: options)
+  }
+
+  private static func messages(_ merging: Merging) -> String {
+    merging.errors.map { "\($0.description) (\($0.hint ?? ""))" }.joined(separator: "\n")
+  }
+
+  private static let linear = "merge_method: linear\nmodels: [a, b]\nparameters: {weight: 1}"
+
+  @Test("different vocabularies are an error with its remedy, or cut")
+  func vocabulary() throws {
+    let models = [
+      try Self.checkpoint(
+        "a",
+        [
+          Self.tensor("model.embed_tokens.weight", [5, 4]), Self.tensor("lm_head.weight", [5, 4]),
+        ],
+        config: #"{"vocab_size": 5, "nested": {"vocab_size": 5}, "hidden_size": 4}"#),
+      try Self.checkpoint(
+        "b",
+        [
+          Self.tensor("model.embed_tokens.weight", [3, 4], 3),
+          Self.tensor("lm_head.weight", [3, 4], 3),
+        ]),
+    ]
+    let refused = try Self.merging(Self.linear, models)
+    #expect(Self.messages(refused).contains("--unsafe-truncate-embeddings"))
+    #expect(Self.messages(refused).contains("[5, 4] in a, [3, 4] in b"))
+    let merging = try Self.merging(
+      Self.linear, models, options: MergeOptions(truncatesEmbeddings: true))
+    #expect(merging.errors.isEmpty)
+    let merged = try merging.merged(engine: .test())
+    for tensor in merged.tensors {
+      #expect(tensor.info.shape.dimensions == [3, 4])
+      #expect(try tensor.bytes().floats == [Float](repeating: 2, count: 12))
+    }
+    let config = try #require(try merged.config())
+    #expect(config["vocab_size"]?.asInt == 3 && config["nested"]?["vocab_size"]?.asInt == 3)
+    #expect(config["hidden_size"]?.asInt == 4)
+  }
+
+  @Test("other shapes are never cut")
+  func shapes() throws {
+    let models = [
+      try Self.checkpoint("a", [Self.tensor("model.layers.0.mlp.weight", [5, 4])]),
+      try Self.checkpoint("b", [Self.tensor("model.layers.0.mlp.weight", [3, 4])]),
+    ]
+    let merging = try Self.merging(
+      Self.linear, models, options: MergeOptions(truncatesEmbeddings: true))
+    #expect(Self.messages(merging).contains("--exclude 'model.layers.0.mlp.weight'"))
+    let excluded = try Self.merging(
+      Self.linear, models,
+      options: MergeOptions(selection: Selection(rules: [.exclude(Glob("*mlp*"))])))
+    #expect(excluded.errors.isEmpty)
+    #expect(try excluded.merged(engine: .test()).tensors[0].info.shape.dimensions == [5, 4])
+  }
+
+  @Test("a head that is tied to the embeddings is read from there")
+  func tiedHead() throws {
+    let embeddings = "model.embed_tokens.weight"
+    let a = try Self.checkpoint(
+      "a", [Self.tensor(embeddings, [3, 2], 1), Self.tensor("lm_head.weight", [3, 2], 2)])
+    let b = try Self.checkpoint(
+      "b", [Self.tensor(embeddings, [3, 2], 4)], config: #"{"tie_word_embeddings": true}"#)
+    let merging = try Self.merging(Self.linear, [a, b])
+    #expect(merging.errors.isEmpty, "\(Self.messages(merging))")
+    #expect(merging.notes.contains { $0.contains("b ties it to '\(embeddings)'") })
+    let merged = try merging.merged(engine: .test())
+    #expect(try merged.tensor("lm_head.weight").bytes().floats == [3, 3, 3, 3, 3, 3])
+    let untied = try Self.checkpoint("b", [Self.tensor(embeddings, [3, 2], 4)])
+    let refused = try Self.merging(Self.linear, [a, untied])
+    #expect(Self.messages(refused).contains("b has no 'lm_head.weight'"))
+  }
+
+  @Test("what is no float is copied where all have it, and refused where they differ")
+  func integers() throws {
+    func model(_ name: String, _ bytes: [UInt8]) throws -> Checkpoint {
+      let info = try TensorInfo(name: "positions", dtype: .i64, shape: Shape([bytes.count / 8]))
+      let tensor = LazyTensor(
+        info: info, source: MemoryTensorSource(info: info, values: bytes),
+        stored: StoredForm(file: name, byteOffset: 0, byteCount: bytes.count, dtype: .i64))
+      return try Self.checkpoint(name, [tensor, Self.tensor("w.weight", [2, 2])])
+    }
+    let bytes = [UInt8](repeating: 3, count: 16)
+    let same = try Self.merging(Self.linear, [model("a", bytes), model("b", bytes)])
+    #expect(
+      same.errors.isEmpty && same.notes.contains { $0.contains("copied as it is: 'positions'") })
+    #expect(try same.merged(engine: .test()).tensor("positions").bytes() == bytes)
+    var other = bytes
+    other[9] = 4
+    let differs = try Self.merging(Self.linear, [model("a", bytes), model("b", other)])
+    #expect(throws: FormatError.self) { _ = try differs.merged(engine: .test()) }
+    let short = try Self.merging(Self.linear, [model("a", bytes), model("b", Array(bytes[8...]))])
+    #expect(Self.messages(short).contains("I64 [2] in a and I64 [1] in b"))
+  }
+
+  @Test("stacked slices renumber layers, and the configuration with them")
+  func slices() throws {
+    func model(_ name: String, _ start: Float) throws -> Checkpoint {
+      try Self.checkpoint(
+        name,
+        try (0..<3).map {
+          try Self.tensor("model.layers.\($0).w.weight", [2, 2], start + Float($0))
+        }
+          + [
+            Self.tensor("model.embed_tokens.weight", [2, 2], start + 50),
+            Self.tensor("model.norm.weight", [2], start + 60),
+          ],
+        config: #"{"num_hidden_layers": 3, "layer_types": ["x", "y", "z"], "other": [1, 2, 3]}"#)
+    }
+    let merging = try Self.merging(
+      """
+      merge_method: passthrough
+      slices:
+        - sources: [{model: a, layer_range: [0, 2]}]
+        - sources: [{model: b, layer_range: [1, 3]}]
+        - sources: [{model: b, layer_range: [0, 1]}]
+      """, [try model("a", 0), try model("b", 100)])
+    #expect(merging.errors.isEmpty, "\(Self.messages(merging))")
+    let merged = try merging.merged(engine: .test())
+    let layers = try (0..<5).map {
+      try merged.tensor("model.layers.\($0).w.weight").bytes().floats[0]
+    }
+    #expect(layers == [0, 1, 101, 102, 100])
+    #expect(merged.tensors.count == 7)
+    #expect(try merged.tensor("model.embed_tokens.weight").bytes().floats[0] == 50)
+    #expect(try merged.tensor("model.norm.weight").bytes().floats[0] == 160)
+    let config = try #require(try merged.config())
+    #expect(config["num_hidden_layers"]?.asInt == 5)
+    #expect(config["layer_types"]?.asArray?.compactMap(\.asString) == ["x", "y", "y", "z", "x"])
+    #expect(config["other"]?.asArray?.count == 3)
+    let beyond = try Self.merging(
+      "merge_method: passthrough\nslices: [{sources: [{model: a, layer_range: [2, 5]}]}]",
+      [try model("a", 0)])
+    #expect(Self.messages(beyond).contains("a has no layer 3"))
+  }
+
+  @Test("modules merge parts of a model, and what no module covers is the base's")
+  func modules() throws {
+    func model(_ name: String, _ value: Float) throws -> Checkpoint {
+      try Self.checkpoint(
+        name,
+        [
+          Self.tensor("text.layers.0.weight", [2, 2], value),
+          Self.tensor("vision.layers.0.weight", [2, 2], value), Self.tensor("bridge", [2], value),
+        ])
+    }
+    let merging = try Self.merging(
+      """
+      merge_method: linear
+      base_model: a
+      modules:
+        text: {models: [{model: a, parameters: {weight: 1}}, {model: b, parameters: {weight: 3}}]}
+        vision: {models: [{model: b, parameters: {weight: 1}}]}
+      """, [try model("a", 0), try model("b", 4)])
+    #expect(merging.errors.isEmpty, "\(Self.messages(merging))")
+    let merged = try merging.merged(engine: .test())
+    #expect(try merged.tensor("text.layers.0.weight").bytes().floats[0] == 3)
+    #expect(try merged.tensor("vision.layers.0.weight").bytes().floats[0] == 4)
+    #expect(try merged.tensor("bridge").bytes().floats[0] == 0)
+    let wrong = try Self.merging(
+      "merge_method: linear\nmodules: {audio: {models: [{model: a, parameters: {weight: 1}}]}}",
+      [try model("a", 0)])
+    #expect(Self.messages(wrong).contains("'audio.'"))
+  }
+
+  @Test("tensors of several dtypes are merged in the wider one, and it is said")
+  func dtypes() throws {
+    let half = try Cast(to: .bf16).applied(
+      to: Self.checkpoint("a", [Self.tensor("w.weight", [2, 2], 1)]))
+    let full = try Self.checkpoint("b", [Self.tensor("w.weight", [2, 2], 2)])
+    let merging = try Self.merging(Self.linear, [half, full])
+    #expect(merging.notes.contains { $0.contains("BF16 and F32 are merged as F32") })
+    let merged = try merging.merged(engine: .test())
+    #expect(merged.tensors[0].info.dtype == .f32)
+    #expect(try merged.tensors[0].bytes().floats == [1.5, 1.5, 1.5, 1.5])
+  }
+
+  @Test("a pair of tensors that is another name in all models stays one")
+  func aliases() throws {
+    func model(_ name: String, _ value: Float) throws -> Checkpoint {
+      var head = try Self.tensor("lm_head.weight", [2, 2], value)
+      head.aliasOf = "model.embed_tokens.weight"
+      return try Self.checkpoint(
+        name, [Self.tensor("model.embed_tokens.weight", [2, 2], value), head])
+    }
+    let models = [try model("a", 1), try model("b", 2)]
+    let tied = try Self.merging(Self.linear, models).merged(engine: .test())
+    #expect(try tied.tensor("lm_head.weight").aliasOf == "model.embed_tokens.weight")
+    let parted = try Self.merging(
+      """
+      merge_method: linear
+      models: [{model: a, parameters: {weight: [{filter: lm_head, value: 2}, {value: 1}]}}, {model: b, parameters: {weight: 1}}]
+      """, models
+    ).merged(engine: .test())
+    #expect(try parted.tensor("lm_head.weight").aliasOf == nil)
+  }
+
+  // MARK: Coefficients
+
+  private static let tasks = """
+    merge_method: task_arithmetic
+    base_model: base
+    models: [a, b]
+    """
+
+  private static func models(_ names: [String]) throws -> [Checkpoint] {
+    try [("base", 0), ("a", 1), ("b", 10)].map { model, value in
+      try checkpoint(model, names.map { try tensor($0, [2, 2], Float(value)) })
+    }
+  }
+
+  private static func table(_ yaml: String) throws -> MergeCoefficients {
+    try MergeCoefficients(RecipeFile.parse(yaml, path: "c.yaml"), path: "c.yaml")
+  }
+
+  @Test(
+    "each grouping gives its tensors their coefficients",
+    arguments: [
+      ("grouping: task\ncoefficients: [0.5, 0.1]", [1.5, 1.5, 1.5]),
+      ("grouping: task\nclamp: true\ncoefficients: {'*': [-3, 1.5]}", [10, 10, 10]),
+      (
+        "grouping: tensor\ncoefficients: {l.0.q_proj.weight: [1, 0], l.0.k_proj.weight: [0, 1], '*': [1, 1]}",
+        [1, 10, 11]
+      ),
+      (
+        "grouping: qkv\ncoefficients: {l.0.qkv_proj.weight: [0, 1], embed.weight: [1, 0]}",
+        [10, 10, 1]
+      ),
+      (
+        "grouping: qkv\ncoefficients: {l.0.in_proj_weight: [0, 1], embed.weight: [1, 0]}",
+        [10, 10, 1]
+      ),
+      ("grouping: block\nmodels: [a, b]\ncoefficients: {l.0: [2, 0], embed: [0, 2]}", [2, 2, 20]),
+      (
+        "grouping: block\ncoefficients: {l.0: [2, 0], l.0.k_proj: [3, 0], '*': [0, 2]}", [2, 3, 20]
+      ),
+    ])
+  func coefficients(yaml: String, wanted: [Float]) throws {
+    let names = ["l.0.q_proj.weight", "l.0.k_proj.weight", "embed.weight"]
+    let merging = try Self.merging(
+      Self.tasks, Self.models(names), options: MergeOptions(coefficients: Self.table(yaml)))
+    #expect(merging.errors.isEmpty, "\(Self.messages(merging))")
+    let merged = try merging.merged(engine: .test())
+    #expect(try names.map { try merged.tensor($0).bytes().floats[0] } == wanted)
+  }
+
+  @Test(
+    "tables that do not fit are told in full",
+    arguments: [
+      ("grouping: tensor\ncoefficients: {x: [1, 1], '*': [1, 1]}", "no tensor takes the rows 'x'"),
+      ("grouping: task\ncoefficients: [1]", "1 coefficient, the merge has 2 models"),
+      ("grouping: tensor\ncoefficients: {embed.weight: [1, 1]}", "needs 'weight' for a"),
+      ("grouping: task\nmodels: [b, a]\ncoefficients: [1, 1]", "its models are b, a"),
+    ])
+  func wrongTables(yaml: String, reason: String) throws {
+    let merging = try Self.merging(
+      Self.tasks, Self.models(["l.0.weight", "embed.weight"]),
+      options: MergeOptions(coefficients: Self.table(yaml)))
+    #expect(Self.messages(merging).contains(reason), "\(Self.messages(merging))")
+  }
+
+  @Test(
+    "files that are no tables are refused",
+    arguments: [
+      ("[1]", "expected a map"), ("coefficients: [1]", "grouping"),
+      ("grouping: tesk\ncoefficients: [1]", "grouping is none"),
+      ("grouping: task\ncoeficients: [1]", "did you mean 'coefficients'"),
+      ("grouping: task\ncoefficients: {'*': [x]}", "no list of numbers"),
+      ("grouping: task\ncoefficients: {a: [1]}", "one row"), ("grouping: task", "no coefficients"),
+    ])
+  func noTables(yaml: String, reason: String) {
+    #expect {
+      _ = try Self.table(yaml)
+    } throws: { error in
+      let errors = (error as? SeveralErrors)?.errors ?? [error as? any UserError].compactMap(\.self)
+      return errors.contains { "\($0.description) \($0.hint ?? "")".contains(reason) }
+    }
+  }
+
+  @Test("recipes written as YAML are read as they were", arguments: GoldenMerge.all)
+  func yaml(golden: GoldenMerge) throws {
+    let recipe = try golden.recipe()
+    let again = try MergeRecipeReader.recipe(
+      RecipeFile.parse(recipe.yaml, path: "again"), path: "again")
+    #expect(again.yaml == recipe.yaml && again.line == recipe.line)
+    #expect(again.method == recipe.method && again.models.count == recipe.models.count)
+  }
+}
