@@ -94,6 +94,7 @@ const sumac_kernels SUMAC_TABLE = {
     .pattern_fit = pattern_fit,
     .first_nan = first_nan,
     .count_magnitude = count_magnitude,
+    .collect_places = collect_places,
     .subtract = subtract,
     .add_scaled = add_scaled,
     .scale_values = scale_values,

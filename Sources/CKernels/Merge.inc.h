@@ -28,6 +28,27 @@ static void count_magnitude(const void *values, size_t n, uint32_t magnitude, ui
   counts[1] += above;
 }
 
+static uint64_t collect_places(const void *values, size_t n, uint32_t upper, void *found) {
+  const any_u32 *bits = values;
+  any_u64 *to = found;
+  uint64_t count = 0;
+  for (size_t i = 0; i < n; i += LANES) {
+    const size_t lanes = n - i < LANES ? n - i : LANES;
+    if (lanes == LANES) {
+      // Most groups of lanes have none.
+      lanes_i32 x;
+      memcpy(&x, bits + i, sizeof x);
+      const lanes_i32 is_there = (lanes_i32)(((x & INT32_MAX) >> 15) == (int32_t)upper);
+      if (__builtin_reduce_or(is_there) == 0) continue;
+    }
+    for (size_t k = i; k < i + lanes; k++) {
+      const uint32_t magnitude = bits[k] & F32_MAGNITUDE;
+      if (magnitude >> 15 == upper) to[count++] = (uint64_t)(magnitude & 0x7FFF) << 32 | k;
+    }
+  }
+  return count;
+}
+
 static void subtract(void *values, const void *others, size_t n) {
   any_f32 *restrict x = values;
   const any_f32 *restrict y = others;

@@ -103,6 +103,8 @@ struct RankSelection: Sendable {
       }
       (bounds[place].digit, bounds[place].above) = found
     }
+    let candidates = bounds.indices.reduce(0) { $0 + Int(upper[$1][bounds[$1].digit]) }
+    guard candidates > Self.candidateLimit else { return try collect(&bounds, path: path) }
     let lower = try counts(
       bounds.map { Question(model: $0.model, digits: .lower(upper: $0.digit)) })
     for place in bounds.indices {
@@ -119,6 +121,70 @@ struct RankSelection: Sendable {
     guard !open.isEmpty else { return }
     let ends = try lastTies(open.map { bounds[$0] }, path: path)
     for (place, end) in zip(open, ends) { bounds[place].end = end }
+  }
+
+  /// Magnitudes with the digits of bounds that are kept with their places, in all.
+  private static let candidateLimit = 1 << 19
+  static let candidateByteCount = 24 * candidateLimit
+
+  /// Finds thresholds and the last of equal magnitudes in one reading, where few have the digits of bounds.
+  private func collect(_ bounds: inout [Bound], path: String) throws {
+    let wanted = bounds
+    let found = Mutex([[[UInt64]]](repeating: [], count: tiles.count))
+    let piece =
+      zip(tensors, readings).map { tensor, reading in
+        reading.largestPiece(elementCount: tensor.info.grid.largestChunk, inRows: false)
+      }.max() ?? 0
+    try forEachTile(of: wanted.map(\.model), scratchByteCount: 8 * piece) { _ in
+      wanted.map { _ in [UInt64]() }
+    } add: { state, place, piece, values, scratch in
+      let count = Kernels.best.collectPlaces(
+        ofUpper: wanted[place].digit, in: values, into: &scratch)
+      // From here on places are those of the tensor: lower digits, then 48 bits of a place.
+      for number in 0..<count {
+        let value = scratch.bytes.littleEndian(UInt64.self, at: 8 * number)!
+        state[place].append(
+          (value >> 32) << 48 | ((value & 0xFFFF_FFFF) + UInt64(piece.lowerBound)))
+      }
+    } finish: { number, state, _ in
+      found.withLock { $0[number] = state }
+    }
+    let all = found.withLock { $0 }
+    for place in bounds.indices {
+      try Self.settle(&bounds[place], all.map { $0[place] }, path: path)
+    }
+    Self.settleTies(&bounds)
+    for place in bounds.indices {
+      guard bounds[place].kept > 0, bounds[place].kept < bounds[place].equal else { continue }
+      bounds[place].end = lastTie(of: bounds[place], among: all.map { $0[place] })
+    }
+  }
+
+  /// The threshold among collected candidates.
+  private static func settle(
+    _ bound: inout Bound, _ candidates: [[UInt64]], path: String
+  ) throws {
+    var counts = [UInt64](repeating: 0, count: 1 << 15)
+    for tile in candidates { for value in tile { counts[Int(value >> 48)] += 1 } }
+    guard let found = place(of: bound.count - bound.above, in: counts) else {
+      throw ChangedInputError(path: path)
+    }
+    bound.threshold = UInt32(bound.digit) << 15 | UInt32(found.digit)
+    bound.above += found.above
+    bound.equal = Int(counts[found.digit])
+  }
+
+  /// Where the last equal magnitude stands that a bound keeps.
+  private func lastTie(of bound: Bound, among candidates: [[UInt64]]) -> (Int, Int)? {
+    let low = UInt64(bound.threshold & 0x7FFF)
+    var rest = bound.kept
+    for (number, tile) in candidates.enumerated() {
+      for value in tile where value >> 48 == low {
+        rest -= 1
+        if rest == 0 { return (tiles[number].tensor, Int(value & 0xFFFF_FFFF_FFFF) + 1) }
+      }
+    }
+    return nil
   }
 
   /// How many of equal magnitudes stay, the first of them.
@@ -172,24 +238,39 @@ struct RankSelection: Sendable {
     let totals = Mutex(asked.map { [UInt64](repeating: 0, count: $0.digits.counterCount) })
     for first in stride(from: 0, to: asked.count, by: Self.groupSize) {
       let group = first..<min(first + Self.groupSize, asked.count)
-      try forEachTile(of: asked[group].map(\.model)) { _ in
-        group.map { [UInt64](repeating: 0, count: asked[$0].digits.counterCount) }
-      } add: { counters, place, _, values in
+      let size = Self.counterByteCount
+      try forEachTile(
+        of: asked[group].map(\.model), scratchByteCount: size * group.count
+      ) { counters in
+        counters.fill()
+      } add: { _, place, _, values, counters in
+        var own = counters._mutatingExtracting(size * place..<size * (place + 1))
         Kernels.best.countMagnitudes(
-          values, digits: asked[group.lowerBound + place].digits, into: &counters[place])
-      } finish: { _, counters in
+          values, digits: asked[group.lowerBound + place].digits, into: &own)
+      } finish: { _, _, counters in
         // Sums of whole numbers have no order.
         totals.withLock { totals in
-          for (place, counters) in zip(group, counters) {
-            for digit in counters.indices where counters[digit] > 0 {
-              totals[place][digit] += counters[digit]
-            }
+          for place in group {
+            let start = size * (place - group.lowerBound)
+            Self.add(
+              counters.extracting(start..<start + 8 * totals[place].count), to: &totals[place])
           }
         }
       }
     }
     let found = totals.withLock { $0 }
     return answers.map { found[$0] }
+  }
+
+  /// Counters are nearly all 0, but for a few runs.
+  private static func add(_ counters: borrowing RawSpan, to totals: inout [UInt64]) {
+    let run = 256
+    for first in stride(from: 0, to: totals.count, by: run) {
+      guard !Kernels.isAllZero(counters.extracting(8 * first..<8 * (first + run))) else { continue }
+      for place in first..<first + run {
+        totals[place] += counters.littleEndian(UInt64.self, at: 8 * place)!
+      }
+    }
   }
 
   /// Where the last equal magnitude stands that each bound keeps.
@@ -200,9 +281,9 @@ struct RankSelection: Sendable {
     let models = bounds.map(\.model)
     try forEachTile(of: models) { _ in
       bounds.map { _ in 0 }
-    } add: { found, place, _, values in
+    } add: { found, place, _, values, _ in
       found[place] += Kernels.best.count(ofMagnitude: bounds[place].threshold, in: values).equal
-    } finish: { number, found in
+    } finish: { number, found, _ in
       counts.withLock { $0[number] = found }
     }
     let all = counts.withLock { $0 }
@@ -218,7 +299,7 @@ struct RankSelection: Sendable {
       let end = Mutex<Int?>(nil)
       try forEachTile(of: [bound.model], only: number) { _ in
         (rest: wanted, end: Int?.none)
-      } add: { state, _, piece, values in
+      } add: { state, _, piece, values, _ in
         guard state.end == nil else { return }
         let count = Kernels.best.count(ofMagnitude: bound.threshold, in: values).equal
         guard count >= state.rest else {
@@ -228,7 +309,7 @@ struct RankSelection: Sendable {
         state.end = values.place(ofMagnitude: bound.threshold, occurrence: state.rest).map {
           piece.lowerBound + $0 + 1
         }
-      } finish: { _, state in
+      } finish: { _, state, _ in
         end.withLock { $0 = state.end }
       }
       guard let end = end.withLock({ $0 }) else { throw ChangedInputError(path: path) }
@@ -239,12 +320,14 @@ struct RankSelection: Sendable {
 
 extension RankSelection {
   /// Reads tiles piece by piece: a state for each tile takes the differences of some models in turn.
+  /// - Parameter scratchByteCount: memory that is lent all the while a tile is read.
   private func forEachTile<State>(
-    of models: [Int], only: Int? = nil, start: @Sendable (Int) -> State,
-    add: @Sendable (inout State, Int, Range<Int>, borrowing RawSpan) -> Void,
-    finish: @Sendable (Int, State) -> Void
+    of models: [Int], only: Int? = nil, scratchByteCount: Int = 0,
+    start: @Sendable (inout MutableRawSpan) -> State,
+    add: @Sendable (inout State, Int, Range<Int>, borrowing RawSpan, inout MutableRawSpan) -> Void,
+    finish: @Sendable (Int, State, borrowing RawSpan) -> Void
   ) throws {
-    let workspaceByteCount =
+    let readingByteCount =
       zip(tensors, readings).map { tensor, reading in
         let piece = reading.largestPiece(
           elementCount: tensor.info.grid.largestChunk, inRows: false)
@@ -252,23 +335,26 @@ extension RankSelection {
           + reading.scratchByteCount(piece: piece, inRows: false)
       }.max() ?? 0
     try engine.forEachPiece(
-      count: only == nil ? tiles.count : 1, workspaceByteCount: workspaceByteCount
+      count: only == nil ? tiles.count : 1,
+      workspaceByteCount: scratchByteCount + readingByteCount
     ) { piece, workspace in
       let number = only ?? piece
       let tile = tiles[number]
       let reading = readings[tile.tensor]
-      var state = start(number)
-      for piece in reading.pieces(of: tile.elements, inRows: false) {
-        let size = 4 * piece.count
-        try reading.withPiece(piece, of: models, workspace: &workspace) { _, deltas, _ in
-          for place in models.indices {
-            add(
-              &state, place, piece,
-              deltas.bytes.extracting(size * place..<size * (place + 1)))
+      try workspace.split(at: scratchByteCount) { scratch, workspace in
+        var state = start(&scratch)
+        for piece in reading.pieces(of: tile.elements, inRows: false) {
+          let size = 4 * piece.count
+          try reading.withPiece(piece, of: models, workspace: &workspace) { _, deltas, _ in
+            for place in models.indices {
+              add(
+                &state, place, piece,
+                deltas.bytes.extracting(size * place..<size * (place + 1)), &scratch)
+            }
           }
         }
+        finish(number, state, scratch.bytes)
       }
-      finish(number, state)
       if only == nil {
         engine.progress.advance(
           byteCount: tensors[tile.tensor].byteCount(ofChunk: tile.chunk))

@@ -23,6 +23,7 @@ struct TrimSurvey {
   static func fixedByteCount(_ tensor: PlannedTensor) -> Int {
     let models = tensor.vectors?.vectors.count ?? 0
     return 4 * RankSelection.counterByteCount * models + 48 * models * tensor.info.grid.count
+      + min(RankSelection.candidateByteCount, 24 * tensor.info.elementCount * models)
   }
 
   /// Tensors up to this many elements are surveyed at one reading, several at a time.

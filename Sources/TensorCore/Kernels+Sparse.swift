@@ -231,6 +231,27 @@ extension Kernels {
     }
   }
 
+  /// The same into counters of 64 bits that lie in memory.
+  @_lifetime(counters: copy counters)
+  package func countMagnitudes(
+    _ values: borrowing RawSpan, digits: MagnitudeDigits, into counters: inout MutableRawSpan
+  ) {
+    precondition(counters.byteCount >= 8 * digits.counterCount)
+    let (level, prefix): (Int32, UInt32) =
+      switch digits {
+      case .upper: (0, 0)
+      case .lower(let upper): (1, UInt32(upper))
+      }
+    // SAFETY: digits index inside the counters; the workspaces that lend them are aligned.
+    unsafe values.withUnsafeBytes { values in
+      unsafe counters.withUnsafeMutableBytes { counters in
+        unsafe table.pointee.magnitude_histogram(
+          values.baseAddress, values.count / 4, level, prefix,
+          counters.baseAddress!.assumingMemoryBound(to: UInt64.self))
+      }
+    }
+  }
+
   /// Marks all values whose magnitude, as bits, is over `threshold`, and the first `ties` equal to it.
   @_lifetime(mask: copy mask)
   package func markLargest(

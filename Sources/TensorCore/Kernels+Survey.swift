@@ -98,6 +98,24 @@ extension Kernels {
     return (Int(counts[0]), Int(counts[1]))
   }
 
+  /// Writes, for each value whose magnitude has these upper 16 bits, its lower 15 bits times 2³² plus its
+  /// place, in order, and gives how many there are.
+  @_lifetime(found: copy found)
+  package func collectPlaces(
+    ofUpper upper: Int, in values: borrowing RawSpan, into found: inout MutableRawSpan
+  ) -> Int {
+    let count = values.byteCount / 4
+    precondition(count < 1 << 32 && found.byteCount >= 8 * count)
+    // SAFETY: the loop reads `count` values and writes at most as many words.
+    return unsafe values.withUnsafeBytes { values in
+      unsafe found.withUnsafeMutableBytes { found in
+        Int(
+          unsafe table.pointee.collect_places(
+            values.baseAddress, count, UInt32(upper), found.baseAddress))
+      }
+    }
+  }
+
   /// The magnitude, as bits of F32, of `rank` in ascending order, from 0.
   @_lifetime(scratch: copy scratch)
   package func magnitude(

@@ -386,6 +386,11 @@ typedef struct sumac_kernels {
   void (*count_magnitude)(const void *_Nullable values, size_t n, uint32_t magnitude,
                           uint64_t *counts);
 
+  /// For each value whose magnitude has these upper 16 bits, in order, writes its lower 15 bits times 2^32
+  /// plus its place to `found` (room for `n` of 64 bits) and returns how many there are. `n` is below 2^32.
+  uint64_t (*collect_places)(const void *_Nullable values, size_t n, uint32_t upper,
+                             void *_Nullable found);
+
   /// values -= others.
   void (*subtract)(void *_Nullable values, const void *_Nullable others, size_t n);
 

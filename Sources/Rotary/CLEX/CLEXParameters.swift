@@ -1,0 +1,40 @@
+package import TensorCore
+
+/// The parameters of CLEX in a configuration; missing ones are what the official code had.
+package struct CLEXParameters: Sendable, Equatable {
+  package enum Activation: String, Sendable {
+    case silu, tanh
+  }
+
+  package var maximumFactor: Int
+  /// Width of the hidden layer, in rotated dimensions.
+  package var parameterFactor: Double
+  package var activation: Activation
+  /// The step of the solver.
+  package var step: Double
+
+  static let factorLimit = 1 << 16
+
+  package init(_ settings: RopeSettings) throws(RopeFault) {
+    guard let maximum = settings.number("max_factor"), maximum >= 1,
+      maximum <= Double(Self.factorLimit)
+    else { throw RopeFault("max_factor is no number from 1 to \(Self.factorLimit)") }
+    maximumFactor = Int(maximum)
+    parameterFactor = settings.number("param_factor") ?? 1
+    guard parameterFactor > 0, parameterFactor <= 1024 else {
+      throw RopeFault("param_factor is \(parameterFactor), expected a number above 0")
+    }
+    if let name = settings.values["act"]?.asString {
+      guard let known = Activation(rawValue: name) else {
+        throw RopeFault("act is '\(name.printable)', expected silu or tanh")
+      }
+      activation = known
+    } else {
+      activation = .silu
+    }
+    step = settings.number("time_dt") ?? 0.01
+    guard step >= 1e-5, step.isFinite else {
+      throw RopeFault("time_dt is \(step), expected a step of 0.00001 or more")
+    }
+  }
+}

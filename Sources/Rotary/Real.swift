@@ -1,0 +1,7 @@
+import Glibc
+
+/// Functions of real numbers.
+enum Real {
+  static func pow(_ base: Double, _ exponent: Double) -> Double { Glibc.pow(base, exponent) }
+  static func log(_ value: Double) -> Double { Glibc.log(value) }
+}

@@ -1,0 +1,33 @@
+/// A base that grows with the length, so that slow dimensions are squeezed and fast ones are not.
+///
+/// Up to the trained length frequencies are as trained. Source: NTK-aware scaling, in the dynamic form of
+/// transformers.
+package enum DynamicRope: RopeType {
+  package static let name = "dynamic"
+  package static let summary = "NTK with the length at hand"
+  package static let requiredKeys = ["factor"]
+
+  package static func frequencies(
+    _ settings: RopeSettings, length: Int?
+  ) throws(RopeFault) -> RopeFrequencies {
+    let factor = try settings.checkedFactor()
+    guard let trained = settings.maximumLength.map(Double.init) else {
+      throw RopeFault("rope type 'dynamic' needs 'max_position_embeddings'")
+    }
+    let used = max(trained, Double(length ?? 0))
+    return RopeFrequencies(
+      inverse: try inverse(settings, growth: factor * used / trained - (factor - 1)))
+  }
+
+  /// NTK-aware frequencies for a length `growth` times the trained one.
+  static func inverse(
+    _ settings: RopeSettings, growth: Double
+  ) throws(RopeFault) -> [Double] {
+    let dim = settings.rotaryDim
+    guard dim > 2 else {
+      throw RopeFault("NTK scaling needs more than 2 rotated dimensions, head_dim gives \(dim)")
+    }
+    let base = settings.theta * Real.pow(growth, Double(dim) / Double(dim - 2))
+    return RopeSettings.frequencies(base: base, dim: dim)
+  }
+}

@@ -1,0 +1,31 @@
+/// Long waves divided by the factor, short ones left, a smooth step between them.
+///
+/// Source: Llama 3.1, as transformers has it.
+package enum Llama3Rope: RopeType {
+  package static let name = "llama3"
+  package static let summary = "long waves divided, short ones kept"
+  package static let requiredKeys = [
+    "factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings",
+  ]
+
+  package static func frequencies(
+    _ settings: RopeSettings, length: Int?
+  ) throws(RopeFault) -> RopeFrequencies {
+    let factor = try settings.checkedFactor()
+    let original = try settings.checkedOriginalLength()
+    guard let low = settings.number("low_freq_factor"),
+      let high = settings.number("high_freq_factor"), low > 0, high > low
+    else {
+      throw RopeFault(
+        "low_freq_factor and high_freq_factor have to be numbers above 0, the second the larger")
+    }
+    let inverse = settings.standardFrequencies.map { frequency in
+      let wavelength = 2 * Double.pi / frequency
+      if wavelength > original / low { return frequency / factor }
+      if wavelength < original / high { return frequency }
+      let smooth = (original / wavelength - low) / (high - low)
+      return (1 - smooth) * frequency / factor + smooth * frequency
+    }
+    return RopeFrequencies(inverse: inverse)
+  }
+}

@@ -1,0 +1,49 @@
+package import TensorCore
+
+/// A factor for each dimension, one list up to the original length and another beyond it.
+///
+/// Source: Ding et al., "LongRoPE", ICML 2024, as transformers has it.
+package enum LongRope: RopeType {
+  package static let name = "longrope"
+  package static let aliases = ["su"]
+  package static let summary = "a factor for each dimension"
+  package static let requiredKeys = ["long_factor", "short_factor"]
+
+  package static func frequencies(
+    _ settings: RopeSettings, length: Int?
+  ) throws(RopeFault) -> RopeFrequencies {
+    let original = try settings.checkedOriginalLength()
+    let isLong = Double(length ?? 0) > original
+    let factors = try factors(settings, isLong ? "long_factor" : "short_factor")
+    _ = try self.factors(settings, "short_factor")
+    let inverse = zip(settings.standardFrequencies, factors).map { $0 / $1 }
+    return RopeFrequencies(
+      inverse: inverse, attentionFactor: try attentionFactor(settings, original: original))
+  }
+
+  /// A list of as many factors as there are frequencies.
+  private static func factors(
+    _ settings: RopeSettings, _ key: String
+  ) throws(RopeFault) -> [Double] {
+    let list = settings.values[key]?.asArray?.compactMap(\.asDouble) ?? []
+    let count = settings.rotaryDim / 2
+    guard list.count == count, settings.values[key]?.asArray?.count == count else {
+      throw RopeFault(
+        "\(key) has \(settings.values[key]?.asArray?.count ?? 0) entries, expected \(count) numbers, "
+          + "one for each pair of rotated dimensions")
+    }
+    guard list.allSatisfy({ $0 > 0 && $0.isFinite }) else {
+      throw RopeFault("\(key) has a factor that is not above 0")
+    }
+    return list
+  }
+
+  private static func attentionFactor(
+    _ settings: RopeSettings, original: Double
+  ) throws(RopeFault) -> Double {
+    if let given = try settings.givenAttentionFactor() { return given }
+    let factor = settings.factor ?? settings.maximumLength.map { Double($0) / original } ?? 1
+    guard factor > 1 else { return 1 }
+    return (1 + Real.log(factor) / Real.log(original)).squareRoot()
+  }
+}

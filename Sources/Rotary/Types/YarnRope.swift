@@ -1,0 +1,58 @@
+package import TensorCore
+
+/// Slow dimensions divided by the factor, fast ones left, a ramp in between; scores are scaled.
+///
+/// Source: Peng et al., "YaRN", ICLR 2024, as transformers has it.
+package enum YarnRope: RopeType {
+  package static let name = "yarn"
+  package static let summary = "slow dimensions divided, fast ones kept, scores scaled"
+  package static let requiredKeys: [String] = []
+
+  package static func frequencies(
+    _ settings: RopeSettings, length: Int?
+  ) throws(RopeFault) -> RopeFrequencies {
+    let factor = try settings.checkedFactor()
+    let original = try settings.checkedOriginalLength()
+    let dim = Double(settings.rotaryDim)
+    let base = settings.theta
+    func dimension(ofRotations rotations: Double) -> Double {
+      dim * Real.log(original / (rotations * 2 * .pi)) / (2 * Real.log(base))
+    }
+    let (fast, slow) = (
+      settings.number("beta_fast") ?? 32, settings.number("beta_slow") ?? 1
+    )
+    guard fast > 0, slow > 0 else {
+      throw RopeFault("beta_fast and beta_slow are \(fast) and \(slow), expected numbers above 0")
+    }
+    var low = dimension(ofRotations: fast)
+    var high = dimension(ofRotations: slow)
+    if settings.values["truncate"]?.asBool != false {
+      low.round(.down)
+      high.round(.up)
+    }
+    low = max(low, 0)
+    high = min(high, dim - 1)
+    if low == high { high += 0.001 }
+    let inverse = settings.standardFrequencies.enumerated().map { place, frequency in
+      let ramp = min(1, max(0, (Double(place) - low) / (high - low)))
+      return frequency / factor * ramp + frequency * (1 - ramp)
+    }
+    return RopeFrequencies(
+      inverse: inverse, attentionFactor: try attentionFactor(settings, factor: factor))
+  }
+
+  private static func attentionFactor(
+    _ settings: RopeSettings, factor: Double
+  ) throws(RopeFault) -> Double {
+    if let given = try settings.givenAttentionFactor() { return given }
+    func scale(_ multiplier: Double) -> Double {
+      factor <= 1 ? 1 : 0.1 * multiplier * Real.log(factor) + 1
+    }
+    if let scaled = settings.number("mscale"), let all = settings.number("mscale_all_dim"),
+      scaled != 0, all != 0
+    {
+      return scale(scaled) / scale(all)
+    }
+    return scale(1)
+  }
+}

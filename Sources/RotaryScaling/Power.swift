@@ -1,0 +1,7 @@
+import Glibc
+
+/// Functions of real numbers.
+enum Power {
+  static func of(_ base: Double, _ exponent: Double) -> Double { pow(base, exponent) }
+  static func log(_ value: Double) -> Double { Glibc.log(value) }
+}

@@ -1,0 +1,104 @@
+package import Checkpoints
+package import Rotary
+package import TensorCore
+
+/// A model as far as its rotary embedding goes: its configuration, and the layer of CLEX if it has one.
+package struct RopeModel: Sendable {
+  package let path: String
+  package let config: RotaryConfig
+  /// The text of its `config.json`.
+  package let text: [UInt8]
+  /// Its tensors, where these were read.
+  package let checkpoint: Checkpoint?
+  /// For each kind of layers its settings; one without a name if all are alike.
+  package let layers: [(kind: String?, settings: RopeSettings)]
+
+  /// Reads a model folder, a `config.json`, or a file that carries one or has one beside it.
+  /// - Parameter needsTensors: whether the tensors are needed whatever the type is.
+  package init(_ path: String, needsTensors: Bool = false) throws {
+    self.path = path
+    let isJSON =
+      !FileSystem.isDirectory(path) && path.hasSuffix(".json") && !path.hasSuffix(".index.json")
+    var checkpoint = needsTensors && !isJSON ? try Containers.read(path) : nil
+    text = try Self.text(of: path, isJSON: isJSON, &checkpoint)
+    guard let root = (try Self.parsed(text, path: path)).asObject else {
+      throw FormatError(.ropeConfig, "config.json is no JSON object", path: path)
+    }
+    do throws(RopeFault) { config = try RotaryConfig(root) } catch {
+      throw Self.error(error, path: path)
+    }
+    let isTrained = config.layers.contains { $0.settings.typeName == CLEXRope.name }
+    if isTrained, checkpoint == nil, !isJSON { checkpoint = try Self.weights(path) }
+    self.checkpoint = checkpoint
+    layers = try Self.withCLEX(config.layers, checkpoint)
+  }
+
+  /// The layer belongs to the settings that name it, or to all if none do.
+  private static func withCLEX(
+    _ layers: [(kind: String?, settings: RopeSettings)], _ checkpoint: Checkpoint?
+  ) throws -> [(kind: String?, settings: RopeSettings)] {
+    try layers.map { kind, settings in
+      var settings = settings
+      if let checkpoint { settings.clex = try CLEXLayer(checkpoint, settings: settings) }
+      return (kind, settings)
+    }
+  }
+
+  /// The tensors of a folder; nil if it has none.
+  private static func weights(_ path: String) throws -> Checkpoint? {
+    guard FileSystem.isDirectory(path) else { return try Containers.read(path) }
+    let names = try FileSystem.names(in: path)
+    let hasWeights = names.contains {
+      $0.hasSuffix(".safetensors") || $0.hasSuffix(".safetensors.index.json")
+    }
+    return hasWeights ? try Containers.read(path) : nil
+  }
+
+  private static func text(
+    of path: String, isJSON: Bool, _ checkpoint: inout Checkpoint?
+  ) throws -> [UInt8] {
+    if isJSON { return try read(path) }
+    if FileSystem.isDirectory(path) { return try read(path + "/" + ModelConfig.name) }
+    let found = try checkpoint ?? Containers.read(path)
+    checkpoint = found
+    if let companion = found.companions.first(where: { $0.name == ModelConfig.name }),
+      companion.info.byteCount <= ModelConfig.maximumByteCount
+    {
+      return try companion.bytes()
+    }
+    return try read(FileSystem.parent(of: path) + "/" + ModelConfig.name)
+  }
+
+  private static func read(_ path: String) throws -> [UInt8] {
+    let file = try InputFile(path: path)
+    guard file.byteCount <= ModelConfig.maximumByteCount else {
+      throw FormatError(.ropeConfig, "is over 16 MiB", path: path)
+    }
+    return try file.bytes(at: 0, count: file.byteCount)
+  }
+
+  private static func parsed(_ text: [UInt8], path: String) throws -> JSONValue {
+    do { return try JSONValue.parse(text.rawSpan) } catch {
+      throw FormatError(
+        .ropeConfig, "config.json is not valid JSON: \(error.reason)", path: path,
+        byteOffset: error.byteOffset)
+    }
+  }
+
+  package static func error(_ fault: RopeFault, path: String) -> FormatError {
+    FormatError(.ropeConfig, fault.description, path: path, hint: fault.hint)
+  }
+
+  /// The frequencies of a kind of layers at a length.
+  package func frequencies(
+    _ settings: RopeSettings, length: Int?
+  ) throws(FormatError) -> RopeFrequencies {
+    do throws(RopeFault) { return try settings.frequencies(length: length) } catch {
+      throw Self.error(error, path: path)
+    }
+  }
+}
+
+extension FormatError.Code {
+  package static let ropeConfig = FormatError.Code("rope.config")
+}
