@@ -1,3 +1,4 @@
+import PackedFormat
 package import TensorCore
 
 /// Where a tensor's values come from: any range of them, on any thread.
@@ -13,6 +14,49 @@ package protocol TensorSource: Sendable {
   func read(
     _ elements: Range<Int>, into values: inout MutableRawSpan, scratch: inout MutableRawSpan
   ) throws
+}
+
+/// Values that are decoded a chunk at a time.
+package protocol ChunkedTensorSource: TensorSource {
+  var info: TensorInfo { get }
+
+  /// Writes the canonical bytes of a whole chunk of the grid.
+  ///
+  /// `scratch` has what `scratchByteCount` asked for, but for the bytes of a chunk.
+  @_lifetime(values: copy values)
+  @_lifetime(scratch: copy scratch)
+  func read(
+    chunk: Int, into values: inout MutableRawSpan, scratch: inout MutableRawSpan
+  ) throws
+}
+
+extension ChunkedTensorSource {
+  /// Bytes of a chunk, for one that is wanted in part.
+  package var chunkByteCount: Int { info.dtype.byteCount(of: info.grid.largestChunk) ?? 0 }
+
+  @_lifetime(values: copy values)
+  @_lifetime(scratch: copy scratch)
+  package func read(
+    _ elements: Range<Int>, into values: inout MutableRawSpan, scratch: inout MutableRawSpan
+  ) throws {
+    let start = info.bytes(of: elements).lowerBound
+    try PackedReader.forEachChunk(of: info.grid, in: elements) { chunk, whole, wanted in
+      let wantedBytes = info.bytes(of: wanted)
+      let place = wantedBytes.lowerBound - start
+      guard wanted != whole else {
+        var target = values._mutatingExtracting(place..<place + wantedBytes.count)
+        return try read(chunk: chunk, into: &target, scratch: &scratch)
+      }
+      let wholeBytes = info.bytes(of: whole)
+      try scratch.split(at: chunkByteCount) { decoded, rest in
+        var target = decoded._mutatingExtracting(0..<wholeBytes.count)
+        try read(chunk: chunk, into: &target, scratch: &rest)
+        let offset = wantedBytes.lowerBound - wholeBytes.lowerBound
+        values.copy(
+          decoded.bytes.extracting(offset..<offset + wantedBytes.count), at: place)
+      }
+    }
+  }
 }
 
 /// Values that lie in a file as they are.

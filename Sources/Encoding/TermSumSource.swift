@@ -4,11 +4,10 @@ import TensorCore
 
 /// Reads a sum of terms, chunk by chunk, as a packed file that held them would be read: in float32, in
 /// order, rounded once.
-struct TermSumSource: TensorSource {
+struct TermSumSource: ChunkedTensorSource {
   let sum: TermSum
 
-  private var info: TensorInfo { sum.info }
-  private var chunkByteCount: Int { info.dtype.byteCount(of: info.grid.largestChunk) ?? 0 }
+  var info: TensorInfo { sum.info }
 
   func scratchByteCount(elementCount: Int) -> Int {
     let count = info.grid.largestChunk
@@ -39,31 +38,9 @@ struct TermSumSource: TensorSource {
   @_lifetime(values: copy values)
   @_lifetime(scratch: copy scratch)
   func read(
-    _ elements: Range<Int>, into values: inout MutableRawSpan, scratch: inout MutableRawSpan
+    chunk: Int, into values: inout MutableRawSpan, scratch: inout MutableRawSpan
   ) throws {
-    let start = info.bytes(of: elements).lowerBound
-    try PackedReader.forEachChunk(of: info.grid, in: elements) { chunk, whole, wanted in
-      let wantedBytes = info.bytes(of: wanted)
-      let place = wantedBytes.lowerBound - start
-      if wanted == whole {
-        var target = values._mutatingExtracting(place..<place + wantedBytes.count)
-        return try read(chunk: chunk, whole, into: &target, scratch: &scratch)
-      }
-      let wholeBytes = info.bytes(of: whole)
-      try scratch.split(at: wholeBytes.count) { decoded, rest in
-        try read(chunk: chunk, whole, into: &decoded, scratch: &rest)
-        let offset = wantedBytes.lowerBound - wholeBytes.lowerBound
-        values.copy(decoded.bytes.extracting(offset..<offset + wantedBytes.count), at: place)
-      }
-    }
-  }
-
-  @_lifetime(values: copy values)
-  @_lifetime(scratch: copy scratch)
-  private func read(
-    chunk: Int, _ elements: Range<Int>, into values: inout MutableRawSpan,
-    scratch: inout MutableRawSpan
-  ) throws {
+    let elements = info.grid[chunk]
     if sum.isBits {
       return try readBits(chunk: chunk, elements, into: &values, scratch: &scratch)
     }

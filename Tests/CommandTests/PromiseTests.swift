@@ -43,6 +43,29 @@ import Testing
   }
 
   @Test(
+    "merges of models ten times the budget stay below it and below the plan",
+    arguments: ["linear", "ties", "dare_ties", "slerp"])
+  func mergeMemory(method: String) throws {
+    let folder = try TemporaryFolder()
+    for (name, tensors) in [("a", 2), ("b", 2)] {
+      try LargeFile.write(
+        to: folder[name + ".safetensors"], tensors: tensors, columns: 40 << 20)
+    }
+    let base = method == "linear" ? ["b.safetensors"] : ["--base", "b.safetensors"]
+    let parameters =
+      ["slerp": ["--t", "0.3"], "linear": []][method] ?? ["--density", "0.5"]
+    let run = try CommandRun.sumac(
+      [
+        "merge", "a.safetensors", "--method", method, "-o", "m.safetensors", "--memory", "64MiB",
+        "-vv", "-j", "2",
+      ] + base + parameters, in: folder.path)
+    #expect(run.status == 0, "\(run.messages)")
+    let peak = try Self.number(/peak resident memory (\d+) bytes/, in: run.messages)
+    let planned = try Self.number(/(\d+) planned/, in: run.messages)
+    #expect(peak < Self.limit && peak <= planned && planned <= 2 * peak, "\(peak) \(planned)")
+  }
+
+  @Test(
     "the plan holds for small models, large budgets and many tensors too", arguments: [1, 2, 7])
   func plannedPeak(jobs: Int) throws {
     let workspace = try Workspace()
