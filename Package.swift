@@ -66,6 +66,8 @@ let package = Package(
       [
         "Statistics", "Encoding", "Checkpoints", "Reporting", "CKernels", "TensorCore", system,
       ]),
+    module("Rotary", ["Checkpoints", "TensorCore"]),
+    module("RotaryScaling", ["Rotary", "Checkpoints", "Reporting", "TensorCore"]),
     module(
       "Merging",
       [
@@ -81,7 +83,8 @@ let package = Package(
     .executableTarget(
       name: "SumacCommand",
       dependencies: [
-        "Conversion", "Encoding", "Inspection", "Pruning", "Merging", "Recipes", "Statistics",
+        "Conversion", "Encoding", "Inspection", "Pruning", "Merging", "Rotary", "RotaryScaling", "Recipes",
+        "Statistics",
         "Checkpoints",
         "PackedFormat", "Reporting",
         "TensorCore", "Zstd", "CLinux", arguments, system,
@@ -109,6 +112,7 @@ let package = Package(
       "InspectionTests", ["Inspection", "Statistics", "Checkpoints", "Reporting", "TensorCore"]),
     tests("StatisticsTests", ["Statistics", "Checkpoints", "TensorCore"]),
     tests("PruningTests", ["Pruning", "Statistics", "Checkpoints", "TensorCore"]),
+    tests("RotaryTests", ["Rotary", "RotaryScaling", "Checkpoints", "TensorCore"]),
     tests("MergingTests", ["Merging", "Recipes", "Checkpoints", "TensorCore"]),
     tests(
       "CommandTests", ["SumacCommand", "Checkpoints", "PackedFormat", "TensorCore"],

@@ -1,4 +1,4 @@
-package import TensorCore
+import TensorCore
 
 /// A way to make rotary frequencies, as transformers knows them.
 package protocol RopeType: Sendable {

@@ -1,5 +1,3 @@
-package import Rotary
-package import TensorCore
 
 /// A way to make a model's context longer.
 package enum RopeMethod: String, CaseIterable, Sendable {

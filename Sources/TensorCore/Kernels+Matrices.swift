@@ -24,6 +24,19 @@ extension Kernels {
     }
   }
 
+  /// A row times a matrix of `columns` columns, sums going over its rows in order.
+  package func product(_ row: [Float], _ matrix: [Float], columns: Int) -> [Float] {
+    precondition(matrix.count >= row.count * columns)
+    var sums = [Float](repeating: 0, count: columns)
+    guard !row.isEmpty, columns > 0 else { return sums }
+    // SAFETY: the arrays have what the loops read and write, by the precondition.
+    unsafe sums.withUnsafeMutableBufferPointer { sums in
+      unsafe table.pointee.low_rank_add(
+        row, matrix, columns, 1, columns, row.count, 1, sums.baseAddress)
+    }
+    return sums
+  }
+
   /// Adds values to as many sums.
   @_lifetime(sums: copy sums)
   package func add(

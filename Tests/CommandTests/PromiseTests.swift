@@ -165,7 +165,7 @@ import Testing
     try LargeFile.write(to: workspace.folder["in.safetensors"], tensors: 5, columns: 700_001)
     var first: [UInt8]?
     for options in [
-      ["-j", "1"], ["-j", "2"], ["-j", "7"], ["-j", "7", "--memory", "32MiB"],
+      ["-j", "1"], ["-j", "2"], ["-j", "7"], ["-j", "7", "--memory", "40MiB"],
       ["--memory", "64MiB"],
     ] {
       let run = try CommandRun.sumac(

@@ -80,11 +80,32 @@ package struct SafetensorsLayout: Sendable {
   package func write(to file: OutputFile, engine: Engine) throws {
     try file.reserve(byteCount: byteCount)
     try file.write(header.rawSpan, at: 0)
-    try engine.forEachTile(of: tensors, workspaceByteCount: workspaceByteCount) {
-      _, tile, values, _ in
-      let bytes = tensors[tile.tensor].info.bytes(of: tile.elements)
-      try file.write(values, at: byteOffsets[tile.tensor] + bytes.lowerBound)
+    let copies = copies
+    try copies.write(to: file, engine: engine)
+    let decoded = tensors.indices.filter { !copies.places.contains($0) }
+    for place in copies.places.sorted() { engine.progress.finish(tensor: tensors[place].info) }
+    let offsets = decoded.map { byteOffsets[$0] }
+    let infos = decoded.map { tensors[$0].info }
+    try engine.forEachTile(
+      of: decoded.map { tensors[$0] }, workspaceByteCount: workspaceByteCount
+    ) { _, tile, values, _ in
+      let bytes = infos[tile.tensor].bytes(of: tile.elements)
+      try file.write(values, at: offsets[tile.tensor] + bytes.lowerBound)
     }
+  }
+
+  /// Tensors that lie in files as they are to be written.
+  private var copies: FileCopies {
+    var copies = FileCopies()
+    for (place, tensor) in tensors.enumerated() {
+      guard let source = tensor.source as? FileTensorSource, source.info.dtype == tensor.info.dtype,
+        source.info.byteCount == tensor.info.byteCount, tensor.info.byteCount > 0
+      else { continue }
+      copies.add(
+        source.byteOffset..<source.byteOffset + tensor.info.byteCount, of: source.file,
+        to: byteOffsets[place], place: place)
+    }
+    return copies
   }
 
   package var workspaceByteCount: Int {

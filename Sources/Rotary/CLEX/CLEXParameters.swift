@@ -1,4 +1,4 @@
-package import TensorCore
+import TensorCore
 
 /// The parameters of CLEX in a configuration; missing ones are what the official code had.
 package struct CLEXParameters: Sendable, Equatable {

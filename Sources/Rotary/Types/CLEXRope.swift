@@ -1,4 +1,4 @@
-package import TensorCore
+import TensorCore
 
 /// Frequencies that a small trained network moves along as the length grows.
 ///

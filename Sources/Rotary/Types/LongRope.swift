@@ -1,4 +1,4 @@
-package import TensorCore
+import TensorCore
 
 /// A factor for each dimension, one list up to the original length and another beyond it.
 ///

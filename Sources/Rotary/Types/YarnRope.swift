@@ -1,4 +1,4 @@
-package import TensorCore
+import TensorCore
 
 /// Slow dimensions divided by the factor, fast ones left, a ramp in between; scores are scaled.
 ///

@@ -1,0 +1,131 @@
+import Checkpoints
+import Rotary
+import TensorCore
+import TestSupport
+import Testing
+
+/// A case of the official layer of CLEX.
+struct GoldenCLEX: Sendable, CustomTestStringConvertible {
+  let name: String
+  let settings: RopeSettings
+  let layer: CLEXLayer
+  /// A row for each time from 1 on.
+  let official: [[Float]]
+  let exact: [[Double]]
+  let lengths: [(length: Int, time: Int)]
+  var testDescription: String { name }
+
+  static let all: [GoldenCLEX] = {
+    guard let text = try? Fixtures.bytes("rope/clex.json"),
+      let cases = try? JSONValue.parse(text.span).asArray,
+      let checkpoint = try? Containers.read(Fixtures.path("rope/clex.safetensors"))
+    else { return [] }
+    return cases.compactMap { try? GoldenCLEX($0, checkpoint) }
+  }()
+
+  private init(_ value: JSONValue, _ checkpoint: Checkpoint) throws {
+    let name = value["name"]?.asString ?? ""
+    func tensor(_ part: String) throws -> LazyTensor {
+      try #require(checkpoint.tensors.first { $0.name == "\(name)/\(part)" })
+    }
+    self.name = name
+    settings = RopeSettings(
+      typeName: "clex", theta: value["rope_theta"]?.asDouble ?? 0,
+      headDim: value["dim"]?.asInt ?? 0,
+      maximumLength: value["max_position_embeddings"]?.asInt,
+      values: value["rope_scaling"]?.asObject ?? JSONObject())
+    layer = CLEXLayer(
+      inverse: try tensor("inv_freq").bytes().floats, up: try tensor("ode_up_proj").bytes().floats,
+      down: try tensor("ode_down_proj").bytes().floats)
+    let half = layer.inverse.count
+    let rows = try tensor("inv_freq_t").bytes().floats
+    official = stride(from: 0, to: rows.count, by: half).map { Array(rows[$0..<$0 + half]) }
+    let bytes = try tensor("log_inv_freq_t_f64").bytes()
+    let logs = (0..<bytes.count / 8).map { place in
+      Double(
+        bitPattern: (0..<8).reduce(0) { $0 | UInt64(bytes[8 * place + $1]) << UInt64(8 * $1) })
+    }
+    exact = stride(from: 0, to: logs.count, by: half).map { Array(logs[$0..<$0 + half]) }
+    lengths = (value["seqs"]?.asArray ?? []).compactMap { one in
+      guard let length = one["seq_len"]?.asInt, let time = one["t"]?.asInt else { return nil }
+      return (length, time)
+    }
+  }
+}
+
+@Suite struct CLEXTests {
+  @Test("there are cases") func count() { #expect(GoldenCLEX.all.count == 12) }
+
+  @Test(
+    "float32 follows the official solver, float64 an independent one", arguments: GoldenCLEX.all)
+  func golden(golden: GoldenCLEX) throws {
+    for time in 1...golden.official.count {
+      let found = try CLEXRope.frequencies(golden.layer, golden.settings, time: time)
+      let exact = try CLEXRope.frequencies(
+        golden.layer, golden.settings, time: time, isExact: true)
+      for place in found.inverse.indices {
+        let difference = logarithm(found.inverse[place] / Double(golden.official[time - 1][place]))
+        #expect(abs(difference) <= 5e-6, "t \(time), \(place): \(difference)")
+        let other = logarithm(exact.inverse[place]) - golden.exact[time - 1][place]
+        #expect(abs(other) <= (time == 1 ? 1e-7 : 1e-9), "t \(time), \(place): \(other)")
+      }
+    }
+  }
+
+  @Test("lengths choose the time", arguments: GoldenCLEX.all)
+  func times(golden: GoldenCLEX) throws {
+    var settings = golden.settings
+    settings.clex = golden.layer
+    for (length, time) in golden.lengths {
+      #expect(try settings.frequencies(length: length).time == time)
+    }
+    let limit = golden.official.count * (golden.settings.maximumLength ?? 0)
+    #expect(try settings.frequencies(length: limit).time == golden.official.count)
+    #expect(throws: RopeFault.self) { try settings.frequencies(length: limit + 1) }
+  }
+
+  @Test("without a trained layer the dynamics are NTK-aware scaling")
+  func untrained() throws {
+    let settings = RopeSettings(
+      typeName: "clex", headDim: 64, maximumLength: 128, values: ["max_factor": 8])
+    let dynamic = RopeSettings(
+      typeName: "dynamic", headDim: 64, maximumLength: 128, values: ["factor": 2.0])
+    for time in 2...8 {
+      let found = try CLEXRope.frequencies(
+        CLEXLayer(untrained: settings), settings, time: time, isExact: true)
+      let wanted = try dynamic.frequencies(length: 128 * time).inverse
+      for (a, b) in zip(found.inverse, wanted) { #expect(abs(logarithm(a / b)) < 1e-6) }
+    }
+  }
+
+  @Test("a max_factor of 2 is solved")
+  func two() throws {
+    let golden = try #require(GoldenCLEX.all.first { $0.settings.number("max_factor") == 16 })
+    var settings = golden.settings
+    settings.values["max_factor"] = 2
+    let found = try CLEXRope.frequencies(golden.layer, settings, time: 2)
+    for (a, b) in zip(found.inverse, golden.official[1]) {
+      #expect(abs(logarithm(a / Double(b))) <= 5e-6)
+    }
+  }
+
+  @Test("the trained model has its layer, and one that does not fit is refused")
+  func model() throws {
+    let checkpoint = try Containers.read(Fixtures.path("models/clex"))
+    var settings = try RotaryConfig(try #require(try checkpoint.config())).layers[0].settings
+    let layer = try #require(try CLEXLayer(checkpoint, settings: settings))
+    #expect(layer.isTrained && layer.inverse.count == 16 && layer.width == 32)
+    settings.clex = layer
+    #expect(try settings.frequencies(length: 2048).time == 8)
+    settings.values["param_factor"] = 2
+    #expect(throws: RopeFault.self) { try settings.frequencies(length: 2048) }
+    var half = settings
+    half.headDim = 64
+    #expect(throws: FormatError.self) { _ = try CLEXLayer(checkpoint, settings: half) }
+    var without = checkpoint
+    without.tensors.removeAll { $0.name.hasSuffix("ode_up_proj") }
+    #expect(throws: FormatError.self) { _ = try CLEXLayer(without, settings: settings) }
+    #expect(
+      try CLEXLayer(Containers.read(Fixtures.path("models/base")), settings: settings) == nil)
+  }
+}
