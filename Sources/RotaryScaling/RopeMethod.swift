@@ -1,4 +1,3 @@
-
 /// A way to make a model's context longer.
 package enum RopeMethod: String, CaseIterable, Sendable {
   case pi, ntk, dynamic, yarn, longrope, llama3, clex

@@ -70,30 +70,37 @@ struct CLEXSolver<Number: SolverNumber> {
   ) -> ([Number], [Number]) {
     let h = t1 - t0
     let third = Number(1.0 / 3)
-    let two = Number(2.0 / 3)
-    let indices = y.indices
-    let k2 = derivative(at: t0 + h * third, indices.map { y[$0] + h * k1[$0] * third })
-    let k3 = derivative(
-      at: t0 + h * two, indices.map { y[$0] + h * (k2[$0] - k1[$0] * third) })
-    let k4 = derivative(at: t1, indices.map { y[$0] + h * (k1[$0] - k2[$0] + k3[$0]) })
-    let eighth = Number(0.125)
-    let next = indices.map { place -> Number in
-      let inner = k2[place] + k3[place]
-      return y[place] + (k1[place] + 3 * inner + k4[place]) * h * eighth
+    var state = y
+    for place in y.indices { state[place] = y[place] + h * k1[place] * third }
+    let k2 = derivative(at: t0 + h * third, state)
+    for place in y.indices { state[place] = y[place] + h * (k2[place] - k1[place] * third) }
+    let k3 = derivative(at: t0 + h * Number(2.0 / 3), state)
+    for place in y.indices {
+      state[place] = y[place] + h * (k1[place] - k2[place] + k3[place])
     }
-    return (next, derivative(at: t1, next))
+    let k4 = derivative(at: t1, state)
+    for place in y.indices {
+      let inner = k2[place] + k3[place]
+      state[place] = y[place] + (k1[place] + 3 * inner + k4[place]) * h * 0.125
+    }
+    return (state, derivative(at: t1, state))
   }
 
   private func derivative(at time: Number, _ state: [Number]) -> [Number] {
     let alpha: Number = time < 1 ? 1 : 2 * time - 1
+    var result = timeExponents
+    guard layer.isTrained else {
+      for place in result.indices { result[place] = -2 * timeExponents[place] / alpha }
+      return result
+    }
     let log = Number.log(alpha)
-    var result = timeExponents.map { -$0 / alpha }
-    guard layer.isTrained else { return result }
-    let inputs = state.indices.map { state[$0] + (timeLogs[$0] - timeExponents[$0] * log) }
-    var hidden = Number.product(inputs, up)
+    for place in result.indices {
+      result[place] = state[place] + (timeLogs[place] - timeExponents[place] * log)
+    }
+    var hidden = Number.product(result, up)
     Number.activate(&hidden, parameters.activation)
-    let moved = Number.product(hidden, down)
-    for place in result.indices { result[place] += moved[place] }
-    return result
+    var moved = Number.product(hidden, down)
+    for place in moved.indices { moved[place] += -2 * timeExponents[place] / alpha }
+    return moved
   }
 }

@@ -20,6 +20,7 @@ package enum CLEXRope: RopeType {
     return try frequencies(layer, settings, time: time)
   }
 
+  /// The frequencies of `time` times the trained length.
   /// - Parameter isExact: whether to solve in float64, not as the official code does.
   package static func frequencies(
     _ layer: CLEXLayer, _ settings: RopeSettings, time: Int, isExact: Bool = false
@@ -36,10 +37,26 @@ package enum CLEXRope: RopeType {
     guard time > 1 else {
       return RopeFrequencies(inverse: layer.inverse.map(Double.init), time: 1)
     }
+    return try solved(layer, settings, isExact: isExact)[time - 1]
+  }
+
+  /// The frequencies of all times from 1 to `max_factor`, which are solved together: a step that does not
+  /// divide 1 meets them in places that depend on the last.
+  package static func solved(
+    _ layer: CLEXLayer, _ settings: RopeSettings, isExact: Bool = false
+  ) throws(RopeFault) -> [RopeFrequencies] {
+    let parameters = try CLEXParameters(settings)
+    try layer.check(settings, parameters)
+    let end = parameters.maximumFactor
     let logs =
       isExact
-      ? CLEXSolver<Double>(layer, parameters).solution(until: time).last ?? []
-      : (CLEXSolver<Float>(layer, parameters).solution(until: time).last ?? []).map(Double.init)
-    return RopeFrequencies(inverse: logs.map { Exponential.exp($0) }, time: time)
+      ? CLEXSolver<Double>(layer, parameters).solution(until: end)
+      : CLEXSolver<Float>(layer, parameters).solution(until: end).map { $0.map(Double.init) }
+    return logs.enumerated().map { place, logs in
+      RopeFrequencies(
+        inverse: place == 0
+          ? layer.inverse.map(Double.init) : logs.map { Exponential.exp($0) },
+        time: place + 1)
+    }
   }
 }
