@@ -36,6 +36,10 @@ struct RopePlan {
       self.notes = notes + frozen.notes
       return
     }
+    if before.clex?.isTrained == true {
+      notes.append(
+        "the model was tuned with CLEX: its weights expect those frequencies, and its tensors of CLEX stay")
+    }
     let factor: Double
     switch request.target {
     case .factor(let given): factor = given

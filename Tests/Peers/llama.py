@@ -31,15 +31,17 @@ def tensors(path):
     return result
 
 
-def logits(net, config, ids):
-    """Of windows [N, T]."""
+def logits(net, config, ids, frequencies=None, attention_factor=1.0):
+    """Of windows [N, T]; rotary frequencies are those of training unless given."""
     heads, kv_heads = config["num_attention_heads"], config["num_key_value_heads"]
     width = config["hidden_size"] // heads
     count = ids.shape[1]
-    theta = config.get("rope_theta") or config["rope_parameters"]["rope_theta"]
-    frequencies = 1 / theta ** (np.arange(0, width, 2) / width)
-    angles = np.outer(np.arange(count), frequencies)
-    cos, sin = (np.concatenate([f(angles)] * 2, 1).astype(np.float32) for f in [np.cos, np.sin])
+    if frequencies is None:
+        theta = config.get("rope_theta") or config["rope_parameters"]["rope_theta"]
+        frequencies = 1 / theta ** (np.arange(0, width, 2) / width)
+    angles = np.outer(np.arange(count), np.asarray(frequencies))
+    cos, sin = (
+        (np.concatenate([f(angles)] * 2, 1) * attention_factor).astype(np.float32) for f in [np.cos, np.sin])
     hidden = np.where(np.tril(np.ones((count, count), bool)), 0, -np.inf).astype(np.float32)
 
     def norm(x, weight):
@@ -72,13 +74,14 @@ def logits(net, config, ids):
     return norm(x, net["model.norm.weight"]) @ net["lm_head.weight"].T
 
 
-def perplexity(net, config, text):
+def perplexity(net, config, text, window=WINDOW, frequencies=None, attention_factor=1.0):
     loss = 0.0
-    windows = text.reshape(-1, WINDOW)
-    for start in range(0, len(windows), 8):
-        targets = windows[start:start + 8]
+    windows = text.reshape(-1, window)
+    step = max(1, 8 * WINDOW // window)
+    for start in range(0, len(windows), step):
+        targets = windows[start:start + step]
         ids = np.concatenate([np.zeros((len(targets), 1), targets.dtype), targets[:, :-1]], 1)
-        out = logits(net, config, ids).astype(np.float64)
+        out = logits(net, config, ids, frequencies, attention_factor).astype(np.float64)
         top = out.max(-1, keepdims=True)
         total = top[..., 0] + np.log(np.exp(out - top).sum(-1))
         loss += (total - np.take_along_axis(out, targets[..., None], -1)[..., 0]).sum()

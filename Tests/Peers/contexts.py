@@ -1,0 +1,83 @@
+#!/usr/bin/env python3
+"""Perplexity at contexts beyond the trained one, of models that `sumac rope scale` wrote.
+
+usage: contexts.py SUMAC
+
+The trained length is 256. A forward pass in NumPy with the frequencies that `sumac rope show` tells of each
+written model, on held-out prose and technical text. Where transformers is installed, it runs the frozen
+CLEX models as they are, and its logits are compared with CLEX's own.
+"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+
+import llama
+
+LENGTHS = [256, 512, 1024, 2048]
+TOKENS = 20480
+PARTS = ["prose", "tech"]
+CLEX = os.path.join(os.path.dirname(llama.BASE), "clex")
+METHODS = [("as trained", None), ("PI", "pi"), ("NTK", "ntk"), ("YaRN", "yarn"), ("CLEX, frozen", "clex")]
+
+
+def rope(program, model, length):
+    run = subprocess.run(
+        [program, "rope", "show", model, "--length", str(length), "--json"], check=True, capture_output=True)
+    found = json.loads(run.stdout)
+    return np.array(found["inv_freq"]), found["attention_factor"]
+
+
+def main():
+    program = os.path.abspath(sys.argv[1])
+    text = {part: llama.tensors(llama.TOKENS)["heldout_" + part][:TOKENS] for part in PARTS}
+    for part in PARTS:
+        print(f"\n| {part} | " + " | ".join(str(n) for n in LENGTHS) + " |")
+        print("|---|" + "---|" * len(LENGTHS))
+        with tempfile.TemporaryDirectory() as work:
+            for name, method in METHODS:
+                values = []
+                for length in LENGTHS:
+                    source = CLEX if method == "clex" else llama.BASE
+                    model = source
+                    if method is not None:
+                        model = os.path.join(work, f"{method}-{length}")
+                        subprocess.run(
+                            [program, "rope", "scale", source, "--method", method, "--context", str(length), "-o", model,
+                             "-q"], check=True)
+                    frequencies, factor = rope(program, model, length)
+                    net = llama.tensors(os.path.join(model, "model.safetensors"))
+                    values.append(llama.perplexity(net, llama.config(), text[part], length, frequencies, factor))
+                print(f"| {name} | " + " | ".join(f"{v:.2f}" for v in values) + " |", flush=True)
+    against_transformers(program, text["prose"])
+
+
+def against_transformers(program, text):
+    """Logits of frozen models in stock transformers against CLEX's own at that length."""
+    try:
+        import torch
+        from transformers import AutoModelForCausalLM
+    except ImportError:
+        return
+    net = llama.tensors(os.path.join(CLEX, "model.safetensors"))
+    with tempfile.TemporaryDirectory() as work:
+        for length in LENGTHS:
+            frozen = os.path.join(work, str(length))
+            subprocess.run(
+                [program, "rope", "scale", CLEX, "--method", "clex", "--context", str(length), "-o", frozen, "-q"],
+                check=True)
+            ids = text[:length][None]
+            model = AutoModelForCausalLM.from_pretrained(frozen, dtype=torch.float32, attn_implementation="eager")
+            with torch.no_grad():
+                found = model(torch.tensor(ids.astype(np.int64))).logits.numpy()
+            frequencies, _ = rope(program, CLEX, length)
+            wanted = llama.logits(net, llama.config(), ids, frequencies)
+            print(f"transformers, {length} positions: largest difference of logits "
+                  f"{np.abs(found - wanted).max():.2e}, of values up to {np.abs(wanted).max():.1f}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
