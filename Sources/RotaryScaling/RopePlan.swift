@@ -152,7 +152,7 @@ struct RopePlan {
     }
     let found = try CLEXRope.frequencies(layer, source, time: time, isExact: request.isExact)
     // Runtimes compute the base's frequencies themselves, whatever the checkpoint has rounded.
-    let factors = zip(before.standardFrequencies, found.inverse).map { JSONValue(Float($0 / $1)) }
+    let factors = LongRope.factors(giving: found.inverse, before).map { JSONValue($0) }
     var attention = 1.0
     if config.object["log_scale"]?.asBool == true {
       if request.approximatesLogScale {

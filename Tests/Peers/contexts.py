@@ -73,7 +73,8 @@ def against_transformers(program, text):
             model = AutoModelForCausalLM.from_pretrained(frozen, dtype=torch.float32, attn_implementation="eager")
             with torch.no_grad():
                 found = model(torch.tensor(ids.astype(np.int64))).logits.numpy()
-            frequencies, _ = rope(program, CLEX, length)
+            # Angles as the official layer has them: float32 frequencies by float32 positions.
+            frequencies = rope(program, CLEX, length)[0].astype(np.float32)
             wanted = llama.logits(net, llama.config(), ids, frequencies)
             print(f"transformers, {length} positions: largest difference of logits "
                   f"{np.abs(found - wanted).max():.2e}, of values up to {np.abs(wanted).max():.1f}", file=sys.stderr)

@@ -39,7 +39,8 @@ def logits(net, config, ids, frequencies=None, attention_factor=1.0):
     if frequencies is None:
         theta = config.get("rope_theta") or config["rope_parameters"]["rope_theta"]
         frequencies = 1 / theta ** (np.arange(0, width, 2) / width)
-    angles = np.outer(np.arange(count), np.asarray(frequencies))
+    frequencies = np.asarray(frequencies)
+    angles = np.outer(np.arange(count, dtype=frequencies.dtype), frequencies)
     cos, sin = (
         (np.concatenate([f(angles)] * 2, 1) * attention_factor).astype(np.float32) for f in [np.cos, np.sin])
     hidden = np.where(np.tril(np.ones((count, count), bool)), 0, -np.inf).astype(np.float32)

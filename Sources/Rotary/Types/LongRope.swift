@@ -46,4 +46,23 @@ package enum LongRope: RopeType {
     guard factor > 1 else { return 1 }
     return (1 + Real.log(factor) / Real.log(original)).squareRoot()
   }
+
+  /// The factors with which runtimes find these frequencies: they keep both in float32 and compute
+  /// 1 / (factor · base^(i/D)), so of the neighbouring factors the one is taken whose result is nearest.
+  package static func factors(giving inverse: [Double], _ settings: RopeSettings) -> [Float] {
+    zip(settings.standardFrequencies, inverse).map { standard, wanted in
+      let wave = Float(1 / standard)
+      let found = Float(standard / wanted)
+      let target = Float(wanted)
+      var best = found
+      var (low, high) = (found, found)
+      func distance(_ factor: Float) -> Float { abs(1 / (factor * wave) - target) }
+      for _ in 0..<2 {
+        (low, high) = (low.nextDown, high.nextUp)
+        if distance(low) < distance(best) { best = low }
+        if distance(high) < distance(best) { best = high }
+      }
+      return best
+    }
+  }
 }
