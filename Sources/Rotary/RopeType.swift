@@ -36,13 +36,7 @@ extension RopeSettings {
   /// The frequencies that a length uses.
   /// - Throws: what is wrong with the settings, naming the key.
   package func frequencies(length: Int? = nil) throws(RopeFault) -> RopeFrequencies {
-    guard let type = RopeTypes[typeName] else {
-      let names = RopeTypes.all.map { $0.name }
-      throw RopeFault(
-        "rope_type '\(typeName.printable)' is none that is known",
-        hint: Nearest.name(typeName, of: names).map { "did you mean '\($0)'?" }
-          ?? "the types are \(names.joined(separator: ", "))")
-    }
+    let type = try type()
     try check()
     for key in type.requiredKeys where values[key] == nil {
       throw RopeFault("rope type '\(type.name)' needs '\(key)'", hint: "set it in config.json")
@@ -51,6 +45,16 @@ extension RopeSettings {
     guard result.inverse.allSatisfy({ $0.isFinite && $0 >= 0 }), result.attentionFactor.isFinite
     else { throw RopeFault("rope type '\(type.name)' gives frequencies that are not finite") }
     return result
+  }
+
+  /// - Throws: an error that names `rope_type`, if that is none that is known.
+  package func type() throws(RopeFault) -> any RopeType.Type {
+    if let type = RopeTypes[typeName] { return type }
+    let names = RopeTypes.all.map { $0.name }
+    throw RopeFault(
+      "rope_type '\(typeName.printable)' is none that is known",
+      hint: Nearest.name(typeName, of: names).map { "did you mean '\($0)'?" }
+        ?? "the types are \(names.joined(separator: ", "))")
   }
 
   /// What all types ask for.

@@ -34,12 +34,15 @@ package struct RotaryConfig: Sendable {
         "config.json has neither head_dim nor hidden_size and num_attention_heads",
         hint: "the model's rotary embedding cannot be known without them")
     }
-    let maximum = ["max_position_embeddings", "n_positions", "max_sequence_length"].lazy
-      .compactMap { object[$0]?.asInt }.first
+    let lengthKeys = ["max_position_embeddings", "n_positions", "max_sequence_length"]
+    let maximum = try Self.number(object, lengthKeys)
+    guard maximum.map({ Int(exactly: $0) != nil }) ?? true else {
+      throw RopeFault("max_position_embeddings is no whole number")
+    }
     let base = RopeSettings(
-      theta: Self.number(object, ["rope_theta", "rotary_emb_base"]) ?? 10_000, headDim: headDim,
-      partialFactor: Self.number(object, ["partial_rotary_factor", "rotary_pct"]) ?? 1,
-      maximumLength: maximum)
+      theta: try Self.number(object, ["rope_theta", "rotary_emb_base"]) ?? 10_000, headDim: headDim,
+      partialFactor: try Self.number(object, ["partial_rotary_factor", "rotary_pct"]) ?? 1,
+      maximumLength: maximum.flatMap { Int(exactly: $0) })
     if let parameters = object[Self.parametersKey]?.asObject {
       dialect = .parameters
       layers = try Self.layers(parameters, base)
@@ -57,7 +60,7 @@ package struct RotaryConfig: Sendable {
           settings.values["original_max_position_embeddings"] = original
         }
       }
-      if let local = Self.number(object, ["rope_local_base_freq"]) {
+      if let local = try Self.number(object, ["rope_local_base_freq"]) {
         // Gemma 3 before transformers 5: local layers have a base of their own, and no scaling.
         var near = base
         near.theta = local
@@ -73,8 +76,16 @@ package struct RotaryConfig: Sendable {
     object["num_attention_heads"] != nil || object["n_head"] != nil || object["head_dim"] != nil
   }
 
-  private static func number(_ object: JSONObject, _ keys: [String]) -> Double? {
-    keys.lazy.compactMap { object[$0]?.asDouble }.first
+  /// The first of these keys that is there and not null.
+  private static func number(
+    _ object: JSONObject, _ keys: [String]
+  ) throws(RopeFault) -> Double? {
+    for key in keys {
+      guard let value = object[key], value != .null else { continue }
+      guard let number = value.asDouble else { throw RopeFault("\(key) is no number") }
+      return number
+    }
+    return nil
   }
 
   private static func headDim(_ object: JSONObject) throws(RopeFault) -> Int? {
@@ -86,10 +97,10 @@ package struct RotaryConfig: Sendable {
       }
       return dim
     }
-    guard
-      let hidden = number(object, ["hidden_size", "n_embd", "d_model"]).flatMap({ Int(exactly: $0) }
-      ),
-      let heads = number(object, ["num_attention_heads", "n_head"]).flatMap({ Int(exactly: $0) })
+    let sizes = try number(object, ["hidden_size", "n_embd", "d_model"])
+    let counts = try number(object, ["num_attention_heads", "n_head"])
+    guard let hidden = sizes.flatMap({ Int(exactly: $0) }),
+      let heads = counts.flatMap({ Int(exactly: $0) })
     else { return nil }
     guard heads > 0, hidden > 0, hidden % heads == 0 else {
       throw RopeFault("hidden_size \(hidden) is no multiple of num_attention_heads \(heads)")
@@ -121,8 +132,8 @@ package struct RotaryConfig: Sendable {
       throw RopeFault("rope_type is no text")
     }
     settings.typeName = name
-    if let theta = values["rope_theta"]?.asDouble { settings.theta = theta }
-    if let share = values["partial_rotary_factor"]?.asDouble { settings.partialFactor = share }
+    if let theta = try number(values, ["rope_theta"]) { settings.theta = theta }
+    if let share = try number(values, ["partial_rotary_factor"]) { settings.partialFactor = share }
     settings.values = values
     return settings
   }

@@ -17,6 +17,8 @@ struct RopePlan {
       throw RopeFault(
         "config.json has no max_position_embeddings, which is the length to start from")
     }
+    // What a type that is not known did to the model's length is not known either.
+    _ = try before.type()
     let known = RopeRequest.parameterKeys(of: request.method)
     for (key, _) in request.parameters where !known.contains(key) {
       throw RopeFault(
@@ -25,8 +27,10 @@ struct RopePlan {
     var notes: [String] = []
     if before.typeName != DefaultRope.name, before.typeName != CLEXRope.name {
       notes.append(
-        "the model was rescaled before (\(before.typeName)); this starts from its trained length, "
-          + "\(trained)")
+        "the model was rescaled before (\(before.typeName)); this starts from "
+          + (before.values["original_max_position_embeddings"] == nil
+            ? "max_position_embeddings, \(trained), which may be more than it was trained with"
+            : "its trained length, \(trained)"))
     }
     var settings = before.unscaled
     settings.maximumLength = trained
@@ -49,7 +53,7 @@ struct RopePlan {
     }
     guard factor >= 1, factor.isFinite, Double(trained) * factor < Double(Self.lengthLimit) else {
       throw RopeFault(
-        "a factor of \(factor) is asked for, expected 1 or more",
+        "a factor of \(factor) is asked for, expected 1 or more, and a length up to 2^40",
         hint: "the model was trained with \(trained) positions")
     }
     let longest = Int((Double(trained) * factor).rounded())

@@ -40,11 +40,7 @@ struct GoldenCLEX: Sendable, CustomTestStringConvertible {
     let half = layer.inverse.count
     let rows = try tensor("inv_freq_t").bytes().floats
     official = stride(from: 0, to: rows.count, by: half).map { Array(rows[$0..<$0 + half]) }
-    let bytes = try tensor("log_inv_freq_t_f64").bytes()
-    let logs = (0..<bytes.count / 8).map { place in
-      Double(
-        bitPattern: (0..<8).reduce(0) { $0 | UInt64(bytes[8 * place + $1]) << UInt64(8 * $1) })
-    }
+    let logs = try tensor("log_inv_freq_t_f64").bytes().doubles
     exact = stride(from: 0, to: logs.count, by: half).map { Array(logs[$0..<$0 + half]) }
     lengths = (value["seqs"]?.asArray ?? []).compactMap { one in
       guard let length = one["seq_len"]?.asInt, let time = one["t"]?.asInt else { return nil }
@@ -103,6 +99,47 @@ struct GoldenCLEX: Sendable, CustomTestStringConvertible {
       let found = solved[time - 1]
       let wanted = try dynamic.frequencies(length: 128 * time).inverse
       for (a, b) in zip(found.inverse, wanted) { #expect(abs(logarithm(a / b)) < 1e-6) }
+    }
+  }
+
+  /// Factors of a model that stock transformers ran with the frequencies of the official layer.
+  @Test("frozen factors are those that a stock runtime was verified with", arguments: [1, 2, 3, 5, 8])
+  func frozen(time: Int) throws {
+    let bytes = try Fixtures.bytes("rope/clex_as_longrope.json")
+    let text = try JSONValue.parse(bytes.span)
+    let checkpoint = try Containers.read(Fixtures.path("rope/clex_as_longrope.safetensors"))
+    func tensor(_ name: String) throws -> [UInt8] {
+      try #require(checkpoint.tensors.first { $0.name == name }).bytes()
+    }
+    let layer = CLEXLayer(
+      inverse: try tensor("clex/inv_freq").floats, up: try tensor("clex/ode_up_proj").floats,
+      down: try tensor("clex/ode_down_proj").floats)
+    let settings = RopeSettings(
+      typeName: "clex", headDim: 64, maximumLength: 32,
+      values: try #require(text["clex"]?.asObject))
+    let found = try CLEXRope.frequencies(layer, settings, time: time)
+    let wanted = try tensor("factors/t\(time)").doubles
+    #expect(wanted.count == 32)
+    for (factor, wanted) in zip(LongRope.factors(giving: found.inverse, settings), wanted) {
+      #expect(abs(logarithm(Double(factor) / wanted)) <= 5e-6)
+    }
+  }
+
+  @Test("factors give the float32 frequencies that were meant, or the nearest there are")
+  func factors() throws {
+    let settings = RopeSettings(headDim: 128, maximumLength: 4096)
+    var random = SeededGenerator(seed: 4)
+    for _ in 0..<4 {
+      let meant = settings.standardFrequencies.map { $0 / Double.random(in: 1...64, using: &random) }
+      let factors = LongRope.factors(giving: meant, settings)
+      for (place, factor) in factors.enumerated() {
+        func distance(_ factor: Float) -> Float {
+          abs(1 / (factor * Float(1 / settings.standardFrequencies[place])) - Float(meant[place]))
+        }
+        #expect(distance(factor) <= distance(factor.nextUp))
+        #expect(distance(factor) <= distance(factor.nextDown))
+        #expect(distance(factor) <= 2 * Float(meant[place]).ulp)
+      }
     }
   }
 

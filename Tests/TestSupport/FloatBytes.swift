@@ -12,4 +12,11 @@ extension [UInt8] {
       Float(bitPattern: (0..<4).reduce(0) { $0 | UInt32(self[start + $1]) << UInt32(8 * $1) })
     }
   }
+
+  /// Little-endian doubles.
+  package var doubles: [Double] {
+    stride(from: 0, to: count - count % 8, by: 8).map { start in
+      Double(bitPattern: (0..<8).reduce(0) { $0 | UInt64(self[start + $1]) << UInt64(8 * $1) })
+    }
+  }
 }

@@ -13,9 +13,9 @@ package enum LongRope: RopeType {
     _ settings: RopeSettings, length: Int?
   ) throws(RopeFault) -> RopeFrequencies {
     let original = try settings.checkedOriginalLength()
-    let isLong = Double(length ?? 0) > original
-    let factors = try factors(settings, isLong ? "long_factor" : "short_factor")
-    _ = try self.factors(settings, "short_factor")
+    let long = try factors(settings, "long_factor")
+    let short = try factors(settings, "short_factor")
+    let factors = Double(length ?? 0) > original ? long : short
     let inverse = zip(settings.standardFrequencies, factors).map { $0 / $1 }
     return RopeFrequencies(
       inverse: inverse, attentionFactor: try attentionFactor(settings, original: original))

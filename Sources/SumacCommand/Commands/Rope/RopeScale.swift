@@ -104,7 +104,7 @@ struct RopeScale: ParsableCommand, HasGlobalOptions {
       errors.append(
         UsageError(
           targets == 0
-            ? "how far to go is not said" : "--factor, --context and --time say the same",
+            ? "how far to go is not said" : "--factor, --context and --time each say how far to go",
           hint: "pass one of --factor, --context, and for clex --time"))
     }
     let clexOnly = [

@@ -1,0 +1,290 @@
+import Checkpoints
+import Rotary
+import RotaryScaling
+import TensorCore
+import TestSupport
+import Testing
+
+/// Configurations that `rope scale` writes.
+@Suite struct RopeScalingTests {
+  private static let llama = """
+    {
+      "model_type": "llama", "hidden_size": 128, "num_attention_heads": 2,
+      "max_position_embeddings": 256,
+      "rope_theta": 10000.0
+    }
+    """
+
+  /// The configuration that a request makes of another, as text and read.
+  private static func scaled(
+    _ config: String, _ request: RopeRequest
+  ) throws -> (text: String, root: JSONObject, notes: [String]) {
+    let folder = try TemporaryFolder()
+    try folder.write(Array(config.utf8), to: "config.json")
+    let scaling = try RopeScaling(RopeModel(folder["config.json"]), request)
+    let bytes = try scaling.configText()
+    return (
+      String(decoding: bytes, as: UTF8.self),
+      try object(bytes), scaling.notes
+    )
+  }
+
+  private static func object(_ text: [UInt8]) throws -> JSONObject {
+    try #require(try JSONValue.parse(text.span).asObject)
+  }
+
+  private static func frequencies(_ root: JSONObject, length: Int) throws -> RopeFrequencies {
+    try RotaryConfig(root).layers[0].settings.frequencies(length: length)
+  }
+
+  @Test(
+    "keys of each method, in the older dialect",
+    arguments: [
+      (RopeMethod.pi, #"{"rope_type": "linear", "factor": 4.0}"#, 1024),
+      (.dynamic, #"{"rope_type": "dynamic", "factor": 4.0}"#, 256),
+      (
+        .yarn,
+        #"{"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 256}"#, 1024
+      ),
+      (
+        .llama3,
+        #"{"rope_type": "llama3", "factor": 4.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "#
+          + #""original_max_position_embeddings": 256}"#, 1024
+      ),
+    ])
+  func keys(method: RopeMethod, wanted: String, length: Int) throws {
+    let found = try Self.scaled(Self.llama, RopeRequest(method: method, target: .factor(4))).root
+    let parameters = try Self.object(Array(wanted.utf8))
+    #expect(found["rope_scaling"] == .object(parameters))
+    #expect(found["max_position_embeddings"]?.asInt == length)
+    #expect(found["rope_theta"]?.asDouble == 10_000)
+    #expect(found["rope_parameters"] == nil)
+    // A context says the same as a factor.
+    let context = try Self.scaled(Self.llama, RopeRequest(method: method, target: .context(1024)))
+    #expect(context.root == found)
+  }
+
+  @Test("ntk changes the base alone")
+  func ntk() throws {
+    let found = try Self.scaled(Self.llama, RopeRequest(method: .ntk, target: .factor(4))).root
+    #expect(found["rope_scaling"] == .null)
+    let theta = try #require(found["rope_theta"]?.asDouble)
+    #expect(abs(theta / (10_000 * power(4, 64.0 / 62)) - 1) < 1e-12)
+    #expect(found["max_position_embeddings"]?.asInt == 1024)
+    // The slowest dimension is as in PI.
+    let slow = try Self.frequencies(found, length: 1024).inverse[31]
+    #expect(abs(slow * 4 * power(10_000, 62.0 / 64) - 1) < 1e-12)
+  }
+
+  @Test("all else of the text stays as it is")
+  func text() throws {
+    let found = try Self.scaled(Self.llama, RopeRequest(method: .pi, target: .factor(2))).text
+    #expect(
+      found == """
+        {
+          "model_type": "llama", "hidden_size": 128, "num_attention_heads": 2,
+          "max_position_embeddings": 512,
+          "rope_theta": 10000.0,
+          "rope_scaling": {
+            "rope_type": "linear",
+            "factor": 2.0
+          }
+        }
+        """)
+  }
+
+  @Test("the newer dialect has the base among the parameters")
+  func parameters() throws {
+    let config = """
+      {"head_dim": 64, "max_position_embeddings": 256,
+       "rope_parameters": {"rope_type": "default", "rope_theta": 500000.0, "partial_rotary_factor": 0.5}}
+      """
+    let yarn = try Self.scaled(config, RopeRequest(method: .yarn, target: .factor(2))).root
+    #expect(yarn["rope_scaling"] == nil && yarn["rope_theta"] == nil)
+    #expect(
+      yarn["rope_parameters"]
+        == [
+          "rope_type": "yarn", "factor": 2.0, "original_max_position_embeddings": 256,
+          "partial_rotary_factor": 0.5, "rope_theta": 500_000.0,
+        ])
+    let ntk = try Self.scaled(config, RopeRequest(method: .ntk, target: .factor(2))).root
+    #expect(ntk["rope_parameters"]?["rope_type"] == "default")
+    let theta = try #require(ntk["rope_parameters"]?["rope_theta"]?.asDouble)
+    #expect(abs(theta / (500_000 * power(2, 32.0 / 30)) - 1) < 1e-12)
+  }
+
+  @Test("of several kinds of layers the one that sees all is rescaled")
+  func kinds() throws {
+    let config = """
+      {"head_dim": 64, "max_position_embeddings": 256, "rope_parameters": {
+        "full_attention": {"rope_type": "default", "rope_theta": 1000000.0},
+        "sliding_attention": {"rope_type": "default", "rope_theta": 10000.0}}}
+      """
+    let found = try Self.scaled(config, RopeRequest(method: .pi, target: .factor(8))).root
+    let parameters = try #require(found["rope_parameters"])
+    #expect(
+      parameters["full_attention"]
+        == ["rope_type": "linear", "factor": 8.0, "rope_theta": 1_000_000.0])
+    #expect(
+      parameters["sliding_attention"] == ["rope_type": "default", "rope_theta": 10_000.0])
+    #expect(throws: UsageError.self) {
+      _ = try Self.scaled(config, RopeRequest(method: .clex, target: .time(2)))
+    }
+    let near = config.replacing("full_attention", with: "chunked_attention")
+    #expect(throws: UsageError.self) {
+      _ = try Self.scaled(near, RopeRequest(method: .pi, target: .factor(8)))
+    }
+  }
+
+  @Test("a text model inside another is edited in its place")
+  func nested() throws {
+    let config = """
+      {"model_type": "some_vision", "text_config": {"head_dim": 64, "max_position_embeddings": 256}}
+      """
+    let found = try Self.scaled(config, RopeRequest(method: .pi, target: .factor(2))).root
+    #expect(found.count == 2)
+    #expect(found["text_config"]?["rope_scaling"]?["factor"] == 2.0)
+    #expect(found["text_config"]?["max_position_embeddings"]?.asInt == 512)
+  }
+
+  @Test("parameters of methods are written by their names, and others refused")
+  func options() throws {
+    let request = RopeRequest(
+      method: .yarn, target: .factor(2),
+      parameters: [("beta_fast", 16), ("attention_factor", 1.25)])
+    let found = try Self.scaled(Self.llama, request).root
+    #expect(found["rope_scaling"]?["beta_fast"] == 16.0)
+    #expect(try Self.frequencies(found, length: 512).attentionFactor == 1.25)
+    let wrong = RopeRequest(
+      method: .pi, target: .factor(2), parameters: [("beta_fast", 16)])
+    #expect(throws: UsageError.self) { _ = try Self.scaled(Self.llama, wrong) }
+  }
+
+  @Test("longrope takes its lists, one for each length")
+  func longRope() throws {
+    let long = (0..<32).map { 1 + Double($0) / 8 }
+    let found = try Self.scaled(
+      Self.llama, RopeRequest(method: .longrope, target: .factor(4), longFactors: long)
+    ).root
+    let plain = RopeSettings(headDim: 64, maximumLength: 256).standardFrequencies
+    #expect(try Self.frequencies(found, length: 256).inverse == plain)
+    let far = try Self.frequencies(found, length: 257)
+    #expect(far.inverse == zip(plain, long).map { $0 / $1 })
+    #expect(abs(far.attentionFactor - (1 + logarithm(4) / logarithm(256)).squareRoot()) < 1e-12)
+    for count in [0, 31, 33] {
+      let request = RopeRequest(
+        method: .longrope, target: .factor(4), longFactors: .init(repeating: 2, count: count))
+      #expect(throws: (any Error).self) { _ = try Self.scaled(Self.llama, request) }
+    }
+  }
+
+  @Test("a model that was rescaled starts from its trained length")
+  func again() throws {
+    let once = try Self.scaled(Self.llama, RopeRequest(method: .yarn, target: .factor(4)))
+    let twice = try Self.scaled(once.text, RopeRequest(method: .llama3, target: .context(2048)))
+    #expect(twice.root["rope_scaling"]?["factor"] == 8.0)
+    #expect(twice.root["rope_scaling"]?["beta_fast"] == nil)
+    #expect(twice.notes.contains { $0.contains("its trained length, 256") })
+    // Nothing tells it of a model that was rescaled by PI.
+    let linear = try Self.scaled(Self.llama, RopeRequest(method: .pi, target: .factor(4)))
+    let more = try Self.scaled(linear.text, RopeRequest(method: .pi, target: .factor(2)))
+    #expect(more.notes.contains { $0.contains("may be more than it was trained with") })
+  }
+
+  // MARK: CLEX
+
+  private static func frozen(_ request: RopeRequest, config: String? = nil) throws -> RopeScaling {
+    guard let config else {
+      return try RopeScaling(
+        RopeModel(Fixtures.path("models/clex"), needsTensors: true), request)
+    }
+    let folder = try TemporaryFolder()
+    try folder.write(Array(config.utf8), to: "config.json")
+    try folder.write(Fixtures.bytes("models/clex/model.safetensors"), to: "model.safetensors")
+    return try RopeScaling(RopeModel(folder.path, needsTensors: true), request)
+  }
+
+  @Test("a frozen model has the frequencies of CLEX, and no tensors of it", arguments: [1, 2, 5, 8])
+  func freeze(time: Int) throws {
+    let scaling = try Self.frozen(RopeRequest(method: .clex, target: .time(time)))
+    let root = try Self.object(scaling.configText())
+    let values = try #require(root["rope_scaling"]?.asObject)
+    #expect(
+      values.map(\.key).sorted() == [
+        "attention_factor", "factor", "long_factor", "original_max_position_embeddings",
+        "short_factor", "type",
+      ])
+    #expect(values["type"] == "longrope" && values["attention_factor"] == 1.0)
+    #expect(values["long_factor"] == values["short_factor"])
+    #expect(root["max_position_embeddings"]?.asInt == 256 * time)
+    let wanted = try scaling.before.frequencies(length: 256 * time)
+    for length in [1, 256, 257, 256 * time] {
+      let found = try Self.frequencies(root, length: length)
+      #expect(found.attentionFactor == 1)
+      for (a, b) in zip(found.inverse, wanted.inverse) { #expect(abs(a / b - 1) < 2e-7) }
+    }
+    let before = try Containers.read(Fixtures.path("models/clex"))
+    let after = try scaling.scaled()
+    #expect(
+      after.tensors.map(\.name)
+        == before.tensors.map(\.name).filter { !$0.contains("clex_layer") })
+    #expect(before.tensors.count - after.tensors.count == 3)
+  }
+
+  @Test("short-exact keeps the model up to its trained length")
+  func shortExact() throws {
+    let scaling = try Self.frozen(
+      RopeRequest(method: .clex, target: .context(1000), isShortExact: true))
+    let root = try Self.object(scaling.configText())
+    #expect(root["max_position_embeddings"]?.asInt == 1024)
+    let plain = RopeSettings(headDim: 32, maximumLength: 256).standardFrequencies
+    #expect(try Self.frequencies(root, length: 256).inverse == plain)
+    #expect(try Self.frequencies(root, length: 257).inverse != plain)
+  }
+
+  @Test("log_scale is said to be left out, or approximated where that is asked for")
+  func logScale() throws {
+    let config = try String(
+      decoding: Fixtures.bytes("models/clex/config.json"), as: UTF8.self
+    ).replacing("\"log_scale\": false", with: "\"log_scale\": true")
+    var request = RopeRequest(method: .clex, target: .time(4))
+    let without = try Self.frozen(request, config: config)
+    #expect(without.after.values["attention_factor"] == 1.0)
+    #expect(without.notes.contains { $0.contains("log_scale is left out") })
+    request.approximatesLogScale = true
+    let with = try Self.frozen(request, config: config)
+    let wanted = (logarithm(1024) / logarithm(256)).squareRoot()
+    #expect(abs((with.after.values["attention_factor"]?.asDouble ?? 0) - wanted) < 1e-12)
+    #expect(try Self.frozen(request).notes.allSatisfy { !$0.contains("log_scale") })
+  }
+
+  @Test("what CLEX cannot do is refused")
+  func refused() throws {
+    for target in [RopeRequest.Target.time(9), .time(0), .context(2049), .factor(8.5), .factor(0.5)] {
+      #expect(throws: UsageError.self, "\(target)") {
+        _ = try Self.frozen(RopeRequest(method: .clex, target: target))
+      }
+    }
+    let plain = try String(
+      decoding: Fixtures.bytes("models/base/config.json"), as: UTF8.self)
+    // Tensors of CLEX, of which the configuration says nothing.
+    #expect(throws: UsageError.self) {
+      _ = try Self.frozen(RopeRequest(method: .clex, target: .time(2)), config: plain)
+    }
+  }
+
+  @Test("without trained tensors the method is NTK, and says so")
+  func untrained() throws {
+    let scaling = try RopeScaling(
+      RopeModel(Fixtures.path("models/base"), needsTensors: true),
+      RopeRequest(method: .clex, target: .time(4)))
+    #expect(scaling.notes.contains { $0.contains("NTK-aware") })
+    let found = try scaling.after.frequencies(length: 1024).inverse
+    let plain = scaling.before.standardFrequencies
+    let dim = Double(scaling.before.rotaryDim)
+    for place in found.indices {
+      let wanted = plain[place] * power(7, -2 * Double(place) / (dim - 2))
+      #expect(abs(found[place] / wanted - 1) < 1e-5)
+    }
+  }
+}
