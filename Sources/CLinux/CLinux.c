@@ -26,6 +26,10 @@ int64_t sumac_copy_range(int source, int64_t source_offset, int target, int64_t 
   return copy_file_range(source, &from, target, &to, (size_t)byte_count, 0);
 }
 
+void sumac_start_writing(int descriptor, int64_t byte_offset, int64_t byte_count) {
+  sync_file_range(descriptor, byte_offset, byte_count, SYNC_FILE_RANGE_WRITE);
+}
+
 void sumac_configure_allocator(void) {
 #ifdef __GLIBC__
   mallopt(M_MMAP_THRESHOLD, 128 << 10);

@@ -56,7 +56,7 @@ package struct RopeReport: Report {
   private static func number(_ value: Double) -> String {
     guard value.isFinite else { return "-" }
     if value >= 1000, value < 1e15 { return Int(value.rounded()).grouped }
-    if value != 0, value.magnitude < 0.001 { return Self.small(value) }
+    if value != 0, value.magnitude < 0.1 { return Self.small(value) }
     return value.formatted(digits: 4)
   }
 
@@ -79,7 +79,7 @@ package struct RopeReport: Report {
         [
           String(place), Self.number(one.found.inverse[place]),
           Self.number(one.wavelength(place)), one.factor(place).map(Self.number) ?? "-",
-          one.limit(place).map(Self.number) ?? "any length",
+          one.limit(place).map { Int(min($0, 1e15).rounded()).grouped } ?? "any length",
         ]
       })
   }

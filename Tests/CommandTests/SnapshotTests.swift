@@ -79,7 +79,7 @@ struct Workspace {
     folder = try TemporaryFolder()
     for (name, target) in [
       ("base", "models/base"), ("poetry", "models/poetry"), ("tech", "models/tech"),
-      ("lora", "lora"), ("merge", "merge"), ("inputs", "merge/inputs"),
+      ("clex", "models/clex"), ("lora", "lora"), ("merge", "merge"), ("inputs", "merge/inputs"),
       ("valid", "safetensors/valid"),
       ("malformed", "safetensors/malformed"),
     ] {

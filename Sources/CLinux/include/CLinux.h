@@ -23,6 +23,10 @@ int sumac_open_unnamed(const char *folder);
 int64_t sumac_copy_range(int source, int64_t source_offset, int target, int64_t target_offset,
                          int64_t byte_count);
 
+/// sync_file_range(2): asks for a range to be written to disk, and does not wait for it. A sync meets what
+/// goes wrong.
+void sumac_start_writing(int descriptor, int64_t byte_offset, int64_t byte_count);
+
 /// Has the allocator give large blocks back to the system as soon as they are freed, and keep its
 /// free lists in few places, so that resident memory is what is in use. Other C libraries ignore it.
 void sumac_configure_allocator(void);

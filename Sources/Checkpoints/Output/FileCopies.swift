@@ -8,7 +8,9 @@ struct FileCopies: Sendable {
     var target: Int
   }
 
-  /// What a worker copies before it looks whether it is to stop.
+  /// Of files in memory, and of most file systems' blocks.
+  static let pageByteCount = 4096
+  /// What is copied before a look whether to stop.
   private static let pieceByteCount = 16 << 20
 
   private var stretches: [Stretch] = []
@@ -27,23 +29,23 @@ struct FileCopies: Sendable {
     }
   }
 
+  /// One after the other: the file system lets in one writer to a file at a time.
   func write(to output: OutputFile, engine: Engine) throws {
-    var pieces: [Stretch] = []
     for stretch in stretches {
-      for start in stride(from: 0, to: stretch.source.count, by: Self.pieceByteCount) {
-        let first = stretch.source.lowerBound + start
-        pieces.append(
-          Stretch(
-            file: stretch.file,
-            source: first..<min(first + Self.pieceByteCount, stretch.source.upperBound),
-            target: stretch.target + start))
+      var done = 0
+      while done < stretch.source.count {
+        try engine.cancellation.check()
+        let target = stretch.target + done
+        // Whole pages, but at the ends.
+        let toPage = -target & (Self.pageByteCount - 1)
+        let count = min(
+          toPage > 0 ? toPage : Self.pieceByteCount, stretch.source.count - done)
+        let first = stretch.source.lowerBound + done
+        try stretch.file.copy(first..<first + count, to: output, at: target)
+        output.startWriting(target..<target + count)
+        engine.progress.advance(byteCount: count)
+        done += count
       }
-    }
-    let all = pieces
-    try engine.forEachPiece(count: all.count, workspaceByteCount: 0) { number, _ in
-      let piece = all[number]
-      try piece.file.copy(piece.source, to: output, at: piece.target)
-      engine.progress.advance(byteCount: piece.source.count)
     }
   }
 }

@@ -3,7 +3,9 @@ package import TensorCore
 /// A safetensors file before it is written: its header's bytes and the place of every tensor.
 ///
 /// Tensors are ordered by descending size of dtype, then by name; the header is padded with spaces
-/// to a multiple of 8, so that the data of every dtype is aligned.
+/// to a multiple of 8, so that the data of every dtype is aligned. Where tensors are copied from another
+/// file, it is padded further, by less than a page, so that they lie in pages as they do there: file
+/// systems share such pages, or copy them whole.
 package struct SafetensorsLayout: Sendable {
   package let header: [UInt8]
   /// The tensors in the order of their data.
@@ -28,6 +30,9 @@ package struct SafetensorsLayout: Sendable {
     }
     var json = Self.json(ordered, starts: starts, metadata: metadata)
     json += Array(repeating: UInt8(ascii: " "), count: (8 - json.count % 8) % 8)
+    json += Array(
+      repeating: UInt8(ascii: " "),
+      count: Self.padding(behind: 8 + json.count, of: ordered, starts: starts))
     guard json.count <= SafetensorsHeader.maximumByteCount else {
       throw FormatError(
         .headerTooLong,
@@ -40,6 +45,22 @@ package struct SafetensorsLayout: Sendable {
     byteOffsets = starts.map { $0 + dataOffset }
     byteCount = dataOffset + end
     self.tensors = ordered
+  }
+
+  /// What moves the largest copied tensor to where pages start as they do in its file; nothing where less
+  /// than a MiB is copied.
+  private static func padding(behind end: Int, of tensors: [LazyTensor], starts: [Int]) -> Int {
+    let copied = zip(tensors, starts).compactMap { tensor, start in
+      copySource(of: tensor).map { (source: $0, start: start) }
+    }
+    let byteCount = copied.reduce(0) { $0 + $1.source.info.byteCount }
+    guard byteCount >= 256 * FileCopies.pageByteCount,
+      let largest = copied.max(by: { $0.source.info.byteCount < $1.source.info.byteCount })
+    else { return 0 }
+    let page = FileCopies.pageByteCount
+    let distance = (largest.source.byteOffset - end - largest.start) % page
+    let padding = distance < 0 ? distance + page : distance
+    return padding % 8 == 0 ? padding : 0
   }
 
   private static func json(
@@ -94,13 +115,18 @@ package struct SafetensorsLayout: Sendable {
     }
   }
 
-  /// Tensors that lie in files as they are to be written.
+  /// The file that a tensor lies in as it is to be written, if there is one.
+  private static func copySource(of tensor: LazyTensor) -> FileTensorSource? {
+    guard let source = tensor.source as? FileTensorSource, source.info.dtype == tensor.info.dtype,
+      source.info.byteCount == tensor.info.byteCount, tensor.info.byteCount > 0
+    else { return nil }
+    return source
+  }
+
   private var copies: FileCopies {
     var copies = FileCopies()
     for (place, tensor) in tensors.enumerated() {
-      guard let source = tensor.source as? FileTensorSource, source.info.dtype == tensor.info.dtype,
-        source.info.byteCount == tensor.info.byteCount, tensor.info.byteCount > 0
-      else { continue }
+      guard let source = Self.copySource(of: tensor) else { continue }
       copies.add(
         source.byteOffset..<source.byteOffset + tensor.info.byteCount, of: source.file,
         to: byteOffsets[place], place: place)

@@ -46,6 +46,11 @@ package final class OutputFile: Sendable {
     }
   }
 
+  /// Has the disk begin with a range of bytes, so that a sync has less to wait for.
+  package func startWriting(_ bytes: Range<Int>) {
+    sumac_start_writing(descriptor.rawValue, Int64(bytes.lowerBound), Int64(bytes.count))
+  }
+
   package func sync() throws(FileError) {
     guard fsync(descriptor.rawValue) == 0 else {
       throw FileError("sync", path, Errno(rawValue: errno))

@@ -87,6 +87,11 @@ struct RopeShow: ParsableCommand, HasGlobalOptions {
           length: length ?? scaling.maximumLength, path: model.path)
       ]
     }
+    if parts.count == 2, FileSystem.targetType(other) == nil {
+      throw UsageError(
+        "--compare \(other.printable): is neither a method with its factor nor a model",
+        hint: "the methods are \(RopeMethod.allCases.map(\.rawValue).joined(separator: ", "))")
+    }
     let found = try RopeModel(other)
     return try found.layers.map { kind, settings in
       try RopeSeries(
