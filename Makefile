@@ -44,12 +44,13 @@ fuzz: packages
 	SUMAC_FUZZ=$(TARGET) .build-fuzz/release/sumac-fuzz -max_total_time=$(SECONDS) -rss_limit_mb=2500 \
 	  -artifact_prefix=.build-fuzz/ .build-fuzz/corpus-$(TARGET) Tests/Fuzzing/Corpus/$(TARGET)
 
-# Perplexity of pruned and merged models by a forward pass outside of sumac, and merges beside mergekit where it
+# Perplexity of pruned, merged and lengthened models by a forward pass outside of sumac, and merges beside mergekit where it
 # is installed (PYTHON says in which Python); figures for the docs. Takes 5 GB of disk.
 PYTHON ?= python3
 peers: build python-modules
 	$(PYTHON) Tests/Peers/perplexity.py "$$($(RELEASE) --show-bin-path)/sumac"
 	$(PYTHON) Tests/Peers/merges.py "$$($(RELEASE) --show-bin-path)/sumac"
+	$(PYTHON) Tests/Peers/contexts.py "$$($(RELEASE) --show-bin-path)/sumac"
 	$(PYTHON) Tests/Peers/merge_speed.py "$$($(RELEASE) --show-bin-path)/sumac"
 
 lint:

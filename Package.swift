@@ -83,7 +83,8 @@ let package = Package(
     .executableTarget(
       name: "SumacCommand",
       dependencies: [
-        "Conversion", "Encoding", "Inspection", "Pruning", "Merging", "Rotary", "RotaryScaling", "Recipes",
+        "Conversion", "Encoding", "Inspection", "Pruning", "Merging", "Rotary", "RotaryScaling",
+        "Recipes",
         "Statistics",
         "Checkpoints",
         "PackedFormat", "Reporting",

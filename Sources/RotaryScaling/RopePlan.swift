@@ -42,7 +42,8 @@ struct RopePlan {
     }
     if before.clex?.isTrained == true {
       notes.append(
-        "the model was tuned with CLEX: its weights expect those frequencies, and its tensors of CLEX stay")
+        "the model was tuned with CLEX: its weights expect those frequencies, and its tensors of CLEX stay"
+      )
     }
     let factor: Double
     switch request.target {

@@ -66,6 +66,17 @@ def make_inputs(folder, size_mib):
     return f32, bf16, f"{folder}/bf16.raw"
 
 
+def rope_model(folder, weights):
+    """A model folder of these weights, with what a configuration needs."""
+    model = f"{folder}/model"
+    os.makedirs(model, exist_ok=True)
+    if not os.path.exists(f"{model}/model.safetensors"):
+        os.link(weights, f"{model}/model.safetensors")
+    with open(f"{model}/config.json", "w") as file:
+        json.dump({"head_dim": 128, "rope_theta": 10000.0, "max_position_embeddings": 4096}, file)
+    return model
+
+
 def run(command, shell=False):
     """(wall seconds, CPU seconds, peak MiB) of one run."""
     start = time.perf_counter()
@@ -156,7 +167,7 @@ def main():
     parser.add_argument("--folder", default=".build/bench")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--size", type=int, default=1024, help="MiB of float32")
-    parser.add_argument("--only", help="start | cast | pack | unpack | stats | prune")
+    parser.add_argument("--only", help="start | cast | pack | unpack | stats | prune | rope")
     options = parser.parse_args()
     sumac = os.path.abspath(options.sumac)
     os.makedirs(options.folder, exist_ok=True)
@@ -225,6 +236,16 @@ def main():
             ("sumac prune --scope neuron", [*prune, "neuron"], False),
             ("safetensors + numpy, layer", [sys.executable, "-c", NUMPY_PRUNE, f32, out], False),
         ], options.rounds, cleanup=[out])
+    if wanted("rope"):
+        model, longer = rope_model(folder, f32), f"{folder}/longer"
+        scale = [sumac, "rope", "scale", model, "--method", "yarn", "--factor", "4", "-o", longer]
+        compare(f"rescaling a model of {options.size} MiB", [
+            ("cp -r; sync of the copy",
+             f"cp -r {model} {longer} && sync {longer}/model.safetensors", True),
+            ("cp -r", ["cp", "-r", model, longer], False),
+            ("sumac rope scale", [*scale, "-vv"], False),
+            ("the same, --config-only", [*scale, "--config-only"], False),
+        ], options.rounds, cleanup=[longer])
 
 
 if __name__ == "__main__":

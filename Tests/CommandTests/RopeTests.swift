@@ -56,7 +56,8 @@ import Testing
     #expect(lineage.contains("rope scale --method yarn --factor 4.0"))
   }
 
-  @Test("values lie in pages as in the file that they are copied from", arguments: ["base", "moved"])
+  @Test(
+    "values lie in pages as in the file that they are copied from", arguments: ["base", "moved"])
   func pages(model: String) throws {
     let folder = try Self.models()
     // A header of another length.
@@ -66,7 +67,8 @@ import Testing
     var bytes = try folder.bytes(name)
     bytes.insert(contentsOf: [UInt8](repeating: 32, count: 1624), at: 8 + Self.headerLength(bytes))
     let length = UInt64(Self.headerLength(bytes) + 1624)
-    bytes.replaceSubrange(0..<8, with: (0..<8).map { UInt8(truncatingIfNeeded: length >> (8 * $0)) })
+    bytes.replaceSubrange(
+      0..<8, with: (0..<8).map { UInt8(truncatingIfNeeded: length >> (8 * $0)) })
     try FileManager.default.removeItem(atPath: folder[name])
     try folder.write(bytes, to: name)
 

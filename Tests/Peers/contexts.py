@@ -4,7 +4,7 @@
 usage: contexts.py SUMAC
 
 The trained length is 256. A forward pass in NumPy with the frequencies that `sumac rope show` tells of each
-written model, on held-out prose and technical text. Where transformers is installed, it runs the frozen
+written model, on held-out prose and technical text: of all positions, and of the last 128 of each window. Where transformers is installed, it runs the frozen
 CLEX models as they are, and its logits are compared with CLEX's own.
 """
 import json
@@ -21,7 +21,12 @@ LENGTHS = [256, 512, 1024, 2048]
 TOKENS = 20480
 PARTS = ["prose", "tech"]
 CLEX = os.path.join(os.path.dirname(llama.BASE), "clex")
-METHODS = [("as trained", None), ("PI", "pi"), ("NTK", "ntk"), ("YaRN", "yarn"), ("CLEX, frozen", "clex")]
+# A name, a method, and a context to scale to: None for the length that is measured.
+METHODS = [
+    ("as trained", None, None), ("PI", "pi", None), ("NTK", "ntk", None), ("YaRN", "yarn", None),
+    ("YaRN for 2,048", "yarn", 2048), ("CLEX", "clex", None), ("CLEX for 2,048", "clex", 2048),
+]
+END = 128
 
 
 def rope(program, model, length):
@@ -38,7 +43,7 @@ def main():
         print(f"\n| {part} | " + " | ".join(str(n) for n in LENGTHS) + " |")
         print("|---|" + "---|" * len(LENGTHS))
         with tempfile.TemporaryDirectory() as work:
-            for name, method in METHODS:
+            for name, method, context in METHODS:
                 values = []
                 for length in LENGTHS:
                     source = CLEX if method == "clex" else llama.BASE
@@ -46,12 +51,13 @@ def main():
                     if method is not None:
                         model = os.path.join(work, f"{method}-{length}")
                         subprocess.run(
-                            [program, "rope", "scale", source, "--method", method, "--context", str(length), "-o", model,
-                             "-q"], check=True)
+                            [program, "rope", "scale", source, "--method", method, "--context",
+                             str(context or length), "-o", model, "-q", "--force"], check=True)
                     frequencies, factor = rope(program, model, length)
                     net = llama.tensors(os.path.join(model, "model.safetensors"))
-                    values.append(llama.perplexity(net, llama.config(), text[part], length, frequencies, factor))
-                print(f"| {name} | " + " | ".join(f"{v:.2f}" for v in values) + " |", flush=True)
+                    loss = llama.losses(net, llama.config(), text[part], length, frequencies, factor)
+                    values.append((np.exp(loss.mean()), np.exp(loss[:, -END:].mean())))
+                print(f"| {name} | " + " | ".join(f"{v:.2f} / {end:.2f}" for v, end in values) + " |", flush=True)
     against_transformers(program, text["prose"])
 
 

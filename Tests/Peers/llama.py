@@ -75,9 +75,10 @@ def logits(net, config, ids, frequencies=None, attention_factor=1.0):
     return norm(x, net["model.norm.weight"]) @ net["lm_head.weight"].T
 
 
-def perplexity(net, config, text, window=WINDOW, frequencies=None, attention_factor=1.0):
-    loss = 0.0
+def losses(net, config, text, window=WINDOW, frequencies=None, attention_factor=1.0):
+    """Of each token of the text, in windows of their own: [N, window], in nats."""
     windows = text.reshape(-1, window)
+    found = []
     step = max(1, 8 * WINDOW // window)
     for start in range(0, len(windows), step):
         targets = windows[start:start + step]
@@ -85,8 +86,12 @@ def perplexity(net, config, text, window=WINDOW, frequencies=None, attention_fac
         out = logits(net, config, ids, frequencies, attention_factor).astype(np.float64)
         top = out.max(-1, keepdims=True)
         total = top[..., 0] + np.log(np.exp(out - top).sum(-1))
-        loss += (total - np.take_along_axis(out, targets[..., None], -1)[..., 0]).sum()
-    return np.exp(loss / text.size)
+        found.append(total - np.take_along_axis(out, targets[..., None], -1)[..., 0])
+    return np.concatenate(found)
+
+
+def perplexity(*arguments):
+    return np.exp(losses(*arguments).mean())
 
 
 def held_out():

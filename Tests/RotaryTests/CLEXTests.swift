@@ -103,7 +103,8 @@ struct GoldenCLEX: Sendable, CustomTestStringConvertible {
   }
 
   /// Factors of a model that stock transformers ran with the frequencies of the official layer.
-  @Test("frozen factors are those that a stock runtime was verified with", arguments: [1, 2, 3, 5, 8])
+  @Test(
+    "frozen factors are those that a stock runtime was verified with", arguments: [1, 2, 3, 5, 8])
   func frozen(time: Int) throws {
     let bytes = try Fixtures.bytes("rope/clex_as_longrope.json")
     let text = try JSONValue.parse(bytes.span)
@@ -130,7 +131,9 @@ struct GoldenCLEX: Sendable, CustomTestStringConvertible {
     let settings = RopeSettings(headDim: 128, maximumLength: 4096)
     var random = SeededGenerator(seed: 4)
     for _ in 0..<4 {
-      let meant = settings.standardFrequencies.map { $0 / Double.random(in: 1...64, using: &random) }
+      let meant = settings.standardFrequencies.map {
+        $0 / Double.random(in: 1...64, using: &random)
+      }
       let factors = LongRope.factors(giving: meant, settings)
       for (place, factor) in factors.enumerated() {
         func distance(_ factor: Float) -> Float {

@@ -204,7 +204,8 @@ import Testing
     return try RopeScaling(RopeModel(folder.path, needsTensors: true), request)
   }
 
-  @Test("a frozen model has the frequencies of CLEX, and no tensors of it", arguments: [1, 2, 5, 8])
+  @Test(
+    "a frozen model has the frequencies of CLEX, and no tensors of it", arguments: [1, 2, 5, 8])
   func freeze(time: Int) throws {
     let scaling = try Self.frozen(RopeRequest(method: .clex, target: .time(time)))
     let root = try Self.object(scaling.configText())
@@ -260,7 +261,9 @@ import Testing
 
   @Test("what CLEX cannot do is refused")
   func refused() throws {
-    for target in [RopeRequest.Target.time(9), .time(0), .context(2049), .factor(8.5), .factor(0.5)] {
+    for target in [
+      RopeRequest.Target.time(9), .time(0), .context(2049), .factor(8.5), .factor(0.5),
+    ] {
       #expect(throws: UsageError.self, "\(target)") {
         _ = try Self.frozen(RopeRequest(method: .clex, target: target))
       }
