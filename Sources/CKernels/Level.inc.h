@@ -37,6 +37,7 @@ INLINE uint16_t bits_of_half(_Float16 value) {
 #include "Survey.inc.h"
 #include "Patterns.inc.h"
 #include "Merge.inc.h"
+#include "Cache.inc.h"
 
 const sumac_kernels SUMAC_TABLE = {
     .level = SUMAC_LEVEL,
@@ -105,4 +106,8 @@ const sumac_kernels SUMAC_TABLE = {
     .keep_ranked = keep_ranked,
     .add_task_vectors = add_task_vectors,
     .compare_pair = compare_pair,
+    .take_extremes = take_extremes,
+    .nan_mask = nan_mask,
+    .kept_ranges = kept_ranges,
+    .range_pairs = range_pairs,
 };

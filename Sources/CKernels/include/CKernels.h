@@ -438,6 +438,25 @@ typedef struct sumac_kernels {
   /// Adds what two lists of values have in common to `pair`.
   void (*compare_pair)(const void *_Nullable values, const void *_Nullable others, size_t n,
                        sumac_pair *pair);
+
+  /// Makes NaN of the `k` least and the `k` greatest finite values of each row, or of each column; of
+  /// equal ones of the first. `scratch` holds two rows and a value, or 17 columns and a value, of four
+  /// bytes each.
+  void (*take_extremes)(void *_Nullable values, size_t rows, size_t columns, int along_columns,
+                        size_t k, void *_Nullable scratch);
+
+  /// A bit for each value that is NaN, the first in bit 0; bits behind the last are 0.
+  void (*nan_mask)(const void *_Nullable values, size_t n, void *_Nullable mask);
+
+  /// The least and greatest value of each cell, NaN passed over; 0 and 0 if there is no other.
+  void (*kept_ranges)(const void *_Nullable values, size_t n, const sumac_grouping *grouping,
+                      void *_Nullable lows, void *_Nullable highs);
+
+  /// Scales and zeros of `scale_dtype` (F16 or F32), as F32, with which `steps` codes above 0 cover each
+  /// range: zeros are rounded down and scales up, so that no value lies outside.
+  void (*range_pairs)(const void *_Nullable lows, const void *_Nullable highs, size_t cells,
+                      float steps, int scale_dtype, void *_Nullable scales,
+                      void *_Nullable zeros);
 } sumac_kernels;
 
 /// How many levels this machine can run: at least 1.

@@ -1,0 +1,80 @@
+import CKernels
+
+/// Outliers and ranges of key and value caches.
+extension Kernels {
+  /// Bytes that `takeExtremes` needs beside the values.
+  package static func extremesScratchByteCount(
+    rows: Int, columns: Int, alongColumns: Bool
+  ) -> Int {
+    4 * (alongColumns ? 17 * rows + 1 : 2 * columns + 1)
+  }
+
+  /// Makes NaN of the `count` least and the `count` greatest of finite F32 values in each row, or in each
+  /// column; of equal ones of the first.
+  @_lifetime(values: copy values)
+  @_lifetime(scratch: copy scratch)
+  package func takeExtremes(
+    _ count: Int, of values: inout MutableRawSpan, rows: Int, columns: Int, alongColumns: Bool,
+    scratch: inout MutableRawSpan
+  ) {
+    precondition(count >= 0 && values.byteCount >= 4 * rows * columns)
+    precondition(
+      scratch.byteCount
+        >= Self.extremesScratchByteCount(
+          rows: rows, columns: columns, alongColumns: alongColumns))
+    // SAFETY: the preconditions cover what the loops read and write; so below.
+    unsafe values.withUnsafeMutableBytes { values in
+      unsafe scratch.withUnsafeMutableBytes { scratch in
+        unsafe table.pointee.take_extremes(
+          values.baseAddress, rows, columns, alongColumns ? 1 : 0, count, scratch.baseAddress)
+      }
+    }
+  }
+
+  /// A bit for each F32 value that is NaN.
+  @_lifetime(mask: copy mask)
+  package func nanMask(of values: borrowing RawSpan, into mask: inout MutableRawSpan) {
+    let count = values.byteCount / 4
+    precondition(mask.byteCount >= Self.maskByteCount(elementCount: count))
+    unsafe mask.withUnsafeMutableBytes { mask in
+      unsafe values.withUnsafeBytes { values in
+        unsafe table.pointee.nan_mask(values.baseAddress, count, mask.baseAddress)
+      }
+    }
+  }
+
+  /// Least values, then greatest values of each cell, NaN passed over; 0 where there is no other.
+  @_lifetime(ranges: copy ranges)
+  package func keptRanges(
+    _ values: borrowing RawSpan, _ grouping: Grouping, into ranges: inout MutableRawSpan
+  ) {
+    let count = values.byteCount / 4
+    let cells = grouping.cellCount(elementCount: count)
+    precondition(ranges.byteCount >= 8 * cells)
+    var geometry = grouping.forKernels
+    unsafe ranges.withUnsafeMutableBytes { ranges in
+      unsafe values.withUnsafeBytes { values in
+        unsafe table.pointee.kept_ranges(
+          values.baseAddress, count, &geometry, ranges.baseAddress,
+          ranges.baseAddress.map { unsafe $0 + 4 * cells })
+      }
+    }
+  }
+
+  /// Scales, then zeros of `dtype`, as F32, with which `steps` codes above 0 cover each range.
+  @_lifetime(pairs: copy pairs)
+  package func rangePairs(
+    _ ranges: borrowing RawSpan, steps: Int, dtype: DType, into pairs: inout MutableRawSpan
+  ) {
+    let cells = ranges.byteCount / 8
+    precondition(pairs.byteCount >= 8 * cells && (dtype == .f16 || dtype == .f32))
+    unsafe pairs.withUnsafeMutableBytes { pairs in
+      unsafe ranges.withUnsafeBytes { ranges in
+        unsafe table.pointee.range_pairs(
+          ranges.baseAddress, ranges.baseAddress.map { unsafe $0 + 4 * cells }, cells,
+          Float(steps), Int32(dtype.rawValue), pairs.baseAddress,
+          pairs.baseAddress.map { unsafe $0 + 4 * cells })
+      }
+    }
+  }
+}
