@@ -74,6 +74,10 @@ let package = Package(
         "Recipes", "Encoding", "PackedFormat", "Checkpoints", "CKernels", "Reporting", "TensorCore",
         system,
       ]),
+    module("Caches", ["Checkpoints", "TensorCore", crypto]),
+    module(
+      "CacheCompression",
+      ["Caches", "Checkpoints", "PackedFormat", "Codecs", "Reporting", "TensorCore", crypto]),
     module(
       "Inspection",
       [
@@ -84,7 +88,7 @@ let package = Package(
       name: "SumacCommand",
       dependencies: [
         "Conversion", "Encoding", "Inspection", "Pruning", "Merging", "Rotary", "RotaryScaling",
-        "Recipes",
+        "CacheCompression", "Caches", "Recipes",
         "Statistics",
         "Checkpoints",
         "PackedFormat", "Reporting",

@@ -146,6 +146,21 @@ package struct AffineCodec: ValueCodec {
     }
   }
 
+  /// Writes codes that are known, one a byte, at the start of the streams.
+  @_lifetime(streams: copy streams)
+  package func write(codes: borrowing RawSpan, into streams: inout MutableRawSpan) {
+    var stream = streams._mutatingExtracting(0..<self.codes.byteCount(codes.byteCount))
+    self.codes.pack(codes, into: &stream)
+  }
+
+  /// Writes numbers of cells that are known, as F32, in the dtype of the scales.
+  @_lifetime(streams: copy streams)
+  package func write(
+    scales: borrowing RawSpan, count: Int, at byteOffset: Int, in streams: inout MutableRawSpan
+  ) {
+    store(scales, as: scaleDType, count: count, at: byteOffset, in: &streams)
+  }
+
   @_lifetime(values: copy values)
   @_lifetime(scratch: copy scratch)
   package func decode(

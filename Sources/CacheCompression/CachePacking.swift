@@ -1,0 +1,180 @@
+package import Caches
+package import Checkpoints
+import PackedFormat
+package import TensorCore
+
+/// `cache pack`: a cache whose tensors are stored as sums of terms.
+package struct CachePacking: Sendable {
+  package let cache: KVCache
+  package let settings: GearSettings
+  /// Tokens at the end that stay exact.
+  package let recentCount: Int
+  /// Where power iterations begin.
+  package let start: CacheStart?
+  package var details: CacheDetails
+  /// The number of the block that the tensors are; 0 for the first.
+  package var block = 0
+
+  package init(
+    _ cache: KVCache, _ settings: GearSettings, recentCount: Int = 0, start: CacheStart? = nil,
+    details: CacheDetails = CacheDetails()
+  ) {
+    self.cache = cache
+    self.settings = settings
+    self.recentCount = recentCount
+    self.start = start
+    self.details = details
+  }
+
+  /// Tokens that are packed.
+  private var packedCount: Int { cache.tokenCount - recentCount }
+
+  /// All that is wrong with the request for this cache.
+  package var errors: [any UserError] {
+    guard recentCount < cache.tokenCount else {
+      return [
+        UsageError(
+          "--residual \(recentCount) leaves nothing to pack of \(cache.tokenCount) tokens",
+          hint: "take fewer")
+      ]
+    }
+    var errors: [any UserError] = []
+    for layer in cache.layers {
+      for (part, tensor) in [(CachePart.key, layer.key), (.value, layer.value)] {
+        guard let range = try? packed(tensor, part, layer.number) else { continue }
+        if let fault = GearEncoding.fault(range.info, part, settings) {
+          errors.append(
+            UsageError("\(cache.origin.path.printable): '\(tensor.name.printable)' \(fault)"))
+        } else if let start, settings.rank > 0 {
+          do { _ = try start.vectors(for: range.info, rank: settings.rank) } catch {
+            if let error = error as? any UserError { errors.append(error) }
+          }
+        }
+      }
+    }
+    return errors
+  }
+
+  private func packed(
+    _ tensor: LazyTensor, _ part: CachePart, _ number: Int
+  ) throws -> LazyTensor {
+    let first = part == .key ? KVCache.keyName(number) : KVCache.valueName(number)
+    return try TokenRange.tensor(
+      tensor, 0..<packedCount, named: CacheBlocks.name(first, block: block))
+  }
+
+  /// The tensors to write: of each layer the packed tokens, and those that stay exact.
+  package func tensors() throws -> [LazyTensor] {
+    var tensors: [LazyTensor] = []
+    for layer in cache.layers {
+      for (part, tensor) in [(CachePart.key, layer.key), (.value, layer.value)] {
+        var packed = try packed(tensor, part, layer.number)
+        packed.encoding = GearEncoding(
+          settings, part: part,
+          start: try start?.vectors(for: packed.info, rank: settings.rank))
+        tensors.append(packed)
+        guard recentCount > 0 else { continue }
+        let first = part == .key ? KVCache.keyName(layer.number) : KVCache.valueName(layer.number)
+        var recent = try TokenRange.tensor(
+          tensor, packedCount..<cache.tokenCount, named: first + CacheBlocks.recentSuffix)
+        recent.encoding = nil
+        tensors.append(recent)
+      }
+    }
+    return tensors
+  }
+
+  package func packed() throws -> Checkpoint {
+    var result = cache.checkpoint
+    result.tensors = try tensors() + cache.others
+    var details = details
+    details.describe(cache)
+    details.object["settings"] = .object(settings.object(recentCount: recentCount))
+    result.metadata.removeAll { $0.key == CacheDetails.metadataKey }
+    let (key, value) = details.metadatum
+    result.metadata.append(Checkpoint.Metadatum(key: key, value: value))
+    result.metadata.sort { $0.key.precedesAsBytes($1.key) }
+    return result
+  }
+
+  package var lineageOptions: [Lineage.Option] { settings.lineageOptions(recentCount: recentCount) }
+}
+
+extension GearSettings {
+  /// As they stand beside a packed cache.
+  func object(recentCount: Int) -> JSONObject {
+    [
+      "bits": JSONValue(bits), "key_group": keyGroup.map { JSONValue($0) } ?? .null,
+      "value_group": valueGroup.map { JSONValue($0) } ?? .null,
+      "outliers": JSONValue(outlierShare), "rank": JSONValue(rank), "rounds": JSONValue(roundCount),
+      "nearest": JSONValue(isNearest), "official": JSONValue(isOfficial),
+      "residual": JSONValue(recentCount),
+    ]
+  }
+
+  /// Those beside a packed cache, and how many recent tokens it keeps.
+  package init?(_ details: CacheDetails) {
+    guard let object = details.object["settings"]?.asObject, let bits = object["bits"]?.asInt,
+      1...8 ~= bits, let rank = object["rank"]?.asInt, rank >= 0, rank < 1 << 16
+    else { return nil }
+    self.bits = bits
+    self.rank = rank
+    keyGroup = object["key_group"]?.asInt.flatMap { $0 > 0 ? $0 : nil }
+    valueGroup = object["value_group"]?.asInt.flatMap { $0 > 0 ? $0 : nil }
+    outlierShare = min(1, max(0, object["outliers"]?.asDouble ?? 0))
+    roundCount = max(1, min(100, object["rounds"]?.asInt ?? 3))
+    isNearest = object["nearest"]?.asBool ?? false
+    isOfficial = object["official"]?.asBool ?? false
+  }
+
+  func lineageOptions(recentCount: Int) -> [Lineage.Option] {
+    var options = [
+      Lineage.Option("bits", String(bits)),
+      Lineage.Option("group", keyGroup.map(String.init) ?? "all"),
+    ]
+    if rank > 0 {
+      options.append(Lineage.Option("rank", String(rank)))
+      options.append(isNearest ? Lineage.Option("svd", "true") : Lineage.Option("rounds", String(roundCount)))
+    }
+    if outlierShare > 0 { options.append(Lineage.Option("outliers", String(outlierShare))) }
+    if recentCount > 0 { options.append(Lineage.Option("residual", String(recentCount))) }
+    if isOfficial { options.append(Lineage.Option("parity", "official")) }
+    return options
+  }
+}
+
+/// Start matrices from a file: [batch, kv heads, head dim, rank], in F32.
+package struct CacheStart: Sendable {
+  private let checkpoint: Checkpoint
+  /// One tensor for all, if it was named.
+  private let name: String?
+
+  package init(_ checkpoint: Checkpoint, name: String?) throws {
+    self.checkpoint = checkpoint
+    self.name = name
+    if let name, !checkpoint.tensors.contains(where: { $0.name == name }) {
+      throw UsageError("\(checkpoint.path.printable): has no tensor '\(name.printable)'")
+    }
+  }
+
+  /// The tensor for another: of its name, with or without `.start` behind it, or the only one of the file.
+  func vectors(for info: TensorInfo, rank: Int) throws -> LazyTensor {
+    let names = name.map { [$0] } ?? [info.name, info.name + ".start", info.name + ".p_start"]
+    let found =
+      checkpoint.tensors.first { names.contains($0.name) }
+      ?? (name == nil && checkpoint.tensors.count == 1 ? checkpoint.tensors[0] : nil)
+    guard let found else {
+      throw UsageError(
+        "\(checkpoint.path.printable): has no start matrices for '\(info.name.printable)'",
+        hint: "name a tensor for all: --start FILE:TENSOR")
+    }
+    let dimensions = info.shape.dimensions
+    let wanted = [dimensions[0], dimensions[1], dimensions[3], rank]
+    guard found.info.dtype == .f32, found.info.shape.dimensions == wanted else {
+      throw UsageError(
+        "\(checkpoint.path.printable): '\(found.name.printable)' is \(found.info.dtype.name) "
+          + "\(found.info.shape), expected F32 \(wanted) for '\(info.name.printable)'")
+    }
+    return found
+  }
+}

@@ -1,0 +1,67 @@
+import TensorCore
+
+/// Steps of the authors' simulation for keys that differ from ours.
+enum OfficialKeys {
+  /// Puts the mean of a channel, of all its entries, in the place of what was taken out of it. Tokens at the
+  /// end that stay exact are left out of the groups.
+  @_lifetime(sums: copy sums)
+  static func fill(
+    _ sums: inout MutableRawSpan, _ values: borrowing RawSpan, _ shape: GearShape
+  ) {
+    let (tokens, dim) = (shape.tokens, shape.dim)
+    for channel in 0..<dim {
+      var sum = 0.0
+      for token in 0..<tokens { sum += Double(values.float(4 * (token * dim + channel))) }
+      let mean = Float(sum / Double(tokens))
+      for token in 0..<tokens - shape.exactTail
+      where sums.bytes.float(4 * (token * dim + channel)).isNaN {
+        sums.storeLittleEndian(mean.bitPattern, at: 4 * (token * dim + channel))
+      }
+    }
+  }
+
+  /// Scales and zeros with each operation rounded to the dtype.
+  @_lifetime(pairs: copy pairs)
+  static func pairs(
+    _ ranges: borrowing RawSpan, steps: Int, dtype: DType, into pairs: inout MutableRawSpan
+  ) {
+    let cells = ranges.byteCount / 8
+    for cell in 0..<cells {
+      let (low, high) = (ranges.float(4 * cell), ranges.float(4 * (cells + cell)))
+      let scale = rounded(rounded(high - low, dtype) / Float(steps), dtype)
+      pairs.storeLittleEndian(scale.bitPattern, at: 4 * cell)
+      pairs.storeLittleEndian(low.bitPattern, at: 4 * (cells + cell))
+    }
+  }
+
+  @_lifetime(codes: copy codes)
+  static func encode(
+    _ values: borrowing RawSpan, _ shape: GearShape, pairs: borrowing RawSpan, dtype: DType,
+    into codes: inout MutableRawSpan
+  ) {
+    let cells = shape.slabCellCount
+    let group = max(1, shape.group)
+    for token in 0..<shape.tokens {
+      for channel in 0..<shape.dim {
+        let cell = token / group * shape.dim + channel
+        let (scale, zero) = (pairs.float(4 * cell), pairs.float(4 * (cells + cell)))
+        let place = token * shape.dim + channel
+        let distance = rounded(values.float(4 * place) - zero, dtype)
+        let step = scale > 0 ? rounded(distance / scale, dtype) : 0
+        let code = max(0, step.rounded(.toNearestOrEven))
+        codes.storeBytes(
+          of: UInt8(min(code, Float(shape.steps))), toByteOffset: place, as: UInt8.self)
+      }
+    }
+  }
+
+  private static func rounded(_ value: Float, _ dtype: DType) -> Float {
+    switch dtype {
+    case .f16: Float(Float16(value))
+    case .bf16:
+      Float(
+        bitPattern: (value.bitPattern &+ 0x7FFF &+ (value.bitPattern >> 16 & 1)) & 0xFFFF_0000)
+    default: value
+    }
+  }
+}

@@ -1,0 +1,230 @@
+import Checkpoints
+import Codecs
+import PackedFormat
+import TensorCore
+
+/// A quantized tensor of a cache, whose chunks are written in any order.
+struct PreparedGear: PreparedEncoding {
+  let tensor: LazyTensor
+  let fit: GearFit
+  let encoder: ChunkEncoder
+  private let codec: AffineCodec
+
+  init(tensor: LazyTensor, fit: GearFit, encoder: ChunkEncoder) {
+    self.tensor = tensor
+    self.fit = fit
+    self.encoder = encoder
+    codec = fit.shape.codec(
+      scales: fit.scaleDType, packing: encoder.compression == .none ? .bits : .bytes)
+  }
+
+  private var shape: GearShape { fit.shape }
+  private var info: TensorInfo { tensor.info }
+
+  /// Of kept values and factors.
+  private var losslessCodec: any ValueCodec {
+    encoder.compression == .none ? RawCodec() : PlanesCodec()
+  }
+
+  static func workspaceByteCount(
+    _ tensor: LazyTensor, _ codec: AffineCodec, _ encoder: ChunkEncoder, _ layout: ChunkLayout
+  ) -> Int {
+    let streams = 3 * codec.streamByteCounts(layout).reduce(0, +)
+    let dense = 2 * streams + encoder.frameScratchByteCount(codec, layout)
+    let sparse =
+      layout.byteCount + tensor.source.scratchByteCount(elementCount: layout.elementCount)
+      + Kernels.maskByteCount(elementCount: layout.elementCount)
+      + encoder.sparseScratchByteCount(PlanesCodec(), layout)
+    let factor = ChunkLayout(dtype: .f16, listOf: 1 << 19)
+    return max(dense, sparse, encoder.scratchByteCount(PlanesCodec(), factor))
+  }
+
+  var workspaceByteCount: Int {
+    guard info.grid.count > 0 else { return 0 }
+    return Self.workspaceByteCount(tensor, codec, encoder, ChunkLayout(info, chunk: 0))
+  }
+
+  // MARK: Terms
+
+  static func factorShapes(_ shape: GearShape) -> [Shape] {
+    // A cache's tensor keeps the limits of shapes, and the rank is at most its tokens and its head dim.
+    [
+      try! Shape([shape.slabCount * shape.tokens, shape.settings.rank]),
+      try! Shape([shape.slabCount * shape.settings.rank, shape.dim]),
+    ]
+  }
+
+  private enum Part { case dense, u, v, sparse }
+
+  private var parts: [Part] {
+    let product: [Part] = shape.settings.rank > 0 ? [.u, .v] : []
+    let outliers: [Part] = shape.hasOutliers ? [.sparse] : []
+    return [.dense] + (shape.settings.isOfficial ? outliers + product : product + outliers)
+  }
+
+  private var terms: [PackedTerm] {
+    parts.compactMap { part -> PackedTerm? in
+      switch part {
+      case .dense: return PackedTerm(codec, of: info)
+      case .u:
+        let factors = Self.factorShapes(shape).map {
+          LowRankTerm.Factor(dtype: .f16, codec: losslessCodec, shape: $0)
+        }
+        return PackedTerm(
+          .lowRank(
+            LowRankTerm(
+              batch: 2, rank: shape.settings.rank, scale: fit.productScale, u: factors[0],
+              v: factors[1])),
+          chunkCount: factors.reduce(0) {
+            $0 + ChunkGrid(dtype: $1.dtype, shape: $1.shape).count
+          })
+      case .v: return nil
+      case .sparse:
+        return PackedTerm(
+          .sparse(.replace, BitmaskIndex(), losslessCodec), chunkCount: info.grid.count)
+      }
+    }
+  }
+
+  var segments: [PackedSegment] { PackedTensor(info, terms: terms).segments(entry: 0) }
+
+  func finished() -> PackedTensor {
+    var result = PackedTensor(info, terms: terms, contentID: fit.contentID)
+    guard fit.distances.count == result.terms.count + 1, let whole = fit.distances.last else {
+      return result
+    }
+    for place in result.terms.indices {
+      result.terms[place].error = fit.distances[place].squares.squareRoot()
+    }
+    result.quality = PackedTensor.Quality(
+      norm: whole.normSquares.squareRoot(), error: whole.squares.squareRoot(),
+      largest: Double(whole.largest))
+    return result
+  }
+
+  // MARK: Chunks
+
+  @_lifetime(workspace: copy workspace)
+  func encode(
+    segment: Int, chunk: Int, workspace: inout MutableRawSpan,
+    _ body: (borrowing RawSpan, ChunkEncoder.Encoded) throws -> Void
+  ) throws {
+    switch parts[segment] {
+    case .dense: try encodeDense(chunk, &workspace, body)
+    case .u: try encodeFactor(segment, chunk, fit.u, &workspace, body)
+    case .v: try encodeFactor(segment, chunk, fit.v, &workspace, body)
+    case .sparse: try encodeSparse(chunk, &workspace, body)
+    }
+  }
+
+  @_lifetime(workspace: copy workspace)
+  private func encodeFactor(
+    _ segment: Int, _ chunk: Int, _ factor: [UInt8], _ workspace: inout MutableRawSpan,
+    _ body: (borrowing RawSpan, ChunkEncoder.Encoded) throws -> Void
+  ) throws {
+    let layout = segments[segment].layout(ofChunk: chunk)
+    let values = factor.rawSpan.extracting(
+      2 * layout.elements.lowerBound..<2 * layout.elements.upperBound)
+    try encoder.encode(values, layout, codec: losslessCodec, scratch: &workspace, body)
+  }
+
+  @_lifetime(workspace: copy workspace)
+  private func encodeDense(
+    _ chunk: Int, _ workspace: inout MutableRawSpan,
+    _ body: (borrowing RawSpan, ChunkEncoder.Encoded) throws -> Void
+  ) throws {
+    let layout = ChunkLayout(info, chunk: chunk)
+    let lengths = codec.streamByteCounts(layout)
+    let places = cells(of: layout.elements)
+    let cellCount = places.reduce(0) { $0 + $1.count }
+    try workspace.split(at: lengths.reduce(0, +)) { streams, rest in
+      let codes = fit.codes.rawSpan.extracting(layout.elements)
+      codec.write(codes: codes, into: &streams)
+      for (numbers, place) in [
+        (fit.scales, lengths[0]), (fit.zeros, lengths[0] + lengths[1]),
+      ] {
+        var end = 0
+        for range in places {
+          rest.copy(
+            numbers.rawSpan.extracting(4 * range.lowerBound..<4 * range.upperBound), at: end)
+          end += 4 * range.count
+        }
+        codec.write(
+          scales: rest.bytes.extracting(0..<end), count: cellCount, at: place, in: &streams)
+      }
+      var end = 0
+      let ranges = lengths.map { length in
+        end += length
+        return end - length..<end
+      }
+      try encoder.frame(
+        streams.bytes, ranges, of: codec, valueCount: layout.elementCount, scratch: &rest, body)
+    }
+  }
+
+  /// The cells of a chunk in their order: of each piece that a group and the chunk share.
+  private func cells(of elements: Range<Int>) -> [Range<Int>] {
+    let rows = elements.lowerBound / shape.dim..<elements.upperBound / shape.dim
+    let step = shape.cellsPerStep
+    guard shape.part == .key else { return [rows.lowerBound * step..<rows.upperBound * step] }
+    var places: [Range<Int>] = []
+    var row = rows.lowerBound
+    while row < rows.upperBound {
+      let (slab, token) = (row / shape.tokens, row % shape.tokens)
+      let group = token / max(1, shape.group)
+      let end = min(
+        (slab + 1) * shape.tokens, slab * shape.tokens + (group + 1) * max(1, shape.group))
+      let first = slab * shape.slabCellCount + group * step
+      places.append(first..<first + step)
+      row = min(rows.upperBound, end)
+    }
+    return places
+  }
+
+  @_lifetime(workspace: copy workspace)
+  private func encodeSparse(
+    _ chunk: Int, _ workspace: inout MutableRawSpan,
+    _ body: (borrowing RawSpan, ChunkEncoder.Encoded) throws -> Void
+  ) throws {
+    let layout = ChunkLayout(info, chunk: chunk)
+    let bits = mask(of: layout.elements)
+    try workspace.split(at: layout.byteCount) { values, rest in
+      try rest.split(at: bits.count) { mask, rest in
+        try tensor.source.read(layout.elements, into: &values, scratch: &rest)
+        mask.copy(bits.rawSpan)
+        try encoder.encodeSparse(
+          values.bytes, mask: &mask, layout, index: BitmaskIndex(), codec: losslessCodec,
+          scratch: &rest, body)
+      }
+    }
+  }
+
+  /// The bits of a range of elements, from those of the heads.
+  private func mask(of elements: Range<Int>) -> [UInt8] {
+    let size = shape.slabElementCount
+    let slabBytes = Kernels.maskByteCount(elementCount: size)
+    var result = [UInt8](
+      repeating: 0, count: Kernels.maskByteCount(elementCount: elements.count))
+    var place = elements.lowerBound
+    while place < elements.upperBound {
+      let (slab, bit) = (place / size, place % size)
+      let target = place - elements.lowerBound
+      let end = min(elements.upperBound, (slab + 1) * size)
+      if bit % 8 == 0, target % 8 == 0 {
+        let count = end - place
+        let from = slab * slabBytes + bit / 8
+        for byte in 0..<(count + 7) / 8 { result[target / 8 + byte] = fit.masks[from + byte] }
+        place = end
+      } else {
+        let value = fit.masks[slab * slabBytes + bit / 8] >> UInt8(bit % 8) & 1
+        result[target / 8] |= value << UInt8(target % 8)
+        place += 1
+      }
+    }
+    // A head's last byte may reach beyond the range.
+    if elements.count % 8 != 0 {
+      result[result.count - 1] &= UInt8(1) << UInt8(elements.count % 8) - 1
+    }
+    return result
+  }
+}

@@ -1,0 +1,188 @@
+import Checkpoints
+import Synchronization
+import TensorCore
+
+/// What is settled by all heads of a token together: which entries of the values are outliers, and in the
+/// authors' way also scales that heads share.
+struct TokenSurvey: Sendable {
+  let shape: GearShape
+  /// A bit for each entry of a slab, each slab starting at a byte.
+  private(set) var masks: [UInt8] = []
+  /// Of the authors' groups: [batch, tokens, groups].
+  private(set) var scales: [Float] = []
+  private(set) var zeros: [Float] = []
+
+  static func maskByteCount(_ shape: GearShape) -> Int {
+    Kernels.maskByteCount(elementCount: shape.slabElementCount)
+  }
+
+  private static func groupCount(_ shape: GearShape) -> Int {
+    (shape.width + shape.tokenGroup - 1) / shape.tokenGroup
+  }
+
+  static func fixedByteCount(_ shape: GearShape) -> Int {
+    guard shape.needsTokenSurvey else { return 0 }
+    return shape.slabCount * maskByteCount(shape)
+      + (shape.settings.isOfficial ? 8 * shape.batch * shape.tokens * groupCount(shape) : 0)
+  }
+
+  /// Tokens of a tile: whole bytes of masks.
+  private static func tileTokenCount(_ shape: GearShape) -> Int {
+    max(8, (1 << 18) / max(1, shape.width) / 8 * 8)
+  }
+
+  static func workerByteCount(_ shape: GearShape, _ tensor: LazyTensor) -> Int {
+    guard shape.needsTokenSurvey else { return 0 }
+    let tokens = min(tileTokenCount(shape), shape.tokens)
+    let piece = tokens * shape.dim
+    // The tile, a head of it as it is stored and as floats, ranges and pairs.
+    return 4 * tokens * shape.width + 8 * piece + maskByteCount(shape)
+      + 16 * tokens * groupCount(shape)
+      + max(
+        tensor.source.scratchByteCount(elementCount: piece),
+        Kernels.extremesScratchByteCount(
+          rows: tokens, columns: shape.width, alongColumns: false))
+  }
+
+  init(_ tensor: LazyTensor, _ shape: GearShape, engine: Engine) throws {
+    self.shape = shape
+    guard shape.needsTokenSurvey else { return }
+    let tileTokens = Self.tileTokenCount(shape)
+    let tiles = (shape.tokens + tileTokens - 1) / tileTokens
+    let maskBytes = Self.maskByteCount(shape)
+    let groups = Self.groupCount(shape)
+    let official = shape.settings.isOfficial
+    struct Found {
+      var masks: [UInt8]
+      var scales: [Float]
+      var zeros: [Float]
+    }
+    let cellCount = official ? shape.batch * shape.tokens * groups : 0
+    let found = Mutex(
+      Found(
+        masks: [UInt8](repeating: 0, count: shape.slabCount * maskBytes),
+        scales: [Float](repeating: 0, count: cellCount),
+        zeros: [Float](repeating: 0, count: cellCount)))
+    try engine.forEachPiece(
+      count: shape.batch * tiles, workspaceByteCount: Self.workerByteCount(shape, tensor)
+    ) { number, workspace in
+      let (item, tile) = (number / tiles, number % tiles)
+      let first = tile * tileTokens
+      let tokens = min(tileTokens, shape.tokens - first)
+      let piece = tokens * shape.dim
+      try workspace.split(at: 4 * tokens * shape.width) { rows, rest in
+        try rest.split(at: 4 * piece) { floats, rest in
+          for head in 0..<shape.heads {
+            let start = ((item * shape.heads + head) * shape.tokens + first) * shape.dim
+            try FloatReading.read(
+              tensor, start..<start + piece, into: &floats, scratch: &rest)
+            Self.copy(
+              floats.bytes, tokens: tokens, head: head, shape, into: &rows)
+          }
+          let means = official ? Self.means(rows.bytes, tokens: tokens, width: shape.width) : []
+          Kernels.best.takeExtremes(
+            shape.extremeCount, of: &rows, rows: tokens, columns: shape.width,
+            alongColumns: false, scratch: &rest)
+          for head in 0..<shape.heads where shape.extremeCount > 0 {
+            Self.extract(rows.bytes, tokens: tokens, head: head, shape, into: &floats)
+            let count = Kernels.maskByteCount(elementCount: piece)
+            var mask = rest._mutatingExtracting(0..<count)
+            Kernels.best.nanMask(of: floats.bytes, into: &mask)
+            let bytes = mask.bytes.array()
+            let place = (item * shape.heads + head) * maskBytes + first * shape.dim / 8
+            found.withLock { $0.masks.replaceSubrange(place..<place + count, with: bytes) }
+          }
+          guard official else { return }
+          Self.fill(&rows, with: means, width: shape.width)
+          let grouping = Grouping(
+            dimensions: [tokens, shape.width], axis: 1, size: shape.tokenGroup, start: 0)
+          let cells = tokens * groups
+          rest.split(at: 8 * cells) { ranges, pairs in
+            Kernels.best.groupRanges(rows.bytes, grouping, into: &ranges)
+            Kernels.best.rangePairs(
+              ranges.bytes.extracting(0..<8 * cells), steps: shape.steps, dtype: .f32,
+              into: &pairs)
+            let scales = pairs.bytes.extracting(0..<4 * cells).floats
+            let zeros = pairs.bytes.extracting(4 * cells..<8 * cells).floats
+            let place = (item * shape.tokens + first) * groups
+            found.withLock {
+              $0.scales.replaceSubrange(place..<place + cells, with: scales)
+              $0.zeros.replaceSubrange(place..<place + cells, with: zeros)
+            }
+          }
+        }
+      }
+      engine.progress.advance(
+        byteCount: shape.info.dtype.byteCount(of: tokens * shape.width) ?? 0)
+    }
+    (masks, scales, zeros) = found.withLock { ($0.masks, $0.scales, $0.zeros) }
+  }
+
+  /// The mask of a slab.
+  func mask(ofSlab slab: Int) -> ArraySlice<UInt8> {
+    let count = Self.maskByteCount(shape)
+    return masks[slab * count..<(slab + 1) * count]
+  }
+
+  /// Scales, then zeros of a slab's cells, from groups that reach over heads.
+  func pairs(ofSlab slab: Int) -> [Float] {
+    let groups = Self.groupCount(shape)
+    let cells = shape.cellsPerStep
+    let (item, head) = (slab / shape.heads, slab % shape.heads)
+    var result = [Float](repeating: 0, count: 2 * shape.slabCellCount)
+    for token in 0..<shape.tokens {
+      for cell in 0..<cells {
+        let group = (head * shape.dim + cell * shape.group) / shape.tokenGroup
+        let from = (item * shape.tokens + token) * groups + group
+        result[token * cells + cell] = scales[from]
+        result[shape.slabCellCount + token * cells + cell] = zeros[from]
+      }
+    }
+    return result
+  }
+
+  // MARK: Rows
+
+  @_lifetime(rows: copy rows)
+  private static func copy(
+    _ piece: borrowing RawSpan, tokens: Int, head: Int, _ shape: GearShape,
+    into rows: inout MutableRawSpan
+  ) {
+    let size = 4 * shape.dim
+    for token in 0..<tokens {
+      rows.copy(
+        piece.extracting(token * size..<(token + 1) * size),
+        at: 4 * (token * shape.width + head * shape.dim))
+    }
+  }
+
+  @_lifetime(piece: copy piece)
+  private static func extract(
+    _ rows: borrowing RawSpan, tokens: Int, head: Int, _ shape: GearShape,
+    into piece: inout MutableRawSpan
+  ) {
+    let size = 4 * shape.dim
+    for token in 0..<tokens {
+      let start = 4 * (token * shape.width + head * shape.dim)
+      piece.copy(rows.extracting(start..<start + size), at: token * size)
+    }
+  }
+
+  private static func means(_ rows: borrowing RawSpan, tokens: Int, width: Int) -> [Float] {
+    (0..<tokens).map { token in
+      var sum = 0.0
+      for place in 0..<width { sum += Double(rows.float(4 * (token * width + place))) }
+      return Float(sum / Double(width))
+    }
+  }
+
+  /// Puts a mean in the place of each value that was taken out of its row.
+  @_lifetime(rows: copy rows)
+  private static func fill(_ rows: inout MutableRawSpan, with means: [Float], width: Int) {
+    for (token, mean) in means.enumerated() {
+      for place in 0..<width where rows.bytes.float(4 * (token * width + place)).isNaN {
+        rows.storeLittleEndian(mean.bitPattern, at: 4 * (token * width + place))
+      }
+    }
+  }
+}

@@ -1,0 +1,165 @@
+package import Checkpoints
+import TensorCore
+
+/// Tensors of a packed cache that go on where others end: `layers.0.key.block.1` behind `layers.0.key`, and
+/// `layers.0.key.recent`, the last tokens, at the end.
+package struct CacheBlocks: Sendable {
+  /// By the name of the first tensor.
+  private var blocks: [String: [(number: Int, tensor: LazyTensor)]] = [:]
+
+  package static let recentSuffix = ".recent"
+
+  package static func name(_ first: String, block: Int) -> String {
+    block == 0 ? first : "\(first).block.\(block)"
+  }
+
+  /// Takes the blocks out of tensors.
+  init(_ tensors: inout [LazyTensor]) {
+    var rest: [LazyTensor] = []
+    for tensor in tensors {
+      guard let (first, number) = Self.place(of: tensor.name) else {
+        rest.append(tensor)
+        continue
+      }
+      blocks[first, default: []].append((number, tensor))
+    }
+    for first in blocks.keys { blocks[first]?.sort { $0.number < $1.number } }
+    tensors = rest
+  }
+
+  /// The first block's name and this one's number; the recent tokens come last.
+  package static func place(of name: String) -> (first: String, number: Int)? {
+    if name.hasSuffix(recentSuffix) {
+      return (String(name.dropLast(recentSuffix.count)), .max)
+    }
+    let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+    guard parts.count > 2, parts[parts.count - 2] == "block", let number = Int(parts.last ?? ""),
+      number > 0
+    else { return nil }
+    return (parts.dropLast(2).joined(separator: "."), number)
+  }
+
+  /// A tensor with those that go on behind it.
+  func joined(_ tensor: LazyTensor, path: String) throws -> LazyTensor {
+    guard let more = blocks[tensor.name], !more.isEmpty else { return tensor }
+    return try JoinedTokens.tensor([tensor] + more.map(\.tensor), path: path)
+  }
+}
+
+/// Tensors [batch, kv heads, tokens, head dim] one behind the other along the tokens.
+package struct JoinedTokens: TensorSource {
+  private let parts: [LazyTensor]
+  private let info: TensorInfo
+  /// Where each part begins, in tokens.
+  private let starts: [Int]
+
+  /// - Throws: an error if they differ in anything but the number of tokens.
+  package static func tensor(_ parts: [LazyTensor], path: String) throws -> LazyTensor {
+    let first = parts[0].info
+    var tokens = 0
+    var starts: [Int] = []
+    for part in parts {
+      let (dimensions, wanted) = (part.info.shape.dimensions, first.shape.dimensions)
+      guard dimensions.count == 4, dimensions[0] == wanted[0], dimensions[1] == wanted[1],
+        dimensions[3] == wanted[3], part.info.dtype == first.dtype
+      else {
+        throw FormatError(
+          .cacheShape,
+          "is \(part.info.dtype.name) \(part.info.shape), which does not go on from "
+            + "\(first.dtype.name) \(first.shape)", path: path, tensor: part.name)
+      }
+      starts.append(tokens)
+      tokens += dimensions[2]
+    }
+    var dimensions = first.shape.dimensions
+    dimensions[2] = tokens
+    let info = try TensorInfo(name: first.name, dtype: first.dtype, shape: Shape(dimensions))
+    let source = JoinedTokens(parts: parts, info: info, starts: starts)
+    return LazyTensor(info: info, source: source, stored: parts[0].stored)
+  }
+
+  private var tokens: Int { info.shape.dimensions[2] }
+  private var dim: Int { info.shape.dimensions[3] }
+  private var width: Int { info.dtype.bitsPerElement / 8 }
+
+  package func scratchByteCount(elementCount: Int) -> Int {
+    // A part of the range, and what lies between its pieces.
+    let count = elementCount + 2 * tokens * dim
+    return width * count
+      + (parts.map { $0.source.scratchByteCount(elementCount: count) }.max() ?? 0)
+  }
+
+  @_lifetime(values: copy values)
+  @_lifetime(scratch: copy scratch)
+  package func read(
+    _ elements: Range<Int>, into values: inout MutableRawSpan, scratch: inout MutableRawSpan
+  ) throws {
+    guard !elements.isEmpty else { return }
+    let slab = tokens * dim
+    let heads = elements.lowerBound / slab...(elements.upperBound - 1) / slab
+    for (part, start) in zip(parts, starts) {
+      let count = part.info.shape.dimensions[2]
+      // Of each head what the part has: as a range of the whole, and where it lies in the part.
+      let pieces = heads.compactMap { head -> (range: Range<Int>, place: Int)? in
+        let range = (head * slab + start * dim..<head * slab + (start + count) * dim)
+          .clamped(to: elements)
+        guard !range.isEmpty else { return nil }
+        return (range, head * count * dim + range.lowerBound - head * slab - start * dim)
+      }
+      guard let first = pieces.first, let last = pieces.last else { continue }
+      let from = first.place
+      let end = last.place + last.range.count
+      try scratch.split(at: width * (end - from)) { found, rest in
+        try part.source.read(from..<end, into: &found, scratch: &rest)
+        for piece in pieces {
+          let place = width * (piece.place - from)
+          values.copy(
+            found.bytes.extracting(place..<place + width * piece.range.count),
+            at: width * (piece.range.lowerBound - elements.lowerBound))
+        }
+      }
+    }
+  }
+}
+
+/// Some tokens of a tensor [batch, kv heads, tokens, head dim].
+package struct TokenRange: TensorSource {
+  private let base: LazyTensor
+  private let range: Range<Int>
+
+  package static func tensor(
+    _ base: LazyTensor, _ range: Range<Int>, named name: String
+  ) throws -> LazyTensor {
+    var dimensions = base.info.shape.dimensions
+    guard range != 0..<dimensions[2] else { return base.renamed(name) }
+    dimensions[2] = range.count
+    let info = try TensorInfo(name: name, dtype: base.info.dtype, shape: Shape(dimensions))
+    return LazyTensor(
+      info: info, source: TokenRange(base: base, range: range), stored: base.stored)
+  }
+
+  package func scratchByteCount(elementCount: Int) -> Int {
+    base.source.scratchByteCount(elementCount: elementCount)
+  }
+
+  @_lifetime(values: copy values)
+  @_lifetime(scratch: copy scratch)
+  package func read(
+    _ elements: Range<Int>, into values: inout MutableRawSpan, scratch: inout MutableRawSpan
+  ) throws {
+    let dimensions = base.info.shape.dimensions
+    let (tokens, dim) = (dimensions[2], dimensions[3])
+    let width = base.info.dtype.bitsPerElement / 8
+    let slab = range.count * dim
+    var place = elements.lowerBound
+    while place < elements.upperBound {
+      let (head, column) = (place / slab, place % slab)
+      let end = min(elements.upperBound, (head + 1) * slab)
+      let from = (head * tokens + range.lowerBound) * dim + column
+      let start = width * (place - elements.lowerBound)
+      var target = values._mutatingExtracting(start..<start + width * (end - place))
+      try base.source.read(from..<from + end - place, into: &target, scratch: &scratch)
+      place = end
+    }
+  }
+}

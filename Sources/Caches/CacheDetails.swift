@@ -1,0 +1,55 @@
+import Checkpoints
+import Crypto
+package import TensorCore
+
+/// What is kept with a packed cache: where it came from and how it was packed.
+package struct CacheDetails: Sendable {
+  package static let metadataKey = "sumac.cache"
+  package static let schema = "sumac.cache/1"
+
+  package var object: JSONObject
+
+  package init(_ object: JSONObject = JSONObject()) {
+    self.object = object
+    self.object["schema"] = .string(Self.schema)
+  }
+
+  /// Of a packed cache; nil if it has none.
+  package init?(_ cache: KVCache) {
+    guard
+      let text = cache.origin.metadata.first(where: { $0.key == Self.metadataKey })?.value,
+      let object = try? JSONValue.parse(Array(text.utf8).span).asObject
+    else { return nil }
+    self.init(object)
+  }
+
+  /// What the cache itself tells.
+  package mutating func describe(_ cache: KVCache) {
+    object["layout"] = .string(cache.layout)
+    object["dtype"] = .string(cache.layers[0].key.info.dtype.name)
+    object["tokens"] = JSONValue(cache.tokenCount)
+    if let ids = cache.tokenIDs {
+      var hash = SHA256()
+      for id in ids.prefix(cache.tokenCount) {
+        hash.update(data: (0..<4).map { UInt8(truncatingIfNeeded: id >> (8 * $0)) })
+      }
+      object["token_ids_sha256"] = .string(Array(hash.finalize()).hexadecimal)
+    }
+  }
+
+  /// What a model's configuration tells: its name, a hash, and the rotary parameters.
+  package mutating func describeModel(named name: String, config: [UInt8]) {
+    object["model"] = .string(name)
+    object["config_sha256"] = .string(Array(SHA256.hash(data: config)).hexadecimal)
+    guard let root = try? JSONValue.parse(config.span).asObject else { return }
+    var rope = JSONObject()
+    for key in ["rope_theta", "rope_scaling", "rope_parameters", "max_position_embeddings"] {
+      if let value = root[key], value != .null { rope[key] = value }
+    }
+    object["rope"] = .object(rope)
+  }
+
+  package var metadatum: (key: String, value: String) {
+    (Self.metadataKey, JSONValue.object(object).serialized())
+  }
+}

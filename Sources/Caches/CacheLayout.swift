@@ -1,0 +1,82 @@
+import Checkpoints
+package import TensorCore
+
+/// What a user says of a cache that its file does not.
+package struct CacheHints: Sendable {
+  package enum Choice: String, Sendable, CaseIterable { case auto, yes, no }
+  /// How the rotary embedding pairs the dimensions of a head.
+  package enum Pairing: String, Sendable, CaseIterable {
+    /// Half a head apart, as in Hugging Face's models.
+    case halves
+    /// Side by side, as in llama.cpp's Llama models.
+    case adjacent
+  }
+  package enum Axes: String, Sendable, CaseIterable { case htd, thd }
+
+  /// The layout, if it is not to be told from the files.
+  package var layout: String?
+  package var heads: Int?
+  package var headDim: Int?
+  package var layers: Int?
+  package var dtype: DType?
+  package var axes: Axes?
+  package var rotated = Choice.auto
+  package var pairing: Pairing?
+
+  package init() {}
+}
+
+/// Files as a layout sees them before it reads them.
+package struct CacheFiles: Sendable {
+  /// As they were named: several for layouts of chunks.
+  package let paths: [String]
+  /// Names in it, if it is one folder.
+  package let names: [String]
+  /// The first bytes of the first file.
+  package let prefix: [UInt8]
+
+  package init(_ paths: [String]) throws {
+    self.paths = paths
+    let glance = try InputGlance(path: paths[0])
+    prefix = glance.prefix
+    names = glance.isDirectory ? try FileSystem.names(in: paths[0]).sorted() : []
+  }
+
+  package var path: String { paths[0] }
+  package var isFolder: Bool { FileSystem.isDirectory(path) }
+}
+
+/// A way in which programs keep caches in files.
+package protocol CacheLayout: Sendable {
+  static var name: String { get }
+  /// In half a sentence.
+  static var summary: String { get }
+  static func recognizes(_ files: CacheFiles) throws -> Bool
+  /// - Throws: an error that names what the file does not say and the option that does.
+  static func read(_ files: CacheFiles, _ hints: CacheHints) throws -> KVCache
+}
+
+package enum CacheLayouts {
+  /// The first that recognizes files reads them.
+  package static let all: [any CacheLayout.Type] = [
+    LayeredLayout.self
+  ]
+
+  package static subscript(name: String) -> (any CacheLayout.Type)? { all.first { $0.name == name } }
+
+  package static func read(_ paths: [String], _ hints: CacheHints) throws -> KVCache {
+    let files = try CacheFiles(paths)
+    if let name = hints.layout {
+      guard let layout = self[name] else {
+        throw UsageError(
+          "--layout \(name.printable) is not known",
+          hint: "the layouts are \(all.map { $0.name }.joined(separator: ", "))")
+      }
+      return try layout.read(files, hints)
+    }
+    for layout in all where try layout.recognizes(files) { return try layout.read(files, hints) }
+    throw FormatError(
+      .cacheLayout, "is no cache of a layout that is known", path: files.path,
+      hint: "name one with --layout: \(all.map { $0.name }.joined(separator: ", "))")
+  }
+}

@@ -1,0 +1,113 @@
+import Checkpoints
+import TensorCore
+
+/// Keys or values [1, kv heads, tokens, head dim] of a tensor that has tokens before heads.
+struct HeadMajorSource: TensorSource {
+  let info: TensorInfo
+  let base: LazyTensor
+  /// Of the first value, and from one token or head to the next, in values.
+  let offset: Int
+  let tokenStride: Int
+  let headStride: Int
+
+  private var heads: Int { info.shape.dimensions[1] }
+  private var tokens: Int { info.shape.dimensions[2] }
+  private var dim: Int { info.shape.dimensions[3] }
+
+  static func tensor(
+    _ name: String, of base: LazyTensor, heads: Int, tokens: Int, dim: Int, offset: Int,
+    tokenStride: Int, headStride: Int
+  ) -> LazyTensor {
+    // Its values are some of the base's, whose shape keeps the limits.
+    let info = try! TensorInfo(
+      name: name, dtype: base.info.dtype, shape: try! Shape([1, heads, tokens, dim]))
+    let source = HeadMajorSource(
+      info: info, base: base, offset: offset, tokenStride: tokenStride, headStride: headStride)
+    return LazyTensor(info: info, source: source, stored: base.stored)
+  }
+
+  /// Tokens that are read together.
+  private var blockTokenCount: Int {
+    max(1, min(tokens, (1 << 18) / max(1, tokenStride)))
+  }
+
+  private var width: Int { info.dtype.bitsPerElement / 8 }
+
+  func scratchByteCount(elementCount: Int) -> Int {
+    let block = blockTokenCount * tokenStride
+    return width * block + base.source.scratchByteCount(elementCount: block)
+  }
+
+  @_lifetime(values: copy values)
+  @_lifetime(scratch: copy scratch)
+  func read(
+    _ elements: Range<Int>, into values: inout MutableRawSpan, scratch: inout MutableRawSpan
+  ) throws {
+    guard !elements.isEmpty else { return }
+    let slab = tokens * dim
+    let (first, last) = (elements.lowerBound / slab, (elements.upperBound - 1) / slab)
+    // Rows of one or two heads are small pieces of what lies there.
+    guard last - first + 1 >= 2 || heads <= 4 else {
+      return try readPieces(elements, into: &values, scratch: &scratch)
+    }
+    let size = blockTokenCount
+    for start in stride(from: 0, to: tokens, by: size) {
+      let block = start..<min(tokens, start + size)
+      // What the block has of the range, head by head.
+      let parts = (first...last).map { head in
+        (
+          head: head,
+          elements: (head * slab + block.lowerBound * dim..<head * slab + block.upperBound * dim)
+            .clamped(to: elements)
+        )
+      }.filter { !$0.elements.isEmpty }
+      guard !parts.isEmpty else { continue }
+      let from = offset + block.lowerBound * tokenStride
+      let end = min(
+        base.info.elementCount,
+        offset + (block.upperBound - 1) * tokenStride + (heads - 1) * headStride + dim)
+      try scratch.split(at: width * (end - from)) { rows, rest in
+        try base.source.read(from..<end, into: &rows, scratch: &rest)
+        for part in parts {
+          for piece in pieces(of: part.elements) {
+            let place = self.place(of: piece.lowerBound) - from
+            values.copy(
+              rows.bytes.extracting(width * place..<width * (place + piece.count)),
+              at: width * (piece.lowerBound - elements.lowerBound))
+          }
+        }
+      }
+    }
+  }
+
+  @_lifetime(values: copy values)
+  @_lifetime(scratch: copy scratch)
+  private func readPieces(
+    _ elements: Range<Int>, into values: inout MutableRawSpan, scratch: inout MutableRawSpan
+  ) throws {
+    for piece in pieces(of: elements) {
+      let start = width * (piece.lowerBound - elements.lowerBound)
+      var target = values._mutatingExtracting(start..<start + width * piece.count)
+      let place = self.place(of: piece.lowerBound)
+      try base.source.read(place..<place + piece.count, into: &target, scratch: &scratch)
+    }
+  }
+
+  /// Where a value lies in the base.
+  private func place(of element: Int) -> Int {
+    let (row, column) = (element / dim, element % dim)
+    return offset + row % tokens * tokenStride + row / tokens * headStride + column
+  }
+
+  /// A range cut where rows of a head end.
+  private func pieces(of elements: Range<Int>) -> [Range<Int>] {
+    var pieces: [Range<Int>] = []
+    var start = elements.lowerBound
+    while start < elements.upperBound {
+      let end = min(elements.upperBound, (start / dim + 1) * dim)
+      pieces.append(start..<end)
+      start = end
+    }
+    return pieces
+  }
+}

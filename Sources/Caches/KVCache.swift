@@ -1,0 +1,151 @@
+package import Checkpoints
+package import TensorCore
+
+/// The keys and values of a model's layers for some tokens, whatever files they lie in.
+///
+/// Tensors are [batch, kv heads, tokens, head dim]; keys have been rotated, with pairs of dimensions half a
+/// head apart.
+package struct KVCache: Sendable {
+  package struct Layer: Sendable {
+    /// As the file counts it, from 0.
+    package var number: Int
+    package var key: LazyTensor
+    package var value: LazyTensor
+
+    package init(number: Int, key: LazyTensor, value: LazyTensor) {
+      self.number = number
+      self.key = key
+      self.value = value
+    }
+  }
+
+  /// What the file was read as; its layers are in ascending order.
+  package var layout: String
+  package private(set) var layers: [Layer]
+  /// What lies beside them: token ids, logits.
+  package var others: [LazyTensor]
+  /// The ids of the tokens, where they are known.
+  package var tokenIDs: [Int32]?
+  /// Where it was read from, with the metadata and lineage of that; its tensors are not the cache's.
+  package var origin: Checkpoint
+
+  package init(
+    layout: String, layers: [Layer], others: [LazyTensor] = [], tokenIDs: [Int32]? = nil,
+    origin: Checkpoint
+  ) throws {
+    self.layout = layout
+    self.layers = layers.sorted { $0.number < $1.number }
+    self.others = others
+    self.tokenIDs = tokenIDs
+    self.origin = origin
+    try check()
+  }
+
+  package static func keyName(_ number: Int) -> String { "layers.\(number).key" }
+  package static func valueName(_ number: Int) -> String { "layers.\(number).value" }
+
+  /// Of the first layer: [batch, kv heads, tokens, head dim].
+  package var dimensions: [Int] { layers[0].key.info.shape.dimensions }
+  package var tokenCount: Int { dimensions[2] }
+
+  /// Layers must be there, and be alike.
+  private func check() throws {
+    func fault(_ message: String, _ tensor: String? = nil, hint: String? = nil) -> FormatError {
+      FormatError(.cacheShape, message, path: origin.path, tensor: tensor, hint: hint)
+    }
+    guard let first = layers.first else {
+      throw fault("has no keys and values of layers")
+    }
+    for (place, layer) in layers.enumerated() where place > 0 {
+      if layer.number == layers[place - 1].number {
+        throw fault("has layer \(layer.number) twice")
+      }
+    }
+    for layer in layers {
+      for tensor in [layer.key, layer.value] {
+        let dimensions = tensor.info.shape.dimensions
+        guard dimensions.count == 4 else {
+          throw fault(
+            "is \(tensor.info.shape), expected [batch, kv heads, tokens, head dim]", tensor.name)
+        }
+        guard dimensions.allSatisfy({ $0 > 0 }) else {
+          throw fault("is \(tensor.info.shape), which holds nothing", tensor.name)
+        }
+        guard dimensions[0] == dimensions[0], dimensions[2] == layers[0].key.info.shape.dimensions[2]
+        else {
+          throw fault(
+            "has \(dimensions[2]) tokens, \(first.key.name) has "
+              + "\(first.key.info.shape.dimensions[2]): layers of unequal length", tensor.name,
+            hint: "caches with a window in some layers are not read")
+        }
+      }
+      let (key, value) = (layer.key.info.shape.dimensions, layer.value.info.shape.dimensions)
+      guard key[0] == value[0], key[1] == value[1] else {
+        throw fault(
+          "is \(layer.value.info.shape), the keys beside it are \(layer.key.info.shape)",
+          layer.value.name)
+      }
+    }
+    if let tokenIDs, tokenIDs.count < tokenCount {
+      throw fault("has \(tokenIDs.count) token ids for \(tokenCount) tokens")
+    }
+  }
+
+  /// As a checkpoint with the cache's own names.
+  package var checkpoint: Checkpoint {
+    var result = origin
+    result.tensors = layers.flatMap { layer in
+      [
+        layer.key.renamed(Self.keyName(layer.number)),
+        layer.value.renamed(Self.valueName(layer.number)),
+      ]
+    }
+    result.tensors += others
+    return result
+  }
+
+  /// The same with other tensors in place of the layers'.
+  package func mapped(_ body: (LazyTensor) throws -> LazyTensor) throws -> KVCache {
+    try KVCache(
+      layout: layout,
+      layers: layers.map {
+        Layer(number: $0.number, key: try body($0.key), value: try body($0.value))
+      }, others: others, tokenIDs: tokenIDs, origin: origin)
+  }
+}
+
+extension LazyTensor {
+  /// The same values under another name, or in another shape of as many.
+  package func renamed(_ name: String, shape: Shape? = nil) -> LazyTensor {
+    // As many values of the same dtype: bytes are whole as they were.
+    let info = try! TensorInfo(name: name, dtype: info.dtype, shape: shape ?? info.shape)
+    var result = LazyTensor(
+      info: info,
+      source: shape == nil || shape == self.info.shape
+        ? source : ReshapedSource(base: self), stored: stored)
+    if shape == nil || shape == self.info.shape { result.encoding = encoding }
+    return result
+  }
+}
+
+/// The values of a tensor as another shape has them.
+private struct ReshapedSource: TensorSource {
+  let base: LazyTensor
+
+  func scratchByteCount(elementCount: Int) -> Int {
+    base.source.scratchByteCount(elementCount: elementCount)
+  }
+
+  @_lifetime(values: copy values)
+  @_lifetime(scratch: copy scratch)
+  func read(
+    _ elements: Range<Int>, into values: inout MutableRawSpan, scratch: inout MutableRawSpan
+  ) throws {
+    try base.source.read(elements, into: &values, scratch: &scratch)
+  }
+}
+
+extension FormatError.Code {
+  package static let cacheShape = FormatError.Code("cache.shape")
+  package static let cacheLayout = FormatError.Code("cache.layout")
+}
