@@ -1,88 +1,106 @@
 // Outliers and ranges of key and value caches. What is taken out of values becomes NaN.
 
-/// The value of a rank, from 0, in ascending order. `scratch` holds `n` values and may be `values`.
-static int32_t select_ordered(const int32_t *values, size_t n, size_t rank, int32_t *scratch) {
+/// The value of a rank, from 0, in ascending order; `ties` gets its place among its equals, from 0.
+/// `scratch` holds n + 1 values and may be `values`.
+static int32_t select_ordered(const int32_t *values, size_t n, size_t rank, int32_t *scratch,
+                              size_t *ties) {
   const int32_t *from = values;
   size_t left = n;
-  static const int shifts[] = {21, 10, 0};
-  static const uint32_t masks[] = {0x7FF, 0x7FF, 0x3FF};
   uint32_t result = 0;
-  for (int pass = 0; pass < 3; pass++) {
-    uint32_t counts[1 << 11] = {0};
+  for (int shift = 24; shift >= 0; shift -= 8) {
+    uint32_t counts[256] = {0};
     for (size_t i = 0; i < left; i++) {
-      counts[((uint32_t)from[i] ^ 0x80000000) >> shifts[pass] & masks[pass]]++;
+      counts[((uint32_t)from[i] ^ 0x80000000) >> shift & 0xFF]++;
     }
     uint32_t digit = 0;
     while (rank >= counts[digit]) rank -= counts[digit++];
-    result |= digit << shifts[pass];
+    result |= digit << shift;
     size_t kept = 0;
     for (size_t i = 0; i < left; i++) {
       const int32_t value = from[i];
-      if ((((uint32_t)value ^ 0x80000000) >> shifts[pass] & masks[pass]) == digit) {
-        scratch[kept++] = value;
-      }
+      scratch[kept] = value;
+      kept += (size_t)((((uint32_t)value ^ 0x80000000) >> shift & 0xFF) == digit);
     }
     from = scratch;
     left = kept;
   }
+  *ties = rank;
   return (int32_t)(result ^ 0x80000000);
 }
 
-enum { EXTREME_SAMPLE = 256 };
+enum { EXTREME_SAMPLE = 512, EXTREME_BLOCK = 8, EXTREME_LIST = 48 };
 
-/// The k-th smallest of values that are `flip`ped (all bits or none): those above a bound from a sample
-/// are passed over first. `scratch` holds n + 1 values.
-INLINE int32_t kth_smallest(const int32_t *values, size_t n, size_t k, int32_t flip,
-                            int32_t *scratch) {
-  if (n >= 4 * EXTREME_SAMPLE) {
-    const size_t expected = k * EXTREME_SAMPLE / n * 2 + 8;
-    if (expected < EXTREME_SAMPLE) {
-      int32_t sample[EXTREME_SAMPLE];
-      for (size_t i = 0; i < EXTREME_SAMPLE; i++) {
-        sample[i] = values[i * (n / EXTREME_SAMPLE)] ^ flip;
-      }
-      const int32_t bound = select_ordered(sample, EXTREME_SAMPLE, expected, sample);
-      size_t count = 0;
-      for (size_t i = 0; i < n; i++) {
-        const int32_t value = values[i] ^ flip;
-        scratch[count] = value;
-        count += (size_t)(value <= bound);
-      }
-      if (count >= k) return select_ordered(scratch, count, k - 1, scratch);
-    }
+/// The value of a rank below EXTREME_LIST among some of a sequence, once all bits are `flip`ped or none.
+INLINE int32_t sampled_bound(const int32_t *sequence, size_t step, size_t rank, int32_t flip) {
+  int32_t least[EXTREME_LIST];
+  for (size_t i = 0; i <= rank; i++) least[i] = INT32_MAX;
+  for (size_t i = 0; i < EXTREME_SAMPLE; i++) {
+    const int32_t value = sequence[i * step] ^ flip;
+    if (value >= least[rank]) continue;
+    size_t place = rank;
+    for (; place > 0 && least[place - 1] > value; place--) least[place] = least[place - 1];
+    least[place] = value;
   }
-  for (size_t i = 0; i < n; i++) scratch[i] = values[i] ^ flip;
-  return select_ordered(scratch, n, k - 1, scratch);
+  return least[rank];
 }
 
-enum { EXTREME_COLUMNS = 16 };
+/// Makes NaN of `k` of the values at `places`, the least once all bits are `flip`ped or none; of equal ones
+/// of the first. `scratch` holds count + 1 values.
+INLINE void take_least(any_u32 *target, size_t stride, const int32_t *sequence,
+                       const uint32_t *places, size_t count, size_t k, int32_t flip,
+                       int32_t *scratch) {
+  for (size_t i = 0; i < count; i++) scratch[i] = sequence[places[i]] ^ flip;
+  size_t ties;
+  const int32_t bound = select_ordered(scratch, count, k - 1, scratch, &ties);
+  size_t left = ties + 1;
+  for (size_t i = 0; i < count; i++) {
+    const int32_t value = sequence[places[i]] ^ flip;
+    if (value < bound || (value == bound && left > 0)) {
+      left -= (size_t)(value == bound);
+      target[places[i] * stride] = 0x7FC00000;
+    }
+  }
+}
 
-/// Makes NaN of the k least and k greatest of a sequence, of equal ones the first.
+/// Makes NaN of the k least and k greatest of a sequence, of equal ones of the first. `scratch` holds three
+/// times n + 1 values.
 static void take_from(any_u32 *target, size_t stride, const int32_t *sequence, size_t n, size_t k,
                       int32_t *scratch) {
-  const int32_t low = kth_smallest(sequence, n, k, 0, scratch);
-  const int32_t high = ~kth_smallest(sequence, n, k, -1, scratch);
+  uint32_t *least = (uint32_t *)scratch, *most = least + n + 1;
+  int32_t *spare = scratch + 2 * (n + 1);
   size_t below = 0, above = 0;
-  for (size_t i = 0; i < n; i++) {
-    below += (size_t)(sequence[i] < low);
-    above += (size_t)(sequence[i] > high);
-  }
-  size_t lows = k - below, highs = k - above;
-  for (size_t i = 0; i < n; i++) {
-    const int32_t value = sequence[i];
-    if (value > low && value < high) continue;
-    int taken = (value < low) | (value > high);
-    if (value == low && lows > 0) {
-      lows--;
-      taken = 1;
+  // What a sample says is far from both ends is passed over.
+  const size_t expected = k * EXTREME_SAMPLE / n * 5 / 4 + 6;
+  if (n >= 4 * EXTREME_SAMPLE && expected < EXTREME_LIST) {
+    const int32_t low = sampled_bound(sequence, n / EXTREME_SAMPLE, expected, 0);
+    const int32_t high = ~sampled_bound(sequence, n / EXTREME_SAMPLE, expected, -1);
+    for (size_t start = 0; start < n; start += EXTREME_BLOCK) {
+      const size_t end = start + EXTREME_BLOCK < n ? start + EXTREME_BLOCK : n;
+      if (end - start == EXTREME_BLOCK) {
+        int32_t found = 0;
+        for (size_t i = start; i < start + EXTREME_BLOCK; i++) {
+          found |= (sequence[i] <= low) | (sequence[i] >= high);
+        }
+        if (!found) continue;
+      }
+      for (size_t i = start; i < end; i++) {
+        least[below] = (uint32_t)i;
+        most[above] = (uint32_t)i;
+        below += (size_t)(sequence[i] <= low);
+        above += (size_t)(sequence[i] >= high);
+      }
     }
-    if (value == high && highs > 0) {
-      highs--;
-      taken = 1;
-    }
-    if (taken) target[i * stride] = 0x7FC00000;
   }
+  if (below < k || above < k) {
+    for (size_t i = 0; i < n; i++) least[i] = most[i] = (uint32_t)i;
+    below = above = n;
+  }
+  take_least(target, stride, sequence, least, below, k, 0, spare);
+  take_least(target, stride, sequence, most, above, k, -1, spare);
 }
+
+/// Sequences that lie side by side are worked on together.
+enum { EXTREME_COLUMNS = 16, EXTREME_PAD = 16 };
 
 static void take_extremes(void *values, size_t rows, size_t columns, int along_columns, size_t k,
                           void *scratch) {
@@ -99,16 +117,18 @@ static void take_extremes(void *values, size_t rows, size_t columns, int along_c
     }
     return;
   }
+  // The pad keeps the sequences out of each other's cache sets.
+  const size_t step = rows + EXTREME_PAD;
   for (size_t start = 0; start < columns; start += EXTREME_COLUMNS) {
     const size_t width = columns - start < EXTREME_COLUMNS ? columns - start : EXTREME_COLUMNS;
     for (size_t row = 0; row < rows; row++) {
       for (size_t i = 0; i < width; i++) {
-        sequences[i * rows + row] = ordered((int32_t)x[row * columns + start + i]);
+        sequences[i * step + row] = ordered((int32_t)x[row * columns + start + i]);
       }
     }
     for (size_t i = 0; i < width; i++) {
-      take_from(x + start + i, columns, sequences + i * rows, rows, k,
-                sequences + EXTREME_COLUMNS * rows);
+      take_from(x + start + i, columns, sequences + i * step, rows, k,
+                sequences + EXTREME_COLUMNS * step);
     }
   }
 }

@@ -440,8 +440,8 @@ typedef struct sumac_kernels {
                        sumac_pair *pair);
 
   /// Makes NaN of the `k` least and the `k` greatest finite values of each row, or of each column; of
-  /// equal ones of the first. `scratch` holds two rows and a value, or 17 columns and a value, of four
-  /// bytes each.
+  /// equal ones of the first. `scratch` holds four rows and 3 values, or 19 columns and 259, of four bytes
+  /// each; rows and columns have less than 2^32 values.
   void (*take_extremes)(void *_Nullable values, size_t rows, size_t columns, int along_columns,
                         size_t k, void *_Nullable scratch);
 

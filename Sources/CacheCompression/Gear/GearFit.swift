@@ -22,7 +22,7 @@ struct GearFit: Sendable {
   /// Factors as F16: [slabs · tokens, rank] and [slabs · rank, dim].
   let u: [UInt8]
   let v: [UInt8]
-  /// After each term, and at last of the rounded values.
+  /// Without outliers after each term, and at last of the rounded values.
   let distances: [Distance]
   let contentID: [UInt8]?
 
@@ -242,7 +242,8 @@ struct GearFit: Sendable {
                   shape, survey, slab, values.bytes, &sums, mask.bytes, scales: scales, &codes,
                   &pairs)
                 found.mask = shape.hasOutliers ? mask.bytes.array() : []
-                Self.measure(values.bytes, sums.bytes, into: &found)
+                // What lies under outliers is nothing to measure.
+                if !shape.hasOutliers { Self.measure(values.bytes, sums.bytes, into: &found) }
                 if shape.settings.rank > 0 {
                   addProduct(
                     shape, start, product, values.bytes, mask.bytes, to: &sums, &residual,
@@ -250,7 +251,6 @@ struct GearFit: Sendable {
                 }
                 if !shape.settings.isOfficial || shape.settings.rank == 0 {
                   replace(shape, values.bytes, mask.bytes, in: &sums, scratch: &scratch)
-                  if shape.hasOutliers { Self.measure(values.bytes, sums.bytes, into: &found) }
                 }
                 try finish(
                   shape, values.bytes, &sums, &residual, &found, scratch: &scratch, result)
@@ -367,7 +367,6 @@ struct GearFit: Sendable {
     let rank = shape.settings.rank
     if shape.settings.isOfficial, shape.hasOutliers {
       replace(shape, values, mask, in: &sums, scratch: &scratch)
-      measure(values, sums.bytes, into: &found)
     }
     residual.copy(values)
     Kernels.best.subtract(sums.bytes, from: &residual)
@@ -399,7 +398,7 @@ struct GearFit: Sendable {
     Kernels.best.addLowRank(
       u: u.rawSpan, v: v.rawSpan, stride: shape.dim, rows: shape.tokens, columns: shape.dim,
       rank: rank, scale: product, to: &sums)
-    measure(values, sums.bytes, into: &found)
+    if !shape.hasOutliers { measure(values, sums.bytes, into: &found) }
   }
 
   @_lifetime(sums: copy sums)
@@ -426,7 +425,7 @@ struct GearFit: Sendable {
   ) throws {
     let count = shape.slabElementCount
     guard shape.info.dtype != .f32 else {
-      found.distances.append(found.distances.last ?? Distance())
+      measure(values, sums.bytes, into: &found)
       return try result(sums.bytes)
     }
     var target = residual._mutatingExtracting(0..<2 * count)

@@ -90,11 +90,14 @@ struct PreparedGear: PreparedEncoding {
 
   func finished() -> PackedTensor {
     var result = PackedTensor(info, terms: terms, contentID: fit.contentID)
-    guard fit.distances.count == result.terms.count + 1, let whole = fit.distances.last else {
-      return result
-    }
-    for place in result.terms.indices {
-      result.terms[place].error = fit.distances[place].squares.squareRoot()
+    guard let whole = fit.distances.last else { return result }
+    // Known of each term where nothing replaces what lies under it, else of the last.
+    if fit.distances.count == result.terms.count + 1 {
+      for place in result.terms.indices {
+        result.terms[place].error = fit.distances[place].squares.squareRoot()
+      }
+    } else {
+      result.terms[result.terms.count - 1].error = whole.squares.squareRoot()
     }
     result.quality = PackedTensor.Quality(
       norm: whole.normSquares.squareRoot(), error: whole.squares.squareRoot(),

@@ -5,11 +5,22 @@ import Glibc
   private let base: UnsafeMutableRawPointer
   package let byteCount: Int
 
+  private static let hugePageByteCount = 2 << 20
+  /// From here on memory is asked for in huge pages.
+  private static let hugeByteCount = 4 << 20
+
   package init(byteCount: Int) {
     precondition(byteCount >= 0)
     self.byteCount = byteCount
     // SAFETY: allocate never returns nil; the pointer leaves this type only inside spans.
-    unsafe base = UnsafeMutableRawPointer.allocate(byteCount: max(1, byteCount), alignment: 64)
+    guard byteCount >= Self.hugeByteCount else {
+      unsafe base = UnsafeMutableRawPointer.allocate(byteCount: max(1, byteCount), alignment: 64)
+      return
+    }
+    // Pages of 2 MiB, where the system has them: thousands of faults fewer.
+    unsafe base = UnsafeMutableRawPointer.allocate(
+      byteCount: byteCount, alignment: Self.hugePageByteCount)
+    unsafe _ = madvise(base, byteCount, MADV_HUGEPAGE)
   }
 
   deinit {
