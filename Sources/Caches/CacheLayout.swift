@@ -22,6 +22,8 @@ package struct CacheHints: Sendable {
   package var axes: Axes?
   package var rotated = Choice.auto
   package var pairing: Pairing?
+  /// Which sequence of several to read.
+  package var sequence: Int?
 
   package init() {}
 }
@@ -59,7 +61,8 @@ package protocol CacheLayout: Sendable {
 package enum CacheLayouts {
   /// The first that recognizes files reads them.
   package static let all: [any CacheLayout.Type] = [
-    LayeredLayout.self
+    LayeredLayout.self, MLXLayout.self, VLLMLayout.self, OlderVLLMLayout.self, LMCacheLayout.self,
+    LlamaLayout.self,
   ]
 
   package static subscript(name: String) -> (any CacheLayout.Type)? { all.first { $0.name == name } }
@@ -78,5 +81,24 @@ package enum CacheLayouts {
     throw FormatError(
       .cacheLayout, "is no cache of a layout that is known", path: files.path,
       hint: "name one with --layout: \(all.map { $0.name }.joined(separator: ", "))")
+  }
+}
+
+extension CacheLayouts {
+  /// Those that are written, our own first.
+  package static var writable: [any WritableCacheLayout.Type] {
+    all.compactMap { $0 as? any WritableCacheLayout.Type }
+  }
+}
+
+extension KVCache {
+  /// With values of another dtype.
+  package func cast(to dtype: DType) throws -> KVCache {
+    try mapped { tensor in
+      guard tensor.info.dtype != dtype else { return tensor }
+      var checkpoint = origin
+      checkpoint.tensors = [tensor]
+      return try Cast(to: dtype).applied(to: checkpoint).tensors[0]
+    }
   }
 }

@@ -26,6 +26,16 @@ package struct KVCache: Sendable {
   package var others: [LazyTensor]
   /// The ids of the tokens, where they are known.
   package var tokenIDs: [Int32]?
+  /// The positions of the tokens, where they are not 0, 1, 2, …
+  package var positions: [Int32]? {
+    didSet {
+      if let positions, positions == Array(0..<Int32(positions.count)) { self.positions = nil }
+    }
+  }
+  /// The number of the sequence in files that number them.
+  package var sequence: Int32 = 0
+  /// Token ids that stand in the header of its file, which need not be those of the tokens.
+  package var headerTokens: [Int32]?
   /// Where it was read from, with the metadata and lineage of that; its tensors are not the cache's.
   package var origin: Checkpoint
 
@@ -43,6 +53,20 @@ package struct KVCache: Sendable {
 
   package static func keyName(_ number: Int) -> String { "layers.\(number).key" }
   package static func valueName(_ number: Int) -> String { "layers.\(number).value" }
+
+  package static let tokensName = "token_ids"
+  package static let positionsName = "positions"
+
+  private static func numbers(_ name: String, _ values: [Int32]) -> LazyTensor {
+    // A list in memory is far below the limits of shapes.
+    let info = try! TensorInfo(name: name, dtype: .i32, shape: Shape([values.count]))
+    let bytes = values.flatMap { value in
+      (0..<4).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
+    }
+    return LazyTensor(
+      info: info, source: MemoryTensorSource(info: info, values: bytes),
+      stored: StoredForm(file: "", byteOffset: 0, byteCount: bytes.count, dtype: .i32))
+  }
 
   /// Of the first layer: [batch, kv heads, tokens, head dim].
   package var dimensions: [Int] { layers[0].key.info.shape.dimensions }
@@ -101,16 +125,25 @@ package struct KVCache: Sendable {
       ]
     }
     result.tensors += others
+    let names = Set(others.map(\.name))
+    if let tokenIDs, !names.contains(Self.tokensName), !names.contains("input_ids"), !names.contains("tokens") {
+      result.tensors.append(Self.numbers(Self.tokensName, tokenIDs))
+    }
+    if let positions, !names.contains(Self.positionsName) {
+      result.tensors.append(Self.numbers(Self.positionsName, positions))
+    }
     return result
   }
 
   /// The same with other tensors in place of the layers'.
   package func mapped(_ body: (LazyTensor) throws -> LazyTensor) throws -> KVCache {
-    try KVCache(
-      layout: layout,
-      layers: layers.map {
-        Layer(number: $0.number, key: try body($0.key), value: try body($0.value))
-      }, others: others, tokenIDs: tokenIDs, origin: origin)
+    var result = self
+    for place in layers.indices {
+      result.layers[place].key = try body(layers[place].key)
+      result.layers[place].value = try body(layers[place].value)
+    }
+    try result.check()
+    return result
   }
 }
 

@@ -3,7 +3,7 @@ import TensorCore
 
 /// A tensor for the keys and one for the values of each layer, named by its number: safetensors files of
 /// sumac and others, and `.sumac` files.
-package enum LayeredLayout: CacheLayout {
+package enum LayeredLayout: WritableCacheLayout {
   package static let name = "safetensors"
   package static let summary = "a tensor for each layer's keys and values, by number"
 
@@ -86,9 +86,15 @@ package enum LayeredLayout: CacheLayout {
         .cacheShape, "is there, the keys of its layer are not", path: files.path,
         tensor: values[number]?.name)
     }
-    return try KVCache(
-      layout: name, layers: layers, others: others, tokenIDs: try tokenIDs(others),
-      origin: checkpoint)
+    var cache = try KVCache(
+      layout: name, layers: layers, others: others,
+      tokenIDs: try numbers(others, tokenNames), origin: checkpoint)
+    if let positions = try numbers(others, [KVCache.positionsName]),
+      positions.count == cache.tokenCount
+    {
+      cache.positions = positions
+    }
+    return cache
   }
 
   /// A tensor as [batch, kv heads, tokens, head dim].
@@ -134,9 +140,9 @@ package enum LayeredLayout: CacheLayout {
     }
   }
 
-  static func tokenIDs(_ others: [LazyTensor]) throws -> [Int32]? {
+  private static func numbers(_ others: [LazyTensor], _ names: [String]) throws -> [Int32]? {
     let tensor = others.first {
-      tokenNames.contains($0.name) && ($0.info.dtype == .i32 || $0.info.dtype == .i64)
+      names.contains($0.name) && ($0.info.dtype == .i32 || $0.info.dtype == .i64)
         && $0.info.elementCount <= 1 << 24
     }
     guard let tensor else { return nil }
@@ -145,5 +151,16 @@ package enum LayeredLayout: CacheLayout {
     return (0..<tensor.info.elementCount).map { place in
       (0..<4).reduce(Int32(0)) { $0 | Int32(bytes[width * place + $1]) << (8 * Int32($1)) }
     }
+  }
+
+  /// Without metadata and lineage; commands write those too.
+  package static func writer(
+    _ cache: KVCache, _ request: CacheOutput
+  ) throws -> CacheFilesWriter {
+    CacheFilesWriter(
+      [
+        try CacheFilesWriter.File(
+          name: "", safetensors: cache.checkpoint.tensors, path: request.path)
+      ], isDirectory: false)
   }
 }

@@ -58,6 +58,18 @@ package struct OutputJob: Sendable {
     try checkSpace()
   }
 
+  /// An output that its writer has planned already.
+  package init(
+    _ writer: any CheckpointWriter, to path: String, inputs: [FileIdentity],
+    replacesExisting: Bool
+  ) throws {
+    let file = AtomicOutput(path: path, replacesExisting: replacesExisting)
+    try file.check(isDirectory: writer.isDirectory, inputs: inputs)
+    self.writer = writer
+    output = .path(file)
+    try checkSpace()
+  }
+
   /// The container that the name of an output asks for.
   package static func container(forOutput path: String) throws(UsageError) -> ContainerName {
     guard path != standardOutputName else { return .sumac }

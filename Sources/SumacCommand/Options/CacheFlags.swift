@@ -29,10 +29,37 @@ struct CacheInputFlags: ParsableArguments {
     completion: .file())
   var model: String?
 
+  @Option(help: ArgumentHelp("Layers, where the file does not say.", valueName: "n"))
+  var layers: Int?
+
+  @Option(
+    name: .customLong("kv-dtype"),
+    help: "Dtype of raw values, where the file does not say: f16, bf16 or f32.")
+  var dtype: FloatChoice?
+
+  @Option(help: ArgumentHelp("Which of several sequences in a llama.cpp file.", valueName: "n"))
+  var sequence: Int?
+
+  @Option(
+    help:
+      "llama.cpp: whether quantized heads are rotated: auto (as since April 2026), yes or no.")
+  var rotated = CacheHints.Choice.auto
+
+  @Option(
+    help:
+      "llama.cpp: rotary pairs in its keys: adjacent (its Llama models, if not given) or halves.")
+  var pairing: CacheHints.Pairing?
+
   func hints() throws -> CacheHints {
     var hints = CacheHints()
     hints.layout = from
     hints.axes = axes
+    hints.layers = layers
+    hints.dtype = dtype?.dtype
+    hints.sequence = sequence
+    hints.rotated = rotated
+    hints.pairing = pairing
+    if let model { try hints.read(model: model) }
     if let kvShape {
       let parts = kvShape.lowercased().split(separator: "x").map { Int($0) }
       guard parts.count == 2, let heads = parts[0], let dim = parts[1], heads > 0, dim > 0,
@@ -159,5 +186,49 @@ struct GearFlags: ParsableArguments {
   }
 }
 
+extension CacheHints {
+  /// Takes heads, head dim and layers from a model's configuration.
+  mutating func read(model: String) throws {
+    let (path, bytes) = try ModelConfigFile.read(model)
+    guard let root = try? JSONValue.parse(bytes.span).asObject else {
+      throw FormatError(.cacheLayout, "is no JSON object", path: path)
+    }
+    let object = root["text_config"]?.asObject ?? root
+    let heads = object["num_attention_heads"]?.asInt
+    self.heads = object["num_key_value_heads"]?.asInt ?? heads
+    if let dim = object["head_dim"]?.asInt {
+      headDim = dim
+    } else if let hidden = object["hidden_size"]?.asInt, let heads, heads > 0 {
+      headDim = hidden / heads
+    }
+    layers = layers ?? object["num_hidden_layers"]?.asInt
+    guard self.heads.map({ $0 > 0 }) ?? false, headDim.map({ $0 > 0 }) ?? false else {
+      throw FormatError(
+        .cacheLayout, "has no num_key_value_heads and head_dim above 0", path: path)
+    }
+  }
+}
+
+/// The configuration of a model that a cache is of.
+enum ModelConfigFile {
+  /// Of a model folder, or a config.json itself.
+  static func read(_ model: String) throws -> (path: String, bytes: [UInt8]) {
+    let path = model.hasSuffix(".json") ? model : model + "/" + ModelConfig.name
+    let file = try InputFile(path: path)
+    guard file.byteCount <= ModelConfig.maximumByteCount else {
+      throw FormatError(.cacheLayout, "is over 16 MiB", path: path)
+    }
+    return (path, try file.bytes(at: 0, count: file.byteCount))
+  }
+
+  /// What the model is called.
+  static func name(_ model: String) -> String {
+    model.hasSuffix(".json")
+      ? FileSystem.ownName(of: FileSystem.parent(of: model)) : FileSystem.ownName(of: model)
+  }
+}
+
 extension GearSettings.Method: ExpressibleByArgument {}
+extension CacheHints.Choice: ExpressibleByArgument {}
+extension CacheHints.Pairing: ExpressibleByArgument {}
 extension CacheHints.Axes: ExpressibleByArgument {}

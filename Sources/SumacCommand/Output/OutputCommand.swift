@@ -22,10 +22,20 @@ struct OutputCommand {
       output, to: writer.output, container: container,
       options: self.options(verb: verb, options, inputs: inputs, container: container),
       replacesExisting: writer.force, errors: errors)
+    try run(
+      job, container: container, inputs: inputs,
+      notes: notes + sparsityNotes(of: carried ?? inputs, container), since: start)
+  }
+
+  /// Shows or runs a job, and reports it.
+  func run(
+    _ job: OutputJob, container: ContainerName, inputs: [Checkpoint], notes: [String],
+    since start: ContinuousClock.Instant
+  ) throws {
     let budget = MemoryBudget(limit: global.memory.size.byteCount)
     let allotment = try job.allotment(jobs: global.jobCount, memory: budget)
     if !global.quiet {
-      for note in notes + sparsityNotes(of: carried ?? inputs, container) + job.plan.notes {
+      for note in notes + job.plan.notes {
         Terminal.warn(note, color: global.color)
       }
     }

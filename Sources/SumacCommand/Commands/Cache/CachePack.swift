@@ -38,7 +38,10 @@ struct CachePack: ParsableCommand, HasGlobalOptions {
     var packing = CachePacking(
       cache, settings, recentCount: residual,
       start: try gear.startMatrices(global: global))
-    if let model = input.model { try packing.details.describeModel(at: model) }
+    if let model = input.model {
+      packing.details.describeModel(
+        named: ModelConfigFile.name(model), config: try ModelConfigFile.read(model).bytes)
+    }
     var errors = packing.errors
     if try writer.container != .sumac {
       errors.append(
@@ -49,19 +52,5 @@ struct CachePack: ParsableCommand, HasGlobalOptions {
     try OutputCommand(global: global, writer: writer).run(
       verb: "cache pack", options: packing.lineageOptions, inputs: [cache.origin],
       output: output, errors: errors, carried: [])
-  }
-}
-
-extension CacheDetails {
-  /// Keeps what the configuration of a model tells.
-  mutating func describeModel(at path: String) throws {
-    let config = path.hasSuffix(".json") ? path : path + "/" + ModelConfig.name
-    let file = try InputFile(path: config)
-    guard file.byteCount <= ModelConfig.maximumByteCount else {
-      throw FormatError(.cacheLayout, "is over 16 MiB", path: config)
-    }
-    let name =
-      path.hasSuffix(".json") ? FileSystem.baseName(of: FileSystem.parent(of: path)) : FileSystem.ownName(of: path)
-    describeModel(named: name, config: try file.bytes(at: 0, count: file.byteCount))
   }
 }

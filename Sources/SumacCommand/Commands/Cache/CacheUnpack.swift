@@ -6,13 +6,18 @@ import TensorCore
 struct CacheUnpack: ParsableCommand, HasGlobalOptions {
   static let configuration = CommandConfiguration(
     commandName: "unpack",
-    abstract: "Write a packed cache in full.",
+    abstract: "Write a packed cache in full, in any layout.",
     discussion: """
+      Layouts to write: \(CacheLayouts.writable.map { "\($0.name) (\($0.summary))" }.joined(separator: "; ")).
+
       Examples:
         sumac cache unpack prompt.sumac -o prompt.safetensors
+        sumac cache unpack prompt.sumac -o prompt.seq --layout llamacpp --dtype f16
       """)
 
   @OptionGroup var global: GlobalOptions
+  @OptionGroup(title: "Layout") var layout: CacheOutputFlags
+  @OptionGroup(title: "Input") var input: CacheInputFlags
   @OptionGroup(title: "Output") var writer: WriterFlags
 
   @Argument(help: "A packed cache.", completion: .file())
@@ -21,11 +26,8 @@ struct CacheUnpack: ParsableCommand, HasGlobalOptions {
   func validate() throws { try writer.requireOutput() }
 
   func run() throws {
-    let cache = try CacheLayouts.read([packed], CacheHints())
-    var output = cache.checkpoint
-    output.metadata.removeAll { $0.key == CacheDetails.metadataKey }
-    try OutputCommand(global: global, writer: writer).run(
-      verb: "cache unpack", options: [], inputs: [cache.origin], output: output, errors: [],
-      carried: [])
+    let cache = try input.read([packed], global: global)
+    try CacheConversion(global: global, writer: writer, layout: layout, verb: "cache unpack")
+      .run(cache, hints: try input.hints())
   }
 }

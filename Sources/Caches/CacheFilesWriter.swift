@@ -1,0 +1,147 @@
+package import Checkpoints
+import TensorCore
+
+/// Writes caches whose files are bytes and tensors one behind the other: headers, rows, safetensors.
+package struct CacheFilesWriter: CheckpointWriter {
+  package enum Part: Sendable {
+    case bytes([UInt8])
+    /// Its canonical bytes.
+    case tensor(LazyTensor)
+  }
+
+  package struct File: Sendable {
+    /// Inside the folder; empty for an output that is one file.
+    var name: String
+    var parts: [Part]
+
+    package init(name: String, parts: [Part]) {
+      self.name = name
+      self.parts = parts
+    }
+
+    /// A safetensors file of these tensors, with no metadata but this.
+    init(
+      name: String, safetensors tensors: [LazyTensor], metadata: [Checkpoint.Metadatum] = [],
+      path: String
+    ) throws {
+      let layout = try SafetensorsLayout(tensors, metadata: metadata, path: path)
+      self.init(
+        name: name, parts: [.bytes(layout.header)] + layout.tensors.map { .tensor($0) })
+    }
+
+    var byteCount: Int {
+      parts.reduce(0) { total, part in
+        switch part {
+        case .bytes(let bytes): total + bytes.count
+        case .tensor(let tensor): total + tensor.info.byteCount
+        }
+      }
+    }
+  }
+
+  private let files: [File]
+  package let isDirectory: Bool
+  package let plan: OutputPlan
+
+  /// - Parameter notes: what the user should know of the output.
+  package init(_ files: [File], isDirectory: Bool, notes: [String] = []) {
+    self.files = files
+    self.isDirectory = isDirectory
+    var rows: [OutputPlan.Row] = []
+    var tensors: [LazyTensor] = []
+    for file in files {
+      for case .tensor(let tensor) in file.parts {
+        tensors.append(tensor)
+        rows.append(
+          OutputPlan.Row(
+            name: tensor.name, shape: tensor.info.shape, from: tensor.stored.label,
+            to: tensor.info.dtype.name, byteCount: tensor.info.byteCount, isExact: true,
+            file: file.name))
+      }
+    }
+    plan = OutputPlan(
+      rows: rows, companions: [], byteCount: files.reduce(0) { $0 + $1.byteCount },
+      isExact: true,
+      demand: MemoryBudget.Demand(
+        fixedByteCount: 1 << 20,
+        workerByteCount: Engine.workspaceByteCount(of: tensors, extra: { _ in 0 })),
+      tileCount: tensors.reduce(0) { $0 + $1.info.grid.count },
+      valueByteCount: tensors.reduce(0) { $0 + $1.info.byteCount }, notes: notes)
+  }
+
+  package func write(to output: AtomicOutput, engine: Engine) throws {
+    guard isDirectory else {
+      return try output.writeFile { try write(files[0], to: $0, engine) }
+    }
+    try output.writeDirectory { folder in
+      for file in files {
+        try folder.writeFile(file.name) { try write(file, to: $0, engine) }
+      }
+    }
+  }
+
+  private func write(_ file: File, to output: OutputFile, _ engine: Engine) throws {
+    try output.reserve(byteCount: file.byteCount)
+    var end = 0
+    var tensors: [LazyTensor] = []
+    var offsets: [Int] = []
+    for part in file.parts {
+      switch part {
+      case .bytes(let bytes):
+        try output.write(bytes.rawSpan, at: end)
+        end += bytes.count
+      case .tensor(let tensor):
+        tensors.append(tensor)
+        offsets.append(end)
+        end += tensor.info.byteCount
+      }
+    }
+    let places = offsets
+    let infos = tensors.map(\.info)
+    try engine.forEachTile(
+      of: tensors,
+      workspaceByteCount: Engine.workspaceByteCount(of: tensors, extra: { _ in 0 })
+    ) { _, tile, values, _ in
+      let bytes = infos[tile.tensor].bytes(of: tile.elements)
+      try output.write(values, at: places[tile.tensor] + bytes.lowerBound)
+    }
+  }
+}
+
+/// A layout that caches can be written in.
+package protocol WritableCacheLayout: CacheLayout {
+  /// - Throws: an error that names what the layout asks for and the cache does not have.
+  static func writer(_ cache: KVCache, _ request: CacheOutput) throws -> CacheFilesWriter
+}
+
+/// What is asked of a written cache.
+package struct CacheOutput: Sendable {
+  package var path: String
+  /// Of the values; as they are if nil.
+  package var dtype: String?
+  package var hints: CacheHints
+
+  package init(path: String, dtype: String? = nil, hints: CacheHints = CacheHints()) {
+    self.path = path
+    self.dtype = dtype
+    self.hints = hints
+  }
+
+  /// Whether the output is one file, by its name.
+  var isFolder: Bool { (try? OutputJob.container(forOutput: path)) == .directory }
+}
+
+extension LazyTensor {
+  /// [tokens, kv heads · head dim] of a tensor [1, kv heads, tokens, head dim].
+  func tokenMajor(named name: String, path: String) throws -> LazyTensor {
+    let dimensions = info.shape.dimensions
+    guard dimensions[0] == 1 else {
+      throw FormatError(
+        .cacheShape, "has a batch of \(dimensions[0]), and this layout holds one sequence",
+        path: path, tensor: self.name)
+    }
+    let info = try TensorInfo(
+      name: name, dtype: info.dtype, shape: Shape([dimensions[2], dimensions[1] * dimensions[3]]))
+    return LazyTensor(info: info, source: TokenMajorSource(self), stored: stored)
+  }
+}

@@ -1,0 +1,316 @@
+import Checkpoints
+import TensorCore
+
+/// Prompt caches of mlx-lm. Two versions: since 0.32.0 arrays may be longer than what is in them, and scalars
+/// say how long that is; before, arrays are cut and metadata says the rest.
+package enum MLXLayout: WritableCacheLayout {
+  package static let name = "mlx"
+  package static let summary = "a prompt cache of mlx-lm, of either version"
+
+  private static let classes = ["KVCache", "QuantizedKVCache", "RotatingKVCache"]
+
+  package static func recognizes(_ files: CacheFiles) throws -> Bool {
+    guard files.paths.count == 1, !files.isFolder,
+      SafetensorsContainer.recognizes(try InputGlance(path: files.path))
+    else { return false }
+    return isPadded(try SafetensorsContainer.read(files.path)) != nil
+  }
+
+  /// Whether the file is of the newer version; nil if of neither.
+  private static func isPadded(_ checkpoint: Checkpoint) -> Bool? {
+    func hasClass(_ key: String) -> Bool {
+      value(checkpoint, key)?.hasSuffix("Cache") == true
+        || value(checkpoint, key) == "CacheList"
+    }
+    return hasClass("2.0") ? false : hasClass("1.0") ? true : nil
+  }
+
+  private static func value(_ checkpoint: Checkpoint, _ key: String) -> String? {
+    checkpoint.metadata.first { $0.key == key }?.value
+  }
+
+  // MARK: Reading
+
+  package static func read(_ files: CacheFiles, _ hints: CacheHints) throws -> KVCache {
+    let checkpoint = try SafetensorsContainer.read(files.path)
+    guard let isPadded = isPadded(checkpoint) else {
+      throw FormatError(
+        .cacheLayout, "names no class of a cache in its metadata, as mlx-lm's files do",
+        path: files.path)
+    }
+    var file = File(checkpoint: checkpoint, isPadded: isPadded)
+    var layers: [KVCache.Layer] = []
+    while let name = value(checkpoint, "\(isPadded ? 1 : 2).\(layers.count)") {
+      guard classes.contains(name) else {
+        throw FormatError(
+          .cacheLayout,
+          "layer \(layers.count) is a \(name.printable), which is not read", path: files.path,
+          hint: "read are \(classes.joined(separator: ", "))")
+      }
+      layers.append(try file.layer(layers.count, name))
+    }
+    var origin = checkpoint
+    let prefix = isPadded ? "0." : "1."
+    origin.metadata = checkpoint.metadata.compactMap { datum in
+      guard datum.key.hasPrefix(prefix) else { return nil }
+      return Checkpoint.Metadatum(
+        key: String(datum.key.dropFirst(prefix.count)), value: datum.value)
+    }
+    origin.notes += file.notes
+    return try KVCache(layout: name, layers: layers, origin: origin)
+  }
+
+  private struct File {
+    let checkpoint: Checkpoint
+    let isPadded: Bool
+    var notes: [String] = []
+
+    func tensor(_ name: String) throws -> LazyTensor {
+      guard let tensor = checkpoint.tensors.first(where: { $0.name == name }) else {
+        throw FormatError(
+          .cacheShape, "has no tensor '\(name)', which its class asks for",
+          path: checkpoint.path)
+      }
+      return tensor
+    }
+
+    /// A number that is a tensor in the newer version and text in the older.
+    func number(_ layer: Int, tensor place: Int, text: Int) throws -> Int {
+      if isPadded {
+        let tensor = try tensor("\(layer).\(place)")
+        let bytes = try tensor.info.elementCount == 1 ? tensor.bytes() : []
+        guard tensor.info.dtype == .i32, bytes.count == 4 else {
+          throw FormatError(
+            .cacheShape, "is \(tensor.info.dtype.name) \(tensor.info.shape), expected one I32",
+            path: checkpoint.path, tensor: tensor.name)
+        }
+        return Int(
+          Int32(
+            truncatingIfNeeded: (0..<4).reduce(UInt32(0)) {
+              $0 | UInt32(bytes[$1]) << UInt32(8 * $1)
+            }))
+      }
+      let key = "0.\(layer).\(text)"
+      guard let text = MLXLayout.value(checkpoint, key), let number = Int(text) else {
+        throw FormatError(
+          .cacheShape, "has no number under '\(key)' in its metadata", path: checkpoint.path)
+      }
+      return number
+    }
+
+    mutating func layer(_ number: Int, _ name: String) throws -> KVCache.Layer {
+      switch name {
+      case "QuantizedKVCache":
+        let offset = try self.number(number, tensor: 2, text: 0)
+        let group = try self.number(number, tensor: 3, text: 1)
+        let bits = try self.number(number, tensor: 4, text: 2)
+        let parts = try (0..<2).map { part in
+          try QuantizedRows.tensor(
+            codes: tensor("\(number).\(part).0"), scales: tensor("\(number).\(part).1"),
+            biases: tensor("\(number).\(part).2"), group: group, bits: bits,
+            path: checkpoint.path)
+        }
+        return KVCache.Layer(
+          number: number, key: try cut(parts[0], to: offset),
+          value: try cut(parts[1], to: offset))
+      case "RotatingKVCache":
+        let keep = try self.number(number, tensor: 3, text: 0)
+        let size = try self.number(number, tensor: 4, text: 1)
+        let offset = try self.number(number, tensor: 2, text: 2)
+        let index = try self.number(number, tensor: 5, text: 3)
+        let parts = try (0..<2).map { part in
+          try ordered(
+            tensor("\(number).\(part)"), keep: keep, size: size, offset: offset, index: index,
+            isFirst: number == 0 && part == 0)
+        }
+        return KVCache.Layer(number: number, key: parts[0], value: parts[1])
+      default:
+        let parts = try (0..<2).map { try tensor("\(number).\($0)") }
+        guard isPadded else {
+          return KVCache.Layer(number: number, key: parts[0], value: parts[1])
+        }
+        let offset = try self.number(number, tensor: 2, text: 0)
+        return KVCache.Layer(
+          number: number, key: try cut(parts[0], to: offset),
+          value: try cut(parts[1], to: offset))
+      }
+    }
+
+    private func rows(_ tensor: LazyTensor) throws -> Int {
+      guard tensor.info.shape.dimensions.count == 4 else {
+        throw FormatError(
+          .cacheShape, "is \(tensor.info.shape), expected [batch, kv heads, tokens, head dim]",
+          path: checkpoint.path, tensor: tensor.name)
+      }
+      return tensor.info.shape.dimensions[2]
+    }
+
+    /// The first rows.
+    private func cut(_ tensor: LazyTensor, to count: Int) throws -> LazyTensor {
+      let rows = try rows(tensor)
+      guard 1...max(1, rows) ~= count else {
+        throw FormatError(
+          .cacheShape, "has \(rows) rows, the offset beside it is \(count)",
+          path: checkpoint.path, tensor: tensor.name)
+      }
+      return try TokenRange.tensor(tensor, 0..<count, named: tensor.name)
+    }
+
+    /// A ring of rows in the order of time.
+    private mutating func ordered(
+      _ tensor: LazyTensor, keep: Int, size: Int, offset: Int, index: Int, isFirst: Bool
+    ) throws -> LazyTensor {
+      let rows = try rows(tensor)
+      guard keep >= 0, size > 0, offset > 0, keep <= rows, 0...rows ~= index else {
+        throw FormatError(
+          .cacheShape, "has \(rows) rows, which do not fit keep \(keep), max_size \(size), offset "
+            + "\(offset) and idx \(index)", path: checkpoint.path, tensor: tensor.name)
+      }
+      guard offset > rows else { return try cut(tensor, to: offset) }
+      if isFirst {
+        notes.append(
+          "holds \(rows) of \(offset) tokens: the first \(keep) and the last \(rows - keep)")
+      }
+      guard index < rows, index >= keep, rows == size else { return tensor }
+      let pieces = try [0..<keep, index..<rows, keep..<index].filter { !$0.isEmpty }.map {
+        try TokenRange.tensor(tensor, $0, named: tensor.name)
+      }
+      return try JoinedTokens.tensor(pieces, path: checkpoint.path)
+    }
+  }
+
+  // MARK: Writing
+
+  package static func writer(
+    _ cache: KVCache, _ request: CacheOutput
+  ) throws -> CacheFilesWriter {
+    var tensors: [LazyTensor] = []
+    var metadata: [(String, String)] = []
+    for (place, layer) in cache.layers.enumerated() {
+      tensors.append(layer.key.renamed("\(place).0"))
+      tensors.append(layer.value.renamed("\(place).1"))
+      let scalar = "\(place).2"
+      let info = try TensorInfo(name: scalar, dtype: .i32, shape: Shape([]))
+      tensors.append(
+        LazyTensor(
+          info: info,
+          source: MemoryTensorSource(
+            info: info,
+            values: (0..<4).map { UInt8(truncatingIfNeeded: cache.tokenCount >> (8 * $0)) }),
+          stored: StoredForm(file: "", byteOffset: 0, byteCount: 4, dtype: .i32)))
+      metadata.append(("1.\(place)", "KVCache"))
+      metadata.append(("2.\(place + 1).0", scalar))
+      metadata.append(("2.\(place + 1).1", "scalar"))
+    }
+    metadata.append(("2.0", ""))
+    for datum in cache.origin.metadata
+    where !datum.key.hasPrefix("sumac.") && datum.key != "format" {
+      metadata.append(("0." + datum.key, datum.value))
+    }
+    return CacheFilesWriter(
+      [
+        try CacheFilesWriter.File(
+          name: "", safetensors: tensors,
+          metadata: metadata.map { Checkpoint.Metadatum(key: $0.0, value: $0.1) },
+          path: request.path)
+      ], isDirectory: false, notes: notes(cache))
+  }
+
+  private static func notes(_ cache: KVCache) -> [String] {
+    cache.others.isEmpty
+      ? []
+      : [
+        "mlx-lm's files have no room for other tensors; left out: "
+          + cache.others.map { $0.name.printable }.joined(separator: ", ")
+      ]
+  }
+}
+
+/// Values of mlx's affine quantization: codes in words of 32 bits, a scale and a bias for each group.
+private struct QuantizedRows: ChunkedTensorSource {
+  let info: TensorInfo
+  let codes: LazyTensor
+  let scales: LazyTensor
+  let biases: LazyTensor
+  let group: Int
+  let bits: Int
+
+  static func tensor(
+    codes: LazyTensor, scales: LazyTensor, biases: LazyTensor, group: Int, bits: Int,
+    path: String
+  ) throws -> LazyTensor {
+    func fault(_ message: String) -> FormatError {
+      FormatError(.cacheShape, message, path: path, tensor: codes.name)
+    }
+    guard [2, 4, 8].contains(bits) else { throw fault("has \(bits) bits, expected 2, 4 or 8") }
+    var dimensions = codes.info.shape.dimensions
+    guard codes.info.dtype == .u32, dimensions.count == 4, group > 0 else {
+      throw fault("is \(codes.info.dtype.name) \(codes.info.shape), expected U32 of four dimensions")
+    }
+    let (dim, overflow) = dimensions[3].multipliedReportingOverflow(by: 32 / bits)
+    var wanted = dimensions
+    wanted[3] = dim / group
+    guard !overflow, dim % group == 0, scales.info.shape.dimensions == wanted,
+      biases.info.shape.dimensions == wanted, scales.info.dtype == biases.info.dtype,
+      scales.info.dtype.isPlainFloat
+    else {
+      throw fault(
+        "has \(dim) values in a row, scales \(scales.info.shape) and biases \(biases.info.shape) do not "
+          + "fit groups of \(group)")
+    }
+    dimensions[3] = dim
+    // Values are the sums of float32 products; in half precision each would be rounded again.
+    let info = try TensorInfo(name: codes.name, dtype: .f32, shape: Shape(dimensions))
+    return LazyTensor(
+      info: info,
+      source: QuantizedRows(
+        info: info, codes: codes, scales: scales, biases: biases, group: group, bits: bits),
+      stored: codes.stored)
+  }
+
+  func scratchByteCount(elementCount: Int) -> Int {
+    let count = info.grid.largestChunk
+    let cells = count / group + 1
+    return chunkByteCount + count * bits / 8 + 12 * cells
+      + [codes, scales, biases].map { $0.source.scratchByteCount(elementCount: count) }.max()!
+  }
+
+  @_lifetime(values: copy values)
+  @_lifetime(scratch: copy scratch)
+  func read(
+    chunk: Int, into values: inout MutableRawSpan, scratch: inout MutableRawSpan
+  ) throws {
+    let elements = info.grid[chunk]
+    let per = 32 / bits
+    let words = elements.lowerBound / per..<elements.upperBound / per
+    let cells = elements.lowerBound / group..<elements.upperBound / group
+    let width = scales.info.dtype.bitsPerElement / 8
+    let mask = UInt32(1) << UInt32(bits) - 1
+    try scratch.split(at: 4 * words.count) { stored, rest in
+      try codes.source.read(words, into: &stored, scratch: &rest)
+      try rest.split(at: 8 * cells.count) { pairs, rest in
+        for (place, tensor) in [scales, biases].enumerated() {
+          try rest.split(at: width * cells.count) { numbers, rest in
+            try tensor.source.read(cells, into: &numbers, scratch: &rest)
+            var target = pairs._mutatingExtracting(
+              4 * cells.count * place..<4 * cells.count * (place + 1))
+            try Kernels.best.convert(
+              numbers.bytes, from: tensor.info.dtype, to: .f32, elementCount: cells.count,
+              saturating: false, into: &target)
+          }
+        }
+        let (stored, pairs) = (stored.bytes, pairs.bytes)
+        for element in 0..<elements.count {
+          let word = stored.littleEndian(UInt32.self, at: 4 * (element / per))!
+          let code = word >> UInt32(element % per * bits) & mask
+          let cell = element / group
+          let scale = Float(bitPattern: pairs.littleEndian(UInt32.self, at: 4 * cell)!)
+          let bias = Float(
+            bitPattern: pairs.littleEndian(UInt32.self, at: 4 * (cells.count + cell))!)
+          let value = Float(code) * scale + bias
+          values.storeLittleEndian(value.bitPattern, at: 4 * element)
+        }
+      }
+    }
+  }
+}

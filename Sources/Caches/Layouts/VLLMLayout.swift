@@ -1,0 +1,251 @@
+import Checkpoints
+import TensorCore
+
+/// Folders of vLLM's shared-storage connector: a safetensors file for each layer with one tensor `kv_cache`.
+///
+/// Newer files have [tokens, kv heads, 2 · head dim], keys first in each head; older ones [2, tokens, kv heads ·
+/// head dim], keys first.
+package enum VLLMLayout: WritableCacheLayout {
+  package static var name: String { "vllm" }
+  package static let summary = "a folder with a kv_cache for each layer, newer or older form"
+
+  static let tensorName = "kv_cache"
+
+  package static func recognizes(_ files: CacheFiles) throws -> Bool {
+    guard files.paths.count == 1, files.isFolder else { return false }
+    guard let first = files.names.first(where: { number($0) != nil }) else { return false }
+    let tensors = try SafetensorsContainer.read(files.path + "/" + first).tensors
+    return tensors.count == 1 && tensors[0].name == tensorName
+  }
+
+  /// The last number in the name of a layer's file.
+  private static func number(_ name: String) -> Int? {
+    guard name.hasSuffix(".safetensors") else { return nil }
+    return name.dropLast(".safetensors".count).split(separator: ".").reversed().lazy
+      .compactMap { Int($0) }.first
+  }
+
+  package static func read(_ files: CacheFiles, _ hints: CacheHints) throws -> KVCache {
+    var layers: [KVCache.Layer] = []
+    var checkpoints: [Checkpoint] = []
+    for file in files.names {
+      guard let number = number(file) else { continue }
+      let path = files.path + "/" + file
+      let checkpoint = try SafetensorsContainer.read(path)
+      guard let tensor = checkpoint.tensors.first, tensor.name == tensorName,
+        checkpoint.tensors.count == 1
+      else {
+        throw FormatError(.cacheLayout, "has no single tensor '\(tensorName)'", path: path)
+      }
+      checkpoints.append(checkpoint)
+      layers.append(try layer(number, tensor, hints, path))
+    }
+    guard let first = checkpoints.first else {
+      throw FormatError(.cacheLayout, "holds no layers' safetensors files", path: files.path)
+    }
+    var origin = first
+    origin.path = files.path
+    origin.tensors = []
+    origin.files = checkpoints.flatMap(\.files)
+    origin.identity = InputIdentity(
+      hash: first.identity.hash,
+      byteCount: checkpoints.reduce(0) { $0 + $1.identity.byteCount })
+    if let heads = hints.heads, layers[0].key.info.shape.dimensions[1] != heads {
+      throw FormatError(
+        .cacheShape,
+        "has \(layers[0].key.info.shape.dimensions[1]) kv heads, --kv-shape says \(heads)",
+        path: files.path,
+        hint: "with tensor parallelism a folder has the heads of one rank only")
+    }
+    return try KVCache(layout: name, layers: layers, origin: origin)
+  }
+
+  private static func layer(
+    _ number: Int, _ tensor: LazyTensor, _ hints: CacheHints, _ path: String
+  ) throws -> KVCache.Layer {
+    let dimensions = tensor.info.shape.dimensions
+    func fault(_ message: String, hint: String? = nil) -> FormatError {
+      FormatError(.cacheShape, message, path: path, tensor: tensorName, hint: hint)
+    }
+    guard dimensions.count == 3 else {
+      throw fault(
+        "is \(tensor.info.shape), expected [tokens, kv heads, 2 · head dim] or "
+          + "[2, tokens, kv heads · head dim]",
+        hint: dimensions.count == 2 ? "a cache of latent attention has no keys and values" : nil)
+    }
+    let parts: [(offset: Int, heads: Int, tokens: Int, dim: Int, token: Int, head: Int)]
+    if dimensions[0] == 2 {
+      guard let heads = hints.heads, let dim = hints.headDim else {
+        throw fault(
+          "is \(tensor.info.shape): how many heads share \(dimensions[2]) values is not in the file",
+          hint: "say it: --kv-shape HEADSxDIM, or --model")
+      }
+      guard heads * dim == dimensions[2] else {
+        throw fault(
+          "has \(dimensions[2]) values for a token, --kv-shape \(heads)x\(dim) asks for "
+            + "\(heads * dim)")
+      }
+      let tokens = dimensions[1]
+      parts = (0..<2).map { ($0 * tokens * dimensions[2], heads, tokens, dim, dimensions[2], dim) }
+    } else {
+      guard dimensions[2] % 2 == 0 else {
+        throw fault("has \(dimensions[2]) values for a head, which keys and values cannot share")
+      }
+      let (heads, dim) = (dimensions[1], dimensions[2] / 2)
+      parts = (0..<2).map {
+        ($0 * dim, heads, dimensions[0], dim, heads * dimensions[2], dimensions[2])
+      }
+    }
+    let tensors = parts.map {
+      HeadMajorSource.tensor(
+        tensorName, of: tensor, heads: $0.heads, tokens: $0.tokens, dim: $0.dim,
+        offset: $0.offset, tokenStride: $0.token, headStride: $0.head)
+    }
+    return KVCache.Layer(
+      number: number, key: tensors[0].renamed(KVCache.keyName(number)),
+      value: tensors[1].renamed(KVCache.valueName(number)))
+  }
+
+  package static func writer(
+    _ cache: KVCache, _ request: CacheOutput
+  ) throws -> CacheFilesWriter {
+    try writer(cache, request) { layer in
+      let dimensions = layer.key.info.shape.dimensions
+      let info = try TensorInfo(
+        name: tensorName, dtype: layer.key.info.dtype,
+        shape: Shape([dimensions[2], dimensions[1], 2 * dimensions[3]]))
+      return LazyTensor(
+        info: info, source: PairedSource(layer.key, layer.value), stored: layer.key.stored)
+    }
+  }
+
+  static func writer(
+    _ cache: KVCache, _ request: CacheOutput, _ tensor: (KVCache.Layer) throws -> LazyTensor
+  ) throws -> CacheFilesWriter {
+    var notes: [String] = []
+    if cache.tokenCount % 16 != 0 {
+      notes.append(
+        "vLLM reads whole blocks, of 16 tokens unless it is told otherwise; this has \(cache.tokenCount)")
+    }
+    let files = try cache.layers.map { layer in
+      _ = try layer.key.tokenMajor(named: tensorName, path: request.path)
+      guard layer.key.info.shape == layer.value.info.shape,
+        layer.key.info.dtype == layer.value.info.dtype
+      else {
+        throw FormatError(
+          .cacheShape, "differs from the keys in dtype or shape, and vLLM keeps them together",
+          path: cache.origin.path, tensor: layer.value.name)
+      }
+      return try CacheFilesWriter.File(
+        name: "model.layers.\(layer.number).self_attn.attn.safetensors",
+        safetensors: [try tensor(layer)], path: request.path)
+    }
+    return CacheFilesWriter(files, isDirectory: true, notes: notes)
+  }
+}
+
+/// The older form of vLLM's files.
+package enum OlderVLLMLayout: WritableCacheLayout {
+  package static let name = "vllm-older"
+  package static let summary = "the older form of it, [2, tokens, kv heads · head dim]"
+
+  package static func recognizes(_ files: CacheFiles) throws -> Bool { false }
+
+  package static func read(_ files: CacheFiles, _ hints: CacheHints) throws -> KVCache {
+    try VLLMLayout.read(files, hints)
+  }
+
+  package static func writer(
+    _ cache: KVCache, _ request: CacheOutput
+  ) throws -> CacheFilesWriter {
+    try VLLMLayout.writer(cache, request) { layer in
+      let key = try layer.key.tokenMajor(named: VLLMLayout.tensorName, path: request.path)
+      let value = try layer.value.tokenMajor(named: VLLMLayout.tensorName, path: request.path)
+      return try StackedSource.tensor(VLLMLayout.tensorName, [key, value])
+    }
+  }
+}
+
+/// [tokens, kv heads, 2 · head dim]: keys and values of each head side by side.
+private struct PairedSource: TensorSource {
+  private let parts: [LazyTensor]
+  private let heads: Int
+  private let dim: Int
+  private let width: Int
+
+  init(_ key: LazyTensor, _ value: LazyTensor) {
+    parts = [key, value]
+    let dimensions = key.info.shape.dimensions
+    (heads, dim) = (dimensions[1], dimensions[3])
+    width = key.info.dtype.bitsPerElement / 8
+  }
+
+  func scratchByteCount(elementCount: Int) -> Int {
+    let count = (elementCount / (2 * heads * dim) + 2) * heads * dim
+    return width * count
+      + (parts.map { TokenMajorSource($0).scratchByteCount(elementCount: count) }.max() ?? 0)
+  }
+
+  @_lifetime(values: copy values)
+  @_lifetime(scratch: copy scratch)
+  func read(
+    _ elements: Range<Int>, into values: inout MutableRawSpan, scratch: inout MutableRawSpan
+  ) throws {
+    guard !elements.isEmpty else { return }
+    // Whole heads of both parts that the range touches.
+    let rows = elements.lowerBound / (2 * dim)..<(elements.upperBound - 1) / (2 * dim) + 1
+    for (place, part) in parts.enumerated() {
+      try scratch.split(at: width * rows.count * dim) { found, rest in
+        try TokenMajorSource(part).read(
+          rows.lowerBound * dim..<rows.upperBound * dim, into: &found, scratch: &rest)
+        for row in rows {
+          let start = row * 2 * dim + place * dim
+          let wanted = (start..<start + dim).clamped(to: elements)
+          guard !wanted.isEmpty else { continue }
+          let from = (row - rows.lowerBound) * dim + wanted.lowerBound - start
+          values.copy(
+            found.bytes.extracting(width * from..<width * (from + wanted.count)),
+            at: width * (wanted.lowerBound - elements.lowerBound))
+        }
+      }
+    }
+  }
+}
+
+/// Tensors of one shape one behind the other, under a new first dimension.
+struct StackedSource: TensorSource {
+  private let parts: [LazyTensor]
+  private let size: Int
+  private let width: Int
+
+  static func tensor(_ name: String, _ parts: [LazyTensor]) throws -> LazyTensor {
+    let first = parts[0].info
+    let info = try TensorInfo(
+      name: name, dtype: first.dtype, shape: Shape([parts.count] + first.shape.dimensions))
+    return LazyTensor(
+      info: info,
+      source: StackedSource(
+        parts: parts, size: first.elementCount, width: first.dtype.bitsPerElement / 8),
+      stored: parts[0].stored)
+  }
+
+  func scratchByteCount(elementCount: Int) -> Int {
+    parts.map { $0.source.scratchByteCount(elementCount: elementCount) }.max() ?? 0
+  }
+
+  @_lifetime(values: copy values)
+  @_lifetime(scratch: copy scratch)
+  func read(
+    _ elements: Range<Int>, into values: inout MutableRawSpan, scratch: inout MutableRawSpan
+  ) throws {
+    var place = elements.lowerBound
+    while place < elements.upperBound {
+      let (part, start) = (place / size, place % size)
+      let count = min(elements.upperBound - place, size - start)
+      let from = width * (place - elements.lowerBound)
+      var target = values._mutatingExtracting(from..<from + width * count)
+      try parts[part].source.read(start..<start + count, into: &target, scratch: &scratch)
+      place += count
+    }
+  }
+}

@@ -1,0 +1,239 @@
+import TensorCore
+
+/// A sequence or session file of llama.cpp, read up to where its values lie.
+///
+/// Source: llama.cpp, `llama_state_seq_save_file`, version 3 and both kinds of version 2.
+struct LlamaFile: Sendable {
+  static let sequenceMagic: UInt32 = 0x6767_7371
+  static let sessionMagic: UInt32 = 0x6767_736E
+
+  /// A token's place in a stream.
+  struct Cell: Sendable {
+    var position: Int32
+    var sequences: [Int32]
+  }
+
+  /// Values of a layer, or of its transposed form.
+  struct Block: Sendable {
+    var type: LlamaType
+    /// Of a row of a cell; of an element if transposed.
+    var byteCount: Int
+    /// Values of a cell.
+    var width: Int
+    var offset: Int
+  }
+
+  struct Stream: Sendable {
+    var cells: [Cell]
+    var isTransposed: Bool
+    var keys: [Block]
+    var values: [Block]
+  }
+
+  let file: InputFile
+  let tokens: [Int32]
+  let streams: [Stream]
+
+  init(_ path: String) throws {
+    let file = try InputFile(path: path)
+    self.file = file
+    var cursor = Cursor(file)
+    let magic = try cursor.u32("the magic number")
+    let version = try cursor.u32("the version")
+    func readTokens() throws -> [Int32] {
+      let count = try cursor.count("tokens", of: 4)
+      return try (0..<count).map { _ in try cursor.i32("a token") }
+    }
+    var hasStreams = [true]
+    switch magic {
+    case Self.sequenceMagic:
+      guard version == 2 || version == 3 else {
+        throw cursor.fault("is a sequence file of version \(version), expected 2 or 3")
+      }
+      tokens = try readTokens()
+      // Two kinds of version 2 are told apart by which one comes out even.
+      if version == 2 { hasStreams = [true, false] }
+    case Self.sessionMagic:
+      guard version == 9 || version == 10 else {
+        throw cursor.fault("is a session file of version \(version), expected 9 or 10")
+      }
+      tokens = try readTokens()
+      let length = try cursor.count("bytes of the architecture's name", of: 1)
+      cursor.skip(length)
+    default:
+      throw cursor.fault(
+        "does not begin as a file of llama.cpp does, with 71 73 67 67 or 6E 73 67 67")
+    }
+    let start = cursor
+    var faults: [any Error] = []
+    var found: [Stream]?
+    for kind in hasStreams where found == nil {
+      var cursor = start
+      do {
+        let streams = try Self.section(&cursor, hasStreams: kind)
+        guard cursor.offset == file.byteCount else {
+          throw cursor.fault(
+            "has \(file.byteCount - cursor.offset) bytes behind the last layer: other sections, such as "
+              + "those of sliding windows or recurrent layers, are not read")
+        }
+        found = streams
+      } catch { faults.append(error) }
+    }
+    guard let found else { throw faults[0] }
+    streams = found
+  }
+
+  private static func section(_ cursor: inout Cursor, hasStreams: Bool) throws -> [Stream] {
+    let count = hasStreams ? try cursor.count("streams", of: 4) : 1
+    guard 1...1024 ~= count else { throw cursor.fault("has \(count) streams, expected 1 to 1024") }
+    return try (0..<count).map { _ in try stream(&cursor) }
+  }
+
+  private static func stream(_ cursor: inout Cursor) throws -> Stream {
+    let count = try cursor.count("cells", of: 8)
+    guard count > 0 else { return Stream(cells: [], isTransposed: false, keys: [], values: []) }
+    let cells = try (0..<count).map { _ in
+      let position = try cursor.i32("a position")
+      let sequences = try cursor.count("sequences of a cell", of: 4)
+      return Cell(
+        position: position,
+        sequences: try (0..<sequences).map { _ in try cursor.i32("a sequence") })
+    }
+    let transposed = try cursor.u32("v_trans")
+    guard transposed <= 1 else { throw cursor.fault("has v_trans \(transposed), expected 0 or 1") }
+    let layers = try cursor.count("layers", of: 12)
+    guard layers > 0 else { throw cursor.fault("has no layers") }
+    func rows() throws -> [Block] {
+      try (0..<layers).map { _ in
+        let type = try LlamaType(cursor.u32("a type"), cursor)
+        let size = try cursor.u64("the size of a row")
+        guard let bytes = Int(exactly: size), bytes > 0, bytes % type.blockByteCount == 0,
+          bytes <= cursor.left / count
+        else {
+          throw cursor.fault(
+            "has rows of \(size) bytes of \(type.name), of which \(count) do not fit into it")
+        }
+        let block = Block(
+          type: type, byteCount: bytes, width: bytes / type.blockByteCount * type.blockSize,
+          offset: cursor.offset)
+        cursor.skip(bytes * count)
+        return block
+      }
+    }
+    let keys = try rows()
+    guard transposed == 1 else {
+      return Stream(cells: cells, isTransposed: false, keys: keys, values: try rows())
+    }
+    let values = try (0..<layers).map { _ in
+      let type = try LlamaType(cursor.u32("a type"), cursor)
+      let size = Int(try cursor.u32("the size of an element"))
+      let width = Int(try cursor.u32("the number of values"))
+      guard type.blockSize == 1, size == type.blockByteCount, width > 0,
+        width <= cursor.left / size / count
+      else {
+        throw cursor.fault(
+          "has \(width) transposed values of \(size) bytes of \(type.name), of which \(count) do not fit "
+            + "into it")
+      }
+      let block = Block(type: type, byteCount: size, width: width, offset: cursor.offset)
+      cursor.skip(size * width * count)
+      return block
+    }
+    return Stream(cells: cells, isTransposed: true, keys: keys, values: values)
+  }
+
+  /// Reads numbers one behind the other.
+  struct Cursor {
+    private let file: InputFile
+    private(set) var offset = 0
+    private var buffer: [UInt8] = []
+    private var bufferStart = 0
+
+    init(_ file: InputFile) { self.file = file }
+
+    var left: Int { file.byteCount - offset }
+
+    mutating func skip(_ count: Int) { offset += count }
+
+    func fault(_ message: String) -> FormatError {
+      FormatError(.cacheLayout, message, path: file.path, byteOffset: offset)
+    }
+
+    private mutating func bytes(_ count: Int, _ what: String) throws -> ArraySlice<UInt8> {
+      guard left >= count else {
+        throw fault("ends before \(what): it is cut short, or of another kind")
+      }
+      if offset < bufferStart || offset + count > bufferStart + buffer.count {
+        buffer = try file.bytes(at: offset, count: min(1 << 16, left))
+        bufferStart = offset
+      }
+      defer { offset += count }
+      return buffer[offset - bufferStart..<offset - bufferStart + count]
+    }
+
+    mutating func u32(_ what: String) throws -> UInt32 {
+      try bytes(4, what).reversed().reduce(0) { $0 << 8 | UInt32($1) }
+    }
+
+    mutating func u64(_ what: String) throws -> UInt64 {
+      try bytes(8, what).reversed().reduce(0) { $0 << 8 | UInt64($1) }
+    }
+
+    mutating func i32(_ what: String) throws -> Int32 { Int32(bitPattern: try u32(what)) }
+
+    /// A number of things that take at least so many bytes each.
+    mutating func count(_ what: String, of size: Int) throws -> Int {
+      let count = Int(try u32("the number of \(what)"))
+      guard count <= left / size else {
+        throw fault("has \(count) \(what), more than its \(left) bytes hold")
+      }
+      return count
+    }
+  }
+}
+
+/// A type of values in llama.cpp's caches.
+enum LlamaType: UInt32, Sendable, CaseIterable {
+  case f32 = 0, f16 = 1, q4_0 = 2, q8_0 = 8, bf16 = 30
+
+  init(_ number: UInt32, _ cursor: LlamaFile.Cursor) throws {
+    guard let type = Self(rawValue: number) else {
+      throw cursor.fault(
+        "has values of ggml type \(number), expected "
+          + Self.allCases.map { "\($0.rawValue) (\($0.name))" }.joined(separator: ", "))
+    }
+    self = type
+  }
+
+  var name: String {
+    switch self {
+    case .f32: "f32"
+    case .f16: "f16"
+    case .q4_0: "q4_0"
+    case .q8_0: "q8_0"
+    case .bf16: "bf16"
+    }
+  }
+
+  var blockSize: Int { isQuantized ? 32 : 1 }
+
+  var blockByteCount: Int {
+    switch self {
+    case .f32: 4
+    case .f16, .bf16: 2
+    case .q4_0: 18
+    case .q8_0: 34
+    }
+  }
+
+  var isQuantized: Bool { self == .q4_0 || self == .q8_0 }
+
+  /// What its values are read as.
+  var dtype: DType {
+    switch self {
+    case .f32, .q4_0, .q8_0: .f32
+    case .f16: .f16
+    case .bf16: .bf16
+    }
+  }
+}

@@ -1,0 +1,214 @@
+import Checkpoints
+import TensorCore
+
+/// Keys or values [1, kv heads, tokens, head dim] of a llama.cpp file.
+struct LlamaSource: TensorSource {
+  let file: InputFile
+  let info: TensorInfo
+  let block: LlamaFile.Block
+  /// The cell of each token.
+  let cells: [Int]
+  /// Of the stream; runs of transposed values have as many.
+  let cellCount: Int
+  let isTransposed: Bool
+  /// Of a rotation to be undone.
+  let rotation: Int?
+  /// Whether pairs lie side by side, and are to be half a head apart.
+  let hasAdjacentPairs: Bool
+
+  private var tokens: Int { info.shape.dimensions[2] }
+  private var dim: Int { info.shape.dimensions[3] }
+  private var width: Int { info.dtype.bitsPerElement / 8 }
+
+  func scratchByteCount(elementCount: Int) -> Int {
+    isTransposed ? max(cellCount, 1) * block.byteCount : block.byteCount + 4 * block.width
+  }
+
+  @_lifetime(values: copy values)
+  @_lifetime(scratch: copy scratch)
+  func read(
+    _ elements: Range<Int>, into values: inout MutableRawSpan, scratch: inout MutableRawSpan
+  ) throws {
+    guard !elements.isEmpty else { return }
+    if isTransposed {
+      return try readTransposed(elements, into: &values, scratch: &scratch)
+    }
+    for row in elements.lowerBound / dim...(elements.upperBound - 1) / dim {
+      let wanted = (row * dim..<(row + 1) * dim).clamped(to: elements)
+      let (head, token) = (row / tokens, row % tokens)
+      let bytes = try self.row(head: head, cell: cells[token], scratch: &scratch)
+      let start = width * (wanted.lowerBound - row * dim)
+      values.copy(
+        bytes.rawSpan.extracting(start..<start + width * wanted.count),
+        at: width * (wanted.lowerBound - elements.lowerBound))
+    }
+  }
+
+  /// A head of a cell, in the order and dtype of the tensor.
+  @_lifetime(scratch: copy scratch)
+  private func row(
+    head: Int, cell: Int, scratch: inout MutableRawSpan
+  ) throws -> [UInt8] {
+    let type = block.type
+    // Blocks of 32 values that the head touches.
+    let first = head * dim / type.blockSize
+    let end = ((head + 1) * dim + type.blockSize - 1) / type.blockSize
+    let byteCount = (end - first) * type.blockByteCount
+    var stored = scratch._mutatingExtracting(0..<byteCount)
+    try file.read(
+      at: block.offset + cell * block.byteCount + first * type.blockByteCount, into: &stored)
+    guard type.isQuantized || hasAdjacentPairs || rotation != nil else {
+      return stored.bytes.array()
+    }
+    var floats: [Float]
+    if type.isQuantized {
+      let bytes = stored.bytes.array()
+      let all = try Self.decoded(bytes, type: type, count: (end - first) * type.blockSize)
+      let skipped = head * dim - first * type.blockSize
+      floats = Array(all[skipped..<skipped + dim])
+    } else {
+      let bytes = stored.bytes.array()
+      floats = try LlamaRows.floats(bytes, from: type.dtype)
+    }
+    if let rotation { HadamardRotation.apply(&floats, block: rotation) }
+    if hasAdjacentPairs {
+      let adjacent = floats
+      for pair in 0..<dim / 2 {
+        floats[pair] = adjacent[2 * pair]
+        floats[dim / 2 + pair] = adjacent[2 * pair + 1]
+      }
+    }
+    return try LlamaRows.bytes(floats, as: info.dtype)
+  }
+
+  static func decoded(_ bytes: [UInt8], type: LlamaType, count: Int) throws -> [Float] {
+    var buffer = ByteBuffer(byteCount: 4 * count)
+    var span = buffer.mutableBytes
+    Kernels.best.decodeGgml(bytes.rawSpan, type: Int(type.rawValue), blockByteCount: type.blockByteCount, into: &span)
+    return LlamaRows.array(span.bytes)
+  }
+
+  /// Runs of one value of all cells.
+  @_lifetime(values: copy values)
+  @_lifetime(scratch: copy scratch)
+  private func readTransposed(
+    _ elements: Range<Int>, into values: inout MutableRawSpan, scratch: inout MutableRawSpan
+  ) throws {
+    let size = block.byteCount
+    let slab = tokens * dim
+    for head in elements.lowerBound / slab...(elements.upperBound - 1) / slab {
+      let range = (head * slab..<(head + 1) * slab).clamped(to: elements)
+      let rows = range.lowerBound / dim - head * tokens..<(range.upperBound - 1) / dim
+        - head * tokens + 1
+      for column in 0..<dim {
+        var run = scratch._mutatingExtracting(0..<size * cellCount)
+        try file.read(
+          at: block.offset + (head * dim + column) * size * cellCount, into: &run)
+        for token in rows {
+          let element = (head * tokens + token) * dim + column
+          guard range.contains(element) else { continue }
+          let place = size * cells[token]
+          values.copy(
+            run.bytes.extracting(place..<place + size),
+            at: size * (element - elements.lowerBound))
+        }
+      }
+    }
+  }
+}
+
+/// Conversions of rows.
+enum LlamaRows {
+  static func floats(_ bytes: [UInt8], from dtype: DType) throws -> [Float] {
+    let count = bytes.count * 8 / dtype.bitsPerElement
+    var buffer = ByteBuffer(byteCount: 4 * count)
+    var span = buffer.mutableBytes
+    try Kernels.best.convert(
+      bytes.rawSpan, from: dtype, to: .f32, elementCount: count, saturating: false, into: &span)
+    return array(span.bytes)
+  }
+
+  static func bytes(_ floats: [Float], as dtype: DType) throws -> [UInt8] {
+    var buffer = ByteBuffer(byteCount: floats.count * dtype.bitsPerElement / 8)
+    var span = buffer.mutableBytes
+    try Kernels.best.convert(
+      floats.rawSpan, from: .f32, to: dtype, elementCount: floats.count, saturating: false,
+      into: &span)
+    return span.bytes.array()
+  }
+
+  static func array(_ bytes: borrowing RawSpan) -> [Float] {
+    (0..<bytes.byteCount / 4).map {
+      Float(bitPattern: bytes.littleEndian(UInt32.self, at: 4 * $0)!)
+    }
+  }
+}
+
+/// Rows of a llama.cpp file: of each token all heads, in the type of the file. As a tensor of bytes.
+struct LlamaRowSource: TensorSource {
+  let base: LazyTensor
+  let type: LlamaType
+  let rotation: Int?
+  let hasAdjacentPairs: Bool
+
+  private var heads: Int { base.info.shape.dimensions[1] }
+  private var dim: Int { base.info.shape.dimensions[3] }
+  var rowByteCount: Int { heads * dim / type.blockSize * type.blockByteCount }
+
+  private func rows(_ elements: Range<Int>) -> Range<Int> {
+    elements.lowerBound / rowByteCount..<(elements.upperBound - 1) / rowByteCount + 1
+  }
+
+  func scratchByteCount(elementCount: Int) -> Int {
+    let values = (elementCount / rowByteCount + 2) * heads * dim
+    return values * base.info.dtype.bitsPerElement / 8
+      + TokenMajorSource(base).scratchByteCount(elementCount: values)
+  }
+
+  @_lifetime(values: copy values)
+  @_lifetime(scratch: copy scratch)
+  func read(
+    _ elements: Range<Int>, into values: inout MutableRawSpan, scratch: inout MutableRawSpan
+  ) throws {
+    guard !elements.isEmpty else { return }
+    let rows = rows(elements)
+    let count = heads * dim
+    let width = base.info.dtype.bitsPerElement / 8
+    try scratch.split(at: width * rows.count * count) { found, rest in
+      try TokenMajorSource(base).read(
+        rows.lowerBound * count..<rows.upperBound * count, into: &found, scratch: &rest)
+      for row in rows {
+        let start = width * (row - rows.lowerBound) * count
+        let stored = found.bytes.extracting(start..<start + width * count).array()
+        let bytes = try encoded(stored)
+        let wanted = (row * rowByteCount..<(row + 1) * rowByteCount).clamped(to: elements)
+        let from = wanted.lowerBound - row * rowByteCount
+        values.copy(
+          bytes.rawSpan.extracting(from..<from + wanted.count),
+          at: wanted.lowerBound - elements.lowerBound)
+      }
+    }
+  }
+
+  private func encoded(_ row: [UInt8]) throws -> [UInt8] {
+    if !hasAdjacentPairs, rotation == nil, !type.isQuantized, type.dtype == base.info.dtype {
+      return row
+    }
+    var floats = try LlamaRows.floats(row, from: base.info.dtype)
+    if hasAdjacentPairs {
+      let halves = floats
+      for head in 0..<heads {
+        for pair in 0..<dim / 2 {
+          floats[head * dim + 2 * pair] = halves[head * dim + pair]
+          floats[head * dim + 2 * pair + 1] = halves[head * dim + dim / 2 + pair]
+        }
+      }
+    }
+    if let rotation { HadamardRotation.apply(&floats, block: rotation) }
+    guard type.isQuantized else { return try LlamaRows.bytes(floats, as: type.dtype) }
+    var buffer = ByteBuffer(byteCount: rowByteCount)
+    var span = buffer.mutableBytes
+    Kernels.best.encodeGgml(floats.rawSpan, type: Int(type.rawValue), blockByteCount: type.blockByteCount, into: &span)
+    return span.bytes.array()
+  }
+}
