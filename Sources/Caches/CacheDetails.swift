@@ -28,13 +28,16 @@ package struct CacheDetails: Sendable {
     object["layout"] = .string(cache.layout)
     object["dtype"] = .string(cache.layers[0].key.info.dtype.name)
     object["tokens"] = JSONValue(cache.tokenCount)
-    if let ids = cache.tokenIDs {
-      var hash = SHA256()
-      for id in ids.prefix(cache.tokenCount) {
-        hash.update(data: (0..<4).map { UInt8(truncatingIfNeeded: id >> (8 * $0)) })
-      }
-      object["token_ids_sha256"] = .string(Array(hash.finalize()).hexadecimal)
+    if let ids = cache.tokenIDs { describe(tokenIDs: Array(ids.prefix(cache.tokenCount))) }
+  }
+
+  /// A hash of the ids, each of four bytes.
+  package mutating func describe(tokenIDs ids: [Int32]) {
+    var hash = SHA256()
+    for id in ids {
+      hash.update(data: (0..<4).map { UInt8(truncatingIfNeeded: id >> (8 * $0)) })
     }
+    object["token_ids_sha256"] = .string(Array(hash.finalize()).hexadecimal)
   }
 
   /// What a model's configuration tells: its name, a hash, and the rotary parameters.

@@ -57,7 +57,7 @@ package struct KVCache: Sendable {
   package static let tokensName = "token_ids"
   package static let positionsName = "positions"
 
-  private static func numbers(_ name: String, _ values: [Int32]) -> LazyTensor {
+  package static func numbers(_ name: String, _ values: [Int32]) -> LazyTensor {
     // A list in memory is far below the limits of shapes.
     let info = try! TensorInfo(name: name, dtype: .i32, shape: Shape([values.count]))
     let bytes = values.flatMap { value in

@@ -214,6 +214,8 @@ package final class PackedReader: Sendable {
     return (record, streams)
   }
 
+  package func chunkCount(ofSegment segment: Int) -> Int { segments[segment].chunkCount }
+
   /// The most stored bytes that a chunk of a segment has.
   package func largestStoredChunk(ofSegment segment: Int) -> Int { largestChunks[segment].stored }
 

@@ -116,7 +116,8 @@ package enum LayeredLayout: WritableCacheLayout {
         "is \(tensor.info.shape), expected [batch, kv heads, tokens, head dim] or three of these",
         path: path, tensor: tensor.name)
     }
-    var axes = hints.axes
+    // sumac's older names had a shape of their own.
+    var axes = hints.axes ?? (tensor.name.hasPrefix("layers.") ? .htd : nil)
     if axes == nil, let heads = hints.heads, dimensions[0] != dimensions[1] {
       axes = dimensions[0] == heads ? .htd : dimensions[1] == heads ? .thd : nil
       if axes == nil {

@@ -1,0 +1,319 @@
+package import Caches
+package import Checkpoints
+import Codecs
+import PackedFormat
+import Synchronization
+import TensorCore
+
+/// What a cache takes, part by part, and how far it is from another.
+package struct CacheInspection: Sendable {
+  /// Bytes of a packed tensor by what they hold.
+  package struct Parts: Sendable, Equatable {
+    package var codes = 0
+    package var scales = 0
+    package var factors = 0
+    package var outliers = 0
+    package var indices = 0
+    /// Values that are stored as they are, or without loss.
+    package var exact = 0
+    /// Tables of streams.
+    package var tables = 0
+
+    package var total: Int {
+      codes + scales + factors + outliers + indices + exact + tables
+    }
+
+    static func + (left: Parts, right: Parts) -> Parts {
+      Parts(
+        codes: left.codes + right.codes, scales: left.scales + right.scales,
+        factors: left.factors + right.factors, outliers: left.outliers + right.outliers,
+        indices: left.indices + right.indices, exact: left.exact + right.exact,
+        tables: left.tables + right.tables)
+    }
+  }
+
+  /// The keys or values of a layer.
+  package struct Row: Sendable {
+    package var layer: Int
+    package var part: CachePart
+    package var elementCount: Int
+    package var parts: Parts
+    /// ‖x − x̂‖ / ‖x‖, as the writer measured it, or against the other cache.
+    package var error: Double?
+    /// Against another cache, of each head of each item of the batch.
+    package var headErrors: [Double] = []
+    /// Of the outputs of attention with keys and values of the layer; at the values.
+    package var attentionError: Double?
+
+    package var bitsPerElement: Double { 8 * Double(parts.total) / Double(elementCount) }
+  }
+
+  package let cache: KVCache
+  package var rows: [Row] = []
+
+  package init(_ cache: KVCache) throws {
+    self.cache = cache
+    let stored = Dictionary(
+      cache.origin.tensors.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    for layer in cache.layers {
+      for (part, tensor) in [(CachePart.key, layer.key), (.value, layer.value)] {
+        let first = part == .key ? KVCache.keyName(layer.number) : KVCache.valueName(layer.number)
+        var row = Row(
+          layer: layer.number, part: part, elementCount: tensor.info.elementCount,
+          parts: Parts())
+        let blocks = cache.origin.tensors.filter {
+          $0.name == first || CacheBlocks.place(of: $0.name)?.first == first
+        }
+        let packed = blocks.compactMap { $0.source as? PackedTensorSource }
+        if packed.count == blocks.count, !packed.isEmpty {
+          for source in packed { row.parts = try row.parts + Self.parts(of: source) }
+          row.error = Self.error(of: packed)
+        } else {
+          row.parts.exact = (stored[tensor.name] ?? tensor).stored.byteCount
+        }
+        rows.append(row)
+      }
+    }
+  }
+
+  private static func parts(of source: PackedTensorSource) throws -> Parts {
+    var parts = Parts()
+    guard let tensor = source.reader.tensor(ofEntry: source.entry) else { return parts }
+    for (place, term) in tensor.terms.enumerated() {
+      let first = source.reader.segment(ofTerm: place, entry: source.entry)
+      let end = source.reader.segment(ofTerm: place + 1, entry: source.entry)
+      for segment in first..<end {
+        let count = source.reader.chunkCount(ofSegment: segment)
+        for chunk in 0..<count {
+          var streams = try source.reader.storedStreamByteCounts(segment: segment, chunk: chunk)
+          if streams.count > 1 { parts.tables += streams.removeLast() }
+          switch term.content {
+          case .dense(let codec) where codec.isLossless: parts.exact += streams.reduce(0, +)
+          case .dense:
+            parts.codes += streams[0]
+            parts.scales += streams.dropFirst().reduce(0, +)
+          case .lowRank: parts.factors += streams.reduce(0, +)
+          case .sparse:
+            parts.indices += streams[0]
+            parts.outliers += streams.dropFirst().reduce(0, +)
+          case .unknown: parts.exact += streams.reduce(0, +)
+          }
+        }
+      }
+    }
+    return parts
+  }
+
+  /// As writers measured it, over all blocks; nil if one says nothing.
+  private static func error(of sources: [PackedTensorSource]) -> Double? {
+    var (norm, error) = (0.0, 0.0)
+    for source in sources {
+      guard let tensor = source.reader.tensor(ofEntry: source.entry) else { return nil }
+      // What is stored without loss adds to the norm alone, which is not known.
+      guard let quality = tensor.quality else { return nil }
+      norm += quality.norm * quality.norm
+      error += quality.error * quality.error
+    }
+    return norm > 0 ? (error / norm).squareRoot() : 0
+  }
+
+  // MARK: Against another cache
+
+  /// Memory of each worker while caches are compared: keys and values of a head of both.
+  package func workerByteCount(queryCount: Int) -> Int {
+    let dimensions = cache.dimensions
+    let slab = 4 * dimensions[2] * dimensions[3]
+    return 8 * slab
+      + cache.layers.flatMap { [$0.key, $0.value] }.map {
+        $0.source.scratchByteCount(elementCount: dimensions[2] * dimensions[3])
+      }.max()! + 8 * queryCount * dimensions[2]
+  }
+
+  package var comparedByteCount: Int {
+    cache.layers.reduce(0) { $0 + $1.key.info.byteCount + $1.value.info.byteCount }
+  }
+
+  /// Queries for a layer: given ones, or drawn ones.
+  package enum Queries: Sendable {
+    case given(Checkpoint)
+    case drawn(count: Int)
+  }
+
+  /// Measures the cache against another of the same shape.
+  package mutating func compare(
+    with other: KVCache, queries: Queries, engine: Engine
+  ) throws {
+    guard cache.layers.map(\.number) == other.layers.map(\.number) else {
+      throw UsageError("the caches have different layers")
+    }
+    for place in cache.layers.indices {
+      let (mine, theirs) = (cache.layers[place], other.layers[place])
+      for (a, b) in [(mine.key, theirs.key), (mine.value, theirs.value)] {
+        guard a.info.shape == b.info.shape else {
+          throw UsageError(
+            "'\(a.name.printable)' is \(a.info.shape), and \(b.info.shape) in the other cache")
+        }
+      }
+      let heads = mine.key.info.shape.dimensions[0] * mine.key.info.shape.dimensions[1]
+      let found = Mutex([HeadComparison?](repeating: nil, count: heads))
+      let drawn = try Self.queries(queries, mine)
+      try engine.forEachPiece(
+        count: heads, workspaceByteCount: workerByteCount(queryCount: 0)
+      ) { head, workspace in
+        let comparison = try HeadComparison(
+          mine, theirs, head: head, queries: drawn, workspace: &workspace)
+        found.withLock { $0[head] = comparison }
+        engine.progress.advance(
+          byteCount: (mine.key.info.byteCount + mine.value.info.byteCount) / heads)
+      }
+      let results = found.withLock { $0 }.compactMap(\.self)
+      rows[2 * place].set(results.map(\.key))
+      rows[2 * place + 1].set(results.map(\.value))
+      rows[2 * place + 1].attentionError =
+        (results.reduce(0) { $0 + $1.attention.squares }
+        / max(.leastNormalMagnitude, results.reduce(0) { $0 + $1.attention.normSquares }))
+        .squareRoot()
+    }
+  }
+
+  private static func queries(
+    _ queries: Queries, _ layer: KVCache.Layer
+  ) throws -> HeadComparison.Queries {
+    switch queries {
+    case .drawn(let count): return .drawn(count: count, layer: layer.number)
+    case .given(let checkpoint):
+      let name = "layers.\(layer.number).query"
+      let key = layer.key.info.shape.dimensions
+      guard let tensor = checkpoint.tensors.first(where: { $0.name == name }) else {
+        throw UsageError("\(checkpoint.path.printable): has no tensor '\(name)'")
+      }
+      let shape = tensor.info.shape.dimensions
+      guard shape.count == 4, shape[0] == key[0], shape[1] % key[1] == 0, shape[3] == key[3],
+        tensor.info.dtype == .f32 || tensor.info.dtype == .f16 || tensor.info.dtype == .bf16,
+        tensor.info.elementCount <= 1 << 24
+      else {
+        throw UsageError(
+          "\(checkpoint.path.printable): '\(name)' is \(tensor.info.dtype.name) \(tensor.info.shape), "
+            + "expected floats [\(key[0]), a multiple of \(key[1]) heads, queries, \(key[3])]")
+      }
+      var buffer = ByteBuffer(byteCount: 4 * tensor.info.elementCount)
+      var span = buffer.mutableBytes
+      let bytes = try tensor.bytes()
+      try Kernels.best.convert(
+        bytes.rawSpan, from: tensor.info.dtype, to: .f32, elementCount: tensor.info.elementCount,
+        saturating: false, into: &span)
+      return .given(
+        span.bytes.floats, perHead: shape[1] / key[1] * shape[2])
+    }
+  }
+}
+
+extension CacheInspection.Row {
+  mutating func set(_ distances: [Distance]) {
+    headErrors = distances.map {
+      $0.normSquares > 0 ? ($0.squares / $0.normSquares).squareRoot() : 0
+    }
+    let (norm, error) = distances.reduce((0.0, 0.0)) {
+      ($0.0 + $1.normSquares, $0.1 + $1.squares)
+    }
+    self.error = norm > 0 ? (error / norm).squareRoot() : 0
+  }
+}
+
+/// Keys and values of one head of two caches, and the outputs of attention with them.
+struct HeadComparison: Sendable {
+  enum Queries: Sendable {
+    /// Of all heads one behind the other; so many values of head dim for each kv head.
+    case given([Float], perHead: Int)
+    /// Drawn so that scores have a standard deviation of 2 over the tokens.
+    case drawn(count: Int, layer: Int)
+  }
+
+  var key = Distance()
+  var value = Distance()
+  var attention = (squares: 0.0, normSquares: 0.0)
+
+  init(
+    _ mine: KVCache.Layer, _ theirs: KVCache.Layer, head: Int, queries: Queries,
+    workspace: inout MutableRawSpan
+  ) throws {
+    let dimensions = mine.key.info.shape.dimensions
+    let (tokens, dim) = (dimensions[2], dimensions[3])
+    let valueDim = mine.value.info.shape.dimensions[3]
+    func read(_ tensor: LazyTensor, _ dim: Int) throws -> [Float] {
+      let count = tokens * dim
+      return try workspace.split(at: 4 * count) { floats, rest in
+        try FloatReading.read(
+          tensor, head * count..<(head + 1) * count, into: &floats, scratch: &rest)
+        return floats.bytes.floats
+      }
+    }
+    let keys = [try read(mine.key, dim), try read(theirs.key, dim)]
+    let values = [try read(mine.value, valueDim), try read(theirs.value, valueDim)]
+    let (myKeys, theirKeys, myValues, theirValues) = (keys[0], keys[1], values[0], values[1])
+    Kernels.best.addDistance(of: theirKeys.rawSpan, from: myKeys.rawSpan, to: &key)
+    Kernels.best.addDistance(of: theirValues.rawSpan, from: myValues.rawSpan, to: &value)
+    let rows: [Float]
+    let isDrawn: Bool
+    switch queries {
+    case .given(let all, let count):
+      rows = Array(all[head * count * dim..<(head + 1) * count * dim])
+      isDrawn = false
+    case .drawn(let count, let layer):
+      rows = Self.normals(count: count * dim, layer: layer, head: head)
+      isDrawn = true
+    }
+    for query in 0..<rows.count / dim {
+      let q = rows[query * dim..<(query + 1) * dim].map(Double.init)
+      var scores = keys.map { Self.scores(q, $0, tokens: tokens, dim: dim) }
+      if isDrawn {
+        // By the exact keys, for both alike.
+        let mean = scores[1].reduce(0, +) / Double(tokens)
+        let spread = (scores[1].reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(tokens))
+          .squareRoot()
+        let scale = spread > 0 ? 2 / spread : 0
+        scores = scores.map { $0.map { $0 * scale } }
+      }
+      let outputs = zip(scores, values).map { Self.output($0, $1, dim: valueDim) }
+      for (a, b) in zip(outputs[0], outputs[1]) {
+        attention.squares += (a - b) * (a - b)
+        attention.normSquares += b * b
+      }
+    }
+  }
+
+  private static func scores(
+    _ query: [Double], _ keys: [Float], tokens: Int, dim: Int
+  ) -> [Double] {
+    let scale = 1 / Double(dim).squareRoot()
+    return (0..<tokens).map { token in
+      var sum = 0.0
+      for place in 0..<dim { sum += query[place] * Double(keys[token * dim + place]) }
+      return sum * scale
+    }
+  }
+
+  private static func output(_ scores: [Double], _ values: [Float], dim: Int) -> [Double] {
+    let largest = scores.max() ?? 0
+    var weights = scores.map { Exponent.exp($0 - largest) }
+    let sum = weights.reduce(0, +)
+    weights = weights.map { $0 / sum }
+    var output = [Double](repeating: 0, count: dim)
+    for (token, weight) in weights.enumerated() {
+      for place in 0..<dim { output[place] += weight * Double(values[token * dim + place]) }
+    }
+    return output
+  }
+
+  /// Sums of twelve uniforms, which are nearly normal.
+  private static func normals(count: Int, layer: Int, head: Int) -> [Float] {
+    let random = ElementRandom(tensorName: "layers.\(layer).query", seed: UInt64(head))
+    var buffer = ByteBuffer(byteCount: 4 * 12 * count)
+    var span = buffer.mutableBytes
+    Kernels.best.uniforms(key: random.key, start: 0, into: &span)
+    let uniforms = span.bytes.floats
+    return (0..<count).map { place in
+      uniforms[12 * place..<12 * (place + 1)].reduce(-6, +)
+    }
+  }
+}

@@ -1,0 +1,5 @@
+import Glibc
+
+enum Exponent {
+  static func exp(_ value: Double) -> Double { Glibc.exp(value) }
+}
