@@ -41,7 +41,9 @@ package struct CacheAppending: Sendable {
     // A block begins where the last whole one ended: what was exact comes first.
     let recent = Dictionary(
       uniqueKeysWithValues: packed.tensors.compactMap { tensor -> (String, LazyTensor)? in
-        guard let place = CacheBlocks.place(of: tensor.name), place.number == .max else { return nil }
+        guard let place = CacheBlocks.place(of: tensor.name), place.number == .max else {
+          return nil
+        }
         return (place.first, tensor)
       })
     var layers: [KVCache.Layer] = []

@@ -134,7 +134,8 @@ extension GearSettings {
     ]
     if rank > 0 {
       options.append(Lineage.Option("rank", String(rank)))
-      options.append(isNearest ? Lineage.Option("svd", "true") : Lineage.Option("rounds", String(roundCount)))
+      options.append(
+        isNearest ? Lineage.Option("svd", "true") : Lineage.Option("rounds", String(roundCount)))
     }
     if outlierShare > 0 { options.append(Lineage.Option("outliers", String(outlierShare))) }
     if recentCount > 0 { options.append(Lineage.Option("residual", String(recentCount))) }

@@ -49,14 +49,19 @@ package struct CacheReport: Report {
           + (dimensions[0] > 1 ? ", batch of \(dimensions[0])" : "")),
     ]
     if let details = CacheDetails(cache)?.object {
-      if let model = details["model"]?.asString { facts.append(Section.Fact("model", model.printable)) }
-      if let layout = details["layout"]?.asString { facts.append(Section.Fact("made from", layout.printable)) }
+      if let model = details["model"]?.asString {
+        facts.append(Section.Fact("model", model.printable))
+      }
+      if let layout = details["layout"]?.asString {
+        facts.append(Section.Fact("made from", layout.printable))
+      }
     }
     facts.append(
       Section.Fact(
         "size",
         "\(ByteSize(fileByteCount)), \(Self.percent(fileByteCount, of: halfByteCount)) of half precision, "
-          + "\((8 * Double(total.total) / Double(elementCount)).fixed(decimals: 3)) bits an element"))
+          + "\((8 * Double(total.total) / Double(elementCount)).fixed(decimals: 3)) bits an element"
+      ))
     return [
       .facts(facts),
       .table(

@@ -65,7 +65,9 @@ package enum CacheLayouts {
     LlamaLayout.self,
   ]
 
-  package static subscript(name: String) -> (any CacheLayout.Type)? { all.first { $0.name == name } }
+  package static subscript(name: String) -> (any CacheLayout.Type)? {
+    all.first { $0.name == name }
+  }
 
   package static func read(_ paths: [String], _ hints: CacheHints) throws -> KVCache {
     let files = try CacheFiles(paths)

@@ -95,7 +95,8 @@ package struct KVCache: Sendable {
         guard dimensions.allSatisfy({ $0 > 0 }) else {
           throw fault("is \(tensor.info.shape), which holds nothing", tensor.name)
         }
-        guard dimensions[0] == dimensions[0], dimensions[2] == layers[0].key.info.shape.dimensions[2]
+        guard dimensions[0] == dimensions[0],
+          dimensions[2] == layers[0].key.info.shape.dimensions[2]
         else {
           throw fault(
             "has \(dimensions[2]) tokens, \(first.key.name) has "
@@ -126,7 +127,9 @@ package struct KVCache: Sendable {
     }
     result.tensors += others
     let names = Set(others.map(\.name))
-    if let tokenIDs, !names.contains(Self.tokensName), !names.contains("input_ids"), !names.contains("tokens") {
+    if let tokenIDs, !names.contains(Self.tokensName), !names.contains("input_ids"),
+      !names.contains("tokens")
+    {
       result.tensors.append(Self.numbers(Self.tokensName, tokenIDs))
     }
     if let positions, !names.contains(Self.positionsName) {

@@ -26,7 +26,8 @@ struct Sumac: ParsableCommand {
       """,
     version: "sumac \(Version.current)",
     subcommands: [
-      Convert.self, Prune.self, Merge.self, Vector.self, Rope.self, Cache.self, Inspect.self, Verify.self,
+      Convert.self, Prune.self, Merge.self, Vector.self, Rope.self, Cache.self, Inspect.self,
+      Verify.self,
       Explain.self,
       Doctor.self,
     ])

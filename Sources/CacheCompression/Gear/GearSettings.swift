@@ -30,8 +30,11 @@ package struct GearSettings: Sendable, Equatable {
 
   /// The names of methods, each with what it sets.
   package enum Method: String, Sendable, CaseIterable {
-    case gear, gearL = "gear-l", kivi, kcvt
-    case gearKCVT = "gear-kcvt", gearLKCVT = "gear-l-kcvt"
+    case gear
+    case gearL = "gear-l"
+    case kivi, kcvt
+    case gearKCVT = "gear-kcvt"
+    case gearLKCVT = "gear-l-kcvt"
 
     package var hasOutliers: Bool { self == .gear || self == .gearKCVT }
     package var hasProduct: Bool { self != .kivi && self != .kcvt }

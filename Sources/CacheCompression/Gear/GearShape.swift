@@ -44,7 +44,8 @@ struct GearShape: Sendable {
 
   /// Tokens at the end that the authors' keys with outliers leave as they are.
   var exactTail: Int {
-    guard settings.isOfficial, part == .key, settings.outlierShare > 0, let group = settings.keyGroup
+    guard settings.isOfficial, part == .key, settings.outlierShare > 0,
+      let group = settings.keyGroup
     else { return 0 }
     return tokens % group
   }
@@ -119,7 +120,8 @@ struct GearShape: Sendable {
         "has \(tokens) tokens and head dim \(dim), rank \(settings.rank) is more than either has"
     }
     guard settings.isOfficial else { return nil }
-    if part == .key, settings.outlierShare == 0, let group = settings.keyGroup, tokens % group != 0 {
+    if part == .key, settings.outlierShare == 0, let group = settings.keyGroup, tokens % group != 0
+    {
       return
         "has \(tokens) tokens, no multiple of the group of \(group), which the authors' code refuses"
     }

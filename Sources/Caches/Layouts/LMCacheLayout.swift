@@ -128,7 +128,8 @@ package enum LMCacheLayout: WritableCacheLayout {
       FormatError(.cacheShape, message, path: chunk.path, hint: hint)
     }
     guard let dtype = chunk.dtype else {
-      throw fault("has values of a dtype that its name does not say", hint: "say it: --kv-dtype bf16")
+      throw fault(
+        "has values of a dtype that its name does not say", hint: "say it: --kv-dtype bf16")
     }
     guard let heads = hints.heads, let dim = hints.headDim else {
       throw fault(
@@ -159,7 +160,8 @@ package enum LMCacheLayout: WritableCacheLayout {
     let tokens = chunk.file.byteCount / row
     if let shape = chunk.shape, shape[2] != tokens {
       throw fault(
-        "has \(chunk.file.byteCount) bytes, which are \(tokens) tokens; its sidecar says \(shape[2])")
+        "has \(chunk.file.byteCount) bytes, which are \(tokens) tokens; its sidecar says \(shape[2])"
+      )
     }
     let name = FileSystem.baseName(of: chunk.path)
     let info = try TensorInfo(

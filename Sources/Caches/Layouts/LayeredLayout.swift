@@ -129,7 +129,8 @@ package enum LayeredLayout: WritableCacheLayout {
     guard let axes else {
       throw FormatError(
         .cacheShape,
-        "is \(tensor.info.shape): whether heads or tokens come first is not in the file", path: path,
+        "is \(tensor.info.shape): whether heads or tokens come first is not in the file",
+        path: path,
         tensor: tensor.name, hint: "say it: --axes htd or --axes thd")
     }
     switch axes {

@@ -71,7 +71,8 @@ package enum LlamaLayout: WritableCacheLayout {
         stored: StoredForm(
           file: FileSystem.baseName(of: path), byteOffset: block.offset,
           byteCount: block.width / block.type.blockSize * block.type.blockByteCount
-            * stream.cells.count, dtype: block.type.dtype, codec: block.type.isQuantized ? block.type.name : "raw"))
+            * stream.cells.count, dtype: block.type.dtype,
+          codec: block.type.isQuantized ? block.type.name : "raw"))
     }
     let layers = try stream.keys.indices.map { number in
       KVCache.Layer(
@@ -110,7 +111,8 @@ package enum LlamaLayout: WritableCacheLayout {
         })
       else {
         throw FormatError(
-          .cacheShape, "has no sequence \(wanted), it has "
+          .cacheShape,
+          "has no sequence \(wanted), it has "
             + sequences.map(String.init).joined(separator: ", "), path: path)
       }
       return (stream, Int32(wanted))
@@ -130,7 +132,8 @@ package enum LlamaLayout: WritableCacheLayout {
   ) throws -> CacheFilesWriter {
     let (heads, dim) = (cache.dimensions[1], cache.dimensions[3])
     let type = try type(request.dtype, cache)
-    guard let tokens = cache.headerTokens ?? cache.tokenIDs.map({ Array($0.prefix(cache.tokenCount)) })
+    guard
+      let tokens = cache.headerTokens ?? cache.tokenIDs.map({ Array($0.prefix(cache.tokenCount)) })
     else {
       throw UsageError(
         "\(cache.origin.path.printable): has no token ids, which llama.cpp's files begin with",

@@ -163,7 +163,8 @@ package enum MLXLayout: WritableCacheLayout {
       let rows = try rows(tensor)
       guard keep >= 0, size > 0, offset > 0, keep <= rows, 0...rows ~= index else {
         throw FormatError(
-          .cacheShape, "has \(rows) rows, which do not fit keep \(keep), max_size \(size), offset "
+          .cacheShape,
+          "has \(rows) rows, which do not fit keep \(keep), max_size \(size), offset "
             + "\(offset) and idx \(index)", path: checkpoint.path, tensor: tensor.name)
       }
       guard offset > rows else { return try cut(tensor, to: offset) }
@@ -245,7 +246,8 @@ private struct QuantizedRows: ChunkedTensorSource {
     guard [2, 4, 8].contains(bits) else { throw fault("has \(bits) bits, expected 2, 4 or 8") }
     var dimensions = codes.info.shape.dimensions
     guard codes.info.dtype == .u32, dimensions.count == 4, group > 0 else {
-      throw fault("is \(codes.info.dtype.name) \(codes.info.shape), expected U32 of four dimensions")
+      throw fault(
+        "is \(codes.info.dtype.name) \(codes.info.shape), expected U32 of four dimensions")
     }
     let (dim, overflow) = dimensions[3].multipliedReportingOverflow(by: 32 / bits)
     var wanted = dimensions

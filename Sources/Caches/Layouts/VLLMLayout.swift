@@ -125,7 +125,8 @@ package enum VLLMLayout: WritableCacheLayout {
     var notes: [String] = []
     if cache.tokenCount % 16 != 0 {
       notes.append(
-        "vLLM reads whole blocks, of 16 tokens unless it is told otherwise; this has \(cache.tokenCount)")
+        "vLLM reads whole blocks, of 16 tokens unless it is told otherwise; this has \(cache.tokenCount)"
+      )
     }
     let files = try cache.layers.map { layer in
       _ = try layer.key.tokenMajor(named: tensorName, path: request.path)

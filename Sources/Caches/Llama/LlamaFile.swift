@@ -194,7 +194,11 @@ struct LlamaFile: Sendable {
 
 /// A type of values in llama.cpp's caches.
 enum LlamaType: UInt32, Sendable, CaseIterable {
-  case f32 = 0, f16 = 1, q4_0 = 2, q8_0 = 8, bf16 = 30
+  case f32 = 0
+  case f16 = 1
+  case q4 = 2
+  case q8 = 8
+  case bf16 = 30
 
   init(_ number: UInt32, _ cursor: LlamaFile.Cursor) throws {
     guard let type = Self(rawValue: number) else {
@@ -209,8 +213,8 @@ enum LlamaType: UInt32, Sendable, CaseIterable {
     switch self {
     case .f32: "f32"
     case .f16: "f16"
-    case .q4_0: "q4_0"
-    case .q8_0: "q8_0"
+    case .q4: "q4_0"
+    case .q8: "q8_0"
     case .bf16: "bf16"
     }
   }
@@ -221,17 +225,17 @@ enum LlamaType: UInt32, Sendable, CaseIterable {
     switch self {
     case .f32: 4
     case .f16, .bf16: 2
-    case .q4_0: 18
-    case .q8_0: 34
+    case .q4: 18
+    case .q8: 34
     }
   }
 
-  var isQuantized: Bool { self == .q4_0 || self == .q8_0 }
+  var isQuantized: Bool { self == .q4 || self == .q8 }
 
   /// What its values are read as.
   var dtype: DType {
     switch self {
-    case .f32, .q4_0, .q8_0: .f32
+    case .f32, .q4, .q8: .f32
     case .f16: .f16
     case .bf16: .bf16
     }

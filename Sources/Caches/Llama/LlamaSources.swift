@@ -84,7 +84,8 @@ struct LlamaSource: TensorSource {
   static func decoded(_ bytes: [UInt8], type: LlamaType, count: Int) throws -> [Float] {
     var buffer = ByteBuffer(byteCount: 4 * count)
     var span = buffer.mutableBytes
-    Kernels.best.decodeGgml(bytes.rawSpan, type: Int(type.rawValue), blockByteCount: type.blockByteCount, into: &span)
+    Kernels.best.decodeGgml(
+      bytes.rawSpan, type: Int(type.rawValue), blockByteCount: type.blockByteCount, into: &span)
     return LlamaRows.array(span.bytes)
   }
 
@@ -98,7 +99,8 @@ struct LlamaSource: TensorSource {
     let slab = tokens * dim
     for head in elements.lowerBound / slab...(elements.upperBound - 1) / slab {
       let range = (head * slab..<(head + 1) * slab).clamped(to: elements)
-      let rows = range.lowerBound / dim - head * tokens..<(range.upperBound - 1) / dim
+      let rows =
+        range.lowerBound / dim - head * tokens..<(range.upperBound - 1) / dim
         - head * tokens + 1
       for column in 0..<dim {
         var run = scratch._mutatingExtracting(0..<size * cellCount)
@@ -208,7 +210,8 @@ struct LlamaRowSource: TensorSource {
     guard type.isQuantized else { return try LlamaRows.bytes(floats, as: type.dtype) }
     var buffer = ByteBuffer(byteCount: rowByteCount)
     var span = buffer.mutableBytes
-    Kernels.best.encodeGgml(floats.rawSpan, type: Int(type.rawValue), blockByteCount: type.blockByteCount, into: &span)
+    Kernels.best.encodeGgml(
+      floats.rawSpan, type: Int(type.rawValue), blockByteCount: type.blockByteCount, into: &span)
     return span.bytes.array()
   }
 }

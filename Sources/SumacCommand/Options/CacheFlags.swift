@@ -86,7 +86,8 @@ struct CacheInputFlags: ParsableArguments {
 struct GearFlags: ParsableArguments {
   @Option(
     help:
-      "\(GearSettings.Method.allCases.map { "\($0.rawValue) (\($0.summary))" }.joined(separator: ", ")).")
+      "\(GearSettings.Method.allCases.map { "\($0.rawValue) (\($0.summary))" }.joined(separator: ", "))."
+  )
   var method = GearSettings.Method.gear
 
   @Option(help: "Bits of a code: 2, 3, 4 or 8.")
@@ -141,7 +142,8 @@ struct GearFlags: ParsableArguments {
     settings.keyGroup = method.hasGroups ? group ?? 64 : nil
     settings.valueGroup = settings.keyGroup
     for (name, isGiven) in [
-      ("--rank", rank != nil), ("--rounds", rounds != nil), ("--svd", svd), ("--start", start != nil),
+      ("--rank", rank != nil), ("--rounds", rounds != nil), ("--svd", svd),
+      ("--start", start != nil),
     ] where isGiven && !method.hasProduct {
       fault("\(name) has no meaning for --method \(method.rawValue), which has no product")
     }

@@ -8,5 +8,8 @@ struct Cache: ParsableCommand {
         sumac cache pack prompt.safetensors -o prompt.sumac
         sumac cache unpack prompt.sumac -o prompt.safetensors
         sumac cache inspect prompt.sumac --against prompt.safetensors
-      """, subcommands: [CachePack.self, CacheUnpack.self, CacheAppend.self, CacheInspect.self, CacheConvert.self])
+      """,
+    subcommands: [
+      CachePack.self, CacheUnpack.self, CacheAppend.self, CacheInspect.self, CacheConvert.self,
+    ])
 }

@@ -32,7 +32,8 @@ struct CacheInspect: ParsableCommand, HasGlobalOptions {
     completion: .file())
   var queries: String?
 
-  @Option(help: ArgumentHelp("Queries that are drawn for each head; 16 if not given.", valueName: "n"))
+  @Option(
+    help: ArgumentHelp("Queries that are drawn for each head; 16 if not given.", valueName: "n"))
   var sample = 16
 
   @Argument(help: "A cache: a file or folder; of chunks all in order.", completion: .file())
