@@ -1,119 +1,123 @@
-// Outliers and ranges of key and value caches. What is taken out of values becomes NaN.
+// Outliers and ranges of key and value caches.
 
-/// The value of a rank, from 0, in ascending order; `ties` gets its place among its equals, from 0.
-/// `scratch` holds n + 1 values and may be `values`.
-static int32_t select_ordered(const int32_t *values, size_t n, size_t rank, int32_t *scratch,
-                              size_t *ties) {
-  const int32_t *from = values;
-  size_t left = n;
-  uint32_t result = 0;
-  for (int shift = 24; shift >= 0; shift -= 8) {
-    uint32_t counts[256] = {0};
-    for (size_t i = 0; i < left; i++) {
-      counts[((uint32_t)from[i] ^ 0x80000000) >> shift & 0xFF]++;
-    }
-    uint32_t digit = 0;
-    while (rank >= counts[digit]) rank -= counts[digit++];
-    result |= digit << shift;
-    size_t kept = 0;
-    for (size_t i = 0; i < left; i++) {
-      const int32_t value = from[i];
-      scratch[kept] = value;
-      kept += (size_t)((((uint32_t)value ^ 0x80000000) >> shift & 0xFF) == digit);
-    }
-    from = scratch;
-    left = kept;
+/// The value of a rank, from 0, in ascending order.
+static int32_t select_ordered(const int32_t *values, size_t n, size_t rank) {
+  int32_t least = INT32_MAX, most = INT32_MIN;
+  for (size_t i = 0; i < n; i++) {
+    least = values[i] < least ? values[i] : least;
+    most = values[i] > most ? values[i] : most;
   }
-  *ties = rank;
-  return (int32_t)(result ^ 0x80000000);
+  while (least < most) {
+    const int32_t middle = (int32_t)((uint32_t)least + ((uint32_t)most - (uint32_t)least) / 2);
+    uint32_t count = 0;
+    for (size_t i = 0; i < n; i++) count += (uint32_t)(values[i] <= middle);
+    if (count > rank) {
+      most = middle;
+    } else {
+      least = middle + 1;
+    }
+  }
+  return least;
 }
 
-enum { EXTREME_SAMPLE = 512, EXTREME_BLOCK = 8, EXTREME_LIST = 48 };
-
-/// The value of a rank below EXTREME_LIST among some of a sequence, once all bits are `flip`ped or none.
-INLINE int32_t sampled_bound(const int32_t *sequence, size_t step, size_t rank, int32_t flip) {
-  int32_t least[EXTREME_LIST];
-  for (size_t i = 0; i <= rank; i++) least[i] = INT32_MAX;
-  for (size_t i = 0; i < EXTREME_SAMPLE; i++) {
-    const int32_t value = sequence[i * step] ^ flip;
-    if (value >= least[rank]) continue;
-    size_t place = rank;
-    for (; place > 0 && least[place - 1] > value; place--) least[place] = least[place - 1];
-    least[place] = value;
+/// Bounds that k values of a sequence, or more, lie on or beyond: of the least and greatest values of 4k parts
+/// or more. `scratch` holds n values. False if the sequence is too short for that.
+static int outer_bounds(const int32_t *sequence, size_t n, size_t k, int32_t *scratch, int32_t *low,
+                        int32_t *high) {
+  const size_t parts = (4 * k + LANES - 1) / LANES, all = n / LANES;
+  if (2 * parts > all) return 0;
+  int32_t *least = scratch, *most = scratch + parts * LANES;
+  memcpy(least, sequence, parts * LANES * sizeof *least);
+  memcpy(most, sequence, parts * LANES * sizeof *most);
+  for (size_t start = parts; start < all; start += parts) {
+    const size_t count = all - start < parts ? all - start : parts;
+    for (size_t i = 0; i < count * LANES; i++) {
+      const int32_t value = sequence[start * LANES + i];
+      least[i] = value < least[i] ? value : least[i];
+      most[i] = value > most[i] ? value : most[i];
+    }
   }
-  return least[rank];
+  *low = select_ordered(least, parts * LANES, k - 1);
+  *high = select_ordered(most, parts * LANES, parts * LANES - k);
+  return 1;
 }
 
-/// Makes NaN of `k` of the values at `places`, the least once all bits are `flip`ped or none; of equal ones
-/// of the first. `scratch` holds count + 1 values.
-INLINE void take_least(any_u32 *target, size_t stride, const int32_t *sequence,
-                       const uint32_t *places, size_t count, size_t k, int32_t flip,
-                       int32_t *scratch) {
-  for (size_t i = 0; i < count; i++) scratch[i] = sequence[places[i]] ^ flip;
-  size_t ties;
-  const int32_t bound = select_ordered(scratch, count, k - 1, scratch, &ties);
-  size_t left = ties + 1;
+/// Bits of a mask, a sequence's lying `stride` apart.
+typedef struct {
+  uint8_t *bits;
+  size_t first, stride;
+} marks;
+
+/// Marks `k` of the values at `places`, the least once all bits are `flip`ped or none; of equal ones the first.
+/// `found` holds count values.
+INLINE void mark_least(const marks *marks, const int32_t *sequence, const uint32_t *places,
+                       size_t count, size_t k, int32_t flip, int32_t *found) {
+  for (size_t i = 0; i < count; i++) found[i] = sequence[places[i]] ^ flip;
+  const int32_t bound = select_ordered(found, count, k - 1);
+  size_t equals = k;
+  for (size_t i = 0; i < count; i++) equals -= (size_t)(found[i] < bound);
   for (size_t i = 0; i < count; i++) {
-    const int32_t value = sequence[places[i]] ^ flip;
-    if (value < bound || (value == bound && left > 0)) {
-      left -= (size_t)(value == bound);
-      target[places[i] * stride] = 0x7FC00000;
+    if (found[i] < bound || (found[i] == bound && equals > 0)) {
+      equals -= (size_t)(found[i] == bound);
+      const size_t bit = marks->first + places[i] * marks->stride;
+      marks->bits[bit / 8] |= (uint8_t)(1u << bit % 8);
     }
   }
 }
 
-/// Makes NaN of the k least and k greatest of a sequence, of equal ones of the first. `scratch` holds three
-/// times n + 1 values.
-static void take_from(any_u32 *target, size_t stride, const int32_t *sequence, size_t n, size_t k,
-                      int32_t *scratch) {
+/// The places of the lanes that a mask has.
+INLINE size_t add_places(uint32_t mask, size_t start, uint32_t *places, size_t count) {
+  for (; mask != 0; mask &= mask - 1) {
+    places[count++] = (uint32_t)(start + (size_t)__builtin_ctz(mask));
+  }
+  return count;
+}
+
+/// Marks the k least and k greatest of a sequence, of equal ones the first. `scratch` holds three times n + 1
+/// values.
+static void mark_outer(const marks *marks, const int32_t *sequence, size_t n, size_t k,
+                       int32_t *scratch) {
   uint32_t *least = (uint32_t *)scratch, *most = least + n + 1;
   int32_t *spare = scratch + 2 * (n + 1);
   size_t below = 0, above = 0;
-  // What a sample says is far from both ends is passed over.
-  const size_t expected = k * EXTREME_SAMPLE / n * 5 / 4 + 6;
-  if (n >= 4 * EXTREME_SAMPLE && expected < EXTREME_LIST) {
-    const int32_t low = sampled_bound(sequence, n / EXTREME_SAMPLE, expected, 0);
-    const int32_t high = ~sampled_bound(sequence, n / EXTREME_SAMPLE, expected, -1);
-    for (size_t start = 0; start < n; start += EXTREME_BLOCK) {
-      const size_t end = start + EXTREME_BLOCK < n ? start + EXTREME_BLOCK : n;
-      if (end - start == EXTREME_BLOCK) {
-        int32_t found = 0;
-        for (size_t i = start; i < start + EXTREME_BLOCK; i++) {
-          found |= (sequence[i] <= low) | (sequence[i] >= high);
-        }
-        if (!found) continue;
-      }
-      for (size_t i = start; i < end; i++) {
-        least[below] = (uint32_t)i;
-        most[above] = (uint32_t)i;
-        below += (size_t)(sequence[i] <= low);
-        above += (size_t)(sequence[i] >= high);
-      }
+  int32_t low, high;
+  if (outer_bounds(sequence, n, k, spare, &low, &high)) {
+    size_t start = 0;
+    for (; start + LANES <= n; start += LANES) {
+      lanes_i32 x;
+      memcpy(&x, sequence + start, sizeof x);
+      const lanes_i32 is_low = x <= low, is_high = x >= high;
+      below = add_places(mask_of_lanes(&is_low), start, least, below);
+      above = add_places(mask_of_lanes(&is_high), start, most, above);
     }
-  }
-  if (below < k || above < k) {
+    for (; start < n; start++) {
+      if (sequence[start] <= low) least[below++] = (uint32_t)start;
+      if (sequence[start] >= high) most[above++] = (uint32_t)start;
+    }
+  } else {
     for (size_t i = 0; i < n; i++) least[i] = most[i] = (uint32_t)i;
     below = above = n;
   }
-  take_least(target, stride, sequence, least, below, k, 0, spare);
-  take_least(target, stride, sequence, most, above, k, -1, spare);
+  mark_least(marks, sequence, least, below, k, 0, spare);
+  mark_least(marks, sequence, most, above, k, -1, spare);
 }
 
 /// Sequences that lie side by side are worked on together.
 enum { EXTREME_COLUMNS = 16, EXTREME_PAD = 16 };
 
-static void take_extremes(void *values, size_t rows, size_t columns, int along_columns, size_t k,
-                          void *scratch) {
-  any_u32 *x = values;
+static void mark_extremes(const void *values, size_t rows, size_t columns, int along_columns,
+                          size_t k, void *mask, void *scratch) {
+  const any_u32 *x = values;
   int32_t *sequences = scratch;
   const size_t count = along_columns ? rows : columns;
   k = k < count ? k : count;
   if (k == 0) return;
   if (!along_columns) {
     for (size_t row = 0; row < rows; row++) {
-      any_u32 *from = x + row * columns;
+      const any_u32 *from = x + row * columns;
       for (size_t i = 0; i < columns; i++) sequences[i] = ordered((int32_t)from[i]);
-      take_from(from, 1, sequences, columns, k, sequences + columns);
+      const marks marks = {mask, row * columns, 1};
+      mark_outer(&marks, sequences, columns, k, sequences + columns);
     }
     return;
   }
@@ -127,22 +131,9 @@ static void take_extremes(void *values, size_t rows, size_t columns, int along_c
       }
     }
     for (size_t i = 0; i < width; i++) {
-      take_from(x + start + i, columns, sequences + i * step, rows, k,
-                sequences + EXTREME_COLUMNS * step);
+      const marks marks = {mask, start + i, columns};
+      mark_outer(&marks, sequences + i * step, rows, k, sequences + EXTREME_COLUMNS * step);
     }
-  }
-}
-
-static void nan_mask(const void *values, size_t n, void *mask) {
-  const any_u32 *x = values;
-  uint8_t *bits = mask;
-  for (size_t start = 0; start < n; start += 8) {
-    const size_t count = n - start < 8 ? n - start : 8;
-    uint32_t byte = 0;
-    for (size_t i = 0; i < count; i++) {
-      byte |= (uint32_t)((x[start + i] & F32_MAGNITUDE) > F32_INFINITY) << i;
-    }
-    bits[start / 8] = (uint8_t)byte;
   }
 }
 

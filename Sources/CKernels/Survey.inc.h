@@ -9,26 +9,31 @@ INLINE void lanes_of_mask(uint32_t bits, lanes_i32 *lanes) {
   *lanes = (lanes_i32)((((lanes_i32){0} + (int32_t)bits) & places) != 0);
 }
 
+typedef _Bool lanes_bool __attribute__((ext_vector_type(LANES)));
+
+/// A bit for each lane that is set.
 INLINE uint32_t mask_of_lanes(const lanes_i32 *lanes) {
-  const lanes_i32 places = {1,       1 << 1,  1 << 2,  1 << 3,  1 << 4,  1 << 5,  1 << 6,  1 << 7,
-                            1 << 8,  1 << 9,  1 << 10, 1 << 11, 1 << 12, 1 << 13, 1 << 14, 1 << 15};
-  return (uint32_t)__builtin_reduce_or(*lanes & places);
+  const lanes_bool set = __builtin_convertvector(*lanes != 0, lanes_bool);
+  uint16_t bits;
+  memcpy(&bits, &set, sizeof bits);
+  return bits;
 }
 
-static void exclude_unmasked(void *values, size_t n, const void *mask) {
+static void exclude(void *values, size_t n, const void *mask, int marked) {
   any_u32 *bits = values;
   const uint8_t *set = mask;
+  const uint32_t flip = marked ? 0xFFFF : 0;
   const lanes_i32 nan = (lanes_i32){0} + 0x7FC00000;
   size_t i = 0;
   for (; i + LANES <= n; i += LANES) {
     lanes_i32 x, kept;
     memcpy(&x, bits + i, sizeof x);
-    lanes_of_mask(set[i / 8] | (uint32_t)set[i / 8 + 1] << 8, &kept);
+    lanes_of_mask((set[i / 8] | (uint32_t)set[i / 8 + 1] << 8) ^ flip, &kept);
     x = (x & kept) | (nan & ~kept);
     memcpy(bits + i, &x, sizeof x);
   }
   for (; i < n; i++) {
-    if (!(set[i / 8] >> i % 8 & 1)) bits[i] = 0x7FC00000;
+    if (((set[i / 8] >> i % 8 & 1) ^ (flip & 1)) == 0) bits[i] = 0x7FC00000;
   }
 }
 

@@ -203,7 +203,7 @@ package struct CacheInspection: Sendable {
         bytes.rawSpan, from: tensor.info.dtype, to: .f32, elementCount: tensor.info.elementCount,
         saturating: false, into: &span)
       return .given(
-        span.bytes.floats, perHead: shape[1] / key[1] * shape[2])
+        span.bytes.floats(), perHead: shape[1] / key[1] * shape[2])
     }
   }
 }
@@ -245,7 +245,7 @@ struct HeadComparison: Sendable {
       return try workspace.split(at: 4 * count) { floats, rest in
         try FloatReading.read(
           tensor, head * count..<(head + 1) * count, into: &floats, scratch: &rest)
-        return floats.bytes.floats
+        return floats.bytes.floats()
       }
     }
     let keys = [try read(mine.key, dim), try read(theirs.key, dim)]
@@ -311,7 +311,7 @@ struct HeadComparison: Sendable {
     var buffer = ByteBuffer(byteCount: 4 * 12 * count)
     var span = buffer.mutableBytes
     Kernels.best.uniforms(key: random.key, start: 0, into: &span)
-    let uniforms = span.bytes.floats
+    let uniforms = span.bytes.floats()
     return (0..<count).map { place in
       uniforms[12 * place..<12 * (place + 1)].reduce(-6, +)
     }

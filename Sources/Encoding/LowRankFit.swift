@@ -236,7 +236,7 @@ struct LowRankFit: Sendable {
             of: values.extracting(self.part(part, of: chunk, copy values)),
             on: v.rawSpan.extracting(4 * vSize * part.matrix..<4 * vSize * (part.matrix + 1)),
             rows: rows, columns: matrices.columns, rank: rank, into: &target)
-          let floats = target.bytes.floats
+          let floats = target.bytes.floats()
           u.withLock {
             $0.replaceSubrange(
               part.rows.lowerBound * rank..<part.rows.upperBound * rank, with: floats)
@@ -286,7 +286,7 @@ struct LowRankFit: Sendable {
     /// - Returns: the exponent of the power of two they were divided by.
     @_lifetime(values: copy values)
     private static func normalize(_ values: inout MutableRawSpan) -> Int {
-      var floats = values.bytes.floats
+      var floats = values.bytes.floats()
       let largest = floats.reduce(0) { max($0, $1.magnitude) }
       guard largest > 0, largest.isFinite, abs(largest.exponent) > 30 else { return 0 }
       LowRankFit.normalize(&floats, floats.indices)
@@ -312,7 +312,7 @@ struct LowRankFit: Sendable {
               target.fill()
               let exponent = body(
                 values.extracting(self.part(part, of: chunk, copy values)), part, &target, &rest)
-              found.append((part.matrix * vSize, exponent, target.bytes.floats))
+              found.append((part.matrix * vSize, exponent, target.bytes.floats()))
             }
           }
           try turnstile.pass(chunk) {
@@ -328,13 +328,6 @@ struct LowRankFit: Sendable {
         }, onFailure: turnstile.abandon)
       return sums.withLock { $0 }
     }
-  }
-}
-
-extension RawSpan {
-  /// As an array of F32.
-  fileprivate var floats: [Float] {
-    (0..<byteCount / 4).map { Float(bitPattern: littleEndian(UInt32.self, at: 4 * $0)!) }
   }
 }
 

@@ -160,17 +160,29 @@ package struct ChunkEncoder: Sendable {
     }
     let places = mask.bytes
     let count = Kernels.best.count(ofMask: places, elementCount: layout.elementCount)
-    let list = ChunkLayout(dtype: layout.dtype, listOf: count)
     let width = codec.isLossless ? layout.dtype.bitsPerElement / 8 : 4
     return try scratch.split(at: width * count) { kept, rest in
       Kernels.best.gather(values, width: width, mask: places, into: &kept)
-      let isConstant =
-        codec.isLossless && compression != .none && count > 0
-        && ConstantCodec.fits(kept.bytes, dtype: layout.dtype)
-      let codec: any ValueCodec = isConstant ? ConstantCodec() : codec
-      return try encode(
-        kept.bytes, list, mask: places, layout, index: index, codec: codec, scratch: &rest, body)
+      return try encodeKept(
+        kept.bytes, mask: places, layout, index: index, codec: codec, scratch: &rest, body)
     }
+  }
+
+  /// Encodes values that stand one behind the other, with a mask of their places that is complete.
+  @_lifetime(scratch: copy scratch)
+  package func encodeKept<Result>(
+    _ kept: borrowing RawSpan, mask: borrowing RawSpan, _ layout: ChunkLayout,
+    index: any IndexCodec, codec: any ValueCodec, scratch: inout MutableRawSpan,
+    _ body: (borrowing RawSpan, Encoded) throws -> Result
+  ) throws -> Result {
+    let count = Kernels.best.count(ofMask: mask, elementCount: layout.elementCount)
+    let list = ChunkLayout(dtype: layout.dtype, listOf: count)
+    let isConstant =
+      codec.isLossless && compression != .none && count > 0
+      && ConstantCodec.fits(kept, dtype: layout.dtype)
+    let codec: any ValueCodec = isConstant ? ConstantCodec() : codec
+    return try encode(
+      kept, list, mask: mask, layout, index: index, codec: codec, scratch: &scratch, body)
   }
 
   /// Encodes kept values and their mask.

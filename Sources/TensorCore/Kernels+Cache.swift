@@ -2,43 +2,35 @@ import CKernels
 
 /// Outliers and ranges of key and value caches.
 extension Kernels {
-  /// Bytes that `takeExtremes` needs beside the values.
+  /// Bytes that `markExtremes` needs beside the values.
   package static func extremesScratchByteCount(
     rows: Int, columns: Int, alongColumns: Bool
   ) -> Int {
     4 * (alongColumns ? 19 * rows + 259 : 4 * columns + 3)
   }
 
-  /// Makes NaN of the `count` least and the `count` greatest of finite F32 values in each row, or in each
+  /// Sets the bits of the `count` least and the `count` greatest of finite F32 values in each row, or in each
   /// column; of equal ones of the first.
-  @_lifetime(values: copy values)
+  @_lifetime(mask: copy mask)
   @_lifetime(scratch: copy scratch)
-  package func takeExtremes(
-    _ count: Int, of values: inout MutableRawSpan, rows: Int, columns: Int, alongColumns: Bool,
-    scratch: inout MutableRawSpan
+  package func markExtremes(
+    _ count: Int, of values: borrowing RawSpan, rows: Int, columns: Int, alongColumns: Bool,
+    in mask: inout MutableRawSpan, scratch: inout MutableRawSpan
   ) {
     precondition(count >= 0 && values.byteCount >= 4 * rows * columns)
+    precondition(mask.byteCount >= Self.maskByteCount(elementCount: rows * columns))
     precondition(
       scratch.byteCount
         >= Self.extremesScratchByteCount(
           rows: rows, columns: columns, alongColumns: alongColumns))
     // SAFETY: the preconditions cover what the loops read and write; so below.
-    unsafe values.withUnsafeMutableBytes { values in
-      unsafe scratch.withUnsafeMutableBytes { scratch in
-        unsafe table.pointee.take_extremes(
-          values.baseAddress, rows, columns, alongColumns ? 1 : 0, count, scratch.baseAddress)
-      }
-    }
-  }
-
-  /// A bit for each F32 value that is NaN.
-  @_lifetime(mask: copy mask)
-  package func nanMask(of values: borrowing RawSpan, into mask: inout MutableRawSpan) {
-    let count = values.byteCount / 4
-    precondition(mask.byteCount >= Self.maskByteCount(elementCount: count))
     unsafe mask.withUnsafeMutableBytes { mask in
-      unsafe values.withUnsafeBytes { values in
-        unsafe table.pointee.nan_mask(values.baseAddress, count, mask.baseAddress)
+      unsafe scratch.withUnsafeMutableBytes { scratch in
+        unsafe values.withUnsafeBytes { values in
+          unsafe table.pointee.mark_extremes(
+            values.baseAddress, rows, columns, alongColumns ? 1 : 0, count, mask.baseAddress,
+            scratch.baseAddress)
+        }
       }
     }
   }

@@ -49,12 +49,17 @@ extension Kernels {
 
   /// How many bits of a range are set.
   package func count(ofMask mask: borrowing RawSpan, bits: Range<Int>) -> Int {
-    var (count, place) = (0, bits.lowerBound)
-    while place < bits.upperBound {
-      let byte = Int(mask.littleEndian(UInt8.self, at: place / 8)!)
-      let length = min(8 - place % 8, bits.upperBound - place)
-      count += (byte >> (place % 8) & ((1 << length) - 1)).nonzeroBitCount
-      place += length
+    precondition(bits.lowerBound >= 0 && mask.byteCount >= (bits.upperBound + 7) / 8)
+    let whole = min(bits.upperBound, (bits.lowerBound + 7) / 8 * 8)
+    var count = 0
+    if whole > bits.lowerBound {
+      let byte = mask.littleEndian(UInt8.self, at: bits.lowerBound / 8)! >> (bits.lowerBound % 8)
+      count = (byte & ((1 << (whole - bits.lowerBound)) - 1)).nonzeroBitCount
+    }
+    if bits.upperBound > whole {
+      count += self.count(
+        ofMask: mask.extracting(whole / 8..<(bits.upperBound + 7) / 8),
+        elementCount: bits.upperBound - whole)
     }
     return count
   }

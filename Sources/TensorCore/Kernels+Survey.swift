@@ -14,12 +14,26 @@ extension Kernels {
   /// Makes a NaN of each F32 value whose bit is not set.
   @_lifetime(values: copy values)
   package func exclude(unmasked mask: borrowing RawSpan, from values: inout MutableRawSpan) {
+    exclude(mask, marked: false, from: &values)
+  }
+
+  /// Makes a NaN of each F32 value whose bit is set.
+  @_lifetime(values: copy values)
+  package func exclude(masked mask: borrowing RawSpan, from values: inout MutableRawSpan) {
+    exclude(mask, marked: true, from: &values)
+  }
+
+  @_lifetime(values: copy values)
+  private func exclude(
+    _ mask: borrowing RawSpan, marked: Bool, from values: inout MutableRawSpan
+  ) {
     let count = values.byteCount / 4
     precondition(mask.byteCount >= Self.maskByteCount(elementCount: count))
     // SAFETY: the loop changes `count` values and reads a bit for each.
     unsafe values.withUnsafeMutableBytes { values in
       unsafe mask.withUnsafeBytes { mask in
-        unsafe table.pointee.exclude_unmasked(values.baseAddress, count, mask.baseAddress)
+        unsafe table.pointee.exclude(
+          values.baseAddress, count, mask.baseAddress, marked ? 1 : 0)
       }
     }
   }

@@ -341,8 +341,9 @@ typedef struct sumac_kernels {
   /// Powers are right to about 1e-14 (exact for p of 1 and 2, to 2^-49 for 1/2).
   double (*power_sum)(const void *_Nullable values, size_t n, double p);
 
-  /// Makes a NaN of each value whose bit is not set, so that sums leave it out.
-  void (*exclude_unmasked)(void *_Nullable values, size_t n, const void *_Nullable mask);
+  /// Makes a NaN of each value whose bit is set if `marked`, else of each whose bit is not, so that sums
+  /// leave it out.
+  void (*exclude)(void *_Nullable values, size_t n, const void *_Nullable mask, int marked);
 
   /// Makes 0 of each element of `width` bytes (1, 2, 4 or 8) whose bit is not set.
   void (*clear_unmasked)(void *_Nullable values, size_t width, size_t n,
@@ -439,14 +440,12 @@ typedef struct sumac_kernels {
   void (*compare_pair)(const void *_Nullable values, const void *_Nullable others, size_t n,
                        sumac_pair *pair);
 
-  /// Makes NaN of the `k` least and the `k` greatest finite values of each row, or of each column; of
-  /// equal ones of the first. `scratch` holds four rows and 3 values, or 19 columns and 259, of four bytes
+  /// Sets the bits of the `k` least and the `k` greatest finite values of each row, or of each column; of
+  /// equal ones the first. `scratch` holds four rows and 3 values, or 19 columns and 259, of four bytes
   /// each; rows and columns have less than 2^32 values.
-  void (*take_extremes)(void *_Nullable values, size_t rows, size_t columns, int along_columns,
-                        size_t k, void *_Nullable scratch);
-
-  /// A bit for each value that is NaN, the first in bit 0; bits behind the last are 0.
-  void (*nan_mask)(const void *_Nullable values, size_t n, void *_Nullable mask);
+  void (*mark_extremes)(const void *_Nullable values, size_t rows, size_t columns,
+                        int along_columns, size_t k, void *_Nullable mask,
+                        void *_Nullable scratch);
 
   /// The least and greatest value of each cell, NaN passed over; 0 and 0 if there is no other.
   void (*kept_ranges)(const void *_Nullable values, size_t n, const sumac_grouping *grouping,

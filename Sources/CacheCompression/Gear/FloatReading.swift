@@ -3,6 +3,9 @@ package import TensorCore
 
 /// Ranges of a tensor as finite float32.
 enum FloatReading {
+  /// What is well read at once.
+  static let blockElementCount = 1 << 16
+
   /// - Throws: an error that names the first value that is not finite.
   @_lifetime(values: copy values)
   @_lifetime(scratch: copy scratch)
@@ -12,11 +15,16 @@ enum FloatReading {
   ) throws {
     let info = tensor.info
     let byteCount = info.dtype.byteCount(of: elements.count) ?? 0
-    try scratch.split(at: byteCount) { stored, rest in
-      try tensor.source.read(elements, into: &stored, scratch: &rest)
-      try Kernels.best.convert(
-        stored.bytes, from: info.dtype, to: .f32, elementCount: elements.count, saturating: false,
-        into: &values)
+    if info.dtype == .f32 {
+      var target = values._mutatingExtracting(0..<byteCount)
+      try tensor.source.read(elements, into: &target, scratch: &scratch)
+    } else {
+      try scratch.split(at: byteCount) { stored, rest in
+        try tensor.source.read(elements, into: &stored, scratch: &rest)
+        try Kernels.best.convert(
+          stored.bytes, from: info.dtype, to: .f32, elementCount: elements.count,
+          saturating: false, into: &values)
+      }
     }
     let read = values.bytes.extracting(0..<4 * elements.count)
     guard let place = Kernels.best.firstNotFinite(read) else { return }
@@ -42,7 +50,4 @@ extension RawSpan {
   func float(_ byteOffset: Int) -> Float {
     Float(bitPattern: littleEndian(UInt32.self, at: byteOffset)!)
   }
-
-  /// As an array of F32.
-  var floats: [Float] { (0..<byteCount / 4).map { float(4 * $0) } }
 }

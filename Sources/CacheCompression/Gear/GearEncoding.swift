@@ -45,7 +45,7 @@ package struct GearEncoding: TensorEncoding {
         GearFit.workerByteCount(shape, tensor),
         layout.map { PreparedGear.workspaceByteCount(tensor, codec, encoder, $0) } ?? 0),
       fixedByteCount: GearFit.fixedByteCount(shape), chunkCount: grid.count,
-      passCount: GearFit.passCount(shape) + (shape.hasOutliers ? 1 : 0))
+      passCount: GearFit.passCount(shape))
     for chunk in 0..<grid.count {
       plan.byteCount += encoder.mostByteCount(codec, ChunkLayout(tensor.info, chunk: chunk))
     }
@@ -57,10 +57,8 @@ package struct GearEncoding: TensorEncoding {
     }
     if shape.hasOutliers {
       plan.chunkCount += grid.count
-      let lines = part == .key ? shape.slabCount * shape.dim : shape.batch * shape.tokens
-      let kept = 2 * shape.extremeCount * lines + shape.exactTail * shape.slabCount * shape.dim
       plan.byteCount +=
-        min(kept, tensor.info.elementCount) * tensor.info.dtype.bitsPerElement / 8
+        shape.mostKeptCount * tensor.info.dtype.bitsPerElement / 8
         + tensor.info.elementCount / 8 + 128 * grid.count
     }
     plan.fixedByteCount += 64 * plan.chunkCount
@@ -86,10 +84,10 @@ package struct GearEncoding: TensorEncoding {
       var buffer = ByteBuffer(byteCount: 4 * shape.slabCount * size)
       var span = buffer.mutableBytes
       Kernels.best.uniforms(key: random.key, start: 0, into: &span)
-      return span.bytes.floats
+      return span.bytes.floats()
     }
     let bytes = try start.bytes()
-    let given = bytes.rawSpan.floats
+    let given = bytes.rawSpan.floats()
     var vectors = given
     for slab in 0..<shape.slabCount {
       for channel in 0..<shape.dim {

@@ -50,6 +50,19 @@ struct GearShape: Sendable {
     return tokens % group
   }
 
+  /// Entries that stay exact, at most.
+  var mostKeptCount: Int {
+    let lines = part == .key ? slabCount * dim : batch * tokens
+    return min(2 * extremeCount * lines + exactTail * slabCount * dim, info.elementCount)
+  }
+
+  /// Of a slab.
+  var mostSlabKeptCount: Int {
+    part == .key
+      ? min(slabElementCount, (2 * extremeCount + exactTail) * dim)
+      : min(slabElementCount, 2 * extremeCount * tokens)
+  }
+
   // MARK: Codes
 
   /// Codes above 0.
@@ -92,6 +105,12 @@ struct GearShape: Sendable {
     Grouping(dimensions: [tokens, dim], axis: axis - 2, size: max(1, group), start: 0)
   }
 
+  /// Of some of a slab's tokens, which start where a group does.
+  func grouping(of tokens: Range<Int>) -> Grouping {
+    Grouping(
+      dimensions: [tokens.count, dim], axis: axis - 2, size: max(1, group), start: 0)
+  }
+
   var slabCellCount: Int { grouping.cellCount(elementCount: slabElementCount) }
 
   /// The cells of a row of groups: of one group of tokens, or of one token.
@@ -106,6 +125,27 @@ struct GearShape: Sendable {
   /// Whether values need a look at all heads of a token first.
   var needsTokenSurvey: Bool {
     part == .value && (extremeCount > 0 || settings.isOfficial)
+  }
+
+  // MARK: Blocks
+
+  /// Tokens of a head that are worked on together: whole groups, whole bytes of masks.
+  var blockTokenCount: Int {
+    // The authors' means are of whole channels.
+    guard !settings.isOfficial else { return tokens }
+    var unit = part == .key ? max(1, group) : 1
+    while unit * dim % 8 != 0 { unit *= 2 }
+    let wanted = (Self.blockElementCount + unit * dim - 1) / max(1, unit * dim)
+    return min(tokens, unit * max(1, wanted))
+  }
+
+  /// What stays near while it is worked on.
+  private static let blockElementCount = 1 << 14
+
+  /// Ranges of a head's tokens.
+  var blocks: [Range<Int>] {
+    let size = max(1, blockTokenCount)
+    return stride(from: 0, to: tokens, by: size).map { $0..<min(tokens, $0 + size) }
   }
 
   // MARK: Faults

@@ -27,7 +27,7 @@ enum HeadProduct {
         Kernels.best.projectRows(
           of: residual, on: v.bytes, rows: tokens, columns: dim, rank: rank, into: &rows)
         if round == rounds {
-          var columns = transposed(rows.bytes.floats, rows: tokens, columns: rank)
+          var columns = transposed(rows.bytes.floats(), rows: tokens, columns: rank)
           orthonormalize(&columns, count: rank)
           u = transposed(columns, rows: rank, columns: tokens)
           rows.copy(u.rawSpan)
@@ -36,7 +36,7 @@ enum HeadProduct {
         Kernels.best.accumulateColumns(
           of: residual, by: rows.bytes, rows: tokens, columns: dim, rank: rank, into: &v)
       }
-      return v.bytes.floats
+      return v.bytes.floats()
     }
     return (u, v)
   }
@@ -48,7 +48,7 @@ enum HeadProduct {
     scratch: inout MutableRawSpan
   ) -> (u: [Float], v: [Float]) {
     var gram = [Double](repeating: 0, count: dim * dim)
-    let rows = residual.floats
+    let rows = residual.floats()
     for token in 0..<tokens {
       for row in 0..<dim {
         let value = Double(rows[token * dim + row])
@@ -72,7 +72,7 @@ enum HeadProduct {
     var span = buffer.mutableBytes
     span.copy(vectors.rawSpan)
     Kernels.best.orthonormalize(&span, count: count)
-    vectors = span.bytes.floats
+    vectors = span.bytes.floats()
   }
 
   private static func transposed(_ values: [Float], rows: Int, columns: Int) -> [Float] {

@@ -2,8 +2,8 @@ import TensorCore
 
 /// Steps of the authors' simulation for keys that differ from ours.
 enum OfficialKeys {
-  /// Puts the mean of a channel, of all its entries, in the place of what was taken out of it. Tokens at the
-  /// end that stay exact are left out of the groups.
+  /// Puts the mean of a channel, of all its entries, in the place of what was taken out of it and is NaN.
+  /// Tokens at the end that stay exact are left out of the groups.
   @_lifetime(sums: copy sums)
   static func fill(
     _ sums: inout MutableRawSpan, _ values: borrowing RawSpan, _ shape: GearShape

@@ -32,8 +32,7 @@ struct PreparedGear: PreparedEncoding {
     let streams = 3 * codec.streamByteCounts(layout).reduce(0, +)
     let dense = 2 * streams + encoder.frameScratchByteCount(codec, layout)
     let sparse =
-      layout.byteCount + tensor.source.scratchByteCount(elementCount: layout.elementCount)
-      + Kernels.maskByteCount(elementCount: layout.elementCount)
+      layout.byteCount + Kernels.maskByteCount(elementCount: layout.elementCount)
       + encoder.sparseScratchByteCount(PlanesCodec(), layout)
     let factor = ChunkLayout(dtype: .f16, listOf: 1 << 19)
     return max(dense, sparse, encoder.scratchByteCount(PlanesCodec(), factor))
@@ -141,8 +140,7 @@ struct PreparedGear: PreparedEncoding {
     let places = cells(of: layout.elements)
     let cellCount = places.reduce(0) { $0 + $1.count }
     try workspace.split(at: lengths.reduce(0, +)) { streams, rest in
-      let codes = fit.codes.rawSpan.extracting(layout.elements)
-      codec.write(codes: codes, into: &streams)
+      fit.codes.withBytes(layout.elements) { codec.write(codes: $0, into: &streams) }
       for (numbers, place) in [
         (fit.scales, lengths[0]), (fit.zeros, lengths[0] + lengths[1]),
       ] {
@@ -190,44 +188,52 @@ struct PreparedGear: PreparedEncoding {
     _ body: (borrowing RawSpan, ChunkEncoder.Encoded) throws -> Void
   ) throws {
     let layout = ChunkLayout(info, chunk: chunk)
-    let bits = mask(of: layout.elements)
-    try workspace.split(at: layout.byteCount) { values, rest in
-      try rest.split(at: bits.count) { mask, rest in
-        try tensor.source.read(layout.elements, into: &values, scratch: &rest)
-        mask.copy(bits.rawSpan)
-        try encoder.encodeSparse(
-          values.bytes, mask: &mask, layout, index: BitmaskIndex(), codec: losslessCodec,
-          scratch: &rest, body)
+    let maskByteCount = Kernels.maskByteCount(elementCount: layout.elementCount)
+    try workspace.split(at: layout.byteCount) { kept, rest in
+      try rest.split(at: maskByteCount) { mask, rest in
+        mask.fill()
+        var count = 0
+        for (slab, range) in slabs(of: layout.elements) {
+          let place = slab * shape.slabElementCount + range.lowerBound
+          fit.masks.withBytes(maskBytes(slab)) {
+            mask.copyBits(range, of: $0, to: place - layout.elements.lowerBound)
+          }
+          let values = keptValues(slab, range)
+          let bytes = fit.kept[slab]
+          kept.copy(bytes.rawSpan.extracting(values), at: count)
+          count += values.count
+        }
+        try encoder.encodeKept(
+          kept.bytes.extracting(0..<count), mask: mask.bytes, layout, index: BitmaskIndex(),
+          codec: losslessCodec, scratch: &rest, body)
       }
     }
   }
 
-  /// The bits of a range of elements, from those of the heads.
-  private func mask(of elements: Range<Int>) -> [UInt8] {
+  /// The heads that a range of elements touches, and what of each.
+  private func slabs(of elements: Range<Int>) -> [(slab: Int, range: Range<Int>)] {
     let size = shape.slabElementCount
-    let slabBytes = Kernels.maskByteCount(elementCount: size)
-    var result = [UInt8](
-      repeating: 0, count: Kernels.maskByteCount(elementCount: elements.count))
-    var place = elements.lowerBound
-    while place < elements.upperBound {
-      let (slab, bit) = (place / size, place % size)
-      let target = place - elements.lowerBound
-      let end = min(elements.upperBound, (slab + 1) * size)
-      if bit % 8 == 0, target % 8 == 0 {
-        let count = end - place
-        let from = slab * slabBytes + bit / 8
-        for byte in 0..<(count + 7) / 8 { result[target / 8 + byte] = fit.masks[from + byte] }
-        place = end
-      } else {
-        let value = fit.masks[slab * slabBytes + bit / 8] >> UInt8(bit % 8) & 1
-        result[target / 8] |= value << UInt8(target % 8)
-        place += 1
-      }
+    return (elements.lowerBound / size...(elements.upperBound - 1) / size).map { slab in
+      let start = slab * size
+      return (
+        slab,
+        max(elements.lowerBound, start) - start..<min(elements.upperBound, start + size) - start
+      )
     }
-    // A head's last byte may reach beyond the range.
-    if elements.count % 8 != 0 {
-      result[result.count - 1] &= UInt8(1) << UInt8(elements.count % 8) - 1
+  }
+
+  private func maskBytes(_ slab: Int) -> Range<Int> {
+    let count = Kernels.maskByteCount(elementCount: shape.slabElementCount)
+    return slab * count..<(slab + 1) * count
+  }
+
+  /// Where the values that stay exact of a range stand among those of their head.
+  private func keptValues(_ slab: Int, _ range: Range<Int>) -> Range<Int> {
+    fit.masks.withBytes(maskBytes(slab)) { mask in
+      let before = Kernels.best.count(ofMask: mask, bits: 0..<range.lowerBound)
+      let count = Kernels.best.count(ofMask: mask, bits: range)
+      let width = info.dtype.bitsPerElement / 8
+      return before * width..<(before + count) * width
     }
-    return result
   }
 }

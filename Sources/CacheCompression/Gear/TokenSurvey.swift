@@ -6,8 +6,6 @@ import TensorCore
 /// authors' way also scales that heads share.
 struct TokenSurvey: Sendable {
   let shape: GearShape
-  /// A bit for each entry of a slab, each slab starting at a byte.
-  private(set) var masks: [UInt8] = []
   /// Of the authors' groups: [batch, tokens, groups].
   private(set) var scales: [Float] = []
   private(set) var zeros: [Float] = []
@@ -22,8 +20,7 @@ struct TokenSurvey: Sendable {
 
   static func fixedByteCount(_ shape: GearShape) -> Int {
     guard shape.needsTokenSurvey else { return 0 }
-    return shape.slabCount * maskByteCount(shape)
-      + (shape.settings.isOfficial ? 8 * shape.batch * shape.tokens * groupCount(shape) : 0)
+    return shape.settings.isOfficial ? 8 * shape.batch * shape.tokens * groupCount(shape) : 0
   }
 
   /// Tokens of a tile: whole bytes of masks.
@@ -36,7 +33,7 @@ struct TokenSurvey: Sendable {
     let tokens = min(tileTokenCount(shape), shape.tokens)
     let piece = tokens * shape.dim
     // The tile, a head of it as it is stored and as floats, ranges and pairs.
-    return 4 * tokens * shape.width + 8 * piece + maskByteCount(shape)
+    return 4 * tokens * shape.width + 8 * piece + 2 * tokens * ((shape.width + 7) / 8)
       + 16 * tokens * groupCount(shape)
       + max(
         tensor.source.scratchByteCount(elementCount: piece),
@@ -44,7 +41,10 @@ struct TokenSurvey: Sendable {
           rows: tokens, columns: shape.width, alongColumns: false))
   }
 
-  init(_ tensor: LazyTensor, _ shape: GearShape, engine: Engine) throws {
+  /// - Parameter masks: gets a bit for each entry of a slab, each slab starting at a byte.
+  init(
+    _ tensor: LazyTensor, _ shape: GearShape, masks: SharedBytes, engine: Engine
+  ) throws {
     self.shape = shape
     guard shape.needsTokenSurvey else { return }
     let tileTokens = Self.tileTokenCount(shape)
@@ -53,14 +53,12 @@ struct TokenSurvey: Sendable {
     let groups = Self.groupCount(shape)
     let official = shape.settings.isOfficial
     struct Found {
-      var masks: [UInt8]
       var scales: [Float]
       var zeros: [Float]
     }
     let cellCount = official ? shape.batch * shape.tokens * groups : 0
     let found = Mutex(
       Found(
-        masks: [UInt8](repeating: 0, count: shape.slabCount * maskBytes),
         scales: [Float](repeating: 0, count: cellCount),
         zeros: [Float](repeating: 0, count: cellCount)))
     try engine.forEachPiece(
@@ -79,21 +77,30 @@ struct TokenSurvey: Sendable {
             Self.copy(
               floats.bytes, tokens: tokens, head: head, shape, into: &rows)
           }
-          let means = official ? Self.means(rows.bytes, tokens: tokens, width: shape.width) : []
-          Kernels.best.takeExtremes(
-            shape.extremeCount, of: &rows, rows: tokens, columns: shape.width,
-            alongColumns: false, scratch: &rest)
-          for head in 0..<shape.heads where shape.extremeCount > 0 {
-            Self.extract(rows.bytes, tokens: tokens, head: head, shape, into: &floats)
-            let count = Kernels.maskByteCount(elementCount: piece)
-            var mask = rest._mutatingExtracting(0..<count)
-            Kernels.best.nanMask(of: floats.bytes, into: &mask)
-            let bytes = mask.bytes.array()
-            let place = (item * shape.heads + head) * maskBytes + first * shape.dim / 8
-            found.withLock { $0.masks.replaceSubrange(place..<place + count, with: bytes) }
+          let bitCount = tokens * shape.width
+          var mask = ByteBuffer(byteCount: Kernels.maskByteCount(elementCount: bitCount))
+          var bits = mask.mutableBytes
+          bits.fill()
+          Kernels.best.markExtremes(
+            shape.extremeCount, of: rows.bytes, rows: tokens, columns: shape.width,
+            alongColumns: false, in: &bits, scratch: &rest)
+          if shape.extremeCount > 0 {
+            for head in 0..<shape.heads {
+              let count = Kernels.maskByteCount(elementCount: piece)
+              var target = rest._mutatingExtracting(0..<count)
+              target.fill()
+              for token in 0..<tokens {
+                let start = token * shape.width + head * shape.dim
+                target.copyBits(
+                  start..<start + shape.dim, of: bits.bytes, to: token * shape.dim)
+              }
+              let place = (item * shape.heads + head) * maskBytes + first * shape.dim / 8
+              masks.put(target.bytes, at: place)
+            }
           }
           guard official else { return }
-          Self.fill(&rows, with: means, width: shape.width)
+          let means = Self.means(rows.bytes, tokens: tokens, width: shape.width)
+          Self.fill(&rows, at: bits.bytes, with: means, width: shape.width)
           let grouping = Grouping(
             dimensions: [tokens, shape.width], axis: 1, size: shape.tokenGroup, start: 0)
           let cells = tokens * groups
@@ -102,8 +109,8 @@ struct TokenSurvey: Sendable {
             Kernels.best.rangePairs(
               ranges.bytes.extracting(0..<8 * cells), steps: shape.steps, dtype: .f32,
               into: &pairs)
-            let scales = pairs.bytes.extracting(0..<4 * cells).floats
-            let zeros = pairs.bytes.extracting(4 * cells..<8 * cells).floats
+            let scales = pairs.bytes.extracting(0..<4 * cells).floats()
+            let zeros = pairs.bytes.extracting(4 * cells..<8 * cells).floats()
             let place = (item * shape.tokens + first) * groups
             found.withLock {
               $0.scales.replaceSubrange(place..<place + cells, with: scales)
@@ -115,13 +122,7 @@ struct TokenSurvey: Sendable {
       engine.progress.advance(
         byteCount: shape.info.dtype.byteCount(of: tokens * shape.width) ?? 0)
     }
-    (masks, scales, zeros) = found.withLock { ($0.masks, $0.scales, $0.zeros) }
-  }
-
-  /// The mask of a slab.
-  func mask(ofSlab slab: Int) -> ArraySlice<UInt8> {
-    let count = Self.maskByteCount(shape)
-    return masks[slab * count..<(slab + 1) * count]
+    (scales, zeros) = found.withLock { ($0.scales, $0.zeros) }
   }
 
   /// Scales, then zeros of a slab's cells, from groups that reach over heads.
@@ -156,18 +157,6 @@ struct TokenSurvey: Sendable {
     }
   }
 
-  @_lifetime(piece: copy piece)
-  private static func extract(
-    _ rows: borrowing RawSpan, tokens: Int, head: Int, _ shape: GearShape,
-    into piece: inout MutableRawSpan
-  ) {
-    let size = 4 * shape.dim
-    for token in 0..<tokens {
-      let start = 4 * (token * shape.width + head * shape.dim)
-      piece.copy(rows.extracting(start..<start + size), at: token * size)
-    }
-  }
-
   private static func means(_ rows: borrowing RawSpan, tokens: Int, width: Int) -> [Float] {
     (0..<tokens).map { token in
       var sum = 0.0
@@ -176,12 +165,15 @@ struct TokenSurvey: Sendable {
     }
   }
 
-  /// Puts a mean in the place of each value that was taken out of its row.
+  /// Puts a mean in the place of each value that a mask takes out of its row.
   @_lifetime(rows: copy rows)
-  private static func fill(_ rows: inout MutableRawSpan, with means: [Float], width: Int) {
+  private static func fill(
+    _ rows: inout MutableRawSpan, at mask: borrowing RawSpan, with means: [Float], width: Int
+  ) {
     for (token, mean) in means.enumerated() {
-      for place in 0..<width where rows.bytes.float(4 * (token * width + place)).isNaN {
-        rows.storeLittleEndian(mean.bitPattern, at: 4 * (token * width + place))
+      for place in token * width..<(token + 1) * width
+      where mask.littleEndian(UInt8.self, at: place / 8)! >> UInt8(place % 8) & 1 == 1 {
+        rows.storeLittleEndian(mean.bitPattern, at: 4 * place)
       }
     }
   }

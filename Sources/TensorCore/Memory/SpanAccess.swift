@@ -16,6 +16,18 @@ extension RawSpan {
     unsafe withUnsafeBytes { unsafe [UInt8]($0) }
   }
 
+  /// Its F32 values.
+  package func floats() -> [Float] {
+    let count = byteCount / 4
+    // SAFETY: the region is read, while it is lent, and as many values are made as it holds.
+    return unsafe withUnsafeBytes { source in
+      unsafe [Float](unsafeUninitializedCapacity: count) { target, made in
+        if count > 0 { _ = unsafe memcpy(target.baseAddress!, source.baseAddress!, 4 * count) }
+        made = count
+      }
+    }
+  }
+
   package func elementsEqual(_ other: borrowing RawSpan) -> Bool {
     byteCount == other.byteCount && firstDifference(from: other) == nil
   }

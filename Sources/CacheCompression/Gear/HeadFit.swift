@@ -1,0 +1,311 @@
+import Checkpoints
+import PackedFormat
+import TensorCore
+
+/// What is found of a head [tokens, dim] of a cache: a slab of its tensor.
+struct HeadFit: Sendable {
+  private(set) var scales: [Float] = []
+  private(set) var zeros: [Float] = []
+  /// Values that stay exact, in the tensor's dtype.
+  private(set) var kept: [UInt8] = []
+  /// Factors as F16, [tokens, rank] and [rank, dim].
+  private(set) var u: [UInt8] = []
+  private(set) var v: [UInt8] = []
+  /// The greatest magnitude in V.
+  private(set) var largestFactor: Float = 0
+  /// Without outliers after each term, and at last of the rounded values.
+  private(set) var distances: [Distance] = []
+
+  /// What all heads of a tensor share.
+  struct Frame: Sendable {
+    let tensor: LazyTensor
+    let shape: GearShape
+    let survey: TokenSurvey
+    /// What scales and zeros are stored as.
+    let scaleDType: DType
+    /// Of the products; a power of two.
+    let productScale: Float
+    let space: HeadSpace
+    let codes: SharedBytes
+    let masks: SharedBytes
+  }
+
+  private let frame: Frame
+  private let slab: Int
+  private var shape: GearShape { frame.shape }
+  /// The values of `kept` in F32.
+  private var keptFloats: [Float] = []
+  /// How many of those come before each block.
+  private var keptStarts: [Int] = []
+
+  private init(_ frame: Frame, slab: Int) {
+    self.frame = frame
+    self.slab = slab
+  }
+
+  /// - Parameters:
+  ///   - start: where the power iteration begins, [rank, dim].
+  ///   - result: gets the values that the terms stand for, in the tensor's dtype.
+  @_lifetime(workspace: copy workspace)
+  init(
+    _ frame: Frame, slab: Int, start: [Float], workspace: inout MutableRawSpan,
+    _ result: (borrowing RawSpan) throws -> Void
+  ) throws {
+    var found = HeadFit(frame, slab: slab)
+    let space = frame.space
+    try workspace.split(at: space.slab) { values, rest in
+      try rest.split(at: space.slab) { sums, rest in
+        try rest.split(at: space.slab) { residual, rest in
+          try rest.split(at: space.mask) { mask, rest in
+            try found.read(into: &values, scratch: &rest)
+            found.markOutliers(values.bytes, in: &mask, scratch: &rest)
+            rest.split(at: space.slab / 4) { codes, rest in
+              rest.split(at: 2 * space.cells) { pairs, scratch in
+                found.quantize(
+                  values.bytes, mask.bytes, into: &sums, &residual, &codes, &pairs,
+                  scratch: &scratch)
+              }
+            }
+            if frame.shape.settings.rank > 0 {
+              found.findFactors(&residual, start: start, scratch: &rest)
+            }
+            try found.finish(
+              values.bytes, mask.bytes, &sums, &residual, scratch: &rest, result)
+          }
+        }
+      }
+    }
+    self = found
+  }
+
+  // MARK: Values
+
+  @_lifetime(values: copy values)
+  @_lifetime(scratch: copy scratch)
+  private func read(into values: inout MutableRawSpan, scratch: inout MutableRawSpan) throws {
+    let first = slab * shape.slabElementCount
+    let size = max(1, FloatReading.blockElementCount / max(1, shape.dim)) * shape.dim
+    for start in stride(from: 0, to: shape.slabElementCount, by: max(1, size)) {
+      let end = min(shape.slabElementCount, start + size)
+      var target = values._mutatingExtracting(4 * start..<4 * end)
+      try FloatReading.read(
+        frame.tensor, first + start..<first + end, into: &target, scratch: &scratch)
+    }
+  }
+
+  /// Sets the bits of entries that stay exact.
+  @_lifetime(mask: copy mask)
+  @_lifetime(scratch: copy scratch)
+  private func markOutliers(
+    _ values: borrowing RawSpan, in mask: inout MutableRawSpan, scratch: inout MutableRawSpan
+  ) {
+    guard shape.hasOutliers else { return }
+    let place = slab * frame.space.mask
+    guard shape.part == .key else {
+      return frame.masks.read(place..<place + frame.space.mask, into: &mask)
+    }
+    mask.fill()
+    Kernels.best.markExtremes(
+      shape.extremeCount, of: values, rows: shape.tokens, columns: shape.dim,
+      alongColumns: true, in: &mask, scratch: &scratch)
+    let tail = (shape.tokens - shape.exactTail) * shape.dim
+    for bit in tail..<shape.slabElementCount { mask.setBits(1 << UInt8(bit % 8), at: bit / 8) }
+    frame.masks.put(mask.bytes, at: place)
+  }
+
+  /// The bytes of a block's mask, which start at its first bit.
+  private func maskBytes(_ elements: Range<Int>) -> Range<Int> {
+    elements.lowerBound / 8..<(elements.upperBound + 7) / 8
+  }
+
+  private func elements(_ tokens: Range<Int>) -> Range<Int> {
+    tokens.lowerBound * shape.dim..<tokens.upperBound * shape.dim
+  }
+
+  // MARK: Terms
+
+  /// Finds codes and kept values, block by block, what these stand for, and what is left.
+  @_lifetime(sums: copy sums)
+  @_lifetime(residual: copy residual)
+  @_lifetime(codes: copy codes)
+  @_lifetime(pairs: copy pairs)
+  @_lifetime(scratch: copy scratch)
+  private mutating func quantize(
+    _ values: borrowing RawSpan, _ mask: borrowing RawSpan, into sums: inout MutableRawSpan,
+    _ residual: inout MutableRawSpan, _ codes: inout MutableRawSpan,
+    _ pairs: inout MutableRawSpan, scratch: inout MutableRawSpan
+  ) {
+    var distance = Distance()
+    for tokens in shape.blocks {
+      let elements = elements(tokens)
+      let bytes = 4 * elements.lowerBound..<4 * elements.upperBound
+      let given = values.extracting(bytes)
+      var sum = sums._mutatingExtracting(bytes)
+      var code = codes._mutatingExtracting(elements)
+      sum.copy(given)
+      if shape.hasOutliers {
+        Kernels.best.exclude(masked: mask.extracting(maskBytes(elements)), from: &sum)
+      }
+      encode(tokens, given, &sum, &code, &pairs)
+      if shape.hasOutliers {
+        let bits = mask.extracting(maskBytes(elements))
+        let count = Kernels.best.count(ofMask: bits, elementCount: elements.count)
+        Kernels.best.gather(given, width: 4, mask: bits, into: &scratch)
+        let floats = scratch.bytes.extracting(0..<4 * count)
+        Kernels.best.replace(floats, width: 4, mask: bits, in: &sum)
+        keptStarts.append(keptFloats.count)
+        keptFloats += floats.floats()
+      } else {
+        // What lies under outliers is nothing to measure.
+        Kernels.best.addDistance(of: given, from: sum.bytes, to: &distance)
+      }
+      if shape.settings.rank > 0 {
+        var left = residual._mutatingExtracting(bytes)
+        left.copy(given)
+        Kernels.best.subtract(sum.bytes, from: &left)
+      }
+    }
+    if !shape.hasOutliers { distances.append(distance) }
+    let floats = keptFloats
+    kept =
+      shape.info.dtype == .f32
+      ? floats.rawSpan.array()
+      : HalfPrecision.converted(
+        floats.rawSpan, from: .f32, to: shape.info.dtype, count: floats.count)
+    frame.codes.put(codes.bytes, at: slab * shape.slabElementCount)
+  }
+
+  /// Codes of a block, in whose place come the values that these stand for.
+  @_lifetime(sums: copy sums)
+  @_lifetime(codes: copy codes)
+  @_lifetime(pairs: copy pairs)
+  private mutating func encode(
+    _ tokens: Range<Int>, _ values: borrowing RawSpan, _ sums: inout MutableRawSpan,
+    _ codes: inout MutableRawSpan, _ pairs: inout MutableRawSpan
+  ) {
+    let grouping = shape.grouping(of: tokens)
+    let cells = grouping.cellCount(elementCount: codes.byteCount)
+    var found: [Float] = []
+    pairs.split(at: 8 * cells) { ranges, rest in
+      var pairs = rest._mutatingExtracting(0..<8 * cells)
+      if shape.settings.isOfficial, shape.part == .value {
+        let shared = frame.survey.pairs(ofSlab: slab)
+        pairs.copy(shared.rawSpan)
+      } else {
+        if shape.settings.isOfficial, shape.hasOutliers {
+          OfficialKeys.fill(&sums, values, shape)
+        }
+        Kernels.best.keptRanges(sums.bytes, grouping, into: &ranges)
+        if shape.hasNarrowSteps, frame.scaleDType != .f32 {
+          OfficialKeys.pairs(
+            ranges.bytes, steps: shape.steps, dtype: frame.scaleDType, into: &pairs)
+        } else {
+          Kernels.best.rangePairs(
+            ranges.bytes, steps: shape.steps, dtype: frame.scaleDType == .f16 ? .f16 : .f32,
+            into: &pairs)
+        }
+      }
+      let steps = shape.hasNarrowSteps ? frame.scaleDType : .f32
+      if steps == .f32 {
+        Kernels.best.affineEncode(
+          sums.bytes, grouping, pairs: pairs.bytes, bits: shape.codeBits, zero: .float,
+          into: &codes)
+      } else {
+        OfficialKeys.encode(
+          sums.bytes, shape, pairs: pairs.bytes, dtype: steps, into: &codes)
+      }
+      Kernels.best.affineDecode(
+        codes.bytes, grouping, pairs: pairs.bytes, zero: .float, stepsDType: steps, into: &sums)
+      found = pairs.bytes.floats()
+    }
+    scales += found[..<cells]
+    zeros += found[cells...]
+  }
+
+  /// The product that is near what is left.
+  @_lifetime(residual: copy residual)
+  @_lifetime(scratch: copy scratch)
+  private mutating func findFactors(
+    _ residual: inout MutableRawSpan, start: [Float], scratch: inout MutableRawSpan
+  ) {
+    // Near 1, so that squares stay inside the range of float32.
+    let largest = scales.reduce(0) { max($0, $1.magnitude) }
+    let exponent = largest > 0 && largest.isFinite ? Int(largest.exponent) : 0
+    let isFar = abs(exponent) > 30
+    if isFar {
+      let factor: [Float] = [Float(sign: .plus, exponent: -exponent, significand: 1)]
+      let whole = Grouping(dimensions: [shape.slabElementCount], axis: 0, size: 0, start: 0)
+      Kernels.best.multiply(inPlace: &residual, whole, byScales: factor.rawSpan)
+    }
+    let settings = shape.settings
+    var factors =
+      settings.isNearest
+      ? HeadProduct.nearest(
+        residual.bytes, tokens: shape.tokens, dim: shape.dim, rank: settings.rank,
+        scratch: &scratch)
+      : HeadProduct.byIteration(
+        residual.bytes, tokens: shape.tokens, dim: shape.dim, rank: settings.rank,
+        rounds: settings.roundCount, start: start, scratch: &scratch)
+    if isFar {
+      let factor = Float(sign: .plus, exponent: exponent, significand: 1)
+      factors.v = factors.v.map { $0 * factor }
+    }
+    largestFactor = factors.v.reduce(0) { max($0, $1.magnitude) }
+    u = HalfPrecision.halves(factors.u, over: 1)
+    v = HalfPrecision.halves(factors.v, over: frame.productScale)
+  }
+
+  // MARK: Sums
+
+  /// Adds the product, block by block, and outliers; rounds sums to the tensor's dtype, and measures them.
+  @_lifetime(sums: copy sums)
+  @_lifetime(rounded: copy rounded)
+  @_lifetime(scratch: copy scratch)
+  private mutating func finish(
+    _ values: borrowing RawSpan, _ mask: borrowing RawSpan, _ sums: inout MutableRawSpan,
+    _ rounded: inout MutableRawSpan, scratch: inout MutableRawSpan,
+    _ result: (borrowing RawSpan) throws -> Void
+  ) throws {
+    let (rank, dtype) = (shape.settings.rank, shape.info.dtype)
+    let left = HalfPrecision.floats(u)
+    let right = HalfPrecision.floats(v)
+    // The authors add the product last.
+    let putsBack = shape.hasOutliers && rank > 0 && !shape.settings.isOfficial
+    let floats = keptFloats
+    var (before, after) = (Distance(), Distance())
+    for (number, tokens) in shape.blocks.enumerated() {
+      let elements = elements(tokens)
+      let bytes = 4 * elements.lowerBound..<4 * elements.upperBound
+      var sum = sums._mutatingExtracting(bytes)
+      if rank > 0 {
+        Kernels.best.addLowRank(
+          u: left.rawSpan.extracting(
+            4 * rank * tokens.lowerBound..<4 * rank * tokens.upperBound),
+          v: right.rawSpan, stride: shape.dim, rows: tokens.count, columns: shape.dim,
+          rank: rank, scale: frame.productScale, to: &sum)
+      }
+      if putsBack {
+        Kernels.best.replace(
+          floats.rawSpan.extracting((4 * keptStarts[number])...), width: 4,
+          mask: mask.extracting(maskBytes(elements)), in: &sum)
+      }
+      let given = values.extracting(bytes)
+      if !shape.hasOutliers, rank > 0 {
+        Kernels.best.addDistance(of: given, from: sum.bytes, to: &before)
+      }
+      if dtype != .f32 {
+        var target = rounded._mutatingExtracting(
+          2 * elements.lowerBound..<2 * elements.upperBound)
+        Kernels.best.roundSums(sum.bytes, to: dtype, into: &target, scratch: &scratch)
+        try Kernels.best.convert(
+          target.bytes, from: dtype, to: .f32, elementCount: elements.count, saturating: false,
+          into: &sum)
+      }
+      Kernels.best.addDistance(of: given, from: sum.bytes, to: &after)
+    }
+    if !shape.hasOutliers, rank > 0 { distances.append(before) }
+    distances.append(after)
+    guard dtype != .f32 else { return try result(sums.bytes) }
+    try result(rounded.bytes.extracting(0..<2 * shape.slabElementCount))
+  }
+}

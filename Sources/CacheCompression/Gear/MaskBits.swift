@@ -1,0 +1,27 @@
+import TensorCore
+
+extension MutableRawSpan {
+  /// Copies bits of a mask to others that are 0. The first bit of a byte is its lowest.
+  @_lifetime(self: copy self)
+  mutating func copyBits(_ range: Range<Int>, of bits: borrowing RawSpan, to place: Int) {
+    var (from, to) = (range.lowerBound, place)
+    if from % 8 == 0, to % 8 == 0 {
+      let count = range.count / 8
+      copy(bits.extracting(from / 8..<from / 8 + count), at: to / 8)
+      from += 8 * count
+      to += 8 * count
+    }
+    while from < range.upperBound {
+      let bit = bits.littleEndian(UInt8.self, at: from / 8)! >> UInt8(from % 8) & 1
+      setBits(bit << UInt8(to % 8), at: to / 8)
+      (from, to) = (from + 1, to + 1)
+    }
+  }
+
+  /// Sets bits of a byte.
+  @_lifetime(self: copy self)
+  mutating func setBits(_ bits: UInt8, at byteOffset: Int) {
+    let byte = bytes.littleEndian(UInt8.self, at: byteOffset)! | bits
+    storeBytes(of: byte, toByteOffset: byteOffset, as: UInt8.self)
+  }
+}

@@ -1,0 +1,59 @@
+import Synchronization
+import TensorCore
+
+/// Memory that workers fill piece by piece.
+final class SharedBytes: Sendable {
+  private let buffer: Mutex<ByteBuffer>
+
+  init(byteCount: Int) {
+    buffer = Mutex(ByteBuffer(byteCount: byteCount))
+  }
+
+  func put(_ bytes: borrowing RawSpan, at byteOffset: Int) {
+    buffer.withLock { buffer in
+      var span = buffer.mutableBytes
+      span.copy(bytes, at: byteOffset)
+    }
+  }
+
+  @_lifetime(target: copy target)
+  func read(_ range: Range<Int>, into target: inout MutableRawSpan) {
+    buffer.withLock { buffer in
+      let bytes = buffer.bytes.extracting(range)
+      target.copy(bytes)
+    }
+  }
+
+  /// What was put, and no more can be.
+  func sealed() -> SealedBytes {
+    SealedBytes(
+      buffer.withLock { buffer in
+        var taken = ByteBuffer(byteCount: 0)
+        swap(&taken, &buffer)
+        return taken
+      })
+  }
+}
+
+/// Memory that many read at once.
+final class SealedBytes: Sendable {
+  private let buffer: ByteBuffer
+
+  init(_ buffer: consuming ByteBuffer) {
+    self.buffer = buffer
+  }
+
+  func withBytes<Result>(
+    _ range: Range<Int>, _ body: (borrowing RawSpan) throws -> Result
+  ) rethrows -> Result {
+    try Self.withBytes(of: buffer, range, body)
+  }
+
+  private static func withBytes<Result>(
+    of buffer: borrowing ByteBuffer, _ range: Range<Int>,
+    _ body: (borrowing RawSpan) throws -> Result
+  ) rethrows -> Result {
+    let bytes = buffer.bytes.extracting(range)
+    return try body(bytes)
+  }
+}
