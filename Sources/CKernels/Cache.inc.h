@@ -20,25 +20,46 @@ static int32_t select_ordered(const int32_t *values, size_t n, size_t rank) {
   return least;
 }
 
+/// A value that k of others, or a few more, do not exceed.
+static int32_t bound_of_least(const int32_t *values, size_t n, size_t k) {
+  int32_t least = INT32_MIN, most = INT32_MAX;
+  while (least < most) {
+    const int32_t middle = (int32_t)((uint32_t)least + ((uint32_t)most - (uint32_t)least) / 2);
+    uint32_t count = 0;
+    for (size_t i = 0; i < n; i++) count += (uint32_t)(values[i] <= middle);
+    if (count < k) {
+      least = middle + 1;
+    } else if (count > k + k / 4) {
+      most = middle;
+    } else {
+      return middle;
+    }
+  }
+  return least;
+}
+
 /// Bounds that k values of a sequence, or more, lie on or beyond: of the least and greatest values of 4k parts
 /// or more. `scratch` holds n values. False if the sequence is too short for that.
 static int outer_bounds(const int32_t *sequence, size_t n, size_t k, int32_t *scratch, int32_t *low,
                         int32_t *high) {
   const size_t parts = (4 * k + LANES - 1) / LANES, all = n / LANES;
   if (2 * parts > all) return 0;
+  // The greatest are the least of their complements.
   int32_t *least = scratch, *most = scratch + parts * LANES;
-  memcpy(least, sequence, parts * LANES * sizeof *least);
-  memcpy(most, sequence, parts * LANES * sizeof *most);
+  for (size_t i = 0; i < parts * LANES; i++) {
+    least[i] = sequence[i];
+    most[i] = ~sequence[i];
+  }
   for (size_t start = parts; start < all; start += parts) {
     const size_t count = all - start < parts ? all - start : parts;
     for (size_t i = 0; i < count * LANES; i++) {
       const int32_t value = sequence[start * LANES + i];
       least[i] = value < least[i] ? value : least[i];
-      most[i] = value > most[i] ? value : most[i];
+      most[i] = ~value < most[i] ? ~value : most[i];
     }
   }
-  *low = select_ordered(least, parts * LANES, k - 1);
-  *high = select_ordered(most, parts * LANES, parts * LANES - k);
+  *low = bound_of_least(least, parts * LANES, k);
+  *high = ~bound_of_least(most, parts * LANES, k);
   return 1;
 }
 

@@ -16,18 +16,26 @@ static void add_values(const void *values, int dtype, size_t n, void *sums) {
 
 static void low_rank_add(const void *u, const void *v, size_t stride, size_t rows, size_t columns,
                          size_t rank, float scale, void *sums) {
-  const any_f32 *left = u;
-  for (size_t start = 0; start < columns; start += COLUMN_BLOCK) {
-    const size_t count = columns - start < COLUMN_BLOCK ? columns - start : COLUMN_BLOCK;
-    for (size_t row = 0; row < rows; row++) {
-      float products[COLUMN_BLOCK] = {0};
+  const any_f32 *left = u, *right = v;
+  for (size_t row = 0; row < rows; row++) {
+    const any_f32 *factors = left + row * rank;
+    any_f32 *sum = (any_f32 *)sums + row * columns;
+    size_t i = 0;
+    for (; i + LANES <= columns; i += LANES) {
+      lanes_f32 product = {0}, x;
       for (size_t k = 0; k < rank; k++) {
-        const any_f32 *right = (const any_f32 *)v + k * stride + start;
-        const float factor = left[row * rank + k];
-        for (size_t i = 0; i < count; i++) products[i] += factor * right[i];
+        lanes_f32 y;
+        memcpy(&y, right + k * stride + i, sizeof y);
+        product += factors[k] * y;
       }
-      any_f32 *sum = (any_f32 *)sums + row * columns + start;
-      for (size_t i = 0; i < count; i++) sum[i] += scale * products[i];
+      memcpy(&x, sum + i, sizeof x);
+      x += scale * product;
+      memcpy(sum + i, &x, sizeof x);
+    }
+    for (; i < columns; i++) {
+      float product = 0;
+      for (size_t k = 0; k < rank; k++) product += factors[k] * right[k * stride + i];
+      sum[i] += scale * product;
     }
   }
 }
@@ -46,35 +54,102 @@ INLINE float dot(const any_f32 *a, const any_f32 *b, size_t n) {
   return lanes[0];
 }
 
-/// Four dots of one vector at once, each in the order of `dot`.
-INLINE void dot_four(const any_f32 *a, const any_f32 *b, size_t stride, size_t n, any_f32 *out) {
-  float lanes[4][16] = {{0}};
+enum { DOTS = 4 };
+
+/// Lanes of two vectors of 16, each folded once: of `a` in the lower half, of `b` in the upper.
+#define FOLD(a, b)                                                                                 \
+  (__builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23) +         \
+   __builtin_shufflevector(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31))
+
+/// The sums of the lanes of four vectors, each in the order of `dot`.
+INLINE void fold_four(const lanes_f32 *sums, any_f32 *out) {
+  const lanes_f32 ab = FOLD(sums[0], sums[1]), cd = FOLD(sums[2], sums[3]);
+  const lanes_f32 four =
+      __builtin_shufflevector(ab, cd, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27) +
+      __builtin_shufflevector(ab, cd, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+  typedef float lanes8 __attribute__((ext_vector_type(8)));
+  typedef float lanes4 __attribute__((ext_vector_type(4)));
+  const lanes8 two = __builtin_shufflevector(four, four, 0, 1, 4, 5, 8, 9, 12, 13) +
+                     __builtin_shufflevector(four, four, 2, 3, 6, 7, 10, 11, 14, 15);
+  const lanes4 one = __builtin_shufflevector(two, two, 0, 2, 4, 6) +
+                     __builtin_shufflevector(two, two, 1, 3, 5, 7);
+  memcpy(out, &one, sizeof one);
+}
+
+#undef FOLD
+
+/// Dots of `rows` vectors, at most two, with four, each in the order of `dot`.
+INLINE void dot_four(const any_f32 *a, size_t rows, size_t step, const any_f32 *b, size_t stride,
+                     size_t n, any_f32 *out, size_t out_step) {
+  lanes_f32 sums[2][DOTS] = {{{0}}};
   size_t i = 0;
-  for (; i + 16 <= n; i += 16) {
-    for (size_t row = 0; row < 4; row++) {
-      for (size_t k = 0; k < 16; k++) lanes[row][k] += a[i + k] * b[row * stride + i + k];
+  for (; i + LANES <= n; i += LANES) {
+    lanes_f32 right[DOTS];
+    for (size_t k = 0; k < DOTS; k++) memcpy(&right[k], b + k * stride + i, sizeof right[k]);
+    for (size_t row = 0; row < rows; row++) {
+      lanes_f32 left;
+      memcpy(&left, a + row * step + i, sizeof left);
+      for (size_t k = 0; k < DOTS; k++) sums[row][k] += left * right[k];
     }
   }
-  for (size_t row = 0; row < 4; row++) {
-    for (size_t j = i, k = 0; j < n; j++, k++) lanes[row][k] += a[j] * b[row * stride + j];
-    for (int width = 8; width > 0; width /= 2) {
-      for (int k = 0; k < width; k++) lanes[row][k] += lanes[row][k + width];
+  if (i < n) {
+    for (size_t row = 0; row < rows; row++) {
+      lanes_f32 left = {0};
+      memcpy(&left, a + row * step + i, (n - i) * sizeof(float));
+      for (size_t k = 0; k < DOTS; k++) {
+        lanes_f32 right = {0};
+        memcpy(&right, b + k * stride + i, (n - i) * sizeof(float));
+        // Lanes behind the end stay as they are, the sign of a zero too.
+        const lanes_f32 sum = sums[row][k] + left * right;
+        for (size_t j = 0; j < n - i; j++) sums[row][k][j] = sum[j];
+      }
     }
-    out[row] = lanes[row][0];
   }
+  for (size_t row = 0; row < rows; row++) fold_four(sums[row], out + row * out_step);
 }
 
 static void project_rows(const void *matrix, const void *v, size_t rows, size_t columns,
                          size_t rank, void *u) {
   const any_f32 *m = matrix, *right = v;
   any_f32 *out = u;
-  for (size_t row = 0; row < rows; row++) {
-    size_t k = 0;
-    for (; k + 4 <= rank; k += 4) {
-      dot_four(m + row * columns, right + k * columns, columns, columns, out + row * rank + k);
+  size_t k = 0;
+  for (; k + DOTS <= rank; k += DOTS) {
+    const any_f32 *from = right + k * columns;
+    size_t row = 0;
+    for (; row + 2 <= rows; row += 2) {
+      dot_four(m + row * columns, 2, columns, from, columns, columns, out + row * rank + k, rank);
     }
-    for (; k < rank; k++) {
+    if (row < rows) {
+      dot_four(m + row * columns, 1, columns, from, columns, columns, out + row * rank + k, rank);
+    }
+  }
+  for (; k < rank; k++) {
+    for (size_t row = 0; row < rows; row++) {
       out[row * rank + k] = dot(m + row * columns, right + k * columns, columns);
+    }
+  }
+}
+
+/// Adds rows times factors to `count` sums, at most four vectors of 16 for each of `ranks` factors, at most
+/// four.
+INLINE void accumulate_block(const any_f32 *m, const any_f32 *left, size_t rows, size_t columns,
+                             size_t rank, size_t ranks, size_t count, any_f32 *v) {
+  lanes_f32 sums[DOTS][DOTS];
+  for (size_t k = 0; k < ranks; k++) {
+    for (size_t c = 0; c < count; c++) {
+      memcpy(&sums[k][c], v + k * columns + c * LANES, sizeof sums[k][c]);
+    }
+  }
+  for (size_t row = 0; row < rows; row++) {
+    for (size_t c = 0; c < count; c++) {
+      lanes_f32 x;
+      memcpy(&x, m + row * columns + c * LANES, sizeof x);
+      for (size_t k = 0; k < ranks; k++) sums[k][c] += left[row * rank + k] * x;
+    }
+  }
+  for (size_t k = 0; k < ranks; k++) {
+    for (size_t c = 0; c < count; c++) {
+      memcpy(v + k * columns + c * LANES, &sums[k][c], sizeof sums[k][c]);
     }
   }
 }
@@ -82,16 +157,32 @@ static void project_rows(const void *matrix, const void *v, size_t rows, size_t 
 static void accumulate_columns(const void *matrix, const void *u, size_t rows, size_t columns,
                                size_t rank, void *v) {
   const any_f32 *m = matrix, *left = u;
-  for (size_t start = 0; start < columns; start += COLUMN_BLOCK) {
-    const size_t count = columns - start < COLUMN_BLOCK ? columns - start : COLUMN_BLOCK;
-    for (size_t k = 0; k < rank; k++) {
-      any_f32 *restrict sum = (any_f32 *)v + k * columns + start;
-      for (size_t row = 0; row < rows; row++) {
-        const float factor = left[row * rank + k];
-        const any_f32 *from = m + row * columns + start;
-        for (size_t i = 0; i < count; i++) sum[i] += factor * from[i];
+  for (size_t k = 0; k < rank;) {
+    const size_t ranks = rank - k >= DOTS ? DOTS : 1;
+    any_f32 *sums = (any_f32 *)v + k * columns;
+    size_t start = 0;
+    for (; start + DOTS * LANES <= columns; start += DOTS * LANES) {
+      if (ranks == DOTS) {
+        accumulate_block(m + start, left + k, rows, columns, rank, DOTS, DOTS, sums + start);
+      } else {
+        accumulate_block(m + start, left + k, rows, columns, rank, 1, DOTS, sums + start);
       }
     }
+    for (; start + LANES <= columns; start += LANES) {
+      if (ranks == DOTS) {
+        accumulate_block(m + start, left + k, rows, columns, rank, DOTS, 1, sums + start);
+      } else {
+        accumulate_block(m + start, left + k, rows, columns, rank, 1, 1, sums + start);
+      }
+    }
+    for (size_t j = k; j < k + ranks; j++) {
+      any_f32 *restrict sum = (any_f32 *)v + j * columns;
+      for (size_t row = 0; row < rows; row++) {
+        const float factor = left[row * rank + j];
+        for (size_t i = start; i < columns; i++) sum[i] += factor * m[row * columns + i];
+      }
+    }
+    k += ranks;
   }
 }
 

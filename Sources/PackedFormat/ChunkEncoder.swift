@@ -164,15 +164,22 @@ package struct ChunkEncoder: Sendable {
     return try scratch.split(at: width * count) { kept, rest in
       Kernels.best.gather(values, width: width, mask: places, into: &kept)
       return try encodeKept(
-        kept.bytes, mask: places, layout, index: index, codec: codec, scratch: &rest, body)
+        kept.bytes, mask: places, layout, candidates: Self.candidates(index), codec: codec,
+        scratch: &rest, body)
     }
   }
 
+  /// The indexes of which the smallest is taken for one that was asked for.
+  package static func candidates(_ index: any IndexCodec) -> [any IndexCodec] {
+    index is BitmaskIndex || index is Gap8Index ? [BitmaskIndex(), Gap8Index()] : [index]
+  }
+
   /// Encodes values that stand one behind the other, with a mask of their places that is complete.
+  /// - Parameter candidates: at least one, of which the smallest is taken.
   @_lifetime(scratch: copy scratch)
   package func encodeKept<Result>(
     _ kept: borrowing RawSpan, mask: borrowing RawSpan, _ layout: ChunkLayout,
-    index: any IndexCodec, codec: any ValueCodec, scratch: inout MutableRawSpan,
+    candidates: [any IndexCodec], codec: any ValueCodec, scratch: inout MutableRawSpan,
     _ body: (borrowing RawSpan, Encoded) throws -> Result
   ) throws -> Result {
     let count = Kernels.best.count(ofMask: mask, elementCount: layout.elementCount)
@@ -182,21 +189,19 @@ package struct ChunkEncoder: Sendable {
       && ConstantCodec.fits(kept, dtype: layout.dtype)
     let codec: any ValueCodec = isConstant ? ConstantCodec() : codec
     return try encode(
-      kept, list, mask: mask, layout, index: index, codec: codec, scratch: &scratch, body)
+      kept, list, mask: mask, layout, candidates: candidates, codec: codec, scratch: &scratch, body)
   }
 
   /// Encodes kept values and their mask.
   @_lifetime(scratch: copy scratch)
   private func encode<Result>(
     _ kept: borrowing RawSpan, _ list: ChunkLayout, mask: borrowing RawSpan,
-    _ layout: ChunkLayout, index: any IndexCodec, codec: any ValueCodec,
+    _ layout: ChunkLayout, candidates: [any IndexCodec], codec: any ValueCodec,
     scratch: inout MutableRawSpan, _ body: (borrowing RawSpan, Encoded) throws -> Result
   ) throws -> Result {
     let count = list.elementCount
     let valueLengths = codec.streamByteCounts(list)
     let valueTotal = valueLengths.reduce(0, +)
-    let candidates: [any IndexCodec] =
-      index is BitmaskIndex || index is Gap8Index ? [BitmaskIndex(), Gap8Index()] : [index]
     let indexRoom = candidates.map {
       $0.streamByteCounts(layout, valueCount: count).reduce(0) { $0 + $1.upperBound }
     }.reduce(0, +)
@@ -213,7 +218,8 @@ package struct ChunkEncoder: Sendable {
           let length = candidate.encode(mask, layout, valueCount: count, into: &target)
             .reduce(0, +)
           let stream = streams.bytes.extracting(place..<place + length)
-          let stored = try compress(stream, into: &frame, at: 0) ?? length
+          let stored =
+            candidates.count == 1 ? length : try compress(stream, into: &frame, at: 0) ?? length
           if stored < best?.stored ?? .max { best = (candidate, place..<place + length, stored) }
           place += length
         }

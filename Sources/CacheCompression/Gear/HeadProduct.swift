@@ -19,22 +19,38 @@ enum HeadProduct {
     start: [Float], scratch: inout MutableRawSpan
   ) -> (u: [Float], v: [Float]) {
     var u: [Float] = []
+    let size = max(1, (1 << 13) / max(1, dim))
+    let blocks = stride(from: 0, to: tokens, by: size).map { $0..<min(tokens, $0 + size) }
     let v = scratch.split(at: 4 * rank * dim) { v, rest in
       var rows = rest._mutatingExtracting(0..<4 * rank * tokens)
       v.copy(start.rawSpan)
       for round in 1...max(1, rounds) {
         Kernels.best.orthonormalize(&v, count: rank)
-        Kernels.best.projectRows(
-          of: residual, on: v.bytes, rows: tokens, columns: dim, rank: rank, into: &rows)
-        if round == rounds {
+        let last = round == max(1, rounds)
+        var sums = ByteBuffer(byteCount: 4 * rank * dim)
+        var next = sums.mutableBytes
+        next.fill()
+        // Both products of a block of rows while it is near, but for the last.
+        for block in blocks {
+          let bytes = 4 * block.lowerBound * dim..<4 * block.upperBound * dim
+          var target = rows._mutatingExtracting(
+            4 * block.lowerBound * rank..<4 * block.upperBound * rank)
+          Kernels.best.projectRows(
+            of: residual.extracting(bytes), on: v.bytes, rows: block.count, columns: dim,
+            rank: rank, into: &target)
+          guard !last else { continue }
+          Kernels.best.accumulateColumns(
+            of: residual.extracting(bytes), by: target.bytes, rows: block.count, columns: dim,
+            rank: rank, into: &next)
+        }
+        if last {
           var columns = transposed(rows.bytes.floats(), rows: tokens, columns: rank)
           orthonormalize(&columns, count: rank)
           u = transposed(columns, rows: rank, columns: tokens)
-          rows.copy(u.rawSpan)
+          Kernels.best.accumulateColumns(
+            of: residual, by: u.rawSpan, rows: tokens, columns: dim, rank: rank, into: &next)
         }
-        v.fill()
-        Kernels.best.accumulateColumns(
-          of: residual, by: rows.bytes, rows: tokens, columns: dim, rank: rank, into: &v)
+        v.copy(next.bytes)
       }
       return v.bytes.floats()
     }

@@ -188,6 +188,7 @@ struct PreparedGear: PreparedEncoding {
     _ body: (borrowing RawSpan, ChunkEncoder.Encoded) throws -> Void
   ) throws {
     let layout = ChunkLayout(info, chunk: chunk)
+    let width = info.dtype.bitsPerElement / 8
     let maskByteCount = Kernels.maskByteCount(elementCount: layout.elementCount)
     try workspace.split(at: layout.byteCount) { kept, rest in
       try rest.split(at: maskByteCount) { mask, rest in
@@ -204,10 +205,16 @@ struct PreparedGear: PreparedEncoding {
           count += values.count
         }
         try encoder.encodeKept(
-          kept.bytes.extracting(0..<count), mask: mask.bytes, layout, index: BitmaskIndex(),
+          kept.bytes.extracting(0..<count), mask: mask.bytes, layout,
+          candidates: candidates(keptCount: count / width, of: layout.elementCount),
           codec: losslessCodec, scratch: &rest, body)
       }
     }
+  }
+
+  /// Of few values gaps are the smaller index: a mask takes a bit for each of its bytes, coded as it may be.
+  private func candidates(keptCount: Int, of count: Int) -> [any IndexCodec] {
+    32 * keptCount <= count ? [Gap8Index()] : ChunkEncoder.candidates(BitmaskIndex())
   }
 
   /// The heads that a range of elements touches, and what of each.
