@@ -119,6 +119,10 @@ let package = Package(
     tests("PruningTests", ["Pruning", "Statistics", "Checkpoints", "TensorCore"]),
     tests("RotaryTests", ["Rotary", "RotaryScaling", "Checkpoints", "TensorCore"]),
     tests("MergingTests", ["Merging", "Recipes", "Checkpoints", "TensorCore"]),
+    tests("CachesTests", ["Caches", "Checkpoints", "TensorCore"]),
+    tests(
+      "CacheCompressionTests",
+      ["CacheCompression", "Caches", "Checkpoints", "PackedFormat", "Reporting", "TensorCore"]),
     tests(
       "CommandTests", ["SumacCommand", "Checkpoints", "PackedFormat", "TensorCore"],
       exclude: ["Cases", "Faults"]),

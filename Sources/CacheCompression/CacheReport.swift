@@ -33,7 +33,10 @@ package struct CacheReport: Report {
       ("outliers", parts.outliers), ("indices", parts.indices), ("exact values", parts.exact),
       ("stream tables", parts.tables),
     ]
-    return known + [("index and the rest", max(0, fileByteCount - parts.total))]
+    let rest = fileByteCount - parts.total - inspection.otherByteCount
+    return known + [
+      ("other tensors", inspection.otherByteCount), ("index and the rest", max(0, rest)),
+    ]
   }
 
   // MARK: Text
@@ -135,7 +138,7 @@ package struct CacheReport: Report {
       "tokens": JSONValue(dimensions[2]), "head_dim": JSONValue(dimensions[3]),
       "dtype": .string(cache.layers[0].key.info.dtype.name),
       "details": CacheDetails(cache).map { .object($0.object) } ?? .null,
-      "parts": .object(json(total)),
+      "parts": .object(json(total)), "other_bytes": JSONValue(inspection.otherByteCount),
       "bits_per_element": JSONValue(8 * Double(total.total) / Double(elementCount)),
       "layers": .array(inspection.rows.map { .object(json($0)) }),
     ]

@@ -110,8 +110,34 @@ package struct CacheFilesWriter: CheckpointWriter {
 
 /// A layout that caches can be written in.
 package protocol WritableCacheLayout: CacheLayout {
+  /// Whether files have room for other tensors.
+  static var holdsAll: Bool { get }
+  /// Whether files have room for the tokens' positions.
+  static var holdsPositions: Bool { get }
   /// - Throws: an error that names what the layout asks for and the cache does not have.
   static func writer(_ cache: KVCache, _ request: CacheOutput) throws -> CacheFilesWriter
+}
+
+extension WritableCacheLayout {
+  package static var holdsPositions: Bool { holdsAll }
+
+  /// What of a cache is not written.
+  package static func losses(of cache: KVCache) -> [String] {
+    var losses: [String] = []
+    let known =
+      holdsPositions ? [KVCache.tokensName, "input_ids", "tokens", KVCache.positionsName] : []
+    let others = cache.others.map(\.name).filter { !known.contains($0) }
+    if !holdsAll, !others.isEmpty {
+      losses.append(
+        "\(name) has no room for other tensors; left out: "
+          + others.map(\.printable).joined(separator: ", "))
+    }
+    if !holdsPositions, cache.positions != nil {
+      losses.append(
+        "\(name) has no room for positions; its readers take the tokens' to be 0, 1, 2, …")
+    }
+    return losses
+  }
 }
 
 /// What is asked of a written cache.

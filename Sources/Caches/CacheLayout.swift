@@ -61,8 +61,8 @@ package protocol CacheLayout: Sendable {
 package enum CacheLayouts {
   /// The first that recognizes files reads them.
   package static let all: [any CacheLayout.Type] = [
-    LayeredLayout.self, MLXLayout.self, VLLMLayout.self, OlderVLLMLayout.self, LMCacheLayout.self,
-    LlamaLayout.self,
+    LayeredLayout.self, MLXLayout.self, OlderMLXLayout.self, VLLMLayout.self,
+    OlderVLLMLayout.self, LMCacheLayout.self, LlamaLayout.self,
   ]
 
   package static subscript(name: String) -> (any CacheLayout.Type)? {
@@ -77,9 +77,9 @@ package enum CacheLayouts {
           "--layout \(name.printable) is not known",
           hint: "the layouts are \(all.map { $0.name }.joined(separator: ", "))")
       }
-      return try layout.read(files, hints)
+      return try read(files, layout, hints)
     }
-    for layout in all where try layout.recognizes(files) { return try layout.read(files, hints) }
+    for layout in all where try layout.recognizes(files) { return try read(files, layout, hints) }
     throw FormatError(
       .cacheLayout, "is no cache of a layout that is known", path: files.path,
       hint: "name one with --layout: \(all.map { $0.name }.joined(separator: ", "))")
@@ -87,6 +87,26 @@ package enum CacheLayouts {
 }
 
 extension CacheLayouts {
+  private static func read(
+    _ files: CacheFiles, _ layout: any CacheLayout.Type, _ hints: CacheHints
+  ) throws -> KVCache {
+    let cache = try layout.read(files, hints)
+    for (what, found, wanted, hint) in [
+      (
+        "kv heads", cache.dimensions[1], hints.heads,
+        "with tensor parallelism a file has the heads of one rank only"
+      ),
+      ("values in a head", cache.dimensions[3], hints.headDim, nil),
+      ("layers", cache.layers.count, hints.layers, nil),
+    ] {
+      guard let wanted, found != wanted else { continue }
+      throw FormatError(
+        .cacheShape, "has \(found) \(what), \(wanted) were asked for", path: files.path,
+        hint: hint ?? "check --kv-shape, --layers or --model")
+    }
+    return cache
+  }
+
   /// Those that are written, our own first.
   package static var writable: [any WritableCacheLayout.Type] {
     all.compactMap { $0 as? any WritableCacheLayout.Type }

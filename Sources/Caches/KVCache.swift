@@ -95,13 +95,15 @@ package struct KVCache: Sendable {
         guard dimensions.allSatisfy({ $0 > 0 }) else {
           throw fault("is \(tensor.info.shape), which holds nothing", tensor.name)
         }
-        guard dimensions[0] == dimensions[0],
-          dimensions[2] == layers[0].key.info.shape.dimensions[2]
-        else {
+        let wanted = first.key.info.shape.dimensions
+        guard dimensions[2] == wanted[2] else {
           throw fault(
-            "has \(dimensions[2]) tokens, \(first.key.name) has "
-              + "\(first.key.info.shape.dimensions[2]): layers of unequal length", tensor.name,
-            hint: "caches with a window in some layers are not read")
+            "has \(dimensions[2]) tokens, \(first.key.name) has \(wanted[2]): layers of unequal length",
+            tensor.name, hint: "caches with a window in some layers are not read")
+        }
+        guard dimensions[0] == wanted[0] else {
+          throw fault(
+            "has a batch of \(dimensions[0]), \(first.key.name) has \(wanted[0])", tensor.name)
         }
       }
       let (key, value) = (layer.key.info.shape.dimensions, layer.value.info.shape.dimensions)

@@ -78,7 +78,11 @@ struct GearFit: Sendable {
         start: start, engine: engine, wantsContentID: wantsContentID)
     }
     var found = try attempt()
-    if let other = found.better(than: scales, product, isOfficial: shape.settings.isOfficial) {
+    // The scale of products can be told once all numbers are finite.
+    for _ in 0..<2 {
+      guard
+        let other = found.better(than: scales, product, isOfficial: shape.settings.isOfficial)
+      else { break }
       (scales, product) = other
       found = try attempt()
     }

@@ -6,6 +6,7 @@ import TensorCore
 /// header. The name says the dtype in the later form; a sidecar or `--kv-shape` says the shape.
 package enum LMCacheLayout: WritableCacheLayout {
   package static let name = "lmcache"
+  package static let holdsAll = false
   package static let summary = "raw chunks of LMCache, named in order"
 
   private static let suffix = ".pt"

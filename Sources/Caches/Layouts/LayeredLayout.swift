@@ -5,6 +5,7 @@ import TensorCore
 /// sumac and others, and `.sumac` files.
 package enum LayeredLayout: WritableCacheLayout {
   package static let name = "safetensors"
+  package static let holdsAll = true
   package static let summary = "a tensor for each layer's keys and values, by number"
 
   /// Names of keys and values, `N` standing for the layer's number.
@@ -102,14 +103,7 @@ package enum LayeredLayout: WritableCacheLayout {
     _ tensor: LazyTensor, _ hints: CacheHints, _ path: String
   ) throws -> LazyTensor {
     let dimensions = tensor.info.shape.dimensions
-    if dimensions.count == 4 {
-      if let heads = hints.heads, dimensions[1] != heads {
-        throw FormatError(
-          .cacheShape, "has \(dimensions[1]) kv heads, --kv-shape says \(heads)", path: path,
-          tensor: tensor.name)
-      }
-      return tensor
-    }
+    if dimensions.count == 4 { return tensor }
     guard dimensions.count == 3 else {
       throw FormatError(
         .cacheShape,
@@ -122,7 +116,7 @@ package enum LayeredLayout: WritableCacheLayout {
       axes = dimensions[0] == heads ? .htd : dimensions[1] == heads ? .thd : nil
       if axes == nil {
         throw FormatError(
-          .cacheShape, "is \(tensor.info.shape), none of which is --kv-shape's \(heads) heads",
+          .cacheShape, "is \(tensor.info.shape), \(heads) kv heads were asked for",
           path: path, tensor: tensor.name)
       }
     }

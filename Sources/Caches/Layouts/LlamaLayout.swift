@@ -5,6 +5,8 @@ import TensorCore
 /// Sequence files of llama.cpp, and session files.
 package enum LlamaLayout: WritableCacheLayout {
   package static let name = "llamacpp"
+  package static let holdsAll = false
+  package static let holdsPositions = true
   package static let summary = "a sequence file of llama.cpp, version 2 or 3"
 
   package static func recognizes(_ files: CacheFiles) throws -> Bool {

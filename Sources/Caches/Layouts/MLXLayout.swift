@@ -3,7 +3,7 @@ import TensorCore
 
 /// Prompt caches of mlx-lm. Two versions: since 0.32.0 arrays may be longer than what is in them, and scalars
 /// say how long that is; before, arrays are cut and metadata says the rest.
-package enum MLXLayout: WritableCacheLayout {
+package enum MLXLayout: CacheLayout {
   package static let name = "mlx"
   package static let summary = "a prompt cache of mlx-lm, of either version"
 
@@ -57,13 +57,17 @@ package enum MLXLayout: WritableCacheLayout {
         key: String(datum.key.dropFirst(prefix.count)), value: datum.value)
     }
     origin.notes += file.notes
-    return try KVCache(layout: name, layers: layers, origin: origin)
+    var cache = try KVCache(layout: name, layers: layers, origin: origin)
+    cache.positions = file.positions
+    return cache
   }
 
   private struct File {
     let checkpoint: Checkpoint
     let isPadded: Bool
     var notes: [String] = []
+    /// Of the rows of a ring that has gone round.
+    var positions: [Int32]?
 
     func tensor(_ name: String) throws -> LazyTensor {
       guard let tensor = checkpoint.tensors.first(where: { $0.name == name }) else {
@@ -105,7 +109,7 @@ package enum MLXLayout: WritableCacheLayout {
         let group = try self.number(number, tensor: 3, text: 1)
         let bits = try self.number(number, tensor: 4, text: 2)
         let parts = try (0..<2).map { part in
-          try QuantizedRows.tensor(
+          try MLXQuantizedRows.tensor(
             codes: tensor("\(number).\(part).0"), scales: tensor("\(number).\(part).1"),
             biases: tensor("\(number).\(part).2"), group: group, bits: bits,
             path: checkpoint.path)
@@ -172,147 +176,13 @@ package enum MLXLayout: WritableCacheLayout {
         notes.append(
           "holds \(rows) of \(offset) tokens: the first \(keep) and the last \(rows - keep)")
       }
+      positions =
+        (0..<keep).map(Int32.init) + (offset - rows + keep..<offset).map { Int32(clamping: $0) }
       guard index < rows, index >= keep, rows == size else { return tensor }
       let pieces = try [0..<keep, index..<rows, keep..<index].filter { !$0.isEmpty }.map {
         try TokenRange.tensor(tensor, $0, named: tensor.name)
       }
       return try JoinedTokens.tensor(pieces, path: checkpoint.path)
-    }
-  }
-
-  // MARK: Writing
-
-  package static func writer(
-    _ cache: KVCache, _ request: CacheOutput
-  ) throws -> CacheFilesWriter {
-    var tensors: [LazyTensor] = []
-    var metadata: [(String, String)] = []
-    for (place, layer) in cache.layers.enumerated() {
-      tensors.append(layer.key.renamed("\(place).0"))
-      tensors.append(layer.value.renamed("\(place).1"))
-      let scalar = "\(place).2"
-      let info = try TensorInfo(name: scalar, dtype: .i32, shape: Shape([]))
-      tensors.append(
-        LazyTensor(
-          info: info,
-          source: MemoryTensorSource(
-            info: info,
-            values: (0..<4).map { UInt8(truncatingIfNeeded: cache.tokenCount >> (8 * $0)) }),
-          stored: StoredForm(file: "", byteOffset: 0, byteCount: 4, dtype: .i32)))
-      metadata.append(("1.\(place)", "KVCache"))
-      metadata.append(("2.\(place + 1).0", scalar))
-      metadata.append(("2.\(place + 1).1", "scalar"))
-    }
-    metadata.append(("2.0", ""))
-    for datum in cache.origin.metadata
-    where !datum.key.hasPrefix("sumac.") && datum.key != "format" {
-      metadata.append(("0." + datum.key, datum.value))
-    }
-    return CacheFilesWriter(
-      [
-        try CacheFilesWriter.File(
-          name: "", safetensors: tensors,
-          metadata: metadata.map { Checkpoint.Metadatum(key: $0.0, value: $0.1) },
-          path: request.path)
-      ], isDirectory: false, notes: notes(cache))
-  }
-
-  private static func notes(_ cache: KVCache) -> [String] {
-    cache.others.isEmpty
-      ? []
-      : [
-        "mlx-lm's files have no room for other tensors; left out: "
-          + cache.others.map { $0.name.printable }.joined(separator: ", ")
-      ]
-  }
-}
-
-/// Values of mlx's affine quantization: codes in words of 32 bits, a scale and a bias for each group.
-private struct QuantizedRows: ChunkedTensorSource {
-  let info: TensorInfo
-  let codes: LazyTensor
-  let scales: LazyTensor
-  let biases: LazyTensor
-  let group: Int
-  let bits: Int
-
-  static func tensor(
-    codes: LazyTensor, scales: LazyTensor, biases: LazyTensor, group: Int, bits: Int,
-    path: String
-  ) throws -> LazyTensor {
-    func fault(_ message: String) -> FormatError {
-      FormatError(.cacheShape, message, path: path, tensor: codes.name)
-    }
-    guard [2, 4, 8].contains(bits) else { throw fault("has \(bits) bits, expected 2, 4 or 8") }
-    var dimensions = codes.info.shape.dimensions
-    guard codes.info.dtype == .u32, dimensions.count == 4, group > 0 else {
-      throw fault(
-        "is \(codes.info.dtype.name) \(codes.info.shape), expected U32 of four dimensions")
-    }
-    let (dim, overflow) = dimensions[3].multipliedReportingOverflow(by: 32 / bits)
-    var wanted = dimensions
-    wanted[3] = dim / group
-    guard !overflow, dim % group == 0, scales.info.shape.dimensions == wanted,
-      biases.info.shape.dimensions == wanted, scales.info.dtype == biases.info.dtype,
-      scales.info.dtype.isPlainFloat
-    else {
-      throw fault(
-        "has \(dim) values in a row, scales \(scales.info.shape) and biases \(biases.info.shape) do not "
-          + "fit groups of \(group)")
-    }
-    dimensions[3] = dim
-    // Values are the sums of float32 products; in half precision each would be rounded again.
-    let info = try TensorInfo(name: codes.name, dtype: .f32, shape: Shape(dimensions))
-    return LazyTensor(
-      info: info,
-      source: QuantizedRows(
-        info: info, codes: codes, scales: scales, biases: biases, group: group, bits: bits),
-      stored: codes.stored)
-  }
-
-  func scratchByteCount(elementCount: Int) -> Int {
-    let count = info.grid.largestChunk
-    let cells = count / group + 1
-    return chunkByteCount + count * bits / 8 + 12 * cells
-      + [codes, scales, biases].map { $0.source.scratchByteCount(elementCount: count) }.max()!
-  }
-
-  @_lifetime(values: copy values)
-  @_lifetime(scratch: copy scratch)
-  func read(
-    chunk: Int, into values: inout MutableRawSpan, scratch: inout MutableRawSpan
-  ) throws {
-    let elements = info.grid[chunk]
-    let per = 32 / bits
-    let words = elements.lowerBound / per..<elements.upperBound / per
-    let cells = elements.lowerBound / group..<elements.upperBound / group
-    let width = scales.info.dtype.bitsPerElement / 8
-    let mask = UInt32(1) << UInt32(bits) - 1
-    try scratch.split(at: 4 * words.count) { stored, rest in
-      try codes.source.read(words, into: &stored, scratch: &rest)
-      try rest.split(at: 8 * cells.count) { pairs, rest in
-        for (place, tensor) in [scales, biases].enumerated() {
-          try rest.split(at: width * cells.count) { numbers, rest in
-            try tensor.source.read(cells, into: &numbers, scratch: &rest)
-            var target = pairs._mutatingExtracting(
-              4 * cells.count * place..<4 * cells.count * (place + 1))
-            try Kernels.best.convert(
-              numbers.bytes, from: tensor.info.dtype, to: .f32, elementCount: cells.count,
-              saturating: false, into: &target)
-          }
-        }
-        let (stored, pairs) = (stored.bytes, pairs.bytes)
-        for element in 0..<elements.count {
-          let word = stored.littleEndian(UInt32.self, at: 4 * (element / per))!
-          let code = word >> UInt32(element % per * bits) & mask
-          let cell = element / group
-          let scale = Float(bitPattern: pairs.littleEndian(UInt32.self, at: 4 * cell)!)
-          let bias = Float(
-            bitPattern: pairs.littleEndian(UInt32.self, at: 4 * (cells.count + cell))!)
-          let value = Float(code) * scale + bias
-          values.storeLittleEndian(value.bitPattern, at: 4 * element)
-        }
-      }
     }
   }
 }

@@ -7,6 +7,7 @@ import TensorCore
 /// head dim], keys first.
 package enum VLLMLayout: WritableCacheLayout {
   package static var name: String { "vllm" }
+  package static let holdsAll = false
   package static let summary = "a folder with a kv_cache for each layer, newer or older form"
 
   static let tensorName = "kv_cache"
@@ -50,13 +51,6 @@ package enum VLLMLayout: WritableCacheLayout {
     origin.identity = InputIdentity(
       hash: first.identity.hash,
       byteCount: checkpoints.reduce(0) { $0 + $1.identity.byteCount })
-    if let heads = hints.heads, layers[0].key.info.shape.dimensions[1] != heads {
-      throw FormatError(
-        .cacheShape,
-        "has \(layers[0].key.info.shape.dimensions[1]) kv heads, --kv-shape says \(heads)",
-        path: files.path,
-        hint: "with tensor parallelism a folder has the heads of one rank only")
-    }
     return try KVCache(layout: name, layers: layers, origin: origin)
   }
 
@@ -148,6 +142,7 @@ package enum VLLMLayout: WritableCacheLayout {
 /// The older form of vLLM's files.
 package enum OlderVLLMLayout: WritableCacheLayout {
   package static let name = "vllm-older"
+  package static let holdsAll = false
   package static let summary = "the older form of it, [2, tokens, kv heads · head dim]"
 
   package static func recognizes(_ files: CacheFiles) throws -> Bool { false }
@@ -163,90 +158,6 @@ package enum OlderVLLMLayout: WritableCacheLayout {
       let key = try layer.key.tokenMajor(named: VLLMLayout.tensorName, path: request.path)
       let value = try layer.value.tokenMajor(named: VLLMLayout.tensorName, path: request.path)
       return try StackedSource.tensor(VLLMLayout.tensorName, [key, value])
-    }
-  }
-}
-
-/// [tokens, kv heads, 2 · head dim]: keys and values of each head side by side.
-private struct PairedSource: TensorSource {
-  private let parts: [LazyTensor]
-  private let heads: Int
-  private let dim: Int
-  private let width: Int
-
-  init(_ key: LazyTensor, _ value: LazyTensor) {
-    parts = [key, value]
-    let dimensions = key.info.shape.dimensions
-    (heads, dim) = (dimensions[1], dimensions[3])
-    width = key.info.dtype.bitsPerElement / 8
-  }
-
-  func scratchByteCount(elementCount: Int) -> Int {
-    let count = (elementCount / (2 * heads * dim) + 2) * heads * dim
-    return width * count
-      + (parts.map { TokenMajorSource($0).scratchByteCount(elementCount: count) }.max() ?? 0)
-  }
-
-  @_lifetime(values: copy values)
-  @_lifetime(scratch: copy scratch)
-  func read(
-    _ elements: Range<Int>, into values: inout MutableRawSpan, scratch: inout MutableRawSpan
-  ) throws {
-    guard !elements.isEmpty else { return }
-    // Whole heads of both parts that the range touches.
-    let rows = elements.lowerBound / (2 * dim)..<(elements.upperBound - 1) / (2 * dim) + 1
-    for (place, part) in parts.enumerated() {
-      try scratch.split(at: width * rows.count * dim) { found, rest in
-        try TokenMajorSource(part).read(
-          rows.lowerBound * dim..<rows.upperBound * dim, into: &found, scratch: &rest)
-        for row in rows {
-          let start = row * 2 * dim + place * dim
-          let wanted = (start..<start + dim).clamped(to: elements)
-          guard !wanted.isEmpty else { continue }
-          let from = (row - rows.lowerBound) * dim + wanted.lowerBound - start
-          values.copy(
-            found.bytes.extracting(width * from..<width * (from + wanted.count)),
-            at: width * (wanted.lowerBound - elements.lowerBound))
-        }
-      }
-    }
-  }
-}
-
-/// Tensors of one shape one behind the other, under a new first dimension.
-struct StackedSource: TensorSource {
-  private let parts: [LazyTensor]
-  private let size: Int
-  private let width: Int
-
-  static func tensor(_ name: String, _ parts: [LazyTensor]) throws -> LazyTensor {
-    let first = parts[0].info
-    let info = try TensorInfo(
-      name: name, dtype: first.dtype, shape: Shape([parts.count] + first.shape.dimensions))
-    return LazyTensor(
-      info: info,
-      source: StackedSource(
-        parts: parts, size: first.elementCount, width: first.dtype.bitsPerElement / 8),
-      stored: parts[0].stored)
-  }
-
-  func scratchByteCount(elementCount: Int) -> Int {
-    parts.map { $0.source.scratchByteCount(elementCount: elementCount) }.max() ?? 0
-  }
-
-  @_lifetime(values: copy values)
-  @_lifetime(scratch: copy scratch)
-  func read(
-    _ elements: Range<Int>, into values: inout MutableRawSpan, scratch: inout MutableRawSpan
-  ) throws {
-    var place = elements.lowerBound
-    while place < elements.upperBound {
-      let (part, start) = (place / size, place % size)
-      let count = min(elements.upperBound - place, size - start)
-      let from = width * (place - elements.lowerBound)
-      var target = values._mutatingExtracting(from..<from + width * count)
-      try parts[part].source.read(start..<start + count, into: &target, scratch: &scratch)
-      place += count
     }
   }
 }

@@ -1,0 +1,188 @@
+import Caches
+import Checkpoints
+import TensorCore
+import TestSupport
+import Testing
+
+/// Files that are no caches, or broken ones.
+@Suite struct CacheFaultTests {
+  private static func refuse(_ text: String, _ body: () throws -> Void) {
+    do {
+      try body()
+      Issue.record("nothing was wrong: \(text)")
+    } catch {
+      #expect(said(error).contains(text))
+    }
+  }
+
+  private static func tensor(_ name: String, _ dimensions: [Int]) throws -> LazyTensor {
+    try .random(name, dimensions, seed: 1)
+  }
+
+  @Test(
+    "layers that do not fit together",
+    arguments: [
+      ([[1, 2, 4, 8], [1, 2, 4, 8], [1, 2, 5, 8], [1, 2, 5, 8]], "layers of unequal length"),
+      ([[1, 2, 4, 8], [1, 3, 4, 8], [1, 2, 4, 8], [1, 2, 4, 8]], "the keys beside it"),
+      ([[1, 2, 4, 8], [1, 2, 4, 8], [2, 2, 4, 8], [2, 2, 4, 8]], "a batch of 2"),
+      ([[1, 2, 0, 8], [1, 2, 0, 8], [1, 2, 0, 8], [1, 2, 0, 8]], "which holds nothing"),
+      ([[2, 4], [2, 4], [2, 4], [2, 4]], "expected [batch, kv heads, tokens, head dim]"),
+    ] as [([[Int]], String)])
+  func layers(shapes: [[Int]], reason: String) throws {
+    let folder = try TemporaryFolder()
+    let names = ["layers.0.key", "layers.0.value", "layers.1.key", "layers.1.value"]
+    try ReadingTests.write(
+      zip(names, shapes).map { try Self.tensor($0, $1) }, to: folder["a.safetensors"])
+    Self.refuse(reason) { _ = try CacheLayouts.read([folder["a.safetensors"]], CacheHints()) }
+  }
+
+  @Test("half a layer, and no layer")
+  func missing() throws {
+    let folder = try TemporaryFolder()
+    for (names, reason) in [
+      (["layers.0.key", "layers.0.value", "layers.1.key"], "the values of its layer are not"),
+      (["layers.0.key", "layers.0.value", "layers.1.value"], "the keys of its layer are not"),
+      (["weight"], "is no cache of a layout that is known"),
+    ] {
+      try ReadingTests.write(
+        names.map { try Self.tensor($0, [1, 2, 4, 8]) }, to: folder["a.safetensors"])
+      Self.refuse(reason) { _ = try CacheLayouts.read([folder["a.safetensors"]], CacheHints()) }
+    }
+  }
+
+  @Test("what a file does not say is asked for by the name of its option")
+  func hints() throws {
+    for (name, change, reason) in [
+      ("a64-f16.seq", { $0.heads = nil }, "--kv-shape HEADSxDIM"),
+      ("a64-f16.seq", { $0.heads = 3 }, "check --kv-shape"),
+      ("b32-older", { $0.headDim = nil }, "--kv-shape HEADSxDIM"),
+      ("b32-older", { $0.heads = 4 }, "--kv-shape 4x32"),
+      ("b32-newer", { $0.heads = 4 }, "has 3 kv heads, 4 were asked for"),
+      ("b32-newer", { $0.headDim = 64 }, "has 32 values in a head, 64 were asked for"),
+      ("b32-newer", { $0.layers = 5 }, "has 2 layers, 5 were asked for"),
+      ("two-chunks", { $0.layers = nil }, "--layers N"),
+      ("two-chunks", { $0.layers = 5 }, "no multiple of"),
+      ("two-chunks", { $0.heads = nil }, "--kv-shape HEADSxDIM"),
+      ("plain-f16-mlxlm0.32.2", { $0.layout = "gguf" }, "--layout gguf is not known"),
+      (
+        "plain-f16-mlxlm0.32.2", { $0.layout = "llamacpp" }, "does not begin as a file of llama.cpp"
+      ),
+    ] as [(String, (inout CacheHints) -> Void, String)] {
+      Self.refuse(reason) { _ = try CacheFixture.named(name).read(change) }
+    }
+  }
+
+  @Test("a chunk that is cut short, or not as its sidecar says")
+  func chunks() throws {
+    let folder = try TemporaryFolder()
+    let name =
+      "vllm@tiny-B32@1@0@e71e5308f775fa58fe9ec9caa8db9ff138330354e0792abe7a1d5d106792548e.pt"
+    let chunk = try Fixtures.bytes("caches/lmcache/" + name)
+    let sidecar = try Fixtures.bytes("caches/lmcache/\(name).meta")
+    var hints = CacheHints()
+    (hints.heads, hints.headDim) = CacheFixture.b
+    for (bytes, text, reason) in [
+      (Array(chunk.dropLast(2)), sidecar, "no multiple of 768"),
+      (Array(chunk.dropLast(768)), sidecar, "which are 36 tokens; its sidecar says 37"),
+      (chunk, Array("[]".utf8), "is no JSON object"),
+      (chunk, Array(#"{"shape": [2, 2, 37]}"#.utf8), "expected [2, layers, tokens, values]"),
+      (chunk, Array(#"{"dtype": "fp8_e5m2"}"#.utf8), "expected half, bfloat16 or float"),
+      (chunk, Array(#"{"dtype": "torch.half", "fmt": "KV_T2D"}"#.utf8), "expected KV_2LTD"),
+      ([], sidecar, "no multiple of"),
+    ] as [([UInt8], [UInt8], String)] {
+      try folder.write(bytes, to: name)
+      try folder.write(text, to: name + ".meta")
+      Self.refuse(reason) { _ = try CacheLayouts.read([folder[name]], hints) }
+    }
+  }
+
+  @Test(
+    "every prefix of a file of llama.cpp is refused",
+    arguments: ["a64-q8_0-rot.seq", "b32-q8_0-v2old.constructed.seq", "a64-f16-vtrans.seq"])
+  func truncated(name: String) throws {
+    let folder = try TemporaryFolder()
+    let bytes = try Fixtures.bytes("caches/llama/" + name)
+    var hints = CacheHints()
+    (hints.heads, hints.headDim) = name.hasPrefix("a64") ? CacheFixture.a : CacheFixture.b
+    hints.layout = "llamacpp"
+    var random = SeededGenerator(seed: 5)
+    let lengths =
+      Array(0..<200) + (0..<60).map { _ in Int.random(in: 200..<bytes.count, using: &random) }
+    for length in lengths {
+      try folder.write(Array(bytes[..<length]), to: "a.seq")
+      #expect(throws: (any Error).self, "\(length)") {
+        _ = try CacheLayouts.read([folder["a.seq"]], hints)
+      }
+    }
+    try folder.write(bytes + [0], to: "a.seq")
+    #expect(throws: (any Error).self) { _ = try CacheLayouts.read([folder["a.seq"]], hints) }
+  }
+
+  @Test("changed headers are refused, or read within their file")
+  func hostile() throws {
+    let folder = try TemporaryFolder()
+    let bytes = try Fixtures.bytes("caches/llama/b32-f16-gap.seq")
+    var hints = CacheHints()
+    (hints.heads, hints.headDim) = CacheFixture.b
+    var random = SeededGenerator(seed: 6)
+    for place in stride(from: 8, to: 700, by: 2) {
+      var changed = bytes
+      for offset in 0..<4 where place + offset < bytes.count {
+        changed[place + offset] = UInt8.random(in: 0...255, using: &random)
+      }
+      try folder.write(changed, to: "a.seq")
+      guard let cache = try? CacheLayouts.read([folder["a.seq"]], hints) else { continue }
+      _ = try? cache.values()
+    }
+    // A version to come is refused by its number.
+    var later = bytes
+    later[4] = 4
+    try folder.write(later, to: "a.seq")
+    Self.refuse("version 4, expected 2 or 3") {
+      _ = try CacheLayouts.read([folder["a.seq"]], hints)
+    }
+  }
+
+  @Test("numbers beside mlx's tensors that do not fit them")
+  func mlx() throws {
+    let folder = try TemporaryFolder()
+    for (old, new, reason) in [
+      (#""2.0":"KVCache""#, #""2.0":"ArraysCache""#, "is a ArraysCache, which is not read"),
+      (#""2.1":"KVCache""#, #""2.1":"CacheList""#, "is a CacheList, which is not read"),
+    ] {
+      let bytes = try Fixtures.bytes("caches/mlx/plain-f16-mlxlm0.28.3.safetensors")
+      let changed = Self.replacing(old, with: new, inHeaderOf: bytes)
+      #expect(changed != bytes)
+      try folder.write(changed, to: "a.safetensors")
+      Self.refuse(reason) { _ = try CacheLayouts.read([folder["a.safetensors"]], CacheHints()) }
+    }
+    for (name, old, new, reason) in [
+      ("rotating-f16", "\"12\"", "\"99\"", nil),
+      ("rotating-f16", "\"4\"", "\"x\"", "has no number"),
+      ("quant4-bf16", "\"32\"", "\"24\"", "do not fit groups of 24"),
+      ("quant4-bf16", "\"4\"", "\"3\"", "has 3 bits, expected 2, 4 or 8"),
+      ("quant4-bf16", "\"19\"", "\"99\"", "the offset beside it is 99"),
+    ] as [(String, String, String, String?)] {
+      let bytes = try Fixtures.bytes("caches/mlx/\(name)-mlxlm0.28.3.safetensors")
+      let changed = Self.replacing(old, with: new, inHeaderOf: bytes)
+      #expect(changed != bytes, "\(name) has no \(old)")
+      try folder.write(changed, to: "a.safetensors")
+      let read = { _ = try CacheLayouts.read([folder["a.safetensors"]], CacheHints()) }
+      if let reason { Self.refuse(reason, read) } else { _ = try? read() }
+    }
+  }
+
+  /// Replaces text in the header of a safetensors file, whose length it mends.
+  private static func replacing(
+    _ old: String, with new: String, inHeaderOf bytes: [UInt8]
+  ) -> [UInt8] {
+    let count = (0..<8).reduce(0) { $0 | Int(bytes[$1]) << (8 * $1) }
+    let header = String(decoding: bytes[8..<8 + count], as: UTF8.self)
+    let spaced = old.replacing(":", with: ": ")
+    var text = Array(
+      header.replacing(old, with: new).replacing(spaced, with: new).utf8)
+    while text.count % 8 != 0 { text.append(0x20) }
+    return (0..<8).map { UInt8(truncatingIfNeeded: text.count >> (8 * $0)) } + text
+      + bytes[(8 + count)...]
+  }
+}
