@@ -74,7 +74,7 @@ package enum CacheLayouts {
     if let name = hints.layout {
       guard let layout = self[name] else {
         throw UsageError(
-          "--layout \(name.printable) is not known",
+          "--from \(name.printable) is not known",
           hint: "the layouts are \(all.map { $0.name }.joined(separator: ", "))")
       }
       return try read(files, layout, hints)
@@ -82,7 +82,7 @@ package enum CacheLayouts {
     for layout in all where try layout.recognizes(files) { return try read(files, layout, hints) }
     throw FormatError(
       .cacheLayout, "is no cache of a layout that is known", path: files.path,
-      hint: "name one with --layout: \(all.map { $0.name }.joined(separator: ", "))")
+      hint: "name one with --from: \(all.map { $0.name }.joined(separator: ", "))")
   }
 }
 

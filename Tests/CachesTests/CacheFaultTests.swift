@@ -63,7 +63,7 @@ import Testing
       ("two-chunks", { $0.layers = nil }, "--layers N"),
       ("two-chunks", { $0.layers = 5 }, "no multiple of"),
       ("two-chunks", { $0.heads = nil }, "--kv-shape HEADSxDIM"),
-      ("plain-f16-mlxlm0.32.2", { $0.layout = "gguf" }, "--layout gguf is not known"),
+      ("plain-f16-mlxlm0.32.2", { $0.layout = "gguf" }, "--from gguf is not known"),
       (
         "plain-f16-mlxlm0.32.2", { $0.layout = "llamacpp" }, "does not begin as a file of llama.cpp"
       ),

@@ -46,6 +46,36 @@ import Testing
     return files
   }
 
+  @Test(
+    "whichever call fails, nothing of a cache is left behind",
+    arguments: [
+      ("llamacpp", "out.seq"), ("vllm", "out"), ("lmcache", "out"), ("mlx", "out.safetensors"),
+    ])
+  func everyCallOfCaches(layout: String, name: String) throws {
+    let workspace = try Workspace()
+    let folder = workspace.folder
+    let before = Set(try folder.names() + ["calls"])
+    var failures = 0
+    for call in 1...10_000 {
+      let result = try CommandRun.sumac(
+        ["cache", "convert", "prompt.safetensors", "-o", name, "--layout", layout, "-q", "-f"],
+        in: folder.path,
+        environment: [
+          "LD_PRELOAD": try Self.library.get(), "FAIL_AT": String(call),
+          "FAIL_COUNT": folder["calls"],
+        ])
+      guard result.status != 0 else { break }
+      failures += 1
+      #expect(result.status == 4, "call \(call): \(result.messages)")
+      let left = Set(try folder.names()).subtracting(before)
+      // Only when the last sync fails is the output in place, whole.
+      #expect(left.isEmpty || left == [name], "call \(call): \(left)")
+      if left == [name] { try FileManager.default.removeItem(atPath: folder[name]) }
+    }
+    #expect(failures >= 4, "the library did not count")
+    #expect(folder.exists(name))
+  }
+
   @Test("whichever call fails, nothing is left behind", arguments: outputs, [false, true])
   func everyCall(name: String, replaces: Bool) throws {
     let workspace = try Workspace()

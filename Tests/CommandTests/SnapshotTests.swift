@@ -80,7 +80,8 @@ struct Workspace {
     for (name, target) in [
       ("base", "models/base"), ("poetry", "models/poetry"), ("tech", "models/tech"),
       ("clex", "models/clex"), ("lora", "lora"), ("merge", "merge"), ("inputs", "merge/inputs"),
-      ("valid", "safetensors/valid"),
+      ("valid", "safetensors/valid"), ("caches", "caches"),
+      ("prompt.safetensors", "caches/prompt.safetensors"),
       ("malformed", "safetensors/malformed"),
     ] {
       try FileManager.default.createSymbolicLink(
