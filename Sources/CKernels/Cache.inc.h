@@ -20,13 +20,25 @@ static int32_t select_ordered(const int32_t *values, size_t n, size_t rank) {
   return least;
 }
 
-/// A value that k of others, or a few more, do not exceed.
+/// A value that k of whole lanes of others, or a few more, do not exceed.
 static int32_t bound_of_least(const int32_t *values, size_t n, size_t k) {
-  int32_t least = INT32_MIN, most = INT32_MAX;
+  lanes_i32 low = (lanes_i32){0} + INT32_MAX, high = (lanes_i32){0} + INT32_MIN;
+  for (size_t i = 0; i < n; i += LANES) {
+    lanes_i32 x;
+    memcpy(&x, values + i, sizeof x);
+    low = x < low ? x : low;
+    high = x > high ? x : high;
+  }
+  int32_t least = __builtin_reduce_min(low), most = __builtin_reduce_max(high);
   while (least < most) {
     const int32_t middle = (int32_t)((uint32_t)least + ((uint32_t)most - (uint32_t)least) / 2);
-    uint32_t count = 0;
-    for (size_t i = 0; i < n; i++) count += (uint32_t)(values[i] <= middle);
+    lanes_i32 sums = {0};
+    for (size_t i = 0; i < n; i += LANES) {
+      lanes_i32 x;
+      memcpy(&x, values + i, sizeof x);
+      sums -= x <= middle;
+    }
+    const size_t count = (size_t)__builtin_reduce_add(sums);
     if (count < k) {
       least = middle + 1;
     } else if (count > k + k / 4) {
@@ -69,19 +81,52 @@ typedef struct {
   size_t first, stride;
 } marks;
 
+INLINE void mark(const marks *marks, size_t place) {
+  const size_t bit = marks->first + place * marks->stride;
+  marks->bits[bit / 8] |= (uint8_t)(1u << bit % 8);
+}
+
+/// Up to so many values are ordered by comparing each with each.
+enum { EXTREME_PAIRS = 128 };
+
+/// Marks the k least of values with their places; of equal ones the first. Values behind the last are INT32_MAX
+/// up to whole lanes.
+INLINE void mark_by_pairs(const marks *marks, const int32_t *values, const uint32_t *places,
+                          size_t count, size_t k) {
+  lanes_i32 lane;
+  for (int i = 0; i < LANES; i++) lane[i] = i;
+  for (size_t start = 0; start < count; start += LANES) {
+    const size_t end = start + LANES < count ? start + LANES : count;
+    lanes_i32 x, before = {0};
+    memcpy(&x, values + start, sizeof x);
+    for (size_t j = 0; j < start; j++) before -= values[j] <= x;
+    for (size_t j = start; j < end; j++) {
+      before -= (values[j] < x) | ((values[j] == x) & ((int32_t)(j - start) < lane));
+    }
+    for (size_t j = end; j < count; j++) before -= values[j] < x;
+    const lanes_i32 is_taken = before < (int32_t)k;
+    for (uint32_t mask = mask_of_lanes(&is_taken); mask != 0; mask &= mask - 1) {
+      mark(marks, places[start + (size_t)__builtin_ctz(mask)]);
+    }
+  }
+}
+
 /// Marks `k` of the values at `places`, the least once all bits are `flip`ped or none; of equal ones the first.
-/// `found` holds count values.
+/// `found` holds count values up to whole lanes.
 INLINE void mark_least(const marks *marks, const int32_t *sequence, const uint32_t *places,
                        size_t count, size_t k, int32_t flip, int32_t *found) {
   for (size_t i = 0; i < count; i++) found[i] = sequence[places[i]] ^ flip;
+  if (count <= EXTREME_PAIRS) {
+    for (size_t i = count; i % LANES != 0; i++) found[i] = INT32_MAX;
+    return mark_by_pairs(marks, found, places, count, k);
+  }
   const int32_t bound = select_ordered(found, count, k - 1);
   size_t equals = k;
   for (size_t i = 0; i < count; i++) equals -= (size_t)(found[i] < bound);
   for (size_t i = 0; i < count; i++) {
     if (found[i] < bound || (found[i] == bound && equals > 0)) {
       equals -= (size_t)(found[i] == bound);
-      const size_t bit = marks->first + places[i] * marks->stride;
-      marks->bits[bit / 8] |= (uint8_t)(1u << bit % 8);
+      mark(marks, places[i]);
     }
   }
 }
@@ -95,7 +140,7 @@ INLINE size_t add_places(uint32_t mask, size_t start, uint32_t *places, size_t c
 }
 
 /// Marks the k least and k greatest of a sequence, of equal ones the first. `scratch` holds three times n + 1
-/// values.
+/// values, and whole lanes.
 static void mark_outer(const marks *marks, const int32_t *sequence, size_t n, size_t k,
                        int32_t *scratch) {
   uint32_t *least = (uint32_t *)scratch, *most = least + n + 1;
@@ -107,7 +152,8 @@ static void mark_outer(const marks *marks, const int32_t *sequence, size_t n, si
     for (; start + LANES <= n; start += LANES) {
       lanes_i32 x;
       memcpy(&x, sequence + start, sizeof x);
-      const lanes_i32 is_low = x <= low, is_high = x >= high;
+      const lanes_i32 is_low = x <= low, is_high = x >= high, is_either = is_low | is_high;
+      if (mask_of_lanes(&is_either) == 0) continue;
       below = add_places(mask_of_lanes(&is_low), start, least, below);
       above = add_places(mask_of_lanes(&is_high), start, most, above);
     }

@@ -49,10 +49,10 @@ static uint64_t collect_places(const void *values, size_t n, uint32_t upper, voi
   return count;
 }
 
-static void subtract(void *values, const void *others, size_t n) {
-  any_f32 *restrict x = values;
-  const any_f32 *restrict y = others;
-  for (size_t i = 0; i < n; i++) x[i] -= y[i];
+static void subtract(const void *values, const void *others, size_t n, void *differences) {
+  const any_f32 *x = values, *y = others;
+  any_f32 *to = differences;
+  for (size_t i = 0; i < n; i++) to[i] = x[i] - y[i];
 }
 
 static void add_scaled(void *sums, const void *values, size_t n, float weight, int is_first) {

@@ -6,7 +6,7 @@ extension Kernels {
   package static func extremesScratchByteCount(
     rows: Int, columns: Int, alongColumns: Bool
   ) -> Int {
-    4 * (alongColumns ? 19 * rows + 259 : 4 * columns + 3)
+    4 * (alongColumns ? 19 * rows + 275 : 4 * columns + 19)
   }
 
   /// Sets the bits of the `count` least and the `count` greatest of finite F32 values in each row, or in each

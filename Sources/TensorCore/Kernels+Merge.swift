@@ -19,7 +19,27 @@ extension Kernels {
     precondition(others.byteCount == values.byteCount)
     unsafe values.withUnsafeMutableBytes { values in
       unsafe others.withUnsafeBytes { others in
-        unsafe table.pointee.subtract(values.baseAddress, others.baseAddress, count)
+        unsafe table.pointee.subtract(
+          values.baseAddress, others.baseAddress, count, values.baseAddress)
+      }
+    }
+  }
+
+  /// differences = values - others.
+  @_lifetime(differences: copy differences)
+  package func subtract(
+    _ others: borrowing RawSpan, from values: borrowing RawSpan,
+    into differences: inout MutableRawSpan
+  ) {
+    let count = values.byteCount / 4
+    precondition(
+      others.byteCount == values.byteCount && differences.byteCount >= values.byteCount)
+    unsafe differences.withUnsafeMutableBytes { differences in
+      unsafe values.withUnsafeBytes { values in
+        unsafe others.withUnsafeBytes { others in
+          unsafe table.pointee.subtract(
+            values.baseAddress, others.baseAddress, count, differences.baseAddress)
+        }
       }
     }
   }

@@ -392,8 +392,9 @@ typedef struct sumac_kernels {
   uint64_t (*collect_places)(const void *_Nullable values, size_t n, uint32_t upper,
                              void *_Nullable found);
 
-  /// values -= others.
-  void (*subtract)(void *_Nullable values, const void *_Nullable others, size_t n);
+  /// differences = values - others; `differences` may be `values`.
+  void (*subtract)(const void *_Nullable values, const void *_Nullable others, size_t n,
+                   void *_Nullable differences);
 
   /// sums = weight * values if `is_first`, else sums += weight * values.
   void (*add_scaled)(void *_Nullable sums, const void *_Nullable values, size_t n, float weight,
@@ -441,7 +442,7 @@ typedef struct sumac_kernels {
                        sumac_pair *pair);
 
   /// Sets the bits of the `k` least and the `k` greatest finite values of each row, or of each column; of
-  /// equal ones the first. `scratch` holds four rows and 3 values, or 19 columns and 259, of four bytes
+  /// equal ones the first. `scratch` holds four rows and 19 values, or 19 columns and 275, of four bytes
   /// each; rows and columns have less than 2^32 values.
   void (*mark_extremes)(const void *_Nullable values, size_t rows, size_t columns,
                         int along_columns, size_t k, void *_Nullable mask,

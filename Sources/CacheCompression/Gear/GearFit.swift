@@ -12,7 +12,7 @@ struct GearFit: Sendable {
   let scaleDType: DType
   /// Of the products; a power of two.
   let productScale: Float
-  /// A byte each.
+  /// Slab by slab, of `storedCodeBits` each.
   let codes: SealedBytes
   /// A number for each cell, slab by slab.
   let scales: [Float]
@@ -37,7 +37,7 @@ struct GearFit: Sendable {
   static func fixedByteCount(_ shape: GearShape) -> Int {
     let count = shape.info.elementCount
     let rank = shape.settings.rank
-    return count + 8 * shape.slabCount * shape.slabCellCount
+    return shape.slabCount * (shape.slabCodeByteCount + 8 * shape.slabCellCount)
       + (shape.hasOutliers ? count / 8 + shape.slabCount : 0)
       + shape.mostKeptCount * shape.info.dtype.bitsPerElement / 8
       + 2 * rank * shape.slabCount * (shape.tokens + shape.dim)
@@ -62,7 +62,7 @@ struct GearFit: Sendable {
     _ tensor: LazyTensor, _ shape: GearShape, start: [Float], engine: Engine,
     wantsContentID: Bool
   ) throws {
-    let codes = SharedBytes(byteCount: shape.info.elementCount)
+    let codes = SharedBytes(byteCount: shape.slabCount * shape.slabCodeByteCount)
     let masks = SharedBytes(
       byteCount: shape.hasOutliers ? shape.slabCount * TokenSurvey.maskByteCount(shape) : 0)
     let survey = try TokenSurvey(tensor, shape, masks: masks, engine: engine)

@@ -74,6 +74,13 @@ struct GearShape: Sendable {
   /// What the steps fit in.
   var codeBits: Int { Int.bitWidth - steps.leadingZeroBitCount }
 
+  /// Bits that a code takes until it is written: those of the stream where rows fill bytes, else 8.
+  var storedCodeBits: Int {
+    [1, 2, 4].contains(codeBits) && dim * codeBits % 8 == 0 ? codeBits : 8
+  }
+
+  var slabCodeByteCount: Int { slabElementCount * storedCodeBits / 8 }
+
   /// Whether the authors' arithmetic is that of the tensor's own dtype.
   var hasNarrowSteps: Bool {
     settings.isOfficial && part == .key && settings.outlierShare == 0 && info.dtype != .f32

@@ -161,8 +161,7 @@ struct HeadFit: Sendable {
       }
       if shape.settings.rank > 0 {
         var left = residual._mutatingExtracting(bytes)
-        left.copy(given)
-        Kernels.best.subtract(sum.bytes, from: &left)
+        Kernels.best.subtract(sum.bytes, from: given, into: &left)
       }
     }
     if !shape.hasOutliers { distances.append(distance) }
@@ -172,7 +171,13 @@ struct HeadFit: Sendable {
       ? floats.rawSpan.array()
       : HalfPrecision.converted(
         floats.rawSpan, from: .f32, to: shape.info.dtype, count: floats.count)
-    frame.codes.put(codes.bytes, at: slab * shape.slabElementCount)
+    if shape.storedCodeBits == 8 {
+      frame.codes.put(codes.bytes, at: slab * shape.slabCodeByteCount)
+    } else {
+      var packed = scratch._mutatingExtracting(0..<shape.slabCodeByteCount)
+      Kernels.best.pack(codes.bytes, bits: shape.storedCodeBits, into: &packed)
+      frame.codes.put(packed.bytes, at: slab * shape.slabCodeByteCount)
+    }
   }
 
   /// Codes of a block, in whose place come the values that these stand for.

@@ -140,7 +140,16 @@ struct PreparedGear: PreparedEncoding {
     let places = cells(of: layout.elements)
     let cellCount = places.reduce(0) { $0 + $1.count }
     try workspace.split(at: lengths.reduce(0, +)) { streams, rest in
-      fit.codes.withBytes(layout.elements) { codec.write(codes: $0, into: &streams) }
+      let bits = shape.storedCodeBits
+      let bytes = layout.elements.lowerBound * bits / 8..<layout.elements.upperBound * bits / 8
+      fit.codes.withBytes(bytes) { codes in
+        if bits == 8 {
+          codec.write(codes: codes, into: &streams)
+        } else {
+          // As the stream has them: such codes are always packed.
+          streams.copy(codes)
+        }
+      }
       for (numbers, place) in [
         (fit.scales, lengths[0]), (fit.zeros, lengths[0] + lengths[1]),
       ] {
