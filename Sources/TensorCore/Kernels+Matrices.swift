@@ -126,22 +126,31 @@ extension Kernels {
   ) {
     let count = values.byteCount / 4
     precondition(dtype.isPlainFloat && dtype != .f64)
-    precondition(scratch.byteCount >= values.byteCount)
-    unsafe scratch.withUnsafeMutableBytes { scratch in
-      unsafe values.withUnsafeBytes { values in
-        unsafe table.pointee.clamp_finite(
-          values.baseAddress, count, Int32(dtype.rawValue), scratch.baseAddress)
+    precondition(scratch.byteCount >= min(values.byteCount, 4 * Self.roundedBlockCount))
+    let width = dtype.bitsPerElement / 8
+    // Block by block, so that what is clamped is near when it is converted.
+    for start in stride(from: 0, to: count, by: Self.roundedBlockCount) {
+      let end = min(count, start + Self.roundedBlockCount)
+      let block = values.extracting(4 * start..<4 * end)
+      unsafe scratch.withUnsafeMutableBytes { scratch in
+        unsafe block.withUnsafeBytes { block in
+          unsafe table.pointee.clamp_finite(
+            block.baseAddress, end - start, Int32(dtype.rawValue), scratch.baseAddress)
+        }
+      }
+      var rounded = target._mutatingExtracting(width * start..<width * end)
+      do {
+        try convert(
+          scratch.bytes.extracting(0..<4 * (end - start)), from: .f32, to: dtype,
+          elementCount: end - start, saturating: false, into: &rounded)
+      } catch {
+        // F16, BF16 and F32 by the precondition; each has a NaN.
+        preconditionFailure("F32 converts to every plain float")
       }
     }
-    do {
-      try convert(
-        scratch.bytes, from: .f32, to: dtype, elementCount: count, saturating: false,
-        into: &target)
-    } catch {
-      // F16, BF16 and F32 by the precondition; each has a NaN.
-      preconditionFailure("F32 converts to every plain float")
-    }
   }
+
+  private static let roundedBlockCount = 1 << 13
 }
 
 /// How far values are from others.

@@ -77,6 +77,46 @@ def rope_model(folder, weights):
     return model
 
 
+def caches(folder):
+    """Keys and values of one layer, [1, 32, 4096, 128], in F32 and F16."""
+    paths = [f"{folder}/cache-f32.safetensors", f"{folder}/cache-f16.safetensors"]
+    if not all(os.path.exists(path) for path in paths):
+        rng = np.random.default_rng(2)
+        layer = {f"layers.0.{part}": rng.standard_normal((1, 32, 4096, 128), dtype=np.float32)
+                 for part in ("key", "value")}
+        for path, dtype in zip(paths, (np.float32, np.float16)):
+            kind = "F16" if dtype == np.float16 else "F32"
+            write_safetensors(
+                path, [(name, kind, values.astype(dtype), values.shape) for name, values in layer.items()])
+    return paths
+
+
+def cache_floor(path, target, byte_count):
+    """CPU seconds of reading a layer, six skinny products for each head, and writing what it packs to."""
+    piece = bytearray(1 << 20)
+    with open(path, "rb", buffering=0) as file:
+        file.readinto(piece)
+        start = time.process_time()
+        while file.readinto(piece):
+            pass
+        read = time.process_time() - start
+        file.seek(0)
+        data = file.read()
+    heads = np.frombuffer(data, np.float32, 2 * 32 * 4096 * 128, len(data) - 4 * 2 * 32 * 4096 * 128)
+    heads = heads.reshape(64, 4096, 128)
+    p = np.ones((128, 4), np.float32)
+    start = time.process_time()
+    for head in heads:
+        for _ in range(3):
+            head.T @ (head @ p)
+    products = time.process_time() - start
+    start = time.process_time()
+    with open(target, "wb") as file:
+        file.write(data[:byte_count])
+        os.fsync(file.fileno())
+    return read, products, time.process_time() - start
+
+
 def run(command, shell=False):
     """(wall seconds, CPU seconds, peak MiB) of one run."""
     start = time.perf_counter()
@@ -167,7 +207,7 @@ def main():
     parser.add_argument("--folder", default=".build/bench")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--size", type=int, default=1024, help="MiB of float32")
-    parser.add_argument("--only", help="start | cast | pack | unpack | stats | prune | rope")
+    parser.add_argument("--only", help="start | cast | pack | unpack | stats | prune | rope | cache")
     options = parser.parse_args()
     sumac = os.path.abspath(options.sumac)
     os.makedirs(options.folder, exist_ok=True)
@@ -246,6 +286,30 @@ def main():
             ("sumac rope scale", [*scale, "-vv"], False),
             ("the same, --config-only", [*scale, "--config-only"], False),
         ], options.rounds, cleanup=[longer])
+    if wanted("cache"):
+        whole, half = caches(folder)
+        pack = [sumac, "cache", "pack", "-o", packed, "-f", "-vv"]
+        compare("packing keys and values [1, 32, 4096, 128]: gear, 4 bits, rank 4, 2 %", [
+            ("cat to /dev/null, F32", ["cat", whole], False),
+            ("sumac cache pack, F32", [*pack, whole], False),
+            ("the same, -j 1", [*pack, whole, "-j", "1"], False),
+            ("the same, --memory 64MiB", [*pack, whole, "--memory", "64MiB"], False),
+            ("sumac cache pack, F16", [*pack, half], False),
+            ("sumac cache pack, F32, kivi", [*pack, whole, "--method", "kivi"], False),
+        ], options.rounds)
+        run([*pack, whole])
+        floors = [cache_floor(whole, out, os.path.getsize(packed)) for _ in range(options.rounds)]
+        parts = [statistics.median(part) for part in zip(*floors)]
+        print("floor, CPU s: reading {:.3f}, products {:.3f}, writing {:.3f}; together {:.3f}".format(
+            *parts, sum(parts)))
+        run([*pack, half])
+        unpack = [sumac, "cache", "unpack", packed, "-o", out, "-vv"]
+        compare("unpacking 64 MiB of F16", [
+            ("cp; sync of the copy", f"cp {half} {out} && sync {out}", True),
+            ("sumac cache unpack", unpack, False),
+            ("the same, -j 1", [*unpack, "-j", "1"], False),
+            ("sumac verify, -j 1: decoding only", [sumac, "verify", packed, "-j", "1"], False),
+        ], options.rounds, cleanup=[out])
 
 
 if __name__ == "__main__":
