@@ -16,20 +16,6 @@ struct HeadFit: Sendable {
   /// Without outliers after each term, and at last of the rounded values.
   private(set) var distances: [Distance] = []
 
-  /// What all heads of a tensor share.
-  struct Frame: Sendable {
-    let tensor: LazyTensor
-    let shape: GearShape
-    let survey: TokenSurvey
-    /// What scales and zeros are stored as.
-    let scaleDType: DType
-    /// Of the products; a power of two.
-    let productScale: Float
-    let space: HeadSpace
-    let codes: SharedBytes
-    let masks: SharedBytes
-  }
-
   private let frame: Frame
   private let slab: Int
   private var shape: GearShape { frame.shape }

@@ -88,7 +88,7 @@ package enum LayeredLayout: WritableCacheLayout {
         tensor: values[number]?.name)
     }
     var cache = try KVCache(
-      layout: name, layers: layers, others: others,
+      layout: checkpoint.container == .sumac ? "sumac" : name, layers: layers, others: others,
       tokenIDs: try numbers(others, tokenNames), origin: checkpoint)
     if let positions = try numbers(others, [KVCache.positionsName]),
       positions.count == cache.tokenCount
