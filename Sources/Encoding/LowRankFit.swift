@@ -76,11 +76,10 @@ struct LowRankFit: Sendable {
     let scale = largest > 0 ? Float(sign: .plus, exponent: largest.exponent, significand: 1) : 1
     self.scale = scale
     self.isFinite = isFinite && v.allSatisfy(\.isFinite)
-    self.u = Self.converted(u.rawSpan, from: .f32, to: Self.dtype, count: u.count)
-    let scaled = v.map { $0 / scale }
-    self.v = Self.converted(scaled.rawSpan, from: .f32, to: Self.dtype, count: v.count)
+    self.u = HalfPrecision.halves(u, over: 1)
+    self.v = HalfPrecision.halves(v, over: scale)
     let bytes = self.v
-    vFloats = Self.floats(bytes.rawSpan)
+    vFloats = HalfPrecision.floats(bytes.rawSpan)
   }
 
   /// Adds scale · U · V for the rows of a chunk.
@@ -90,7 +89,7 @@ struct LowRankFit: Sendable {
     while row < rows.upperBound {
       let matrix = row / matrices.rows
       let end = min(rows.upperBound, (matrix + 1) * matrices.rows)
-      let u = Self.floats(self.u.rawSpan.extracting(2 * rank * row..<2 * rank * end))
+      let u = HalfPrecision.floats(self.u.rawSpan.extracting(2 * rank * row..<2 * rank * end))
       let size = 4 * rank * matrices.columns
       let start = 4 * matrices.columns * (row - rows.lowerBound)
       var target = sums._mutatingExtracting(
@@ -144,29 +143,6 @@ struct LowRankFit: Sendable {
       }
     }
     return result
-  }
-
-  private static func converted(
-    _ values: borrowing RawSpan, from: DType, to: DType, count: Int
-  ) -> [UInt8] {
-    var buffer = ByteBuffer(byteCount: count * to.bitsPerElement / 8)
-    var span = buffer.mutableBytes
-    do {
-      try Kernels.best.convert(
-        values, from: from, to: to, elementCount: count, saturating: true, into: &span)
-    } catch {
-      // From F32 to F16 and back, which both have a NaN.
-      preconditionFailure("floats convert to floats")
-    }
-    return span.bytes.array()
-  }
-
-  private static func floats(_ bytes: borrowing RawSpan) -> [Float] {
-    let count = bytes.byteCount / 2
-    let floats = converted(bytes, from: dtype, to: .f32, count: count)
-    return (0..<count).map {
-      Float(bitPattern: floats.rawSpan.littleEndian(UInt32.self, at: 4 * $0)!)
-    }
   }
 
   // MARK: Passes

@@ -81,23 +81,3 @@ extension GearSettings {
     return settings
   }
 }
-
-extension LazyTensor {
-  func values() throws -> [Float] {
-    var checkpoint = Checkpoint(
-      path: "memory", container: .safetensors, tensors: [self],
-      identity: InputIdentity(hash: "00", byteCount: 0), files: [])
-    checkpoint = try Cast(to: .f32).applied(to: checkpoint)
-    return try checkpoint.tensors[0].bytes().floats
-  }
-}
-
-/// ‖found − wanted‖ / ‖wanted‖.
-func relativeError(_ found: [Float], _ wanted: [Float]) -> Double {
-  var (error, norm) = (0.0, 0.0)
-  for (a, b) in zip(found, wanted) {
-    error += (Double(a) - Double(b)) * (Double(a) - Double(b))
-    norm += Double(b) * Double(b)
-  }
-  return norm > 0 ? (error / norm).squareRoot() : error
-}

@@ -107,16 +107,6 @@ extension KVCache {
   }
 }
 
-extension LazyTensor {
-  func values() throws -> [Float] {
-    var checkpoint = Checkpoint(
-      path: "memory", container: .safetensors, tensors: [self],
-      identity: InputIdentity(hash: "00", byteCount: 0), files: [])
-    checkpoint = try Cast(to: .f32).applied(to: checkpoint)
-    return try checkpoint.tensors[0].bytes().floats
-  }
-}
-
 extension Checkpoint {
   /// The expected values of a fixture, by name.
   static func expected(_ name: String) throws -> [String: [Float]] {
@@ -130,16 +120,6 @@ extension Checkpoint {
   func tensor(_ name: String) throws -> LazyTensor {
     try #require(tensors.first { $0.name == name }, "\(name)")
   }
-}
-
-/// ‖found − wanted‖ / ‖wanted‖.
-func relativeError(_ found: [Float], _ wanted: [Float]) -> Double {
-  var (error, norm) = (0.0, 0.0)
-  for (a, b) in zip(found, wanted) {
-    error += (Double(a) - Double(b)) * (Double(a) - Double(b))
-    norm += Double(b) * Double(b)
-  }
-  return (error / norm).squareRoot()
 }
 
 /// An error with its hint.

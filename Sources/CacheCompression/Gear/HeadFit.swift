@@ -258,8 +258,9 @@ struct HeadFit: Sendable {
     _ result: (borrowing RawSpan) throws -> Void
   ) throws {
     let (rank, dtype) = (shape.settings.rank, shape.info.dtype)
-    let left = HalfPrecision.floats(u)
-    let right = HalfPrecision.floats(v)
+    let factors = (u: u, v: v)
+    let left = HalfPrecision.floats(factors.u.rawSpan)
+    let right = HalfPrecision.floats(factors.v.rawSpan)
     // The authors add the product last.
     let putsBack = shape.hasOutliers && rank > 0 && !shape.settings.isOfficial
     let floats = keptFloats
