@@ -100,7 +100,23 @@ static void group_ranges(const void *values, size_t n, const sumac_grouping *gro
   }
 }
 
-static uint64_t first_not_finite(const void *values, size_t n) {
+/// Of values of 16 bits, whose exponents have the bits of `exponent`.
+INLINE uint64_t first_not_finite16(const any_u16 *bits, size_t n, uint16_t exponent) {
+  size_t start = 0;
+  for (; start + 1024 <= n; start += 1024) {
+    uint16_t found = 0;
+    for (size_t i = start; i < start + 1024; i++) {
+      found |= (uint16_t)((bits[i] & exponent) == exponent);
+    }
+    if (found) break;
+  }
+  while (start < n && (bits[start] & exponent) != exponent) start++;
+  return start;
+}
+
+static uint64_t first_not_finite(const void *values, int dtype, size_t n) {
+  if (dtype == SUMAC_F16) return first_not_finite16(values, n, 0x7C00);
+  if (dtype == SUMAC_BF16) return first_not_finite16(values, n, 0x7F80);
   const any_u32 *bits = values;
   size_t start = 0;
   for (; start + 1024 <= n; start += 1024) {

@@ -21,7 +21,10 @@ package struct CacheAppending: Sendable {
   /// - Parameters:
   ///   - rank: of the new block's products; half of the packed cache's, rounded up, if nil.
   /// - Throws: what is wrong with the new tokens for this cache.
-  package init(_ path: String, _ new: KVCache, rank: Int?) throws {
+  ///   - newDetails: what is known of the new tokens' model; what stands beside them if nil.
+  package init(
+    _ path: String, _ new: KVCache, rank: Int?, newDetails: CacheDetails? = nil
+  ) throws {
     packed = try Containers.read(path)
     old = try CacheLayouts.read([path], CacheHints())
     self.new = new
@@ -30,6 +33,11 @@ package struct CacheAppending: Sendable {
     else {
       throw UsageError(
         "\(path.printable): is no packed cache", hint: "make one with: sumac cache pack")
+    }
+    if let (mine, theirs) = Self.mismatch(details, newDetails ?? CacheDetails(new)) {
+      throw UsageError(
+        "\(new.origin.path.printable): is of \(theirs), the packed cache of \(mine)",
+        hint: "keys of different models or rotary parameters do not go together")
     }
     self.details = details
     recentCount = max(0, details.object["settings"]?["residual"]?.asInt ?? 0)
@@ -56,6 +64,7 @@ package struct CacheAppending: Sendable {
             "\(new.origin.path.printable): '\(tensor.name.printable)' is \(tensor.info.dtype.name) "
               + "\(tensor.info.shape), the packed cache has \(old.info.dtype.name) \(wanted)")
         }
+        let tensor = FiniteSource.tensor(tensor)
         guard let first = recent[name] else { return tensor.renamed(name) }
         return try JoinedTokens.tensor([first, tensor], path: path).renamed(name)
       }
@@ -68,9 +77,40 @@ package struct CacheAppending: Sendable {
     joined = try KVCache(layout: new.layout, layers: layers, origin: new.origin)
     let free = max(0, joined.tokenCount - recentCount)
     blockTokenCount = settings.keyGroup.map { free / $0 * $0 } ?? free
+    if let rank, rank > joined.dimensions[3] {
+      throw UsageError(
+        "--rank is \(rank), the heads have \(joined.dimensions[3]) values",
+        hint: "take that or less")
+    }
     settings.rank = min(
       rank ?? (settings.rank + 1) / 2, blockTokenCount, joined.dimensions[3])
     self.settings = settings
+  }
+
+  /// The models of two caches, if both are known and differ.
+  private static func mismatch(
+    _ mine: CacheDetails, _ theirs: CacheDetails?
+  ) -> (String, String)? {
+    guard let theirs else { return nil }
+    for key in ["config_sha256", "rope"] {
+      guard let a = mine.object[key], let b = theirs.object[key], a != b else { continue }
+      func name(_ details: CacheDetails) -> String {
+        let model = details.object["model"]?.asString ?? "a model"
+        let hash = details.object["config_sha256"]?.asString?.prefix(8) ?? ""
+        return "\(model.printable) (config \(hash))"
+      }
+      return (name(mine), name(theirs))
+    }
+    return nil
+  }
+
+  /// What of the caches is not kept.
+  package var losses: [String] {
+    guard (old.tokenIDs == nil) != (new.tokenIDs == nil) else { return [] }
+    return [
+      "token ids are known of one part only, and left out: "
+        + (old.tokenIDs == nil ? "the packed cache has none" : "the new tokens have none")
+    ]
   }
 
   /// What is wrong with the block that the new tokens make.

@@ -70,7 +70,7 @@ package struct CacheInspection: Sendable {
         let packed = blocks.compactMap { $0.source as? PackedTensorSource }
         if packed.count == blocks.count, !packed.isEmpty {
           for source in packed { row.parts = try row.parts + Self.parts(of: source) }
-          row.error = Self.error(of: packed)
+          row.error = try Self.error(of: blocks)
         } else {
           row.parts.exact = (stored[tensor.name] ?? tensor).stored.byteCount
         }
@@ -107,17 +107,42 @@ package struct CacheInspection: Sendable {
     return parts
   }
 
+  /// What exact blocks may have to be read for an error.
+  private static let mostReadByteCount = 64 << 20
+
   /// As writers measured it, over all blocks; nil if one says nothing.
-  private static func error(of sources: [PackedTensorSource]) -> Double? {
-    var (norm, error) = (0.0, 0.0)
-    for source in sources {
-      guard let tensor = source.reader.tensor(ofEntry: source.entry) else { return nil }
-      // What is stored without loss adds to the norm alone, which is not known.
-      guard let quality = tensor.quality else { return nil }
-      norm += quality.norm * quality.norm
-      error += quality.error * quality.error
+  private static func error(of blocks: [LazyTensor]) throws -> Double? {
+    var (square, error) = (0.0, 0.0)
+    var isMeasured = false
+    for block in blocks {
+      guard let source = block.source as? PackedTensorSource,
+        let tensor = source.reader.tensor(ofEntry: source.entry)
+      else { return nil }
+      if let quality = tensor.quality {
+        square += quality.norm * quality.norm
+        error += quality.error * quality.error
+        isMeasured = true
+      } else {
+        // Exact tokens add to the norm alone, which is not stored.
+        guard block.info.byteCount <= mostReadByteCount else { return nil }
+        square += try squares(of: block)
+      }
     }
-    return norm > 0 ? (error / norm).squareRoot() : 0
+    guard isMeasured else { return nil }
+    return square > 0 ? (error / square).squareRoot() : 0
+  }
+
+  private static func squares(of tensor: LazyTensor) throws -> Double {
+    let count = tensor.info.elementCount
+    var values = ByteBuffer(byteCount: 4 * count)
+    var span = values.mutableBytes
+    let bytes = try tensor.bytes()
+    try Kernels.best.convert(
+      bytes.rawSpan, from: tensor.info.dtype, to: .f32, elementCount: count, saturating: false,
+      into: &span)
+    var distance = Distance()
+    Kernels.best.addDistance(of: span.bytes, from: span.bytes, to: &distance)
+    return distance.normSquares
   }
 
   // MARK: Against another cache
@@ -150,7 +175,7 @@ package struct CacheInspection: Sendable {
       throw UsageError("the caches have different layers")
     }
     for place in cache.layers.indices {
-      let (mine, theirs) = (cache.layers[place], other.layers[place])
+      let (mine, theirs) = (cache.layers[place].finite, other.layers[place].finite)
       for (a, b) in [(mine.key, theirs.key), (mine.value, theirs.value)] {
         guard a.info.shape == b.info.shape else {
           throw UsageError(
@@ -193,7 +218,7 @@ package struct CacheInspection: Sendable {
       let shape = tensor.info.shape.dimensions
       guard shape.count == 4, shape[0] == key[0], shape[1] % key[1] == 0, shape[3] == key[3],
         tensor.info.dtype == .f32 || tensor.info.dtype == .f16 || tensor.info.dtype == .bf16,
-        tensor.info.elementCount <= 1 << 24
+        tensor.info.elementCount <= 1 << 24, tensor.info.elementCount > 0
       else {
         throw UsageError(
           "\(checkpoint.path.printable): '\(name)' is \(tensor.info.dtype.name) \(tensor.info.shape), "
@@ -201,7 +226,7 @@ package struct CacheInspection: Sendable {
       }
       var buffer = ByteBuffer(byteCount: 4 * tensor.info.elementCount)
       var span = buffer.mutableBytes
-      let bytes = try tensor.bytes()
+      let bytes = try FiniteSource.tensor(tensor).bytes()
       try Kernels.best.convert(
         bytes.rawSpan, from: tensor.info.dtype, to: .f32, elementCount: tensor.info.elementCount,
         saturating: false, into: &span)

@@ -39,12 +39,17 @@ package struct CachePacking: Sendable {
       ]
     }
     var errors: [any UserError] = []
+    // Tensors with the same fault are told together.
+    var faults: [(text: String, names: [String])] = []
     for layer in cache.layers {
       for (part, tensor) in [(CachePart.key, layer.key), (.value, layer.value)] {
         guard let range = try? packed(tensor, part, layer.number) else { continue }
         if let fault = GearEncoding.fault(range.info, part, settings) {
-          errors.append(
-            UsageError("\(cache.origin.path.printable): '\(tensor.name.printable)' \(fault)"))
+          if let place = faults.firstIndex(where: { $0.text == fault }) {
+            faults[place].names.append(tensor.name)
+          } else {
+            faults.append((fault, [tensor.name]))
+          }
         } else if let start, settings.rank > 0 {
           do { _ = try start.vectors(for: range.info, rank: settings.rank) } catch {
             if let error = error as? any UserError { errors.append(error) }
@@ -52,7 +57,12 @@ package struct CachePacking: Sendable {
         }
       }
     }
-    return errors
+    return faults.map { fault in
+      let others = fault.names.count > 1 ? ", and \(fault.names.count - 1) more like it," : ""
+      return UsageError(
+        "\(cache.origin.path.printable): '\(fault.names[0].printable)'\(others) \(fault.text)",
+        hint: fault.text.contains("rank") ? "take a smaller --rank" : nil)
+    } + errors
   }
 
   private func packed(
@@ -60,7 +70,7 @@ package struct CachePacking: Sendable {
   ) throws -> LazyTensor {
     let first = part == .key ? KVCache.keyName(number) : KVCache.valueName(number)
     return try TokenRange.tensor(
-      tensor, 0..<packedCount, named: CacheBlocks.name(first, block: block))
+      FiniteSource.tensor(tensor), 0..<packedCount, named: CacheBlocks.name(first, block: block))
   }
 
   /// The tensors to write: of each layer the packed tokens, and those that stay exact.
@@ -76,7 +86,8 @@ package struct CachePacking: Sendable {
         guard recentCount > 0 else { continue }
         let first = part == .key ? KVCache.keyName(layer.number) : KVCache.valueName(layer.number)
         var recent = try TokenRange.tensor(
-          tensor, packedCount..<cache.tokenCount, named: first + CacheBlocks.recentSuffix)
+          FiniteSource.tensor(tensor), packedCount..<cache.tokenCount,
+          named: first + CacheBlocks.recentSuffix)
         recent.encoding = nil
         tensors.append(recent)
       }
@@ -100,7 +111,23 @@ package struct CachePacking: Sendable {
   package var lineageOptions: [Lineage.Option] { settings.lineageOptions(recentCount: recentCount) }
 }
 
+extension KVCache {
+  /// What is to be said before it is packed once more.
+  package var repackingNotes: [String] {
+    guard let details = CacheDetails(self), details.object["settings"] != nil else { return [] }
+    return [
+      "\(origin.path.printable) is packed already: its error stays, and what is lost now comes on top"
+    ]
+  }
+}
+
 extension GearSettings {
+  /// Takes no more vectors than tokens and heads have room for.
+  package mutating func clampRank(to cache: KVCache, recentCount: Int) {
+    let dims = cache.layers.flatMap { [$0.key, $0.value] }.map { $0.info.shape.dimensions[3] }
+    rank = max(0, min(rank, cache.tokenCount - recentCount, dims.min() ?? rank))
+  }
+
   /// As they stand beside a packed cache.
   func object(recentCount: Int) -> JSONObject {
     [

@@ -26,6 +26,11 @@ package struct CacheReport: Report {
   /// What the same values take in half precision.
   private var halfByteCount: Int { 2 * elementCount }
 
+  /// Index, tables of chunks, padding, lineage.
+  private var restByteCount: Int {
+    max(0, fileByteCount - total.total - inspection.otherByteCount)
+  }
+
   private var partList: [(name: String, byteCount: Int)] {
     let parts = total
     let known = [
@@ -33,9 +38,8 @@ package struct CacheReport: Report {
       ("outliers", parts.outliers), ("indices", parts.indices), ("exact values", parts.exact),
       ("stream tables", parts.tables),
     ]
-    let rest = fileByteCount - parts.total - inspection.otherByteCount
     return known + [
-      ("other tensors", inspection.otherByteCount), ("index and the rest", max(0, rest)),
+      ("other tensors", inspection.otherByteCount), ("index and the rest", restByteCount),
     ]
   }
 
@@ -62,8 +66,9 @@ package struct CacheReport: Report {
     facts.append(
       Section.Fact(
         "size",
-        "\(ByteSize(fileByteCount)), \(Self.percent(fileByteCount, of: halfByteCount)) of half precision, "
-          + "\((8 * Double(total.total) / Double(elementCount)).fixed(decimals: 3)) bits an element"
+        "\(ByteSize(fileByteCount)), \(Self.percent(fileByteCount, of: halfByteCount)) of half precision; "
+          + "keys and values alone \((8 * Double(total.total) / Double(elementCount)).fixed(decimals: 3)) bits "
+          + "an element"
       ))
     return [
       .facts(facts),
@@ -139,6 +144,7 @@ package struct CacheReport: Report {
       "dtype": .string(cache.layers[0].key.info.dtype.name),
       "details": CacheDetails(cache).map { .object($0.object) } ?? .null,
       "parts": .object(json(total)), "other_bytes": JSONValue(inspection.otherByteCount),
+      "rest_bytes": JSONValue(restByteCount),
       "bits_per_element": JSONValue(8 * Double(total.total) / Double(elementCount)),
       "layers": .array(inspection.rows.map { .object(json($0)) }),
     ]

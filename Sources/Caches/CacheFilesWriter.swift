@@ -114,12 +114,28 @@ package protocol WritableCacheLayout: CacheLayout {
   static var holdsAll: Bool { get }
   /// Whether files have room for the tokens' positions.
   static var holdsPositions: Bool { get }
+  /// Whether files say the numbers of layers, and not just their order.
+  static var numbersLayers: Bool { get }
   /// - Throws: an error that names what the layout asks for and the cache does not have.
   static func writer(_ cache: KVCache, _ request: CacheOutput) throws -> CacheFilesWriter
 }
 
 extension WritableCacheLayout {
   package static var holdsPositions: Bool { holdsAll }
+  package static var numbersLayers: Bool { holdsAll }
+
+  /// A writer, once what the layout cannot hold is ruled out.
+  package static func checkedWriter(
+    _ cache: KVCache, _ request: CacheOutput
+  ) throws -> CacheFilesWriter {
+    if !numbersLayers, let first = cache.missingLayers.first {
+      throw FormatError(
+        .cacheShape,
+        "has no layer \(first), and \(name) counts layers by their order: all behind it would move up",
+        path: cache.origin.path)
+    }
+    return try writer(cache, request)
+  }
 
   /// What of a cache is not written.
   package static func losses(of cache: KVCache) -> [String] {

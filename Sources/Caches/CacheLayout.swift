@@ -79,6 +79,11 @@ package enum CacheLayouts {
       }
       return try read(files, layout, hints)
     }
+    if paths.count > 1, try !LMCacheLayout.recognizes(files) {
+      throw UsageError(
+        "\(paths.count) files were named, and \(files.path.printable) is no chunk of LMCache",
+        hint: "other caches are one file or folder; name one at a time")
+    }
     for layout in all where try layout.recognizes(files) { return try read(files, layout, hints) }
     throw FormatError(
       .cacheLayout, "is no cache of a layout that is known", path: files.path,
@@ -90,7 +95,13 @@ extension CacheLayouts {
   private static func read(
     _ files: CacheFiles, _ layout: any CacheLayout.Type, _ hints: CacheHints
   ) throws -> KVCache {
-    let cache = try layout.read(files, hints)
+    var cache = try layout.read(files, hints)
+    if !cache.missingLayers.isEmpty {
+      let numbers = cache.missingLayers.prefix(8).map(String.init).joined(separator: ", ")
+      cache.origin.notes.append(
+        "\(files.path.printable): there are layers up to \(cache.layers.last?.number ?? 0), but none numbered \(numbers)"
+      )
+    }
     for (what, found, wanted, hint) in [
       (
         "kv heads", cache.dimensions[1], hints.heads,
@@ -114,13 +125,14 @@ extension CacheLayouts {
 }
 
 extension KVCache {
-  /// With values of another dtype.
+  /// With values of another dtype; reading throws where one is beyond its range.
   package func cast(to dtype: DType) throws -> KVCache {
     try mapped { tensor in
       guard tensor.info.dtype != dtype else { return tensor }
       var checkpoint = origin
       checkpoint.tensors = [tensor]
-      return try Cast(to: dtype).applied(to: checkpoint).tensors[0]
+      return RangeSource.tensor(
+        try Cast(to: dtype).applied(to: checkpoint).tensors[0], of: tensor)
     }
   }
 }

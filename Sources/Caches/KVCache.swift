@@ -12,6 +12,12 @@ package struct KVCache: Sendable {
     package var key: LazyTensor
     package var value: LazyTensor
 
+    /// With values that are checked when they are read.
+    package var finite: Layer {
+      Layer(
+        number: number, key: FiniteSource.tensor(key), value: FiniteSource.tensor(value))
+    }
+
     package init(number: Int, key: LazyTensor, value: LazyTensor) {
       self.number = number
       self.key = key
@@ -72,6 +78,12 @@ package struct KVCache: Sendable {
   package var dimensions: [Int] { layers[0].key.info.shape.dimensions }
   package var tokenCount: Int { dimensions[2] }
 
+  /// Numbers from 0 to the last layer's that no layer has.
+  package var missingLayers: [Int] {
+    let numbers = Set(layers.map(\.number))
+    return (0..<(layers.last?.number ?? 0)).filter { !numbers.contains($0) }
+  }
+
   /// Layers must be there, and be alike.
   private func check() throws {
     func fault(_ message: String, _ tensor: String? = nil, hint: String? = nil) -> FormatError {
@@ -91,6 +103,9 @@ package struct KVCache: Sendable {
         guard dimensions.count == 4 else {
           throw fault(
             "is \(tensor.info.shape), expected [batch, kv heads, tokens, head dim]", tensor.name)
+        }
+        guard tensor.info.dtype.isFloat else {
+          throw fault("is \(tensor.info.dtype.name), keys and values are floats", tensor.name)
         }
         guard dimensions.allSatisfy({ $0 > 0 }) else {
           throw fault("is \(tensor.info.shape), which holds nothing", tensor.name)

@@ -41,11 +41,13 @@ extension Kernels {
   }
 
   /// The place of the first NaN or infinity of F32 `values`.
-  package func firstNotFinite(_ values: borrowing RawSpan) -> Int? {
-    let count = values.byteCount / 4
+  /// - Parameter dtype: F16, BF16 or F32.
+  package func firstNotFinite(_ values: borrowing RawSpan, dtype: DType = .f32) -> Int? {
+    precondition(dtype == .f16 || dtype == .bf16 || dtype == .f32)
+    let count = 8 * values.byteCount / dtype.bitsPerElement
     // SAFETY: the loop reads whole elements of the region.
     let place = unsafe values.withUnsafeBytes {
-      unsafe table.pointee.first_not_finite($0.baseAddress, count)
+      unsafe table.pointee.first_not_finite($0.baseAddress, Int32(dtype.rawValue), count)
     }
     return place < count ? Int(place) : nil
   }

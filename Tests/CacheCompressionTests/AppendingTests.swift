@@ -111,8 +111,37 @@ import Testing
       } throws: { "\($0)".contains(reason) }
     }
     #expect {
+      _ = try CacheAppending(folder["packed.sumac"], cache, rank: 17)
+    } throws: { "\($0)".contains("--rank is 17, the heads have 16 values") }
+    #expect {
       _ = try CacheAppending(Fixtures.path("caches/prompt.safetensors"), cache, rank: nil)
     } throws: { "\($0)".contains("is no packed cache") }
+  }
+
+  @Test("models that differ are not put together, and ids of one part are named when they go")
+  func models() throws {
+    let folder = try TemporaryFolder()
+    let cache = try PackedCache.random([1, 2, 64, 16])
+    var details = CacheDetails()
+    details.describeModel(named: "a", config: Array(#"{"rope_theta": 1e4}"#.utf8))
+    let packing = CachePacking(cache, .make(.kivi, bits: 4), details: details)
+    try PackedCache.write(packing.packed(), to: folder["packed.sumac"])
+    var other = CacheDetails()
+    other.describeModel(named: "b", config: Array(#"{"rope_theta": 5e5}"#.utf8))
+    #expect {
+      _ = try CacheAppending(folder["packed.sumac"], cache, rank: nil, newDetails: other)
+    } throws: {
+      "\($0)".contains("is of b (config ") && "\($0)".contains("the packed cache of a (")
+    }
+    let same = try CacheAppending(folder["packed.sumac"], cache, rank: nil, newDetails: details)
+    #expect(same.losses.isEmpty)
+    var named = cache
+    named.tokenIDs = Array(0..<64)
+    let lossy = try CacheAppending(folder["packed.sumac"], named, rank: nil)
+    #expect(lossy.losses.count == 1 && lossy.losses[0].contains("the packed cache has none"))
+    #expect(cache.repackingNotes.isEmpty)
+    let packed = try CacheLayouts.read([folder["packed.sumac"]], CacheHints())
+    #expect(packed.repackingNotes.count == 1)
   }
 
   @Test("parts add up to what is stored, and errors are those of the values")
@@ -133,12 +162,15 @@ import Testing
       #expect(row.parts.codes > 0 && row.parts.outliers > 0 && row.parts.factors > 0)
       #expect(row.parts.indices > 0 && row.parts.scales > 0 && row.parts.exact > 0)
     }
+    // What is stored of packed tokens, and exact ones, make the error that is measured.
+    let told = inspection.rows.map(\.error)
     try inspection.compare(with: cache, queries: .drawn(count: 4), engine: .test())
     for (place, layer) in cache.layers.enumerated() {
       let found = try packed.layers[place].key.values()
       let wanted = try layer.key.values()
       let row = inspection.rows[2 * place]
       #expect(abs(try #require(row.error) - relativeError(found, wanted)) < 1e-9)
+      #expect(abs(try #require(told[2 * place]) - relativeError(found, wanted)) < 1e-9)
       #expect(row.headErrors.count == 2 && row.attentionError == nil)
       for head in 0..<2 {
         let range = head * 128 * 32..<(head + 1) * 128 * 32

@@ -57,7 +57,8 @@ import Testing
   }
 
   @Test(
-    "values beyond half precision, and below it", arguments: [1e6, 1e20, 1e30, 1e-6, 1e-20, 1e-30])
+    "values beyond half precision, and below it",
+    arguments: [1e6, 1e20, 1e30, 1e37, 1e-6, 1e-20, 1e-30, 1e-37, 0x1p-130])
   func scales(scale: Float) throws {
     let folder = try TemporaryFolder()
     let cache = try PackedCache.random([1, 2, 96, 16], seed: 4)
@@ -179,18 +180,55 @@ import Testing
           try PackedCache.packed(cache, .make(method, bits: 4), in: folder)
         } throws: {
           let text = "\($0)"
-          return text.contains("value [0, 1, 5, 4] is") && text.contains("layers.0.")
+          return text.contains("value [0, 1, 5, 4] is NaN or infinite")
+            && text.contains("layers.0.")
         }
       }
     }
     #expect(try folder.names().isEmpty)
   }
 
+  @Test("exact tokens are checked too, and named as they are in the cache")
+  func notFiniteResidual() throws {
+    let folder = try TemporaryFolder()
+    let cache = try PackedCache.floats([1, 1, 40, 8]) { $0 == 38 * 8 + 2 ? .nan : 1 }
+    #expect {
+      try PackedCache.packed(cache, .make(.kivi, bits: 4, group: 8), residual: 8, in: folder)
+    } throws: { "\($0)".contains("value [0, 0, 38, 2] is NaN") }
+    // Behind a packed cache the place is that among the new tokens.
+    let good = try PackedCache.floats([1, 1, 40, 8]) { Float($0 % 5) }
+    _ = try PackedCache.packed(
+      good, .make(.kivi, bits: 4, group: 8), residual: 3, in: folder, name: "p.sumac")
+    for count in [2, 40] {
+      let new = try PackedCache.floats([1, 1, count, 8]) { $0 == 9 ? .infinity : 1 }
+      let appending = try CacheAppending(folder["p.sumac"], new, rank: nil)
+      #expect {
+        try PackedCache.write(appending.appended(), to: folder["q.sumac"])
+      } throws: { "\($0)".contains("value [0, 0, 1, 1] is NaN or infinite") }
+      #expect(!folder.exists("q.sumac"))
+    }
+  }
+
+  @Test("ranks that were not asked for are as large as there is room")
+  func clampedRank() throws {
+    for (dimensions, residual, rank) in [
+      ([1, 2, 1, 32], 0, 1), ([1, 2, 40, 2], 0, 2), ([1, 2, 40, 32], 39, 1),
+      ([1, 2, 40, 32], 0, 4),
+    ] {
+      var settings = GearSettings.make(.gear, bits: 4)
+      settings.clampRank(to: try PackedCache.random(dimensions), recentCount: residual)
+      #expect(settings.rank == rank)
+    }
+  }
+
   @Test("what cannot be packed is said before any work")
   func faults() throws {
     let cache = try PackedCache.random([1, 2, 10, 8])
     for (settings, residual, reason) in [
-      (GearSettings.make(.gearL, bits: 4, rank: 9), 0, "rank 9 is more than either has"),
+      (
+        GearSettings.make(.gearL, bits: 4, rank: 9), 0,
+        "'layers.0.key', and 1 more like it, has 10 tokens to pack and heads of 8, too few for rank 9"
+      ),
       (GearSettings.make(.kivi, bits: 4), 10, "leaves nothing to pack"),
       (
         GearSettings.make(.kivi, bits: 4, group: 4, isOfficial: true), 0,
@@ -201,16 +239,9 @@ import Testing
       let errors = CachePacking(cache, settings, recentCount: residual).errors
       #expect(errors.contains { "\($0)".contains(reason) }, "\(errors)")
     }
-    let integers = try KVCache(
-      layout: "safetensors",
-      layers: [
-        KVCache.Layer(
-          number: 0, key: KVCache.numbers("k", [1, 2]).renamed("k", shape: Shape([1, 1, 2, 1])),
-          value: KVCache.numbers("v", [1, 2]).renamed("v", shape: Shape([1, 1, 2, 1])))
-      ],
-      origin: cache.origin)
-    let errors = CachePacking(integers, .make(.kivi, bits: 4)).errors
-    #expect(errors.count == 2 && "\(errors[0])".contains("is I32, expected F16, BF16 or F32"))
+    let wide = try cache.cast(to: .f64)
+    let errors = CachePacking(wide, .make(.kivi, bits: 4)).errors
+    #expect(errors.count == 1 && "\(errors[0])".contains("is F64, expected F16, BF16 or F32"))
   }
 }
 

@@ -36,6 +36,39 @@ import Testing
     Self.refuse(reason) { _ = try CacheLayouts.read([folder["a.safetensors"]], CacheHints()) }
   }
 
+  @Test("keys that are no floats, numbers that do not fit")
+  func numbers() throws {
+    let folder = try TemporaryFolder()
+    let path = folder["a.safetensors"]
+    let layer = try ["layers.0.key", "layers.0.value"].map { try Self.tensor($0, [1, 1, 3, 8]) }
+    func other(_ name: String, _ dtype: DType, _ bytes: [UInt8]) throws -> LazyTensor {
+      let count = bytes.count * 8 / dtype.bitsPerElement
+      let info = try TensorInfo(name: name, dtype: dtype, shape: Shape([count]))
+      return LazyTensor(
+        info: info, source: MemoryTensorSource(info: info, values: bytes),
+        stored: StoredForm(file: "", byteOffset: 0, byteCount: bytes.count, dtype: dtype))
+    }
+    let large: [UInt8] = [0, 0, 0, 0, 0, 1, 0, 0]
+    for (tensor, reason) in [
+      (try other("token_ids", .i64, large + large + large), "which does not fit 32 bits"),
+      (try other("token_ids", .f32, large + large), "expected at most 2^24 of I32 or I64"),
+      (try other("token_ids", .i32, large), "has 2 token ids for 3 tokens"),
+      (try other("positions", .i32, large), "has 2 positions for 3 tokens"),
+      (try other("positions", .i64, large), "which does not fit 32 bits"),
+    ] {
+      try ReadingTests.write(layer + [tensor], to: path)
+      Self.refuse(reason) { _ = try CacheLayouts.read([path], CacheHints()) }
+    }
+    let integers = try ["layers.0.key", "layers.0.value"].map {
+      KVCache.numbers($0, [1, 2, 3]).renamed($0, shape: try Shape([1, 1, 3, 1]))
+    }
+    try ReadingTests.write(integers, to: path)
+    Self.refuse("is I32, keys and values are floats") {
+      _ = try CacheLayouts.read([path], CacheHints())
+    }
+    Self.refuse("2 files were named") { _ = try CacheLayouts.read([path, path], CacheHints()) }
+  }
+
   @Test("half a layer, and no layer")
   func missing() throws {
     let folder = try TemporaryFolder()

@@ -18,7 +18,8 @@ import Testing
       "vllm": "out", "vllm-older": "out", "lmcache": "out", "llamacpp": "out.seq",
     ]
     let path = folder[names[layout] ?? "out.safetensors"]
-    let writer = try target.writer(cache, CacheOutput(path: path, dtype: dtype, hints: hints))
+    let writer = try target.checkedWriter(
+      cache, CacheOutput(path: path, dtype: dtype, hints: hints))
     try writer.write(to: AtomicOutput(path: path, replacesExisting: true), engine: .test())
     return [layout == "lmcache" ? path + "/chunk.pt" : path]
   }
@@ -119,6 +120,77 @@ import Testing
       #expect(target.holdsPositions == (found.positions == cache.positions), "\(layout)")
       let losses = target.losses(of: cache)
       #expect(losses.contains { $0.contains("positions") } == !target.holdsPositions)
+    }
+  }
+
+  @Test("a missing layer is told, and refused where layers move up")
+  func missingLayer() throws {
+    let folder = try TemporaryFolder()
+    let all = try Self.cache(heads: 2, tokens: 16, dim: 8)
+    let some = try KVCache(
+      layout: "safetensors", layers: [all.layers[0], all.layers[2]], tokenIDs: all.tokenIDs,
+      origin: all.origin)
+    for layout in Self.layouts {
+      let target = try #require(CacheLayouts.writable.first { $0.name == layout })
+      guard target.numbersLayers else {
+        #expect { try Self.write(some, layout, to: folder) } throws: {
+          "\($0)".contains("has no layer 1, and \(layout) counts layers by their order")
+        }
+        continue
+      }
+      var hints = CacheHints()
+      (hints.heads, hints.headDim) = (2, 8)
+      let found = try CacheLayouts.read(Self.write(some, layout, to: folder), hints)
+      #expect(found.layers.map(\.number) == [0, 2])
+      #expect(found.origin.notes.contains { $0.contains("none numbered 1") })
+    }
+  }
+
+  @Test("a cast is refused where values are beyond its range, and keeps what was infinite")
+  func cast() throws {
+    let cache = try KVCache(
+      layout: "safetensors",
+      layers: [
+        KVCache.Layer(
+          number: 0, key: try .floats("k", [1, 1, 2, 2], [1, .infinity, 65_519, -2]),
+          value: try .floats("v", [1, 1, 2, 2], [1, .nan, 3, 65_520]))
+      ],
+      origin: Checkpoint(
+        path: "memory", container: .safetensors, tensors: [],
+        identity: InputIdentity(hash: "00", byteCount: 0), files: []))
+    let half = try cache.cast(to: .f16)
+    #expect(try half.layers[0].key.values() == [1, .infinity, 65_504, -2])
+    #expect { try half.layers[0].value.bytes() } throws: {
+      "\($0)".contains("tensor 'v': value [0, 0, 1, 1] is beyond the range of F16")
+    }
+  }
+
+  @Test("a chunk's name and its values say the same dtype")
+  func chunkName() throws {
+    let folder = try TemporaryFolder()
+    let cache = try Self.cache(heads: 1, tokens: 4, dim: 2)
+    let target = try #require(CacheLayouts.writable.first { $0.name == "lmcache" })
+    for (name, isRight) in [
+      ("x@1@0@22@half.pt", false), ("x@1@0@22@float.pt", true), ("e@x@1@0@22.pt", true),
+    ] {
+      let request = CacheOutput(path: folder[name])
+      if isRight {
+        _ = try target.checkedWriter(cache, request)
+      } else {
+        #expect { _ = try target.checkedWriter(cache, request) } throws: {
+          "\($0)".contains("says F16, the values are F32")
+        }
+      }
+    }
+    // A folder of one chunk needs no order.
+    let paths = try Self.write(cache, "lmcache", to: folder)
+    var hints = CacheHints()
+    (hints.heads, hints.headDim) = (1, 2)
+    let found = try CacheLayouts.read([folder["out"]], hints)
+    #expect(try found.values() == CacheLayouts.read(paths, hints).values())
+    try folder.write(try folder.bytes("out/chunk.pt"), to: "out/other.pt")
+    #expect { _ = try CacheLayouts.read([folder["out"]], hints) } throws: {
+      "\($0)".contains("holds 2 chunks")
     }
   }
 

@@ -197,8 +197,8 @@ typedef struct sumac_kernels {
   void (*group_ranges)(const void *_Nullable values, size_t n, const sumac_grouping *grouping,
                        void *_Nullable lows, void *_Nullable highs);
 
-  /// The index of the first NaN or infinity, or `n`.
-  uint64_t (*first_not_finite)(const void *_Nullable values, size_t n);
+  /// The index of the first NaN or infinity of values in F16, BF16 or F32, or `n`.
+  uint64_t (*first_not_finite)(const void *_Nullable values, int dtype, size_t n);
 
   /// Scales, rounded to `scale_dtype` and written as F32, and zero points as F32: the middle code
   /// (symmetric), a code (integer; the range is widened to hold 0), or the least value rounded to

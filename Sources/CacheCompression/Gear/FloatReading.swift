@@ -1,12 +1,11 @@
 import Checkpoints
-package import TensorCore
+import TensorCore
 
-/// Ranges of a tensor as finite float32.
+/// Ranges of a tensor as float32.
 enum FloatReading {
   /// What is well read at once.
   static let blockElementCount = 1 << 16
 
-  /// - Throws: an error that names the first value that is not finite.
   @_lifetime(values: copy values)
   @_lifetime(scratch: copy scratch)
   static func read(
@@ -26,24 +25,7 @@ enum FloatReading {
           saturating: false, into: &values)
       }
     }
-    let read = values.bytes.extracting(0..<4 * elements.count)
-    guard let place = Kernels.best.firstNotFinite(read) else { return }
-    let dimensions = info.shape.dimensions
-    var (rest, indices) = (elements.lowerBound + place, [Int]())
-    for dimension in dimensions.reversed() {
-      indices.insert(rest % max(1, dimension), at: 0)
-      rest /= max(1, dimension)
-    }
-    throw FormatError(
-      .notFinite,
-      "value \(indices) is \(read.float(4 * place).isNaN ? "NaN" : "infinite"), which a packed cache "
-        + "cannot hold",
-      path: tensor.stored.file, tensor: info.name, hint: "the cache is damaged; make it again")
   }
-}
-
-extension FormatError.Code {
-  package static let notFinite = FormatError.Code("cache.not-finite")
 }
 
 extension RawSpan {

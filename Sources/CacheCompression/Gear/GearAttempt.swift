@@ -81,6 +81,7 @@ struct GearAttempt: Sendable {
   /// Whether float32 holds all numbers.
   var isFinite: Bool {
     scales.allSatisfy(\.isFinite) && zeros.allSatisfy(\.isFinite) && largestFactor.isFinite
+      && distances.allSatisfy { $0.squares.isFinite && $0.largest.isFinite }
   }
 
   /// Another dtype of scales and scale of products, if numbers do not fit these.
@@ -93,7 +94,8 @@ struct GearAttempt: Sendable {
     if largestFactor > 0, largestFactor.isFinite,
       largestFactor > 60_000 || largestFactor < 0x1p-8
     {
-      result.1 = Float(sign: .plus, exponent: largestFactor.exponent, significand: 1)
+      result.1 = Float(
+        sign: .plus, exponent: max(-126, largestFactor.exponent), significand: 1)
     }
     return result.0 == dtype && result.1 == product ? nil : result
   }

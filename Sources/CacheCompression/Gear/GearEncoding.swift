@@ -1,3 +1,4 @@
+import Caches
 package import Checkpoints
 import Codecs
 package import PackedFormat
@@ -43,7 +44,7 @@ package struct GearEncoding: TensorEncoding {
       byteCount: 0, isExact: false,
       workerByteCount: max(
         GearFit.workerByteCount(shape, tensor),
-        layout.map { PreparedGear.workspaceByteCount(tensor, codec, encoder, $0) } ?? 0),
+        layout.map { PreparedGear.workspaceByteCount(shape, codec, encoder, $0) } ?? 0),
       fixedByteCount: GearFit.fixedByteCount(shape), chunkCount: grid.count,
       passCount: GearFit.passCount(shape))
     for chunk in 0..<grid.count {
@@ -59,8 +60,13 @@ package struct GearEncoding: TensorEncoding {
       plan.chunkCount += grid.count
       plan.byteCount +=
         shape.mostKeptCount * tensor.info.dtype.bitsPerElement / 8
-        + tensor.info.elementCount / 8 + 128 * grid.count
+        + min(
+          tensor.info.elementCount / 8 + grid.count,
+          Kernels.maximumGapByteCount(
+            places: shape.mostKeptCount, elementCount: tensor.info.elementCount) + grid.count)
+        + 64 * grid.count
     }
+    plan.indexByteCount = 512
     plan.fixedByteCount += 64 * plan.chunkCount
     return plan
   }
@@ -86,7 +92,7 @@ package struct GearEncoding: TensorEncoding {
       Kernels.best.uniforms(key: random.key, start: 0, into: &span)
       return span.bytes.floats()
     }
-    let bytes = try start.bytes()
+    let bytes = try FiniteSource.tensor(start).bytes()
     let given = bytes.rawSpan.floats()
     var vectors = given
     for slab in 0..<shape.slabCount {

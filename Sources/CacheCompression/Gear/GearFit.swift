@@ -89,7 +89,8 @@ struct GearFit: Sendable {
     guard found.isFinite else {
       throw FormatError(
         .tooLarge, "has values so far apart that float32 cannot hold what is between them",
-        path: tensor.stored.file, tensor: tensor.name)
+        path: tensor.stored.file, tensor: tensor.name,
+        hint: "keys and values of a model stay far below; check where the cache comes from")
     }
     self.shape = shape
     scaleDType = scales

@@ -164,7 +164,7 @@ struct GearShape: Sendable {
     }
     guard settings.rank <= min(tokens, dim) else {
       return
-        "has \(tokens) tokens and head dim \(dim), rank \(settings.rank) is more than either has"
+        "has \(tokens) tokens to pack and heads of \(dim), too few for rank \(settings.rank)"
     }
     guard settings.isOfficial else { return nil }
     if part == .key, settings.outlierShare == 0, let group = settings.keyGroup, tokens % group != 0

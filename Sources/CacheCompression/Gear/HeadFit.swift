@@ -221,7 +221,8 @@ struct HeadFit: Sendable {
   ) {
     // Near 1, so that squares stay inside the range of float32.
     let largest = scales.reduce(0) { max($0, $1.magnitude) }
-    let exponent = largest > 0 && largest.isFinite ? Int(largest.exponent) : 0
+    // Its own power and the inverse are both normal numbers.
+    let exponent = largest > 0 && largest.isFinite ? max(-126, min(126, Int(largest.exponent))) : 0
     let isFar = abs(exponent) > 30
     if isFar {
       let factor: [Float] = [Float(sign: .plus, exponent: -exponent, significand: 1)]

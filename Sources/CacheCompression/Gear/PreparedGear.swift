@@ -27,20 +27,21 @@ struct PreparedGear: PreparedEncoding {
   }
 
   static func workspaceByteCount(
-    _ tensor: LazyTensor, _ codec: AffineCodec, _ encoder: ChunkEncoder, _ layout: ChunkLayout
+    _ shape: GearShape, _ codec: AffineCodec, _ encoder: ChunkEncoder, _ layout: ChunkLayout
   ) -> Int {
+    let largestFactorCount = factorShapes(shape).map(\.elementCount).max() ?? 0
     let streams = 3 * codec.streamByteCounts(layout).reduce(0, +)
     let dense = 2 * streams + encoder.frameScratchByteCount(codec, layout)
     let sparse =
       layout.byteCount + Kernels.maskByteCount(elementCount: layout.elementCount)
       + encoder.sparseScratchByteCount(PlanesCodec(), layout)
-    let factor = ChunkLayout(dtype: .f16, listOf: 1 << 19)
+    let factor = ChunkLayout(dtype: .f16, listOf: min(1 << 19, largestFactorCount))
     return max(dense, sparse, encoder.scratchByteCount(PlanesCodec(), factor))
   }
 
   var workspaceByteCount: Int {
     guard info.grid.count > 0 else { return 0 }
-    return Self.workspaceByteCount(tensor, codec, encoder, ChunkLayout(info, chunk: 0))
+    return Self.workspaceByteCount(shape, codec, encoder, ChunkLayout(info, chunk: 0))
   }
 
   // MARK: Terms

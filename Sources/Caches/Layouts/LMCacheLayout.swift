@@ -17,7 +17,8 @@ package enum LMCacheLayout: WritableCacheLayout {
   ]
 
   package static func recognizes(_ files: CacheFiles) throws -> Bool {
-    guard !files.isFolder, files.path.hasSuffix(suffix) else { return false }
+    guard !files.isFolder else { return files.names.contains { $0.hasSuffix(suffix) } }
+    guard files.path.hasSuffix(suffix) else { return false }
     // Zip archives and pickles are PyTorch's.
     guard !files.prefix.starts(with: [0x50, 0x4B, 3, 4]) else { return false }
     return FileSystem.isRegularFile(files.path + sidecarSuffix)
@@ -34,7 +35,7 @@ package enum LMCacheLayout: WritableCacheLayout {
   }
 
   package static func read(_ files: CacheFiles, _ hints: CacheHints) throws -> KVCache {
-    let chunks = try files.paths.map { try chunk($0, hints) }
+    let chunks = try paths(files).map { try chunk($0, hints) }
     var keys: [[LazyTensor]] = []
     var values: [[LazyTensor]] = []
     for chunk in chunks {
@@ -67,27 +68,43 @@ package enum LMCacheLayout: WritableCacheLayout {
     return try KVCache(layout: name, layers: layers, origin: origin)
   }
 
+  /// Chunks as they were named, or the only one of a folder.
+  private static func paths(_ files: CacheFiles) throws -> [String] {
+    guard files.isFolder else { return files.paths }
+    let names = files.names.filter { $0.hasSuffix(suffix) }
+    guard names.count == 1 else {
+      throw FormatError(
+        .cacheLayout, "holds \(names.count) chunks, whose order is not in their names",
+        path: files.path, hint: "name the files, in their order")
+    }
+    return [files.path + "/" + names[0]]
+  }
+
   private static func chunk(_ path: String, _ hints: CacheHints) throws -> Chunk {
     var chunk = Chunk(path: path, file: try InputFile(path: path))
-    // engine@model@world@worker@hash, or model@world@worker@hash@dtype and perhaps tags.
-    let fields = FileSystem.baseName(of: path).dropLast(suffix.count)
-      .split(separator: "@", omittingEmptySubsequences: false).map(String.init)
-    if fields.count >= 5, Int(fields[1]) != nil, Int(fields[2]) != nil {
-      chunk.dtype = dtypes.first { $0.name == fields[4] }?.dtype
-      if chunk.dtype == nil {
-        throw FormatError(
-          .cacheLayout, "has values of \(fields[4].printable), expected half, bfloat16 or float",
-          path: path)
-      }
-      if fields.count == 6, Int(fields[5]) != nil {
-        throw FormatError(
-          .cacheLayout, "is one layer of a chunk (LMCache's layerwise mode), which is not read",
-          path: path)
-      }
-    }
+    chunk.dtype = try namedDType(path)
     if FileSystem.isRegularFile(path + sidecarSuffix) { try readSidecar(&chunk) }
     if let dtype = hints.dtype { chunk.dtype = dtype }
     return chunk
+  }
+
+  /// What the name of a chunk says of its values: engine@model@world@worker@hash says nothing,
+  /// model@world@worker@hash@dtype and perhaps tags does.
+  private static func namedDType(_ path: String) throws -> DType? {
+    let fields = FileSystem.baseName(of: path).dropLast(suffix.count)
+      .split(separator: "@", omittingEmptySubsequences: false).map(String.init)
+    guard fields.count >= 5, Int(fields[1]) != nil, Int(fields[2]) != nil else { return nil }
+    guard let dtype = dtypes.first(where: { $0.name == fields[4] })?.dtype else {
+      throw FormatError(
+        .cacheLayout, "has values of \(fields[4].printable), expected half, bfloat16 or float",
+        path: path)
+    }
+    if fields.count == 6, Int(fields[5]) != nil {
+      throw FormatError(
+        .cacheLayout, "is one layer of a chunk (LMCache's layerwise mode), which is not read",
+        path: path)
+    }
+    return dtype
   }
 
   private static func readSidecar(_ chunk: inout Chunk) throws {
@@ -192,6 +209,11 @@ package enum LMCacheLayout: WritableCacheLayout {
         .cacheLayout, "has values of \(dtype.name), which LMCache has no name for",
         path: cache.origin.path)
     }
+    if let named = try namedDType(FileSystem.baseName(of: request.path)), named != dtype {
+      throw UsageError(
+        "the name \(FileSystem.baseName(of: request.path).printable) says \(named.name), the values are \(dtype.name)",
+        hint: "write another dtype with --dtype, or name the file for this one")
+    }
     var parts: [CacheFilesWriter.Part] = []
     for part in [\KVCache.Layer.key, \KVCache.Layer.value] {
       for layer in cache.layers {
@@ -203,7 +225,7 @@ package enum LMCacheLayout: WritableCacheLayout {
             .cacheShape, "differs from the first in dtype or shape, and a chunk has one",
             path: cache.origin.path, tensor: tensor.name)
         }
-        parts.append(.tensor(try tensor.tokenMajor(named: tensor.name, path: request.path)))
+        parts.append(.tensor(try tensor.tokenMajor(named: tensor.name, path: cache.origin.path)))
       }
     }
     let dimensions = cache.dimensions

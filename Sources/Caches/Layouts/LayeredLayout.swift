@@ -89,13 +89,28 @@ package enum LayeredLayout: WritableCacheLayout {
     }
     var cache = try KVCache(
       layout: checkpoint.container == .sumac ? "sumac" : name, layers: layers, others: others,
-      tokenIDs: try numbers(others, tokenNames), origin: checkpoint)
-    if let positions = try numbers(others, [KVCache.positionsName]),
-      positions.count == cache.tokenCount
-    {
+      tokenIDs: try numbers(others, tokenNames, files.path), origin: checkpoint)
+    if let positions = try numbers(others, [KVCache.positionsName], files.path) {
+      guard positions.count == cache.tokenCount else {
+        throw FormatError(
+          .cacheShape, "has \(positions.count) positions for \(cache.tokenCount) tokens",
+          path: files.path, tensor: KVCache.positionsName)
+      }
       cache.positions = positions
     }
+    if hints.axes == nil, hints.heads == nil,
+      let key = keys.values.first(where: { $0.info.shape.dimensions.count == 3 })
+    {
+      cache.origin.notes.append(
+        "'\(key.name.printable)' and the others are taken to be [kv heads, tokens, head dim]; if tokens come "
+          + "first: --axes thd")
+    }
     return cache
+  }
+
+  /// Whether tensors of three dimensions under this name are known to be [kv heads, tokens, head dim].
+  private static func hasHeadsFirst(_ name: String) -> Bool {
+    number(in: name, "layers.N.k") != nil || number(in: name, "layers.N.v") != nil
   }
 
   /// A tensor as [batch, kv heads, tokens, head dim].
@@ -110,16 +125,18 @@ package enum LayeredLayout: WritableCacheLayout {
         "is \(tensor.info.shape), expected [batch, kv heads, tokens, head dim] or three of these",
         path: path, tensor: tensor.name)
     }
-    // sumac's older names had a shape of their own.
-    var axes = hints.axes ?? (tensor.name.hasPrefix("layers.") ? .htd : nil)
-    if axes == nil, let heads = hints.heads, dimensions[0] != dimensions[1] {
-      axes = dimensions[0] == heads ? .htd : dimensions[1] == heads ? .thd : nil
-      if axes == nil {
+    var axes = hints.axes
+    if axes == nil, let heads = hints.heads {
+      if dimensions[0] != dimensions[1] {
+        axes = dimensions[0] == heads ? .htd : dimensions[1] == heads ? .thd : nil
+      }
+      if !dimensions[..<2].contains(heads) {
         throw FormatError(
           .cacheShape, "is \(tensor.info.shape), \(heads) kv heads were asked for",
           path: path, tensor: tensor.name)
       }
     }
+    if axes == nil, hasHeadsFirst(tensor.name) { axes = .htd }
     guard let axes else {
       throw FormatError(
         .cacheShape,
@@ -136,16 +153,33 @@ package enum LayeredLayout: WritableCacheLayout {
     }
   }
 
-  private static func numbers(_ others: [LazyTensor], _ names: [String]) throws -> [Int32]? {
-    let tensor = others.first {
-      names.contains($0.name) && ($0.info.dtype == .i32 || $0.info.dtype == .i64)
-        && $0.info.elementCount <= 1 << 24
+  /// Whole numbers of a tensor beside the layers', if there is one.
+  private static func numbers(
+    _ others: [LazyTensor], _ names: [String], _ path: String
+  ) throws -> [Int32]? {
+    guard let tensor = others.first(where: { names.contains($0.name) }) else { return nil }
+    guard tensor.info.dtype == .i32 || tensor.info.dtype == .i64,
+      tensor.info.elementCount <= 1 << 24
+    else {
+      throw FormatError(
+        .cacheShape,
+        "is \(tensor.info.dtype.name) \(tensor.info.shape), expected at most 2^24 of I32 or I64",
+        path: path, tensor: tensor.name)
     }
-    guard let tensor else { return nil }
     let bytes = try tensor.bytes()
     let width = tensor.info.dtype == .i32 ? 4 : 8
-    return (0..<tensor.info.elementCount).map { place in
-      (0..<4).reduce(Int32(0)) { $0 | Int32(bytes[width * place + $1]) << (8 * Int32($1)) }
+    return try (0..<tensor.info.elementCount).map { place in
+      let span = bytes.rawSpan
+      let number =
+        width == 4
+        ? Int64(span.littleEndian(Int32.self, at: 4 * place)!)
+        : span.littleEndian(Int64.self, at: 8 * place)!
+      guard let number = Int32(exactly: number) else {
+        throw FormatError(
+          .cacheShape, "has the number \(number), which does not fit 32 bits", path: path,
+          tensor: tensor.name)
+      }
+      return number
     }
   }
 

@@ -43,6 +43,10 @@ package enum LlamaLayout: WritableCacheLayout {
     guard dim % 2 == 0 || !isAdjacent else {
       throw fault("has heads of \(dim) values, which do not come in pairs")
     }
+    if hints.rotated == .yes, dim % 64 != 0 {
+      throw UsageError(
+        "--rotated yes is for heads of a multiple of 64 values, these have \(dim)")
+    }
     let isRotated = hints.rotated != .no
     if hints.rotated == .auto, dim % 64 == 0,
       (stream.keys + stream.values).contains(where: { $0.type.isQuantized })
@@ -155,6 +159,11 @@ package enum LlamaLayout: WritableCacheLayout {
         "keys are written with rotary pairs side by side, as llama.cpp keeps those of Llama models; for other "
           + "families: --pairing halves")
     }
+    if request.hints.rotated == .yes, dim % 64 != 0 || !type.isQuantized {
+      throw UsageError(
+        "--rotated yes is for q8_0 and q4_0 and heads of a multiple of 64 values, these are "
+          + "\(type.name) of \(dim)")
+    }
     let isRotated = request.hints.rotated != .no && type.isQuantized && dim % 64 == 0
     if isRotated, request.hints.rotated == .auto {
       notes.append(
@@ -179,7 +188,7 @@ package enum LlamaLayout: WritableCacheLayout {
     for isKey in [true, false] {
       for layer in cache.layers {
         let base = isKey ? layer.key : layer.value
-        _ = try base.tokenMajor(named: base.name, path: request.path)
+        _ = try base.tokenMajor(named: base.name, path: cache.origin.path)
         let source = LlamaRowSource(
           base: base, type: type,
           rotation: isRotated

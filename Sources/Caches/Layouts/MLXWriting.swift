@@ -33,6 +33,13 @@ extension MLXLayout: WritableCacheLayout {
     _ cache: KVCache, _ request: CacheOutput
   ) throws -> CacheFilesWriter {
     var metadata = metadata
+    for layer in cache.layers {
+      for tensor in [layer.key, layer.value] where !FiniteSource.isChecked(tensor.info.dtype) {
+        throw FormatError(
+          .cacheLayout, "is \(tensor.info.dtype.name), expected F16, BF16 or F32",
+          path: cache.origin.path, tensor: tensor.name, hint: "write another dtype with --dtype")
+      }
+    }
     for datum in cache.origin.metadata
     where !datum.key.hasPrefix("sumac.") && datum.key != "format" {
       metadata.append((userPrefix + datum.key, datum.value))

@@ -8,6 +8,7 @@ import TensorCore
 package enum VLLMLayout: WritableCacheLayout {
   package static var name: String { "vllm" }
   package static let holdsAll = false
+  package static let numbersLayers = true
   package static let summary = "a folder with a kv_cache for each layer, newer or older form"
 
   static let tensorName = "kv_cache"
@@ -123,7 +124,7 @@ package enum VLLMLayout: WritableCacheLayout {
       )
     }
     let files = try cache.layers.map { layer in
-      _ = try layer.key.tokenMajor(named: tensorName, path: request.path)
+      _ = try layer.key.tokenMajor(named: tensorName, path: cache.origin.path)
       guard layer.key.info.shape == layer.value.info.shape,
         layer.key.info.dtype == layer.value.info.dtype
       else {
@@ -143,6 +144,7 @@ package enum VLLMLayout: WritableCacheLayout {
 package enum OlderVLLMLayout: WritableCacheLayout {
   package static let name = "vllm-older"
   package static let holdsAll = false
+  package static let numbersLayers = true
   package static let summary = "the older form of it, [2, tokens, kv heads · head dim]"
 
   package static func recognizes(_ files: CacheFiles) throws -> Bool { false }
@@ -155,8 +157,8 @@ package enum OlderVLLMLayout: WritableCacheLayout {
     _ cache: KVCache, _ request: CacheOutput
   ) throws -> CacheFilesWriter {
     try VLLMLayout.writer(cache, request) { layer in
-      let key = try layer.key.tokenMajor(named: VLLMLayout.tensorName, path: request.path)
-      let value = try layer.value.tokenMajor(named: VLLMLayout.tensorName, path: request.path)
+      let key = try layer.key.tokenMajor(named: VLLMLayout.tensorName, path: cache.origin.path)
+      let value = try layer.value.tokenMajor(named: VLLMLayout.tensorName, path: cache.origin.path)
       return try StackedSource.tensor(VLLMLayout.tensorName, [key, value])
     }
   }

@@ -74,10 +74,6 @@ package struct PackedCheckpointWriter: CheckpointWriter {
       && checkpoint.tensors.map(\.name) == reader.index.entries.map(\.name)
   }
 
-  /// For what the index says of an encoded tensor beyond what is planned: parameters, tables,
-  /// errors.
-  private static let encodedEntryByteCount = 4096
-
   private static func plan(
     _ checkpoint: Checkpoint, _ items: [PackedItem], _ index: PackedIndex,
     _ encoder: ChunkEncoder, _ options: WriterOptions, notes: [String]
@@ -92,16 +88,18 @@ package struct PackedCheckpointWriter: CheckpointWriter {
       if case .copied = item.work { end += 4096 }
     }
     let chunkCount = plans.reduce(0) { $0 + $1.chunkCount }
-    let encodedCount = items.count { if case .encoded = $0.work { true } else { false } }
+    let encoded = zip(items, plans).filter { item, _ in
+      if case .encoded = item.work { true } else { false }
+    }
     // The index may be compressed; until then its plain length bounds it.
     let indexByteCount =
-      index.encoded().count + encodedCount * encodedEntryByteCount
+      index.encoded().count + encoded.reduce(0) { $0 + $1.1.indexByteCount }
       + (options.hasContentIDs ? 48 * items.count : 0)
     let recordByteCount = ChunkRecord.byteCount * (options.isSealed ? 2 : 1)
     let tail =
       indexByteCount.rounded(upTo: 32) + chunkCount * recordByteCount + FileTrailer.byteCount
     let isExact =
-      plans.allSatisfy(\.isExact) && encodedCount == 0 && indexByteCount < 4096
+      plans.allSatisfy(\.isExact) && encoded.isEmpty && indexByteCount < 4096
       && !items.contains { if case .copied = $0.work { true } else { false } }
     let workerByteCount =
       (plans.map(\.workerByteCount).max() ?? 0)
@@ -149,7 +147,9 @@ package struct PackedCheckpointWriter: CheckpointWriter {
       codecs.append(codec)
     }
     let tiles = TileList(lossless.map(\.tensor.info.grid))
-    guard !plan.isExact, tiles.count > 0 else { return nil }
+    let byteCount = lossless.reduce(0) { $0 + $1.tensor.info.byteCount }
+    // What is bound alone says nothing of what it comes to.
+    guard !plan.isExact, tiles.count > 0, 2 * byteCount >= plan.byteCount else { return nil }
     let workspaceByteCount =
       zip(lossless, codecs).map { $0.losslessWorkspaceByteCount($1, encoder) }.max() ?? 0
     var workspace = ByteBuffer(byteCount: workspaceByteCount)
@@ -169,7 +169,6 @@ package struct PackedCheckpointWriter: CheckpointWriter {
       }
     }
     let share = Double(encodedByteCount) / Double(max(1, sampled))
-    let plain = lossless.reduce(0) { $0 + $1.tensor.info.byteCount }
-    return plan.byteCount - plain + Int(Double(plain) * share)
+    return plan.byteCount - byteCount + Int(Double(byteCount) * share)
   }
 }

@@ -28,6 +28,8 @@ package struct EncodingPlan: Sendable, Equatable {
   package var chunkCount: Int
   /// How often all values are read.
   package var passCount: Int
+  /// Of what the index says of the tensor beyond its name and shape, at most: parameters, tables, errors.
+  package var indexByteCount = 4096
 
   package init(
     byteCount: Int, isExact: Bool, workerByteCount: Int, fixedByteCount: Int, chunkCount: Int,

@@ -73,8 +73,23 @@ struct CacheInputFlags: ParsableArguments {
     return hints
   }
 
+  /// What `--model` says, if it is given.
+  func details() throws -> CacheDetails? {
+    guard let model else { return nil }
+    var details = CacheDetails()
+    details.describeModel(
+      named: ModelConfigFile.name(model), config: try ModelConfigFile.read(model).bytes)
+    return details
+  }
+
   func read(_ paths: [String], global: GlobalOptions) throws -> KVCache {
-    let cache = try CacheLayouts.read(paths, try hints())
+    var cache: KVCache
+    if paths == ["-"] {
+      cache = try CacheLayouts.read([Inputs.spool(global)], try hints())
+      cache.origin.path = Inputs.standardInputName
+    } else {
+      cache = try CacheLayouts.read(paths, try hints())
+    }
     if !global.quiet {
       for note in cache.origin.notes { Terminal.warn(note, color: global.color) }
     }
@@ -137,7 +152,7 @@ struct GearFlags: ParsableArguments {
       if !method.hasGroups {
         fault("--group has no meaning for --method \(method.rawValue), whose groups are whole")
       }
-      if !(1...1 << 20 ~= group) { fault("--group is \(group), expected 1 or more") }
+      if !(1...1 << 20 ~= group) { fault("--group is \(group), expected 1 to \(1 << 20)") }
     }
     settings.keyGroup = method.hasGroups ? group ?? 64 : nil
     settings.valueGroup = settings.keyGroup

@@ -41,6 +41,15 @@ enum Inputs {
 
   /// Standard input as a checkpoint, kept in a file without a name while the program runs.
   private static func spooled(_ global: GlobalOptions) throws -> Checkpoint {
+    var checkpoint = try Containers.read(spool(global))
+    checkpoint.path = standardInputName
+    return checkpoint
+  }
+
+  static let standardInputName = "standard input"
+
+  /// Keeps standard input in a file without a name; returns its path while the program runs.
+  static func spool(_ global: GlobalOptions) throws -> String {
     guard isatty(0) == 0 else {
       throw UsageError("standard input is a terminal", hint: "name a file, or pipe one in")
     }
@@ -59,9 +68,7 @@ enum Inputs {
     } catch {
       throw FileError("keep standard input in", folder, Errno(caught: error))
     }
-    var checkpoint = try Containers.read("/proc/self/fd/\(file.rawValue)")
-    checkpoint.path = "standard input"
-    return checkpoint
+    return "/proc/self/fd/\(file.rawValue)"
   }
 }
 

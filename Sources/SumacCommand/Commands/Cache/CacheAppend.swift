@@ -37,15 +37,18 @@ struct CacheAppend: ParsableCommand, HasGlobalOptions {
     if let rank, !(0...1024 ~= rank) {
       throw UsageError("--rank is \(rank), expected 0 to 1024")
     }
-    let appending = try CacheAppending(packed, input.read([new], global: global), rank: rank)
+    let tokens = try input.read([new], global: global)
+    let appending = try CacheAppending(
+      packed, tokens, rank: rank, newDetails: try input.details())
     var errors = appending.errors
     if try writer.container != .sumac {
       errors.append(UsageError("a packed cache is a .sumac file", hint: "name one with -o"))
       throw SeveralErrors(errors: errors)
     }
     let notes =
-      appending.blockTokenCount > 0
-      ? [] : ["no group is full yet: all new tokens stay exact"]
+      appending.losses + tokens.repackingNotes
+      + (appending.blockTokenCount > 0
+        ? [] : ["no group is full yet: all new tokens stay exact"])
     try OutputCommand(global: global, writer: writer).run(
       verb: "cache append", options: appending.lineageOptions, inputs: appending.inputs,
       output: try appending.appended(), errors: errors, notes: notes, carried: [])

@@ -38,7 +38,7 @@ struct CacheConversion {
     let request = CacheOutput(
       path: writer.output, dtype: isLlama ? layout.dtype : nil, hints: hints)
     let job = try OutputJob(
-      target.writer(cast, request), to: writer.output, inputs: cache.origin.files,
+      target.checkedWriter(cast, request), to: writer.output, inputs: cache.origin.files,
       replacesExisting: writer.force)
     try OutputCommand(global: global, writer: writer).run(
       job, container: job.writer.isDirectory ? .directory : .safetensors, inputs: [cache.origin],

@@ -32,16 +32,14 @@ struct CachePack: ParsableCommand, HasGlobalOptions {
   func validate() throws { try writer.requireOutput() }
 
   func run() throws {
-    let settings = try gear.settings()
+    var settings = try gear.settings()
     guard residual >= 0 else { throw UsageError("--residual is \(residual), expected 0 or more") }
     let cache = try input.read(caches, global: global)
+    if gear.rank == nil { settings.clampRank(to: cache, recentCount: residual) }
     var packing = CachePacking(
       cache, settings, recentCount: residual,
       start: try gear.startMatrices(global: global))
-    if let model = input.model {
-      packing.details.describeModel(
-        named: ModelConfigFile.name(model), config: try ModelConfigFile.read(model).bytes)
-    }
+    if let details = try input.details() { packing.details = details }
     var errors = packing.errors
     if try writer.container != .sumac {
       errors.append(
@@ -51,6 +49,6 @@ struct CachePack: ParsableCommand, HasGlobalOptions {
     let output = errors.isEmpty ? try packing.packed() : cache.checkpoint
     try OutputCommand(global: global, writer: writer).run(
       verb: "cache pack", options: packing.lineageOptions, inputs: [cache.origin],
-      output: output, errors: errors, carried: [])
+      output: output, errors: errors, notes: cache.repackingNotes, carried: [])
   }
 }

@@ -1,0 +1,106 @@
+package import Checkpoints
+package import TensorCore
+
+/// The values of a tensor, none of which may be NaN or infinite.
+package struct FiniteSource: TensorSource {
+  private let base: LazyTensor
+
+  /// The same tensor; reading it throws an error that names the first value that is not finite.
+  package static func tensor(_ base: LazyTensor) -> LazyTensor {
+    guard isChecked(base.info.dtype) else { return base }
+    return LazyTensor(info: base.info, source: FiniteSource(base: base), stored: base.stored)
+  }
+
+  static func isChecked(_ dtype: DType) -> Bool { dtype == .f16 || dtype == .bf16 || dtype == .f32 }
+
+  package func scratchByteCount(elementCount: Int) -> Int {
+    base.source.scratchByteCount(elementCount: elementCount)
+  }
+
+  @_lifetime(values: copy values)
+  @_lifetime(scratch: copy scratch)
+  package func read(
+    _ elements: Range<Int>, into values: inout MutableRawSpan, scratch: inout MutableRawSpan
+  ) throws {
+    try base.source.read(elements, into: &values, scratch: &scratch)
+    let dtype = base.info.dtype
+    let read = values.bytes.extracting(0..<(dtype.byteCount(of: elements.count) ?? 0))
+    guard let place = Kernels.best.firstNotFinite(read, dtype: dtype) else { return }
+    throw FormatError(
+      .notFinite,
+      "value \(base.info.indices(of: elements.lowerBound + place)) is NaN or infinite, which can be "
+        + "neither packed nor compared", path: base.stored.file, tensor: base.name,
+      hint: "the cache is damaged; make it again")
+  }
+}
+
+/// Values of another dtype, which must have room for them.
+struct RangeSource: TensorSource {
+  private let original: LazyTensor
+  private let cast: LazyTensor
+
+  /// A cast tensor; reading it throws an error that names the first finite value that became infinite.
+  static func tensor(_ cast: LazyTensor, of original: LazyTensor) -> LazyTensor {
+    guard FiniteSource.isChecked(cast.info.dtype) else { return cast }
+    return LazyTensor(
+      info: cast.info, source: RangeSource(original: original, cast: cast), stored: cast.stored)
+  }
+
+  func scratchByteCount(elementCount: Int) -> Int {
+    max(
+      cast.source.scratchByteCount(elementCount: elementCount),
+      original.source.scratchByteCount(elementCount: 1))
+  }
+
+  @_lifetime(values: copy values)
+  @_lifetime(scratch: copy scratch)
+  func read(
+    _ elements: Range<Int>, into values: inout MutableRawSpan, scratch: inout MutableRawSpan
+  ) throws {
+    try cast.source.read(elements, into: &values, scratch: &scratch)
+    let dtype = cast.info.dtype
+    let width = dtype.bitsPerElement / 8
+    var start = 0
+    while start < elements.count {
+      let rest = values.bytes.extracting(width * start..<width * elements.count)
+      guard let place = Kernels.best.firstNotFinite(rest, dtype: dtype) else { return }
+      let element = elements.lowerBound + start + place
+      if try isFinite(element, scratch: &scratch) {
+        throw FormatError(
+          .cacheShape,
+          "value \(cast.info.indices(of: element)) is beyond the range of \(dtype.name)",
+          path: original.stored.file, tensor: original.name, hint: "write another dtype")
+      }
+      start += place + 1
+    }
+  }
+
+  @_lifetime(scratch: copy scratch)
+  private func isFinite(_ element: Int, scratch: inout MutableRawSpan) throws -> Bool {
+    let dtype = original.info.dtype
+    var buffer = ByteBuffer(byteCount: max(1, dtype.bitsPerElement / 8))
+    var span = buffer.mutableBytes
+    try original.source.read(element..<element + 1, into: &span, scratch: &scratch)
+    guard dtype != .f64 else {
+      return Double(bitPattern: span.bytes.littleEndian(UInt64.self, at: 0)!).isFinite
+    }
+    guard FiniteSource.isChecked(dtype) else { return false }
+    return Kernels.best.firstNotFinite(span.bytes, dtype: dtype) == nil
+  }
+}
+
+extension TensorInfo {
+  /// The indices of an element, the first dimension first.
+  func indices(of element: Int) -> [Int] {
+    var (rest, indices) = (element, [Int]())
+    for dimension in shape.dimensions.reversed() {
+      indices.insert(rest % max(1, dimension), at: 0)
+      rest /= max(1, dimension)
+    }
+    return indices
+  }
+}
+
+extension FormatError.Code {
+  package static let notFinite = FormatError.Code("cache.not-finite")
+}
