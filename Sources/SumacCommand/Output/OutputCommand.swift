@@ -23,13 +23,14 @@ struct OutputCommand {
       options: self.options(verb: verb, options, inputs: inputs, container: container),
       replacesExisting: writer.force, errors: errors)
     try run(
-      job, container: container, inputs: inputs,
+      job, format: container.rawValue, inputs: inputs,
       notes: notes + sparsityNotes(of: carried ?? inputs, container), since: start)
   }
 
   /// Shows or runs a job, and reports it.
+  /// - Parameter format: of the output, for people.
   func run(
-    _ job: OutputJob, container: ContainerName, inputs: [Checkpoint], notes: [String],
+    _ job: OutputJob, format: String, inputs: [Checkpoint], notes: [String],
     since start: ContinuousClock.Instant
   ) throws {
     let budget = MemoryBudget(limit: global.memory.size.byteCount)
@@ -46,7 +47,7 @@ struct OutputCommand {
     }
     guard !writer.dryRun else {
       let report = PlanReport(
-        output: writer.output, container: container, plan: job.plan, allotment: allotment,
+        output: writer.output, format: format, plan: job.plan, allotment: allotment,
         estimatedByteCount: try job.writer.estimatedByteCount())
       return try StandardOutput.write(report.rendered(as: .text, width: StandardOutput.width))
     }

@@ -7,7 +7,7 @@ struct PlanReport: Report {
   static let schema = "sumac.plan/1"
 
   let output: String
-  let container: ContainerName
+  let format: String
   let plan: OutputPlan
   let allotment: MemoryBudget.Allotment
   /// From a sample, where the size is not known exactly.
@@ -15,7 +15,7 @@ struct PlanReport: Report {
 
   var sections: [Section] {
     var facts = [
-      Section.Fact("output", "\(output.printable) (\(container.rawValue))"),
+      Section.Fact("output", "\(output.printable) (\(format))"),
       Section.Fact("size", size),
       Section.Fact(
         "peak memory",
@@ -63,7 +63,7 @@ struct PlanReport: Report {
 
   var members: JSONObject {
     [
-      "output": .string(output), "container": .string(container.rawValue),
+      "output": .string(output), "container": .string(format),
       "bytes": JSONValue(plan.byteCount), "exact": .bool(plan.isExact),
       "estimated_bytes": estimatedByteCount.map { JSONValue($0) } ?? .null,
       "peak_memory_bytes": JSONValue(allotment.peakByteCount),

@@ -41,7 +41,7 @@ struct CacheConversion {
       target.checkedWriter(cast, request), to: writer.output, inputs: cache.origin.files,
       replacesExisting: writer.force)
     try OutputCommand(global: global, writer: writer).run(
-      job, container: job.writer.isDirectory ? .directory : .safetensors, inputs: [cache.origin],
+      job, format: name, inputs: [cache.origin],
       notes: target.losses(of: cast), since: start)
   }
 
