@@ -3,7 +3,7 @@
 
 usage: caches.py SUMAC
 
-Needs torch and transformers. Prefixes of held-out technical text go through the model in transformers; their keys and
+Needs torch and transformers, and loads a converted cache in mlx-lm where that is installed. Prefixes of held-out technical text go through the model in transformers; their keys and
 values are written to a file, packed and unpacked by `sumac cache`, and put back in place; then 127 tokens
 follow. The judge is the mean Kullback-Leibler divergence of their distributions from those with the exact cache.
 128 tokens are of the base model, 512 and 1,024 of the CLEX model, frozen by `sumac rope scale`.
@@ -223,8 +223,38 @@ def speed(program, rounds=5):
               f"sumac {np.median(ours):.2f}: {np.median(theirs) / np.median(ours):.1f} times fewer")
 
 
+def against_mlx(program):
+    """A cache that mlx-lm loads, goes on with, quantizes and saves, which is read again."""
+    try:
+        import mlx.core as mx
+        from mlx_lm.models.cache import load_prompt_cache, save_prompt_cache
+    except ImportError as error:
+        print(f"left out: {error}")
+        return
+    source = os.path.join(llama.ROOT, "Fixtures", "caches", "prompt.safetensors")
+    exact = llama.tensors(source)
+    with tempfile.TemporaryDirectory() as work:
+        path, saved, back = (os.path.join(work, name + ".safetensors") for name in ("in", "saved", "back"))
+        run(program, "convert", source, "-o", path, "--layout", "mlx", "-q")
+        layers = load_prompt_cache(path)
+        same = all(
+            np.array_equal(np.array(values[:, :, :layer.offset]), exact[f"layers.{n}.{part}"])
+            for n, layer in enumerate(layers) for part, values in zip(("key", "value"), layer.state[:2]))
+        quantized = [layer.to_quantized(group_size=32, bits=4) for layer in layers]
+        save_prompt_cache(saved, quantized)
+        run(program, "convert", saved, "-o", back, "-q")
+        found = llama.tensors(back)
+        same_back = all(
+            np.array_equal(
+                np.array(mx.dequantize(*parts, group_size=32, bits=4)[:, :, :layer.offset]),
+                found[f"layers.{n}.{part}"])
+            for n, layer in enumerate(quantized) for part, parts in zip(("key", "value"), layer.state[:2]))
+        print(f"mlx-lm: what was written is equal in it: {same}; what it quantized is equal here: {same_back}")
+
+
 def main():
     program = os.path.abspath(sys.argv[1])
+    against_mlx(program)
     try:
         import torch  # noqa: F401
         import transformers  # noqa: F401
