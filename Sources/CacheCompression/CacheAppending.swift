@@ -74,6 +74,11 @@ package struct CacheAppending: Sendable {
           key: try join(layer.key, before.key, KVCache.keyName(layer.number)),
           value: try join(layer.value, before.value, KVCache.valueName(layer.number))))
     }
+    guard old.tokenCount + new.tokenCount <= Int(Int32.max) else {
+      throw UsageError(
+        "\(new.origin.path.printable): with the packed tokens there are "
+          + "\(old.tokenCount + new.tokenCount), and positions have 32 bits")
+    }
     joined = try KVCache(layout: new.layout, layers: layers, origin: new.origin)
     let free = max(0, joined.tokenCount - recentCount)
     blockTokenCount = settings.keyGroup.map { free / $0 * $0 } ?? free

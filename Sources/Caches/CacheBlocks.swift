@@ -8,6 +8,7 @@ package struct CacheBlocks: Sendable {
   private var blocks: [String: [(number: Int, tensor: LazyTensor)]] = [:]
 
   package static let recentSuffix = ".recent"
+  private static let blockLimit = 1 << 32
 
   package static func name(_ first: String, block: Int) -> String {
     block == 0 ? first : "\(first).block.\(block)"
@@ -34,7 +35,7 @@ package struct CacheBlocks: Sendable {
     }
     let parts = name.split(separator: ".", omittingEmptySubsequences: false)
     guard parts.count > 2, parts[parts.count - 2] == "block", let number = Int(parts.last ?? ""),
-      number > 0
+      1..<Self.blockLimit ~= number
     else { return nil }
     return (parts.dropLast(2).joined(separator: "."), number)
   }
@@ -42,6 +43,12 @@ package struct CacheBlocks: Sendable {
   /// A tensor with those that go on behind it.
   func joined(_ tensor: LazyTensor, path: String) throws -> LazyTensor {
     guard let more = blocks[tensor.name], !more.isEmpty else { return tensor }
+    for (place, block) in more.enumerated()
+    where block.number != place + 1 && (block.number != .max || place + 1 < more.count) {
+      throw FormatError(
+        .cacheShape, "is there, block \(place + 1) of '\(tensor.name)' is not, or is there twice",
+        path: path, tensor: block.tensor.name)
+    }
     return try JoinedTokens.tensor([tensor] + more.map(\.tensor), path: path)
   }
 }

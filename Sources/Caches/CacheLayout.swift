@@ -26,6 +26,20 @@ package struct CacheHints: Sendable {
   package var sequence: Int?
 
   package init() {}
+
+  /// Heads, values of a head and layers are each fewer than this, so that products of them stay numbers.
+  package static let limit = 1 << 16
+
+  /// - Throws: an error that names a number out of range.
+  func check() throws {
+    for (what, number) in [("kv heads", heads), ("values in a head", headDim), ("layers", layers)] {
+      guard let number, !(1..<Self.limit ~= number) else { continue }
+      throw UsageError("\(number) \(what) were asked for, expected 1 to \(Self.limit - 1)")
+    }
+    if let sequence, Int32(exactly: sequence) == nil {
+      throw UsageError("sequence \(sequence) was asked for, their numbers have 32 bits")
+    }
+  }
 }
 
 /// Files as a layout sees them before it reads them.
@@ -70,6 +84,7 @@ package enum CacheLayouts {
   }
 
   package static func read(_ paths: [String], _ hints: CacheHints) throws -> KVCache {
+    try hints.check()
     let files = try CacheFiles(paths)
     if let name = hints.layout {
       guard let layout = self[name] else {

@@ -14,13 +14,18 @@ struct HeadMajorSource: TensorSource {
   private var tokens: Int { info.shape.dimensions[2] }
   private var dim: Int { info.shape.dimensions[3] }
 
+  /// - Throws: an error if values are no whole bytes or the shape is too large.
   static func tensor(
     _ name: String, of base: LazyTensor, heads: Int, tokens: Int, dim: Int, offset: Int,
     tokenStride: Int, headStride: Int
-  ) -> LazyTensor {
-    // Its values are some of the base's, whose shape keeps the limits.
-    let info = try! TensorInfo(
-      name: name, dtype: base.info.dtype, shape: try! Shape([1, heads, tokens, dim]))
+  ) throws -> LazyTensor {
+    guard base.info.dtype.bitsPerElement % 8 == 0 else {
+      throw FormatError(
+        .cacheShape, "is \(base.info.dtype.name), keys and values are floats of whole bytes",
+        path: base.stored.file, tensor: base.name)
+    }
+    let info = try TensorInfo(
+      name: name, dtype: base.info.dtype, shape: Shape([1, heads, tokens, dim]))
     let source = HeadMajorSource(
       info: info, base: base, offset: offset, tokenStride: tokenStride, headStride: headStride)
     return LazyTensor(info: info, source: source, stored: base.stored)

@@ -35,7 +35,9 @@ package struct KVCache: Sendable {
   /// The positions of the tokens, where they are not 0, 1, 2, …
   package var positions: [Int32]? {
     didSet {
-      if let positions, positions == Array(0..<Int32(positions.count)) { self.positions = nil }
+      if let positions, positions.enumerated().allSatisfy({ $0.offset == Int($0.element) }) {
+        self.positions = nil
+      }
     }
   }
   /// The number of the sequence in files that number them.
@@ -64,7 +66,7 @@ package struct KVCache: Sendable {
   package static let positionsName = "positions"
 
   package static func numbers(_ name: String, _ values: [Int32]) -> LazyTensor {
-    // A list in memory is far below the limits of shapes.
+    // A list in memory has fewer than 2^48 values, each of whole bytes.
     let info = try! TensorInfo(name: name, dtype: .i32, shape: Shape([values.count]))
     let bytes = values.flatMap { value in
       (0..<4).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
@@ -104,8 +106,9 @@ package struct KVCache: Sendable {
           throw fault(
             "is \(tensor.info.shape), expected [batch, kv heads, tokens, head dim]", tensor.name)
         }
-        guard tensor.info.dtype.isFloat else {
-          throw fault("is \(tensor.info.dtype.name), keys and values are floats", tensor.name)
+        guard tensor.info.dtype.isFloat, tensor.info.dtype.bitsPerElement % 8 == 0 else {
+          throw fault(
+            "is \(tensor.info.dtype.name), keys and values are floats of whole bytes", tensor.name)
         }
         guard dimensions.allSatisfy({ $0 > 0 }) else {
           throw fault("is \(tensor.info.shape), which holds nothing", tensor.name)
@@ -168,16 +171,21 @@ package struct KVCache: Sendable {
 }
 
 extension LazyTensor {
-  /// The same values under another name, or in another shape of as many.
-  package func renamed(_ name: String, shape: Shape? = nil) -> LazyTensor {
-    // As many values of the same dtype: bytes are whole as they were.
-    let info = try! TensorInfo(name: name, dtype: info.dtype, shape: shape ?? info.shape)
-    var result = LazyTensor(
-      info: info,
-      source: shape == nil || shape == self.info.shape
-        ? source : ReshapedSource(base: self), stored: stored)
-    if shape == nil || shape == self.info.shape { result.encoding = encoding }
+  /// The same values under another name.
+  package func renamed(_ name: String) -> LazyTensor {
+    var info = info
+    info.name = name
+    var result = LazyTensor(info: info, source: source, stored: stored)
+    result.encoding = encoding
     return result
+  }
+
+  /// The same values in another shape of as many.
+  package func reshaped(_ shape: Shape) throws -> LazyTensor {
+    precondition(shape.elementCount == info.elementCount)
+    return LazyTensor(
+      info: try TensorInfo(name: name, dtype: info.dtype, shape: shape),
+      source: ReshapedSource(base: self), stored: stored)
   }
 }
 

@@ -11,8 +11,12 @@ extension PreparedSum {
   ) throws {
     switch parts[segment] {
     case .dense: try encodeDenseChunk(chunk, &workspace, body)
-    case .u: try encodeFactor(segment, chunk, factors?.u ?? [], &workspace, body)
-    case .v: try encodeFactor(segment, chunk, factors?.v ?? [], &workspace, body)
+    case .u:
+      try encoder.encodeFactor(
+        factors?.u ?? [], segments[segment].layout(ofChunk: chunk), scratch: &workspace, body)
+    case .v:
+      try encoder.encodeFactor(
+        factors?.v ?? [], segments[segment].layout(ofChunk: chunk), scratch: &workspace, body)
     case .sparse: try encodeSparseChunk(chunk, &workspace, body)
     }
   }
@@ -131,19 +135,6 @@ extension PreparedSum {
     Kernels.best.add(values, of: .f32, to: &sums)
   }
 
-  // MARK: Factors
-
-  @_lifetime(workspace: copy workspace)
-  private func encodeFactor(
-    _ segment: Int, _ chunk: Int, _ factor: [UInt8], _ workspace: inout MutableRawSpan,
-    _ body: (borrowing RawSpan, ChunkEncoder.Encoded) throws -> Void
-  ) throws {
-    let layout = segments[segment].layout(ofChunk: chunk)
-    let values = factor.rawSpan.extracting(
-      2 * layout.elements.lowerBound..<2 * layout.elements.upperBound)
-    try encoder.encode(values, layout, codec: losslessCodec, scratch: &workspace, body)
-  }
-
   // MARK: Sparse
 
   @_lifetime(workspace: copy workspace)
@@ -163,7 +154,7 @@ extension PreparedSum {
           try rest.split(at: layout.byteCount) { kept, rest in
             try tiles.tensor.source.read(layout.elements, into: &kept, scratch: &rest)
             try encoder.encodeSparse(
-              kept.bytes, mask: &mask, layout, index: BitmaskIndex(), codec: losslessCodec,
+              kept.bytes, mask: &mask, layout, index: BitmaskIndex(), codec: encoder.losslessCodec,
               scratch: &rest, body)
           }
         case .add:
@@ -176,7 +167,8 @@ extension PreparedSum {
                 sums.bytes, from: .f32, to: info.dtype, elementCount: count, saturating: true,
                 into: &kept)
               try encoder.encodeSparse(
-                kept.bytes, mask: &mask, layout, index: BitmaskIndex(), codec: losslessCodec,
+                kept.bytes, mask: &mask, layout, index: BitmaskIndex(),
+                codec: encoder.losslessCodec,
                 scratch: &rest, body)
             }
           }

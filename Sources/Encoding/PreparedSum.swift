@@ -88,11 +88,6 @@ struct PreparedSum: PreparedEncoding {
     return parts
   }
 
-  /// Of factors and kept values.
-  var losslessCodec: any ValueCodec {
-    encoder.compression == .none ? RawCodec() : PlanesCodec()
-  }
-
   /// The terms, without errors.
   private var terms: [PackedTerm] {
     var terms: [PackedTerm] = []
@@ -101,7 +96,7 @@ struct PreparedSum: PreparedEncoding {
       let shapeOfU = matrices.shapeOfU(rank: rank), let shapeOfV = matrices.shapeOfV(rank: rank)
     {
       let factors = [shapeOfU, shapeOfV].map {
-        LowRankTerm.Factor(dtype: LowRankFit.dtype, codec: losslessCodec, shape: $0)
+        LowRankTerm.Factor(dtype: LowRankFit.dtype, codec: encoder.losslessCodec, shape: $0)
       }
       let term = LowRankTerm(
         batch: info.shape.dimensions.count - 2, rank: rank, scale: self.factors?.scale ?? 1,
@@ -116,7 +111,7 @@ struct PreparedSum: PreparedEncoding {
     if let sparse = recipe.sparse {
       terms.append(
         PackedTerm(
-          .sparse(sparse.mode, BitmaskIndex(), losslessCodec), chunkCount: info.grid.count))
+          .sparse(sparse.mode, BitmaskIndex(), encoder.losslessCodec), chunkCount: info.grid.count))
     }
     return terms
   }

@@ -140,6 +140,7 @@ struct TrimSurvey {
   private func settledSmall(
     _ tensor: PlannedTensor, _ workspace: inout MutableRawSpan
   ) throws -> SettledCombination {
+    // `MergeSurvey` passes on tensors whose combination is one of task vectors, and no others.
     guard let vectors = tensor.vectors else { preconditionFailure("only task vectors are trimmed") }
     let reading = DeltaReading(tensor, seed: options.seed)
     let count = tensor.info.elementCount
@@ -210,6 +211,7 @@ extension PlannedTensor {
   fileprivate func settled(
     _ keeps: [SettledCombination.Keep], factors: [Float]
   ) -> SettledCombination {
+    // As above.
     guard let vectors else { preconditionFailure("only task vectors are trimmed") }
     return .taskVectors(
       keeps: keeps,

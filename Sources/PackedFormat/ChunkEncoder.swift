@@ -125,6 +125,22 @@ package struct ChunkEncoder: Sendable {
         decodedByteCount: ranges.reduce(0) { $0 + $1.count }, valueCount: valueCount))
   }
 
+  // MARK: Factors
+
+  /// The codec of what beside codes is stored without loss: factors, kept values.
+  package var losslessCodec: any ValueCodec { compression == .none ? RawCodec() : PlanesCodec() }
+
+  /// Encodes a chunk of a factor in half precision, whole in memory.
+  @_lifetime(scratch: copy scratch)
+  package func encodeFactor<Result>(
+    _ factor: [UInt8], _ layout: ChunkLayout, scratch: inout MutableRawSpan,
+    _ body: (borrowing RawSpan, Encoded) throws -> Result
+  ) throws -> Result {
+    let values = factor.rawSpan.extracting(
+      2 * layout.elements.lowerBound..<2 * layout.elements.upperBound)
+    return try encode(values, layout, codec: losslessCodec, scratch: &scratch, body)
+  }
+
   // MARK: Sparse terms
 
   /// Scratch memory that `encodeSparse` needs for chunks as large as `layout`.

@@ -40,7 +40,7 @@ extension Kernels {
     }
   }
 
-  /// The place of the first NaN or infinity of F32 `values`.
+  /// The place of the first NaN or infinity of `values`.
   /// - Parameter dtype: F16, BF16 or F32.
   package func firstNotFinite(_ values: borrowing RawSpan, dtype: DType = .f32) -> Int? {
     precondition(dtype == .f16 || dtype == .bf16 || dtype == .f32)

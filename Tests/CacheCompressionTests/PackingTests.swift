@@ -239,6 +239,13 @@ import Testing
       let errors = CachePacking(cache, settings, recentCount: residual).errors
       #expect(errors.contains { "\($0)".contains(reason) }, "\(errors)")
     }
+    let long = try PackedCache.floats([1, 1, 2, 5000]) { Float($0) }
+    var nearest = GearSettings.make(.gearL, bits: 4, rank: 2)
+    nearest.isNearest = true
+    #expect(
+      CachePacking(long, nearest).errors.contains {
+        "\($0)".contains("has heads of 5000, --svd is for heads up to 4096")
+      })
     let wide = try cache.cast(to: .f64)
     let errors = CachePacking(wide, .make(.kivi, bits: 4)).errors
     #expect(errors.count == 1 && "\(errors[0])".contains("is F64, expected F16, BF16 or F32"))

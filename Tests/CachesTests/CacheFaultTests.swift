@@ -60,13 +60,74 @@ import Testing
       Self.refuse(reason) { _ = try CacheLayouts.read([path], CacheHints()) }
     }
     let integers = try ["layers.0.key", "layers.0.value"].map {
-      KVCache.numbers($0, [1, 2, 3]).renamed($0, shape: try Shape([1, 1, 3, 1]))
+      try KVCache.numbers($0, [1, 2, 3]).reshaped(Shape([1, 1, 3, 1]))
     }
     try ReadingTests.write(integers, to: path)
     Self.refuse("is I32, keys and values are floats") {
       _ = try CacheLayouts.read([path], CacheHints())
     }
     Self.refuse("2 files were named") { _ = try CacheLayouts.read([path, path], CacheHints()) }
+  }
+
+  @Test(
+    "files of a folder whose names say no layer", arguments: ["-5", "x", "9223372036854775807"])
+  func names(number: String) throws {
+    let folder = try TemporaryFolder()
+    let source = "caches/vllm/b32-newer-bf5e62858d9574a7bcadd643c30173e2/model.layers."
+    for (from, to) in [("0", "0"), ("1", number)] {
+      try folder.write(
+        Fixtures.bytes("\(source)\(from).self_attn.attn.safetensors"),
+        to: "v/model.layers.\(to).self_attn.attn.safetensors")
+    }
+    Self.refuse("has no number of a layer in its name") {
+      _ = try CacheLayouts.read([folder["v"]], CacheHints())
+    }
+  }
+
+  @Test("values of less than a byte")
+  func narrow() throws {
+    let folder = try TemporaryFolder()
+    func write(_ names: [String], _ dimensions: [Int], to path: String) throws {
+      let tensors = try names.map { name in
+        let info = try TensorInfo(name: name, dtype: .f4, shape: Shape(dimensions))
+        return LazyTensor(
+          info: info,
+          source: MemoryTensorSource(
+            info: info, values: [UInt8](repeating: 0, count: info.byteCount)),
+          stored: StoredForm(file: "", byteOffset: 0, byteCount: info.byteCount, dtype: .f4))
+      }
+      try ReadingTests.write(tensors, to: path)
+    }
+    try write(["layers.0.key", "layers.0.value"], [1, 1, 2, 4], to: folder["a.safetensors"])
+    try write(["0_keys", "0_values"], [1, 2, 3], to: folder["b.safetensors"])
+    try folder.write([], to: "v/empty")
+    try write(["kv_cache"], [1, 1, 2], to: folder["v/layers.0.safetensors"])
+    var hints = CacheHints()
+    hints.axes = .thd
+    for name in ["a.safetensors", "b.safetensors", "v"] {
+      Self.refuse("is F4, keys and values are floats of whole bytes") {
+        _ = try CacheLayouts.read([folder[name]], hints)
+      }
+    }
+  }
+
+  @Test("a block that is missing between others")
+  func blocks() throws {
+    let folder = try TemporaryFolder()
+    for (blocks, isWhole) in [
+      (["", ".block.1", ".block.2", ".recent"], true), (["", ".recent"], true),
+      (["", ".block.2"], false), (["", ".block.1", ".block.3", ".recent"], false),
+    ] {
+      let names = blocks.flatMap { ["layers.0.key" + $0, "layers.0.value" + $0] }
+      try ReadingTests.write(
+        names.map { try Self.tensor($0, [1, 1, 2, 4]) }, to: folder["a.safetensors"])
+      let read = { try CacheLayouts.read([folder["a.safetensors"]], CacheHints()) }
+      if isWhole {
+        #expect(try read().tokenCount == 2 * blocks.count)
+      } else {
+        Self.refuse("of 'layers.0.key' is not, or is there twice") { _ = try read() }
+      }
+    }
   }
 
   @Test("half a layer, and no layer")
@@ -96,6 +157,10 @@ import Testing
       ("two-chunks", { $0.layers = nil }, "--layers N"),
       ("two-chunks", { $0.layers = 5 }, "no multiple of"),
       ("two-chunks", { $0.heads = nil }, "--kv-shape HEADSxDIM"),
+      ("a64-f16.seq", { $0.sequence = 1 << 40 }, "their numbers have 32 bits"),
+      ("a64-f16.seq", { $0.heads = .max }, "kv heads were asked for, expected 1 to 65535"),
+      ("two-chunks", { $0.layers = .max }, "layers were asked for, expected 1 to 65535"),
+      ("two-chunks", { $0.headDim = -1 }, "-1 values in a head were asked for"),
       ("plain-f16-mlxlm0.32.2", { $0.layout = "gguf" }, "--from gguf is not known"),
       (
         "plain-f16-mlxlm0.32.2", { $0.layout = "llamacpp" }, "does not begin as a file of llama.cpp"
@@ -119,6 +184,10 @@ import Testing
       (Array(chunk.dropLast(768)), sidecar, "which are 36 tokens; its sidecar says 37"),
       (chunk, Array("[]".utf8), "is no JSON object"),
       (chunk, Array(#"{"shape": [2, 2, 37]}"#.utf8), "expected [2, layers, tokens, values]"),
+      (
+        chunk, Array(#"{"shape": [2, 4294967295, 4294967295, 96]}"#.utf8),
+        "expected [2, layers, tokens, values]"
+      ),
       (chunk, Array(#"{"dtype": "fp8_e5m2"}"#.utf8), "expected half, bfloat16 or float"),
       (chunk, Array(#"{"dtype": "torch.half", "fmt": "KV_T2D"}"#.utf8), "expected KV_2LTD"),
       ([], sidecar, "no multiple of"),

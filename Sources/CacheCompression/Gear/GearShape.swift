@@ -157,6 +157,9 @@ struct GearShape: Sendable {
 
   // MARK: Faults
 
+  /// Eigenvectors take the third power of a head's values.
+  private static let mostNearestDim = 1 << 12
+
   /// Why the tensor cannot be packed so; nil if it can.
   var fault: String? {
     guard info.dtype == .f16 || info.dtype == .bf16 || info.dtype == .f32 else {
@@ -165,6 +168,13 @@ struct GearShape: Sendable {
     guard settings.rank <= min(tokens, dim) else {
       return
         "has \(tokens) tokens to pack and heads of \(dim), too few for rank \(settings.rank)"
+    }
+    // With the rank inside both, the products are no larger than the tensor; each dimension has a limit too.
+    guard (try? Shape([slabCount * tokens, settings.rank])) != nil,
+      (try? Shape([slabCount * settings.rank, dim])) != nil
+    else { return "is \(info.shape), too large for factors of its heads" }
+    if settings.isNearest, dim > Self.mostNearestDim {
+      return "has heads of \(dim), --svd is for heads up to \(Self.mostNearestDim)"
     }
     guard settings.isOfficial else { return nil }
     if part == .key, settings.outlierShare == 0, let group = settings.keyGroup, tokens % group != 0

@@ -21,11 +21,6 @@ struct PreparedGear: PreparedEncoding {
   private var shape: GearShape { fit.shape }
   private var info: TensorInfo { tensor.info }
 
-  /// Of kept values and factors.
-  private var losslessCodec: any ValueCodec {
-    encoder.compression == .none ? RawCodec() : PlanesCodec()
-  }
-
   static func workspaceByteCount(
     _ shape: GearShape, _ codec: AffineCodec, _ encoder: ChunkEncoder, _ layout: ChunkLayout
   ) -> Int {
@@ -47,7 +42,7 @@ struct PreparedGear: PreparedEncoding {
   // MARK: Terms
 
   static func factorShapes(_ shape: GearShape) -> [Shape] {
-    // A cache's tensor keeps the limits of shapes, and the rank is at most its tokens and its head dim.
+    // `GearShape.fault` refuses tensors for which these are no shapes, before any is planned.
     [
       try! Shape([shape.slabCount * shape.tokens, shape.settings.rank]),
       try! Shape([shape.slabCount * shape.settings.rank, shape.dim]),
@@ -68,7 +63,7 @@ struct PreparedGear: PreparedEncoding {
       case .dense: return PackedTerm(codec, of: info)
       case .u:
         let factors = Self.factorShapes(shape).map {
-          LowRankTerm.Factor(dtype: .f16, codec: losslessCodec, shape: $0)
+          LowRankTerm.Factor(dtype: .f16, codec: encoder.losslessCodec, shape: $0)
         }
         return PackedTerm(
           .lowRank(
@@ -81,7 +76,7 @@ struct PreparedGear: PreparedEncoding {
       case .v: return nil
       case .sparse:
         return PackedTerm(
-          .sparse(.replace, BitmaskIndex(), losslessCodec), chunkCount: info.grid.count)
+          .sparse(.replace, BitmaskIndex(), encoder.losslessCodec), chunkCount: info.grid.count)
       }
     }
   }
@@ -114,21 +109,14 @@ struct PreparedGear: PreparedEncoding {
   ) throws {
     switch parts[segment] {
     case .dense: try encodeDense(chunk, &workspace, body)
-    case .u: try encodeFactor(segment, chunk, fit.u, &workspace, body)
-    case .v: try encodeFactor(segment, chunk, fit.v, &workspace, body)
+    case .u:
+      try encoder.encodeFactor(
+        fit.u, segments[segment].layout(ofChunk: chunk), scratch: &workspace, body)
+    case .v:
+      try encoder.encodeFactor(
+        fit.v, segments[segment].layout(ofChunk: chunk), scratch: &workspace, body)
     case .sparse: try encodeSparse(chunk, &workspace, body)
     }
-  }
-
-  @_lifetime(workspace: copy workspace)
-  private func encodeFactor(
-    _ segment: Int, _ chunk: Int, _ factor: [UInt8], _ workspace: inout MutableRawSpan,
-    _ body: (borrowing RawSpan, ChunkEncoder.Encoded) throws -> Void
-  ) throws {
-    let layout = segments[segment].layout(ofChunk: chunk)
-    let values = factor.rawSpan.extracting(
-      2 * layout.elements.lowerBound..<2 * layout.elements.upperBound)
-    try encoder.encode(values, layout, codec: losslessCodec, scratch: &workspace, body)
   }
 
   @_lifetime(workspace: copy workspace)
@@ -217,7 +205,7 @@ struct PreparedGear: PreparedEncoding {
         try encoder.encodeKept(
           kept.bytes.extracting(0..<count), mask: mask.bytes, layout,
           candidates: candidates(keptCount: count / width, of: layout.elementCount),
-          codec: losslessCodec, scratch: &rest, body)
+          codec: encoder.losslessCodec, scratch: &rest, body)
       }
     }
   }

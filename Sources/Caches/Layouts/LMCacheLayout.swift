@@ -131,7 +131,9 @@ package enum LMCacheLayout: WritableCacheLayout {
         .cacheLayout, "has format \(format.printable), expected KV_2LTD", path: path)
     }
     if let shape = object["shape"]?.asArray?.compactMap(\.asInt) {
-      guard shape.count == 4, shape[0] == 2, shape.allSatisfy({ 1..<1 << 32 ~= $0 }) else {
+      guard shape.count == 4, shape[0] == 2, shape.allSatisfy({ 1..<1 << 32 ~= $0 }),
+        shape[1] < CacheHints.limit
+      else {
         throw FormatError(
           .cacheShape, "has shape \(shape), expected [2, layers, tokens, values]", path: path)
       }
@@ -188,9 +190,9 @@ package enum LMCacheLayout: WritableCacheLayout {
       info: info, source: FileTensorSource(file: chunk.file, info: info, byteOffset: 0),
       stored: StoredForm(
         file: name, byteOffset: 0, byteCount: chunk.file.byteCount, dtype: dtype))
-    return (0..<layerCount).map { layer in
-      let parts = (0..<2).map { part in
-        HeadMajorSource.tensor(
+    return try (0..<layerCount).map { layer in
+      let parts = try (0..<2).map { part in
+        try HeadMajorSource.tensor(
           part == 0 ? KVCache.keyName(layer) : KVCache.valueName(layer), of: base, heads: heads,
           tokens: tokens, dim: dim, offset: (part * layerCount + layer) * tokens * hidden,
           tokenStride: hidden, headStride: dim)

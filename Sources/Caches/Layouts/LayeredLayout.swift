@@ -44,7 +44,7 @@ package enum LayeredLayout: WritableCacheLayout {
     else { return nil }
     let digits = name.dropFirst(parts[0].count).dropLast(parts[1].count)
     guard digits.allSatisfy({ $0.isASCII && $0.isNumber }), let number = Int(digits),
-      number < 1 << 20
+      number < CacheHints.limit
     else { return nil }
     return number
   }
@@ -145,9 +145,9 @@ package enum LayeredLayout: WritableCacheLayout {
         tensor: tensor.name, hint: "say it: --axes htd or --axes thd")
     }
     switch axes {
-    case .htd: return tensor.renamed(tensor.name, shape: try Shape([1] + dimensions))
+    case .htd: return try tensor.reshaped(Shape([1] + dimensions))
     case .thd:
-      return HeadMajorSource.tensor(
+      return try HeadMajorSource.tensor(
         tensor.name, of: tensor, heads: dimensions[1], tokens: dimensions[0], dim: dimensions[2],
         offset: 0, tokenStride: dimensions[1] * dimensions[2], headStride: dimensions[2])
     }

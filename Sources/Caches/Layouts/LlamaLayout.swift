@@ -110,10 +110,10 @@ package enum LlamaLayout: WritableCacheLayout {
       throw FormatError(.cacheShape, "has no cells: the sequence was empty", path: path)
     }
     let sequences = Set(streams.flatMap { $0.cells.flatMap(\.sequences) }).sorted()
-    if let wanted = hints.sequence {
+    if let wanted = hints.sequence.flatMap({ Int32(exactly: $0) }) {
       guard
         let stream = streams.first(where: { stream in
-          stream.cells.contains { $0.sequences.contains(Int32(wanted)) }
+          stream.cells.contains { $0.sequences.contains(wanted) }
         })
       else {
         throw FormatError(
@@ -121,7 +121,7 @@ package enum LlamaLayout: WritableCacheLayout {
           "has no sequence \(wanted), it has "
             + sequences.map(String.init).joined(separator: ", "), path: path)
       }
-      return (stream, Int32(wanted))
+      return (stream, wanted)
     }
     guard sequences.count <= 1, streams.count == 1 else {
       throw FormatError(
@@ -170,6 +170,10 @@ package enum LlamaLayout: WritableCacheLayout {
         "quantized heads of \(dim) are written rotated, as llama.cpp does since April 2026; for older ones: "
           + "--rotated no")
     }
+    guard max(tokens.count, cache.tokenCount) <= LlamaFile.mostCells else {
+      throw UsageError(
+        "\(cache.tokenCount) tokens are more than the \(LlamaFile.mostCells) that are written")
+    }
     var header = Bytes()
     header.add(LlamaFile.sequenceMagic)
     header.add(3)
@@ -196,8 +200,8 @@ package enum LlamaLayout: WritableCacheLayout {
             : nil, hasAdjacentPairs: isKey && isAdjacent)
         var head = Bytes()
         head.add(type.rawValue)
-        head.add(UInt32(source.rowByteCount))
-        head.add(0)
+        head.add(UInt32(truncatingIfNeeded: source.rowByteCount))
+        head.add(UInt32(truncatingIfNeeded: source.rowByteCount >> 32))
         parts.append(.bytes(head.bytes))
         let info = try TensorInfo(
           name: base.name, dtype: .u8, shape: Shape([cache.tokenCount, source.rowByteCount]))

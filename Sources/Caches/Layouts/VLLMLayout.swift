@@ -12,6 +12,7 @@ package enum VLLMLayout: WritableCacheLayout {
   package static let summary = "a folder with a kv_cache for each layer, newer or older form"
 
   static let tensorName = "kv_cache"
+  private static let suffix = ".safetensors"
 
   package static func recognizes(_ files: CacheFiles) throws -> Bool {
     guard files.paths.count == 1, files.isFolder else { return false }
@@ -22,17 +23,21 @@ package enum VLLMLayout: WritableCacheLayout {
 
   /// The last number in the name of a layer's file.
   private static func number(_ name: String) -> Int? {
-    guard name.hasSuffix(".safetensors") else { return nil }
-    return name.dropLast(".safetensors".count).split(separator: ".").reversed().lazy
-      .compactMap { Int($0) }.first
+    guard name.hasSuffix(suffix) else { return nil }
+    return name.dropLast(suffix.count).split(separator: ".").reversed().lazy
+      .compactMap { LayeredLayout.number(in: String($0), "N") }.first
   }
 
   package static func read(_ files: CacheFiles, _ hints: CacheHints) throws -> KVCache {
     var layers: [KVCache.Layer] = []
     var checkpoints: [Checkpoint] = []
-    for file in files.names {
-      guard let number = number(file) else { continue }
+    for file in files.names where file.hasSuffix(suffix) {
       let path = files.path + "/" + file
+      guard let number = number(file) else {
+        throw FormatError(
+          .cacheLayout, "has no number of a layer in its name", path: path,
+          hint: "such as model.layers.0.self_attn.attn.safetensors")
+      }
       let checkpoint = try SafetensorsContainer.read(path)
       guard let tensor = checkpoint.tensors.first, tensor.name == tensorName,
         checkpoint.tensors.count == 1
@@ -91,8 +96,8 @@ package enum VLLMLayout: WritableCacheLayout {
         ($0 * dim, heads, dimensions[0], dim, heads * dimensions[2], dimensions[2])
       }
     }
-    let tensors = parts.map {
-      HeadMajorSource.tensor(
+    let tensors = try parts.map {
+      try HeadMajorSource.tensor(
         tensorName, of: tensor, heads: $0.heads, tokens: $0.tokens, dim: $0.dim,
         offset: $0.offset, tokenStride: $0.token, headStride: $0.head)
     }

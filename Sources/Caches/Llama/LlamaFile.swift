@@ -6,6 +6,8 @@ import TensorCore
 struct LlamaFile: Sendable {
   static let sequenceMagic: UInt32 = 0x6767_7371
   static let sessionMagic: UInt32 = 0x6767_736E
+  /// No file has more cells or tokens than this, so that lists of them stay small beside its values.
+  static let mostCells = 1 << 24
 
   /// A token's place in a stream.
   struct Cell: Sendable {
@@ -41,7 +43,7 @@ struct LlamaFile: Sendable {
     let magic = try cursor.u32("the magic number")
     let version = try cursor.u32("the version")
     func readTokens() throws -> [Int32] {
-      let count = try cursor.count("tokens", of: 4)
+      let count = try cursor.count("tokens", of: 4, most: Self.mostCells)
       return try (0..<count).map { _ in try cursor.i32("a token") }
     }
     var hasStreams = [true]
@@ -90,7 +92,7 @@ struct LlamaFile: Sendable {
   }
 
   private static func stream(_ cursor: inout Cursor) throws -> Stream {
-    let count = try cursor.count("cells", of: 8)
+    let count = try cursor.count("cells", of: 8, most: mostCells)
     guard count > 0 else { return Stream(cells: [], isTransposed: false, keys: [], values: []) }
     let cells = try (0..<count).map { _ in
       let position = try cursor.i32("a position")
@@ -182,8 +184,9 @@ struct LlamaFile: Sendable {
     mutating func i32(_ what: String) throws -> Int32 { Int32(bitPattern: try u32(what)) }
 
     /// A number of things that take at least so many bytes each.
-    mutating func count(_ what: String, of size: Int) throws -> Int {
+    mutating func count(_ what: String, of size: Int, most: Int = .max) throws -> Int {
       let count = Int(try u32("the number of \(what)"))
+      guard count <= most else { throw fault("has \(count) \(what), expected at most \(most)") }
       guard count <= left / size else {
         throw fault("has \(count) \(what), more than its \(left) bytes hold")
       }

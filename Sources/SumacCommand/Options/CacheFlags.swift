@@ -62,8 +62,7 @@ struct CacheInputFlags: ParsableArguments {
     if let model { try hints.read(model: model) }
     if let kvShape {
       let parts = kvShape.lowercased().split(separator: "x").map { Int($0) }
-      guard parts.count == 2, let heads = parts[0], let dim = parts[1], heads > 0, dim > 0,
-        heads < 1 << 20, dim < 1 << 20
+      guard parts.count == 2, let heads = parts[0], let dim = parts[1], heads > 0, dim > 0
       else {
         throw UsageError(
           "--kv-shape \(kvShape.printable) is no shape", hint: "KV heads x head dim, such as 8x128")
