@@ -1,7 +1,8 @@
 package import Caches
 package import Checkpoints
 import PackedFormat
-package import TensorCore
+package import Base
+import TensorCore
 
 /// `cache append`: a packed cache with new tokens behind its own. Packed blocks stay as they are.
 package struct CacheAppending: Sendable {

@@ -3,6 +3,7 @@ package import Checkpoints
 import Codecs
 import PackedFormat
 import Synchronization
+import Base
 import TensorCore
 
 /// What a cache takes, part by part, and how far it is from another.

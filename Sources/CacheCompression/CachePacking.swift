@@ -1,7 +1,8 @@
 package import Caches
 package import Checkpoints
 import PackedFormat
-package import TensorCore
+package import Base
+import TensorCore
 
 /// `cache pack`: a cache whose tensors are stored as sums of terms.
 package struct CachePacking: Sendable {

@@ -1,7 +1,8 @@
 import Caches
 import Checkpoints
 package import Reporting
-package import TensorCore
+package import Base
+import TensorCore
 
 /// What `cache inspect` prints.
 package struct CacheReport: Report {

@@ -1,6 +1,7 @@
 import Checkpoints
 import Crypto
-package import TensorCore
+package import Base
+import TensorCore
 
 /// What is kept with a packed cache: where it came from and how it was packed.
 package struct CacheDetails: Sendable {

@@ -1,4 +1,5 @@
 package import Checkpoints
+import Base
 import TensorCore
 
 /// Writes caches whose files are bytes and tensors one behind the other: headers, rows, safetensors.

@@ -1,4 +1,5 @@
 import Checkpoints
+import Base
 package import TensorCore
 
 /// What a user says of a cache that its file does not.

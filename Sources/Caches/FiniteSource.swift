@@ -1,5 +1,6 @@
 package import Checkpoints
-package import TensorCore
+package import Base
+import TensorCore
 
 /// The values of a tensor, none of which may be NaN or infinite.
 package struct FiniteSource: TensorSource {

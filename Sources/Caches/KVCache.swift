@@ -1,4 +1,5 @@
 package import Checkpoints
+package import Base
 package import TensorCore
 
 /// The keys and values of a model's layers for some tokens, whatever files they lie in.

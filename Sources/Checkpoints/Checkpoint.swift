@@ -1,5 +1,6 @@
 package import PackedFormat
-package import TensorCore
+package import Base
+import TensorCore
 
 /// An ordered catalog of named tensors that can be read lazily, with all that belongs to them.
 ///

@@ -1,5 +1,5 @@
 import SystemPackage
-package import TensorCore
+package import Base
 
 /// A way to keep a checkpoint in files.
 package enum ContainerName: String, CaseIterable, Sendable {

@@ -1,4 +1,5 @@
 package import PackedFormat
+package import Base
 package import TensorCore
 
 /// A tensor that is read only where and when it is needed.

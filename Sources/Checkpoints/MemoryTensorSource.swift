@@ -1,3 +1,4 @@
+import Base
 package import TensorCore
 
 /// Values in memory: of small files that a transform has changed.

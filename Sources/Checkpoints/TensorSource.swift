@@ -1,4 +1,5 @@
 import PackedFormat
+package import Base
 package import TensorCore
 
 /// Where a tensor's values come from: any range of them, on any thread.

@@ -1,3 +1,4 @@
+package import Base
 package import TensorCore
 
 /// Codes of 1 to 8 bits with a scale for each group, and perhaps a zero point. Specification, 9.4.

@@ -1,4 +1,5 @@
-package import TensorCore
+package import Base
+import TensorCore
 
 /// The mask itself. Specification, section 10.1.
 package struct BitmaskIndex: IndexCodec {

@@ -1,4 +1,5 @@
-package import TensorCore
+package import Base
+import TensorCore
 
 /// A bit for each block of `rows` × `columns` elements of the matrix view. Specification, 10.4.
 ///

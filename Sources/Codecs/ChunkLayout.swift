@@ -1,3 +1,4 @@
+import Base
 package import TensorCore
 
 /// Which values of which tensor a chunk holds.

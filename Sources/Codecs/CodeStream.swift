@@ -1,3 +1,4 @@
+import Base
 import TensorCore
 
 /// Codes of a fixed number of bits as one stream. Specification, section 9.3.

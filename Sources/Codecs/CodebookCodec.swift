@@ -1,3 +1,4 @@
+package import Base
 package import TensorCore
 
 /// Codes that name entries of a table, with a scale for each group. Specification, section 9.6.

@@ -1,3 +1,4 @@
+package import Base
 package import TensorCore
 
 /// One value that all elements of a chunk have, bit for bit. Specification, section 9.7.

@@ -1,3 +1,4 @@
+package import Base
 package import TensorCore
 
 /// F8_E4M3 or F8_E5M2 with a scale of float for each group. Specification, section 9.5.1.

@@ -1,4 +1,5 @@
-package import TensorCore
+package import Base
+import TensorCore
 
 /// A byte for each kept value: how many elements lie between it and the one before.
 /// Specification, section 10.2.

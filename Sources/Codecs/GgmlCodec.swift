@@ -1,3 +1,4 @@
+package import Base
 package import TensorCore
 
 /// Blocks of a ggml type, kept as they are, so that GGUF files come back to the byte.

@@ -1,3 +1,4 @@
+import Base
 package import TensorCore
 
 /// Which values share a scale. Specification, section 9.3.

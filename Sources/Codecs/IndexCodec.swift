@@ -1,4 +1,5 @@
-package import TensorCore
+package import Base
+import TensorCore
 
 /// How the places of the kept values of a chunk become streams of bytes and a mask again.
 ///

@@ -1,3 +1,4 @@
+package import Base
 package import TensorCore
 
 /// The microscaling formats of OCP MX 1.0: F4, F6 or F8 elements with a power of two for each

@@ -1,4 +1,5 @@
-package import TensorCore
+package import Base
+import TensorCore
 
 /// N of every M consecutive elements of a row. Specification, section 10.3.
 ///

@@ -1,3 +1,4 @@
+package import Base
 package import TensorCore
 
 /// F4 elements with an F8_E4M3 scale for each group and a number for the tensor above them.

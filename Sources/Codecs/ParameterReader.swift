@@ -1,3 +1,4 @@
+package import Base
 package import TensorCore
 
 /// Takes the parameters of a codec out of the map that its term has in the index.

@@ -1,3 +1,4 @@
+package import Base
 package import TensorCore
 
 /// One stream per byte of a word, the least significant first, so that bytes of one meaning lie

@@ -1,3 +1,4 @@
+package import Base
 package import TensorCore
 
 /// The canonical bytes as they are, in one stream. Specification, section 9.1.

@@ -1,3 +1,4 @@
+import Base
 import TensorCore
 
 /// Small floats with a scale for each group: what fp8, mx and nvfp4 share. Specification, 9.5.

@@ -1,3 +1,4 @@
+package import Base
 package import TensorCore
 
 /// How the values of a chunk become streams of bytes and values again.

@@ -1,5 +1,5 @@
 package import Checkpoints
-package import TensorCore
+package import Base
 
 /// `--append-to`: tensors and files behind those of a `.sumac` file, which are copied as they are.
 package enum Appending {

@@ -1,5 +1,6 @@
 package import Checkpoints
 import PackedFormat
+package import Base
 package import TensorCore
 import Zstd
 

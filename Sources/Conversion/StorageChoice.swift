@@ -1,6 +1,7 @@
 package import Checkpoints
 package import Encoding
 package import PackedFormat
+package import Base
 package import TensorCore
 
 /// How the tensors of a `.sumac` output are stored: `--type`, `--terms`, `--tensor-type`, `--sparse`.

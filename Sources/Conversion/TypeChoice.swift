@@ -1,7 +1,8 @@
 package import Checkpoints
 package import Encoding
 package import PackedFormat
-package import TensorCore
+package import Base
+import TensorCore
 import Zstd
 
 /// Chooses a type for each weight so that all of them together reach a size with the least error:

@@ -1,6 +1,7 @@
 import Checkpoints
 import Codecs
-package import TensorCore
+package import Base
+import TensorCore
 
 /// Chunks of a tensor as finite float32.
 struct FloatTiles: Sendable {

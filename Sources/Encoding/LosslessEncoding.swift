@@ -1,6 +1,7 @@
 package import Checkpoints
 import Codecs
 package import PackedFormat
+import Base
 import TensorCore
 
 /// Stores a tensor as one dense lossless term, whatever terms it had.

@@ -1,5 +1,6 @@
 package import Checkpoints
 import PackedFormat
+import Base
 import TensorCore
 
 /// The product of two factors that is near a matrix: U [M, r] with orthonormal columns, and V [r, N].

@@ -1,6 +1,7 @@
 import Checkpoints
 import PackedFormat
 import Synchronization
+import Base
 import TensorCore
 
 /// The product of two skinny matrices that is nearest to a residual, by power iteration.

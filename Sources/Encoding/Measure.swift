@@ -1,7 +1,7 @@
 import Crypto
 import PackedFormat
 import Synchronization
-import TensorCore
+import Base
 
 /// Sizes of two forms of a tensor, and the hash of its values.
 final class Measure: Sendable {

@@ -1,5 +1,6 @@
 import Checkpoints
 import Synchronization
+import Base
 import TensorCore
 
 /// The values of a tensor with the largest magnitudes, exactly as many as asked for; of those that

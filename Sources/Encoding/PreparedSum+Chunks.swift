@@ -1,6 +1,7 @@
 import Checkpoints
 import Codecs
 import PackedFormat
+import Base
 import TensorCore
 
 extension PreparedSum {

@@ -3,6 +3,7 @@ import Codecs
 import Crypto
 import PackedFormat
 import Synchronization
+import Base
 import TensorCore
 
 /// How far the sum is from the values after each term.

@@ -2,6 +2,7 @@ import Checkpoints
 import Codecs
 import PackedFormat
 import Synchronization
+import Base
 import TensorCore
 
 /// A tensor whose outliers are chosen, whose codec is settled and whose factors are known.

@@ -1,6 +1,7 @@
 package import Checkpoints
 import Codecs
 import PackedFormat
+import Base
 import TensorCore
 
 /// A tensor as what differs from another: the places whose bits do, and the values there.

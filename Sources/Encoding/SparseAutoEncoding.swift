@@ -2,6 +2,7 @@ package import Checkpoints
 import Codecs
 package import PackedFormat
 import Synchronization
+import Base
 package import TensorCore
 
 /// Stores a tensor without loss as what is smaller: its values with their zeros, or what is not

@@ -1,4 +1,5 @@
 package import Codecs
+import Base
 package import TensorCore
 
 /// A type that tensors can be stored as, as the command line names it: `int4:g64:asym`, `nf4`,

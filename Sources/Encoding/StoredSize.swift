@@ -1,7 +1,7 @@
 package import Checkpoints
 package import PackedFormat
 import Synchronization
-import TensorCore
+import Base
 
 /// What a tensor takes and loses under an encoding, seen by encoding all of it.
 package struct StoredSize: Sendable, Equatable {

@@ -1,6 +1,6 @@
 package import Checkpoints
 package import PackedFormat
-import TensorCore
+import Base
 
 /// A term of a tensor as it lies in a `.sumac` file.
 package struct StoredTerm: Sendable {

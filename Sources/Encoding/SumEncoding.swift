@@ -2,6 +2,7 @@ package import Checkpoints
 import Codecs
 package import PackedFormat
 import Synchronization
+import Base
 package import TensorCore
 
 /// Stores a tensor of plain floats as a sum of terms: outliers are taken out first, what is left is

@@ -1,5 +1,5 @@
 package import PackedFormat
-import TensorCore
+import Base
 
 /// Which terms a tensor becomes, as the command line names them:
 /// `dense:int4:g64+lowrank:8+sparse:1%`.

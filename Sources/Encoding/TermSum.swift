@@ -1,5 +1,6 @@
 package import Checkpoints
 import PackedFormat
+import Base
 package import TensorCore
 
 /// A tensor as a sum of terms that lie in several files: values of other tensors, products of factors,

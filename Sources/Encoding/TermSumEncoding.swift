@@ -1,6 +1,7 @@
 import Checkpoints
 import Codecs
 import PackedFormat
+import Base
 import TensorCore
 
 /// Stores a sum of terms as its terms: those of packed files as they lie there, without decoding.

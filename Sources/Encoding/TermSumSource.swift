@@ -1,5 +1,6 @@
 import Checkpoints
 import PackedFormat
+import Base
 import TensorCore
 
 /// Reads a sum of terms, chunk by chunk, as a packed file that held them would be read: in float32, in

@@ -1,7 +1,8 @@
 package import Checkpoints
 package import Reporting
 import Synchronization
-package import TensorCore
+package import Base
+import TensorCore
 
 /// How far a checkpoint is from another that it should equal.
 package struct Comparison: Sendable {

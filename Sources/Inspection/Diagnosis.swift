@@ -1,7 +1,8 @@
 package import Checkpoints
 import Glibc
 package import Reporting
-package import TensorCore
+package import Base
+import TensorCore
 import Zstd
 
 /// What `doctor` tells of the machine and of the program.

@@ -1,7 +1,8 @@
 import Checkpoints
 package import Reporting
 import Statistics
-package import TensorCore
+package import Base
+import TensorCore
 
 extension Inspection {
   package var members: JSONObject {

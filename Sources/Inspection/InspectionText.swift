@@ -1,6 +1,7 @@
 import Checkpoints
 package import Reporting
 import Statistics
+import Base
 import TensorCore
 
 extension Inspection {

@@ -1,7 +1,8 @@
 package import Checkpoints
 import PackedFormat
 package import Reporting
-package import TensorCore
+package import Base
+import TensorCore
 
 /// How one tensor is stored: its terms, with what each takes and what error is left after it.
 package struct TensorReport: Report {

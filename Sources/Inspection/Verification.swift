@@ -4,7 +4,8 @@ import PackedFormat
 package import Reporting
 import Statistics
 import Synchronization
-package import TensorCore
+package import Base
+import TensorCore
 
 /// What `verify` found in one input: every damaged place, not only the first.
 package struct Verification: Report {

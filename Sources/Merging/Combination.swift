@@ -1,3 +1,4 @@
+import Base
 import TensorCore
 
 /// What is computed of the tensors of one name, before values have been seen.

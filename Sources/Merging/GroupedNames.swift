@@ -1,4 +1,4 @@
-import TensorCore
+import Base
 
 /// Names of tensors under what is to be said of them, so that a thousand tensors make one message.
 struct GroupedNames {

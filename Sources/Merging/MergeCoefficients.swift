@@ -1,4 +1,5 @@
 package import Recipes
+import Base
 import TensorCore
 
 /// A table of coefficients: how much of each task vector is added, for all tensors or for each.

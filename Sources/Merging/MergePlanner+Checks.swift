@@ -1,4 +1,5 @@
 import Checkpoints
+import Base
 import TensorCore
 
 /// What is wrong with a recipe beyond its syntax.

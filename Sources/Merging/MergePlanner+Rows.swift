@@ -1,5 +1,5 @@
 import Checkpoints
-import TensorCore
+import Base
 
 /// Rows of the output: which tensors there are to be.
 extension MergePlanner {

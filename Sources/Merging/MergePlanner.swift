@@ -1,4 +1,5 @@
 import Checkpoints
+import Base
 import TensorCore
 
 /// Finds out what each tensor of a merge is made of, and all that stands against it.

@@ -1,4 +1,4 @@
-import TensorCore
+import Base
 
 /// One output tensor as a recipe asks for it: which tensors of which models it is made of, and where
 /// parameters are looked up.

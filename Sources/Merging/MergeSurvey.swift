@@ -1,7 +1,8 @@
 import CKernels
 import Checkpoints
 import Synchronization
-package import TensorCore
+package import Base
+import TensorCore
 
 /// Reads what must be known of all values of a tensor before the first is merged: norms and products
 /// for slerp, thresholds of trims, sums of magnitudes for rescaling, and whether twins are equal.

@@ -1,5 +1,6 @@
 package import Checkpoints
-package import TensorCore
+package import Base
+import TensorCore
 
 /// `merge`: models into one, tensor by tensor, as a recipe says.
 package struct Merging: Sendable {

@@ -1,4 +1,5 @@
 package import Checkpoints
+import Base
 import TensorCore
 
 extension Merging {

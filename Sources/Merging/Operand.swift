@@ -1,5 +1,6 @@
 import Checkpoints
-package import TensorCore
+package import Base
+import TensorCore
 
 /// A model's tensor as a merge reads it: rounded to the dtype of the merge, in float32.
 struct Operand: Sendable {

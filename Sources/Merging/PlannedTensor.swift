@@ -1,4 +1,5 @@
 import Checkpoints
+import Base
 package import TensorCore
 
 /// A tensor of the output, as it is known before values have been read.

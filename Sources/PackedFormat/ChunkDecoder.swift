@@ -1,4 +1,5 @@
 import Codecs
+import Base
 import TensorCore
 package import Zstd
 

@@ -1,4 +1,5 @@
 package import Codecs
+import Base
 import TensorCore
 package import Zstd
 

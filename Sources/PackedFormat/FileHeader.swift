@@ -1,4 +1,5 @@
-package import TensorCore
+package import Base
+import TensorCore
 
 /// The first 64 bytes of a `.sumac` file. Specification, section 3.
 package struct FileHeader: Equatable, Sendable {

@@ -1,4 +1,5 @@
-package import TensorCore
+package import Base
+import TensorCore
 
 /// The last 64 bytes of a `.sumac` file: where the index is, and the hash that covers all of the
 /// file but the chunks, whose own hashes are in the table. Specification, section 8.

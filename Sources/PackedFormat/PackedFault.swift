@@ -1,4 +1,5 @@
-package import TensorCore
+package import Base
+import TensorCore
 
 /// The ways in which a `.sumac` file can be wrong, by the codes of the format's specification.
 package enum PackedFault: String, CaseIterable, Sendable {

@@ -1,4 +1,5 @@
 import Codecs
+import Base
 package import TensorCore
 
 /// What the index of a `.sumac` file says. Specification, section 5.

@@ -1,3 +1,4 @@
+import Base
 import TensorCore
 
 /// Attachments, and what else stands in an index beside its tensors.

@@ -1,5 +1,6 @@
 import Codecs
-package import TensorCore
+package import Base
+import TensorCore
 
 extension PackedIndex {
   /// Reads the CBOR of section 5.

@@ -1,4 +1,5 @@
 import Codecs
+import Base
 import TensorCore
 
 /// What the chunk table must be for an index; checked before any chunk is read.

@@ -1,4 +1,5 @@
 import Codecs
+import Base
 import TensorCore
 
 /// Products of factors. Specification, section 5.4.

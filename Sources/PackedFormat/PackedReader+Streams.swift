@@ -1,5 +1,5 @@
 import Codecs
-import TensorCore
+import Base
 
 extension PackedReader {
   /// Stored bytes of each stream of a chunk, its stream table behind them; one number if it is plain.

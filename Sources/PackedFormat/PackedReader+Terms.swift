@@ -1,4 +1,5 @@
 import Codecs
+import Base
 import TensorCore
 
 /// Values of tensors: what their terms make together. Specification, section 5.4.

@@ -1,4 +1,5 @@
 import Codecs
+import Base
 package import TensorCore
 
 /// Values of dense segments: of attachments, factors, and dense terms.

@@ -1,6 +1,7 @@
 import Codecs
 import Crypto
-package import TensorCore
+package import Base
+import TensorCore
 import Zstd
 
 /// An open `.sumac` file whose index and chunk table are checked; its chunks are checked as they

@@ -1,5 +1,5 @@
 package import Crypto
-import TensorCore
+import Base
 import Zstd
 
 /// Index, chunk table and trailer: all that follows the last segment. Specification, sections 5 to 8.

@@ -1,4 +1,5 @@
 import Codecs
+import Base
 import TensorCore
 
 /// What is wrong with a term.

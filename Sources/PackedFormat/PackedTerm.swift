@@ -1,4 +1,5 @@
 package import Codecs
+package import Base
 package import TensorCore
 
 /// One addend of a tensor. Specification, section 5.4.

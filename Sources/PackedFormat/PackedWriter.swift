@@ -1,6 +1,7 @@
 import Crypto
 import Synchronization
-package import TensorCore
+package import Base
+import TensorCore
 
 /// Where the bytes of a `.sumac` file go.
 package protocol PackedSink: Sendable {

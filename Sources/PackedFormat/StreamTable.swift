@@ -1,4 +1,4 @@
-import TensorCore
+import Base
 
 /// The table that starts a framed chunk: for each stream its stored and decoded length.
 enum StreamTable {

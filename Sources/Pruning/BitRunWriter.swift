@@ -1,3 +1,4 @@
+import Base
 import TensorCore
 
 /// Appends runs of bits that do not begin on a byte.

@@ -1,5 +1,6 @@
 package import Checkpoints
-package import TensorCore
+package import Base
+import TensorCore
 
 /// What was pruned before.
 package enum InitialMask: Sendable {

@@ -1,6 +1,7 @@
 import Checkpoints
 import Statistics
 import Synchronization
+import Base
 import TensorCore
 
 /// A group that is pruned by passes over its tensors: all of them together, one, or a part of one.

@@ -1,4 +1,5 @@
 import Checkpoints
+import Base
 import TensorCore
 
 /// Makes the mask of any range of elements.

@@ -1,3 +1,4 @@
+import Base
 import TensorCore
 
 /// Weights that are NaN or infinite.

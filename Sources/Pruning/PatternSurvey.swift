@@ -1,6 +1,7 @@
 import Checkpoints
 import Statistics
 import Synchronization
+import Base
 import TensorCore
 
 /// What an N:M pattern leaves of a tensor.

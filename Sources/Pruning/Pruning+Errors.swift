@@ -1,5 +1,6 @@
 package import Checkpoints
-package import TensorCore
+package import Base
+import TensorCore
 
 /// What is wrong with a request, told from headers.
 extension Pruning {

@@ -1,5 +1,6 @@
 package import Checkpoints
 package import Statistics
+import Base
 import TensorCore
 
 /// `prune`: what to drop of which tensors.

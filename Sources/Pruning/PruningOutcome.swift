@@ -1,5 +1,6 @@
 import Checkpoints
 import Statistics
+import Base
 import TensorCore
 
 /// What is kept of the tensors in scope.

@@ -1,7 +1,8 @@
 import Checkpoints
 package import Reporting
 import Statistics
-package import TensorCore
+package import Base
+import TensorCore
 
 /// What `prune` did: the PQ Index before and after, what is left of each tensor, and the bytes.
 package struct PruningReport: Report {

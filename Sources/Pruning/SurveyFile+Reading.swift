@@ -1,6 +1,6 @@
 import Checkpoints
 import Statistics
-import TensorCore
+import Base
 
 extension SurveyFile {
   /// - Throws: an error that names the file, if it is no survey.

@@ -1,6 +1,7 @@
 package import Checkpoints
 import Statistics
-package import TensorCore
+package import Base
+import TensorCore
 
 /// One round of a global survey over the tensors of one shard: what several shards, on machines of
 /// their own, tell each other to prune by one threshold.

@@ -1,4 +1,4 @@
-package import TensorCore
+package import Base
 import Yams
 
 /// Recipe files: YAML 1.1 as PyYAML's safe loader reads it, JSON with it.

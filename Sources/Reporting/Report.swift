@@ -1,4 +1,4 @@
-package import TensorCore
+package import Base
 
 /// A result that a command prints, as a value that knows no terminal.
 package protocol Report {

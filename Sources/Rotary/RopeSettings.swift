@@ -1,4 +1,5 @@
-package import TensorCore
+package import Base
+import TensorCore
 
 /// What a configuration says of the rotary position embedding of some of a model's layers.
 package struct RopeSettings: Sendable, Equatable {

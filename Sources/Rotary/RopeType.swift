@@ -1,3 +1,4 @@
+import Base
 import TensorCore
 
 /// A way to make rotary frequencies, as transformers knows them.

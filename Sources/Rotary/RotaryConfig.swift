@@ -1,4 +1,4 @@
-package import TensorCore
+package import Base
 
 /// The rotary settings in a model's `config.json`, in whichever way it has them.
 package struct RotaryConfig: Sendable {

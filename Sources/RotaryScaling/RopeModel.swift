@@ -1,6 +1,7 @@
 package import Checkpoints
 package import Rotary
-package import TensorCore
+package import Base
+import TensorCore
 
 /// A model as far as its rotary embedding goes: its configuration, and the layer of CLEX if it has one.
 package struct RopeModel: Sendable {

@@ -1,4 +1,5 @@
 import Rotary
+import Base
 import TensorCore
 
 /// The settings that a request makes of others.

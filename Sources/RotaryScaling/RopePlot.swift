@@ -1,4 +1,5 @@
 import Rotary
+import Base
 import TensorCore
 
 /// Wavelengths of all pairs of dimensions as an SVG, a line for each series, and the trained length.

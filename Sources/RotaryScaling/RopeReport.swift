@@ -1,6 +1,7 @@
 package import Reporting
 import Rotary
-package import TensorCore
+package import Base
+import TensorCore
 
 /// What `rope show` prints.
 package struct RopeReport: Report {

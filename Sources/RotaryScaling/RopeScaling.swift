@@ -1,6 +1,6 @@
 package import Checkpoints
 package import Rotary
-import TensorCore
+import Base
 
 /// `rope scale`: a model whose configuration asks for a longer context, and its tensors as they are.
 package struct RopeScaling: Sendable {

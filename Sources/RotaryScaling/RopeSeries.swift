@@ -1,5 +1,6 @@
 package import Rotary
-package import TensorCore
+package import Base
+import TensorCore
 
 /// Frequencies of one model or method at one length, beside those that were trained.
 package struct RopeSeries: Sendable {

@@ -1,3 +1,4 @@
+import Base
 import TensorCore
 
 /// Which blocks of 16 × 16 values of a matrix [R, C] hold something that is not zero.

@@ -1,4 +1,4 @@
-import TensorCore
+import Base
 
 /// The Gini coefficient of magnitudes: 0 when all are equal, towards 1 when few hold all.
 ///

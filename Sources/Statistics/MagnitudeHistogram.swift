@@ -1,3 +1,4 @@
+import Base
 import TensorCore
 
 /// How many magnitudes have each value of the upper 16 of their 31 bits as float32: bins of one part

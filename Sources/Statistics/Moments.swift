@@ -1,4 +1,5 @@
 import CKernels
+import Base
 package import TensorCore
 
 /// Counts, extremes and power sums of a tensor's values.

@@ -1,5 +1,6 @@
 package import Checkpoints
 import Synchronization
+import Base
 package import TensorCore
 
 /// The statistics of each neuron: of each index of a tensor's first dimension, that is of a row of a

@@ -1,4 +1,5 @@
 package import Checkpoints
+import Base
 import TensorCore
 
 /// About the bytes that tensors take in a `.sumac` file without loss.

@@ -1,4 +1,4 @@
-import TensorCore
+import Base
 
 /// The lower bits of magnitudes in the bins that hold wanted ranks.
 struct QuantileTally: Sendable {

@@ -1,4 +1,5 @@
 import Glibc
+import Base
 import TensorCore
 
 /// The bytes of a sample of a tensor's values, by which the size of its lossless coding is told.

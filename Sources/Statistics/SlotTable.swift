@@ -1,3 +1,4 @@
+import Base
 import TensorCore
 
 /// Which slot the upper 16 bits of a magnitude have.

@@ -1,5 +1,6 @@
 package import Checkpoints
 import Synchronization
+import Base
 import TensorCore
 
 /// The statistics of every tensor of a checkpoint, and of all its floats together.

@@ -1,4 +1,5 @@
 import CKernels
+import Base
 import TensorCore
 
 /// What one pass gathers of a tensor, or of several.

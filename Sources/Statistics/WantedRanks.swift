@@ -1,4 +1,4 @@
-import TensorCore
+import Base
 
 /// The ranks among ascending magnitudes that quantiles need, and where a histogram has them.
 struct WantedRanks: Sendable {

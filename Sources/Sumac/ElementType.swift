@@ -1,3 +1,4 @@
+import Base
 import TensorCore
 
 /// The type of a tensor's elements: the 22 of the safetensors format.

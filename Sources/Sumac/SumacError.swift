@@ -1,4 +1,4 @@
-import TensorCore
+import Base
 
 /// Why a file could not be read or written.
 public struct SumacError: Error, Sendable, CustomStringConvertible {

@@ -2,6 +2,7 @@ import Checkpoints
 import Encoding
 import Glibc
 import PackedFormat
+import Base
 import TensorCore
 
 /// Tensors and files to be written as a `.sumac` file.

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Checkpoints
-import TensorCore
+import Base
 
 @main
 struct Sumac: ParsableCommand {

@@ -1,3 +1,4 @@
+import Base
 /// How a tensor is cut into chunks: a function of dtype and shape alone.
 ///
 /// A chunk is as many whole rows as fit in 1 MiB of values. Rows longer than that are cut, each for

@@ -1,3 +1,4 @@
+import Base
 import CKernels
 
 /// How quantization groups lie in a chunk. Specification, section 9.3.

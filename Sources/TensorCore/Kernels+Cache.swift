@@ -1,3 +1,4 @@
+import Base
 import CKernels
 
 /// Outliers and ranges of key and value caches.

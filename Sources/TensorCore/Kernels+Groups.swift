@@ -1,3 +1,4 @@
+import Base
 import CKernels
 
 /// What the zero points of affine codes are.

@@ -1,3 +1,4 @@
+import Base
 import CKernels
 
 /// Skinny products of F32 matrices, row by row, each sum in one order whatever the CPU.

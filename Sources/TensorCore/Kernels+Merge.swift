@@ -1,3 +1,4 @@
+import Base
 package import CKernels
 
 /// What merging makes of blocks of F32 values.

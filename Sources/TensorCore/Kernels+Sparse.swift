@@ -1,3 +1,4 @@
+import Base
 import CKernels
 
 /// Masks, a bit an element, and the values at their places one behind the other.

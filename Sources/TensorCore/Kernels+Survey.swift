@@ -1,3 +1,4 @@
+import Base
 package import CKernels
 
 /// What statistics and pruning see of F32 values.

@@ -1,3 +1,4 @@
+import Base
 package import CKernels
 
 /// The C loops at one CPU level, called with spans whose lengths are checked first.
@@ -143,5 +144,10 @@ extension RawSpan {
       }
     }
     return place < count ? Int(place) : nil
+  }
+
+  /// Whether `other` has the same length and bytes.
+  package func elementsEqual(_ other: borrowing RawSpan) -> Bool {
+    byteCount == other.byteCount && firstDifference(from: other) == nil
   }
 }

@@ -1,3 +1,4 @@
+import Base
 /// The dimensions of a tensor, outermost first; no dimensions are a scalar.
 ///
 /// Every shape obeys the limits below, so products of its dimensions never overflow.

@@ -1,3 +1,4 @@
+import Base
 /// The chunks of several tensors as one numbered list, in order, without storing each.
 package struct TileList: Sendable {
   package struct Tile: Equatable, Sendable {

@@ -2,7 +2,7 @@ import CacheCompression
 import Caches
 import Checkpoints
 import PackedFormat
-import TensorCore
+import Base
 import TestSupport
 import Testing
 

@@ -2,7 +2,7 @@ import CacheCompression
 import Caches
 import Checkpoints
 import Foundation
-import TensorCore
+import Base
 import TestSupport
 import Testing
 

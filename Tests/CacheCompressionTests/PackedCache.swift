@@ -2,6 +2,7 @@ import CacheCompression
 import Caches
 import Checkpoints
 import PackedFormat
+import Base
 import TensorCore
 import TestSupport
 import Testing

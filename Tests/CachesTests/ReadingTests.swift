@@ -1,5 +1,6 @@
 import Caches
 import Checkpoints
+import Base
 import TensorCore
 import TestSupport
 import Testing

@@ -1,6 +1,6 @@
 import Checkpoints
 import SystemPackage
-import TensorCore
+import Base
 import TestSupport
 import Testing
 

@@ -1,4 +1,5 @@
 import Checkpoints
+import Base
 import TensorCore
 import TestSupport
 import Testing

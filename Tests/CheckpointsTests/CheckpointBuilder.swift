@@ -1,6 +1,7 @@
 import Checkpoints
 import PackedFormat
 import SystemPackage
+import Base
 import TensorCore
 import TestSupport
 

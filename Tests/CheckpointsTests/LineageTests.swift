@@ -1,5 +1,5 @@
 import Checkpoints
-import TensorCore
+import Base
 import Testing
 
 @Suite struct LineageTests {

@@ -1,4 +1,5 @@
 import Codecs
+import Base
 import TensorCore
 import TestSupport
 import Testing

@@ -1,5 +1,6 @@
 import CKernels
 import Statistics
+import Base
 import TensorCore
 import TestSupport
 import Testing

@@ -2,6 +2,7 @@ import Checkpoints
 import Merging
 import PackedFormat
 import Recipes
+import Base
 import TensorCore
 import TestSupport
 import Testing

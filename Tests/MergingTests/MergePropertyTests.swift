@@ -1,6 +1,7 @@
 import Checkpoints
 import Merging
 import Recipes
+import Base
 import TensorCore
 import TestSupport
 import Testing

@@ -1,5 +1,6 @@
 import Merging
 import Recipes
+import Base
 import TensorCore
 import TestSupport
 import Testing

@@ -1,6 +1,7 @@
 import Codecs
 import Foundation
 import PackedFormat
+import Base
 import TensorCore
 import TestSupport
 import Testing

@@ -1,4 +1,5 @@
 import PackedFormat
+import Base
 import TensorCore
 import TestSupport
 import Testing

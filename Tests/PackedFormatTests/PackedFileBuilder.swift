@@ -1,6 +1,7 @@
 import Codecs
 import PackedFormat
 import Synchronization
+import Base
 import TensorCore
 import TestSupport
 import Zstd

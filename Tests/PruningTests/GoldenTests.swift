@@ -1,6 +1,7 @@
 import Checkpoints
 import Pruning
 import Statistics
+import Base
 import TensorCore
 import TestSupport
 import Testing

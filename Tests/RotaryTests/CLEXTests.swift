@@ -1,5 +1,6 @@
 import Checkpoints
 import Rotary
+import Base
 import TensorCore
 import TestSupport
 import Testing

@@ -1,7 +1,7 @@
 import Checkpoints
 import Rotary
 import RotaryScaling
-import TensorCore
+import Base
 import TestSupport
 import Testing
 

@@ -1,5 +1,5 @@
 import Rotary
-import TensorCore
+import Base
 import TestSupport
 import Testing
 

@@ -1,4 +1,4 @@
-import TensorCore
+import Base
 import TestSupport
 import Testing
 

@@ -1,4 +1,5 @@
 import CKernels
+import Base
 import TensorCore
 import TestSupport
 import Testing

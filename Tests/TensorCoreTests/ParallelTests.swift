@@ -1,5 +1,5 @@
 import Synchronization
-import TensorCore
+import Base
 import Testing
 
 @Suite struct ParallelTests {

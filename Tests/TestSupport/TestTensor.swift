@@ -1,5 +1,6 @@
 package import Checkpoints
 import PackedFormat
+import Base
 import TensorCore
 
 extension LazyTensor {

@@ -2,6 +2,7 @@ import Checkpoints
 import Crypto
 import PackedFormat
 import Synchronization
+import Base
 import TensorCore
 
 /// All heads of a tensor with one choice of what is stored.

@@ -3,7 +3,8 @@ import Codecs
 import Crypto
 import PackedFormat
 import Synchronization
-package import TensorCore
+package import Base
+import TensorCore
 
 /// A tensor of a cache, quantized: codes, scales, outliers and factors of all its heads.
 struct GearFit: Sendable {

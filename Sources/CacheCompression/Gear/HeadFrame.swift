@@ -1,4 +1,5 @@
 import Checkpoints
+import Base
 import TensorCore
 
 extension HeadFit {

@@ -1,3 +1,4 @@
+import Base
 import TensorCore
 
 /// The product U · V of low rank that is near the residual of a head [tokens, dim].

@@ -1,4 +1,5 @@
 import Checkpoints
+import Base
 import TensorCore
 
 /// Parts of a worker's memory while it fits a head.

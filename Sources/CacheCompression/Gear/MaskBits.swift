@@ -1,4 +1,4 @@
-import TensorCore
+import Base
 
 extension MutableRawSpan {
   /// Copies bits of a mask to others that are 0. The first bit of a byte is its lowest.

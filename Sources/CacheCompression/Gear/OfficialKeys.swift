@@ -1,3 +1,4 @@
+import Base
 import TensorCore
 
 /// Steps of the authors' simulation for keys that differ from ours.

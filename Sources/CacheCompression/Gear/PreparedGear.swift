@@ -1,6 +1,7 @@
 import Checkpoints
 import Codecs
 import PackedFormat
+import Base
 import TensorCore
 
 /// A quantized tensor of a cache, whose chunks are written in any order.

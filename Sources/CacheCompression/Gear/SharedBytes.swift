@@ -1,5 +1,5 @@
 import Synchronization
-import TensorCore
+import Base
 
 /// Memory that workers fill piece by piece.
 final class SharedBytes: Sendable {

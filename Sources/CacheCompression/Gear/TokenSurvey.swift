@@ -1,5 +1,6 @@
 import Checkpoints
 import Synchronization
+import Base
 import TensorCore
 
 /// What is settled by all heads of a token together: which entries of the values are outliers, and in the

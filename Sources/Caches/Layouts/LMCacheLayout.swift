@@ -1,5 +1,6 @@
 import Checkpoints
 import Crypto
+import Base
 import TensorCore
 
 /// Chunks of LMCache's local disk: raw values [2, layers, tokens, kv heads · head dim], keys first, without a

@@ -1,4 +1,5 @@
 import Checkpoints
+import Base
 import TensorCore
 
 /// A tensor for the keys and one for the values of each layer, named by its number: safetensors files of

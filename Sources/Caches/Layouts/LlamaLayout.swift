@@ -1,5 +1,6 @@
 import Checkpoints
 import Crypto
+import Base
 import TensorCore
 
 /// Sequence files of llama.cpp, and session files.

@@ -1,4 +1,5 @@
 import Checkpoints
+import Base
 import TensorCore
 
 /// Prompt caches of mlx-lm. Two versions: since 0.32.0 arrays may be longer than what is in them, and scalars

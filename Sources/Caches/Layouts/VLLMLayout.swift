@@ -1,4 +1,5 @@
 import Checkpoints
+import Base
 import TensorCore
 
 /// Folders of vLLM's shared-storage connector: a safetensors file for each layer with one tensor `kv_cache`.

@@ -1,4 +1,4 @@
-import TensorCore
+import Base
 
 /// A sequence or session file of llama.cpp, read up to where its values lie.
 ///

@@ -1,3 +1,4 @@
+import Base
 import TensorCore
 
 /// A type of values in llama.cpp's caches.

@@ -1,4 +1,4 @@
-import TensorCore
+import Base
 
 /// How a file came to be: the steps that led to it, oldest first, the last having made it.
 ///

@@ -1,4 +1,4 @@
-package import TensorCore
+package import Base
 
 extension Lineage {
   /// Why a text is no lineage.

@@ -1,4 +1,5 @@
 import SystemPackage
+import Base
 import TensorCore
 
 /// The files of a model folder that are no weights: config.json, the tokenizer, a licence, …

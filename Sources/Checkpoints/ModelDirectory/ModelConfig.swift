@@ -1,3 +1,4 @@
+package import Base
 package import TensorCore
 
 /// `config.json` of a Hugging Face model: read and changed in place, so that everything else in it

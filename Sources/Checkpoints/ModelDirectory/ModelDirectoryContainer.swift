@@ -1,5 +1,5 @@
 import Crypto
-package import TensorCore
+package import Base
 
 /// Hugging Face model folders: `model.safetensors`, or shards and `model.safetensors.index.json`,
 /// and the files beside them.

@@ -1,3 +1,4 @@
+import Base
 import TensorCore
 
 /// `model.safetensors.index.json`: which file each tensor is in.

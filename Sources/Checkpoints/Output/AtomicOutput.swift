@@ -1,6 +1,6 @@
 import Glibc
 import SystemPackage
-package import TensorCore
+package import Base
 
 /// A file or folder that appears under its name whole or not at all.
 ///

@@ -1,5 +1,5 @@
 package import PackedFormat
-import TensorCore
+import Base
 
 /// A container's way of writing: planned from headers, then driven tile by tile.
 package protocol CheckpointWriter: Sendable {

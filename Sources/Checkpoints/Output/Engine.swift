@@ -1,4 +1,5 @@
 import Synchronization
+package import Base
 package import TensorCore
 
 /// Drives the reading of lazy tensors tile by tile: memory, threads, progress and stopping, once

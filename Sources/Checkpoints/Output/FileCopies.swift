@@ -1,4 +1,4 @@
-import TensorCore
+import Base
 
 /// Bytes of files that are written as they are, copied in the kernel where it can.
 struct FileCopies: Sendable {

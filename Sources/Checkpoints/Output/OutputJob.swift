@@ -1,6 +1,6 @@
 import PackedFormat
 import SystemPackage
-package import TensorCore
+package import Base
 
 /// One output of a command: planned and checked when it is made, then shown or run.
 package struct OutputJob: Sendable {

@@ -1,3 +1,4 @@
+import Base
 package import TensorCore
 
 /// What a writer will do, known from headers alone.

@@ -1,3 +1,4 @@
+import Base
 package import TensorCore
 
 /// Told of work as it is done, from any thread.

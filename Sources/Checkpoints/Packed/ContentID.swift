@@ -1,7 +1,7 @@
 import Crypto
 import PackedFormat
 import Synchronization
-import TensorCore
+import Base
 
 extension LazyTensor {
   /// SHA-256 of the canonical bytes of all values: the same however they are stored.

@@ -2,6 +2,7 @@ import Codecs
 import Crypto
 package import PackedFormat
 import Synchronization
+import Base
 import TensorCore
 
 extension PackedCheckpointWriter {

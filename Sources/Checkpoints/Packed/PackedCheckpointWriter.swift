@@ -1,5 +1,6 @@
 import Codecs
 import PackedFormat
+import Base
 import TensorCore
 import Zstd
 

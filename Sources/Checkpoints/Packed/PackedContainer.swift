@@ -1,4 +1,5 @@
 import PackedFormat
+import Base
 import TensorCore
 
 /// `.sumac` files as checkpoints.

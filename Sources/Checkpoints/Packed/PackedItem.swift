@@ -1,5 +1,6 @@
 import Codecs
 import PackedFormat
+import Base
 import TensorCore
 
 /// What is to be done with one tensor or companion of a checkpoint to store it.

@@ -1,7 +1,7 @@
 import PackedFormat
 import Synchronization
 package import SystemPackage
-package import TensorCore
+package import Base
 
 extension OutputFile: PackedSink {
   package var isSequential: Bool { false }

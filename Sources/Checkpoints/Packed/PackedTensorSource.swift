@@ -1,4 +1,5 @@
 package import PackedFormat
+import Base
 package import TensorCore
 
 /// The values of an entry of a `.sumac` file: what its terms make together.

@@ -1,4 +1,5 @@
 package import PackedFormat
+import Base
 import TensorCore
 
 /// A way to store a tensor in a `.sumac` file: which terms it becomes.

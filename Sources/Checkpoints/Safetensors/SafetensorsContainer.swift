@@ -1,6 +1,7 @@
 import Crypto
 import PackedFormat
-package import TensorCore
+package import Base
+import TensorCore
 
 /// Single safetensors files as checkpoints.
 package enum SafetensorsContainer: Container {

@@ -1,4 +1,5 @@
-package import TensorCore
+package import Base
+import TensorCore
 
 /// The ways in which a safetensors file can be wrong.
 package enum SafetensorsFault: String, CaseIterable, Sendable {

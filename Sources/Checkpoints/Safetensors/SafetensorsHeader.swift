@@ -1,3 +1,4 @@
+package import Base
 package import TensorCore
 
 /// The header of a safetensors file, read as strictly as the format's README asks.

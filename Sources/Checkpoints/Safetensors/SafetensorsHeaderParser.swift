@@ -1,3 +1,4 @@
+import Base
 import TensorCore
 
 /// Pulls tensors and metadata out of the JSON text of a header.

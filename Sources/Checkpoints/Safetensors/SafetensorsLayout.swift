@@ -1,4 +1,5 @@
-package import TensorCore
+package import Base
+import TensorCore
 
 /// A safetensors file before it is written: its header's bytes and the place of every tensor.
 ///

@@ -1,3 +1,4 @@
+import Base
 package import TensorCore
 
 /// Converts tensors of F16, BF16, F32 and F64 to one of these; all others stay as they are.

@@ -1,4 +1,4 @@
-package import TensorCore
+package import Base
 
 /// Which tensors a command applies to: `--include`, `--exclude` and `--names-from`.
 package struct Selection: Sendable, Equatable {

@@ -1,4 +1,5 @@
 import Recipes
+import Base
 import TensorCore
 
 extension MergeRecipe {

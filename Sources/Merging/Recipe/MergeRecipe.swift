@@ -1,3 +1,4 @@
+import Base
 package import TensorCore
 
 /// What is to be merged, how and of which models: mergekit's YAML as values.

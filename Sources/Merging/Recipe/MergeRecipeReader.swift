@@ -1,4 +1,5 @@
 package import Recipes
+import Base
 import TensorCore
 
 /// Reads recipes, and tells everything that is wrong with one at once.

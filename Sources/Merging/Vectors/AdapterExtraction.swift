@@ -1,6 +1,7 @@
 package import Checkpoints
 import Encoding
-package import TensorCore
+package import Base
+import TensorCore
 
 /// `vector extract --rank` into a folder: the differences of weights as a LoRA adapter of PEFT, and
 /// whatever else differs whole, as modules to save.

@@ -1,6 +1,7 @@
 import Checkpoints
 import Encoding
-package import TensorCore
+package import Base
+import TensorCore
 
 /// Adapters of PEFT's kind LORA: for each module matrices A [r, in] and B [out, r] whose product, times
 /// alpha / r or alpha / √r, is added to the module's weight.

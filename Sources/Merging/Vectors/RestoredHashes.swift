@@ -1,5 +1,5 @@
 import Checkpoints
-package import TensorCore
+package import Base
 
 /// SHA-256 of the values that an exact vector restores, by the names of tensors: so that it is known
 /// when it is put on another base than its own.

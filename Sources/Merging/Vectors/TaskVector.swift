@@ -1,5 +1,6 @@
 package import Checkpoints
 import Encoding
+import Base
 import TensorCore
 
 /// What a fine-tune has that its base has not, under the names of the base's tensors: differences that

@@ -1,6 +1,7 @@
 package import Checkpoints
 import Encoding
-package import TensorCore
+package import Base
+import TensorCore
 
 /// `vector apply`: a base with task vectors added to it, each times its scale, in order.
 package struct VectorApplication: Sendable {

@@ -1,7 +1,8 @@
 package import Checkpoints
 import Encoding
 package import PackedFormat
-package import TensorCore
+package import Base
+import TensorCore
 
 /// `vector compress`: a vector of differences with fewer bytes and nearly its values.
 package struct VectorCompression: Sendable {

@@ -1,6 +1,7 @@
 package import Checkpoints
 import Encoding
 package import PackedFormat
+package import Base
 package import TensorCore
 
 /// `vector extract`: what a fine-tune has that its base has not.

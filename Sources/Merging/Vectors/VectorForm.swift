@@ -1,6 +1,7 @@
 package import Encoding
 import PackedFormat
-package import TensorCore
+package import Base
+import TensorCore
 
 /// How a vector is stored: which terms its tensors become.
 package struct VectorForm: Sendable {

@@ -1,5 +1,5 @@
 package import Reporting
-package import TensorCore
+package import Base
 
 /// What `vector stats` prints.
 package struct VectorReport: Report {

@@ -3,6 +3,7 @@ package import Checkpoints
 import Encoding
 import PackedFormat
 import Synchronization
+import Base
 import TensorCore
 
 /// `vector stats`: how large vectors are, and how they lie to each other.

@@ -1,6 +1,7 @@
 package import Checkpoints
 import Encoding
-package import TensorCore
+package import Base
+import TensorCore
 
 /// `vector add` and `vector negate`: vectors, each times its scale, as one.
 package struct VectorSum: Sendable {

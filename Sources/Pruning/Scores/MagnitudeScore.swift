@@ -1,5 +1,5 @@
 package import Checkpoints
-import TensorCore
+import Base
 
 /// |w|.
 package struct MagnitudeScore: PruningScore {

@@ -1,5 +1,6 @@
 package import Checkpoints
-package import TensorCore
+package import Base
+import TensorCore
 
 /// What tells the weights that matter from those that do not: the lower a score, the sooner a weight
 /// goes.

@@ -1,4 +1,5 @@
 package import Checkpoints
+import Base
 import TensorCore
 
 /// A random number for each weight, of the tensor's name, the seed and the place alone.

@@ -1,5 +1,6 @@
 package import Checkpoints
-package import TensorCore
+package import Base
+import TensorCore
 
 /// |w| · ‖x‖₂ with the norm of the input that the weight is multiplied with.
 ///

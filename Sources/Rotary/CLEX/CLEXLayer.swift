@@ -1,5 +1,6 @@
 package import Checkpoints
-package import TensorCore
+package import Base
+import TensorCore
 
 /// The trained layer of CLEX: frequencies at the start, and a network of two products.
 package struct CLEXLayer: Sendable, Equatable {

@@ -1,3 +1,4 @@
+import Base
 import TensorCore
 
 /// The parameters of CLEX in a configuration; missing ones are what the official code had.

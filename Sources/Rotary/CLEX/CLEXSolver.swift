@@ -1,3 +1,4 @@
+import Base
 import TensorCore
 
 /// Solves the dynamics of CLEX in steps, as the official code does with torchdiffeq's fixed grid: the

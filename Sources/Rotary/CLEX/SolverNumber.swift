@@ -1,4 +1,5 @@
 import Glibc
+import Base
 import TensorCore
 
 /// What the solver computes in.

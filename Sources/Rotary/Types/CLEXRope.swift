@@ -1,4 +1,4 @@
-import TensorCore
+import Base
 
 /// Frequencies that a small trained network moves along as the length grows.
 ///

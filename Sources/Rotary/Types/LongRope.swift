@@ -1,3 +1,4 @@
+import Base
 import TensorCore
 
 /// A factor for each dimension, one list up to the original length and another beyond it.

@@ -1,3 +1,4 @@
+import Base
 import TensorCore
 
 /// Slow dimensions divided by the factor, fast ones left, a ramp in between; scores are scaled.

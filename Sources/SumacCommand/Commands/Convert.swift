@@ -4,6 +4,7 @@ import Conversion
 import Encoding
 import PackedFormat
 import Reporting
+import Base
 import TensorCore
 import Zstd
 

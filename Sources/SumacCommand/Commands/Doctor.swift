@@ -1,7 +1,7 @@
 import ArgumentParser
 import Checkpoints
 import Inspection
-import TensorCore
+import Base
 
 struct Doctor: ParsableCommand, HasGlobalOptions {
   static let configuration = CommandConfiguration(

@@ -2,6 +2,7 @@ import ArgumentParser
 import Checkpoints
 import Inspection
 import Statistics
+import Base
 import TensorCore
 
 struct Inspect: ParsableCommand, HasGlobalOptions {

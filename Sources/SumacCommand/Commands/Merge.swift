@@ -4,7 +4,7 @@ import Merging
 import PackedFormat
 import Recipes
 import SystemPackage
-import TensorCore
+import Base
 
 struct Merge: ParsableCommand, HasGlobalOptions {
   static let configuration = CommandConfiguration(

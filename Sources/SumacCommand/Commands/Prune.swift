@@ -5,6 +5,7 @@ import PackedFormat
 import Pruning
 import Reporting
 import Statistics
+import Base
 import TensorCore
 
 struct Prune: ParsableCommand, HasGlobalOptions {

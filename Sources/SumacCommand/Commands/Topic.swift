@@ -1,6 +1,7 @@
 import Checkpoints
 import Encoding
 import Reporting
+import Base
 import TensorCore
 
 /// What `sumac explain TOPIC` tells.

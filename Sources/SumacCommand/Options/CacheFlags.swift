@@ -2,6 +2,7 @@ import ArgumentParser
 import CacheCompression
 import Caches
 import Checkpoints
+import Base
 import TensorCore
 
 /// What a cache's files do not say.

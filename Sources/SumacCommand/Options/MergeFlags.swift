@@ -2,6 +2,7 @@ import ArgumentParser
 import Checkpoints
 import Merging
 import Recipes
+import Base
 import TensorCore
 
 /// What `merge` computes: a recipe, or its parts.

@@ -2,7 +2,7 @@ import ArgumentParser
 import Checkpoints
 import Pruning
 import Statistics
-import TensorCore
+import Base
 
 /// How `prune` chooses weights.
 struct PruneFlags: ParsableArguments {

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Reporting
-import TensorCore
+import Base
 
 /// How to print a report.
 struct ReportFlags: ParsableArguments {

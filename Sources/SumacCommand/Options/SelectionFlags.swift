@@ -1,6 +1,6 @@
 import ArgumentParser
 import Checkpoints
-import TensorCore
+import Base
 
 /// `--include`, `--exclude` and `--names-from`.
 struct SelectionFlags: ParsableArguments {

@@ -2,7 +2,7 @@ import ArgumentParser
 import Checkpoints
 import Conversion
 import Encoding
-import TensorCore
+import Base
 
 /// How a `.sumac` output stores its tensors.
 struct StorageFlags: ParsableArguments {

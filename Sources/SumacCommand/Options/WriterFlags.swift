@@ -1,7 +1,7 @@
 import ArgumentParser
 import Checkpoints
 import PackedFormat
-import TensorCore
+import Base
 
 /// What every command that writes a checkpoint takes.
 struct WriterFlags: ParsableArguments {

@@ -1,7 +1,7 @@
 import Checkpoints
 import Glibc
 import SystemPackage
-import TensorCore
+import Base
 
 /// The inputs of commands.
 enum Inputs {

@@ -2,6 +2,7 @@ import Checkpoints
 import Glibc
 import PackedFormat
 import Reporting
+import Base
 import TensorCore
 
 /// The second half of every command that writes a checkpoint: plan, show or run, report.

@@ -1,5 +1,6 @@
 import Checkpoints
 import Reporting
+import Base
 import TensorCore
 
 /// What `--dry-run` shows.

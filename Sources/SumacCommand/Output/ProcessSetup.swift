@@ -1,6 +1,6 @@
 import CLinux
 import Glibc
-import TensorCore
+import Base
 
 /// What the program does to its process before anything else.
 enum ProcessSetup {

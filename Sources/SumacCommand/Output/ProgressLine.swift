@@ -1,5 +1,6 @@
 import Checkpoints
 import Synchronization
+import Base
 import TensorCore
 
 extension GlobalOptions {

@@ -1,5 +1,5 @@
 import ArgumentParser
-import TensorCore
+import Base
 
 /// What a misspelt word was meant to be.
 enum Suggestion {

@@ -1,5 +1,5 @@
 import Glibc
-import TensorCore
+import Base
 
 /// Messages for people, on standard error.
 enum Terminal {

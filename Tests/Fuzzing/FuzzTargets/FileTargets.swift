@@ -1,6 +1,7 @@
 import Checkpoints
 import Glibc
 import PackedFormat
+import Base
 import TensorCore
 
 /// Whole files. Checksums of `.sumac` are set right before, so that what lies behind them is reached.

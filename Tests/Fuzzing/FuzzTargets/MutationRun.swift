@@ -1,5 +1,5 @@
 import Glibc
-import TensorCore
+import Base
 
 /// Mutates seeds blindly for some time. Whoever wants to be led by coverage builds with libFuzzer.
 struct MutationRun {

@@ -1,6 +1,6 @@
 import Checkpoints
 import PackedFormat
-import TensorCore
+import Base
 
 enum ParserTargets {
   /// What is read is written again as the same bytes: the encoding is the only one.

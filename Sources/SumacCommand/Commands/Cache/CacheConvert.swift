@@ -1,6 +1,7 @@
 import ArgumentParser
 import Caches
 import Checkpoints
+import Base
 import TensorCore
 
 struct CacheConvert: ParsableCommand, HasGlobalOptions {

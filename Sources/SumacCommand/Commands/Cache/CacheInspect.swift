@@ -3,7 +3,7 @@ import CacheCompression
 import Caches
 import Checkpoints
 import Reporting
-import TensorCore
+import Base
 
 struct CacheInspect: ParsableCommand, HasGlobalOptions {
   static let configuration = CommandConfiguration(

@@ -2,7 +2,7 @@ import ArgumentParser
 import CacheCompression
 import Caches
 import Checkpoints
-import TensorCore
+import Base
 
 struct CachePack: ParsableCommand, HasGlobalOptions {
   static let configuration = CommandConfiguration(

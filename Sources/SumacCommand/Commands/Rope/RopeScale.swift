@@ -3,7 +3,7 @@ import Checkpoints
 import Recipes
 import Rotary
 import RotaryScaling
-import TensorCore
+import Base
 
 struct RopeScale: ParsableCommand, HasGlobalOptions {
   static let configuration = CommandConfiguration(

@@ -2,7 +2,7 @@ import ArgumentParser
 import Reporting
 import Rotary
 import RotaryScaling
-import TensorCore
+import Base
 
 struct RopeShow: ParsableCommand, HasGlobalOptions {
   static let configuration = CommandConfiguration(

@@ -2,7 +2,7 @@ import ArgumentParser
 import Checkpoints
 import Encoding
 import Merging
-import TensorCore
+import Base
 
 struct Vector: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Checkpoints
 import Merging
-import TensorCore
+import Base
 
 struct VectorApply: ParsableCommand, HasGlobalOptions {
   static let configuration = CommandConfiguration(

@@ -2,7 +2,7 @@ import ArgumentParser
 import Checkpoints
 import Merging
 import PackedFormat
-import TensorCore
+import Base
 
 struct VectorCompress: ParsableCommand, HasGlobalOptions {
   static let configuration = CommandConfiguration(

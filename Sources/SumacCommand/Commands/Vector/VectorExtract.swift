@@ -2,6 +2,7 @@ import ArgumentParser
 import Checkpoints
 import Merging
 import PackedFormat
+import Base
 import TensorCore
 
 struct VectorExtract: ParsableCommand, HasGlobalOptions {

@@ -2,7 +2,7 @@ import ArgumentParser
 import Checkpoints
 import Merging
 import Reporting
-import TensorCore
+import Base
 
 struct VectorStats: ParsableCommand, HasGlobalOptions {
   static let configuration = CommandConfiguration(

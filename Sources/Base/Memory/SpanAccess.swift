@@ -27,10 +27,6 @@ extension RawSpan {
       }
     }
   }
-
-  package func elementsEqual(_ other: borrowing RawSpan) -> Bool {
-    byteCount == other.byteCount && firstDifference(from: other) == nil
-  }
 }
 
 extension [UInt8] {
