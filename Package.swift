@@ -17,6 +17,12 @@ let system = Target.Dependency.product(name: "SystemPackage", package: "swift-sy
 let arguments = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")
 
+/// What tests of anything above the containers use.
+let reading: [Target.Dependency] = [
+  "Containers", "Packing", "ModelDirectories", "Safetensors", "Models", "Checkpoints",
+  "PackedFormat", "Codecs",
+]
+
 func module(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
@@ -25,7 +31,8 @@ func tests(
   _ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []
 ) -> Target {
   .testTarget(
-    name: name, dependencies: dependencies + ["TestSupport"], exclude: exclude,
+    name: name, dependencies: dependencies + ["TensorCore", "Base", "TestSupport"],
+    exclude: exclude,
     swiftSettings: strict)
 }
 
@@ -46,56 +53,68 @@ let package = Package(
     .target(name: "CLinux"),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     module("Zstd", ["CZstd"]),
-    module("Base", ["CLinux", system]),
+    module("Base", ["CLinux", crypto, system]),
     module("TensorCore", ["Base", "CKernels"]),
     module("Codecs", ["Base", "TensorCore", "Zstd"]),
     module("PackedFormat", ["Codecs", "Base", "TensorCore", "Zstd", crypto, system]),
-    module("Checkpoints", ["PackedFormat", "Codecs", "Base", "TensorCore", crypto, system]),
-    module("Encoding", ["Checkpoints", "PackedFormat", "Codecs", "Base", "TensorCore", crypto]),
-    module("Sumac", ["Encoding", "Checkpoints", "PackedFormat", "Base", "TensorCore"]),
-    module("Reporting", ["Base", "TensorCore"]),
-    module("Recipes", ["Base", "TensorCore", .product(name: "Yams", package: "Yams")]),
-    module("Statistics", ["Checkpoints", "CKernels", "Base", "TensorCore"]),
+    module("Checkpoints", ["Codecs", "TensorCore", "Base", crypto, system]),
+    module("Models", ["Checkpoints", "TensorCore", "Base"]),
+    module("Safetensors", ["Checkpoints", "TensorCore", "Base", "Zstd", crypto]),
+    module(
+      "ModelDirectories", ["Safetensors", "Checkpoints", "TensorCore", "Base", "Zstd", crypto]),
+    module(
+      "Packing",
+      ["Checkpoints", "PackedFormat", "Codecs", "TensorCore", "Base", "Zstd", crypto, system]),
+    module(
+      "Containers", ["Packing", "ModelDirectories", "Safetensors", "Checkpoints", "Base"]),
+    module("Sumac", ["Packing", "Checkpoints", "PackedFormat", "TensorCore", "Base"]),
+    module("Reporting", ["Base"]),
+    module("Recipes", ["Base", .product(name: "Yams", package: "Yams")]),
+    module("Statistics", ["Checkpoints", "CKernels", "TensorCore", "Base"]),
     module(
       "Conversion",
       [
-        "Encoding", "Checkpoints", "PackedFormat", "Codecs", "Reporting", "Base", "TensorCore",
-        "Zstd",
-        system,
+        "Packing", "Models", "Checkpoints", "PackedFormat", "Codecs", "Reporting", "TensorCore",
+        "Base", "Zstd", system,
       ]),
     module(
       "Pruning",
       [
-        "Statistics", "Encoding", "Checkpoints", "Reporting", "CKernels", "Base", "TensorCore",
+        "Statistics", "Packing", "Checkpoints", "Reporting", "CKernels", "TensorCore", "Base",
         system,
       ]),
-    module("Rotary", ["Checkpoints", "Base", "TensorCore"]),
-    module("RotaryScaling", ["Rotary", "Checkpoints", "Reporting", "Base", "TensorCore"]),
+    module("Rotary", ["Models", "Checkpoints", "TensorCore", "Base"]),
+    module(
+      "RotaryScaling",
+      ["Rotary", "Containers", "Models", "Checkpoints", "Reporting", "TensorCore", "Base"]),
     module(
       "Merging",
       [
-        "Recipes", "Encoding", "PackedFormat", "Checkpoints", "CKernels", "Reporting", "Base",
-        "TensorCore",
-        system,
+        "Recipes", "Packing", "Models", "PackedFormat", "Codecs", "Checkpoints", "CKernels",
+        "Reporting",
+        "TensorCore", "Base", system,
       ]),
-    module("Caches", ["Checkpoints", "Base", "TensorCore", crypto]),
+    module(
+      "Caches",
+      ["Containers", "Packing", "Safetensors", "Checkpoints", "TensorCore", "Base", crypto]),
     module(
       "CacheCompression",
       [
-        "Caches", "Checkpoints", "PackedFormat", "Codecs", "Reporting", "Base", "TensorCore",
-        crypto,
+        "Caches", "Containers", "Packing", "Checkpoints", "PackedFormat", "Codecs", "Reporting",
+        "TensorCore", "Base", crypto,
       ]),
     module(
       "Inspection",
       [
-        "Statistics", "Checkpoints", "PackedFormat", "Reporting", "Base", "TensorCore", "Zstd",
-        crypto,
-        system,
+        "Statistics", "Packing", "Models", "Checkpoints", "PackedFormat", "Reporting", "TensorCore",
+        "Base", "Zstd", crypto, system,
       ]),
     .executableTarget(
       name: "SumacCommand",
       dependencies: [
-        "Conversion", "Encoding", "Inspection", "Pruning", "Merging", "Rotary", "RotaryScaling",
+        "Conversion", "Containers", "Packing", "Codecs", "Models", "Inspection", "Pruning",
+        "Merging",
+        "Rotary", "RotaryScaling",
         "CacheCompression", "Caches", "Recipes",
         "Statistics",
         "Checkpoints",
@@ -105,7 +124,10 @@ let package = Package(
       swiftSettings: strict),
     .target(
       name: "FuzzTargets",
-      dependencies: ["Checkpoints", "PackedFormat", "Codecs", "Base", "TensorCore"],
+      dependencies: [
+        "Containers", "Packing", "Safetensors", "Checkpoints", "PackedFormat", "Codecs", "Base",
+        "TensorCore",
+      ],
       path: "Tests/Fuzzing/FuzzTargets", swiftSettings: strict),
     .executableTarget(
       name: "sumac-codec-bench", dependencies: ["Codecs", "Base", "TensorCore"],
@@ -114,30 +136,20 @@ let package = Package(
       name: "sumac-fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzzing/Driver"),
     .target(
       name: "TestSupport",
-      dependencies: ["Checkpoints", "PackedFormat", "Base", "TensorCore", crypto, system],
+      dependencies: reading + ["TensorCore", "Base", crypto, system],
       path: "Tests/TestSupport",
       swiftSettings: strict),
-    tests("TensorCoreTests", ["Base", "TensorCore", system]),
-    tests("CodecsTests", ["Codecs", "Base", "TensorCore", "Zstd"]),
-    tests("PackedFormatTests", ["PackedFormat", "Codecs", "Base", "TensorCore", "Zstd", system]),
-    tests(
-      "CheckpointsTests", ["Checkpoints", "PackedFormat", "Codecs", "Base", "TensorCore", system]),
-    tests(
-      "InspectionTests",
-      ["Inspection", "Statistics", "Checkpoints", "Reporting", "Base", "TensorCore"]),
-    tests("StatisticsTests", ["Statistics", "Checkpoints", "Base", "TensorCore"]),
-    tests("PruningTests", ["Pruning", "Statistics", "Checkpoints", "Base", "TensorCore"]),
-    tests("RotaryTests", ["Rotary", "RotaryScaling", "Checkpoints", "Base", "TensorCore"]),
-    tests("MergingTests", ["Merging", "Recipes", "Checkpoints", "Base", "TensorCore"]),
-    tests("CachesTests", ["Caches", "Checkpoints", "Base", "TensorCore"]),
-    tests(
-      "CacheCompressionTests",
-      [
-        "CacheCompression", "Caches", "Checkpoints", "PackedFormat", "Reporting", "Base",
-        "TensorCore",
-      ]),
-    tests(
-      "CommandTests", ["SumacCommand", "Checkpoints", "PackedFormat", "Base", "TensorCore"],
-      exclude: ["Cases", "Faults"]),
+    tests("TensorCoreTests", [system]),
+    tests("CodecsTests", ["Codecs", "Zstd"]),
+    tests("PackedFormatTests", reading + ["Zstd", system]),
+    tests("CheckpointsTests", reading + [system]),
+    tests("InspectionTests", reading + ["Inspection", "Statistics", "Reporting"]),
+    tests("StatisticsTests", reading + ["Statistics"]),
+    tests("PruningTests", reading + ["Pruning", "Statistics"]),
+    tests("RotaryTests", reading + ["Rotary", "RotaryScaling"]),
+    tests("MergingTests", reading + ["Merging", "Recipes"]),
+    tests("CachesTests", reading + ["Caches"]),
+    tests("CacheCompressionTests", reading + ["CacheCompression", "Caches", "Reporting"]),
+    tests("CommandTests", reading + ["SumacCommand"], exclude: ["Cases", "Faults"]),
   ]
 )

@@ -1,7 +1,9 @@
+package import Base
 package import Caches
 package import Checkpoints
+import Containers
 import PackedFormat
-package import Base
+import Packing
 import TensorCore
 
 /// `cache append`: a packed cache with new tokens behind its own. Packed blocks stay as they are.

@@ -1,9 +1,10 @@
+import Base
 package import Caches
 package import Checkpoints
 import Codecs
 import PackedFormat
+import Packing
 import Synchronization
-import Base
 import TensorCore
 
 /// What a cache takes, part by part, and how far it is from another.
@@ -68,9 +69,9 @@ package struct CacheInspection: Sendable {
         let blocks = cache.origin.tensors.filter {
           $0.name == first || CacheBlocks.place(of: $0.name)?.first == first
         }
-        let packed = blocks.compactMap { $0.source as? PackedTensorSource }
+        let packed = blocks.compactMap(\.packedOrigin)
         if packed.count == blocks.count, !packed.isEmpty {
-          for source in packed { row.parts = try row.parts + Self.parts(of: source) }
+          for origin in packed { row.parts = try row.parts + Self.parts(of: origin) }
           row.error = try Self.error(of: blocks)
         } else {
           row.parts.exact = (stored[tensor.name] ?? tensor).stored.byteCount
@@ -80,16 +81,17 @@ package struct CacheInspection: Sendable {
     }
   }
 
-  private static func parts(of source: PackedTensorSource) throws -> Parts {
+  private static func parts(of origin: PackedOrigin) throws -> Parts {
     var parts = Parts()
-    guard let tensor = source.reader.tensor(ofEntry: source.entry) else { return parts }
+    guard let entry = origin.entry, let tensor = origin.tensor else { return parts }
+    let reader = origin.reader
     for (place, term) in tensor.terms.enumerated() {
-      let first = source.reader.segment(ofTerm: place, entry: source.entry)
-      let end = source.reader.segment(ofTerm: place + 1, entry: source.entry)
+      let first = reader.segment(ofTerm: place, entry: entry)
+      let end = reader.segment(ofTerm: place + 1, entry: entry)
       for segment in first..<end {
-        let count = source.reader.chunkCount(ofSegment: segment)
+        let count = reader.chunkCount(ofSegment: segment)
         for chunk in 0..<count {
-          var streams = try source.reader.storedStreamByteCounts(segment: segment, chunk: chunk)
+          var streams = try reader.storedStreamByteCounts(segment: segment, chunk: chunk)
           if streams.count > 1 { parts.tables += streams.removeLast() }
           switch term.content {
           case .dense(let codec) where codec.isLossless: parts.exact += streams.reduce(0, +)
@@ -116,9 +118,7 @@ package struct CacheInspection: Sendable {
     var (square, error) = (0.0, 0.0)
     var isMeasured = false
     for block in blocks {
-      guard let source = block.source as? PackedTensorSource,
-        let tensor = source.reader.tensor(ofEntry: source.entry)
-      else { return nil }
+      guard let tensor = block.packedOrigin?.tensor else { return nil }
       if let quality = tensor.quality {
         square += quality.norm * quality.norm
         error += quality.error * quality.error

@@ -1,7 +1,8 @@
+package import Base
 package import Caches
 package import Checkpoints
 import PackedFormat
-package import Base
+import Packing
 import TensorCore
 
 /// `cache pack`: a cache whose tensors are stored as sums of terms.
@@ -80,16 +81,17 @@ package struct CachePacking: Sendable {
     for layer in cache.layers {
       for (part, tensor) in [(CachePart.key, layer.key), (.value, layer.value)] {
         var packed = try packed(tensor, part, layer.number)
-        packed.encoding = GearEncoding(
-          settings, part: part,
-          start: try start?.vectors(for: packed.info, rank: settings.rank))
+        packed.storage = .packed(
+          GearEncoding(
+            settings, part: part,
+            start: try start?.vectors(for: packed.info, rank: settings.rank)), isLossy: true)
         tensors.append(packed)
         guard recentCount > 0 else { continue }
         let first = part == .key ? KVCache.keyName(layer.number) : KVCache.valueName(layer.number)
         var recent = try TokenRange.tensor(
           FiniteSource.tensor(tensor), packedCount..<cache.tokenCount,
           named: first + CacheBlocks.recentSuffix)
-        recent.encoding = nil
+        recent.storage = .asIs
         tensors.append(recent)
       }
     }

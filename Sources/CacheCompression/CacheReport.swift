@@ -1,7 +1,7 @@
+package import Base
 import Caches
 import Checkpoints
 package import Reporting
-package import Base
 import TensorCore
 
 /// What `cache inspect` prints.

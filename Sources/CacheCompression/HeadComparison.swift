@@ -1,6 +1,6 @@
+import Base
 import Caches
 import Checkpoints
-import Base
 import TensorCore
 
 /// Keys and values of one head of two caches, and the outputs of attention with them.

@@ -1,5 +1,5 @@
-package import Checkpoints
 import Base
+package import Checkpoints
 import TensorCore
 
 /// Tensors of a packed cache that go on where others end: `layers.0.key.block.1` behind `layers.0.key`, and

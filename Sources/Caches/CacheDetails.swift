@@ -1,6 +1,6 @@
+package import Base
 import Checkpoints
 import Crypto
-package import Base
 import TensorCore
 
 /// What is kept with a packed cache: where it came from and how it was packed.
@@ -18,7 +18,7 @@ package struct CacheDetails: Sendable {
   /// Of a packed cache; nil if it has none.
   package init?(_ cache: KVCache) {
     guard
-      let text = cache.origin.metadata.first(where: { $0.key == Self.metadataKey })?.value,
+      let text = cache.origin.metadataString(Self.metadataKey),
       let object = try? JSONValue.parse(Array(text.utf8).span).asObject
     else { return nil }
     self.init(object)

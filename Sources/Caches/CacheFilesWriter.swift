@@ -1,5 +1,7 @@
-package import Checkpoints
 import Base
+package import Checkpoints
+import Containers
+import Safetensors
 import TensorCore
 
 /// Writes caches whose files are bytes and tensors one behind the other: headers, rows, safetensors.
@@ -171,7 +173,7 @@ package struct CacheOutput: Sendable {
   }
 
   /// Whether the output is one file, by its name.
-  var isFolder: Bool { (try? OutputJob.container(forOutput: path)) == .directory }
+  var isFolder: Bool { (try? Containers.output(forPath: path))?.isFolder ?? false }
 }
 
 extension LazyTensor {

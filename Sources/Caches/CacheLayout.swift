@@ -1,5 +1,5 @@
-import Checkpoints
 import Base
+import Checkpoints
 package import TensorCore
 
 /// What a user says of a cache that its file does not.
@@ -54,9 +54,9 @@ package struct CacheFiles: Sendable {
 
   package init(_ paths: [String]) throws {
     self.paths = paths
-    let glance = try InputGlance(path: paths[0])
-    prefix = glance.prefix
-    names = glance.isDirectory ? try FileSystem.names(in: paths[0]).sorted() : []
+    let input = try InputTree(path: paths[0])
+    prefix = input.prefix
+    names = input.isFolder ? try input.entries().map(\.name).sorted() : []
   }
 
   package var path: String { paths[0] }

@@ -1,5 +1,5 @@
-package import Checkpoints
 package import Base
+package import Checkpoints
 import TensorCore
 
 /// The values of a tensor, none of which may be NaN or infinite.

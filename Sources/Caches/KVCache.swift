@@ -1,5 +1,5 @@
-package import Checkpoints
 package import Base
+package import Checkpoints
 package import TensorCore
 
 /// The keys and values of a model's layers for some tokens, whatever files they lie in.
@@ -177,7 +177,7 @@ extension LazyTensor {
     var info = info
     info.name = name
     var result = LazyTensor(info: info, source: source, stored: stored)
-    result.encoding = encoding
+    result.storage = storage
     return result
   }
 

@@ -1,5 +1,5 @@
-import Checkpoints
 import Base
+import Checkpoints
 import TensorCore
 
 /// [tokens, kv heads, 2 · head dim]: keys and values of each head side by side.

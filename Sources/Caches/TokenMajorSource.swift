@@ -1,5 +1,5 @@
-package import Checkpoints
 import Base
+package import Checkpoints
 import TensorCore
 
 /// Tokens before heads: [tokens, kv heads · head dim] of keys or values [1, kv heads, tokens, head dim].

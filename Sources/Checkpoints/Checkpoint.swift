@@ -1,4 +1,3 @@
-package import PackedFormat
 package import Base
 import TensorCore
 
@@ -11,7 +10,7 @@ package struct Checkpoint: Sendable {
   package var container: ContainerName
   /// In the order of the catalog; names are unique as bytes.
   package var tensors: [LazyTensor]
-  /// The strings of safetensors' `__metadata__` and its like, without lineage, sorted by key.
+  /// What the file says of itself beside its tensors, without lineage, sorted by key.
   package var metadata: [Metadatum]
   /// The files beside the weights: `config.json`, the tokenizer, … Each is a U8 tensor of one
   /// dimension whose name is its path inside the model directory.
@@ -23,14 +22,17 @@ package struct Checkpoint: Sendable {
   package var files: [FileIdentity]
   /// What a user should know about how it was read.
   package var notes: [String]
-  /// What other programs keep beside the tensors.
-  package var extensions: [PackedExtension]
+  /// Bytes of all files that it lies in: weights, and companions where they are files of their own.
+  package var fileByteCount: Int
+  /// Whether every byte is under a checksum that reading compares.
+  package var hasChecksums = false
+  /// What containers attach to it, for themselves.
+  package var attributes = Attributes()
 
   package init(
     path: String, container: ContainerName, tensors: [LazyTensor], metadata: [Metadatum] = [],
     companions: [LazyTensor] = [], lineage: Lineage = Lineage(), identity: InputIdentity,
-    files: [FileIdentity], notes: [String] = [],
-    extensions: [PackedExtension] = []
+    files: [FileIdentity], notes: [String] = [], fileByteCount: Int? = nil
   ) {
     self.path = path
     self.container = container
@@ -41,25 +43,10 @@ package struct Checkpoint: Sendable {
     self.identity = identity
     self.files = files
     self.notes = notes
-    self.extensions = extensions
-  }
-
-  package struct Metadatum: Hashable, Sendable {
-    package var key: String
-    package var value: String
-
-    package init(key: String, value: String) {
-      self.key = key
-      self.value = value
-    }
+    self.fileByteCount = fileByteCount ?? identity.byteCount
   }
 
   package var hasAliases: Bool { tensors.contains { $0.aliasOf != nil } }
-  /// Bytes of all files that it lies in: weights, and companions where they are files of their own.
-  package var fileByteCount: Int {
-    identity.byteCount
-      + (container == .sumac ? 0 : companions.reduce(0) { $0 + $1.info.byteCount })
-  }
   /// Elements of all tensors, each counted once.
   package var parameterCount: Int {
     tensors.reduce(0) { $0 + ($1.aliasOf == nil ? $1.info.elementCount : 0) }
@@ -76,13 +63,4 @@ package struct InputIdentity: Hashable, Sendable {
     self.hash = hash
     self.byteCount = byteCount
   }
-}
-
-extension String {
-  /// Whether this name comes before `other` in byte order.
-  package func precedesAsBytes(_ other: String) -> Bool {
-    utf8.lexicographicallyPrecedes(other.utf8)
-  }
-
-  package func equalsAsBytes(_ other: String) -> Bool { utf8.elementsEqual(other.utf8) }
 }

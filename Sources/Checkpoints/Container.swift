@@ -1,63 +1,118 @@
-import SystemPackage
 package import Base
 
-/// A way to keep a checkpoint in files.
-package enum ContainerName: String, CaseIterable, Sendable {
-  case safetensors, sumac, directory
-
-  /// The suffix of a file's name; nil for folders.
-  package var suffix: String? {
-    switch self {
-    case .safetensors: ".safetensors"
-    case .sumac: ".sumac"
-    case .directory: nil
-    }
-  }
+/// The name of a container, as `--to` takes it and reports show it.
+///
+/// Each container declares its own as a static member.
+package struct ContainerName: RawRepresentable, Hashable, Sendable {
+  package let rawValue: String
+  package init(rawValue: String) { self.rawValue = rawValue }
 }
 
-/// Reading of one kind of container.
+/// A way to keep a checkpoint in files.
 package protocol Container: Sendable {
   static var name: ContainerName { get }
+  /// Half a sentence about what it is, for messages that list what can be read.
+  static var summary: String { get }
+  /// The suffix of its files, dot included; nil for folders.
+  static var suffix: String? { get }
   /// Whether an input is of this kind, by its content first and its name second.
-  static func recognizes(_ input: InputGlance) -> Bool
+  static func recognizes(_ input: InputTree) -> Bool
   /// Reads headers only; values are read later, from the files that stay open.
-  static func read(_ path: String) throws -> Checkpoint
+  static func read(_ input: InputTree) throws -> Checkpoint
+  /// How it is written; nil if it is only read.
+  static var output: (any ContainerOutput.Type)? { get }
 }
 
-/// What can be seen of an input without knowing what it is.
-package struct InputGlance: Sendable {
-  package var path: String
-  package var isDirectory: Bool
-  /// The first bytes of a file, at most 16.
-  package var prefix: [UInt8]
+extension Container {
+  package static var output: (any ContainerOutput.Type)? { nil }
 
-  package init(path: String) throws {
-    self.path = path
-    isDirectory = try FileSystem.stat(path).type == .directory
-    prefix = []
-    if !isDirectory {
-      let file = try InputFile(path: path)
-      prefix = try file.bytes(at: 0, count: min(16, file.byteCount))
-    }
+  package static func read(_ path: String) throws -> Checkpoint {
+    try read(InputTree(path: path))
   }
 }
 
-package enum Containers {
-  /// Every container that can be read. The first that recognizes an input reads it.
-  package static let all: [any Container.Type] = [
-    PackedContainer.self,
-    ModelDirectoryContainer.self,
-    SafetensorsContainer.self,
-  ]
+/// Writing of one kind of container.
+package protocol ContainerOutput: Container {
+  /// Whether an output is a folder.
+  static var isFolder: Bool { get }
+  /// Whether it holds tensors as terms: quantized, sparse, of low rank.
+  static var holdsTerms: Bool { get }
+  /// Whether it can be written to a pipe, from its first byte to its last.
+  static var isSequential: Bool { get }
+  /// The options that shape its bytes, for the lineage.
+  static func lineageOptions(_ options: WriterOptions) -> [Lineage.Option]
+  /// Plans an output from headers.
+  static func writer(
+    _ checkpoint: Checkpoint, options: WriterOptions
+  ) throws -> any CheckpointWriter
+}
 
-  package static func read(_ path: String) throws -> Checkpoint {
-    let glance = try InputGlance(path: path)
-    guard let container = all.first(where: { $0.recognizes(glance) }) else {
+extension ContainerOutput {
+  package static var isSequential: Bool { false }
+  package static var output: (any ContainerOutput.Type)? { Self.self }
+}
+
+/// A set of containers, of which the first that recognizes an input reads it.
+package struct ContainerRegistry: Sendable {
+  package let all: [any Container.Type]
+
+  package init(_ all: [any Container.Type]) { self.all = all }
+
+  /// Reads headers of a file or folder.
+  /// - Throws: ``FormatError`` if no container recognizes it, and what its container finds wrong.
+  package func read(_ path: String) throws -> Checkpoint {
+    let input = try InputTree(path: path)
+    guard let container = all.first(where: { $0.recognizes(input) }) else {
+      let readable = all.map { $0.summary }
       throw FormatError(
-        .unknownContainer, glance.guess ?? "is of no format that this version reads", path: path,
-        hint: "readable are .safetensors, .sumac and Hugging Face model folders")
+        .unknownContainer, input.guess ?? "is of no format that this version reads", path: path,
+        hint: "readable are \(readable.dropLast().joined(separator: ", ")) and "
+          + (readable.last ?? ""))
     }
-    return try container.read(path)
+    return try container.read(input)
+  }
+
+  /// The container that a name of `--to` stands for, if it can be written.
+  package func output(named name: String) -> (any ContainerOutput.Type)? {
+    outputs.first { $0.name.rawValue == name }
+  }
+
+  /// All containers that can be written.
+  package var outputs: [any ContainerOutput.Type] { all.compactMap { $0.output } }
+
+  /// The container that the name of an output asks for.
+  /// - Throws: ``UsageError`` if the suffix is not known.
+  package func output(forPath path: String) throws(UsageError) -> any ContainerOutput.Type {
+    let outputs = outputs
+    let name = FileSystem.baseName(of: path)
+    if path == OutputJob.standardOutputName,
+      let sequential = outputs.first(where: { $0.isSequential })
+    {
+      return sequential
+    }
+    if !path.hasSuffix("/"), path != OutputJob.standardOutputName {
+      for output in outputs {
+        if let suffix = output.suffix, name.lowercased().hasSuffix(suffix) { return output }
+      }
+    }
+    if let folder = outputs.first(where: { $0.isFolder }), Self.isFolderName(path) {
+      return folder
+    }
+    let suffixes = outputs.compactMap { $0.suffix }.joined(separator: ", ")
+    let suffix = name.lastIndex(of: ".").map { name[$0...].dropFirst() } ?? ""
+    throw UsageError(
+      "cannot tell the format of the output from the suffix '.\(suffix)'",
+      hint: "use \(suffixes), a folder, or --to")
+  }
+
+  /// Whether a name stands for a folder: "llama-3.1-8B" does, "model.safetensor" is a mistake.
+  private static func isFolderName(_ path: String) -> Bool {
+    let name = FileSystem.baseName(of: path)
+    guard !path.hasSuffix("/"), let dot = name.lastIndex(of: "."), dot != name.startIndex else {
+      return true
+    }
+    let suffix = name[dot...].dropFirst()
+    return suffix.isEmpty || !suffix.allSatisfy { $0.isASCII && $0.isLetter }
   }
 }
 
@@ -65,7 +120,7 @@ extension FormatError.Code {
   package static let unknownContainer = FormatError.Code("container.unknown")
 }
 
-extension InputGlance {
+extension InputTree {
   /// What an unreadable file seems to be.
   fileprivate var guess: String? {
     let signatures: [([UInt8], String)] = [
@@ -79,7 +134,7 @@ extension InputGlance {
       ([0x1F, 0x8B], "is compressed by gzip; unpack it first"),
       ([0x28, 0xB5, 0x2F, 0xFD], "is compressed by zstd; unpack it first"),
     ]
-    if prefix.isEmpty { return isDirectory ? nil : "is empty" }
+    if prefix.isEmpty { return isFolder ? nil : "is empty" }
     return signatures.first { prefix.starts(with: $0.0) }?.1
   }
 }

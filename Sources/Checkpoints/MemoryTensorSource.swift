@@ -22,3 +22,8 @@ package struct MemoryTensorSource: TensorSource {
     values.copy(self.values.rawSpan.extracting(info.bytes(of: elements)))
   }
 }
+
+extension ContainerName {
+  /// A checkpoint that was made in memory and lies in no file.
+  package static let memory = ContainerName(rawValue: "memory")
+}

@@ -1,4 +1,3 @@
-import PackedFormat
 package import Base
 package import TensorCore
 
@@ -15,6 +14,28 @@ package protocol TensorSource: Sendable {
   func read(
     _ elements: Range<Int>, into values: inout MutableRawSpan, scratch: inout MutableRawSpan
   ) throws
+
+  /// The bytes of a file that are all values in canonical form, if they lie so: writers may copy them.
+  var fileBytes: FileBytes? { get }
+
+  /// What the container that holds the values records of them.
+  var record: StoredRecord { get }
+
+  /// What the container that holds the values needs to copy them in its own form.
+  var origin: Attributes { get }
+}
+
+extension TensorSource {
+  package var fileBytes: FileBytes? { nil }
+  package var record: StoredRecord { StoredRecord() }
+  package var origin: Attributes { Attributes() }
+}
+
+/// A range of a file that holds values in canonical form.
+package struct FileBytes: Sendable {
+  package let file: InputFile
+  package let range: Range<Int>
+  package let dtype: DType
 }
 
 /// Values that are decoded a chunk at a time.
@@ -23,7 +44,7 @@ package protocol ChunkedTensorSource: TensorSource {
 
   /// Writes the canonical bytes of a whole chunk of the grid.
   ///
-  /// `scratch` has what `scratchByteCount` asked for, but for the bytes of a chunk.
+  /// `scratch` has what `scratchByteCount` asked for, less the bytes of a chunk.
   @_lifetime(values: copy values)
   @_lifetime(scratch: copy scratch)
   func read(
@@ -41,20 +62,20 @@ extension ChunkedTensorSource {
     _ elements: Range<Int>, into values: inout MutableRawSpan, scratch: inout MutableRawSpan
   ) throws {
     let start = info.bytes(of: elements).lowerBound
-    try PackedReader.forEachChunk(of: info.grid, in: elements) { chunk, whole, wanted in
+    try info.grid.forEachChunk(in: elements) { chunk, whole, wanted in
       let wantedBytes = info.bytes(of: wanted)
-      let place = wantedBytes.lowerBound - start
+      let target = wantedBytes.lowerBound - start
       guard wanted != whole else {
-        var target = values._mutatingExtracting(place..<place + wantedBytes.count)
-        return try read(chunk: chunk, into: &target, scratch: &scratch)
+        var part = values._mutatingExtracting(target..<target + wantedBytes.count)
+        return try read(chunk: chunk, into: &part, scratch: &scratch)
       }
       let wholeBytes = info.bytes(of: whole)
       try scratch.split(at: chunkByteCount) { decoded, rest in
-        var target = decoded._mutatingExtracting(0..<wholeBytes.count)
-        try read(chunk: chunk, into: &target, scratch: &rest)
+        var part = decoded._mutatingExtracting(0..<wholeBytes.count)
+        try read(chunk: chunk, into: &part, scratch: &rest)
         let offset = wantedBytes.lowerBound - wholeBytes.lowerBound
         values.copy(
-          decoded.bytes.extracting(offset..<offset + wantedBytes.count), at: place)
+          decoded.bytes.extracting(offset..<offset + wantedBytes.count), at: target)
       }
     }
   }
@@ -73,6 +94,11 @@ package struct FileTensorSource: TensorSource {
   }
 
   package func scratchByteCount(elementCount: Int) -> Int { 0 }
+
+  package var fileBytes: FileBytes? {
+    FileBytes(
+      file: file, range: byteOffset..<byteOffset + info.byteCount, dtype: info.dtype)
+  }
 
   @_lifetime(values: copy values)
   @_lifetime(scratch: copy scratch)

@@ -1,5 +1,6 @@
-package import Checkpoints
 package import Base
+package import Checkpoints
+import Packing
 
 /// `--append-to`: tensors and files behind those of a `.sumac` file, which are copied as they are.
 package enum Appending {

@@ -1,6 +1,7 @@
-package import Checkpoints
-import PackedFormat
 package import Base
+package import Checkpoints
+import Models
+import PackedFormat
 package import TensorCore
 import Zstd
 

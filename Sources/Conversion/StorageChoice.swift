@@ -1,7 +1,7 @@
-package import Checkpoints
-package import Encoding
-package import PackedFormat
 package import Base
+package import Checkpoints
+import PackedFormat
+import Packing
 package import TensorCore
 
 /// How the tensors of a `.sumac` output are stored: `--type`, `--terms`, `--tensor-type`, `--sparse`.
@@ -115,7 +115,7 @@ package struct StorageChoice: Sendable {
 
   /// Sets how each tensor is stored, and says what could not be done as asked.
   package func applied(
-    to checkpoint: Checkpoint, compression: Compression
+    to checkpoint: Checkpoint
   ) -> (checkpoint: Checkpoint, notes: [String]) {
     var result = checkpoint
     var (unfit, cut): ([String], [String]) = ([], [])
@@ -126,22 +126,21 @@ package struct StorageChoice: Sendable {
         if SumEncoding.fault(recipe, tensor.info) != nil {
           unfit.append(tensor.name)
         } else {
-          let encoding = SumEncoding(recipe, compression: compression)
-          if tensor.info.elementCount > 0, encoding.cutsGroups(of: tensor.info) {
+          if tensor.info.elementCount > 0, SumEncoding.cutsGroups(recipe, of: tensor.info) {
             cut.append(tensor.name)
           }
-          result.tensors[place].encoding = encoding
+          result.tensors[place].storage = .recipe(recipe)
           continue
         }
       }
       // What is stored with loss is small already, and would only grow.
       if findsZeros, SparseAutoEncoding.applies(to: tensor.info),
-        recipe?.isLossless == true || !tensor.isStoredWithLoss
+        recipe?.isLossless == true || !tensor.record.isLossy
       {
-        result.tensors[place].encoding = SparseAutoEncoding(compression: compression)
+        result.tensors[place].storage = .losslessOrSparse
       } else if recipe?.isLossless == true {
         // What a packed file holds otherwise is written anew.
-        result.tensors[place].encoding = LosslessEncoding(compression: compression)
+        result.tensors[place].storage = .lossless
       }
     }
     var notes = sparsityNotes(before: checkpoint)
@@ -166,13 +165,13 @@ package struct StorageChoice: Sendable {
     }
     var notes: [String] = []
     let filled = lossy.filter { tensor in
-      (wasPruned || tensor.isStoredSparse) && recipe(for: tensor)?.keepsZeros == false
+      (wasPruned || tensor.record.isSparse) && recipe(for: tensor)?.keepsZeros == false
     }
     if !filled.isEmpty {
       notes.append(
         "sparsity is lost: zeros do not stay zero in \(Self.list(filled.map(\.name)))")
     }
-    let dense = lossy.filter { $0.isStoredSparse && recipe(for: $0)?.dense != nil }
+    let dense = lossy.filter { $0.record.isSparse && recipe(for: $0)?.dense != nil }
     if !dense.isEmpty {
       notes.append(
         "stored sparse before, and now with a code for each zero: \(Self.list(dense.map(\.name)))")

@@ -1,7 +1,8 @@
-package import Checkpoints
-package import Encoding
-package import PackedFormat
 package import Base
+package import Checkpoints
+package import Codecs
+package import PackedFormat
+import Packing
 import TensorCore
 import Zstd
 
@@ -77,14 +78,16 @@ package struct TypeChoice: Sendable {
     let fitting = types.filter { SumEncoding.fault(TermRecipe(dense: $0), tensor.info) == nil }
     // What no candidate fits stays as it is.
     return (fitting.isEmpty ? [.lossless] : fitting).map { type in
-      let recipe = TermRecipe(dense: type)
-      return (
-        type,
-        type.isLossless
-          ? LosslessEncoding(compression: encoder.compression)
-          : SumEncoding(recipe, compression: encoder.compression)
-      )
+      (type, encoding(TermRecipe(dense: type), encoder.compression))
     }
+  }
+
+  private static func encoding(
+    _ recipe: TermRecipe, _ compression: Compression
+  ) -> any TensorEncoding {
+    recipe.isLossless
+      ? LosslessEncoding(compression: compression)
+      : SumEncoding(recipe, compression: compression)
   }
 
   /// Whether the choice is about this tensor: a weight that no rule is about.
@@ -111,15 +114,11 @@ package struct TypeChoice: Sendable {
     var weights: [Weight] = []
     var fixed = 0
     for tensor in checkpoint.tensors where tensor.aliasOf == nil {
-      var tensor = tensor
       if !Self.isChosen(tensor, storage) {
         let lossless = TermRecipe(dense: .lossless)
         let recipe = storage.recipe(for: tensor) ?? lossless
-        tensor.encoding =
-          recipe.isLossless
-          ? LosslessEncoding(compression: compression)
-          : SumEncoding(recipe, compression: compression)
-        let size = try StoredSize(tensor, tensor.encoding!, encoder: encoder, engine: engine)
+        let size = try StoredSize(
+          tensor, Self.encoding(recipe, compression), encoder: encoder, engine: engine)
         fixed += size.byteCount
         continue
       }

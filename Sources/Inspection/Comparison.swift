@@ -1,7 +1,8 @@
+package import Base
 package import Checkpoints
+import Models
 package import Reporting
 import Synchronization
-package import Base
 import TensorCore
 
 /// How far a checkpoint is from another that it should equal.

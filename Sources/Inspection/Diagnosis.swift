@@ -1,7 +1,7 @@
+package import Base
 package import Checkpoints
 import Glibc
 package import Reporting
-package import Base
 import TensorCore
 import Zstd
 

@@ -1,6 +1,6 @@
+import Base
 import Checkpoints
 import Synchronization
-import Base
 import TensorCore
 
 /// The distance between the values of tensors, in one pass over both.

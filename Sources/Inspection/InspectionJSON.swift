@@ -1,7 +1,7 @@
+package import Base
 import Checkpoints
 package import Reporting
 import Statistics
-package import Base
 import TensorCore
 
 extension Inspection {
@@ -12,7 +12,7 @@ extension Inspection {
       "tensor_count": JSONValue(checkpoint.tensors.count),
       "value_count": JSONValue(checkpoint.parameterCount),
       "metadata": .object(
-        JSONObject(checkpoint.metadata.map { ($0.key, .string($0.value)) })),
+        JSONObject(checkpoint.metadata.map { ($0.key, $0.value.json) })),
       "files": .array(
         checkpoint.companions.map {
           .object(["name": .string($0.name), "bytes": JSONValue($0.info.byteCount)])
@@ -54,7 +54,7 @@ extension Inspection.Row {
       "alias_of": tensor.aliasOf.map { .string($0) } ?? .null,
       "codec": .string(tensor.stored.codec),
       "stored_bytes": JSONValue(tensor.stored.byteCount),
-      "relative_error": tensor.recordedError.map { JSONValue($0) } ?? .null,
+      "relative_error": tensor.record.relativeError.map { JSONValue($0) } ?? .null,
       "file": .string(tensor.stored.file),
       "offset": JSONValue(tensor.stored.byteOffset),
       "chunks": JSONValue(tensor.stored.chunkCount),

@@ -1,7 +1,7 @@
+import Base
 import Checkpoints
 package import Reporting
 import Statistics
-import Base
 import TensorCore
 
 extension Inspection {
@@ -54,7 +54,7 @@ extension Inspection {
   }
 
   private var metadataFacts: [Section.Fact] {
-    checkpoint.metadata.map { Section.Fact($0.key.printable, $0.value.printable) }
+    checkpoint.metadata.map { Section.Fact($0.key.printable, $0.value.text.printable) }
   }
 
   private var tensorTable: Table {
@@ -62,7 +62,7 @@ extension Inspection {
       Table.Column("tensor"), Table.Column("dtype"), Table.Column("shape", alignsRight: true),
       Table.Column("bytes", alignsRight: true), Table.Column("stored", alignsRight: true),
     ]
-    let showsErrors = rows.contains { $0.tensor.recordedError != nil }
+    let showsErrors = rows.contains { $0.tensor.record.relativeError != nil }
     if showsErrors { columns.append(Table.Column("error", alignsRight: true)) }
     return Table(
       columns,
@@ -73,7 +73,7 @@ extension Inspection {
           row.tensor.aliasOf.map { "= \($0.printable)" } ?? storedLabel(row.tensor),
         ]
         guard showsErrors else { return cells }
-        let error = row.tensor.recordedError.map { "\((100 * $0).fixed(decimals: 2)) %" }
+        let error = row.tensor.record.relativeError.map { "\((100 * $0).fixed(decimals: 2)) %" }
         return cells + [error ?? "-"]
       })
   }

@@ -1,6 +1,6 @@
+package import Base
 package import Checkpoints
 package import Reporting
-package import Base
 
 /// A lineage as a tree: what made a file, of what, and what made that.
 package struct LineageReport: Report {

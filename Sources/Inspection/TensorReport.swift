@@ -1,7 +1,8 @@
+package import Base
 package import Checkpoints
 import PackedFormat
+import Packing
 package import Reporting
-package import Base
 import TensorCore
 
 /// How one tensor is stored: its terms, with what each takes and what error is left after it.
@@ -30,20 +31,19 @@ package struct TensorReport: Report {
     }
     path = checkpoint.path
     self.tensor = tensor
-    guard let source = tensor.source as? PackedTensorSource,
-      let packed = source.reader.tensor(ofEntry: source.entry)
+    guard let origin = tensor.packedOrigin, let entry = origin.entry, let packed = origin.tensor
     else {
       packed = nil
       rows = [Row(term: tensor.stored.codec, byteCount: tensor.stored.byteCount)]
       return
     }
     self.packed = packed
-    let reader = source.reader
-    var segment = reader.firstSegments[source.entry]
+    let reader = origin.reader
+    var segment = origin.segments.lowerBound
     let norm = packed.quality?.norm
     rows = packed.terms.enumerated().map { place, term in
       let count = PackedSegment.segments(
-        of: term, place: place, entry: source.entry, info: packed.info
+        of: term, place: place, entry: entry, info: packed.info
       ).count
       defer { segment += count }
       return Row(

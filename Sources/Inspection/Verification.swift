@@ -1,10 +1,10 @@
+package import Base
 package import Checkpoints
 import Crypto
 import PackedFormat
 package import Reporting
 import Statistics
 import Synchronization
-package import Base
 import TensorCore
 
 /// What `verify` found in one input: every damaged place, not only the first.
@@ -35,7 +35,7 @@ package struct Verification: Report {
       tensor.source = CollectingSource(base: tensor.source, collector: collector)
       return tensor
     }
-    let ids = all.filter { $0.fault == nil }.map(\.recordedContentID)
+    let ids = all.filter { $0.fault == nil }.map(\.record.contentID)
     let hashes = Mutex(tensors.map { _ in SHA256() })
     let turnstile = Turnstile()
     try engine.forEachTile(
@@ -84,7 +84,7 @@ package struct Verification: Report {
         .line(
           "\(checkpoint.path.printable): \(checkpoint.tensors.count.counted("tensor")) and "
             + "\(checkpoint.companions.count.counted("other file")), \(ByteSize(bytes)): whole"
-            + (checkpoint.container == .sumac ? ", every checksum matches" : "")))
+            + (checkpoint.hasChecksums ? ", every checksum matches" : "")))
     }
     return lines + (comparison?.sections ?? [])
   }

@@ -1,5 +1,5 @@
-import Checkpoints
 import Base
+import Checkpoints
 import TensorCore
 
 /// Reads a base and the differences of models from it, piece by piece, each piece small enough for

@@ -1,5 +1,5 @@
-package import Recipes
 import Base
+package import Recipes
 import TensorCore
 
 /// A table of coefficients: how much of each task vector is added, for all tensors or for each.

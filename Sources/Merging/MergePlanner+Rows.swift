@@ -1,5 +1,6 @@
-import Checkpoints
 import Base
+import Checkpoints
+import Models
 
 /// Rows of the output: which tensors there are to be.
 extension MergePlanner {

@@ -1,5 +1,6 @@
-import Checkpoints
 import Base
+import Checkpoints
+import Models
 import TensorCore
 
 /// Finds out what each tensor of a merge is made of, and all that stands against it.

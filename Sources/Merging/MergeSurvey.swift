@@ -1,7 +1,7 @@
+package import Base
 import CKernels
 import Checkpoints
 import Synchronization
-package import Base
 import TensorCore
 
 /// Reads what must be known of all values of a tensor before the first is merged: norms and products

@@ -1,5 +1,5 @@
-import Checkpoints
 import Base
+import Checkpoints
 import TensorCore
 
 /// Reads operands and combines them, in float32, and rounds once.

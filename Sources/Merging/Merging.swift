@@ -1,5 +1,6 @@
-package import Checkpoints
 package import Base
+package import Checkpoints
+import Models
 import TensorCore
 
 /// `merge`: models into one, tensor by tensor, as a recipe says.
@@ -100,7 +101,7 @@ package struct Merging: Sendable {
     guard let host else { throw UsageError("the recipe names no model") }
     var result = host
     result.lineage = Lineage()
-    result.extensions = []
+    result.attributes = Attributes()
     result.notes = []
     result.files = inputs.flatMap(\.files)
     result.tensors = tensors.map { tensor in

@@ -1,5 +1,6 @@
-package import Checkpoints
 import Base
+package import Checkpoints
+import Models
 import TensorCore
 
 extension Merging {

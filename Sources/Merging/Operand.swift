@@ -1,5 +1,5 @@
-import Checkpoints
 package import Base
+import Checkpoints
 import TensorCore
 
 /// A model's tensor as a merge reads it: rounded to the dtype of the merge, in float32.

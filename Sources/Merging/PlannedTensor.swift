@@ -1,5 +1,5 @@
-import Checkpoints
 import Base
+import Checkpoints
 package import TensorCore
 
 /// A tensor of the output, as it is known before values have been read.

@@ -1,6 +1,6 @@
+import Base
 import Checkpoints
 import Synchronization
-import Base
 import TensorCore
 
 /// Finds which magnitudes of differences stay, exactly as many as asked for, over one tensor or several.

@@ -1,6 +1,6 @@
+import Base
 import Checkpoints
 import Synchronization
-import Base
 import TensorCore
 
 /// Finds what stays of each difference: thresholds by counting the digits of magnitudes, not by

@@ -1,5 +1,5 @@
-import Codecs
 import Base
+import Codecs
 import TensorCore
 package import Zstd
 

@@ -1,5 +1,5 @@
-package import Codecs
 import Base
+package import Codecs
 import TensorCore
 package import Zstd
 

@@ -1,5 +1,5 @@
-package import Codecs
 import Base
+package import Codecs
 import TensorCore
 
 /// Where a chunk lies and how it is coded: 32 bytes of the chunk table. Specification, section 7.

@@ -1,5 +1,5 @@
-import Codecs
 import Base
+import Codecs
 package import TensorCore
 
 /// What the index of a `.sumac` file says. Specification, section 5.

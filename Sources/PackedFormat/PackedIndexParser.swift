@@ -1,5 +1,5 @@
-import Codecs
 package import Base
+import Codecs
 import TensorCore
 
 extension PackedIndex {

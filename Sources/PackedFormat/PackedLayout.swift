@@ -1,5 +1,5 @@
-import Codecs
 import Base
+import Codecs
 import TensorCore
 
 /// What the chunk table must be for an index; checked before any chunk is read.

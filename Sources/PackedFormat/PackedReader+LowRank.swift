@@ -1,5 +1,5 @@
-import Codecs
 import Base
+import Codecs
 import TensorCore
 
 /// Products of factors. Specification, section 5.4.

@@ -1,5 +1,5 @@
-import Codecs
 import Base
+import Codecs
 
 extension PackedReader {
   /// Stored bytes of each stream of a chunk, its stream table behind them; one number if it is plain.

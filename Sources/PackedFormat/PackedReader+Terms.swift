@@ -1,5 +1,5 @@
-import Codecs
 import Base
+import Codecs
 import TensorCore
 
 /// Values of tensors: what their terms make together. Specification, section 5.4.

@@ -1,6 +1,6 @@
-import Codecs
 import Base
-package import TensorCore
+import Codecs
+import TensorCore
 
 /// Values of dense segments: of attachments, factors, and dense terms.
 extension PackedReader {
@@ -76,7 +76,7 @@ extension PackedReader {
     scratch: inout MutableRawSpan
   ) throws {
     let grid = segments[segment].info.grid
-    try Self.forEachChunk(of: grid, in: elements) { chunk, whole, wanted in
+    try grid.forEachChunk(in: elements) { chunk, whole, wanted in
       func bytes(_ range: Range<Int>, from start: Int) -> Range<Int> {
         let first = valueByteCount(
           ofSegment: segment, elementCount: range.lowerBound - start)
@@ -92,20 +92,6 @@ extension PackedReader {
         values.copy(
           decoded.bytes.extracting(bytes(wanted, from: whole.lowerBound)), at: place.lowerBound)
       }
-    }
-  }
-
-  /// The chunks that hold a part of a range: each with its own elements and those that are wanted.
-  package static func forEachChunk(
-    of grid: ChunkGrid, in elements: Range<Int>,
-    _ body: (_ chunk: Int, _ whole: Range<Int>, _ wanted: Range<Int>) throws -> Void
-  ) throws {
-    guard !elements.isEmpty else { return }
-    let first = grid.chunk(containing: elements.lowerBound)
-    let last = grid.chunk(containing: elements.upperBound - 1)
-    for chunk in first...last {
-      let whole = grid[chunk]
-      try body(chunk, whole, whole.clamped(to: elements))
     }
   }
 }

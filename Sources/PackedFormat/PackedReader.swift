@@ -1,6 +1,6 @@
+package import Base
 import Codecs
 import Crypto
-package import Base
 import TensorCore
 import Zstd
 

@@ -1,5 +1,5 @@
-package import Codecs
 import Base
+package import Codecs
 package import TensorCore
 
 /// The chunks of one term, of a factor, or of one attachment: contiguous in the file.

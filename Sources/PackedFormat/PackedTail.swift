@@ -1,5 +1,5 @@
-package import Crypto
 import Base
+import Crypto
 import Zstd
 
 /// Index, chunk table and trailer: all that follows the last segment. Specification, sections 5 to 8.
@@ -75,13 +75,6 @@ package struct PackedTail: Sendable {
     hash.update(body)
     hash.update(fields.rawSpan)
     return Array(hash.finalize())
-  }
-}
-
-extension HashFunction {
-  package mutating func update(_ bytes: borrowing RawSpan) {
-    // SAFETY: the buffer is the span's own memory for the length of the call.
-    unsafe bytes.withUnsafeBytes { unsafe update(bufferPointer: $0) }
   }
 }
 

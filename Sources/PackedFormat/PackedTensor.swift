@@ -1,5 +1,5 @@
-package import Codecs
 package import Base
+package import Codecs
 package import TensorCore
 
 /// What an entry of the index says of a tensor. Specification, section 5.3.

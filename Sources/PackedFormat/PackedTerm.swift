@@ -1,5 +1,5 @@
-package import Codecs
 package import Base
+package import Codecs
 package import TensorCore
 
 /// One addend of a tensor. Specification, section 5.4.
@@ -92,10 +92,6 @@ package struct PackedTerm: Sendable {
       [term.u, term.v].first { !$0.codec.givesValues }.map { (.unknownCodec, $0.codec.label) }
     }
   }
-}
-
-package enum SparseMode: String, Sendable, CaseIterable {
-  case add, replace
 }
 
 /// scale · U · V for each place of the first `batch` dimensions: U has a row for each position of

@@ -1,6 +1,6 @@
+package import Base
 import Crypto
 import Synchronization
-package import Base
 import TensorCore
 
 /// Where the bytes of a `.sumac` file go.

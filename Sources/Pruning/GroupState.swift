@@ -1,5 +1,5 @@
-package import Statistics
 package import Base
+package import Statistics
 
 /// How far the pruning of one large group has come, and what is asked next.
 ///

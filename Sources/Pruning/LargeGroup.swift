@@ -1,7 +1,7 @@
+import Base
 import Checkpoints
 import Statistics
 import Synchronization
-import Base
 import TensorCore
 
 /// A group that is pruned by passes over its tensors: all of them together, one, or a part of one.

@@ -1,5 +1,5 @@
-import Checkpoints
 import Base
+import Checkpoints
 import TensorCore
 
 /// Makes the mask of any range of elements.

@@ -1,5 +1,5 @@
-import Checkpoints
 import Base
+import Checkpoints
 import TensorCore
 
 /// The mask itself as a tensor: U8, 1 where a weight is kept.

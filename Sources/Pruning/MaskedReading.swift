@@ -1,5 +1,5 @@
-import Checkpoints
 import Base
+import Checkpoints
 import TensorCore
 
 /// Reading of a tensor that is pruned: values as float32, their scores, and what is kept of them.

@@ -1,7 +1,7 @@
+import Base
 import Checkpoints
 import Statistics
 import Synchronization
-import Base
 import TensorCore
 
 /// What an N:M pattern leaves of a tensor.

@@ -1,5 +1,5 @@
-import Checkpoints
 import Base
+import Checkpoints
 import TensorCore
 
 /// Reads a tensor with 0 in the place of what a rule does not keep.

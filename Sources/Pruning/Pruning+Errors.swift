@@ -1,5 +1,5 @@
-package import Checkpoints
 package import Base
+package import Checkpoints
 import TensorCore
 
 /// What is wrong with a request, told from headers.

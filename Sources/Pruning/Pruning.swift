@@ -1,6 +1,6 @@
+import Base
 package import Checkpoints
 package import Statistics
-import Base
 import TensorCore
 
 /// `prune`: what to drop of which tensors.
@@ -221,14 +221,14 @@ package struct Pruning: Sendable {
     var result = checkpoint
     result.metadata = []
     result.companions = []
-    result.extensions = []
+    result.attributes = Attributes()
     result.tensors = try zip(outcome.readings, outcome.tensors).map { reading, tensor in
       var mask = reading.tensor
       mask.info = try TensorInfo(
         name: mask.name, dtype: .u8, shape: reading.tensor.info.shape)
       mask.source = MaskSource(reading: reading, rule: tensor.rule)
-      mask.extensions = []
-      mask.encoding = nil
+      mask.attributes = Attributes()
+      mask.storage = .asIs
       return mask
     }
     return result

@@ -1,7 +1,7 @@
+import Base
 import Checkpoints
 import Statistics
 import Synchronization
-import Base
 import TensorCore
 
 /// Groups of consecutive elements of a tensor, each small enough to be pruned in memory at once.

@@ -1,6 +1,6 @@
+package import Base
 package import Checkpoints
 import Statistics
-package import Base
 import TensorCore
 
 /// One round of a global survey over the tensors of one shard: what several shards, on machines of

@@ -1,6 +1,8 @@
-package import Checkpoints
-package import Rotary
 package import Base
+package import Checkpoints
+import Containers
+import Models
+package import Rotary
 import TensorCore
 
 /// A model as far as its rotary embedding goes: its configuration, and the layer of CLEX if it has one.

@@ -1,5 +1,5 @@
-import Rotary
 import Base
+import Rotary
 import TensorCore
 
 /// The settings that a request makes of others.

@@ -1,5 +1,5 @@
-import Rotary
 import Base
+import Rotary
 import TensorCore
 
 /// Wavelengths of all pairs of dimensions as an SVG, a line for each series, and the trained length.

@@ -1,6 +1,6 @@
+package import Base
 package import Reporting
 import Rotary
-package import Base
 import TensorCore
 
 /// What `rope show` prints.

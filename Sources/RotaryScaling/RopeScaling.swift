@@ -1,6 +1,7 @@
-package import Checkpoints
-package import Rotary
 import Base
+package import Checkpoints
+import Models
+package import Rotary
 
 /// `rope scale`: a model whose configuration asks for a longer context, and its tensors as they are.
 package struct RopeScaling: Sendable {

@@ -1,5 +1,5 @@
-package import Rotary
 package import Base
+package import Rotary
 import TensorCore
 
 /// Frequencies of one model or method at one length, beside those that were trained.

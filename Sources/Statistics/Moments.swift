@@ -1,5 +1,5 @@
-import CKernels
 import Base
+import CKernels
 package import TensorCore
 
 /// Counts, extremes and power sums of a tensor's values.

@@ -1,6 +1,6 @@
+import Base
 package import Checkpoints
 import Synchronization
-import Base
 package import TensorCore
 
 /// The statistics of each neuron: of each index of a tensor's first dimension, that is of a row of a

@@ -1,5 +1,5 @@
-package import Checkpoints
 import Base
+package import Checkpoints
 import TensorCore
 
 /// About the bytes that tensors take in a `.sumac` file without loss.

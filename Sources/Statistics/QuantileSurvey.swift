@@ -1,6 +1,6 @@
+import Base
 import Checkpoints
 import Synchronization
-import Base
 import TensorCore
 
 /// Exact quantiles of magnitudes, and the energy of the largest: what the bins of a histogram leave

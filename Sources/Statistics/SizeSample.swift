@@ -1,5 +1,5 @@
-import Glibc
 import Base
+import Glibc
 import TensorCore
 
 /// The bytes of a sample of a tensor's values, by which the size of its lossless coding is told.

@@ -1,6 +1,6 @@
+import Base
 package import Checkpoints
 import Synchronization
-import Base
 import TensorCore
 
 /// The statistics of every tensor of a checkpoint, and of all its floats together.

@@ -1,5 +1,5 @@
-import CKernels
 import Base
+import CKernels
 import TensorCore
 
 /// What one pass gathers of a tensor, or of several.

@@ -1,5 +1,6 @@
-import Checkpoints
 import Base
+import Checkpoints
+import Packing
 import TensorCore
 
 /// An open `.sumac` file.
@@ -55,7 +56,7 @@ public struct SumacFile: Sendable {
 
   /// The strings that are stored with the tensors.
   public var metadata: [String: String] {
-    Dictionary(checkpoint.metadata.map { ($0.key, $0.value) }) { first, _ in first }
+    Dictionary(checkpoint.metadata.map { ($0.key, $0.value.text) }) { first, _ in first }
   }
 
   /// Names of the files of the model inside, such as `config.json`.

@@ -1,8 +1,8 @@
+import Base
 import Checkpoints
-import Encoding
 import Glibc
 import PackedFormat
-import Base
+import Packing
 import TensorCore
 
 /// Tensors and files to be written as a `.sumac` file.
@@ -40,7 +40,7 @@ public struct SumacOutput: Sendable {
     tensors.append(
       try SumacError.wrapping {
         var tensor = tensor
-        tensor.encoding = try Self.encoding(storage, tensor.info)
+        tensor.storage = try Self.storage(storage, tensor.info)
         return tensor
       })
   }
@@ -87,7 +87,7 @@ public struct SumacOutput: Sendable {
           .sorted { $0.key.precedesAsBytes($1.key) },
         companions: files, identity: InputIdentity(hash: "", byteCount: 0), files: [])
       let job = try OutputJob(
-        checkpoint, to: path, container: .sumac, options: WriterOptions(),
+        checkpoint, to: path, container: PackedContainer.self, options: WriterOptions(),
         replacesExisting: replacing)
       try job.run(
         jobs: max(1, threads), memory: MemoryBudget(limit: .max), cancellation: Cancellation(),
@@ -113,17 +113,15 @@ public struct SumacOutput: Sendable {
     }
   }
 
-  private static func encoding(
-    _ storage: String?, _ info: TensorInfo
-  ) throws -> (any TensorEncoding)? {
-    guard let storage else { return nil }
+  private static func storage(_ storage: String?, _ info: TensorInfo) throws -> TensorStorage {
+    guard let storage else { return .asIs }
     let isSum =
       storage.contains("+") || ["dense:", "lowrank:", "sparse:"].contains(where: storage.hasPrefix)
     let recipe = isSum ? try TermRecipe(storage) : TermRecipe(dense: try StorageType(storage))
-    guard !recipe.isLossless else { return nil }
+    guard !recipe.isLossless else { return .asIs }
     if let reason = SumEncoding.fault(recipe, info) {
       throw SumacError(.usage, "'\(info.name.printable)' cannot be stored as \(recipe): \(reason)")
     }
-    return SumEncoding(recipe, compression: .fast)
+    return .recipe(recipe)
   }
 }

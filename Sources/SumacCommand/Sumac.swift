@@ -1,6 +1,6 @@
 import ArgumentParser
-import Checkpoints
 import Base
+import Checkpoints
 
 @main
 struct Sumac: ParsableCommand {

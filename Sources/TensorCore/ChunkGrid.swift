@@ -1,4 +1,5 @@
 import Base
+
 /// How a tensor is cut into chunks: a function of dtype and shape alone.
 ///
 /// A chunk is as many whole rows as fit in 1 MiB of values. Rows longer than that are cut, each for
@@ -54,6 +55,21 @@ package struct ChunkGrid: Sendable, Equatable {
     precondition(element >= 0 && element < elementCount)
     guard chunksPerRow > 0 else { return element / elementsPerChunk }
     return element / rowLength * chunksPerRow + element % rowLength / elementsPerChunk
+  }
+
+  /// Calls `body` with each chunk that holds a part of a range: its number, its elements, and those of
+  /// them that are wanted.
+  package func forEachChunk(
+    in elements: Range<Int>,
+    _ body: (_ chunk: Int, _ whole: Range<Int>, _ wanted: Range<Int>) throws -> Void
+  ) rethrows {
+    guard !elements.isEmpty else { return }
+    let first = chunk(containing: elements.lowerBound)
+    let last = chunk(containing: elements.upperBound - 1)
+    for chunk in first...last {
+      let whole = self[chunk]
+      try body(chunk, whole, whole.clamped(to: elements))
+    }
   }
 
   /// The most elements that any chunk has.

@@ -1,4 +1,5 @@
 import Base
+
 /// The element type of a tensor: the 22 of the safetensors format, under their names there.
 ///
 /// Raw values are the numbers that `.sumac` files and the C kernels use; they never change.

@@ -1,4 +1,5 @@
 import Base
+
 /// Values between F32 and narrower floats, in arrays.
 package enum HalfPrecision {
   /// `values` over `scale` as F16; beyond its range the largest that it has.

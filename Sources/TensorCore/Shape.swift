@@ -1,4 +1,5 @@
 import Base
+
 /// The dimensions of a tensor, outermost first; no dimensions are a scalar.
 ///
 /// Every shape obeys the limits below, so products of its dimensions never overflow.

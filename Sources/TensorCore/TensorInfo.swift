@@ -1,4 +1,5 @@
 import Base
+
 /// What a catalog says of a tensor without reading it.
 package struct TensorInfo: Hashable, Sendable {
   package var name: String

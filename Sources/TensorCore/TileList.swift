@@ -1,4 +1,5 @@
 import Base
+
 /// The chunks of several tensors as one numbered list, in order, without storing each.
 package struct TileList: Sendable {
   package struct Tile: Equatable, Sendable {

@@ -1,8 +1,11 @@
+import Base
 import CacheCompression
 import Caches
 import Checkpoints
+import Containers
 import PackedFormat
-import Base
+import Packing
+import TensorCore
 import TestSupport
 import Testing
 

@@ -1,8 +1,10 @@
+import Base
 import CacheCompression
 import Caches
 import Checkpoints
+import Containers
 import Foundation
-import Base
+import TensorCore
 import TestSupport
 import Testing
 

@@ -1,8 +1,10 @@
+import Base
 import CacheCompression
 import Caches
 import Checkpoints
+import Codecs
 import PackedFormat
-import Base
+import Packing
 import TensorCore
 import TestSupport
 import Testing
@@ -18,7 +20,7 @@ enum PackedCache {
           value: layer.value.renamed(KVCache.valueName(number)))
       },
       origin: Checkpoint(
-        path: "memory", container: .safetensors, tensors: [],
+        path: "memory", container: .memory, tensors: [],
         identity: InputIdentity(hash: "00", byteCount: 0), files: []))
   }
 
@@ -50,7 +52,8 @@ enum PackedCache {
     var options = WriterOptions()
     options.compression = compression
     let job = try OutputJob(
-      checkpoint, to: path, container: .sumac, options: options, replacesExisting: true)
+      checkpoint, to: path, container: PackedContainer.self, options: options,
+      replacesExisting: true)
     try job.writer.write(
       to: AtomicOutput(path: path, replacesExisting: true), engine: .test(workers: workers))
   }

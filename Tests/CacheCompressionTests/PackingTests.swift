@@ -1,8 +1,10 @@
+import Base
 import CacheCompression
 import Caches
 import Checkpoints
+import Codecs
 import PackedFormat
-import Base
+import Packing
 import TensorCore
 import TestSupport
 import Testing

@@ -1,6 +1,6 @@
+import Base
 import Caches
 import Checkpoints
-import Base
 import TensorCore
 import TestSupport
 import Testing

@@ -1,6 +1,7 @@
+import Base
 import Caches
 import Checkpoints
-import Base
+import Containers
 import TensorCore
 import TestSupport
 import Testing

@@ -1,6 +1,7 @@
+import Base
 import Caches
 import Checkpoints
-import Base
+import Containers
 import TensorCore
 import TestSupport
 import Testing
@@ -136,10 +137,11 @@ import Testing
 
   static func write(_ tensors: [LazyTensor], to path: String) throws {
     let checkpoint = Checkpoint(
-      path: "memory", container: .safetensors, tensors: tensors,
+      path: "memory", container: .memory, tensors: tensors,
       identity: InputIdentity(hash: "00", byteCount: 0), files: [])
     let job = try OutputJob(
-      checkpoint, to: path, container: nil, options: WriterOptions(), replacesExisting: true)
+      checkpoint, to: path, container: Containers.output(forPath: path), options: WriterOptions(),
+      replacesExisting: true)
     try job.writer.write(
       to: AtomicOutput(path: path, replacesExisting: true), engine: .test())
   }

@@ -1,6 +1,7 @@
+import Base
 import Caches
 import Checkpoints
-import Base
+import Containers
 import TensorCore
 import TestSupport
 import Testing
@@ -40,7 +41,7 @@ import Testing
             KVCache.valueName(number), [1, heads, tokens, dim], seed: seed + 50 + UInt64(number)))
       }, others: [ids], tokenIDs: (0..<Int32(tokens)).map { 7 * $0 },
       origin: Checkpoint(
-        path: "memory", container: .safetensors, tensors: [],
+        path: "memory", container: .memory, tensors: [],
         identity: InputIdentity(hash: "00", byteCount: 0), files: []))
   }
 
@@ -157,7 +158,7 @@ import Testing
           value: try .floats("v", [1, 1, 2, 2], [1, .nan, 3, 65_520]))
       ],
       origin: Checkpoint(
-        path: "memory", container: .safetensors, tensors: [],
+        path: "memory", container: .memory, tensors: [],
         identity: InputIdentity(hash: "00", byteCount: 0), files: []))
     let half = try cache.cast(to: .f16)
     #expect(try half.layers[0].key.values() == [1, .infinity, 65_504, -2])
@@ -208,7 +209,7 @@ import Testing
           value: try .floats("layers.0.value", [1, 1, 2, 32], values))
       ], tokenIDs: [1, 2],
       origin: Checkpoint(
-        path: "memory", container: .safetensors, tensors: [],
+        path: "memory", container: .memory, tensors: [],
         identity: InputIdentity(hash: "00", byteCount: 0), files: []))
     #expect { try Self.write(cache, "llamacpp", to: folder, dtype: type) } throws: {
       "\($0)".contains("cannot hold") && "\($0)".contains("layers.0.")

@@ -1,5 +1,6 @@
-import Checkpoints
 import Base
+import Checkpoints
+import Packing
 import TensorCore
 import TestSupport
 import Testing

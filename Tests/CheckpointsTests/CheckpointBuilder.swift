@@ -1,7 +1,8 @@
+import Base
 import Checkpoints
+import Containers
 import PackedFormat
 import SystemPackage
-import Base
 import TensorCore
 import TestSupport
 
@@ -24,7 +25,7 @@ extension Checkpoint {
     _ tensors: [LazyTensor], metadata: [Metadatum] = [], companions: [LazyTensor] = []
   ) -> Checkpoint {
     Checkpoint(
-      path: "memory", container: .safetensors, tensors: tensors, metadata: metadata,
+      path: "memory", container: .memory, tensors: tensors, metadata: metadata,
       companions: companions, identity: InputIdentity(hash: "00", byteCount: 0), files: [])
   }
 
@@ -33,7 +34,8 @@ extension Checkpoint {
     to path: String, options: WriterOptions = WriterOptions(), workers: Int = 2
   ) throws -> Checkpoint {
     let job = try OutputJob(
-      self, to: path, container: nil, options: options, replacesExisting: false)
+      self, to: path, container: Containers.output(forPath: path), options: options,
+      replacesExisting: false)
     try job.writer.write(
       to: AtomicOutput(path: path, replacesExisting: false),
       engine: Engine(workers: workers, cancellation: Cancellation(), progress: NoProgress()))

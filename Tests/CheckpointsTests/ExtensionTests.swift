@@ -1,6 +1,8 @@
+import Base
 import Checkpoints
 import PackedFormat
-import Base
+import Packing
+import TensorCore
 import TestSupport
 import Testing
 
@@ -20,8 +22,10 @@ import Testing
     ])
     // Those of a file that was read stay with values that were read.
     checkpoint = try checkpoint.written(to: folder["plain.sumac"])
-    checkpoint.extensions = extensions
-    for place in checkpoint.tensors.indices { checkpoint.tensors[place].extensions = extensions }
+    checkpoint.attributes[PackedExtensions.self] = extensions
+    for place in checkpoint.tensors.indices {
+      checkpoint.tensors[place].attributes[PackedExtensions.self] = extensions
+    }
     original = try checkpoint.written(to: folder["first.sumac"])
   }
 
@@ -29,8 +33,15 @@ import Testing
   private static let both = ["org.example.exact", "org.example.always"]
   private static let one = ["org.example.always"]
 
+  private func extensions(_ attributes: Attributes) -> [PackedExtension] {
+    attributes[PackedExtensions.self] ?? []
+  }
+
   private func names(_ checkpoint: Checkpoint) -> ([String], [[String]]) {
-    (checkpoint.extensions.map(\.name), checkpoint.tensors.map { $0.extensions.map(\.name) })
+    (
+      extensions(checkpoint.attributes).map(\.name),
+      checkpoint.tensors.map { extensions($0.attributes).map(\.name) }
+    )
   }
 
   @Test("all of them go along with a file that is copied whole")
@@ -38,7 +49,7 @@ import Testing
     let copy = try original.written(to: folder["copy.sumac"])
     #expect(names(copy).0 == Self.both)
     #expect(names(copy).1 == [Self.both, Self.both])
-    #expect(copy.extensions == original.extensions)
+    #expect(extensions(copy.attributes) == extensions(original.attributes))
   }
 
   @Test("a tensor with new values keeps only what is safe to copy, and so does the file")

@@ -1,6 +1,7 @@
+import Base
 import Checkpoints
 import Codecs
-import Base
+import Safetensors
 import TensorCore
 import TestSupport
 import Testing

@@ -1,5 +1,7 @@
-import Checkpoints
 import Base
+import Checkpoints
+import Packing
+import TensorCore
 import Testing
 
 @Suite struct LineageTests {

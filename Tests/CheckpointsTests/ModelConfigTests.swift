@@ -1,5 +1,6 @@
-import Checkpoints
 import Base
+import Checkpoints
+import Models
 import TensorCore
 import Testing
 

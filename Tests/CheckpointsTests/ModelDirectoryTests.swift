@@ -1,6 +1,11 @@
-import Checkpoints
-import Foundation
 import Base
+import Checkpoints
+import Containers
+import Foundation
+import ModelDirectories
+import Packing
+import Safetensors
+import TensorCore
 import TestSupport
 import Testing
 
@@ -137,13 +142,13 @@ import Testing
       ("v1.0", .directory),
     ] as [(String, ContainerName)])
   func containers(path: String, container: ContainerName) throws {
-    #expect(try OutputJob.container(forOutput: path) == container)
+    #expect(try Containers.output(forPath: path).name == container)
   }
 
   @Test(
     "a suffix that looks like a format but is none is refused",
     arguments: ["x.gguf", "x.safetensor", "m.pt"])
   func unknownSuffix(path: String) {
-    #expect(throws: UsageError.self) { try OutputJob.container(forOutput: path) }
+    #expect(throws: UsageError.self) { try Containers.output(forPath: path) }
   }
 }

@@ -1,6 +1,9 @@
-import Checkpoints
-import PackedFormat
 import Base
+import Checkpoints
+import Codecs
+import Containers
+import PackedFormat
+import Packing
 import TensorCore
 import TestSupport
 import Testing

@@ -1,6 +1,7 @@
-import Checkpoints
-import SystemPackage
 import Base
+import Checkpoints
+import Safetensors
+import SystemPackage
 import TensorCore
 import TestSupport
 import Testing
@@ -106,7 +107,7 @@ import Testing
       #expect(Digest.sha256(try tensor.bytes()) == wanted["sha256"]?.asString)
     }
     for (key, value) in expected.json["metadata"]?.asObject ?? [:] {
-      #expect(checkpoint.metadata.first { $0.key == key }?.value == value.asString)
+      #expect(checkpoint.metadataString(key) == value.asString)
     }
   }
 

@@ -1,6 +1,9 @@
-import Checkpoints
-import Foundation
 import Base
+import Checkpoints
+import Containers
+import Foundation
+import Packing
+import Safetensors
 import TensorCore
 import TestSupport
 import Testing
@@ -25,10 +28,11 @@ import Testing
         try LazyTensor.random($1, [1, heads, tokens, 64], seed: UInt64($0))
       }
     let checkpoint = Checkpoint(
-      path: "memory", container: .safetensors, tensors: tensors,
+      path: "memory", container: .memory, tensors: tensors,
       identity: InputIdentity(hash: "00", byteCount: 0), files: [])
     let job = try OutputJob(
-      checkpoint, to: folder["in.safetensors"], container: nil, options: WriterOptions(),
+      checkpoint, to: folder["in.safetensors"], container: SafetensorsContainer.self,
+      options: WriterOptions(),
       replacesExisting: false)
     try job.writer.write(
       to: AtomicOutput(path: folder["in.safetensors"], replacesExisting: false), engine: .test())

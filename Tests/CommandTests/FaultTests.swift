@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Packing
 import TestSupport
 import Testing
 

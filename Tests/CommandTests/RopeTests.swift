@@ -1,5 +1,6 @@
 import Foundation
 import FoundationXML
+import Packing
 import TestSupport
 import Testing
 

@@ -1,7 +1,8 @@
+import Base
 import Checkpoints
 import Foundation
 import PackedFormat
-import Base
+import Packing
 import TensorCore
 import TestSupport
 import Testing

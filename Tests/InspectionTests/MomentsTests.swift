@@ -1,6 +1,6 @@
+import Base
 import CKernels
 import Statistics
-import Base
 import TensorCore
 import TestSupport
 import Testing

@@ -1,6 +1,8 @@
-import Checkpoints
-import Merging
 import Base
+import Checkpoints
+import Containers
+import Merging
+import TensorCore
 import TestSupport
 import Testing
 

@@ -1,7 +1,9 @@
-import Checkpoints
-import Merging
-import Recipes
 import Base
+import Checkpoints
+import Containers
+import Merging
+import Models
+import Recipes
 import TensorCore
 import TestSupport
 import Testing

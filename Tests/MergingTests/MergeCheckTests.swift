@@ -1,8 +1,9 @@
+import Base
 import Checkpoints
 import Merging
+import Models
 import PackedFormat
 import Recipes
-import Base
 import TensorCore
 import TestSupport
 import Testing
@@ -13,7 +14,7 @@ import Testing
     _ name: String, _ tensors: [LazyTensor], config: String? = nil
   ) throws -> Checkpoint {
     let checkpoint = Checkpoint(
-      path: name, container: .directory, tensors: tensors,
+      path: name, container: .memory, tensors: tensors,
       identity: InputIdentity(hash: "00", byteCount: 0), files: [])
     return try config.map {
       try checkpoint.replacingCompanion(ModelConfig.name, with: Array($0.utf8))

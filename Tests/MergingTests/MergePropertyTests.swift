@@ -1,7 +1,7 @@
+import Base
 import Checkpoints
 import Merging
 import Recipes
-import Base
 import TensorCore
 import TestSupport
 import Testing
@@ -18,7 +18,7 @@ import Testing
 
   private static func checkpoint(_ name: String, _ tensors: [LazyTensor]) -> Checkpoint {
     Checkpoint(
-      path: name, container: .safetensors, tensors: tensors,
+      path: name, container: .memory, tensors: tensors,
       identity: InputIdentity(hash: "00", byteCount: 0), files: [])
   }
 

@@ -1,6 +1,6 @@
+import Base
 import Merging
 import Recipes
-import Base
 import TensorCore
 import TestSupport
 import Testing

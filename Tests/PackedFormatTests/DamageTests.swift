@@ -1,5 +1,5 @@
-import PackedFormat
 import Base
+import PackedFormat
 import TensorCore
 import TestSupport
 import Testing

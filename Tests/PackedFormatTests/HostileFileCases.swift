@@ -1,5 +1,6 @@
-import PackedFormat
 import Base
+import Codecs
+import PackedFormat
 import TensorCore
 import TestSupport
 import Testing

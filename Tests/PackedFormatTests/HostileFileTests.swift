@@ -1,5 +1,7 @@
-import PackedFormat
 import Base
+import Codecs
+import PackedFormat
+import Packing
 import TensorCore
 import TestSupport
 import Testing

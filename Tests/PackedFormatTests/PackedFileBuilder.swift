@@ -1,7 +1,7 @@
+import Base
 import Codecs
 import PackedFormat
 import Synchronization
-import Base
 import TensorCore
 import TestSupport
 import Zstd

@@ -1,6 +1,6 @@
+import Base
 import Codecs
 import PackedFormat
-import Base
 import TensorCore
 import TestSupport
 import Zstd

@@ -1,7 +1,8 @@
+import Base
 import Checkpoints
+import Containers
 import Pruning
 import Statistics
-import Base
 import TensorCore
 import TestSupport
 import Testing

@@ -1,6 +1,7 @@
+import Base
 import Checkpoints
 import Pruning
-import Base
+import TensorCore
 import TestSupport
 import Testing
 

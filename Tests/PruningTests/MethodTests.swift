@@ -1,7 +1,7 @@
+import Base
 import Checkpoints
 import Pruning
 import Statistics
-import Base
 import TensorCore
 import TestSupport
 import Testing
@@ -18,7 +18,7 @@ import Testing
       }
     }
     return Checkpoint(
-      path: "memory", container: .safetensors,
+      path: "memory", container: .memory,
       tensors: [
         try .floats("a.weight", [270, 1001], values(270_270)),
         try .floats("b.weight", [5, 7, 3, 3], values(315)),

@@ -1,6 +1,8 @@
-import Checkpoints
-import Rotary
 import Base
+import Checkpoints
+import Containers
+import Models
+import Rotary
 import TensorCore
 import TestSupport
 import Testing

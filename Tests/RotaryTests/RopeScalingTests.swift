@@ -1,7 +1,9 @@
+import Base
 import Checkpoints
+import Containers
 import Rotary
 import RotaryScaling
-import Base
+import TensorCore
 import TestSupport
 import Testing
 

@@ -1,5 +1,6 @@
-import Rotary
 import Base
+import Rotary
+import TensorCore
 import TestSupport
 import Testing
 

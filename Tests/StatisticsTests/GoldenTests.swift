@@ -1,6 +1,7 @@
-import Checkpoints
-import Statistics
 import Base
+import Checkpoints
+import Containers
+import Statistics
 import TensorCore
 import TestSupport
 import Testing

@@ -1,4 +1,5 @@
 import Base
+import TensorCore
 import TestSupport
 import Testing
 

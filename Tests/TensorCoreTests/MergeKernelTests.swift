@@ -1,5 +1,5 @@
-import CKernels
 import Base
+import CKernels
 import TensorCore
 import TestSupport
 import Testing

@@ -1,5 +1,6 @@
-import Synchronization
 import Base
+import Synchronization
+import TensorCore
 import Testing
 
 @Suite struct ParallelTests {

@@ -1,6 +1,6 @@
+import Base
 package import Checkpoints
 import PackedFormat
-import Base
 import TensorCore
 
 extension LazyTensor {
@@ -39,7 +39,7 @@ extension LazyTensor {
   /// Its values in F32.
   package func values() throws -> [Float] {
     var checkpoint = Checkpoint(
-      path: "memory", container: .safetensors, tensors: [self],
+      path: "memory", container: .memory, tensors: [self],
       identity: InputIdentity(hash: "00", byteCount: 0), files: [])
     checkpoint = try Cast(to: .f32).applied(to: checkpoint)
     return try checkpoint.tensors[0].bytes().floats

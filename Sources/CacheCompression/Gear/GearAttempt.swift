@@ -1,8 +1,8 @@
+import Base
 import Checkpoints
 import Crypto
 import PackedFormat
 import Synchronization
-import Base
 import TensorCore
 
 /// All heads of a tensor with one choice of what is stored.

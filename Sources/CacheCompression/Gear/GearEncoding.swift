@@ -1,8 +1,9 @@
+import Base
 import Caches
 package import Checkpoints
 import Codecs
 package import PackedFormat
-import Base
+package import Packing
 package import TensorCore
 
 /// Stores a tensor of a cache [batch, kv heads, tokens, head dim] as GEAR has it: a dense term of codes, a

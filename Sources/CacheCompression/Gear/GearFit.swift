@@ -1,9 +1,9 @@
+package import Base
 import Checkpoints
 import Codecs
 import Crypto
 import PackedFormat
 import Synchronization
-package import Base
 import TensorCore
 
 /// A tensor of a cache, quantized: codes, scales, outliers and factors of all its heads.

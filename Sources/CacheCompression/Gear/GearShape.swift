@@ -1,5 +1,5 @@
-import Codecs
 import Base
+import Codecs
 import TensorCore
 
 /// How a tensor [batch, kv heads, tokens, head dim] is quantized: what its groups, counts and codes are.

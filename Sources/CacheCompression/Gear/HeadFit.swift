@@ -1,6 +1,6 @@
+import Base
 import Checkpoints
 import PackedFormat
-import Base
 import TensorCore
 
 /// What is found of a head [tokens, dim] of a cache: a slab of its tensor.

@@ -1,7 +1,8 @@
+import Base
 import Checkpoints
 import Codecs
 import PackedFormat
-import Base
+import Packing
 import TensorCore
 
 /// A quantized tensor of a cache, whose chunks are written in any order.

@@ -1,5 +1,5 @@
-import Synchronization
 import Base
+import Synchronization
 
 /// Memory that workers fill piece by piece.
 final class SharedBytes: Sendable {

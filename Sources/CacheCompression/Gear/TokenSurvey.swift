@@ -1,6 +1,6 @@
+import Base
 import Checkpoints
 import Synchronization
-import Base
 import TensorCore
 
 /// What is settled by all heads of a token together: which entries of the values are outliers, and in the

@@ -1,6 +1,6 @@
+import Base
 import Checkpoints
 import Crypto
-import Base
 import TensorCore
 
 /// Chunks of LMCache's local disk: raw values [2, layers, tokens, kv heads · head dim], keys first, without a
@@ -61,7 +61,7 @@ package enum LMCacheLayout: WritableCacheLayout {
     var hash = SHA256()
     for chunk in chunks { hash.update(data: Array(FileSystem.baseName(of: chunk.path).utf8)) }
     let origin = Checkpoint(
-      path: path, container: .safetensors, tensors: [],
+      path: path, container: ContainerName(rawValue: name), tensors: [],
       identity: InputIdentity(
         hash: Array(hash.finalize()).hexadecimal,
         byteCount: chunks.reduce(0) { $0 + $1.file.byteCount }),

@@ -1,5 +1,8 @@
-import Checkpoints
 import Base
+import Checkpoints
+import Containers
+import Packing
+import Safetensors
 import TensorCore
 
 /// A tensor for the keys and one for the values of each layer, named by its number: safetensors files of
@@ -22,8 +25,8 @@ package enum LayeredLayout: WritableCacheLayout {
 
   package static func recognizes(_ files: CacheFiles) throws -> Bool {
     guard files.paths.count == 1, !files.isFolder else { return false }
-    let glance = try InputGlance(path: files.path)
-    guard PackedContainer.recognizes(glance) || SafetensorsContainer.recognizes(glance) else {
+    let input = try InputTree(path: files.path)
+    guard PackedContainer.recognizes(input) || SafetensorsContainer.recognizes(input) else {
       return false
     }
     return pattern(of: try Containers.read(files.path)) != nil

@@ -1,6 +1,6 @@
+import Base
 import Checkpoints
 import Crypto
-import Base
 import TensorCore
 
 /// Sequence files of llama.cpp, and session files.
@@ -89,7 +89,7 @@ package enum LlamaLayout: WritableCacheLayout {
     }
     let start = try file.file.bytes(at: 0, count: min(4096, file.file.byteCount))
     let origin = Checkpoint(
-      path: path, container: .safetensors, tensors: [],
+      path: path, container: ContainerName(rawValue: name), tensors: [],
       identity: InputIdentity(
         hash: Array(SHA256.hash(data: start)).hexadecimal, byteCount: file.file.byteCount),
       files: [file.file.identity], notes: notes)

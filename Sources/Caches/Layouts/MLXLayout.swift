@@ -1,5 +1,6 @@
-import Checkpoints
 import Base
+import Checkpoints
+import Safetensors
 import TensorCore
 
 /// Prompt caches of mlx-lm. Two versions: since 0.32.0 arrays may be longer than what is in them, and scalars
@@ -12,7 +13,7 @@ package enum MLXLayout: CacheLayout {
 
   package static func recognizes(_ files: CacheFiles) throws -> Bool {
     guard files.paths.count == 1, !files.isFolder,
-      SafetensorsContainer.recognizes(try InputGlance(path: files.path))
+      SafetensorsContainer.recognizes(try InputTree(path: files.path))
     else { return false }
     return isPadded(try SafetensorsContainer.read(files.path)) != nil
   }
@@ -27,7 +28,7 @@ package enum MLXLayout: CacheLayout {
   }
 
   private static func value(_ checkpoint: Checkpoint, _ key: String) -> String? {
-    checkpoint.metadata.first { $0.key == key }?.value
+    checkpoint.metadataString(key)
   }
 
   // MARK: Reading

@@ -1,5 +1,5 @@
-import Checkpoints
 import Base
+import Checkpoints
 import TensorCore
 
 /// Values of mlx's affine quantization: codes in words of 32 bits, a scale and a bias for each group.

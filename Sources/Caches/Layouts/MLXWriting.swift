@@ -1,5 +1,5 @@
-import Checkpoints
 import Base
+import Checkpoints
 import TensorCore
 
 extension MLXLayout: WritableCacheLayout {
@@ -43,7 +43,7 @@ extension MLXLayout: WritableCacheLayout {
     }
     for datum in cache.origin.metadata
     where !datum.key.hasPrefix("sumac.") && datum.key != "format" {
-      metadata.append((userPrefix + datum.key, datum.value))
+      metadata.append((userPrefix + datum.key, datum.value.text))
     }
     return CacheFilesWriter(
       [

@@ -1,5 +1,6 @@
-import Checkpoints
 import Base
+import Checkpoints
+import Safetensors
 import TensorCore
 
 /// Folders of vLLM's shared-storage connector: a safetensors file for each layer with one tensor `kv_cache`.

@@ -1,5 +1,5 @@
-import Checkpoints
 import Base
+import Checkpoints
 import TensorCore
 
 /// Rows of a llama.cpp file: of each token all heads, in the type of the file. As a tensor of bytes.

@@ -1,5 +1,5 @@
-import Checkpoints
 import Base
+import Checkpoints
 import TensorCore
 
 /// Keys or values [1, kv heads, tokens, head dim] of a llama.cpp file.

@@ -1,6 +1,6 @@
+package import Base
 import Glibc
 import SystemPackage
-package import Base
 
 /// A file or folder that appears under its name whole or not at all.
 ///

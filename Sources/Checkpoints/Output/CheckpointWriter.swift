@@ -1,5 +1,6 @@
-package import PackedFormat
 import Base
+package import Codecs
+package import SystemPackage
 
 /// A container's way of writing: planned from headers, then driven tile by tile.
 package protocol CheckpointWriter: Sendable {
@@ -10,10 +11,17 @@ package protocol CheckpointWriter: Sendable {
   /// the values.
   func estimatedByteCount() throws -> Int?
   func write(to output: AtomicOutput, engine: Engine) throws
+  /// Writes the output into a pipe, from its first byte to its last.
+  /// - Throws: ``UsageError`` unless its container is sequential.
+  func write(toPipe descriptor: FileDescriptor, engine: Engine) throws
 }
 
 extension CheckpointWriter {
   package func estimatedByteCount() throws -> Int? { nil }
+
+  package func write(toPipe descriptor: FileDescriptor, engine: Engine) throws {
+    throw UsageError("this format cannot be written in one pass")
+  }
 }
 
 /// What shapes the bytes of an output, whatever its container.

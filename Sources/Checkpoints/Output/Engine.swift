@@ -1,5 +1,5 @@
-import Synchronization
 package import Base
+import Synchronization
 package import TensorCore
 
 /// Drives the reading of lazy tensors tile by tile: memory, threads, progress and stopping, once

@@ -1,7 +1,7 @@
-import Base
+package import Base
 
 /// Bytes of files that are written as they are, copied in the kernel where it can.
-struct FileCopies: Sendable {
+package struct FileCopies: Sendable {
   private struct Stretch {
     var file: InputFile
     var source: Range<Int>
@@ -9,16 +9,16 @@ struct FileCopies: Sendable {
   }
 
   /// Of files in memory, and of most file systems' blocks.
-  static let pageByteCount = 4096
+  package static let pageByteCount = 4096
   /// What is copied before a look whether to stop.
   private static let pieceByteCount = 16 << 20
 
   private var stretches: [Stretch] = []
   /// What was added, by its numbers.
-  private(set) var places: Set<Int> = []
+  package private(set) var places: Set<Int> = []
 
   /// Adds bytes, which are copied together with those before them where both lie side by side.
-  mutating func add(_ bytes: Range<Int>, of file: InputFile, to target: Int, place: Int) {
+  package mutating func add(_ bytes: Range<Int>, of file: InputFile, to target: Int, place: Int) {
     places.insert(place)
     if let last = stretches.last, last.file === file, last.source.upperBound == bytes.lowerBound,
       last.target + last.source.count == target
@@ -29,8 +29,10 @@ struct FileCopies: Sendable {
     }
   }
 
+  package init() {}
+
   /// One after the other: the file system lets in one writer to a file at a time.
-  func write(to output: OutputFile, engine: Engine) throws {
+  package func write(to output: OutputFile, engine: Engine) throws {
     for stretch in stretches {
       var done = 0
       while done < stretch.source.count {

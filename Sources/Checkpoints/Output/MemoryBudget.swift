@@ -1,5 +1,5 @@
-import Glibc
 package import Base
+import Glibc
 
 /// Resident memory that a command may take, and how it is shared between workers.
 package struct MemoryBudget: Sendable {

@@ -1,6 +1,5 @@
-import PackedFormat
-import SystemPackage
 package import Base
+import SystemPackage
 
 /// One output of a command: planned and checked when it is made, then shown or run.
 package struct OutputJob: Sendable {
@@ -21,27 +20,26 @@ package struct OutputJob: Sendable {
   /// - Parameter errors: what is known to be wrong already.
   /// - Throws: everything that is wrong and can be known from headers, together.
   package init(
-    _ checkpoint: Checkpoint, to path: String, container: ContainerName?, options: WriterOptions,
-    replacesExisting: Bool, errors: [any UserError] = []
+    _ checkpoint: Checkpoint, to path: String, container: any ContainerOutput.Type,
+    options: WriterOptions, replacesExisting: Bool, errors: [any UserError] = []
   ) throws {
-    let container = try container ?? Self.container(forOutput: path)
     let isPipe = path == Self.standardOutputName
     let file = AtomicOutput(path: path, replacesExisting: replacesExisting)
     output = isPipe ? .standardOutput : .path(file)
     var errors = errors + checkpoint.tensors.compactMap(\.fault)
     if isPipe {
-      if container != .sumac {
+      if !container.isSequential {
         errors.append(
           UsageError(
             "only .sumac can be written to standard output, in one pass",
             hint: "leave out --to, or name a file with -o"))
       }
     } else {
-      do { try file.check(isDirectory: container == .directory, inputs: checkpoint.files) } catch {
+      do { try file.check(isDirectory: container.isFolder, inputs: checkpoint.files) } catch {
         errors.append(try asUserError(error))
       }
     }
-    if container != .directory, options.shardByteCount != nil {
+    if !container.isFolder, options.shardByteCount != nil {
       errors.append(
         UsageError(
           "--shard-size cuts the weights of model directories, but \(path.printable) is one file",
@@ -49,12 +47,7 @@ package struct OutputJob: Sendable {
     }
     if options.shardByteCount == 0 { errors.append(UsageError("--shard-size is 0")) }
     try SeveralErrors.throwIfAny(errors)
-    writer =
-      switch container {
-      case .safetensors: try SafetensorsWriter(checkpoint, options: options)
-      case .sumac: try PackedCheckpointWriter(checkpoint, options: options)
-      case .directory: try ModelDirectoryWriter(checkpoint, options: options)
-      }
+    writer = try container.writer(checkpoint, options: options)
     try checkSpace()
   }
 
@@ -68,27 +61,6 @@ package struct OutputJob: Sendable {
     self.writer = writer
     output = .path(file)
     try checkSpace()
-  }
-
-  /// The container that the name of an output asks for.
-  package static func container(forOutput path: String) throws(UsageError) -> ContainerName {
-    guard path != standardOutputName else { return .sumac }
-    guard !path.hasSuffix("/") else { return .directory }
-    let name = FileSystem.baseName(of: path)
-    for container in ContainerName.allCases {
-      if let suffix = container.suffix, name.lowercased().hasSuffix(suffix) { return container }
-    }
-    // "llama-3.1-8B" is a folder; "model.safetensor" or "model.gguf" is a mistake.
-    guard let dot = name.lastIndex(of: "."), dot != name.startIndex else {
-      return .directory
-    }
-    let suffix = name[dot...].dropFirst()
-    guard !suffix.isEmpty, suffix.allSatisfy({ $0.isASCII && $0.isLetter }) else {
-      return .directory
-    }
-    throw UsageError(
-      "cannot tell the format of the output from the suffix '.\(suffix)'",
-      hint: "use .safetensors, .sumac, a folder, or --to")
   }
 
   private func checkSpace() throws {
@@ -119,8 +91,7 @@ package struct OutputJob: Sendable {
     switch output {
     case .path(let output): try writer.write(to: output, engine: engine)
     case .standardOutput:
-      guard let writer = writer as? PackedCheckpointWriter else { return }
-      try writer.write(to: PipeSink(.standardOutput), engine: engine)
+      try writer.write(toPipe: .standardOutput, engine: engine)
     }
   }
 }

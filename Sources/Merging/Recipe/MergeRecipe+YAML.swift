@@ -1,5 +1,5 @@
-import Recipes
 import Base
+import Recipes
 import TensorCore
 
 extension MergeRecipe {

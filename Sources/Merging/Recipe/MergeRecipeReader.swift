@@ -1,5 +1,5 @@
-package import Recipes
 import Base
+package import Recipes
 import TensorCore
 
 /// Reads recipes, and tells everything that is wrong with one at once.

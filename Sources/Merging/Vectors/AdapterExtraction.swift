@@ -1,6 +1,7 @@
-package import Checkpoints
-import Encoding
 package import Base
+package import Checkpoints
+import Models
+import Packing
 import TensorCore
 
 /// `vector extract --rank` into a folder: the differences of weights as a LoRA adapter of PEFT, and

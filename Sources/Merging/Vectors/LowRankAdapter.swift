@@ -1,6 +1,7 @@
-import Checkpoints
-import Encoding
 package import Base
+import Checkpoints
+import Models
+import Packing
 import TensorCore
 
 /// Adapters of PEFT's kind LORA: for each module matrices A [r, in] and B [out, r] whose product, times

@@ -1,5 +1,5 @@
-import Checkpoints
 package import Base
+import Checkpoints
 
 /// SHA-256 of the values that an exact vector restores, by the names of tensors: so that it is known
 /// when it is put on another base than its own.
@@ -18,7 +18,7 @@ package struct RestoredHashes: Sendable {
 
   /// Those that a vector has; nil if it has none.
   init?(of vector: Checkpoint) {
-    guard let text = vector.metadata.first(where: { $0.key == Self.key })?.value else { return nil }
+    guard let text = vector.metadataString(Self.key) else { return nil }
     let bytes = Array(text.utf8)
     let value = try? JSONValue.parse(bytes.rawSpan)
     guard let hashes = value?.asObject else { return nil }

@@ -1,6 +1,6 @@
-package import Checkpoints
-import Encoding
 import Base
+package import Checkpoints
+import Packing
 import TensorCore
 
 /// What a fine-tune has that its base has not, under the names of the base's tensors: differences that
@@ -35,8 +35,8 @@ package struct TaskVector: Sendable {
       tensors = try LowRankAdapter.tensors(of: checkpoint)
       return
     }
-    guard let mark = checkpoint.metadata.first(where: { $0.key == Self.metadataKey }),
-      let kind = Kind(rawValue: mark.value)
+    guard let mark = checkpoint.metadataString(Self.metadataKey),
+      let kind = Kind(rawValue: mark)
     else {
       throw UsageError(
         "\(checkpoint.path.printable): is no task vector and no LoRA adapter",

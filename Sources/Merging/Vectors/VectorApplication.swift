@@ -1,6 +1,6 @@
-package import Checkpoints
-import Encoding
 package import Base
+package import Checkpoints
+import Packing
 import TensorCore
 
 /// `vector apply`: a base with task vectors added to it, each times its scale, in order.
@@ -61,7 +61,7 @@ package struct VectorApplication: Sendable {
   package func applied() -> Checkpoint {
     var result = base
     result.lineage = Lineage()
-    result.extensions = []
+    result.attributes = Attributes()
     result.files = base.files + vectors.flatMap(\.vector.checkpoint.files)
     var added: [UTF8Key: [(tensor: TaskVector.Tensor, scale: Float)]] = [:]
     for (vector, scale) in vectors {

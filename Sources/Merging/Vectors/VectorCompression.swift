@@ -1,19 +1,16 @@
-package import Checkpoints
-import Encoding
-package import PackedFormat
 package import Base
+package import Checkpoints
+import Packing
 import TensorCore
 
 /// `vector compress`: a vector of differences with fewer bytes and nearly its values.
 package struct VectorCompression: Sendable {
   package let vector: TaskVector
   package let form: VectorForm
-  package let compression: Compression
 
-  package init(vector: TaskVector, form: VectorForm, compression: Compression) {
+  package init(vector: TaskVector, form: VectorForm) {
     self.vector = vector
     self.form = form
-    self.compression = compression
   }
 
   package var errors: [any UserError] {
@@ -30,7 +27,7 @@ package struct VectorCompression: Sendable {
     for place in result.tensors.indices {
       let tensor = result.tensors[place]
       guard let recipe = form.recipe(for: tensor.info) else { continue }
-      result.tensors[place].encoding = SumEncoding(recipe, compression: compression)
+      result.tensors[place].storage = .recipe(recipe)
     }
     return result
   }

@@ -1,7 +1,6 @@
-package import Checkpoints
-import Encoding
-package import PackedFormat
 package import Base
+package import Checkpoints
+import Packing
 package import TensorCore
 
 /// `vector extract`: what a fine-tune has that its base has not.
@@ -14,7 +13,6 @@ package struct VectorExtraction: Sendable {
   /// Of differences; that of the base if nil.
   package var dtype: DType?
   package var selection: Selection
-  package var compression: Compression
 
   package let errors: [any UserError]
   package let notes: [String]
@@ -24,7 +22,7 @@ package struct VectorExtraction: Sendable {
 
   package init(
     tuned: Checkpoint, base: Checkpoint, form: VectorForm, isExact: Bool, dtype: DType?,
-    selection: Selection, compression: Compression
+    selection: Selection
   ) {
     self.tuned = tuned
     self.base = base
@@ -32,7 +30,6 @@ package struct VectorExtraction: Sendable {
     self.isExact = isExact
     self.dtype = dtype
     self.selection = selection
-    self.compression = compression
     var errors = form.errors + selection.errors(for: base)
     if isExact, !form.isDense || dtype != nil {
       errors.append(
@@ -135,7 +132,7 @@ package struct VectorExtraction: Sendable {
   package func extracted(restoring hashes: RestoredHashes? = nil) throws -> Checkpoint {
     var result = base
     result.lineage = Lineage()
-    result.extensions = []
+    result.attributes = Attributes()
     result.companions = []
     result.metadata = []
     result.files = base.files + tuned.files
@@ -154,7 +151,7 @@ package struct VectorExtraction: Sendable {
     var tensor = try LazyTensor.difference(
       pair.tuned, of: tuned, from: pair.base, of: base, dtype: dtype ?? pair.base.info.dtype)
     if let recipe = form.recipe(for: tensor.info) {
-      tensor.encoding = SumEncoding(recipe, compression: compression)
+      tensor.storage = .recipe(recipe)
     }
     return tensor
   }

@@ -1,6 +1,7 @@
-package import Encoding
-import PackedFormat
 package import Base
+package import Checkpoints
+import Codecs
+import Packing
 import TensorCore
 
 /// How a vector is stored: which terms its tensors become.
@@ -26,8 +27,8 @@ package struct VectorForm: Sendable {
       errors.append(
         UsageError("--density is \(density), expected a share above 0 and at most 1, such as 10%"))
     }
-    if let rank, !(1...LowRankTerm.rankLimit).contains(rank) {
-      errors.append(UsageError("--rank is \(rank), expected 1 to \(LowRankTerm.rankLimit)"))
+    if let rank, !(1...TermRecipe.rankLimit).contains(rank) {
+      errors.append(UsageError("--rank is \(rank), expected 1 to \(TermRecipe.rankLimit)"))
     }
     if type?.isLossless == true {
       errors.append(
@@ -41,22 +42,20 @@ package struct VectorForm: Sendable {
   /// Types and ranks are for weights. A rank that a matrix does not have becomes the one it has.
   func recipe(for info: TensorInfo) -> TermRecipe? {
     guard info.dtype.isPlainFloat, info.elementCount > 0 else { return nil }
-    func fitting(_ parts: [String]) -> TermRecipe? {
-      guard !parts.isEmpty, let recipe = try? TermRecipe(parts.joined(separator: "+")),
-        SumEncoding.fault(recipe, info) == nil
-      else { return nil }
-      return recipe.thorough
+    func fitting(_ recipe: TermRecipe) -> TermRecipe? {
+      recipe.isEmpty || SumEncoding.fault(recipe, info) != nil ? nil : recipe.thorough
     }
-    let sparse = density.map { ["sparse:\($0):add"] } ?? []
-    var weights: [String] = []
+    var recipe = TermRecipe()
     if info.isWeight {
-      if let type, fitting(["dense:\(type)"]) != nil { weights.append("dense:\(type)") }
+      if let type, fitting(TermRecipe(dense: type)) != nil { recipe.dense = type }
       if let rank {
-        let product = "lowrank:\(min(rank, info.shape.dimensions.suffix(2).min() ?? rank))"
-        if fitting([product]) != nil { weights.append(product) }
+        let rank = min(rank, info.shape.dimensions.suffix(2).min() ?? rank)
+        if fitting(TermRecipe(rank: rank)) != nil { recipe.rank = rank }
       }
     }
-    return fitting(weights + sparse) ?? fitting(sparse)
+    let sparse = density.map { TermRecipe.Sparse(share: $0, mode: .add) }
+    recipe.sparse = sparse
+    return fitting(recipe) ?? fitting(TermRecipe(sparse: sparse))
   }
 
   /// What is said of it in lineage.

@@ -1,5 +1,5 @@
-package import Reporting
 package import Base
+package import Reporting
 
 /// What `vector stats` prints.
 package struct VectorReport: Report {

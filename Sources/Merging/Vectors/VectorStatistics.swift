@@ -1,9 +1,9 @@
+import Base
 import CKernels
 package import Checkpoints
-import Encoding
 import PackedFormat
+import Packing
 import Synchronization
-import Base
 import TensorCore
 
 /// `vector stats`: how large vectors are, and how they lie to each other.
@@ -83,7 +83,7 @@ package struct VectorStatistics: Sendable {
         else { throw error }
         let extraction = VectorExtraction(
           tuned: checkpoint, base: base, form: VectorForm(), isExact: false, dtype: .f32,
-          selection: Selection(), compression: .fast)
+          selection: Selection())
         try SeveralErrors.throwIfAny(extraction.errors)
         tensors = try extraction.extracted().tensors
       }

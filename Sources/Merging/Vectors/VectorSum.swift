@@ -1,6 +1,6 @@
-package import Checkpoints
-import Encoding
 package import Base
+package import Checkpoints
+import Packing
 import TensorCore
 
 /// `vector add` and `vector negate`: vectors, each times its scale, as one.
@@ -49,7 +49,7 @@ package struct VectorSum: Sendable {
   package func summed() -> Checkpoint {
     var result = vectors[0].vector.checkpoint
     result.lineage = Lineage()
-    result.extensions = []
+    result.attributes = Attributes()
     result.companions = []
     result.files = vectors.flatMap(\.vector.checkpoint.files)
     var places: [UTF8Key: Int] = [:]

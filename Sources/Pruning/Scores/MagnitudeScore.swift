@@ -1,5 +1,5 @@
-package import Checkpoints
 import Base
+package import Checkpoints
 
 /// |w|.
 package struct MagnitudeScore: PruningScore {

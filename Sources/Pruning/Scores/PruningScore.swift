@@ -1,5 +1,5 @@
-package import Checkpoints
 package import Base
+package import Checkpoints
 import TensorCore
 
 /// What tells the weights that matter from those that do not: the lower a score, the sooner a weight

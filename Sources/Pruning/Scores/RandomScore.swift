@@ -1,5 +1,5 @@
-package import Checkpoints
 import Base
+package import Checkpoints
 import TensorCore
 
 /// A random number for each weight, of the tensor's name, the seed and the place alone.

@@ -1,5 +1,5 @@
-package import Checkpoints
 package import Base
+package import Checkpoints
 import TensorCore
 
 /// |w| · ‖x‖₂ with the norm of the input that the weight is multiplied with.

@@ -1,5 +1,5 @@
-package import Checkpoints
 package import Base
+package import Checkpoints
 import TensorCore
 
 /// The trained layer of CLEX: frequencies at the start, and a network of two products.

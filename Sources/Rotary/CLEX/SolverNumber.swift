@@ -1,5 +1,5 @@
-import Glibc
 import Base
+import Glibc
 import TensorCore
 
 /// What the solver computes in.

@@ -1,10 +1,11 @@
 import ArgumentParser
-import Checkpoints
-import Conversion
-import Encoding
-import PackedFormat
-import Reporting
 import Base
+import Checkpoints
+import Codecs
+import Conversion
+import PackedFormat
+import Packing
+import Reporting
 import TensorCore
 import Zstd
 
@@ -71,15 +72,15 @@ struct Convert: ParsableCommand, HasGlobalOptions {
       conversion.storage.chosen = try choose(
         typeChoice, converted, conversion.storage,
         options: command.options(
-          verb: "convert", conversion.lineageOptions, inputs: [checkpoint], container: .sumac))
+          verb: "convert", conversion.lineageOptions, inputs: [checkpoint],
+          container: PackedContainer.self))
     }
-    var (output, notes) = conversion.storage.applied(
-      to: converted, compression: writer.compress ?? .fast)
+    var (output, notes) = conversion.storage.applied(to: converted)
     var inputs = [checkpoint]
     if let appendTo {
       let base = try Inputs.read(appendTo, global: global)
       errors += Appending.errors(adding: output, to: base)
-      if let container = try? writer.container, container != .sumac {
+      if let container = try? writer.container, !container.holdsTerms {
         errors.append(UsageError("--append-to makes a .sumac file, and \(writer.output) is none"))
       }
       let result = Appending.result(adding: output, to: base)
@@ -141,7 +142,7 @@ struct Convert: ParsableCommand, HasGlobalOptions {
     var tried = storage
     tried.chosen = types
     let sink = CountingSink()
-    let output = tried.applied(to: checkpoint, compression: writer.compress ?? .fast).checkpoint
+    let output = tried.applied(to: checkpoint).checkpoint
     try PackedCheckpointWriter(output, options: options).write(to: sink, engine: engine)
     return sink.byteCount
   }

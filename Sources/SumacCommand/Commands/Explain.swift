@@ -1,7 +1,7 @@
 import ArgumentParser
+import Base
 import Checkpoints
 import Inspection
-import Base
 
 struct Explain: ParsableCommand, HasGlobalOptions {
   static let configuration = CommandConfiguration(

@@ -1,8 +1,8 @@
 import ArgumentParser
+import Base
 import Checkpoints
 import Inspection
 import Statistics
-import Base
 import TensorCore
 
 struct Inspect: ParsableCommand, HasGlobalOptions {

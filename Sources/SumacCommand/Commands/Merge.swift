@@ -1,10 +1,10 @@
 import ArgumentParser
+import Base
 import Checkpoints
 import Merging
 import PackedFormat
 import Recipes
 import SystemPackage
-import Base
 
 struct Merge: ParsableCommand, HasGlobalOptions {
   static let configuration = CommandConfiguration(

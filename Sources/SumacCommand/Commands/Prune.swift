@@ -1,11 +1,13 @@
 import ArgumentParser
+import Base
 import Checkpoints
-import Encoding
+import Codecs
+import Containers
 import PackedFormat
+import Packing
 import Pruning
 import Reporting
 import Statistics
-import Base
 import TensorCore
 
 struct Prune: ParsableCommand, HasGlobalOptions {
@@ -200,13 +202,13 @@ extension Prune {
     var result = output
     for place in result.tensors.indices where names.contains(UTF8Key(result.tensors[place].name)) {
       guard SparseAutoEncoding.applies(to: result.tensors[place].info) else { continue }
-      result.tensors[place].encoding = SparseAutoEncoding(compression: writer.compress ?? .fast)
+      result.tensors[place].storage = .losslessOrSparse
     }
     return result
   }
 
   private func notes(_ checkpoint: Checkpoint, _ outcome: PruningOutcome) -> [String] {
-    let lossy = outcome.places.map { checkpoint.tensors[$0] }.filter(\.isStoredWithLoss)
+    let lossy = outcome.places.map { checkpoint.tensors[$0] }.filter(\.record.isLossy)
     guard let first = lossy.first else { return [] }
     return [
       "\(lossy.count.counted("tensor")) stored with loss, such as '\(first.name.printable)' "
@@ -217,7 +219,7 @@ extension Prune {
   private func checkMaskOutput(_ inputs: [Checkpoint]) throws {
     guard let saveMask else { return }
     try AtomicOutput(path: saveMask, replacesExisting: writer.force).check(
-      isDirectory: try OutputJob.container(forOutput: saveMask) == .directory,
+      isDirectory: try Containers.output(forPath: saveMask).isFolder,
       inputs: inputs.flatMap(\.files))
     guard saveMask != writer.output else {
       throw UsageError("--save-mask and --output are the same file")
@@ -229,13 +231,13 @@ extension Prune {
   ) throws {
     var masks = masks
     for place in masks.tensors.indices where masks.tensors[place].info.elementCount > 0 {
-      masks.tensors[place].encoding = SparseAutoEncoding(compression: .fast)
+      masks.tensors[place].storage = .losslessOrSparse
     }
     let lineage = Lineage(
       verb: "prune mask", options: pruning.options, versions: Versions.shapingOutput,
       inputs: inputs)
     let job = try OutputJob(
-      masks, to: path, container: nil,
+      masks, to: path, container: Containers.output(forPath: path),
       options: WriterOptions(lineage: writer.leavesOutLineage ? nil : lineage),
       replacesExisting: writer.force)
     let cancellation = Cancellation()
@@ -251,7 +253,7 @@ extension Prune {
     guard !global.quiet || json, writer.output != OutputJob.standardOutputName else { return }
     var bytes = PruningReport.Bytes(
       input: input.fileByteCount, output: try FileSystem.byteCount(ofTree: writer.output))
-    if (try? writer.container) != .sumac {
+    if (try? writer.container)?.holdsTerms != true {
       bytes.packed = try PackedSizeEstimate.byteCount(of: output.tensors)
     }
     let report = PruningReport(outcome, pruning, bytes: bytes)

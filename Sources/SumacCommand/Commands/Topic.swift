@@ -1,7 +1,8 @@
-import Checkpoints
-import Encoding
-import Reporting
 import Base
+import Checkpoints
+import Codecs
+import Packing
+import Reporting
 import TensorCore
 
 /// What `sumac explain TOPIC` tells.

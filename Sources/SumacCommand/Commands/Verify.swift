@@ -1,7 +1,8 @@
 import ArgumentParser
+import Base
 import Checkpoints
 import Inspection
-import Base
+import Packing
 
 struct Verify: ParsableCommand, HasGlobalOptions {
   static let configuration = CommandConfiguration(

@@ -1,8 +1,9 @@
 import ArgumentParser
+import Base
 import CacheCompression
 import Caches
 import Checkpoints
-import Base
+import Models
 import TensorCore
 
 /// What a cache's files do not say.

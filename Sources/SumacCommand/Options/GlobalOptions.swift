@@ -1,7 +1,7 @@
 import ArgumentParser
+import Base
 import Checkpoints
 import Glibc
-import Base
 
 struct GlobalOptions: ParsableArguments {
   @Flag(name: .shortAndLong, help: "Say nothing but errors.")

@@ -1,8 +1,9 @@
 import ArgumentParser
+import Base
 import Checkpoints
+import Containers
 import Merging
 import Recipes
-import Base
 import TensorCore
 
 /// What `merge` computes: a recipe, or its parts.
@@ -198,7 +199,7 @@ extension ModelValue {
   func isMeant(for path: String) -> Bool {
     guard let model else { return true }
     let name = FileSystem.ownName(of: path)
-    let stem = ContainerName.allCases.compactMap(\.suffix).first { name.hasSuffix($0) }.map {
+    let stem = Containers.registry.all.compactMap { $0.suffix }.first { name.hasSuffix($0) }.map {
       String(name.dropLast($0.count))
     }
     return [path, name, stem ?? name].contains(model)

@@ -1,8 +1,8 @@
 import ArgumentParser
+import Base
 import Checkpoints
 import Pruning
 import Statistics
-import Base
 
 /// How `prune` chooses weights.
 struct PruneFlags: ParsableArguments {

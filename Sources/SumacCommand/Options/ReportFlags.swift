@@ -1,6 +1,6 @@
 import ArgumentParser
-import Reporting
 import Base
+import Reporting
 
 /// How to print a report.
 struct ReportFlags: ParsableArguments {

@@ -1,6 +1,6 @@
 import ArgumentParser
-import Checkpoints
 import Base
+import Checkpoints
 
 /// `--include`, `--exclude` and `--names-from`.
 struct SelectionFlags: ParsableArguments {

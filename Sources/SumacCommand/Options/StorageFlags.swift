@@ -1,8 +1,8 @@
 import ArgumentParser
+import Base
 import Checkpoints
 import Conversion
-import Encoding
-import Base
+import Packing
 
 /// How a `.sumac` output stores its tensors.
 struct StorageFlags: ParsableArguments {
@@ -146,7 +146,7 @@ struct StorageFlags: ParsableArguments {
         ("--target-size", targetSize != nil),
       ].filter(\.1).map(\.0)
       + output.packedOnlyFlags
-    guard !given.isEmpty, let container = try? output.container, container != .sumac else {
+    guard !given.isEmpty, let container = try? output.container, !container.holdsTerms else {
       return []
     }
     return [

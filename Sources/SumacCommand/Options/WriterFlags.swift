@@ -1,7 +1,9 @@
 import ArgumentParser
-import Checkpoints
-import PackedFormat
 import Base
+import Checkpoints
+import Codecs
+import Containers
+import PackedFormat
 
 /// What every command that writes a checkpoint takes.
 struct WriterFlags: ParsableArguments {
@@ -64,10 +66,10 @@ extension WriterFlags {
   }
 
   /// The container that `--to` or the output's name asks for.
-  var container: ContainerName {
-    get throws(UsageError) {
-      if let to { return to }
-      return try OutputJob.container(forOutput: output)
+  var container: any ContainerOutput.Type {
+    get throws {
+      if let to, let container = Containers.registry.output(named: to.rawValue) { return container }
+      return try Containers.output(forPath: output)
     }
   }
 
@@ -81,5 +83,14 @@ enum AliasChoice: String, CaseIterable, ExpressibleByArgument {
   case keep, drop
 }
 
-extension ContainerName: ExpressibleByArgument {}
+extension ContainerName: ExpressibleByArgument {
+  public init?(argument: String) {
+    guard let container = Containers.registry.output(named: argument) else { return nil }
+    self = container.name
+  }
+
+  public static var allValueStrings: [String] {
+    Containers.registry.outputs.map { $0.name.rawValue }
+  }
+}
 extension Compression: ExpressibleByArgument {}

@@ -1,7 +1,8 @@
+import Base
 import Checkpoints
+import Containers
 import Glibc
 import SystemPackage
-import Base
 
 /// The inputs of commands.
 enum Inputs {

@@ -1,8 +1,9 @@
+import Base
 import Checkpoints
+import Codecs
 import Glibc
 import PackedFormat
 import Reporting
-import Base
 import TensorCore
 
 /// The second half of every command that writes a checkpoint: plan, show or run, report.
@@ -24,7 +25,7 @@ struct OutputCommand {
       options: self.options(verb: verb, options, inputs: inputs, container: container),
       replacesExisting: writer.force, errors: errors)
     try run(
-      job, format: container.rawValue, inputs: inputs,
+      job, format: container.name.rawValue, inputs: inputs,
       notes: notes + sparsityNotes(of: carried ?? inputs, container), since: start)
   }
 
@@ -84,38 +85,42 @@ struct OutputCommand {
 
   /// What shapes the bytes of the output.
   func options(
-    verb: String, _ options: [Lineage.Option], inputs: [Checkpoint], container: ContainerName
+    verb: String, _ options: [Lineage.Option], inputs: [Checkpoint],
+    container: any ContainerOutput.Type
   ) -> WriterOptions {
-    let lineage = Lineage(
-      verb: verb, options: options + writer.lineageOptions(for: container),
-      versions: Versions.shapingOutput, inputs: inputs)
     var result = WriterOptions(
       compression: writer.compress, isSealed: writer.sealed,
       hasContentIDs: writer.contentIds, shardByteCount: writer.shardSize?.size.byteCount,
-      keepsAliases: writer.aliases == .keep, lineage: writer.leavesOutLineage ? nil : lineage)
+      keepsAliases: writer.aliases == .keep)
     result.weightsName = weightsName
+    if !writer.leavesOutLineage {
+      let shaping = container.lineageOptions(result) + writer.aliasOptions
+      result.lineage = Lineage(
+        verb: verb, options: options + shaping, versions: Versions.shapingOutput, inputs: inputs)
+    }
     return result
   }
 
   /// The container of the output; if there is none, that error together with those that are known.
-  private func container(known errors: [any UserError]) throws -> ContainerName {
+  private func container(known errors: [any UserError]) throws -> any ContainerOutput.Type {
     if writer.output == OutputJob.standardOutputName, isatty(1) == 1 {
       let error = UsageError(
         "a checkpoint is not written to a terminal", hint: "name a file with -o, or pipe it on")
       throw SeveralErrors(errors: errors + [error])
     }
-    if let container = writer.to { return container }
-    do throws(UsageError) { return try OutputJob.container(forOutput: writer.output) } catch {
-      throw SeveralErrors(errors: errors + [error])
+    do { return try writer.container } catch {
+      throw SeveralErrors(errors: errors + [try asUserError(error)])
     }
   }
 
   /// Tensors that take more room because the output has no way to leave zeros out.
-  private func sparsityNotes(of inputs: [Checkpoint], _ container: ContainerName) -> [String] {
-    guard container != .sumac else { return [] }
+  private func sparsityNotes(of inputs: [Checkpoint], _ container: any ContainerOutput.Type)
+    -> [String]
+  {
+    guard !container.holdsTerms else { return [] }
     var (count, before, after) = (0, 0, 0)
     for input in inputs {
-      for tensor in input.tensors where tensor.aliasOf == nil && tensor.isStoredSparse {
+      for tensor in input.tensors where tensor.aliasOf == nil && tensor.record.isSparse {
         count += 1
         before += tensor.stored.byteCount
         after += tensor.info.byteCount
@@ -124,7 +129,7 @@ struct OutputCommand {
     guard count > 0 else { return [] }
     return [
       "\(count.counted("tensor")) stored sparse in \(ByteSize(before)) will take "
-        + "\(ByteSize(after)): \(container.rawValue) writes every zero"
+        + "\(ByteSize(after)): \(container.name.rawValue) writes every zero"
     ]
   }
 
@@ -146,21 +151,8 @@ struct OutputCommand {
 }
 
 extension WriterFlags {
-  /// The options that shape an output of this kind and are not the standard ones.
-  func lineageOptions(for container: ContainerName) -> [Lineage.Option] {
-    var options: [Lineage.Option] = []
-    switch container {
-    case .sumac:
-      options.append(Lineage.Option("compress", (compress ?? .fast).rawValue))
-      if sealed { options.append(Lineage.Option("sealed", "true")) }
-      if contentIds { options.append(Lineage.Option("content-ids", "true")) }
-    case .directory:
-      if let shardSize {
-        options.append(Lineage.Option("shard-size", String(shardSize.size.byteCount)))
-      }
-    case .safetensors: break
-    }
-    if aliases == .drop { options.append(Lineage.Option("aliases", "drop")) }
-    return options
+  /// What lineage records of aliases that are left out.
+  fileprivate var aliasOptions: [Lineage.Option] {
+    aliases == .drop ? [Lineage.Option("aliases", "drop")] : []
   }
 }

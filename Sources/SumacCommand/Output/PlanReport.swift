@@ -1,6 +1,6 @@
+import Base
 import Checkpoints
 import Reporting
-import Base
 import TensorCore
 
 /// What `--dry-run` shows.

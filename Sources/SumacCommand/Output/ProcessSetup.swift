@@ -1,6 +1,6 @@
+import Base
 import CLinux
 import Glibc
-import Base
 
 /// What the program does to its process before anything else.
 enum ProcessSetup {

@@ -1,6 +1,6 @@
+import Base
 import Checkpoints
 import Synchronization
-import Base
 import TensorCore
 
 extension GlobalOptions {

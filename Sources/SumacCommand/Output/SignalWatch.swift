@@ -1,6 +1,6 @@
+import Base
 import Glibc
 import Synchronization
-import Base
 
 /// Turns SIGINT and SIGTERM into a request to stop; the second one ends the program at once.
 enum SignalWatch {

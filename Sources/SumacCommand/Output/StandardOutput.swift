@@ -1,7 +1,7 @@
+import Base
 import Checkpoints
 import Glibc
 import SystemPackage
-import Base
 
 /// Data for the user or the next program in a pipe.
 enum StandardOutput {

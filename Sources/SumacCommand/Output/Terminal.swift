@@ -1,5 +1,5 @@
-import Glibc
 import Base
+import Glibc
 
 /// Messages for people, on standard error.
 enum Terminal {

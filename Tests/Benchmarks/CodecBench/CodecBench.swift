@@ -1,6 +1,6 @@
+import Base
 import Codecs
 import Glibc
-import Base
 import TensorCore
 
 /// Times every codec on one core, beside memcpy in the same run.

@@ -1,5 +1,5 @@
-import Codecs
 import Base
+import Codecs
 import TensorCore
 
 /// Codecs by themselves: the first bytes choose codec, parameters and layout, the rest are streams.

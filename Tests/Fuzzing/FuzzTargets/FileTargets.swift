@@ -1,7 +1,8 @@
+import Base
 import Checkpoints
 import Glibc
 import PackedFormat
-import Base
+import Safetensors
 import TensorCore
 
 /// Whole files. Checksums of `.sumac` are set right before, so that what lies behind them is reached.

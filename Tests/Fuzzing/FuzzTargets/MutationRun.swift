@@ -1,5 +1,6 @@
-import Glibc
 import Base
+import Glibc
+import TensorCore
 
 /// Mutates seeds blindly for some time. Whoever wants to be led by coverage builds with libFuzzer.
 struct MutationRun {

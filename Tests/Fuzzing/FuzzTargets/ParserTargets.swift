@@ -1,6 +1,7 @@
+import Base
 import Checkpoints
 import PackedFormat
-import Base
+import TensorCore
 
 enum ParserTargets {
   /// What is read is written again as the same bytes: the encoding is the only one.

@@ -1,8 +1,8 @@
 import ArgumentParser
+import Base
 import CacheCompression
 import Caches
 import Checkpoints
-import Base
 
 struct CacheAppend: ParsableCommand, HasGlobalOptions {
   static let configuration = CommandConfiguration(
@@ -41,7 +41,7 @@ struct CacheAppend: ParsableCommand, HasGlobalOptions {
     let appending = try CacheAppending(
       packed, tokens, rank: rank, newDetails: try input.details())
     var errors = appending.errors
-    if try writer.container != .sumac {
+    if try !writer.container.holdsTerms {
       errors.append(UsageError("a packed cache is a .sumac file", hint: "name one with -o"))
       throw SeveralErrors(errors: errors)
     }

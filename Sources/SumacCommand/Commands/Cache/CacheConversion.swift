@@ -1,7 +1,7 @@
 import ArgumentParser
+import Base
 import Caches
 import Checkpoints
-import Base
 import TensorCore
 
 /// How a cache is written.
@@ -51,7 +51,7 @@ struct CacheConversion {
     output.metadata.removeAll { $0.key == CacheDetails.metadataKey }
     let container = try writer.container
     var errors: [any UserError] = []
-    if container == .directory {
+    if container.isFolder {
       errors.append(
         UsageError("a cache is one file in this layout", hint: "name a .safetensors file with -o"))
     }

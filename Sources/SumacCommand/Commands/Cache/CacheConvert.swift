@@ -1,7 +1,7 @@
 import ArgumentParser
+import Base
 import Caches
 import Checkpoints
-import Base
 import TensorCore
 
 struct CacheConvert: ParsableCommand, HasGlobalOptions {

@@ -1,9 +1,9 @@
 import ArgumentParser
+import Base
 import CacheCompression
 import Caches
 import Checkpoints
 import Reporting
-import Base
 
 struct CacheInspect: ParsableCommand, HasGlobalOptions {
   static let configuration = CommandConfiguration(

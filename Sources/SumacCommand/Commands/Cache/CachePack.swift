@@ -1,8 +1,8 @@
 import ArgumentParser
+import Base
 import CacheCompression
 import Caches
 import Checkpoints
-import Base
 
 struct CachePack: ParsableCommand, HasGlobalOptions {
   static let configuration = CommandConfiguration(
@@ -41,7 +41,7 @@ struct CachePack: ParsableCommand, HasGlobalOptions {
       start: try gear.startMatrices(global: global))
     if let details = try input.details() { packing.details = details }
     var errors = packing.errors
-    if try writer.container != .sumac {
+    if try !writer.container.holdsTerms {
       errors.append(
         UsageError("a packed cache is a .sumac file", hint: "name one with -o"))
       throw SeveralErrors(errors: errors)

@@ -1,9 +1,10 @@
 import ArgumentParser
+import Base
 import Checkpoints
+import Models
 import Recipes
 import Rotary
 import RotaryScaling
-import Base
 
 struct RopeScale: ParsableCommand, HasGlobalOptions {
   static let configuration = CommandConfiguration(

@@ -1,8 +1,8 @@
 import ArgumentParser
+import Base
 import Reporting
 import Rotary
 import RotaryScaling
-import Base
 
 struct RopeShow: ParsableCommand, HasGlobalOptions {
   static let configuration = CommandConfiguration(

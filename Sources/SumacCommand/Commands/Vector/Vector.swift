@@ -1,8 +1,8 @@
 import ArgumentParser
-import Checkpoints
-import Encoding
-import Merging
 import Base
+import Checkpoints
+import Merging
+import Packing
 
 struct Vector: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -1,7 +1,7 @@
 import ArgumentParser
+import Base
 import Checkpoints
 import Merging
-import Base
 
 struct VectorApply: ParsableCommand, HasGlobalOptions {
   static let configuration = CommandConfiguration(

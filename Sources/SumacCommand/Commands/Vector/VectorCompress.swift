@@ -1,8 +1,9 @@
 import ArgumentParser
+import Base
 import Checkpoints
+import Codecs
 import Merging
 import PackedFormat
-import Base
 
 struct VectorCompress: ParsableCommand, HasGlobalOptions {
   static let configuration = CommandConfiguration(
@@ -28,10 +29,9 @@ struct VectorCompress: ParsableCommand, HasGlobalOptions {
   func run() throws {
     let checkpoint = try Inputs.read(vector, global: global)
     let compression = VectorCompression(
-      vector: try TaskVector(checkpoint), form: try formFlags.form(),
-      compression: writer.compress ?? .fast)
+      vector: try TaskVector(checkpoint), form: try formFlags.form())
     var errors = compression.errors
-    if try writer.container != .sumac {
+    if try !writer.container.holdsTerms {
       errors.append(
         UsageError(
           "only .sumac files hold terms, and \(writer.output.printable) is none",

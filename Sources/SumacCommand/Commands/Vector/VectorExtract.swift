@@ -1,8 +1,9 @@
 import ArgumentParser
+import Base
 import Checkpoints
+import Codecs
 import Merging
 import PackedFormat
-import Base
 import TensorCore
 
 struct VectorExtract: ParsableCommand, HasGlobalOptions {
@@ -48,17 +49,16 @@ struct VectorExtract: ParsableCommand, HasGlobalOptions {
     var extraction = VectorExtraction(
       tuned: tuned, base: base, form: try formFlags.form(), isExact: exact,
       dtype: dtype?.dtype,
-      selection: try selectionFlags.selection(arguments: CommandLine.arguments),
-      compression: writer.compress ?? .fast)
+      selection: try selectionFlags.selection(arguments: CommandLine.arguments))
     let container = try writer.container
-    if container == .directory, let rank = extraction.form.rank {
+    if container.isFolder, let rank = extraction.form.rank {
       return try writeAdapter(AdapterExtraction(extraction, rank: rank), [tuned, base])
     }
     var errors = extraction.errors
-    if container != .sumac, exact || !extraction.form.isDense {
+    if !container.holdsTerms, exact || !extraction.form.isDense {
       errors.append(
         UsageError(
-          "\(container.rawValue) cannot hold \(exact ? "what replaces values" : "these terms"), "
+          "\(container.name.rawValue) cannot hold \(exact ? "what replaces values" : "these terms"), "
             + "only all values",
           hint: "write a .sumac file"))
       (extraction.form, extraction.isExact) = (VectorForm(), false)

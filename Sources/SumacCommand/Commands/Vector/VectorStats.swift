@@ -1,8 +1,8 @@
 import ArgumentParser
+import Base
 import Checkpoints
 import Merging
 import Reporting
-import Base
 
 struct VectorStats: ParsableCommand, HasGlobalOptions {
   static let configuration = CommandConfiguration(

@@ -1,0 +1,9 @@
+package import Crypto
+
+extension HashFunction {
+  /// Hashes the bytes of a span.
+  package mutating func update(_ bytes: borrowing RawSpan) {
+    // SAFETY: the buffer is the span's own memory for the length of the call.
+    unsafe bytes.withUnsafeBytes { unsafe update(bufferPointer: $0) }
+  }
+}

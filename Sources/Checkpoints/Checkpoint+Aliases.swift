@@ -1,0 +1,13 @@
+import Base
+
+extension Checkpoint {
+  /// The tensors for a container without aliases, and what to say of it.
+  package func withoutAliases(keeping: Bool) -> ([LazyTensor], [String]) {
+    let aliases = tensors.filter { $0.aliasOf != nil }
+    guard !aliases.isEmpty else { return (tensors, []) }
+    let names = aliases.map(\.name.printable).joined(separator: ", ")
+    return keeping
+      ? (tensors, ["this format has no aliases; written in full: \(names)"])
+      : (tensors.filter { $0.aliasOf == nil }, ["left out as aliases: \(names)"])
+  }
+}

@@ -1,0 +1,55 @@
+package import Base
+import SystemPackage
+
+/// An input as it was named: a file, with the folder that it lies in, or a whole folder.
+package struct InputTree: Sendable {
+  /// As the user named it.
+  package let path: String
+  /// The named file inside the folder; nil if the folder itself was named.
+  package let fileName: String?
+  /// The first bytes of the named file, at most 16; none of a folder.
+  package let prefix: [UInt8]
+  private let tree: any FileTree
+
+  /// A file or folder of the file system.
+  package init(path: String) throws {
+    self.path = path
+    guard try FileSystem.stat(path).type != .directory else {
+      (fileName, prefix) = (nil, [])
+      tree = DiskFolder(path)
+      return
+    }
+    fileName = FileSystem.baseName(of: path)
+    tree = DiskFolder(FileSystem.parent(of: path))
+    let file = try InputFile(path: path)
+    prefix = try file.bytes(at: 0, count: min(16, file.byteCount))
+  }
+
+  /// A folder that is not on disk, such as the members of an archive.
+  package init(path: String, tree: any FileTree) {
+    self.path = path
+    self.tree = tree
+    (fileName, prefix) = (nil, [])
+  }
+
+  package var isFolder: Bool { fileName == nil }
+
+  /// Opens the named file.
+  /// - Throws: ``FileError`` for a folder.
+  package func openNamedFile() throws -> InputFile { try InputFile(path: path) }
+
+  /// Opens a file of the folder by its relative path.
+  package func open(_ name: String) throws -> InputFile { try tree.open(name) }
+
+  package func entries(in folder: String = "") throws -> [FileTreeEntry] {
+    try tree.entries(in: folder)
+  }
+
+  /// The path of the folder, for messages.
+  package var folderPath: String { isFolder ? path : FileSystem.parent(of: path) }
+
+  package func path(of name: String) -> String { tree.path(of: name) }
+
+  /// The identity of the folder, which an output must not replace.
+  package var identities: [FileIdentity] { tree.identities }
+}

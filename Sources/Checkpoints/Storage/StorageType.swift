@@ -1,0 +1,165 @@
+import Base
+package import Codecs
+package import TensorCore
+
+/// A type that tensors can be stored as, as the command line names it: `int4:g64:asym`, `nf4`,
+/// `fp8:row`, `lossless`.
+///
+/// `TYPE = NAME{":"(gN|row|tensor|sym|asym|f16|bf16|f32)}`
+package struct StorageType: Sendable, Hashable {
+  package enum Kind: Sendable, Hashable {
+    case lossless
+    /// Codes of 1 to 8 bits.
+    case int(bits: Int)
+    case fp8(DType)
+    case mx(DType)
+    case nvfp4
+    case nf4
+    /// Blocks of a ggml type.
+    case ggml(Int)
+  }
+
+  package enum Groups: Sendable, Hashable {
+    /// Consecutive values of a row; the last group may be shorter.
+    case size(Int)
+    case row
+    case tensor
+  }
+
+  package var kind: Kind
+  package var groups: Groups
+  package var zero: ZeroPoint
+  package var scaleDType: DType
+
+  /// Every name, with what it stands for.
+  package static let names: [(name: String, kind: Kind, summary: String)] =
+    [("lossless", .lossless, "every bit is kept")]
+    + (1...8).map { bits in
+      ("int\(bits)", .int(bits: bits), "codes of \(bits) bits with scales")
+    } + [
+      ("fp8", .fp8(.f8E4M3), "F8_E4M3 with scales"),
+      ("fp8_e5m2", .fp8(.f8E5M2), "F8_E5M2 with scales"),
+      ("mxfp4", .mx(.f4), "OCP MX, 4 bits, a power of two for 32 values"),
+      ("mxfp6", .mx(.f6E2M3), "OCP MX, 6 bits, E2M3"),
+      ("mxfp6_e3m2", .mx(.f6E3M2), "OCP MX, 6 bits, E3M2"),
+      ("mxfp8", .mx(.f8E4M3), "OCP MX, 8 bits, E4M3"),
+      ("mxfp8_e5m2", .mx(.f8E5M2), "OCP MX, 8 bits, E5M2"),
+      ("nvfp4", .nvfp4, "4-bit floats with F8 scales for 16 values and one for the tensor"),
+      ("nf4", .nf4, "NormalFloat of 4 bits, of QLoRA"),
+    ]
+    + GgmlCodec.types.filter(\.givesValues).map { type in
+      (type.name.lowercased(), .ggml(type.id), "ggml's blocks of \(type.elementCount) values")
+    }
+
+  /// What is wrong with a text that should name a type.
+  package struct Problem: Error, Equatable, CustomStringConvertible {
+    package var description: String
+  }
+
+  package init(_ text: String) throws(Problem) {
+    let parts = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+    guard let known = Self.names.first(where: { $0.name == parts[0] }) else {
+      let names = Self.names.map(\.name).joined(separator: ", ")
+      throw Problem(description: "'\(parts[0].printable)' is no type; types are \(names)")
+    }
+    kind = known.kind
+    (groups, zero, scaleDType) = Self.defaults(of: kind)
+    var seen: Set<String> = []
+    for part in parts.dropFirst() {
+      let family = try set(part, of: text)
+      guard seen.insert(family).inserted else {
+        throw Problem(description: "'\(text.printable)' says twice what its \(family) are")
+      }
+    }
+    if case .int(1) = kind, zero == .symmetric {
+      throw Problem(description: "int1 has no symmetric form; use int1:asym")
+    }
+  }
+
+  /// Every bit is kept.
+  package static let lossless = StorageType(.lossless)
+
+  private init(_ kind: Kind) {
+    self.kind = kind
+    (groups, zero, scaleDType) = Self.defaults(of: kind)
+  }
+
+  private static func defaults(of kind: Kind) -> (Groups, ZeroPoint, DType) {
+    switch kind {
+    case .lossless: (.row, .symmetric, .f32)
+    case .int(let bits):
+      (
+        bits == 8 ? .row : .size(bits < 4 ? 64 : 128), bits == 1 ? .integer : .symmetric, .f16
+      )
+    case .fp8: (.row, .symmetric, .f32)
+    case .mx: (.size(MXCodec.standardGroupSize), .symmetric, .f8E8M0)
+    case .nvfp4: (.size(NVFP4Codec.standardGroupSize), .symmetric, .f8E4M3)
+    case .nf4: (.size(64), .symmetric, .f32)
+    case .ggml: (.size(32), .symmetric, .f16)
+    }
+  }
+
+  /// Takes one word behind the name; returns what it was about.
+  private mutating func set(_ part: String, of text: String) throws(Problem) -> String {
+    func problem(_ reason: String) -> Problem {
+      Problem(description: "'\(text.printable)': \(reason)")
+    }
+    switch part {
+    case "sym", "asym":
+      guard case .int = kind else { throw problem("only int types are symmetric or not") }
+      zero = part == "sym" ? .symmetric : .integer
+      return "zero points"
+    case "f16", "bf16", "f32":
+      switch kind {
+      case .int, .fp8, .nf4: break
+      case .lossless, .mx, .nvfp4, .ggml: throw problem("the dtype of its scales is fixed")
+      }
+      scaleDType = part == "f16" ? .f16 : part == "bf16" ? .bf16 : .f32
+      return "scales"
+    case "row", "tensor":
+      switch kind {
+      case .int, .fp8, .nf4: break
+      case .lossless, .mx, .nvfp4, .ggml: throw problem("the form of its groups is fixed")
+      }
+      groups = part == "row" ? .row : .tensor
+      return "groups"
+    default:
+      guard part.hasPrefix("g"), let size = Int(part.dropFirst()), size >= 1, size <= 1 << 40,
+        kind != .lossless, ggmlType == nil
+      else {
+        throw problem(
+          "'\(part.printable)' is not understood; expected gN, row, tensor, sym, asym, f16, bf16 or f32"
+        )
+      }
+      groups = .size(size)
+      return "groups"
+    }
+  }
+
+  package var isLossless: Bool { kind == .lossless }
+
+  /// The block type of a ggml type.
+  package var ggmlType: GgmlCodec.BlockType? {
+    guard case .ggml(let id) = kind else { return nil }
+    return GgmlCodec.types.first { $0.id == id }
+  }
+}
+
+extension StorageType: CustomStringConvertible {
+  /// The text that gives this type, without what is the default.
+  package var description: String {
+    let name = Self.names.first { $0.kind == kind }?.name ?? "?"
+    let (groups, zero, scaleDType) = Self.defaults(of: kind)
+    var parts = [name]
+    if self.groups != groups {
+      switch self.groups {
+      case .size(let size): parts.append("g\(size)")
+      case .row: parts.append("row")
+      case .tensor: parts.append("tensor")
+      }
+    }
+    if self.zero != zero { parts.append(self.zero == .symmetric ? "sym" : "asym") }
+    if self.scaleDType != scaleDType { parts.append(self.scaleDType.name.lowercased()) }
+    return parts.joined(separator: ":")
+  }
+}

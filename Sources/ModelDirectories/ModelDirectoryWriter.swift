@@ -1,0 +1,131 @@
+import Base
+package import Checkpoints
+import Safetensors
+import TensorCore
+import Zstd
+
+/// Writes a checkpoint as a Hugging Face model folder.
+package struct ModelDirectoryWriter: CheckpointWriter {
+  /// What Hugging Face's tools cut at, unless told otherwise.
+  package static let standardShardByteCount = 5_000_000_000
+
+  private struct Shard {
+    var file: String
+    var layout: SafetensorsLayout
+  }
+
+  private let shards: [Shard]
+  private let companions: [LazyTensor]
+  private let index: [UInt8]?
+  private let weightsName: String
+  package let plan: OutputPlan
+
+  package var isDirectory: Bool { true }
+
+  package init(_ checkpoint: Checkpoint, options: WriterOptions) throws {
+    try Self.checkCompanions(checkpoint)
+    let (tensors, notes) = checkpoint.withoutAliases(keeping: options.keepsAliases)
+    let parts = Self.cut(
+      tensors, at: options.shardByteCount ?? Self.standardShardByteCount)
+    let metadata = try SafetensorsWriter.metadata(
+      checkpoint.metadata, lineage: options.lineage, isAlwaysWritten: true)
+    let shards = try parts.enumerated().map { number, tensors in
+      // Lineage and the model's own strings stand in the first file.
+      Shard(
+        file: Self.name(of: number, among: parts.count, options.weightsName),
+        layout: try SafetensorsLayout(
+          tensors, metadata: number == 0 ? metadata : metadata.filter { $0.key == "format" },
+          path: checkpoint.path))
+    }
+    self.shards = shards
+    companions = checkpoint.companions
+    weightsName = options.weightsName
+    index = shards.count > 1 ? ShardIndex.json(shards.map { ($0.file, $0.layout) }) : nil
+    plan = Self.plan(shards, companions: companions, index: index, notes: notes)
+  }
+
+  /// A packed file may come from anywhere: what it carries must not pass for weights, nor stand in
+  /// the way of itself.
+  private static func checkCompanions(_ checkpoint: Checkpoint) throws {
+    let names = Set(checkpoint.companions.map { UTF8Key($0.name) })
+    try SeveralErrors.throwIfAny(
+      checkpoint.companions.compactMap { companion in
+        let parts = companion.name.split(separator: "/")
+        let folders = (1..<max(1, parts.count)).map { parts.prefix($0).joined(separator: "/") }
+        let isBlocked = folders.contains { names.contains(UTF8Key($0)) }
+        guard isBlocked || !Companions.isCarried(companion.name) else { return nil }
+        return FormatError(
+          .modelDirectory,
+          "carries the file '\(companion.name.printable)', which has no place in a "
+            + "model folder", path: checkpoint.path,
+          hint: "write a .safetensors or .sumac file instead")
+      })
+  }
+
+  /// Tensors in the order of the catalog, as many to a file as stay below the size.
+  private static func cut(_ tensors: [LazyTensor], at byteCount: Int) -> [[LazyTensor]] {
+    var parts: [[LazyTensor]] = [[]]
+    var size = 0
+    for tensor in tensors {
+      if size + tensor.info.byteCount > byteCount, !parts[parts.count - 1].isEmpty {
+        parts.append([])
+        size = 0
+      }
+      parts[parts.count - 1].append(tensor)
+      size += tensor.info.byteCount
+    }
+    return parts
+  }
+
+  private static func name(of number: Int, among count: Int, _ weights: String) -> String {
+    guard count > 1 else { return weights + ".safetensors" }
+    func digits(_ number: Int) -> String {
+      let text = String(number)
+      return String(repeating: "0", count: max(0, 5 - text.count)) + text
+    }
+    return "\(weights)-\(digits(number + 1))-of-\(digits(count)).safetensors"
+  }
+
+  private static func plan(
+    _ shards: [Shard], companions: [LazyTensor], index: [UInt8]?, notes: [String]
+  ) -> OutputPlan {
+    let companionByteCount = companions.reduce(0) { $0 + $1.info.byteCount }
+    let headers = shards.reduce(0) { $0 + $1.layout.header.count } + (index?.count ?? 0)
+    let values = shards.reduce(0) { $0 + $1.layout.byteCount - $1.layout.header.count }
+    let workspace = max(
+      shards.map(\.layout.workspaceByteCount).max() ?? 0,
+      Engine.workspaceByteCount(of: companions, extra: { _ in 0 }))
+    return OutputPlan(
+      rows: shards.flatMap { SafetensorsWriter.rows($0.layout, file: $0.file) },
+      companions: companions.map(\.name),
+      byteCount: headers + values + companionByteCount, isExact: true,
+      demand: MemoryBudget.Demand(
+        fixedByteCount: 2 * headers,
+        workerByteCount: workspace + ZstdSettings.decompressionByteCount),
+      tileCount: shards.reduce(0) { $0 + $1.layout.chunkCount },
+      valueByteCount: values + companionByteCount, notes: notes)
+  }
+
+  package func write(to output: AtomicOutput, engine: Engine) throws {
+    try output.writeDirectory { folder in
+      for shard in shards {
+        try folder.writeFile(shard.file) { try shard.layout.write(to: $0, engine: engine) }
+      }
+      if let index {
+        try folder.writeFile(weightsName + ModelDirectoryContainer.indexSuffix) {
+          try $0.write(index.rawSpan, at: 0)
+        }
+      }
+      for companion in companions {
+        try folder.writeFile(companion.name) { file in
+          try engine.forEachTile(
+            of: [companion],
+            workspaceByteCount: Engine.workspaceByteCount(of: [companion], extra: { _ in 0 })
+          ) { _, tile, values, _ in
+            try file.write(values, at: tile.elements.lowerBound)
+          }
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,152 @@
+import Base
+package import Checkpoints
+import Codecs
+import Crypto
+package import PackedFormat
+import Synchronization
+package import SystemPackage
+import TensorCore
+
+extension PackedCheckpointWriter {
+  package func write(to output: AtomicOutput, engine: Engine) throws {
+    try output.writeFile { file in
+      if plan.isExact { try file.reserve(byteCount: plan.byteCount) }
+      try write(to: file, engine: engine)
+    }
+  }
+
+  package func write(toPipe descriptor: FileDescriptor, engine: Engine) throws {
+    try write(to: PipeSink(descriptor), engine: engine)
+  }
+
+  /// Writes the file in one pass from its first byte to its last.
+  package func write(to sink: any PackedSink, engine: Engine) throws {
+    let writer = try PackedWriter(sink, isSealed: options.isSealed)
+    var tensors = items.map(\.planned)
+    var place = 0
+    while place < items.count {
+      let end = stretch(from: place)
+      switch items[place].work {
+      case .copied(let reader, let segments):
+        let last = items[end - 1].copiedSegments ?? segments
+        try writer.copy(segments.lowerBound..<last.upperBound, of: reader)
+        for item in items[place..<end] { engine.progress.finish(tensor: item.tensor.info) }
+        if options.hasContentIDs {
+          for number in place..<end
+          where !items[number].isCompanion && tensors[number].contentID == nil {
+            tensors[number].contentID = try items[number].tensor.contentID(engine: engine)
+          }
+        }
+      case .lossless:
+        let ids = try writeLossless(items[place..<end].map { $0 }, writer, engine)
+        for (number, id) in zip(place..<end, ids) { tensors[number].contentID = id }
+      case .encoded(let encoding):
+        tensors[place] = try write(items[place], encoding, writer, engine)
+      }
+      place = end
+    }
+    let index = try Self.index(
+      of: checkpoint, tensors: tensors, items: items, options: options)
+    _ = try writer.finish(index)
+  }
+
+  /// The end of the items from `start` on that are written together.
+  private func stretch(from start: Int) -> Int {
+    var end = start + 1
+    while end < items.count, items[end - 1].continues(with: items[end]) { end += 1 }
+    return end
+  }
+
+  // MARK: Lossless tensors
+
+  /// - Returns: content ids, if they are wanted.
+  private func writeLossless(
+    _ items: [PackedItem], _ writer: PackedWriter, _ engine: Engine
+  ) throws -> [[UInt8]?] {
+    let codecs = items.map(\.losslessCodec)
+    let workspaceByteCount =
+      zip(items, codecs).map { $0.losslessWorkspaceByteCount($1, encoder) }.max() ?? 0
+    let segments = zip(items, codecs).map { item, codec in
+      PackedSegment(
+        owner: item.isCompanion ? .attachment(0) : .tensor(0, term: 0), info: item.tensor.info,
+        content: .dense(codec), chunkCount: item.tensor.info.grid.count)
+    }
+    let hashes = Mutex(items.map { _ in SHA256() })
+    let turnstile = Turnstile()
+    try engine.forEachTile(
+      of: items.map(\.tensor), workspaceByteCount: workspaceByteCount,
+      onFailure: turnstile.abandon
+    ) { number, tile, values, scratch in
+      let segment = segments[tile.tensor]
+      try encoder.encode(
+        values, segment.layout(ofChunk: tile.chunk), codec: codecs[tile.tensor],
+        scratch: &scratch
+      ) { bytes, encoded in
+        let chunk = writer.chunk(
+          bytes, encoded, alignment: tile.chunk == 0 ? segment.alignment : nil)
+        let offset = try turnstile.pass(number) {
+          if options.hasContentIDs { hashes.withLock { $0[tile.tensor].update(values) } }
+          return try writer.place(chunk, bytes)
+        }
+        if let offset { try writer.write(bytes, at: offset) }
+      }
+    }
+    guard options.hasContentIDs else { return items.map { _ in nil } }
+    return zip(items, hashes.withLock { $0 }).map { item, hash in
+      item.isCompanion ? nil : Array(hash.finalize())
+    }
+  }
+
+  // MARK: Encoded tensors
+
+  private func write(
+    _ item: PackedItem, _ encoding: any TensorEncoding, _ writer: PackedWriter, _ engine: Engine
+  ) throws -> PackedTensor {
+    let prepared = try encoding.prepared(
+      item.tensor, encoder: encoder, engine: engine, wantsContentID: options.hasContentIDs)
+    let segments = prepared.segments
+    let starts = segments.reduce(into: [0]) { $0.append($0.last! + $1.chunkCount) }
+    let turnstile = Turnstile()
+    try engine.forEachPiece(
+      count: starts[segments.count], workspaceByteCount: prepared.workspaceByteCount,
+      onFailure: turnstile.abandon
+    ) { number, workspace in
+      let segment = segments.indices.last { starts[$0] <= number }!
+      let chunk = number - starts[segment]
+      let alignment = chunk == 0 ? segments[segment].alignment : nil
+      try prepared.encode(
+        segment: segment, chunk: chunk, workspace: &workspace
+      ) { bytes, encoded in
+        let chunk = writer.chunk(bytes, encoded, alignment: alignment)
+        let offset = try turnstile.pass(number) { try writer.place(chunk, bytes) }
+        if let offset { try writer.write(bytes, at: offset) }
+      }
+      let (count, total) = (starts[segments.count], item.tensor.info.byteCount)
+      engine.progress.advance(byteCount: total * (number + 1) / count - total * number / count)
+    }
+    engine.progress.finish(tensor: item.tensor.info)
+    var tensor = prepared.finished()
+    tensor.extensions = item.planned.extensions
+    return tensor
+  }
+}
+
+extension PackedItem {
+  fileprivate var losslessCodec: any ValueCodec {
+    if case .lossless(let codec) = work { codec } else { RawCodec() }
+  }
+
+  fileprivate var copiedSegments: Range<Int>? {
+    if case .copied(_, let segments) = work { segments } else { nil }
+  }
+
+  /// Whether both are written in one go.
+  fileprivate func continues(with next: PackedItem) -> Bool {
+    switch (work, next.work) {
+    case (.lossless, .lossless): true
+    case (.copied(let reader, let segments), .copied(let other, let following)):
+      reader === other && segments.upperBound == following.lowerBound
+    default: false
+    }
+  }
+}

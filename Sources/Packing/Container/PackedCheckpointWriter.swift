@@ -1,0 +1,178 @@
+import Base
+package import Checkpoints
+import Codecs
+import PackedFormat
+import TensorCore
+import Zstd
+
+/// Writes a checkpoint as one `.sumac` file.
+package struct PackedCheckpointWriter: CheckpointWriter {
+  let checkpoint: Checkpoint
+  let options: WriterOptions
+  /// Tensors that are no aliases, then companions.
+  let items: [PackedItem]
+  let encoder: ChunkEncoder
+  package let plan: OutputPlan
+
+  package var isDirectory: Bool { false }
+
+  package init(_ checkpoint: Checkpoint, options: WriterOptions) throws {
+    var checkpoint = checkpoint
+    var notes: [String] = []
+    if !options.keepsAliases {
+      (checkpoint.tensors, notes) = checkpoint.withoutAliases(keeping: false)
+    }
+    self.checkpoint = checkpoint
+    self.options = options
+    let compression = options.compression ?? .fast
+    encoder = ChunkEncoder(zstd: Zstd(), compression: compression)
+    items =
+      checkpoint.tensors.filter { $0.aliasOf == nil }.map {
+        PackedItem($0, compression: options.compression)
+      } + checkpoint.companions.map { PackedItem(companion: $0) }
+    let index = try Self.index(
+      of: checkpoint, tensors: items.map(\.planned), items: items, options: options)
+    plan = Self.plan(checkpoint, items, index, encoder, options, notes: notes)
+  }
+
+  /// - Parameter tensors: what is said of each item.
+  static func index(
+    of checkpoint: Checkpoint, tensors: [PackedTensor], items: [PackedItem],
+    options: WriterOptions
+  ) throws -> PackedIndex {
+    var places: [UTF8Key: Int] = [:]
+    var entries: [PackedIndex.Entry] = []
+    var next = 0
+    for tensor in checkpoint.tensors {
+      if let target = tensor.aliasOf, let place = places[UTF8Key(target)] {
+        entries.append(PackedIndex.Entry(name: tensor.name, content: .alias(of: place)))
+      } else {
+        places[UTF8Key(tensor.name)] = entries.count
+        entries.append(PackedIndex.Entry(name: tensor.name, content: .tensor(tensors[next])))
+        next += 1
+      }
+    }
+    let isUnchanged = isWhole(checkpoint) && items.prefix(next).allSatisfy(\.keepsValues)
+    return PackedIndex(
+      entries: entries,
+      attachments: checkpoint.companions.map { PackedIndex.Attachment($0.info) },
+      metadata: checkpoint.metadata.map { PackedIndex.Pair(key: $0.key, value: $0.value.text) },
+      optionalFeatures: PackedIndex.optionalFeatures(of: entries, isSealed: options.isSealed),
+      writer: [
+        PackedIndex.Pair(key: "sumac", value: Version.current),
+        PackedIndex.Pair(key: "zstd", value: Zstd.version),
+      ],
+      lineage: try options.lineage?.json(), isSealed: options.isSealed,
+      extensions: (checkpoint.attributes[PackedExtensions.self] ?? []).filter {
+        isUnchanged || $0.isSafeToCopy
+      })
+  }
+
+  /// Whether it has all tensors of one `.sumac` file, under their names.
+  private static func isWhole(_ checkpoint: Checkpoint) -> Bool {
+    let readers = checkpoint.tensors.compactMap { $0.packedOrigin?.reader }
+    guard let reader = readers.first, readers.count == checkpoint.tensors.count else {
+      return false
+    }
+    return readers.allSatisfy { $0 === reader }
+      && checkpoint.tensors.map(\.name) == reader.index.entries.map(\.name)
+  }
+
+  private static func plan(
+    _ checkpoint: Checkpoint, _ items: [PackedItem], _ index: PackedIndex,
+    _ encoder: ChunkEncoder, _ options: WriterOptions, notes: [String]
+  ) -> OutputPlan {
+    let plans = items.map { $0.plan(encoder) }
+    var end = FileHeader.byteCount
+    for (item, plan) in zip(items, plans) where plan.chunkCount > 0 {
+      // A raw tensor of 1 MiB starts at the next page; an encoded one may have several segments.
+      let isPaged = encoder.compression == .none && item.tensor.info.byteCount >= 1 << 20
+      end = end.rounded(upTo: isPaged ? 4096 : 64) + plan.byteCount
+      if case .encoded = item.work { end += 4 * 64 }
+      if case .copied = item.work { end += 4096 }
+    }
+    let chunkCount = plans.reduce(0) { $0 + $1.chunkCount }
+    let encoded = zip(items, plans).filter { item, _ in
+      if case .encoded = item.work { true } else { false }
+    }
+    // The index may be compressed; until then its plain length bounds it.
+    let indexByteCount =
+      index.encoded().count + encoded.reduce(0) { $0 + $1.1.indexByteCount }
+      + (options.hasContentIDs ? 48 * items.count : 0)
+    let recordByteCount = ChunkRecord.byteCount * (options.isSealed ? 2 : 1)
+    let tail =
+      indexByteCount.rounded(upTo: 32) + chunkCount * recordByteCount + FileTrailer.byteCount
+    let isExact =
+      plans.allSatisfy(\.isExact) && encoded.isEmpty && indexByteCount < 4096
+      && !items.contains { if case .copied = $0.work { true } else { false } }
+    let workerByteCount =
+      (plans.map(\.workerByteCount).max() ?? 0)
+      + encoder.contextByteCount(
+        streamByteCount: items.map { item in
+          item.tensor.info.dtype.byteCount(of: item.tensor.info.grid.largestChunk)!
+        }.max() ?? 0) + ZstdSettings.decompressionByteCount
+    return OutputPlan(
+      rows: rows(checkpoint, items, plans), companions: checkpoint.companions.map(\.name),
+      byteCount: end.rounded(upTo: 64) + tail, isExact: isExact,
+      demand: MemoryBudget.Demand(
+        fixedByteCount: 4 * tail + 3072 * items.count + (1 << 20)
+          + (plans.map(\.fixedByteCount).max() ?? 0),
+        workerByteCount: workerByteCount),
+      tileCount: chunkCount,
+      valueByteCount: zip(items, plans).reduce(0) {
+        $0 + $1.0.tensor.info.byteCount * $1.1.passCount
+      }, notes: notes)
+  }
+
+  private static func rows(
+    _ checkpoint: Checkpoint, _ items: [PackedItem], _ plans: [EncodingPlan]
+  ) -> [OutputPlan.Row] {
+    var next = 0
+    return checkpoint.tensors.map { tensor in
+      let isAlias = tensor.aliasOf != nil
+      defer { next += isAlias ? 0 : 1 }
+      return OutputPlan.Row(
+        name: tensor.name, shape: tensor.info.shape, from: tensor.stored.label,
+        to: isAlias ? "alias" : items[next].label,
+        byteCount: isAlias ? 0 : plans[next].byteCount,
+        isExact: isAlias || plans[next].isExact, file: "")
+    }
+  }
+
+  /// Chunks that are encoded for an estimate, spread evenly over the file.
+  private static let sampleCount = 64
+
+  package func estimatedByteCount() throws -> Int? {
+    var lossless: [PackedItem] = []
+    var codecs: [any ValueCodec] = []
+    for item in items where encoder.compression != .none {
+      guard case .lossless(let codec) = item.work else { continue }
+      lossless.append(item)
+      codecs.append(codec)
+    }
+    let tiles = TileList(lossless.map(\.tensor.info.grid))
+    let byteCount = lossless.reduce(0) { $0 + $1.tensor.info.byteCount }
+    // What is bound alone says nothing of what it comes to.
+    guard !plan.isExact, tiles.count > 0, 2 * byteCount >= plan.byteCount else { return nil }
+    let workspaceByteCount =
+      zip(lossless, codecs).map { $0.losslessWorkspaceByteCount($1, encoder) }.max() ?? 0
+    var workspace = ByteBuffer(byteCount: workspaceByteCount)
+    var (sampled, encodedByteCount) = (0, 0)
+    let count = min(tiles.count, Self.sampleCount)
+    for number in 0..<count {
+      let tile = tiles[number * tiles.count / count]
+      let tensor = lossless[tile.tensor].tensor
+      let layout = ChunkLayout(tensor.info, chunk: tile.chunk)
+      var span = workspace.mutableBytes
+      sampled += layout.byteCount
+      encodedByteCount += try span.split(at: layout.byteCount) { values, scratch in
+        try tensor.source.read(tile.elements, into: &values, scratch: &scratch)
+        return try encoder.encode(
+          values.bytes, layout, codec: codecs[tile.tensor], scratch: &scratch
+        ) { bytes, _ in bytes.byteCount }
+      }
+    }
+    let share = Double(encodedByteCount) / Double(max(1, sampled))
+    return plan.byteCount - byteCount + Int(Double(byteCount) * share)
+  }
+}

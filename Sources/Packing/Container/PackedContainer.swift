@@ -1,0 +1,124 @@
+import Base
+package import Checkpoints
+import Codecs
+import PackedFormat
+import TensorCore
+
+extension ContainerName {
+  package static let sumac = ContainerName(rawValue: "sumac")
+}
+
+/// `.sumac` files as checkpoints.
+package enum PackedContainer: ContainerOutput {
+  package static let name = ContainerName.sumac
+  package static let summary = ".sumac"
+  package static let suffix: String? = ".sumac"
+  package static let isFolder = false
+  package static let holdsTerms = true
+  package static let isSequential = true
+
+  package static func recognizes(_ input: InputTree) -> Bool {
+    input.prefix.starts(with: FileHeader.magic.prefix(6))
+      || (!input.isFolder && input.path.hasSuffix(".sumac"))
+  }
+
+  package static func read(_ input: InputTree) throws -> Checkpoint {
+    try read(PackedReader(input.openNamedFile()), path: input.path)
+  }
+
+  package static func lineageOptions(_ options: WriterOptions) -> [Lineage.Option] {
+    var result = [Lineage.Option("compress", (options.compression ?? .fast).rawValue)]
+    if options.isSealed { result.append(Lineage.Option("sealed", "true")) }
+    if options.hasContentIDs { result.append(Lineage.Option("content-ids", "true")) }
+    return result
+  }
+
+  package static func writer(
+    _ checkpoint: Checkpoint, options: WriterOptions
+  ) throws -> any CheckpointWriter {
+    try PackedCheckpointWriter(checkpoint, options: options)
+  }
+
+  static func read(_ reader: PackedReader, path: String) throws -> Checkpoint {
+    let file = reader.file
+    let index = reader.index
+    var tensors: [LazyTensor] = []
+    for (place, entry) in index.entries.enumerated() {
+      switch entry.content {
+      case .tensor(let tensor):
+        tensors.append(lazy(tensor, entry: place, reader: reader))
+      case .alias(let target):
+        var alias = tensors[target]
+        alias.aliasOf = alias.name
+        alias.info.name = entry.name
+        tensors.append(alias)
+      }
+    }
+    let firstAttachment = reader.firstSegments[index.entries.count]
+    let companions = index.attachments.enumerated().map { place, attachment in
+      let segment = firstAttachment + place
+      return LazyTensor(
+        info: attachment.info, source: PackedAttachmentSource(reader: reader, segment: segment),
+        stored: stored(
+          segment..<segment + 1, codec: "raw", dtype: .u8, reader: reader))
+    }
+    var notes: [String] = []
+    var lineage = Lineage()
+    if let text = index.lineage {
+      do { lineage = try Lineage(json: text) } catch {
+        notes.append("\(path.printable): the lineage cannot be read and is left out: \(error)")
+      }
+    }
+    var checkpoint = Checkpoint(
+      path: file.path, container: .sumac, tensors: tensors,
+      metadata: index.metadata.filter { $0.key != Lineage.metadataKey }.map {
+        Checkpoint.Metadatum(key: $0.key, value: $0.value)
+      },
+      companions: companions,
+      lineage: lineage,
+      identity: InputIdentity(
+        hash: reader.trailer.hash.hexadecimal, byteCount: file.byteCount),
+      files: [file.identity], notes: notes)
+    checkpoint.hasChecksums = true
+    checkpoint.attributes[PackedExtensions.self] = index.extensions
+    return checkpoint
+  }
+
+  private static func lazy(
+    _ tensor: PackedTensor, entry: Int, reader: PackedReader
+  ) -> LazyTensor {
+    let segments = reader.firstSegments[entry]..<reader.firstSegments[entry + 1]
+    var lazy = LazyTensor(
+      info: tensor.info,
+      source: PackedTensorSource(reader: reader, entry: entry, info: tensor.info),
+      stored: stored(segments, codec: tensor.label, dtype: tensor.info.dtype, reader: reader),
+      fault: segments.lazy.compactMap { reader.fault(ofSegment: $0) }.first)
+    lazy.attributes[PackedExtensions.self] = tensor.extensions
+    return lazy
+  }
+
+  private static func stored(
+    _ segments: Range<Int>, codec: String, dtype: DType, reader: PackedReader
+  ) -> StoredForm {
+    StoredForm(
+      file: FileSystem.baseName(of: reader.file.path),
+      byteOffset: reader.byteOffset(ofSegment: segments.lowerBound),
+      byteCount: segments.reduce(0) { $0 + reader.storedByteCount(ofSegment: $1) }, dtype: dtype,
+      codec: codec, chunkCount: segments.reduce(0) { $0 + reader.segments[$1].chunkCount })
+  }
+}
+
+extension Checkpoint {
+  /// The same `.sumac` file with the seal of every chunk compared as it is read; other checkpoints
+  /// as they are.
+  package func checkingSeals() throws -> Checkpoint {
+    let readers = (tensors + companions).lazy.compactMap { $0.packedOrigin?.reader }
+    guard container == .sumac, let reader = readers.first, reader.index.isSealed else {
+      return self
+    }
+    var sealed = try PackedContainer.read(
+      PackedReader(reader.file, checksSeals: true), path: path)
+    sealed.path = path
+    return sealed
+  }
+}

@@ -1,0 +1,71 @@
+import Base
+package import Checkpoints
+package import PackedFormat
+package import TensorCore
+
+/// The values of an entry of a `.sumac` file: what its terms make together.
+///
+/// Only the chunks that hold a part of the range are read; each is checked whole.
+package struct PackedTensorSource: ChunkedTensorSource {
+  package let reader: PackedReader
+  package let entry: Int
+  package let info: TensorInfo
+
+  package init(reader: PackedReader, entry: Int, info: TensorInfo) {
+    self.reader = reader
+    self.entry = entry
+    self.info = info
+  }
+
+  package var origin: Attributes {
+    let starts = reader.firstSegments
+    return Attributes(
+      PackedOrigin.self,
+      PackedOrigin(
+        reader: reader, entry: entry, segments: starts[entry]..<starts[entry + 1]))
+  }
+
+  package var record: StoredRecord { StoredRecord(reader.tensor(ofEntry: entry)) }
+
+  /// What reading chunks needs, and before it the values of a chunk that is wanted in part.
+  package func scratchByteCount(elementCount: Int) -> Int {
+    reader.scratchByteCount(entry: entry) + chunkByteCount
+  }
+
+  @_lifetime(values: copy values)
+  @_lifetime(scratch: copy scratch)
+  package func read(
+    chunk: Int, into values: inout MutableRawSpan, scratch: inout MutableRawSpan
+  ) throws {
+    try reader.readTensorChunk(entry: entry, chunk: chunk, into: &values, scratch: &scratch)
+  }
+}
+
+/// The bytes of an attachment of a `.sumac` file.
+package struct PackedAttachmentSource: TensorSource {
+  package let reader: PackedReader
+  package let segment: Int
+
+  package init(reader: PackedReader, segment: Int) {
+    self.reader = reader
+    self.segment = segment
+  }
+
+  package var origin: Attributes {
+    Attributes(
+      PackedOrigin.self,
+      PackedOrigin(reader: reader, entry: nil, segments: segment..<segment + 1))
+  }
+
+  package func scratchByteCount(elementCount: Int) -> Int {
+    reader.rangeScratchByteCount(segment: segment)
+  }
+
+  @_lifetime(values: copy values)
+  @_lifetime(scratch: copy scratch)
+  package func read(
+    _ elements: Range<Int>, into values: inout MutableRawSpan, scratch: inout MutableRawSpan
+  ) throws {
+    try reader.readValues(segment: segment, elements, into: &values, scratch: &scratch)
+  }
+}

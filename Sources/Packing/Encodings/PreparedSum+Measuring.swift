@@ -1,0 +1,187 @@
+import Base
+import Checkpoints
+import Codecs
+import Crypto
+import PackedFormat
+import Synchronization
+import TensorCore
+
+/// How far the sum is from the values after each term.
+extension PreparedSum {
+  /// Of a dense term that is the only one.
+  @_lifetime(sums: copy sums)
+  @_lifetime(scratch: copy scratch)
+  func measureAlone(
+    _ values: borrowing RawSpan, _ streams: borrowing RawSpan, _ ranges: [Range<Int>],
+    _ chunk: Int, _ sums: inout MutableRawSpan, scratch: inout MutableRawSpan
+  ) throws {
+    let count = tiles.grid[chunk].count
+    try sums.split(at: 4 * count) { sums, spare in
+      try decodeDense(streams, ranges, chunk, into: &sums, scratch: &scratch)
+      var distance = Distance()
+      Kernels.best.addDistance(of: values, from: sums.bytes, to: &distance)
+      let whole = try roundedDistance(values, &sums, &spare, scratch: &scratch)
+      distances.set([distance, whole], ofChunk: chunk)
+    }
+  }
+
+  /// The distance of the sums once they are rounded to the dtype.
+  @_lifetime(sums: copy sums)
+  @_lifetime(spare: copy spare)
+  @_lifetime(scratch: copy scratch)
+  private func roundedDistance(
+    _ values: borrowing RawSpan, _ sums: inout MutableRawSpan, _ spare: inout MutableRawSpan,
+    scratch: inout MutableRawSpan
+  ) throws -> Distance {
+    var distance = Distance()
+    if info.dtype == .f16 || info.dtype == .bf16 {
+      let count = sums.byteCount / 4
+      try spare.split(at: 4 * count) { rounded, spare in
+        var target = rounded._mutatingExtracting(0..<2 * count)
+        Kernels.best.roundSums(sums.bytes, to: info.dtype, into: &target, scratch: &spare)
+        try Kernels.best.convert(
+          target.bytes, from: info.dtype, to: .f32, elementCount: count, saturating: false,
+          into: &sums)
+      }
+    }
+    Kernels.best.addDistance(of: values, from: sums.bytes, to: &distance)
+    return distance
+  }
+
+  /// Measures all chunks before they are encoded.
+  func measure(_ engine: Engine, wantsContentID: Bool) throws {
+    let hash = Mutex(SHA256())
+    let turnstile = Turnstile()
+    try engine.forEachPiece(
+      count: tiles.grid.count, workspaceByteCount: sizes.total, onFailure: turnstile.abandon
+    ) { chunk, workspace in
+      let count = tiles.grid[chunk].count
+      try workspace.split(at: 4 * count) { values, rest in
+        try rest.split(at: sizes.mask) { mask, rest in
+          try rest.split(at: sizes.sums) { sums, rest in
+            try tiles.read(chunk: chunk, into: &values, scratch: &rest)
+            if outliers != nil { markOutliers(values.bytes, chunk, &mask) }
+            try measure(values.bytes, mask.bytes, chunk, &sums, scratch: &rest)
+            guard wantsContentID else { return }
+            try readResult(values.bytes, mask.bytes, chunk, &sums, scratch: &rest)
+            try turnstile.pass(chunk) {
+              let byteCount = info.dtype.byteCount(of: count)!
+              hash.withLock { $0.update(sums.bytes.extracting(0..<byteCount)) }
+            }
+          }
+        }
+      }
+      tiles.report(chunk, to: engine)
+    }
+    if wantsContentID { distances.setContentID(Array(hash.withLock { $0 }.finalize())) }
+  }
+
+  @_lifetime(sums: copy sums)
+  @_lifetime(scratch: copy scratch)
+  private func measure(
+    _ values: borrowing RawSpan, _ mask: borrowing RawSpan, _ chunk: Int,
+    _ sums: inout MutableRawSpan, scratch: inout MutableRawSpan
+  ) throws {
+    let count = values.byteCount / 4
+    var found: [Distance] = []
+    func add(_ sums: borrowing RawSpan) {
+      var distance = Distance()
+      Kernels.best.addDistance(of: values, from: sums, to: &distance)
+      found.append(distance)
+    }
+    try sums.split(at: 4 * count) { sums, spare in
+      var cleared = spare._mutatingExtracting(0..<4 * count)
+      cleared.copy(values)
+      if outliers != nil { clear(&cleared, at: mask, scratch: &scratch) }
+      try scratch.split(at: sizes.streams) { streams, rest in
+        let ranges = encodeDense(cleared.bytes, chunk, into: &streams, scratch: &rest)
+        try decodeDense(streams.bytes, ranges, chunk, into: &sums, scratch: &rest)
+      }
+      if codec != nil { add(sums.bytes) }
+      if let factors {
+        factors.add(rows: rows(of: chunk), to: &sums)
+        add(sums.bytes)
+      }
+      if let sparse = recipe.sparse {
+        try apply(sparse.mode, values, mask, to: &sums, &spare)
+        add(sums.bytes)
+      }
+      found.append(try roundedDistance(values, &sums, &spare, scratch: &scratch))
+    }
+    distances.set(found, ofChunk: chunk)
+  }
+
+  /// Applies the sparse term to sums in float32.
+  @_lifetime(sums: copy sums)
+  @_lifetime(spare: copy spare)
+  private func apply(
+    _ mode: SparseMode, _ values: borrowing RawSpan, _ mask: borrowing RawSpan,
+    to sums: inout MutableRawSpan, _ spare: inout MutableRawSpan
+  ) throws {
+    let count = values.byteCount / 4
+    let keptCount = Kernels.best.count(ofMask: mask, elementCount: count)
+    switch mode {
+    case .replace:
+      var kept = spare._mutatingExtracting(0..<4 * keptCount)
+      Kernels.best.gather(values, width: 4, mask: mask, into: &kept)
+      Kernels.best.replace(kept.bytes, width: 4, mask: mask, in: &sums)
+    case .add:
+      try spare.split(at: 4 * count) { residual, spare in
+        residual.copy(sums.bytes)
+        subtract(&residual, from: values)
+        // What is stored is rounded to the tensor's dtype.
+        if info.dtype != .f32, info.dtype != .f64 {
+          var narrow = spare._mutatingExtracting(0..<2 * count)
+          try Kernels.best.convert(
+            residual.bytes, from: .f32, to: info.dtype, elementCount: count, saturating: true,
+            into: &narrow)
+          try Kernels.best.convert(
+            narrow.bytes, from: info.dtype, to: .f32, elementCount: count, saturating: false,
+            into: &residual)
+        }
+        var kept = spare._mutatingExtracting(0..<4 * keptCount)
+        Kernels.best.gather(residual.bytes, width: 4, mask: mask, into: &kept)
+        Kernels.best.add(kept.bytes, of: .f32, mask: mask, to: &sums)
+      }
+    }
+  }
+
+  /// The canonical bytes that reading the tensor will give, at the start of `result`.
+  @_lifetime(result: copy result)
+  @_lifetime(scratch: copy scratch)
+  private func readResult(
+    _ values: borrowing RawSpan, _ mask: borrowing RawSpan, _ chunk: Int,
+    _ result: inout MutableRawSpan, scratch: inout MutableRawSpan
+  ) throws {
+    let layout = ChunkLayout(info, chunk: chunk)
+    let count = layout.elementCount
+    guard info.dtype == .f64 else {
+      return try result.split(at: 4 * count) { sums, spare in
+        try readSums(values, mask, chunk, into: &sums, &spare, scratch: &scratch)
+        if let sparse = recipe.sparse { try apply(sparse.mode, values, mask, to: &sums, &spare) }
+        guard info.dtype != .f32 else { return }
+        spare.split(at: 4 * count) { rounded, spare in
+          var target = rounded._mutatingExtracting(0..<2 * count)
+          Kernels.best.roundSums(sums.bytes, to: info.dtype, into: &target, scratch: &spare)
+          sums.copy(target.bytes)
+        }
+      }
+    }
+    // Of F64 a dense term in float32 is widened, and kept values are the original ones.
+    try result.split(at: 8 * count) { wide, spare in
+      try spare.split(at: 4 * count) { sums, spare in
+        try readSums(values, mask, chunk, into: &sums, &spare, scratch: &scratch)
+        try Kernels.best.convert(
+          sums.bytes, from: .f32, to: .f64, elementCount: count, saturating: false, into: &wide)
+      }
+      guard recipe.sparse != nil else { return }
+      let keptCount = Kernels.best.count(ofMask: mask, elementCount: count)
+      try spare.split(at: 8 * count) { original, spare in
+        try tiles.tensor.source.read(layout.elements, into: &original, scratch: &scratch)
+        var kept = spare._mutatingExtracting(0..<8 * keptCount)
+        Kernels.best.gather(original.bytes, width: 8, mask: mask, into: &kept)
+        Kernels.best.replace(kept.bytes, width: 8, mask: mask, in: &wide)
+      }
+    }
+  }
+}

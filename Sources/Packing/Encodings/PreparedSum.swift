@@ -1,0 +1,170 @@
+import Base
+import Checkpoints
+import Codecs
+import PackedFormat
+import Synchronization
+import TensorCore
+
+/// A tensor whose outliers are chosen, whose codec is settled and whose factors are known.
+struct PreparedSum: PreparedEncoding {
+  let tiles: FloatTiles
+  let recipe: TermRecipe
+  var codec: (any ValueCodec)?
+  let outliers: OutlierSurvey?
+  var factors: LowRankFit?
+  let encoder: ChunkEncoder
+  let sizes: Workspace
+  let distances: Distances
+
+  init(
+    tiles: FloatTiles, recipe: TermRecipe, codec: (any ValueCodec)?, outliers: OutlierSurvey?,
+    encoder: ChunkEncoder
+  ) {
+    self.tiles = tiles
+    self.recipe = recipe
+    self.codec = codec
+    self.outliers = outliers
+    self.encoder = encoder
+    sizes = Workspace(tiles, codec: codec, recipe: recipe, encoder: encoder)
+    distances = Distances(chunkCount: tiles.grid.count)
+  }
+
+  var info: TensorInfo { tiles.tensor.info }
+  var workspaceByteCount: Int { sizes.total }
+
+  // MARK: Memory
+
+  /// What a worker needs for a chunk.
+  struct Workspace: Sendable {
+    /// The values as float32.
+    let values: Int
+    let mask: Int
+    /// Sums, and once more what is added to them or what they are rounded to.
+    let sums: Int
+    let streams: Int
+    let scratch: Int
+
+    init(
+      _ tiles: FloatTiles, codec: (any ValueCodec)?, recipe: TermRecipe, encoder: ChunkEncoder
+    ) {
+      let info = tiles.tensor.info
+      let count = info.grid.largestChunk
+      values = 4 * count
+      mask = recipe.sparse == nil ? 0 : Kernels.maskByteCount(elementCount: count)
+      sums = (info.dtype == .f64 ? 24 : 12) * count
+      var (streams, scratch) = (0, tiles.scratchByteCount)
+      if info.grid.count > 0, let codec {
+        let layout = ChunkLayout(info, chunk: 0)
+        streams = 2 * codec.streamByteCounts(layout).reduce(0, +)
+        scratch = max(
+          scratch, 2 * codec.scratchByteCount(layout), encoder.frameScratchByteCount(codec, layout))
+      }
+      if info.grid.count > 0, recipe.sparse != nil {
+        let layout = ChunkLayout(info, chunk: 0)
+        scratch = max(
+          scratch,
+          2 * layout.byteCount + tiles.scratchByteCount
+            + encoder.sparseScratchByteCount(PlanesCodec(), layout))
+      }
+      if recipe.rank != nil {
+        let factor = ChunkLayout(dtype: LowRankFit.dtype, listOf: 1 << 19)
+        scratch = max(scratch, encoder.scratchByteCount(PlanesCodec(), factor))
+      }
+      self.streams = streams
+      self.scratch = scratch
+    }
+
+    var total: Int { values + mask + sums + streams + scratch }
+  }
+
+  // MARK: Segments
+
+  enum Part { case dense, u, v, sparse }
+
+  var parts: [Part] {
+    var parts: [Part] = []
+    if codec != nil { parts.append(.dense) }
+    if recipe.rank != nil { parts += [.u, .v] }
+    if recipe.sparse != nil { parts.append(.sparse) }
+    return parts
+  }
+
+  /// The terms, without errors.
+  private var terms: [PackedTerm] {
+    var terms: [PackedTerm] = []
+    if let codec { terms.append(PackedTerm(codec, of: info)) }
+    if let rank = recipe.rank, let matrices = SumEncoding.matrices(info.shape),
+      let shapeOfU = matrices.shapeOfU(rank: rank), let shapeOfV = matrices.shapeOfV(rank: rank)
+    {
+      let factors = [shapeOfU, shapeOfV].map {
+        LowRankTerm.Factor(dtype: LowRankFit.dtype, codec: encoder.losslessCodec, shape: $0)
+      }
+      let term = LowRankTerm(
+        batch: info.shape.dimensions.count - 2, rank: rank, scale: self.factors?.scale ?? 1,
+        u: factors[0], v: factors[1])
+      terms.append(
+        PackedTerm(
+          .lowRank(term),
+          chunkCount: factors.reduce(0) {
+            $0 + ChunkGrid(dtype: $1.dtype, shape: $1.shape).count
+          }))
+    }
+    if let sparse = recipe.sparse {
+      terms.append(
+        PackedTerm(
+          .sparse(sparse.mode, BitmaskIndex(), encoder.losslessCodec), chunkCount: info.grid.count))
+    }
+    return terms
+  }
+
+  var segments: [PackedSegment] {
+    PackedTensor(info, terms: terms).segments(entry: 0)
+  }
+
+  func finished() -> PackedTensor {
+    var tensor = PackedTensor(info, terms: terms)
+    let found = distances.total(termCount: terms.count)
+    for (place, distance) in found.terms.enumerated() {
+      tensor.terms[place].error = distance.squares.squareRoot()
+    }
+    if let whole = found.whole {
+      tensor.quality = PackedTensor.Quality(
+        norm: whole.normSquares.squareRoot(), error: whole.squares.squareRoot(),
+        largest: Double(whole.largest))
+    }
+    tensor.contentID = distances.contentID
+    return tensor
+  }
+}
+
+/// How far sums are from the values, chunk by chunk, so that they add up in one order.
+final class Distances: Sendable {
+  private struct State {
+    /// For each chunk, the distance after each term, and that of the rounded values at the end.
+    var chunks: [[Distance]]
+    var contentID: [UInt8]?
+  }
+
+  private let state: Mutex<State>
+
+  init(chunkCount: Int) {
+    state = Mutex(State(chunks: Array(repeating: [], count: chunkCount)))
+  }
+
+  func set(_ distances: [Distance], ofChunk chunk: Int) {
+    state.withLock { $0.chunks[chunk] = distances }
+  }
+
+  var contentID: [UInt8]? { state.withLock { $0.contentID } }
+  func setContentID(_ id: [UInt8]) { state.withLock { $0.contentID = id } }
+
+  func total(termCount: Int) -> (terms: [Distance], whole: Distance?) {
+    var sums = Array(repeating: Distance(), count: termCount + 1)
+    let chunks = state.withLock { $0.chunks }
+    guard chunks.allSatisfy({ $0.count == termCount + 1 }) else { return ([], nil) }
+    for chunk in chunks {
+      for place in sums.indices { sums[place].add(chunk[place]) }
+    }
+    return (Array(sums.dropLast()), sums.last)
+  }
+}

@@ -1,0 +1,147 @@
+import Base
+package import Checkpoints
+import Codecs
+import PackedFormat
+import TensorCore
+
+/// A tensor as what differs from another: the places whose bits do, and the values there.
+///
+/// Read alone it has its values there and 0 elsewhere; put over the other tensor it gives the first, bit
+/// for bit.
+package struct Replacement: Sendable {
+  let tuned: LazyTensor
+  let base: LazyTensor
+
+  /// Both have the same shape and dtype, of whole bytes.
+  package init(tuned: LazyTensor, base: LazyTensor) {
+    precondition(tuned.info.dtype == base.info.dtype && tuned.info.shape == base.info.shape)
+    precondition(tuned.info.dtype.bitsPerElement % 8 == 0)
+    self.tuned = tuned
+    self.base = base
+  }
+
+  package var lazy: LazyTensor {
+    var tensor = LazyTensor(
+      info: tuned.info, source: Source(replacement: self), stored: tuned.stored)
+    tensor.storage = .packed(ReplacementEncoding(replacement: self), isLossy: false)
+    return tensor
+  }
+
+  private var width: Int { tuned.info.dtype.bitsPerElement / 8 }
+
+  func scratchByteCount(elementCount: Int) -> Int {
+    width * elementCount + Kernels.maskByteCount(elementCount: elementCount)
+      + max(
+        tuned.source.scratchByteCount(elementCount: elementCount),
+        base.source.scratchByteCount(elementCount: elementCount))
+  }
+
+  /// Fills `values` with the tuned values, and lends the mask of those that differ.
+  @_lifetime(values: copy values)
+  @_lifetime(scratch: copy scratch)
+  func read(
+    _ elements: Range<Int>, into values: inout MutableRawSpan, scratch: inout MutableRawSpan,
+    _ body: (inout MutableRawSpan, inout MutableRawSpan, inout MutableRawSpan) throws -> Void
+  ) throws {
+    let count = elements.count
+    try scratch.split(at: Kernels.maskByteCount(elementCount: count)) { mask, rest in
+      try tuned.source.read(elements, into: &values, scratch: &rest)
+      try rest.split(at: width * count) { others, rest in
+        try base.source.read(elements, into: &others, scratch: &rest)
+        _ = Kernels.best.differenceMask(&others, values.bytes, width: width, into: &mask)
+      }
+      try body(&values, &mask, &rest)
+    }
+  }
+
+  private struct Source: TensorSource {
+    let replacement: Replacement
+
+    func scratchByteCount(elementCount: Int) -> Int {
+      replacement.scratchByteCount(elementCount: elementCount)
+    }
+
+    @_lifetime(values: copy values)
+    @_lifetime(scratch: copy scratch)
+    func read(
+      _ elements: Range<Int>, into values: inout MutableRawSpan, scratch: inout MutableRawSpan
+    ) throws {
+      try replacement.read(elements, into: &values, scratch: &scratch) { values, mask, _ in
+        Kernels.best.clear(unmasked: mask.bytes, width: replacement.width, in: &values)
+      }
+    }
+  }
+}
+
+/// Stores a replacement as one sparse term that replaces.
+private struct ReplacementEncoding: TensorEncoding {
+  let replacement: Replacement
+
+  var label: String { "sparse:replace" }
+
+  func plan(for tensor: LazyTensor, encoder: ChunkEncoder) -> EncodingPlan {
+    let info = tensor.info
+    // Places take a bit each at most; a frame has a table of a few streams.
+    return EncodingPlan(
+      byteCount: info.byteCount + info.elementCount / 8 + 96 * info.grid.count, isExact: false,
+      workerByteCount: Prepared.workspaceByteCount(replacement, encoder), fixedByteCount: 0,
+      chunkCount: info.grid.count, passCount: 1)
+  }
+
+  func prepared(
+    _ tensor: LazyTensor, encoder: ChunkEncoder, engine: Engine, wantsContentID: Bool
+  ) throws -> any PreparedEncoding {
+    Prepared(
+      replacement: replacement, encoder: encoder,
+      contentID: wantsContentID ? try tensor.contentID(engine: engine) : nil)
+  }
+
+  private struct Prepared: PreparedEncoding {
+    let replacement: Replacement
+    let encoder: ChunkEncoder
+    let contentID: [UInt8]?
+
+    private var info: TensorInfo { replacement.tuned.info }
+    private var codec: any ValueCodec {
+      encoder.compression == .none ? RawCodec() : PlanesCodec()
+    }
+
+    static func workspaceByteCount(_ replacement: Replacement, _ encoder: ChunkEncoder) -> Int {
+      let info = replacement.tuned.info
+      guard info.grid.count > 0 else { return 0 }
+      let layout = ChunkLayout(info, chunk: 0)
+      return layout.byteCount
+        + max(
+          replacement.scratchByteCount(elementCount: layout.elementCount),
+          Kernels.maskByteCount(elementCount: layout.elementCount)
+            + encoder.sparseScratchByteCount(PlanesCodec(), layout))
+    }
+
+    var workspaceByteCount: Int { Self.workspaceByteCount(replacement, encoder) }
+    var segments: [PackedSegment] { finished().segments(entry: 0) }
+
+    func finished() -> PackedTensor {
+      PackedTensor(
+        info,
+        terms: [
+          PackedTerm(.sparse(.replace, BitmaskIndex(), codec), chunkCount: info.grid.count)
+        ], contentID: contentID)
+    }
+
+    @_lifetime(workspace: copy workspace)
+    func encode(
+      segment: Int, chunk: Int, workspace: inout MutableRawSpan,
+      _ body: (borrowing RawSpan, ChunkEncoder.Encoded) throws -> Void
+    ) throws {
+      let layout = ChunkLayout(info, chunk: chunk)
+      try workspace.split(at: layout.byteCount) { values, rest in
+        try replacement.read(layout.elements, into: &values, scratch: &rest) {
+          values, mask, rest in
+          try encoder.encodeSparse(
+            values.bytes, mask: &mask, layout, index: BitmaskIndex(), codec: codec,
+            scratch: &rest, body)
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,148 @@
+import Base
+package import Checkpoints
+package import Codecs
+package import PackedFormat
+import Synchronization
+package import TensorCore
+
+/// Stores a tensor without loss as what is smaller: its values with their zeros, or what is not
+/// zero with its places. Only the bits of +0 are zero.
+package struct SparseAutoEncoding: TensorEncoding {
+  private let codec: any ValueCodec
+
+  package init(compression: Compression) {
+    codec = compression == .none ? RawCodec() : PlanesCodec()
+  }
+
+  package var label: String { "\(codec.name) or sparse" }
+
+  /// Whether such a tensor can have a sparse term.
+  package static func applies(to info: TensorInfo) -> Bool {
+    info.dtype.bitsPerElement % 8 == 0 && info.elementCount > 0
+  }
+
+  package func plan(for tensor: LazyTensor, encoder: ChunkEncoder) -> EncodingPlan {
+    EncodingPlan(
+      byteCount: tensor.info.byteCount, isExact: false,
+      workerByteCount: Prepared.workspaceByteCount(tensor, codec, encoder),
+      fixedByteCount: 64 * tensor.info.grid.count, chunkCount: tensor.info.grid.count,
+      passCount: 2)
+  }
+
+  package func prepared(
+    _ tensor: LazyTensor, encoder: ChunkEncoder, engine: Engine, wantsContentID: Bool
+  ) throws -> any PreparedEncoding {
+    let dense = Prepared(
+      tensor: tensor, encoder: encoder, codec: codec, isSparse: false, contentID: nil)
+    let measure = Measure()
+    let turnstile = Turnstile()
+    try engine.forEachPiece(
+      count: tensor.info.grid.count, workspaceByteCount: dense.workspaceByteCount,
+      onFailure: turnstile.abandon
+    ) { chunk, workspace in
+      let sizes = try dense.sizes(chunk, &workspace) { values in
+        guard wantsContentID else { return }
+        try turnstile.pass(chunk) { measure.hash(values) }
+      }
+      measure.add(dense: sizes.dense, sparse: sizes.sparse)
+      engine.progress.advance(byteCount: ChunkLayout(tensor.info, chunk: chunk).byteCount)
+    }
+    var prepared = dense
+    prepared.isSparse = measure.sparseIsSmaller
+    if wantsContentID { prepared.contentID = measure.contentID }
+    return prepared
+  }
+
+  // MARK: Prepared
+
+  private struct Prepared: PreparedEncoding {
+    let tensor: LazyTensor
+    let encoder: ChunkEncoder
+    let codec: any ValueCodec
+    var isSparse: Bool
+    var contentID: [UInt8]?
+
+    private var info: TensorInfo { tensor.info }
+    private var width: Int { info.dtype.bitsPerElement / 8 }
+
+    static func workspaceByteCount(
+      _ tensor: LazyTensor, _ codec: any ValueCodec, _ encoder: ChunkEncoder
+    ) -> Int {
+      Engine.workspaceByteCount(of: [tensor]) { tensor in
+        guard tensor.info.grid.count > 0 else { return 0 }
+        let layout = ChunkLayout(tensor.info, chunk: 0)
+        return Kernels.maskByteCount(elementCount: layout.elementCount)
+          + max(
+            encoder.scratchByteCount(codec, layout),
+            encoder.sparseScratchByteCount(codec, layout))
+      }
+    }
+
+    var workspaceByteCount: Int { Self.workspaceByteCount(tensor, codec, encoder) }
+
+    private var term: PackedTerm {
+      isSparse
+        ? PackedTerm(.sparse(.add, BitmaskIndex(), codec), chunkCount: info.grid.count)
+        : PackedTerm(codec, of: info)
+    }
+
+    var segments: [PackedSegment] { finished().segments(entry: 0) }
+
+    func finished() -> PackedTensor { PackedTensor(info, terms: [term], contentID: contentID) }
+
+    /// What a chunk takes dense and sparse.
+    @_lifetime(workspace: copy workspace)
+    func sizes(
+      _ chunk: Int, _ workspace: inout MutableRawSpan, _ body: (borrowing RawSpan) throws -> Void
+    ) throws -> (dense: Int, sparse: Int) {
+      let layout = ChunkLayout(info, chunk: chunk)
+      return try workspace.split(at: layout.byteCount) { values, rest in
+        try tensor.source.read(layout.elements, into: &values, scratch: &rest)
+        try body(values.bytes)
+        let dense = try encoder.encode(
+          values.bytes, layout, codec: codec, scratch: &rest
+        ) { bytes, _ in bytes.byteCount }
+        guard hasZeros(values.bytes, &rest) else { return (dense, dense) }
+        let sparse = try encodeSparse(values.bytes, layout, scratch: &rest) { bytes, _ in
+          bytes.byteCount
+        }
+        return (dense, sparse)
+      }
+    }
+
+    @_lifetime(scratch: copy scratch)
+    private func hasZeros(_ values: borrowing RawSpan, _ scratch: inout MutableRawSpan) -> Bool {
+      let count = values.byteCount / width
+      return Kernels.best.nonzeroMask(values, width: width, into: &scratch) < count
+    }
+
+    @_lifetime(scratch: copy scratch)
+    private func encodeSparse<Result>(
+      _ values: borrowing RawSpan, _ layout: ChunkLayout, scratch: inout MutableRawSpan,
+      _ body: (borrowing RawSpan, ChunkEncoder.Encoded) throws -> Result
+    ) throws -> Result {
+      let maskByteCount = Kernels.maskByteCount(elementCount: layout.elementCount)
+      return try scratch.split(at: maskByteCount) { mask, rest in
+        _ = Kernels.best.nonzeroMask(values, width: width, into: &mask)
+        return try encoder.encodeSparse(
+          values, mask: &mask, layout, index: BitmaskIndex(), codec: codec, scratch: &rest, body)
+      }
+    }
+
+    @_lifetime(workspace: copy workspace)
+    func encode(
+      segment: Int, chunk: Int, workspace: inout MutableRawSpan,
+      _ body: (borrowing RawSpan, ChunkEncoder.Encoded) throws -> Void
+    ) throws {
+      let layout = ChunkLayout(info, chunk: chunk)
+      try workspace.split(at: layout.byteCount) { values, rest in
+        try tensor.source.read(layout.elements, into: &values, scratch: &rest)
+        if isSparse {
+          try encodeSparse(values.bytes, layout, scratch: &rest, body)
+        } else {
+          try encoder.encode(values.bytes, layout, codec: codec, scratch: &rest, body)
+        }
+      }
+    }
+  }
+}

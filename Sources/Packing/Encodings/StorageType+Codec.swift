@@ -1,0 +1,42 @@
+package import Checkpoints
+package import Codecs
+package import TensorCore
+
+extension StorageType {
+  /// Why such a tensor cannot be stored so, if that is known from its shape.
+  package func fault(for shape: Shape) -> String? {
+    guard let type = ggmlType, !GgmlCodec.fits(type, shape.dimensions) else { return nil }
+    return "rows of \(shape.columnCount) values are not whole blocks of \(type.elementCount)"
+  }
+
+  /// The codec for a tensor, and whether its rows are shorter than the groups asked for, so that
+  /// each row became one.
+  package func codec(
+    for shape: Shape, packing: CodeStream.Packing
+  ) -> (codec: any ValueCodec, groupsAreCut: Bool) {
+    let axis = max(0, shape.dimensions.count - 1)
+    let row = max(1, shape.columnCount)
+    let (size, isCut): (Int, Bool) =
+      switch groups {
+      case .size(let size): (min(size, row), size > row)
+      case .row: (row, false)
+      case .tensor: (0, false)
+      }
+    let spec = GroupSpec(axis: axis, size: size)
+    let codec: any ValueCodec =
+      switch kind {
+      case .lossless: PlanesCodec()
+      case .int(let bits):
+        AffineCodec(
+          bits: bits, groups: spec, scaleDType: scaleDType, zero: zero, packing: packing)
+      case .fp8(let element): FP8Codec(element: element, groups: spec, scaleDType: scaleDType)
+      case .mx(let element): MXCodec(element: element, groups: spec, packing: packing)
+      case .nvfp4: NVFP4Codec(groups: spec)
+      case .nf4:
+        CodebookCodec(
+          table: CodebookCodec.nf4, groups: spec, scaleDType: scaleDType, packing: packing)
+      case .ggml: GgmlCodec(type: ggmlType!)
+      }
+    return (codec, isCut)
+  }
+}

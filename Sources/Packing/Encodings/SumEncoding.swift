@@ -1,0 +1,169 @@
+import Base
+package import Checkpoints
+package import Codecs
+package import PackedFormat
+import Synchronization
+package import TensorCore
+
+/// Stores a tensor of plain floats as a sum of terms: outliers are taken out first, what is left is
+/// quantized, and the error of that is approached by a product of low rank.
+package struct SumEncoding: TensorEncoding {
+  package let recipe: TermRecipe
+  let packing: CodeStream.Packing
+
+  /// - Parameter compression: of the streams; without any, codes are packed as bits.
+  package init(_ recipe: TermRecipe, compression: Compression) {
+    precondition(!recipe.isLossless)
+    self.recipe = recipe
+    packing = compression == .none ? .bits : .bytes
+  }
+
+  package var label: String { recipe.description }
+
+  /// Why such a tensor cannot be stored so, if that is known from its header.
+  package static func fault(_ recipe: TermRecipe, _ info: TensorInfo) -> String? {
+    guard !recipe.isLossless else { return nil }
+    guard info.dtype.isPlainFloat else { return "\(info.dtype.name) is no plain float" }
+    if let reason = recipe.dense?.fault(for: info.shape) { return reason }
+    if info.dtype == .f64, recipe.rank != nil || recipe.sparse?.mode == .add {
+      return "F64 takes no low-rank and no added terms; cast it with --dtype f32"
+    }
+    guard let rank = recipe.rank else { return nil }
+    guard let matrices = matrices(info.shape) else {
+      return "a low-rank term needs two dimensions"
+    }
+    guard rank <= min(matrices.rows, matrices.columns) else {
+      return "rank \(rank) is more than matrices of \(matrices.rows) × \(matrices.columns) have"
+    }
+    guard rank * matrices.columns <= LowRankTerm.factorLimit,
+      info.grid.largestChunk % matrices.columns == 0
+    else { return "rows of \(matrices.columns) values are too long for a low-rank term" }
+    return nil
+  }
+
+  /// The last two dimensions are a matrix, the others count matrices.
+  static func matrices(_ shape: Shape) -> LowRankTerm.Matrices? {
+    shape.dimensions.count < 2
+      ? nil : LowRankTerm.Matrices(shape, batch: shape.dimensions.count - 2)
+  }
+
+  // MARK: Plan
+
+  private func codec(for info: TensorInfo) -> (any ValueCodec)? {
+    recipe.dense.map { $0.codec(for: info.shape, packing: packing).codec }
+  }
+
+  /// Whether groups are cut to the length of the tensor's rows.
+  package static func cutsGroups(_ recipe: TermRecipe, of info: TensorInfo) -> Bool {
+    recipe.dense?.codec(for: info.shape, packing: .bytes).groupsAreCut ?? false
+  }
+
+  package func plan(for tensor: LazyTensor, encoder: ChunkEncoder) -> EncodingPlan {
+    let info = tensor.info
+    let shape = PreparedSum.Workspace(
+      FloatTiles(tensor: tensor), codec: codec(for: info), recipe: recipe, encoder: encoder)
+    var plan = EncodingPlan(
+      byteCount: 0, isExact: false, workerByteCount: shape.total, fixedByteCount: 0,
+      chunkCount: 0, passCount: recipe.dense.map { _ in 2 } ?? 1)
+    if let codec = codec(for: info) {
+      plan.chunkCount += info.grid.count
+      for chunk in 0..<info.grid.count {
+        plan.byteCount += encoder.mostByteCount(codec, ChunkLayout(info, chunk: chunk))
+      }
+    }
+    if let rank = recipe.rank, let matrices = Self.matrices(info.shape) {
+      for factor in [matrices.shapeOfU(rank: rank), matrices.shapeOfV(rank: rank)] {
+        guard let factor else { continue }
+        plan.chunkCount += ChunkGrid(dtype: LowRankFit.dtype, shape: factor).count
+        plan.byteCount += 2 * factor.elementCount
+      }
+      plan.fixedByteCount += LowRankFit.fixedByteCount(matrices, rank: rank)
+      plan.workerByteCount += LowRankFit.workerByteCount(
+        matrices, rank: rank, rowsPerChunk: info.grid.largestChunk / max(1, matrices.columns))
+      plan.passCount += LowRankFit.passCount(rounds: recipe.rounds) + 1
+    }
+    if let sparse = recipe.sparse {
+      plan.chunkCount += info.grid.count
+      let kept = sparse.count(of: info.elementCount)
+      plan.byteCount +=
+        kept * info.dtype.bitsPerElement / 8 + info.elementCount / 8
+        + info.grid.count * (StreamTableSize.most + 1)
+      plan.workerByteCount += OutlierSurvey.workerByteCount
+      plan.fixedByteCount += 2 * OutlierSurvey.workerByteCount + 32 * info.grid.count
+      plan.passCount += 4
+    }
+    plan.fixedByteCount += 64 * plan.chunkCount
+    return plan
+  }
+
+  // MARK: Preparation
+
+  package func prepared(
+    _ tensor: LazyTensor, encoder: ChunkEncoder, engine: Engine, wantsContentID: Bool
+  ) throws -> any PreparedEncoding {
+    let tiles = FloatTiles(tensor: tensor)
+    let info = tensor.info
+    var outliers: OutlierSurvey?
+    if let sparse = recipe.sparse, info.elementCount > 0 {
+      outliers = try OutlierSurvey(
+        tiles, count: sparse.count(of: info.elementCount), engine: engine)
+    }
+    var sum = PreparedSum(
+      tiles: tiles, recipe: recipe, codec: codec(for: info), outliers: outliers,
+      encoder: encoder)
+    if let codec = sum.codec, codec.needsSurvey {
+      let survey = try survey(sum, engine)
+      do throws(CodecProblem) { sum.codec = try codec.prepared(for: survey) } catch {
+        throw FormatError(
+          .tooLarge, error.description, path: tensor.stored.file, tensor: info.name,
+          hint: "keep it without loss: --tensor-type '\(info.name.printable)=lossless'")
+      }
+    }
+    if let rank = recipe.rank, let matrices = Self.matrices(info.shape), info.elementCount > 0 {
+      let base = sum
+      sum.factors = try LowRankFit(
+        info, matrices: matrices, rank: rank, rounds: recipe.rounds, engine: engine,
+        workspaceByteCount: sum.sizes.total
+      ) { chunk, residual, rest in
+        try base.readResidual(chunk, into: &residual, scratch: &rest)
+      }
+      guard sum.factors!.isFinite else {
+        throw FormatError(
+          .tooLarge, "values are too large for a low-rank term in float32",
+          path: tensor.stored.file, tensor: info.name,
+          hint: "keep it without loss: --tensor-type '\(info.name.printable)=lossless'")
+      }
+    }
+    // The error of a dense term alone is seen as it is encoded.
+    if recipe.rank != nil || recipe.sparse != nil || wantsContentID {
+      try sum.measure(engine, wantsContentID: wantsContentID)
+    }
+    return sum
+  }
+
+  private func survey(_ sum: PreparedSum, _ engine: Engine) throws -> CodecSurvey {
+    let survey = Mutex(CodecSurvey())
+    try engine.forEachPiece(
+      count: sum.tiles.grid.count, workspaceByteCount: sum.sizes.total
+    ) { chunk, workspace in
+      var part = CodecSurvey()
+      try sum.withValues(chunk, &workspace) { values, rest in
+        sum.codec?.survey(
+          values, ChunkLayout(sum.tiles.tensor.info, chunk: chunk), into: &part, scratch: &rest)
+      }
+      survey.withLock { $0.merge(part) }
+      sum.tiles.report(chunk, to: engine)
+    }
+    return survey.withLock { $0 }
+  }
+}
+
+extension TermRecipe.Sparse {
+  /// How many of so many values are kept: rounded to nearest, at least one.
+  func count(of elementCount: Int) -> Int {
+    min(elementCount, max(1, Int((Double(elementCount) * share).rounded())))
+  }
+}
+
+/// A frame of two streams, and what a value stream of bytes takes beyond its values.
+private enum StreamTableSize { static let most = 8 * 10 }

@@ -1,0 +1,150 @@
+import Base
+import Checkpoints
+import Codecs
+import PackedFormat
+import TensorCore
+
+/// Stores a sum of terms as its terms: those of packed files as they lie there, without decoding.
+struct TermSumEncoding: TensorEncoding {
+  let sum: TermSum
+
+  var label: String {
+    let label = Self.terms(of: sum, codec: PlanesCodec()).map(\.label).joined(separator: " + ")
+    return label.count <= 28 ? label : "\(sum.parts.count) terms"
+  }
+
+  /// Whether a packed tensor can have these terms.
+  static func holds(_ sum: TermSum) -> Bool {
+    guard sum.parts.count <= PackedTensor.termLimit,
+      sum.isBits || sum.info.dtype.isPlainFloat
+    else { return false }
+    return sum.parts.allSatisfy { part in
+      switch part {
+      case .stored(let stored, _):
+        guard let info = stored.reader.tensor(ofEntry: stored.entry)?.info else { return false }
+        return info.dtype == sum.info.dtype && info.shape == sum.info.shape
+      case .dense(let tensor, _):
+        return tensor.info.dtype == sum.info.dtype && tensor.info.shape == sum.info.shape
+      case .lowRank(let u, let v, _):
+        let rank = u.info.shape.columnCount
+        guard let matrices = LowRankTerm.Matrices(sum.info.shape, batch: 0) else { return false }
+        return LowRankTerm.factorDTypes.contains(u.info.dtype)
+          && LowRankTerm.factorDTypes.contains(v.info.dtype)
+          && (1...LowRankTerm.rankLimit).contains(rank)
+          && rank * matrices.columns <= LowRankTerm.factorLimit
+          && matrices.shapeOfU(rank: rank) == u.info.shape
+          && matrices.shapeOfV(rank: rank) == v.info.shape
+      }
+    }
+  }
+
+  /// What the index says of the terms.
+  static func terms(of sum: TermSum, codec: any ValueCodec) -> [PackedTerm] {
+    sum.parts.map { part in
+      switch part {
+      case .stored(let stored, let factor): return stored.term(multiplier: factor)
+      case .dense(_, let factor):
+        var term = PackedTerm(codec, of: sum.info)
+        term.factor = factor
+        return term
+      case .lowRank(let u, let v, let factor):
+        let factors = [u, v].map {
+          LowRankTerm.Factor(dtype: $0.info.dtype, codec: codec, shape: $0.info.shape)
+        }
+        return PackedTerm(
+          .lowRank(
+            LowRankTerm(
+              batch: 0, rank: u.info.shape.columnCount, scale: factor, u: factors[0],
+              v: factors[1])),
+          chunkCount: u.info.grid.count + v.info.grid.count)
+      }
+    }
+  }
+
+  func plan(for tensor: LazyTensor, encoder: ChunkEncoder) -> EncodingPlan {
+    let prepared = Prepared(sum: sum, encoder: encoder, contentID: nil)
+    return EncodingPlan(
+      byteCount: prepared.origins.reduce(0) { $0 + $1.byteCount },
+      isExact: false, workerByteCount: prepared.workspaceByteCount, fixedByteCount: 0,
+      chunkCount: prepared.segments.reduce(0) { $0 + $1.chunkCount }, passCount: 1)
+  }
+
+  func prepared(
+    _ tensor: LazyTensor, encoder: ChunkEncoder, engine: Engine, wantsContentID: Bool
+  ) throws -> any PreparedEncoding {
+    Prepared(
+      sum: sum, encoder: encoder,
+      contentID: wantsContentID ? try tensor.contentID(engine: engine) : nil)
+  }
+
+  /// Where the chunks of a segment come from.
+  private enum Origin {
+    case stored(PackedReader, Int)
+    case values(LazyTensor)
+
+    var byteCount: Int {
+      switch self {
+      case .stored(let reader, let segment): reader.storedByteCount(ofSegment: segment)
+      case .values(let tensor): tensor.info.byteCount
+      }
+    }
+  }
+
+  private struct Prepared: PreparedEncoding {
+    let tensor: PackedTensor
+    let segments: [PackedSegment]
+    let origins: [Origin]
+    let encoder: ChunkEncoder
+    let codec: any ValueCodec
+
+    init(sum: TermSum, encoder: ChunkEncoder, contentID: [UInt8]?) {
+      self.encoder = encoder
+      codec = encoder.compression == .none ? RawCodec() : PlanesCodec()
+      tensor = PackedTensor(
+        sum.info, terms: TermSumEncoding.terms(of: sum, codec: codec), contentID: contentID)
+      segments = tensor.segments(entry: 0)
+      origins = sum.parts.flatMap { part -> [Origin] in
+        switch part {
+        case .stored(let stored, _): stored.segments.map { .stored(stored.reader, $0) }
+        case .dense(let tensor, _): [.values(tensor)]
+        case .lowRank(let u, let v, _): [.values(u), .values(v)]
+        }
+      }
+    }
+
+    var workspaceByteCount: Int {
+      zip(segments, origins).map { segment, origin in
+        switch origin {
+        case .stored(let reader, let segment): return reader.largestStoredChunk(ofSegment: segment)
+        case .values(let tensor):
+          return Engine.workspaceByteCount(of: [tensor]) { tensor in
+            guard tensor.info.grid.count > 0 else { return 0 }
+            return encoder.scratchByteCount(codec, ChunkLayout(tensor.info, chunk: 0))
+          }
+        }
+      }.max() ?? 0
+    }
+
+    func finished() -> PackedTensor { tensor }
+
+    @_lifetime(workspace: copy workspace)
+    func encode(
+      segment: Int, chunk: Int, workspace: inout MutableRawSpan,
+      _ body: (borrowing RawSpan, ChunkEncoder.Encoded) throws -> Void
+    ) throws {
+      switch origins[segment] {
+      case .stored(let reader, let origin):
+        let record = try reader.readStored(segment: origin, chunk: chunk, into: &workspace)
+        try body(
+          workspace.bytes.extracting(0..<record.storedByteCount),
+          ChunkEncoder.Encoded(record))
+      case .values(let tensor):
+        let layout = ChunkLayout(tensor.info, chunk: chunk)
+        try workspace.split(at: layout.byteCount) { values, rest in
+          try tensor.source.read(layout.elements, into: &values, scratch: &rest)
+          try encoder.encode(values.bytes, layout, codec: codec, scratch: &rest, body)
+        }
+      }
+    }
+  }
+}

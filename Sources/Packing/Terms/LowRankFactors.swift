@@ -1,0 +1,108 @@
+import Base
+package import Checkpoints
+import PackedFormat
+import TensorCore
+
+/// The product of two factors that is near a matrix: U [M, r] with orthonormal columns, and V [r, N].
+package struct LowRankFactors: Sendable {
+  package let rank: Int
+  package let rows: Int
+  package let columns: Int
+  /// U and V in F16; V is to be multiplied by `scale`.
+  private let u: [UInt8]
+  private let v: [UInt8]
+  private let scale: Float
+
+  /// Bytes that are kept of a matrix.
+  package static func byteCount(rows: Int, columns: Int, rank: Int) -> Int {
+    2 * rank * (rows + columns)
+  }
+
+  /// How often all values are read.
+  package static let passCount = LowRankFit.passCount(rounds: TermRecipe.thoroughRoundCount)
+
+  /// Bytes beside them while they are fitted.
+  package static func fixedByteCount(rows: Int, columns: Int, rank: Int) -> Int {
+    LowRankTerm.Matrices(count: rows, columns).map {
+      LowRankFit.fixedByteCount($0, rank: rank)
+    } ?? 0
+  }
+
+  package static func workerByteCount(_ tensor: LazyTensor, rank: Int) -> Int {
+    let tiles = FloatTiles(tensor: tensor)
+    let columns = max(1, tensor.info.shape.columnCount)
+    guard let matrices = LowRankTerm.Matrices(count: tensor.info.shape.rowCount, columns) else {
+      return 0
+    }
+    return 4 * tiles.grid.largestChunk
+      + max(
+        tiles.scratchByteCount,
+        LowRankFit.workerByteCount(
+          matrices, rank: rank, rowsPerChunk: tiles.grid.largestChunk / columns))
+  }
+
+  /// - Throws: an error that names the first value that is not finite.
+  package init(_ tensor: LazyTensor, rank: Int, engine: Engine) throws {
+    let tiles = FloatTiles(tensor: tensor)
+    self.rank = rank
+    rows = tensor.info.shape.rowCount
+    columns = tensor.info.shape.columnCount
+    guard let matrices = LowRankTerm.Matrices(count: rows, columns) else {
+      throw UsageError("'\(tensor.name.printable)' is no matrix")
+    }
+    let fit = try LowRankFit(
+      tensor.info, matrices: matrices, rank: rank, rounds: TermRecipe.thoroughRoundCount,
+      engine: engine,
+      workspaceByteCount: tiles.scratchByteCount
+    ) { chunk, values, rest in
+      try tiles.read(chunk: chunk, into: &values, scratch: &rest)
+    }
+    (u, v, scale) = (fit.u, fit.v, fit.scale)
+  }
+
+  /// Whether the product is 0 everywhere.
+  package var isZero: Bool { v.allSatisfy { $0 & 0x7F == 0 } }
+
+  /// U as a tensor of F32, rows and columns exchanged if `isTransposed`.
+  package func u(named name: String, isTransposed: Bool) throws -> LazyTensor {
+    try Self.tensor(name, u, rows: rows, columns: rank, scale: 1, isTransposed: isTransposed)
+  }
+
+  package func v(named name: String, isTransposed: Bool) throws -> LazyTensor {
+    try Self.tensor(name, v, rows: rank, columns: columns, scale: scale, isTransposed: isTransposed)
+  }
+
+  /// Values of two bytes with rows and columns exchanged.
+  private static func transposed(_ values: [UInt8], rows: Int, columns: Int) -> [UInt8] {
+    var result = values
+    for row in 0..<rows {
+      for column in 0..<columns {
+        let (from, to) = (2 * (row * columns + column), 2 * (column * rows + row))
+        result[to] = values[from]
+        result[to + 1] = values[from + 1]
+      }
+    }
+    return result
+  }
+
+  private static func tensor(
+    _ name: String, _ values: [UInt8], rows: Int, columns: Int, scale: Float, isTransposed: Bool
+  ) throws -> LazyTensor {
+    let values = isTransposed ? Self.transposed(values, rows: rows, columns: columns) : values
+    let dimensions = isTransposed ? [columns, rows] : [rows, columns]
+    let half = try TensorInfo(name: name, dtype: .f16, shape: Shape(dimensions))
+    let part = LazyTensor(
+      info: half, source: MemoryTensorSource(info: half, values: values),
+      stored: StoredForm(file: name, byteOffset: 0, byteCount: values.count, dtype: .f16))
+    let info = try TensorInfo(name: name, dtype: .f32, shape: Shape(dimensions))
+    return TermSum(info: info, parts: [.dense(part, factor: scale)]).lazy(stored: part.stored)
+  }
+}
+
+extension LowRankTerm.Matrices {
+  /// One matrix.
+  fileprivate init?(count rows: Int, _ columns: Int) {
+    guard let shape = try? Shape([rows, columns]) else { return nil }
+    self.init(shape, batch: 0)
+  }
+}

@@ -1,0 +1,310 @@
+import Base
+import Checkpoints
+import PackedFormat
+import Synchronization
+import TensorCore
+
+/// The product of two skinny matrices that is nearest to a residual, by power iteration.
+///
+/// Source: GEAR (Kang et al., 2024), the power iteration of its low-rank part: V starts uniform at
+/// random, then U = R·Vᵀ and V = Uᵀ·R in turn, V made orthonormal before each round and U in the last.
+struct LowRankFit: Sendable {
+  /// Readings of the values: one for each round and one more for the last.
+  static func passCount(rounds: Int) -> Int { rounds + 1 }
+  /// What factors are stored as; V is scaled so that its values lie around 1.
+  static let dtype = DType.f16
+
+  let matrices: LowRankTerm.Matrices
+  let rank: Int
+  /// Of U · V; a power of two.
+  let scale: Float
+  /// Whether no value left the range of float32 underway.
+  let isFinite: Bool
+  /// Canonical bytes of `dtype`: [count · rows, rank] and [count · rank, columns].
+  let u: [UInt8]
+  let v: [UInt8]
+  /// V as float32.
+  let vFloats: [Float]
+
+  static func fixedByteCount(_ matrices: LowRankTerm.Matrices, rank: Int) -> Int {
+    // Floats, a copy while they are made orthonormal, sums in doubles, and the stored form.
+    18 * rank * matrices.count * (matrices.rows + matrices.columns)
+  }
+
+  /// For each worker: rows of U and a partial sum of V.
+  static func workerByteCount(
+    _ matrices: LowRankTerm.Matrices, rank: Int, rowsPerChunk: Int
+  ) -> Int {
+    4 * rank * (min(rowsPerChunk, matrices.count * matrices.rows) + matrices.columns)
+  }
+
+  /// - Parameters:
+  ///   - residual: fills its argument with the values of a chunk, which is whole rows.
+  ///   - workspaceByteCount: what `residual` needs beside the values.
+  init(
+    _ info: TensorInfo, matrices: LowRankTerm.Matrices, rank: Int, rounds: Int, engine: Engine,
+    workspaceByteCount: Int,
+    residual: @escaping @Sendable (Int, inout MutableRawSpan, inout MutableRawSpan) throws -> Void
+  ) throws {
+    self.matrices = matrices
+    self.rank = rank
+    let pass = Pass(
+      info: info, matrices: matrices, rank: rank, engine: engine,
+      workspaceByteCount: workspaceByteCount, residual: residual)
+    var v = ElementRandom(tensorName: info.name, seed: 0).uniforms(
+      count: matrices.count * rank * matrices.columns)
+    var u: [Float] = []
+    var isFinite = true
+    for round in 1...rounds {
+      Self.orthonormalize(&v, vectors: rank, length: matrices.columns)
+      guard round == rounds else {
+        v = try pass.refined(v)
+        isFinite = isFinite && v.allSatisfy(\.isFinite)
+        continue
+      }
+      u = try pass.projected(v)
+      isFinite = isFinite && u.allSatisfy(\.isFinite)
+      var columns = Self.transposed(u, rows: matrices.rows, columns: rank)
+      Self.orthonormalize(&columns, vectors: rank, length: matrices.rows)
+      u = Self.transposed(columns, rows: rank, columns: matrices.rows)
+      v = try pass.accumulated(u)
+    }
+    let largest = v.reduce(0) { max($0, $1.magnitude) }
+    let scale = largest > 0 ? Float(sign: .plus, exponent: largest.exponent, significand: 1) : 1
+    self.scale = scale
+    self.isFinite = isFinite && v.allSatisfy(\.isFinite)
+    self.u = HalfPrecision.halves(u, over: 1)
+    self.v = HalfPrecision.halves(v, over: scale)
+    let bytes = self.v
+    vFloats = HalfPrecision.floats(bytes.rawSpan)
+  }
+
+  /// Adds scale · U · V for the rows of a chunk.
+  @_lifetime(sums: copy sums)
+  func add(rows: Range<Int>, to sums: inout MutableRawSpan) {
+    var row = rows.lowerBound
+    while row < rows.upperBound {
+      let matrix = row / matrices.rows
+      let end = min(rows.upperBound, (matrix + 1) * matrices.rows)
+      let u = HalfPrecision.floats(self.u.rawSpan.extracting(2 * rank * row..<2 * rank * end))
+      let size = 4 * rank * matrices.columns
+      let start = 4 * matrices.columns * (row - rows.lowerBound)
+      var target = sums._mutatingExtracting(
+        start..<start + 4 * matrices.columns * (end - row))
+      Kernels.best.addLowRank(
+        u: u.rawSpan, v: vFloats.rawSpan.extracting(matrix * size..<(matrix + 1) * size),
+        stride: matrices.columns, rows: end - row, columns: matrices.columns, rank: rank,
+        scale: scale, to: &target)
+      row = end
+    }
+  }
+
+  // MARK: Arrays
+
+  /// Groups of `vectors` vectors one behind the other.
+  private static func orthonormalize(_ values: inout [Float], vectors: Int, length: Int) {
+    let size = vectors * length
+    guard size > 0 else { return }
+    var buffer = ByteBuffer(byteCount: 4 * size)
+    for start in stride(from: 0, to: values.count, by: size) {
+      normalize(&values, start..<start + size)
+      var span = buffer.mutableBytes
+      span.copy(values.rawSpan.extracting(4 * start..<4 * (start + size)))
+      Kernels.best.orthonormalize(&span, count: vectors)
+      for place in 0..<size {
+        values[start + place] = Float(
+          bitPattern: span.bytes.littleEndian(UInt32.self, at: 4 * place)!)
+      }
+    }
+  }
+
+  /// Scales values whose squares could leave the range of float32 by a power of two.
+  private static func normalize(_ values: inout [Float], _ range: Range<Int>) {
+    let largest = values[range].reduce(0) { max($0, $1.magnitude) }
+    guard largest > 0, largest.isFinite, abs(largest.exponent) > 30 else { return }
+    for place in range {
+      values[place] = Float(
+        sign: .plus, exponent: -largest.exponent, significand: values[place])
+    }
+  }
+
+  /// Each matrix of `rows` × `columns` transposed.
+  private static func transposed(_ values: [Float], rows: Int, columns: Int) -> [Float] {
+    let size = rows * columns
+    var result = values
+    for start in stride(from: 0, to: values.count, by: max(1, size)) {
+      for row in 0..<rows {
+        for column in 0..<columns {
+          result[start + column * rows + row] = values[start + row * columns + column]
+        }
+      }
+    }
+    return result
+  }
+
+  // MARK: Passes
+
+  /// A reading of the residual, chunk by chunk, each chunk matrix by matrix.
+  private struct Pass: Sendable {
+    let info: TensorInfo
+    let matrices: LowRankTerm.Matrices
+    let rank: Int
+    let engine: Engine
+    let workspaceByteCount: Int
+    let residual: @Sendable (Int, inout MutableRawSpan, inout MutableRawSpan) throws -> Void
+
+    private var vSize: Int { rank * matrices.columns }
+
+    /// What a chunk has of a matrix: its rows, counted over all matrices.
+    private func parts(_ chunk: Int) -> [(matrix: Int, rows: Range<Int>)] {
+      let elements = info.grid[chunk]
+      let all = elements.lowerBound / matrices.columns..<elements.upperBound / matrices.columns
+      var parts: [(matrix: Int, rows: Range<Int>)] = []
+      var row = all.lowerBound
+      while row < all.upperBound {
+        let matrix = row / matrices.rows
+        let end = min(all.upperBound, (matrix + 1) * matrices.rows)
+        parts.append((matrix, row..<end))
+        row = end
+      }
+      return parts
+    }
+
+    /// Reads every chunk and hands out its parts in order: where they stand in the residual.
+    private func forEachChunk(
+      _ body: @escaping @Sendable (Int, borrowing RawSpan, inout MutableRawSpan) throws -> Void,
+      onFailure: @escaping @Sendable () -> Void = {}
+    ) throws {
+      let count = info.grid.largestChunk
+      let rowsPerChunk = count / max(1, matrices.columns)
+      let extra = LowRankFit.workerByteCount(matrices, rank: rank, rowsPerChunk: rowsPerChunk)
+      try engine.forEachPiece(
+        count: info.grid.count,
+        workspaceByteCount: 4 * count + max(workspaceByteCount, extra), onFailure: onFailure
+      ) { chunk, workspace in
+        try workspace.split(at: 4 * info.grid[chunk].count) { values, rest in
+          try residual(chunk, &values, &rest)
+          try body(chunk, values.bytes, &rest)
+        }
+        engine.progress.advance(byteCount: info.dtype.byteCount(of: info.grid[chunk].count) ?? 0)
+      }
+    }
+
+    private func part(
+      _ part: (matrix: Int, rows: Range<Int>), of chunk: Int, _ values: RawSpan
+    ) -> Range<Int> {
+      let first = info.grid[chunk].lowerBound / matrices.columns
+      return 4 * matrices.columns * (part.rows.lowerBound - first)..<4 * matrices.columns
+        * (part.rows.upperBound - first)
+    }
+
+    /// U = R · Vᵀ.
+    func projected(_ v: [Float]) throws -> [Float] {
+      let u = Mutex([Float](repeating: 0, count: matrices.count * matrices.rows * rank))
+      try forEachChunk { chunk, values, rest in
+        for part in parts(chunk) {
+          let rows = part.rows.count
+          var target = rest._mutatingExtracting(0..<4 * rank * rows)
+          Kernels.best.projectRows(
+            of: values.extracting(self.part(part, of: chunk, copy values)),
+            on: v.rawSpan.extracting(4 * vSize * part.matrix..<4 * vSize * (part.matrix + 1)),
+            rows: rows, columns: matrices.columns, rank: rank, into: &target)
+          let floats = target.bytes.floats()
+          u.withLock {
+            $0.replaceSubrange(
+              part.rows.lowerBound * rank..<part.rows.upperBound * rank, with: floats)
+          }
+        }
+      }
+      return u.withLock { $0 }
+    }
+
+    /// V = Uᵀ · R, chunks added in order.
+    func accumulated(_ u: [Float]) throws -> [Float] {
+      try summed { values, part, target, _ in
+        let rows = part.rows
+        Kernels.best.accumulateColumns(
+          of: values,
+          by: u.rawSpan.extracting(4 * rank * rows.lowerBound..<4 * rank * rows.upperBound),
+          rows: rows.count, columns: matrices.columns, rank: rank, into: &target)
+        return 0
+      }.map { Float($0) }
+    }
+
+    /// V = (R · Vᵀ)ᵀ · R in one reading, but for a power of two.
+    func refined(_ v: [Float]) throws -> [Float] {
+      let sums = try summed { values, part, target, rest in
+        let rows = part.rows.count
+        var u = rest._mutatingExtracting(0..<4 * rank * rows)
+        Kernels.best.projectRows(
+          of: values,
+          on: v.rawSpan.extracting(4 * vSize * part.matrix..<4 * vSize * (part.matrix + 1)),
+          rows: rows, columns: matrices.columns, rank: rank, into: &u)
+        let exponent = Self.normalize(&u)
+        Kernels.best.accumulateColumns(
+          of: values, by: u.bytes, rows: rows, columns: matrices.columns, rank: rank,
+          into: &target)
+        return exponent
+      }
+      return (0..<matrices.count).flatMap { matrix in
+        let part = sums[matrix * vSize..<(matrix + 1) * vSize]
+        let largest = part.reduce(0) { max($0, $1.magnitude) }
+        let exponent = largest > 0 && largest.isFinite ? -Int(largest.exponent) : 0
+        let scale = Double(sign: .plus, exponent: exponent, significand: 1)
+        return part.map { Float($0 * scale) }
+      }
+    }
+
+    /// Brings floats far from 1 near it.
+    /// - Returns: the exponent of the power of two they were divided by.
+    @_lifetime(values: copy values)
+    private static func normalize(_ values: inout MutableRawSpan) -> Int {
+      var floats = values.bytes.floats()
+      let largest = floats.reduce(0) { max($0, $1.magnitude) }
+      guard largest > 0, largest.isFinite, abs(largest.exponent) > 30 else { return 0 }
+      LowRankFit.normalize(&floats, floats.indices)
+      values.copy(floats.rawSpan)
+      return Int(largest.exponent)
+    }
+
+    private func summed(
+      _ body:
+        @escaping @Sendable (
+          borrowing RawSpan, (matrix: Int, rows: Range<Int>), inout MutableRawSpan,
+          inout MutableRawSpan
+        ) -> Int
+    ) throws -> [Double] {
+      // Of values and their squares; only doubles hold all of them.
+      let sums = Mutex([Double](repeating: 0, count: matrices.count * vSize))
+      let turnstile = Turnstile()
+      try forEachChunk(
+        { chunk, values, rest in
+          var found: [(start: Int, exponent: Int, values: [Float])] = []
+          for part in parts(chunk) {
+            rest.split(at: 4 * vSize) { target, rest in
+              target.fill()
+              let exponent = body(
+                values.extracting(self.part(part, of: chunk, copy values)), part, &target, &rest)
+              found.append((part.matrix * vSize, exponent, target.bytes.floats()))
+            }
+          }
+          try turnstile.pass(chunk) {
+            sums.withLock { sums in
+              for (start, exponent, values) in found {
+                let scale = Double(sign: .plus, exponent: exponent, significand: 1)
+                for (place, value) in values.enumerated() {
+                  sums[start + place] += Double(value) * scale
+                }
+              }
+            }
+          }
+        }, onFailure: turnstile.abandon)
+      return sums.withLock { $0 }
+    }
+  }
+}
+
+extension ElementRandom {
+  /// The first `count` uniforms.
+  func uniforms(count: Int) -> [Float] { (0..<count).map { uniform(at: UInt64($0)) } }
+}

@@ -1,0 +1,44 @@
+import Base
+package import Checkpoints
+package import PackedFormat
+
+/// A term of a tensor as it lies in a `.sumac` file.
+package struct StoredTerm: Sendable {
+  package let reader: PackedReader
+  package let entry: Int
+  package let place: Int
+  package let term: PackedTerm
+
+  /// The terms of a tensor that lies in a packed file; nil if it does not, or if one of them cannot be
+  /// read.
+  package static func terms(of tensor: LazyTensor) -> [StoredTerm]? {
+    guard let origin = tensor.packedOrigin, let entry = origin.entry, let packed = origin.tensor,
+      packed.terms.allSatisfy({ $0.fault == nil })
+    else { return nil }
+    return packed.terms.enumerated().map {
+      StoredTerm(reader: origin.reader, entry: entry, place: $0.offset, term: $0.element)
+    }
+  }
+
+  /// Its factor, or the scale of its product.
+  package var multiplier: Float { term.multiplier }
+
+  /// The term with another factor or scale.
+  func term(multiplier: Float) -> PackedTerm {
+    var result = term
+    // What its writer measured was another sum.
+    result.error = nil
+    if case .lowRank(var product) = term.content {
+      product.scale = multiplier
+      result.content = .lowRank(product)
+    } else {
+      result.factor = multiplier
+    }
+    return result
+  }
+
+  var segments: Range<Int> {
+    let first = reader.segment(ofTerm: place, entry: entry)
+    return first..<reader.segment(ofTerm: place + 1, entry: entry)
+  }
+}

@@ -1,0 +1,165 @@
+import Base
+import Checkpoints
+import PackedFormat
+import TensorCore
+
+/// Reads a sum of terms, chunk by chunk, as a packed file that held them would be read: in float32, in
+/// order, rounded once.
+struct TermSumSource: ChunkedTensorSource {
+  let sum: TermSum
+
+  var info: TensorInfo { sum.info }
+
+  func scratchByteCount(elementCount: Int) -> Int {
+    let count = info.grid.largestChunk
+    let parts = sum.parts.map { partScratchByteCount($0, count) }.max() ?? 0
+    // A chunk that is wanted in part; sums, and room to round them.
+    return chunkByteCount + 8 * count + parts
+  }
+
+  private func partScratchByteCount(_ part: TermSum.Part, _ count: Int) -> Int {
+    switch part {
+    case .stored(let stored, _):
+      return stored.reader.termScratchByteCount(entry: stored.entry)
+    case .dense(let tensor, _):
+      return 4 * count + (tensor.info.dtype.byteCount(of: count) ?? 0)
+        + tensor.source.scratchByteCount(elementCount: count)
+    case .lowRank(let u, let v, _):
+      let rank = u.info.shape.columnCount
+      let rows = count / max(1, v.info.shape.columnCount) + 2
+      let values = rank * rows + v.info.elementCount
+      let largest = max(rank * rows, v.info.elementCount)
+      return 4 * values + (u.info.dtype.byteCount(of: largest) ?? 0)
+        + max(
+          u.source.scratchByteCount(elementCount: rank * rows),
+          v.source.scratchByteCount(elementCount: v.info.elementCount))
+    }
+  }
+
+  @_lifetime(values: copy values)
+  @_lifetime(scratch: copy scratch)
+  func read(
+    chunk: Int, into values: inout MutableRawSpan, scratch: inout MutableRawSpan
+  ) throws {
+    let elements = info.grid[chunk]
+    if sum.isBits {
+      return try readBits(chunk: chunk, elements, into: &values, scratch: &scratch)
+    }
+    try scratch.split(at: 4 * elements.count) { sums, rest in
+      for (place, part) in sum.parts.enumerated() {
+        try add(
+          part, chunk: chunk, elements, isFirst: place == 0, to: &sums, scratch: &rest)
+      }
+      if info.dtype == .f32 {
+        values.copy(sums.bytes)
+      } else {
+        rest.split(at: 4 * elements.count) { spare, _ in
+          Kernels.best.roundSums(sums.bytes, to: info.dtype, into: &values, scratch: &spare)
+        }
+      }
+    }
+  }
+
+  @_lifetime(values: copy values)
+  @_lifetime(scratch: copy scratch)
+  private func readBits(
+    chunk: Int, _ elements: Range<Int>, into values: inout MutableRawSpan,
+    scratch: inout MutableRawSpan
+  ) throws {
+    for part in sum.parts {
+      switch part {
+      case .dense(let tensor, _):
+        try tensor.source.read(elements, into: &values, scratch: &scratch)
+      case .stored(let stored, _):
+        if case .dense = stored.term.content {
+          try stored.reader.readChunk(
+            segment: stored.segments.lowerBound, chunk: chunk, into: &values, scratch: &scratch)
+        } else {
+          try stored.reader.replace(
+            term: stored.place, ofEntry: stored.entry, chunk: chunk, in: &values,
+            scratch: &scratch)
+        }
+      case .lowRank: break
+      }
+    }
+  }
+
+  // MARK: Sums
+
+  @_lifetime(sums: copy sums)
+  @_lifetime(scratch: copy scratch)
+  private func add(
+    _ part: TermSum.Part, chunk: Int, _ elements: Range<Int>, isFirst: Bool,
+    to sums: inout MutableRawSpan, scratch: inout MutableRawSpan
+  ) throws {
+    switch part {
+    case .stored(let stored, let factor):
+      try stored.reader.add(
+        term: stored.place, ofEntry: stored.entry, chunk: chunk, factor: factor,
+        isFirst: isFirst, to: &sums, scratch: &scratch)
+    case .dense(let tensor, let factor):
+      if isFirst {
+        try Self.readFloats(tensor, elements, into: &sums, scratch: &scratch)
+        Kernels.best.multiply(&sums, of: .f32, by: factor)
+      } else {
+        try scratch.split(at: 4 * elements.count) { floats, rest in
+          try Self.readFloats(tensor, elements, into: &floats, scratch: &rest)
+          Kernels.best.multiply(&floats, of: .f32, by: factor)
+          Kernels.best.add(floats.bytes, of: .f32, to: &sums)
+        }
+      }
+    case .lowRank(let u, let v, let factor):
+      if isFirst { sums.fill() }
+      try addProduct(u, v, factor, elements, to: &sums, scratch: &scratch)
+    }
+  }
+
+  @_lifetime(floats: copy floats)
+  @_lifetime(scratch: copy scratch)
+  private static func readFloats(
+    _ tensor: LazyTensor, _ elements: Range<Int>, into floats: inout MutableRawSpan,
+    scratch: inout MutableRawSpan
+  ) throws {
+    let dtype = tensor.info.dtype
+    guard dtype != .f32 else {
+      return try tensor.source.read(elements, into: &floats, scratch: &scratch)
+    }
+    try scratch.split(at: dtype.byteCount(of: elements.count)!) { stored, rest in
+      try tensor.source.read(elements, into: &stored, scratch: &rest)
+      try Kernels.best.convert(
+        stored.bytes, from: dtype, to: .f32, elementCount: elements.count, saturating: false,
+        into: &floats)
+    }
+  }
+
+  @_lifetime(sums: copy sums)
+  @_lifetime(scratch: copy scratch)
+  private func addProduct(
+    _ u: LazyTensor, _ v: LazyTensor, _ factor: Float, _ elements: Range<Int>,
+    to sums: inout MutableRawSpan, scratch: inout MutableRawSpan
+  ) throws {
+    let rank = u.info.shape.columnCount
+    let columns = v.info.shape.columnCount
+    let rows = elements.lowerBound / columns..<(elements.upperBound - 1) / columns + 1
+    try scratch.split(at: 4 * rank * columns) { vFloats, rest in
+      try Self.readFloats(v, 0..<rank * columns, into: &vFloats, scratch: &rest)
+      try rest.split(at: 4 * rank * rows.count) { uFloats, rest in
+        try Self.readFloats(
+          u, rows.lowerBound * rank..<rows.upperBound * rank, into: &uFloats, scratch: &rest)
+        for piece in LowRankTerm.pieces(of: elements, columns: columns) {
+          let first = piece.elements.lowerBound
+          var target = sums._mutatingExtracting(
+            4 * (first - elements.lowerBound)..<4
+              * (piece.elements.upperBound - elements.lowerBound))
+          let row = first / columns - rows.lowerBound
+          Kernels.best.addLowRank(
+            u: uFloats.bytes.extracting(4 * rank * row..<uFloats.byteCount),
+            v: vFloats.bytes.extracting(4 * (first % columns)..<vFloats.byteCount),
+            stride: columns, rows: piece.rowCount,
+            columns: piece.elements.count / piece.rowCount, rank: rank, scale: factor,
+            to: &target)
+        }
+      }
+    }
+  }
+}

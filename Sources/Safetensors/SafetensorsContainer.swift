@@ -1,0 +1,90 @@
+package import Base
+package import Checkpoints
+import Crypto
+import TensorCore
+
+extension ContainerName {
+  package static let safetensors = ContainerName(rawValue: "safetensors")
+}
+
+/// Single safetensors files as checkpoints.
+package enum SafetensorsContainer: ContainerOutput {
+  package static let name = ContainerName.safetensors
+  package static let summary = ".safetensors"
+  package static let suffix: String? = ".safetensors"
+  package static let isFolder = false
+  package static let holdsTerms = false
+
+  package static func recognizes(_ input: InputTree) -> Bool {
+    guard !input.isFolder else { return false }
+    if input.path.hasSuffix(".safetensors") { return true }
+    let length = input.prefix.rawSpan.littleEndian(UInt64.self, at: 0) ?? .max
+    return input.prefix.count > 8 && input.prefix[8] == UInt8(ascii: "{")
+      && length <= UInt64(SafetensorsHeader.maximumByteCount)
+  }
+
+  package static func lineageOptions(_ options: WriterOptions) -> [Lineage.Option] { [] }
+
+  package static func writer(
+    _ checkpoint: Checkpoint, options: WriterOptions
+  ) throws -> any CheckpointWriter {
+    try SafetensorsWriter(checkpoint, options: options)
+  }
+
+  package static func read(_ input: InputTree) throws -> Checkpoint {
+    let path = input.path
+    let shard = try SafetensorsFile(input.openNamedFile())
+    var notes: [String] = []
+    let (metadata, lineage) = split(shard.header.metadata ?? [], path: path, notes: &notes)
+    return Checkpoint(
+      path: path, container: .safetensors, tensors: shard.tensors, metadata: metadata,
+      lineage: lineage, identity: shard.identity, files: [shard.file.identity], notes: notes)
+  }
+
+  /// Takes the lineage out of the metadata; one that cannot be read is told of and left out.
+  package static func split(
+    _ metadata: [Checkpoint.Metadatum], path: String, notes: inout [String]
+  ) -> ([Checkpoint.Metadatum], Lineage) {
+    var lineage = Lineage()
+    if let text = metadata.first(where: { $0.key == Lineage.metadataKey })?.value.asString {
+      do { lineage = try Lineage(json: text) } catch {
+        notes.append("\(path.printable): the lineage cannot be read and is left out: \(error)")
+      }
+    }
+    let rest = metadata.filter { $0.key != Lineage.metadataKey }
+    return (rest.sorted { $0.key.precedesAsBytes($1.key) }, lineage)
+  }
+}
+
+/// An open safetensors file with its header.
+package struct SafetensorsFile: Sendable {
+  package let file: InputFile
+  package let header: SafetensorsHeader
+  package let identity: InputIdentity
+
+  package init(_ file: InputFile) throws {
+    self.file = file
+    let path = file.path
+    let start = try file.bytes(at: 0, count: min(8, file.byteCount))
+    let byteCount = try SafetensorsHeader.headerByteCount(
+      start.rawSpan, fileByteCount: file.byteCount, path: path)
+    let mapping = try file.map()
+    header = try SafetensorsHeader(mapping.bytes, fileByteCount: file.byteCount, path: path)
+    var hash = SHA256()
+    hash.update(mapping.bytes.extracting(0..<8 + byteCount))
+    identity = InputIdentity(
+      hash: Array(hash.finalize()).hexadecimal, byteCount: file.byteCount)
+  }
+
+  package var tensors: [LazyTensor] {
+    let name = FileSystem.baseName(of: file.path)
+    return header.entries.map { entry in
+      LazyTensor(
+        info: entry.info,
+        source: FileTensorSource(file: file, info: entry.info, byteOffset: entry.byteOffset),
+        stored: StoredForm(
+          file: name, byteOffset: entry.byteOffset, byteCount: entry.info.byteCount,
+          dtype: entry.info.dtype))
+    }
+  }
+}

@@ -1,0 +1,148 @@
+package import Base
+package import Checkpoints
+import TensorCore
+
+/// A safetensors file before it is written: its header's bytes and the place of every tensor.
+///
+/// Tensors are ordered by descending size of dtype, then by name; the header is padded with spaces
+/// to a multiple of 8, so that the data of every dtype is aligned. Where tensors are copied from another
+/// file, it is padded further, by less than a page, so that they lie in pages as they do there: file
+/// systems share such pages, or copy them whole.
+package struct SafetensorsLayout: Sendable {
+  package let header: [UInt8]
+  /// The tensors in the order of their data.
+  package let tensors: [LazyTensor]
+  /// Where each starts in the file.
+  package let byteOffsets: [Int]
+  package let byteCount: Int
+
+  /// Throws if the header would be longer than a reader takes.
+  package init(
+    _ tensors: [LazyTensor], metadata: [Checkpoint.Metadatum], path: String
+  ) throws(FormatError) {
+    let ordered = tensors.sorted {
+      let (left, right) = ($0.info.dtype.bitsPerElement, $1.info.dtype.bitsPerElement)
+      return left == right ? $0.name.precedesAsBytes($1.name) : left > right
+    }
+    var starts: [Int] = []
+    var end = 0
+    for tensor in ordered {
+      starts.append(end)
+      end += tensor.info.byteCount
+    }
+    var json = Self.json(ordered, starts: starts, metadata: metadata)
+    json += Array(repeating: UInt8(ascii: " "), count: (8 - json.count % 8) % 8)
+    json += Array(
+      repeating: UInt8(ascii: " "),
+      count: Self.padding(behind: 8 + json.count, of: ordered, starts: starts))
+    guard json.count <= SafetensorsHeader.maximumByteCount else {
+      throw FormatError(
+        .headerTooLong,
+        "the header would have \(json.count) bytes, the format's limit is "
+          + "\(SafetensorsHeader.maximumByteCount)", path: path,
+        hint: "write a model directory with --shard-size, or a .sumac file")
+    }
+    header = withLength(json)
+    let dataOffset = header.count
+    byteOffsets = starts.map { $0 + dataOffset }
+    byteCount = dataOffset + end
+    self.tensors = ordered
+  }
+
+  /// What moves the largest copied tensor to where pages start as they do in its file; nothing where less
+  /// than a MiB is copied.
+  private static func padding(behind end: Int, of tensors: [LazyTensor], starts: [Int]) -> Int {
+    let copied = zip(tensors, starts).compactMap { tensor, start in
+      copySource(of: tensor).map { (source: $0, start: start) }
+    }
+    let byteCount = copied.reduce(0) { $0 + $1.source.range.count }
+    guard byteCount >= 256 * FileCopies.pageByteCount,
+      let largest = copied.max(by: { $0.source.range.count < $1.source.range.count })
+    else { return 0 }
+    let page = FileCopies.pageByteCount
+    let distance = (largest.source.range.lowerBound - end - largest.start) % page
+    let padding = distance < 0 ? distance + page : distance
+    return padding % 8 == 0 ? padding : 0
+  }
+
+  private static func json(
+    _ tensors: [LazyTensor], starts: [Int], metadata: [Checkpoint.Metadatum]
+  ) -> [UInt8] {
+    var writer = JSONWriter()
+    writer.beginObject()
+    if !metadata.isEmpty {
+      writer.key("__metadata__")
+      writer.beginObject()
+      for datum in metadata.sorted(by: { $0.key.precedesAsBytes($1.key) }) {
+        writer.key(datum.key)
+        writer.value(datum.value.text)
+      }
+      writer.endObject()
+    }
+    for (tensor, start) in zip(tensors, starts) {
+      writer.key(tensor.name)
+      writer.beginObject()
+      writer.key("dtype")
+      writer.value(tensor.info.dtype.name)
+      writer.key("shape")
+      writer.beginArray()
+      for dimension in tensor.info.shape.dimensions { writer.value(dimension) }
+      writer.endArray()
+      writer.key("data_offsets")
+      writer.beginArray()
+      writer.value(start)
+      writer.value(start + tensor.info.byteCount)
+      writer.endArray()
+      writer.endObject()
+    }
+    writer.endObject()
+    return writer.bytes
+  }
+
+  /// Reserves the file, and writes header and values.
+  package func write(to file: OutputFile, engine: Engine) throws {
+    try file.reserve(byteCount: byteCount)
+    try file.write(header.rawSpan, at: 0)
+    let copies = copies
+    try copies.write(to: file, engine: engine)
+    let decoded = tensors.indices.filter { !copies.places.contains($0) }
+    for place in copies.places.sorted() { engine.progress.finish(tensor: tensors[place].info) }
+    let offsets = decoded.map { byteOffsets[$0] }
+    let infos = decoded.map { tensors[$0].info }
+    try engine.forEachTile(
+      of: decoded.map { tensors[$0] }, workspaceByteCount: workspaceByteCount
+    ) { _, tile, values, _ in
+      let bytes = infos[tile.tensor].bytes(of: tile.elements)
+      try file.write(values, at: offsets[tile.tensor] + bytes.lowerBound)
+    }
+  }
+
+  /// The bytes of a file that are the tensor as it is to be written, if there are any.
+  private static func copySource(of tensor: LazyTensor) -> FileBytes? {
+    guard let bytes = tensor.source.fileBytes, bytes.dtype == tensor.info.dtype,
+      bytes.range.count == tensor.info.byteCount, tensor.info.byteCount > 0
+    else { return nil }
+    return bytes
+  }
+
+  private var copies: FileCopies {
+    var copies = FileCopies()
+    for (place, tensor) in tensors.enumerated() {
+      guard let source = Self.copySource(of: tensor) else { continue }
+      copies.add(
+        source.range, of: source.file, to: byteOffsets[place], place: place)
+    }
+    return copies
+  }
+
+  package var workspaceByteCount: Int {
+    Engine.workspaceByteCount(of: tensors, extra: { _ in 0 })
+  }
+
+  package var chunkCount: Int { tensors.reduce(0) { $0 + $1.info.grid.count } }
+}
+
+/// The text behind its length in eight bytes.
+private func withLength(_ json: [UInt8]) -> [UInt8] {
+  (0..<8).map { UInt8(truncatingIfNeeded: json.count >> (8 * $0)) } + json
+}
