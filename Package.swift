@@ -109,17 +109,19 @@ let package = Package(
         "Statistics", "Packing", "Models", "Checkpoints", "PackedFormat", "Reporting", "TensorCore",
         "Base", "Zstd", crypto, system,
       ]),
+    module(
+      "Operations",
+      [
+        "Conversion", "Inspection", "Pruning", "Merging", "RotaryScaling", "CacheCompression",
+        "Caches", "Rotary", "Statistics", "Recipes", "Reporting", "Containers", "Packing", "Models",
+        "Checkpoints", "PackedFormat", "Codecs", "TensorCore", "Base", "Zstd", system,
+      ]),
     .executableTarget(
       name: "SumacCommand",
       dependencies: [
-        "Conversion", "Containers", "Packing", "Codecs", "Models", "Inspection", "Pruning",
-        "Merging",
-        "Rotary", "RotaryScaling",
-        "CacheCompression", "Caches", "Recipes",
-        "Statistics",
-        "Checkpoints",
-        "PackedFormat", "Reporting",
-        "Base", "TensorCore", "Zstd", "CLinux", arguments, system,
+        "Operations", "Inspection", "Pruning", "Merging", "RotaryScaling", "CacheCompression",
+        "Caches", "Statistics", "Reporting", "Containers", "Checkpoints", "Codecs", "Base",
+        "CLinux", arguments, system,
       ],
       swiftSettings: strict),
     .target(

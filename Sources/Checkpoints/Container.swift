@@ -15,15 +15,25 @@ package protocol Container: Sendable {
   static var summary: String { get }
   /// The suffix of its files, dot included; nil for folders.
   static var suffix: String? { get }
-  /// Whether an input is of this kind, by its content first and its name second.
-  static func recognizes(_ input: InputTree) -> Bool
+  /// What makes an input look like one of this kind; nil if nothing does.
+  static func recognition(of input: InputTree) -> ContainerRecognition?
   /// Reads headers only; values are read later, from the files that stay open.
   static func read(_ input: InputTree) throws -> Checkpoint
   /// How it is written; nil if it is only read.
   static var output: (any ContainerOutput.Type)? { get }
 }
 
+/// Why an input is taken for one of a kind.
+package enum ContainerRecognition: Sendable {
+  /// Its first bytes, or that it is a folder.
+  case content
+  /// Its name alone.
+  case name
+}
+
 extension Container {
+  package static func recognizes(_ input: InputTree) -> Bool { recognition(of: input) != nil }
+
   package static var output: (any ContainerOutput.Type)? { nil }
 
   package static func read(_ path: String) throws -> Checkpoint {
@@ -52,7 +62,9 @@ extension ContainerOutput {
   package static var output: (any ContainerOutput.Type)? { Self.self }
 }
 
-/// A set of containers, of which the first that recognizes an input reads it.
+/// A set of containers.
+///
+/// An input is read by the first that recognizes its content, or else by the first that recognizes its name.
 package struct ContainerRegistry: Sendable {
   package let all: [any Container.Type]
 
@@ -62,7 +74,8 @@ package struct ContainerRegistry: Sendable {
   /// - Throws: ``FormatError`` if no container recognizes it, and what its container finds wrong.
   package func read(_ path: String) throws -> Checkpoint {
     let input = try InputTree(path: path)
-    guard let container = all.first(where: { $0.recognizes(input) }) else {
+    let byContent = all.first { $0.recognition(of: input) == .content }
+    guard let container = byContent ?? all.first(where: { $0.recognizes(input) }) else {
       let readable = all.map { $0.summary }
       throw FormatError(
         .unknownContainer, input.guess ?? "is of no format that this version reads", path: path,

@@ -5,10 +5,10 @@ import Safetensors
 
 /// The containers that the program reads and writes.
 package enum Containers {
-  /// One line for each container. The first that recognizes an input reads it.
+  /// One line for each container.
   package static let registry = ContainerRegistry([
-    PackedContainer.self,
     SafetensorsContainer.self,
+    PackedContainer.self,
     ModelDirectoryContainer.self,
   ])
 

@@ -140,6 +140,31 @@ package struct TypeChoice: Sendable {
       weights: weights, fixedByteCount: fixed, parameterCount: checkpoint.parameterCount)
   }
 
+  /// Rounds in which a file is brought below its size: with other types what it takes beside its tensors may
+  /// change by some bytes.
+  private static let fittingRoundCount = 4
+
+  /// The types whose cost is least for the target.
+  /// - Parameter fileByteCount: the length of the whole file with these types.
+  /// - Throws: ``UsageError`` if even the smallest types are too large.
+  package func fitted(
+    _ checkpoint: Checkpoint, storage: StorageChoice, compression: Compression, engine: Engine,
+    fileByteCount: ([UTF8Key: StorageType]) throws -> Int
+  ) throws -> Result {
+    let measured = try measured(
+      checkpoint, storage: storage, compression: compression, engine: engine)
+    var result = try result(of: measured, overhead: 0)
+    guard case .fileByteCount(let target) = target else { return result }
+    var overhead = 0
+    for _ in 0..<Self.fittingRoundCount {
+      let byteCount = try fileByteCount(result.types)
+      if overhead > 0, byteCount <= target { break }
+      overhead = overhead == 0 ? byteCount - result.byteCount : overhead + byteCount - target
+      result = try self.result(of: measured, overhead: overhead)
+    }
+    return result
+  }
+
   /// - Parameter overhead: bytes of the file that are not of tensors.
   /// - Throws: if even the smallest types are too large.
   package func result(of measured: Measured, overhead: Int) throws -> Result {

@@ -20,8 +20,9 @@ package enum ModelDirectoryContainer: ContainerOutput {
   static let singleFile = "model.safetensors"
   static let indexSuffix = ".safetensors.index.json"
 
-  package static func recognizes(_ input: InputTree) -> Bool {
-    input.isFolder || input.path.hasSuffix(indexSuffix)
+  package static func recognition(of input: InputTree) -> ContainerRecognition? {
+    if input.isFolder { return .content }
+    return input.path.hasSuffix(indexSuffix) ? .name : nil
   }
 
   package static func lineageOptions(_ options: WriterOptions) -> [Lineage.Option] {

@@ -1,7 +1,7 @@
 package import Base
 
 /// A result that a command prints, as a value that knows no terminal.
-package protocol Report {
+package protocol Report: Sendable {
   /// Name and version of the JSON document, such as `sumac.inspect/1`.
   static var schema: String { get }
   /// What a person reads, in order.
@@ -37,17 +37,18 @@ package enum ReportFormat: String, CaseIterable, Sendable {
   case text, json, jsonl, csv, markdown
 }
 
-extension Report {
-  /// Reports on several inputs: one JSON list, however many there are, otherwise one behind the other.
+/// Reports on several inputs.
+package enum Reports {
+  /// One JSON list, however many there are, otherwise one after the other.
   package static func rendered(
-    _ reports: [Self], as format: ReportFormat, width: Int?
+    _ reports: [any Report], as format: ReportFormat, width: Int?
   ) -> String {
     switch format {
     case .json:
-      return JSONValue.array(reports.map(\.document)).serialized(indented: true) + "\n"
+      return JSONValue.array(reports.map { $0.document }).serialized(indented: true) + "\n"
     case .csv:
       // One heading serves all rows.
-      let tables = reports.map(\.records)
+      let tables = reports.map { $0.records }
       let columns = (tables.first { !$0.rows.isEmpty } ?? tables.first)?.columns ?? []
       return Table(columns, rows: tables.flatMap(\.rows)).csv
     case .jsonl: return reports.map { $0.rendered(as: format, width: width) }.joined()
@@ -55,7 +56,9 @@ extension Report {
       return reports.map { $0.rendered(as: format, width: width) }.joined(separator: "\n")
     }
   }
+}
 
+extension Report {
   /// The report in `format`; lines of text are at most `width` long where names can be cut.
   package func rendered(as format: ReportFormat, width: Int?) -> String {
     switch format {
@@ -79,7 +82,8 @@ extension Report {
     return result
   }
 
-  private var document: JSONValue {
+  /// The JSON document.
+  package var document: JSONValue {
     var object: JSONObject = ["schema": .string(Self.schema)]
     for (key, value) in members { object[key] = value }
     return .object(object)

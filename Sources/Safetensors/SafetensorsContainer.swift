@@ -15,12 +15,15 @@ package enum SafetensorsContainer: ContainerOutput {
   package static let isFolder = false
   package static let holdsTerms = false
 
-  package static func recognizes(_ input: InputTree) -> Bool {
-    guard !input.isFolder else { return false }
-    if input.path.hasSuffix(".safetensors") { return true }
+  package static func recognition(of input: InputTree) -> ContainerRecognition? {
+    guard !input.isFolder else { return nil }
     let length = input.prefix.rawSpan.littleEndian(UInt64.self, at: 0) ?? .max
-    return input.prefix.count > 8 && input.prefix[8] == UInt8(ascii: "{")
-      && length <= UInt64(SafetensorsHeader.maximumByteCount)
+    if input.prefix.count > 8, input.prefix[8] == UInt8(ascii: "{"),
+      length <= UInt64(SafetensorsHeader.maximumByteCount)
+    {
+      return .content
+    }
+    return input.path.hasSuffix(".safetensors") ? .name : nil
   }
 
   package static func lineageOptions(_ options: WriterOptions) -> [Lineage.Option] { [] }

@@ -115,9 +115,7 @@ public struct SumacOutput: Sendable {
 
   private static func storage(_ storage: String?, _ info: TensorInfo) throws -> TensorStorage {
     guard let storage else { return .asIs }
-    let isSum =
-      storage.contains("+") || ["dense:", "lowrank:", "sparse:"].contains(where: storage.hasPrefix)
-    let recipe = isSum ? try TermRecipe(storage) : TermRecipe(dense: try StorageType(storage))
+    let recipe = try TermRecipe(typeOrTerms: storage)
     guard !recipe.isLossless else { return .asIs }
     if let reason = SumEncoding.fault(recipe, info) {
       throw SumacError(.usage, "'\(info.name.printable)' cannot be stored as \(recipe): \(reason)")

@@ -42,8 +42,12 @@ struct Sumac: ParsableCommand {
     do {
       var command: any ParsableCommand
       do { command = try parseAsRoot(arguments) } catch { endParsing(error) }
-      global = (command as? any HasGlobalOptions)?.global
-      try command.run()
+      if let verb = command as? any Verb {
+        global = verb.global
+        try verb.run(Invocation(verb.global, arguments: arguments))
+      } else {
+        try command.run()
+      }
       try StandardOutput.flush()
     } catch let error as any UserError {
       Terminal.fail(error, isQuiet: global?.quiet ?? false, color: global?.color ?? .auto)
@@ -64,9 +68,4 @@ struct Sumac: ParsableCommand {
       message.hasPrefix(prefix) ? "sumac: error: " + message.dropFirst(prefix.count) : message)
     exit(withError: ExitCode(ExitStatus.usage.rawValue))
   }
-}
-
-/// A command that takes the options that all commands share.
-protocol HasGlobalOptions {
-  var global: GlobalOptions { get }
 }

@@ -3,7 +3,8 @@ import SystemPackage
 
 /// One output of a command: planned and checked when it is made, then shown or run.
 package struct OutputJob: Sendable {
-  package let writer: any CheckpointWriter
+  package private(set) var writer: any CheckpointWriter
+  private let container: (any ContainerOutput.Type)?
   package let output: Target
 
   package enum Target: Sendable {
@@ -23,6 +24,7 @@ package struct OutputJob: Sendable {
     _ checkpoint: Checkpoint, to path: String, container: any ContainerOutput.Type,
     options: WriterOptions, replacesExisting: Bool, errors: [any UserError] = []
   ) throws {
+    self.container = container
     let isPipe = path == Self.standardOutputName
     let file = AtomicOutput(path: path, replacesExisting: replacesExisting)
     output = isPipe ? .standardOutput : .path(file)
@@ -59,8 +61,15 @@ package struct OutputJob: Sendable {
     let file = AtomicOutput(path: path, replacesExisting: replacesExisting)
     try file.check(isDirectory: writer.isDirectory, inputs: inputs)
     self.writer = writer
+    container = nil
     output = .path(file)
     try checkSpace()
+  }
+
+  /// Plans the output anew, of a checkpoint that a survey settled; what was checked stays checked.
+  package mutating func replan(_ checkpoint: Checkpoint, options: WriterOptions) throws {
+    guard let container else { return }
+    writer = try container.writer(checkpoint, options: options)
   }
 
   private func checkSpace() throws {
@@ -85,7 +94,7 @@ package struct OutputJob: Sendable {
   ) throws {
     let workers = try allotment(jobs: jobs, memory: memory).workers
     progress.begin(
-      tensors: plan.rows.count, byteCount: plan.valueByteCount)
+      .write, tensors: plan.rows.count, byteCount: plan.valueByteCount)
     defer { progress.end() }
     let engine = Engine(workers: workers, cancellation: cancellation, progress: progress)
     switch output {

@@ -1,9 +1,23 @@
 import Base
 package import TensorCore
 
-/// Told of work as it is done, from any thread.
+/// A part of an operation that reads or writes values.
+package enum ProgressPhase: String, Codable, Sendable {
+  /// Values are read to settle what will be written.
+  case survey
+  /// Types are tried on tensors.
+  case choose
+  /// Values are read for a report.
+  case measure
+  /// Checksums and structure are checked.
+  case verify
+  case write
+}
+
+/// Receives progress of work; may be called from any thread.
 package protocol Progress: Sendable {
-  func begin(tensors: Int, byteCount: Int)
+  /// A phase begins; `byteCount` is what `advance` counts up to.
+  func begin(_ phase: ProgressPhase, tensors: Int, byteCount: Int)
   func advance(byteCount: Int)
   func finish(tensor: TensorInfo)
   func end()
@@ -11,7 +25,7 @@ package protocol Progress: Sendable {
 
 package struct NoProgress: Progress {
   package init() {}
-  package func begin(tensors: Int, byteCount: Int) {}
+  package func begin(_ phase: ProgressPhase, tensors: Int, byteCount: Int) {}
   package func advance(byteCount: Int) {}
   package func finish(tensor: TensorInfo) {}
   package func end() {}

@@ -81,6 +81,13 @@ package struct TermRecipe: Sendable, Hashable {
     }
   }
 
+  /// A sum of terms, or the name of a type for a dense one.
+  package init(typeOrTerms text: String) throws(StorageType.Problem) {
+    let isSum =
+      text.contains("+") || ["dense:", "lowrank:", "sparse:"].contains(where: text.hasPrefix)
+    if isSum { try self.init(text) } else { self.init(dense: try StorageType(text)) }
+  }
+
   /// Whether what is 0 is decoded as 0: all types have a code for it but those of ggml with minima,
   /// and products of factors have not.
   package var keepsZeros: Bool {

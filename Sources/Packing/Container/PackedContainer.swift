@@ -17,9 +17,9 @@ package enum PackedContainer: ContainerOutput {
   package static let holdsTerms = true
   package static let isSequential = true
 
-  package static func recognizes(_ input: InputTree) -> Bool {
-    input.prefix.starts(with: FileHeader.magic.prefix(6))
-      || (!input.isFolder && input.path.hasSuffix(".sumac"))
+  package static func recognition(of input: InputTree) -> ContainerRecognition? {
+    if input.prefix.starts(with: FileHeader.magic.prefix(6)) { return .content }
+    return !input.isFolder && input.path.hasSuffix(".sumac") ? .name : nil
   }
 
   package static func read(_ input: InputTree) throws -> Checkpoint {

@@ -1,9 +1,7 @@
 import ArgumentParser
-import Base
-import Checkpoints
-import Inspection
+import Operations
 
-struct Doctor: ParsableCommand, HasGlobalOptions {
+struct Doctor: ReportVerb {
   static let configuration = CommandConfiguration(
     abstract: "Show versions, what the CPU can do, and how fast it is.",
     discussion: """
@@ -17,11 +15,5 @@ struct Doctor: ParsableCommand, HasGlobalOptions {
   @OptionGroup var global: GlobalOptions
   @OptionGroup(title: "Report") var report: ReportFlags
 
-  func run() throws {
-    try report.check()
-    try report.print(
-      Diagnosis(
-        version: Version.current, jobs: global.jobCount,
-        memory: MemoryBudget(limit: global.memory.size.byteCount)))
-  }
+  func operation() -> any Operation { DoctorOperation() }
 }

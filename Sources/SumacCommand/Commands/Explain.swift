@@ -1,9 +1,7 @@
 import ArgumentParser
-import Base
-import Checkpoints
-import Inspection
+import Operations
 
-struct Explain: ParsableCommand, HasGlobalOptions {
+struct Explain: ReportVerb {
   static let configuration = CommandConfiguration(
     abstract: "Tell where a file came from, or what a topic means.",
     discussion: """
@@ -28,32 +26,5 @@ struct Explain: ParsableCommand, HasGlobalOptions {
     completion: .file())
   var subject: String
 
-  func run() throws {
-    try report.check()
-    // A file wins over a topic of the same name, since it can be seen and the topic cannot.
-    if subject != "-", try FileSystem.typeIfPresent(subject) == nil {
-      if let topic = Topic(rawValue: subject) { return try report.print(topic) }
-      if let (path, name) = try tensor() {
-        return try report.print(
-          TensorReport(try Inputs.read(path, global: global), name: name))
-      }
-      guard subject.contains(where: { "./".contains($0) }) else {
-        throw UsageError(
-          "'\(subject.printable)' is neither a file nor a topic",
-          hint: "topics are \(Topic.allCases.map(\.rawValue).joined(separator: ", "))")
-      }
-    }
-    try report.print(LineageReport(try Inputs.read(subject, global: global)))
-  }
-
-  /// FILE and TENSOR of a subject: the file is the longest part before a colon that exists.
-  private func tensor() throws -> (path: String, name: String)? {
-    for place in subject.indices.reversed() where subject[place] == ":" {
-      let path = String(subject[..<place])
-      if !path.isEmpty, try FileSystem.typeIfPresent(path) != nil {
-        return (path, String(subject[subject.index(after: place)...]))
-      }
-    }
-    return nil
-  }
+  func operation() -> any Operation { ExplainOperation(subject: subject) }
 }

@@ -1,11 +1,9 @@
 import ArgumentParser
-import Base
-import Checkpoints
 import Inspection
+import Operations
 import Statistics
-import TensorCore
 
-struct Inspect: ParsableCommand, HasGlobalOptions {
+struct Inspect: ReportVerb {
   static let configuration = CommandConfiguration(
     abstract: "Show what a checkpoint holds.",
     discussion: """
@@ -51,49 +49,16 @@ struct Inspect: ParsableCommand, HasGlobalOptions {
     help: "Files, shard indexes or model folders; - is standard input.", completion: .file())
   var inputs: [String]
 
-  func run() throws {
-    try report.check()
-    guard let exponents = PQIndex(p: p, q: q) else {
-      throw UsageError("--p is \(p) and --q is \(q), expected 0 < p < q")
-    }
-    if neurons, !stats { throw UsageError("--neurons needs --stats") }
-    let batch = try Inputs.each(inputs, global: global) { checkpoint in
-      guard stats else {
-        return Inspection(
-          checkpoint, fileByteCount: checkpoint.fileByteCount, sortKey: sort,
-          showsMetadata: metadata, showsLayout: layout)
-      }
-      let found = try statistics(of: checkpoint, exponents)
-      return Inspection(
-        checkpoint, fileByteCount: checkpoint.fileByteCount, statistics: found.statistics,
-        neurons: found.neurons, sortKey: sort, showsMetadata: metadata, showsLayout: layout)
-    }
-    try report.print(batch.results, inputCount: inputs.count)
-    if global.verbose > 1, !global.quiet {
-      Terminal.note("peak resident memory \(ResidentMemory.peakByteCount) bytes")
-    }
-    if let status = batch.status { throw ExitCode(status.rawValue) }
-  }
-
-  private func statistics(
-    of checkpoint: Checkpoint, _ exponents: PQIndex
-  ) throws -> (statistics: StatisticsSurvey.Result, neurons: [[NeuronSurvey.Neuron]?]?) {
-    let tensors = checkpoint.tensors
-    try SeveralErrors.throwIfAny(tensors.compactMap(\.fault))
-    let engine = try global.engine(
-      workerByteCount: max(
-        StatisticsSurvey.workspaceByteCount(tensors),
-        neurons ? NeuronSurvey.workspaceByteCount(tensors) : 0),
-      fixedByteCount: StatisticsSurvey.fixedByteCount(tensors)
-        + (neurons ? NeuronSurvey.fixedByteCount(tensors) : 0))
-    engine.progress.begin(
-      tensors: tensors.count, byteCount: 2 * tensors.reduce(0) { $0 + $1.info.byteCount })
-    defer { engine.progress.end() }
-    let survey = StatisticsSurvey(exponents: exponents, pattern: pattern)
-    return (
-      try survey.result(of: tensors, engine: engine),
-      neurons ? try NeuronSurvey(exponents: exponents).result(of: tensors, engine: engine) : nil
-    )
+  func operation() -> any Operation {
+    var operation = InspectOperation(inputs: inputs)
+    operation.showsStatistics = stats
+    operation.showsNeurons = neurons
+    (operation.p, operation.q) = (p, q)
+    operation.pattern = pattern.description
+    operation.showsLayout = layout
+    operation.showsMetadata = metadata
+    operation.sortKey = sort
+    return operation
   }
 }
 

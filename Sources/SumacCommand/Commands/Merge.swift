@@ -1,12 +1,8 @@
 import ArgumentParser
-import Base
-import Checkpoints
 import Merging
-import PackedFormat
-import Recipes
-import SystemPackage
+import Operations
 
-struct Merge: ParsableCommand, HasGlobalOptions {
+struct Merge: OutputVerb {
   static let configuration = CommandConfiguration(
     abstract: "Merge models into one: averages, task arithmetic, TIES, DARE, layer stacks.",
     discussion: """
@@ -34,80 +30,10 @@ struct Merge: ParsableCommand, HasGlobalOptions {
     completion: .file())
   var models: [String] = []
 
-  func validate() throws { try writer.requireOutput() }
-
-  func run() throws {
-    let recipe = try flags.mergeRecipe(models: models)
-    let options = try flags.options(
-      selection: selectionFlags.selection(arguments: CommandLine.arguments))
-    let merging = try Merging(recipe, models: try checkpoints(of: recipe), options: options)
-    let command = OutputCommand(global: global, writer: writer)
-    let lineage = merging.lineageOptions
-    let planned = try merging.withCard(merging.planned())
-    try command.check(
-      verb: "merge", options: lineage, inputs: merging.inputs, output: planned,
-      errors: merging.errors)
-    guard !writer.dryRun else {
-      return try command.run(
-        verb: "merge", options: lineage, inputs: merging.inputs, output: planned, errors: [],
-        notes: merging.notes, carried: [])
-    }
-    let cancellation = Cancellation()
-    SignalWatch.begin(cancellation)
-    let engine = try global.engine(
-      workerByteCount: merging.workerByteCount, fixedByteCount: merging.fixedByteCount,
-      cancellation: cancellation)
-    var merged = planned
-    do {
-      if merging.surveyByteCount > 0 {
-        engine.progress.begin(
-          tensors: merging.tensors.count, byteCount: merging.surveyByteCount)
-      }
-      defer { if merging.surveyByteCount > 0 { engine.progress.end() } }
-      merged = try merging.withCard(merging.merged(engine: engine))
-    }
-    try command.run(
-      verb: "merge", options: lineage, inputs: merging.inputs, output: merged, errors: [],
-      notes: merging.notes, carried: [])
-  }
-
-  /// Every model that the recipe names, where it is found.
-  private func checkpoints(of recipe: MergeRecipe) throws -> [String: Checkpoint] {
-    var models: [String: Checkpoint] = [:]
-    var errors: [any UserError] = []
-    for name in recipe.models {
-      do { models[name] = try checkpoint(name) } catch {
-        errors.append(try asUserError(error))
-      }
-    }
-    try SeveralErrors.throwIfAny(errors)
-    return models
-  }
-
-  /// A model, or `MODEL+ADAPTER`.
-  private func checkpoint(_ name: String) throws -> Checkpoint {
-    if let path = existing(name) { return try Inputs.read(path, global: global) }
-    guard let plus = name.lastIndex(of: "+"), let base = existing(String(name[..<plus])),
-      let adapter = existing(String(name[name.index(after: plus)...]))
-    else {
-      throw FileError("read", name, .noSuchFileOrDirectory)
-    }
-    let application = VectorApplication(
-      base: try Inputs.read(base, global: global),
-      vectors: [(try TaskVector(Inputs.read(adapter, global: global)), 1)])
-    try SeveralErrors.throwIfAny(application.errors)
-    var applied = application.applied()
-    applied.lineage = Lineage(
-      verb: "vector apply", options: application.lineageOptions,
-      versions: Versions.shapingOutput, inputs: application.inputs)
-    return applied
-  }
-
-  /// A model of a recipe lies where its path leads to from here, or from the recipe.
-  private func existing(_ name: String) -> String? {
-    if (try? FileSystem.stat(name)) != nil { return name }
-    guard let recipe = flags.recipe, !name.hasPrefix("/") else { return nil }
-    let beside = FileSystem.parent(of: recipe) + "/" + name
-    return (try? FileSystem.stat(beside)) == nil ? nil : beside
+  func operation(_ invocation: Invocation) -> MergeOperation {
+    var operation = MergeOperation(models: models, output: writer.settings)
+    operation.settings = flags.settings
+    operation.selection = selectionFlags.settings(invocation)
+    return operation
   }
 }

@@ -1,10 +1,7 @@
 import ArgumentParser
-import Base
-import Checkpoints
-import Inspection
-import Packing
+import Operations
 
-struct Verify: ParsableCommand, HasGlobalOptions {
+struct Verify: ReportVerb {
   static let configuration = CommandConfiguration(
     abstract: "Check that a checkpoint is whole, or equal to another.",
     discussion: """
@@ -49,38 +46,12 @@ struct Verify: ParsableCommand, HasGlobalOptions {
     }
   }
 
-  func run() throws {
-    try report.check()
-    let original = try against.map { try Inputs.read($0, global: global) }
-    let batch = try Inputs.each(inputs, global: global) {
-      try verify($0.checkingSeals(), against: original)
-    }
-    let failed = batch.results.filter { $0.status != .done }
-    try report.print(global.quiet ? failed : batch.results, inputCount: inputs.count)
-    if let status = batch.status { throw ExitCode(status.rawValue) }
-    guard let first = failed.first else { return }
-    throw ExitCode((inputs.count == 1 ? first.status : .partOfBatchFailed).rawValue)
-  }
-
-  private func verify(
-    _ checkpoint: Checkpoint, against original: Checkpoint?
-  ) throws -> Verification {
-    let workspace = max(
-      Verification.workspaceByteCount(checkpoint),
-      original.map { Comparison.workspaceByteCount(checkpoint, $0) } ?? 0)
-    let engine = try global.engine(workerByteCount: workspace)
-    engine.progress.begin(
-      tensors: checkpoint.tensors.count,
-      byteCount: Verification.byteCount(checkpoint) * (original == nil ? 1 : 2))
-    defer { engine.progress.end() }
-    let faults = try Verification.faults(in: checkpoint, engine: engine)
-    let comparison = try original.flatMap { original in
-      faults.isEmpty
-        ? try Comparison(
-          checkpoint, against: original,
-          tolerance: Comparison.Tolerance(largestError: maxAbs, rootMeanSquare: maxRmse),
-          engine: engine) : nil
-    }
-    return Verification(checkpoint: checkpoint, faults: faults, comparison: comparison)
+  func operation() -> any Operation {
+    var operation = VerifyOperation(inputs: inputs)
+    operation.against = against
+    operation.largestRMSE = maxRmse
+    operation.largestError = maxAbs
+    operation.reportsFailuresOnly = global.quiet
+    return operation
   }
 }

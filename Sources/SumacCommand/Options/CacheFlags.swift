@@ -1,10 +1,7 @@
 import ArgumentParser
-import Base
 import CacheCompression
 import Caches
-import Checkpoints
-import Models
-import TensorCore
+import Operations
 
 /// What a cache's files do not say.
 struct CacheInputFlags: ParsableArguments {
@@ -37,7 +34,7 @@ struct CacheInputFlags: ParsableArguments {
   @Option(
     name: .customLong("kv-dtype"),
     help: "Dtype of raw values, where the file does not say: f16, bf16 or f32.")
-  var dtype: FloatChoice?
+  var dtype: FloatType?
 
   @Option(help: ArgumentHelp("Which of several sequences in a llama.cpp file.", valueName: "n"))
   var sequence: Int?
@@ -52,49 +49,39 @@ struct CacheInputFlags: ParsableArguments {
       "llama.cpp: rotary pairs in its keys: adjacent (its Llama models, if not given) or halves.")
   var pairing: CacheHints.Pairing?
 
-  func hints() throws -> CacheHints {
-    var hints = CacheHints()
-    hints.layout = from
-    hints.axes = axes
-    hints.layers = layers
-    hints.dtype = dtype?.dtype
-    hints.sequence = sequence
-    hints.rotated = rotated
-    hints.pairing = pairing
-    if let model { try hints.read(model: model) }
-    if let kvShape {
-      let parts = kvShape.lowercased().split(separator: "x").map { Int($0) }
-      guard parts.count == 2, let heads = parts[0], let dim = parts[1], heads > 0, dim > 0
-      else {
-        throw UsageError(
-          "--kv-shape \(kvShape.printable) is no shape", hint: "KV heads x head dim, such as 8x128")
-      }
-      (hints.heads, hints.headDim) = (heads, dim)
-    }
-    return hints
+  var settings: CacheInputSettings {
+    var settings = CacheInputSettings()
+    settings.layout = from
+    settings.shape = kvShape
+    settings.axes = axes
+    settings.model = model
+    settings.layers = layers
+    settings.dtype = dtype
+    settings.sequence = sequence
+    settings.rotated = rotated
+    settings.pairing = pairing
+    return settings
   }
+}
 
-  /// What `--model` says, if it is given.
-  func details() throws -> CacheDetails? {
-    guard let model else { return nil }
-    var details = CacheDetails()
-    details.describeModel(
-      named: ModelConfigFile.name(model), config: try ModelConfigFile.read(model).bytes)
-    return details
-  }
+/// How a cache is written.
+struct CacheOutputFlags: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Layout of the output: \(CacheLayouts.writable.map { $0.name }.joined(separator: ", ")); safetensors if "
+        + "not given.", valueName: "layout"))
+  var layout: String?
 
-  func read(_ paths: [String], global: GlobalOptions) throws -> KVCache {
-    var cache: KVCache
-    if paths == ["-"] {
-      cache = try CacheLayouts.read([Inputs.spool(global)], try hints())
-      cache.origin.path = Inputs.standardInputName
-    } else {
-      cache = try CacheLayouts.read(paths, try hints())
-    }
-    if !global.quiet {
-      for note in cache.origin.notes { Terminal.warn(note, color: global.color) }
-    }
-    return cache
+  @Option(
+    help: ArgumentHelp(
+      "Dtype of the values: f32, f16 or bf16; llamacpp also q8_0 and q4_0.", valueName: "dtype"))
+  var dtype: String?
+
+  var settings: CacheLayoutSettings {
+    var settings = CacheLayoutSettings()
+    settings.name = layout
+    settings.dtype = dtype
+    return settings
   }
 }
 
@@ -141,108 +128,18 @@ struct GearFlags: ParsableArguments {
 
   enum Parity: String, CaseIterable, ExpressibleByArgument { case official }
 
-  func settings() throws -> GearSettings {
-    var errors: [any UserError] = []
-    func fault(_ message: String, hint: String? = nil) {
-      errors.append(UsageError(message, hint: hint))
-    }
-    var settings = GearSettings()
+  var settings: CachePackSettings {
+    var settings = CachePackSettings()
+    settings.method = method
     settings.bits = bits
-    if ![2, 3, 4, 8].contains(bits) { fault("--bits is \(bits), expected 2, 3, 4 or 8") }
-    if let group {
-      if !method.hasGroups {
-        fault("--group has no meaning for --method \(method.rawValue), whose groups are whole")
-      }
-      if !(1...1 << 20 ~= group) { fault("--group is \(group), expected 1 to \(1 << 20)") }
-    }
-    settings.keyGroup = method.hasGroups ? group ?? 64 : nil
-    settings.valueGroup = settings.keyGroup
-    for (name, isGiven) in [
-      ("--rank", rank != nil), ("--rounds", rounds != nil), ("--svd", svd),
-      ("--start", start != nil),
-    ] where isGiven && !method.hasProduct {
-      fault("\(name) has no meaning for --method \(method.rawValue), which has no product")
-    }
-    if method.hasProduct {
-      settings.rank = rank ?? 4
-      if !(0...1024 ~= settings.rank) { fault("--rank is \(settings.rank), expected 0 to 1024") }
-      settings.roundCount = rounds ?? 3
-      if !(1...100 ~= settings.roundCount) {
-        fault("--rounds is \(settings.roundCount), expected 1 to 100")
-      }
-      settings.isNearest = svd
-      if svd, rounds != nil { fault("--rounds has no meaning with --svd") }
-    }
-    if method.hasOutliers {
-      let text = outliers ?? "2%"
-      if let share = Self.share(text), share >= 0, share <= 0.5 {
-        settings.outlierShare = share
-      } else {
-        fault("--outliers \(text.printable) is no share", hint: "up to half, such as 2% or 0.02")
-      }
-    } else if outliers != nil {
-      fault("--outliers has no meaning for --method \(method.rawValue), which has none")
-    }
+    settings.group = group
+    settings.rank = rank
+    settings.outliers = outliers
+    settings.rounds = rounds
+    settings.isNearest = svd
+    settings.start = start
     settings.isOfficial = parity == .official
-    try SeveralErrors.throwIfAny(errors)
     return settings
-  }
-
-  private static func share(_ text: String) -> Double? {
-    text.hasSuffix("%") ? Double(text.dropLast()).map { $0 / 100 } : Double(text)
-  }
-
-  /// The start matrices, if there are some.
-  func startMatrices(global: GlobalOptions) throws -> CacheStart? {
-    guard let start else { return nil }
-    if FileSystem.targetType(start) == nil, let colon = start.lastIndex(of: ":") {
-      return try CacheStart(
-        Inputs.read(String(start[..<colon]), global: global),
-        name: String(start[start.index(after: colon)...]))
-    }
-    return try CacheStart(Inputs.read(start, global: global), name: nil)
-  }
-}
-
-extension CacheHints {
-  /// Takes heads, head dim and layers from a model's configuration.
-  mutating func read(model: String) throws {
-    let (path, bytes) = try ModelConfigFile.read(model)
-    guard let root = try? JSONValue.parse(bytes.span).asObject else {
-      throw FormatError(.cacheLayout, "is no JSON object", path: path)
-    }
-    let object = root["text_config"]?.asObject ?? root
-    let heads = object["num_attention_heads"]?.asInt
-    self.heads = object["num_key_value_heads"]?.asInt ?? heads
-    if let dim = object["head_dim"]?.asInt {
-      headDim = dim
-    } else if let hidden = object["hidden_size"]?.asInt, let heads, heads > 0 {
-      headDim = hidden / heads
-    }
-    layers = layers ?? object["num_hidden_layers"]?.asInt
-    guard self.heads.map({ $0 > 0 }) ?? false, headDim.map({ $0 > 0 }) ?? false else {
-      throw FormatError(
-        .cacheLayout, "has no num_key_value_heads and head_dim above 0", path: path)
-    }
-  }
-}
-
-/// The configuration of a model that a cache is of.
-enum ModelConfigFile {
-  /// Of a model folder, or a config.json itself.
-  static func read(_ model: String) throws -> (path: String, bytes: [UInt8]) {
-    let path = model.hasSuffix(".json") ? model : model + "/" + ModelConfig.name
-    let file = try InputFile(path: path)
-    guard file.byteCount <= ModelConfig.maximumByteCount else {
-      throw FormatError(.cacheLayout, "is over 16 MiB", path: path)
-    }
-    return (path, try file.bytes(at: 0, count: file.byteCount))
-  }
-
-  /// What the model is called.
-  static func name(_ model: String) -> String {
-    model.hasSuffix(".json")
-      ? FileSystem.ownName(of: FileSystem.parent(of: model)) : FileSystem.ownName(of: model)
   }
 }
 

@@ -53,6 +53,15 @@ struct GlobalOptions: ParsableArguments {
   }
 }
 
+extension GlobalOptions {
+  /// `--tmpdir`, else `SUMAC_TMPDIR`, else `TMPDIR`, else `/tmp`.
+  var temporaryFolder: String {
+    if let tmpdir { return tmpdir }
+    let variables = ["SUMAC_TMPDIR", "TMPDIR"].compactMap { Environment[$0] }
+    return variables.first { !$0.isEmpty } ?? "/tmp"
+  }
+}
+
 enum ColorChoice: String, CaseIterable, ExpressibleByArgument {
   case auto, always, never
 }

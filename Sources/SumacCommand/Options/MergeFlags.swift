@@ -1,9 +1,8 @@
 import ArgumentParser
 import Base
 import Checkpoints
-import Containers
 import Merging
-import Recipes
+import Operations
 import TensorCore
 
 /// What `merge` computes: a recipe, or its parts.
@@ -76,10 +75,10 @@ struct MergeFlags: ParsableArguments {
   var rescale: Bool?
 
   @Option(help: "Round inputs to this dtype first: f16, bf16, f32 or f64.")
-  var dtype: FloatChoice?
+  var dtype: FloatType?
 
   @Option(help: "Write this dtype; --dtype, else that of the inputs, if not given.")
-  var outDtype: FloatChoice?
+  var outDtype: FloatType?
 
   @Option(help: "dare, della: what chance depends on beside names and places.")
   var seed: UInt64 = 0
@@ -99,111 +98,40 @@ struct MergeFlags: ParsableArguments {
 }
 
 extension MergeFlags {
-  /// The recipe that file and options make together.
-  func mergeRecipe(models: [String]) throws -> MergeRecipe {
-    var result: MergeRecipe
-    if let recipe {
-      guard models.isEmpty else {
-        throw UsageError(
-          "models are named on the command line and by --recipe", hint: "leave out one of them")
-      }
-      result = try MergeRecipeReader.recipe(RecipeFile.read(recipe), path: recipe)
-      if let method { result.method = method }
-      if let base { result.base = base }
-    } else {
-      guard let method else {
-        throw UsageError(
-          "how to merge is not said",
-          hint: "give --method, one of \(MergeMethods.names.joined(separator: ", ")), or --recipe")
-      }
-      guard !models.isEmpty else {
-        throw UsageError("no models are named", hint: "sumac merge A/ B/ --method linear -o OUT/")
-      }
-      result = MergeRecipe(method: method, base: base, models: models)
-      if MergeMethods[method]?.parameters.contains(where: { $0.name == "weight" }) == true,
-        coefficients == nil
-      {
-        // What --weight does not say is 1.
-        result.override("weight", with: .number(1))
-      }
-    }
-    if let dtype { result.dtype = dtype.dtype }
-    if let outDtype { result.outDType = outDtype.dtype }
-    for (name, value) in [("t", t), ("lambda", lambda)] {
-      if let value { result.override(name, with: .number(value)) }
-    }
-    for (name, value) in [("normalize", normalize), ("rescale", rescale)] {
-      if let value { result.override(name, with: .bool(value)) }
-    }
-    try overrideModels(of: &result)
-    return result
-  }
-
-  private func overrideModels(of recipe: inout MergeRecipe) throws {
-    let given = [
-      ("weight", weight), ("density", density), ("gamma", gamma), ("epsilon", epsilon),
-      ("scale", scale),
-    ]
-    var errors: [any UserError] = []
-    for (parameter, values) in given {
-      // A value for all comes first, then those of single models.
-      for value in values where value.model == nil {
-        recipe.override(parameter, with: .number(value.number))
-      }
-      for value in values {
-        guard let model = value.model else { continue }
-        let isFound = recipe.override(
-          parameter, with: .number(value.number), where: value.isMeant(for:))
-        if !isFound {
-          let names = recipe.models.map { FileSystem.ownName(of: $0) }
-          errors.append(
-            UsageError(
-              "--\(parameter) \(model.printable)=…: no model has that name",
-              hint: Nearest.name(model, of: names).map { "did you mean '\($0)'?" }
-                ?? "the models are \(names.joined(separator: ", "))"))
-        }
-      }
-    }
-    try SeveralErrors.throwIfAny(errors)
-  }
-
-  func options(selection: Selection) throws -> MergeOptions {
-    MergeOptions(
-      seed: seed, scope: scope,
-      coefficients: try coefficients.map {
-        try MergeCoefficients(RecipeFile.read($0), path: $0)
-      }, selection: selection, truncatesEmbeddings: unsafeTruncateEmbeddings)
+  var settings: MergeSettings {
+    var settings = MergeSettings()
+    settings.recipe = recipe
+    settings.method = method
+    settings.base = base
+    settings.weights = weight
+    settings.densities = density
+    settings.gammas = gamma
+    settings.epsilons = epsilon
+    settings.scales = scale
+    (settings.t, settings.lambda) = (t, lambda)
+    (settings.normalizes, settings.rescales) = (normalize, rescale)
+    (settings.dtype, settings.outputDType) = (dtype, outDtype)
+    settings.seed = seed
+    settings.scope = scope
+    settings.coefficients = coefficients
+    settings.truncatesEmbeddings = unsafeTruncateEmbeddings
+    return settings
   }
 }
 
-/// `0.5`, or `NAME=0.5`.
-struct ModelValue: ExpressibleByArgument {
-  var model: String?
-  var number: Double
-
-  init?(argument: String) {
-    let place = argument.lastIndex(of: "=")
-    model = place.map { String(argument[..<$0]) }
-    let text = place.map { argument[argument.index(after: $0)...] } ?? argument[...]
+extension ModelValue: ExpressibleByArgument {
+  /// `0.5`, `50%`, or `NAME=0.5`.
+  public init?(argument: String) {
+    let equals = argument.lastIndex(of: "=")
+    let text = equals.map { argument[argument.index(after: $0)...] } ?? argument[...]
     let isPercent = text.hasSuffix("%")
     guard let number = Double(isPercent ? text.dropLast() : text), number.isFinite else {
       return nil
     }
-    self.number = isPercent ? number / 100 : number
+    self.init(
+      model: equals.map { String(argument[..<$0]) }, number: isPercent ? number / 100 : number)
   }
 }
 
-extension ModelValue {
-  /// Whether the name means what a path leads to: the path itself, its last part, or that without the
-  /// suffix of a format.
-  func isMeant(for path: String) -> Bool {
-    guard let model else { return true }
-    let name = FileSystem.ownName(of: path)
-    let stem = Containers.registry.all.compactMap { $0.suffix }.first { name.hasSuffix($0) }.map {
-      String(name.dropLast($0.count))
-    }
-    return [path, name, stem ?? name].contains(model)
-  }
-}
-
+extension FloatType: ExpressibleByArgument {}
 extension MergeOptions.Scope: ExpressibleByArgument {}

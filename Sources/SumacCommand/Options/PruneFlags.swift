@@ -1,17 +1,14 @@
 import ArgumentParser
 import Base
 import Checkpoints
+import Operations
 import Pruning
 import Statistics
 
 /// How `prune` chooses weights.
 struct PruneFlags: ParsableArguments {
-  enum Method: String, CaseIterable, ExpressibleByArgument {
-    case pqi, magnitude, nm, random, wanda
-  }
-
   @Option(help: "How weights are chosen: pqi, magnitude, nm, random or wanda.")
-  var by = Method.pqi
+  var by = PruneSettings.Method.pqi
 
   @Option(help: "pqi: the p of the PQ Index, above 0 and below q; 0.5 if not given.")
   var p: Double?
@@ -76,130 +73,21 @@ struct ShareArgument: ExpressibleByArgument {
 }
 
 extension PruneFlags {
-  /// The request, and everything that is wrong with it and needs no input to see.
-  func pruning(
-    selection: Selection, norms: Checkpoint?, mask: Checkpoint?
-  ) -> (pruning: Pruning, errors: [any UserError]) {
-    var errors = misplacedOptions
-    var options = [Lineage.Option("by", by.rawValue)]
-    let score: any PruningScore
-    let selecting: Pruning.Selecting
-    switch by {
-    case .pqi:
-      let (sap, found) = self.sap
-      errors += found
-      score = MagnitudeScore()
-      selecting = .amount(.adaptive(sap), scope: scope ?? .global, iterations: iterations)
-      for (name, value) in [
-        ("p", sap.exponents.p), ("q", sap.exponents.q), ("eta", sap.eta), ("gamma", sap.gamma),
-        ("beta", sap.beta),
-      ] { options.append(Lineage.Option(name, String(value))) }
-    case .magnitude:
-      score = MagnitudeScore()
-      selecting = .amount(
-        .quantile(checkedAmount(&errors), wideRanks: scope == .neuron), scope: scope ?? .global,
-        iterations: iterations)
-    case .random:
-      score = RandomScore(seed: seed ?? 0)
-      selecting = .amount(
-        .exactly(checkedAmount(&errors)), scope: scope ?? .global, iterations: iterations)
-      options.append(Lineage.Option("seed", String(seed ?? 0)))
-    case .nm:
-      score = MagnitudeScore()
-      selecting = .pattern(pattern ?? .twoOfFour)
-    case .wanda:
-      if let norms {
-        score = WandaScore(norms: norms)
-      } else {
-        score = MagnitudeScore()
-        errors.append(
-          UsageError(
-            "--by wanda needs the norms of inputs",
-            hint: "give a file that has, under each weight's name, a norm for each of its inputs: "
-              + "--norms FILE"))
-      }
-      selecting =
-        pattern.map(Pruning.Selecting.pattern)
-        ?? .amount(
-          .exactly(checkedAmount(&errors)), scope: scope ?? .neuron, iterations: iterations)
-    }
-    switch selecting {
-    case .amount(_, let scope, let iterations):
-      options.append(Lineage.Option("scope", scope.rawValue))
-      if let amount { options.append(Lineage.Option("amount", String(amount.share))) }
-      if iterations != 1 { options.append(Lineage.Option("iterations", String(iterations))) }
-    case .pattern(let pattern):
-      options.append(Lineage.Option("pattern", pattern.description))
-    }
-    if !(1...Pruning.iterationLimit).contains(iterations) {
-      errors.append(
-        UsageError("--iterations is \(iterations), expected 1 to \(Pruning.iterationLimit)"))
-    }
-    if zerosArePruned { options.append(Lineage.Option("zeros-are-pruned", "true")) }
-    options += selection.lineageOptions
-    let initialMask: InitialMask =
-      mask.map(InitialMask.masks(of:)) ?? (zerosArePruned ? .zeros : .nothing)
-    if zerosArePruned, mask != nil {
-      errors.append(UsageError("--mask says what was pruned; --zeros-are-pruned says otherwise"))
-    }
-    return (
-      Pruning(
-        score: score, selecting: selecting, selection: selection, initialMask: initialMask,
-        options: options), errors
-    )
-  }
-
-  private var sap: (SAP, [any UserError]) {
-    var errors: [any UserError] = []
-    let (p, q) = (p ?? PQIndex.standard.p, q ?? PQIndex.standard.q)
-    let exponents = PQIndex(p: p, q: q)
-    if exponents == nil {
-      errors.append(UsageError("--p is \(p) and --q is \(q), expected 0 < p < q"))
-    }
-    let sap = SAP(
-      exponents: exponents ?? .standard, eta: eta ?? 0, gamma: gamma ?? 1, beta: beta ?? 0.9)
-    if !(sap.eta >= 0 && sap.eta.isFinite) {
-      errors.append(UsageError("--eta is \(sap.eta), expected 0 or more"))
-    }
-    if !(sap.gamma > 0 && sap.gamma.isFinite) {
-      errors.append(UsageError("--gamma is \(sap.gamma), expected more than 0"))
-    }
-    if !(sap.beta > 0 && sap.beta <= 1) {
-      errors.append(UsageError("--beta is \(sap.beta), expected over 0, at most 1"))
-    }
-    return (sap, errors)
-  }
-
-  private func checkedAmount(_ errors: inout [any UserError]) -> Double {
-    guard let amount else {
-      errors.append(
-        UsageError(
-          "--by \(by.rawValue) needs to know how much goes", hint: "such as --amount 30%"))
-      return 0
-    }
-    guard (0...1).contains(amount.share) else {
-      errors.append(
-        UsageError("--amount is \(amount.share), expected a share from 0 to 1 or 0% to 100%"))
-      return 0
-    }
-    return amount.share
-  }
-
-  /// An error for each option that the method does not follow.
-  private var misplacedOptions: [any UserError] {
-    let isPattern = by == .nm || (by == .wanda && pattern != nil)
-    let given: [(flag: String, isGiven: Bool, isUsed: Bool)] = [
-      ("--p", p != nil, by == .pqi), ("--q", q != nil, by == .pqi),
-      ("--eta", eta != nil, by == .pqi), ("--gamma", gamma != nil, by == .pqi),
-      ("--beta", beta != nil, by == .pqi),
-      ("--amount", amount != nil, by != .pqi && !isPattern),
-      ("--pattern", pattern != nil, by == .nm || by == .wanda),
-      ("--scope", scope != nil, !isPattern), ("--iterations", iterations != 1, !isPattern),
-      ("--norms", norms != nil, by == .wanda), ("--seed", seed != nil, by == .random),
-    ]
-    return given.filter { $0.isGiven && !$0.isUsed }.map { flag, _, _ in
-      UsageError(
-        "\(flag) has no meaning for --by \(by.rawValue)\(isPattern ? " with a pattern" : "")")
-    }
+  var settings: PruneSettings {
+    var settings = PruneSettings()
+    settings.method = by
+    (settings.p, settings.q) = (p, q)
+    (settings.eta, settings.gamma, settings.beta) = (eta, gamma, beta)
+    settings.scope = scope
+    settings.amount = amount?.share
+    settings.pattern = pattern?.description
+    settings.iterations = iterations
+    settings.norms = norms
+    settings.seed = seed
+    settings.zerosArePruned = zerosArePruned
+    settings.mask = mask
+    return settings
   }
 }
+
+extension PruneSettings.Method: ExpressibleByArgument {}

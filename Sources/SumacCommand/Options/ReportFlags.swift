@@ -1,5 +1,6 @@
 import ArgumentParser
 import Base
+import Operations
 import Reporting
 
 /// How to print a report.
@@ -21,15 +22,10 @@ struct ReportFlags: ParsableArguments {
     if let output, output != "-" { try ReportFile.check(output) }
   }
 
-  /// Prints what came of `inputCount` inputs; nothing if nothing came of them.
-  func print<R: Report>(_ reports: [R], inputCount: Int) throws {
-    guard let first = reports.first else { return }
-    let format = json ? .json : format
-    try write { width in
-      inputCount == 1
-        ? first.rendered(as: format, width: width)
-        : R.rendered(reports, as: format, width: width)
-    }
+  /// Prints the reports of a result; nothing if there are none.
+  func print(_ result: OperationResult) throws {
+    guard !result.reports.isEmpty else { return }
+    try write { result.rendered(as: json ? .json : format, width: $0) ?? "" }
   }
 
   private func write(_ text: (_ width: Int?) -> String) throws {
@@ -38,10 +34,6 @@ struct ReportFlags: ParsableArguments {
     }
     try ReportFile.write(text(nil), to: output)
   }
-}
-
-extension ReportFlags {
-  func print(_ report: some Report) throws { try print([report], inputCount: 1) }
 }
 
 extension ReportFormat: ExpressibleByArgument {}

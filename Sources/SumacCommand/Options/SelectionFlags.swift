@@ -1,6 +1,5 @@
 import ArgumentParser
-import Base
-import Checkpoints
+import Operations
 
 /// `--include`, `--exclude` and `--names-from`.
 struct SelectionFlags: ParsableArguments {
@@ -18,31 +17,25 @@ struct SelectionFlags: ParsableArguments {
     completion: .file())
   var namesFrom: String?
 
-  func selection(arguments: [String]) throws -> Selection {
-    var names: Set<String>?
-    if let namesFrom {
-      let file = try InputFile(path: namesFrom)
-      guard file.byteCount <= 1 << 28 else {
-        throw UsageError("\(namesFrom): a list of names over 256 MiB")
-      }
-      let text = String(decoding: try file.bytes(at: 0, count: file.byteCount), as: UTF8.self)
-      names = Set(text.split(whereSeparator: \.isNewline).map(String.init))
-    }
-    return Selection(rules: orderedRules(arguments), names: names)
+  func settings(_ invocation: Invocation) -> SelectionSettings {
+    var settings = SelectionSettings()
+    settings.rules = orderedRules(invocation.arguments)
+    settings.namesFile = namesFrom
+    return settings
   }
 
   /// The parser keeps each option's values in order, but not the order between two options; the
   /// arguments tell which came first.
-  private func orderedRules(_ arguments: [String]) -> [Selection.Rule] {
+  private func orderedRules(_ arguments: [String]) -> [SelectionSettings.Rule] {
     var includes = include[...]
     var excludes = exclude[...]
-    var rules: [Selection.Rule] = []
+    var rules: [SelectionSettings.Rule] = []
     for argument in arguments {
       let flag = argument.prefix { $0 != "=" }
       if flag == "--include", let glob = includes.popFirst() {
-        rules.append(.include(Glob(glob)))
+        rules.append(.init(.include, glob))
       } else if flag == "--exclude", let glob = excludes.popFirst() {
-        rules.append(.exclude(Glob(glob)))
+        rules.append(.init(.exclude, glob))
       }
     }
     return rules

@@ -1,8 +1,6 @@
 import ArgumentParser
 import Base
-import Checkpoints
-import Conversion
-import Packing
+import Operations
 
 /// How a `.sumac` output stores its tensors.
 struct StorageFlags: ParsableArguments {
@@ -66,94 +64,15 @@ struct StorageFlags: ParsableArguments {
     }
   }
 
-  /// The choice of types that a target asks for.
-  func typeChoice() throws -> TypeChoice? {
-    let target: TypeChoice.Target
-    if let targetBpw {
-      target = .bitsPerWeight(targetBpw)
-    } else if let targetSize {
-      target = .fileByteCount(targetSize.size.byteCount)
-    } else {
-      return nil
-    }
-    let names =
-      candidates.map { $0.split(separator: ",").map(String.init) }
-      ?? TypeChoice.standardCandidates
-    guard !names.isEmpty else {
-      throw UsageError("--candidates names no type", hint: "see them with: sumac explain types")
-    }
-    do {
-      return TypeChoice(target: target, candidates: try names.map { try StorageType($0) })
-    } catch { throw UsageError("--candidates: \(error)") }
-  }
-
-  /// What lineage records of a target.
-  var targetOptions: [Lineage.Option] {
-    var options: [Lineage.Option] = []
-    if let targetBpw { options.append(Lineage.Option("target-bpw", "\(targetBpw)")) }
-    if let targetSize {
-      options.append(Lineage.Option("target-size", String(targetSize.size.byteCount)))
-    }
-    if let candidates { options.append(Lineage.Option("candidates", candidates)) }
-    return options
-  }
-
-  func choice(selection: Selection) throws -> StorageChoice {
-    var errors: [any UserError] = []
-    func parse(_ flag: String, _ text: String, _ parse: (String) throws -> TermRecipe)
-      -> TermRecipe?
-    {
-      do { return try parse(text) } catch {
-        errors.append(
-          UsageError("\(flag): \(error)", hint: "the types are listed by: sumac explain types"))
-        return nil
-      }
-    }
-    var recipe: TermRecipe?
-    if let type { recipe = parse("--type", type) { TermRecipe(dense: try StorageType($0)) } }
-    if let terms { recipe = parse("--terms", terms) { try TermRecipe($0) } }
-    var rules: [StorageChoice.Rule] = []
-    for text in tensorType {
-      guard let equals = text.lastIndex(of: "=") else {
-        errors.append(
-          UsageError(
-            "--tensor-type '\(text.printable)' lacks a type", hint: "write 'PATTERN=TYPE'"))
-        continue
-      }
-      let value = String(text[text.index(after: equals)...])
-      let isSum =
-        value.contains("+") || ["dense:", "lowrank:", "sparse:"].contains(where: value.hasPrefix)
-      let parsed = parse("--tensor-type", value) {
-        isSum ? try TermRecipe($0) : TermRecipe(dense: try StorageType($0))
-      }
-      if let parsed {
-        rules.append(StorageChoice.Rule(glob: Glob(String(text[..<equals])), recipe: parsed))
-      }
-    }
-    try SeveralErrors.throwIfAny(errors)
-    var choice = StorageChoice(
-      recipe: recipe, rules: rules, findsZeros: sparse == .auto, selection: selection)
-    choice.targetOptions = targetOptions
-    return choice
-  }
-
-  /// What of it no output but `.sumac` can hold.
-  func errors(output: WriterFlags) -> [any UserError] {
-    let given =
-      [
-        ("--type", type != nil), ("--terms", terms != nil), ("--tensor-type", !tensorType.isEmpty),
-        ("--sparse auto", sparse == .auto), ("--target-bpw", targetBpw != nil),
-        ("--target-size", targetSize != nil),
-      ].filter(\.1).map(\.0)
-      + output.packedOnlyFlags
-    guard !given.isEmpty, let container = try? output.container, !container.holdsTerms else {
-      return []
-    }
-    return [
-      UsageError(
-        "\(given.joined(separator: ", ")): only .sumac files can hold that, and "
-          + "\(output.output.printable) is none",
-        hint: "name the output NAME.sumac, or add --to sumac")
-    ]
+  var settings: StorageSettings {
+    var settings = StorageSettings()
+    settings.type = type
+    settings.terms = terms
+    settings.tensorTypes = tensorType
+    settings.findsZeros = sparse == .auto
+    settings.targetBitsPerWeight = targetBpw
+    settings.targetByteCount = targetSize?.size.byteCount
+    settings.candidates = candidates?.split(separator: ",").map(String.init)
+    return settings
   }
 }

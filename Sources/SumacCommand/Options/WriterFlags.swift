@@ -3,7 +3,7 @@ import Base
 import Checkpoints
 import Codecs
 import Containers
-import PackedFormat
+import Operations
 
 /// What every command that writes a checkpoint takes.
 struct WriterFlags: ParsableArguments {
@@ -56,26 +56,24 @@ struct WriterFlags: ParsableArguments {
 }
 
 extension WriterFlags {
-  /// The output's name, which `requireOutput` has seen.
-  var output: String { givenOutput ?? "" }
-
   func requireOutput() throws {
     guard givenOutput != nil else {
       throw ValidationError("Missing expected argument '--output <path>'")
     }
   }
 
-  /// The container that `--to` or the output's name asks for.
-  var container: any ContainerOutput.Type {
-    get throws {
-      if let to, let container = Containers.registry.output(named: to.rawValue) { return container }
-      return try Containers.output(forPath: output)
-    }
-  }
-
-  /// Given options that only `.sumac` files can follow.
-  var packedOnlyFlags: [String] {
-    [("--sealed", sealed), ("--content-ids", contentIds)].filter(\.1).map(\.0)
+  /// What the flags say of the output, whose name `requireOutput` has seen.
+  var settings: OutputSettings {
+    var settings = OutputSettings(path: givenOutput ?? "")
+    settings.replacesExisting = force
+    settings.format = to?.rawValue
+    settings.shardByteCount = shardSize?.size.byteCount
+    settings.keepsAliases = aliases == .keep
+    settings.compression = compress
+    settings.isSealed = sealed
+    settings.hasContentIDs = contentIds
+    settings.recordsLineage = !leavesOutLineage
+    return settings
   }
 }
 

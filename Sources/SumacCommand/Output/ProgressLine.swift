@@ -13,19 +13,6 @@ extension GlobalOptions {
     case .none: NoProgress()
     }
   }
-
-  /// An engine for a command that reads and does not write.
-  func engine(
-    workerByteCount: Int, fixedByteCount: Int = 0,
-    cancellation: Cancellation = Cancellation()
-  ) throws -> Engine {
-    let demand = MemoryBudget.Demand(
-      fixedByteCount: fixedByteCount, workerByteCount: workerByteCount + 256 << 10)
-    let allotment = try MemoryBudget(limit: memory.size.byteCount).allot(
-      demand, jobs: jobCount, tiles: .max, valueByteCount: .max)
-    return Engine(
-      workers: allotment.workers, cancellation: cancellation, progress: makeProgress())
-  }
 }
 
 /// One line that counts bytes, at most ten times a second; or one such line after the other, at
@@ -43,7 +30,7 @@ final class ProgressLine: Progress {
 
   init(redraws: Bool) { self.redraws = redraws }
 
-  func begin(tensors: Int, byteCount: Int) {
+  func begin(_ phase: ProgressPhase, tensors: Int, byteCount: Int) {
     state.withLock { $0 = State(total: byteCount) }
   }
 
@@ -72,8 +59,11 @@ final class ProgressLine: Progress {
 final class ProgressRecords: Progress {
   private let done = Mutex((tensors: 0, byteCount: 0))
 
-  func begin(tensors: Int, byteCount: Int) {
-    say(["event": "begin", "tensors": JSONValue(tensors), "bytes": JSONValue(byteCount)])
+  func begin(_ phase: ProgressPhase, tensors: Int, byteCount: Int) {
+    say([
+      "event": "begin", "phase": .string(phase.rawValue), "tensors": JSONValue(tensors),
+      "bytes": JSONValue(byteCount),
+    ])
   }
 
   func advance(byteCount: Int) { done.withLock { $0.byteCount += byteCount } }

@@ -31,39 +31,6 @@ enum StandardOutput {
   }
 }
 
-/// A report as a file, whole or not at all.
-///
-/// Devices and pipes are written to directly.
-enum ReportFile {
-  static func check(_ path: String) throws {
-    guard try !isDevice(path) else { return }
-    guard try FileSystem.typeIfPresent(path) == nil else {
-      throw OutputExistsError(path: path, reason: "exists already; a report replaces no file")
-    }
-    try AtomicOutput(path: path, replacesExisting: false).check(isDirectory: false, inputs: [])
-  }
-
-  private static func isDevice(_ path: String) throws -> Bool {
-    guard let stat = try? FilePath(path).stat() else { return false }
-    return stat.type != .regular && stat.type != .directory
-  }
-
-  static func write(_ text: String, to path: String) throws {
-    guard try !isDevice(path) else {
-      do {
-        let file = try FileDescriptor.open(FilePath(path), .writeOnly)
-        try file.closeAfter { _ = try file.writeAll(text.utf8) }
-      } catch {
-        throw FileError("write", path, Errno(caught: error))
-      }
-      return
-    }
-    try check(path)
-    let output = AtomicOutput(path: path, replacesExisting: false)
-    try output.writeFile { file in try file.write(Array(text.utf8).rawSpan, at: 0) }
-  }
-}
-
 enum Environment {
   static subscript(name: String) -> String? {
     // SAFETY: the value is copied at once; no thread of this program changes the environment.

@@ -1,10 +1,7 @@
 import ArgumentParser
-import Base
-import CacheCompression
-import Caches
-import Checkpoints
+import Operations
 
-struct CacheAppend: ParsableCommand, HasGlobalOptions {
+struct CacheAppend: OutputVerb {
   static let configuration = CommandConfiguration(
     commandName: "append",
     abstract: "Put new tokens behind those of a packed cache.",
@@ -31,26 +28,10 @@ struct CacheAppend: ParsableCommand, HasGlobalOptions {
   @Argument(help: "A cache of the new tokens alone.", completion: .file())
   var new: String
 
-  func validate() throws { try writer.requireOutput() }
-
-  func run() throws {
-    if let rank, !(0...1024 ~= rank) {
-      throw UsageError("--rank is \(rank), expected 0 to 1024")
-    }
-    let tokens = try input.read([new], global: global)
-    let appending = try CacheAppending(
-      packed, tokens, rank: rank, newDetails: try input.details())
-    var errors = appending.errors
-    if try !writer.container.holdsTerms {
-      errors.append(UsageError("a packed cache is a .sumac file", hint: "name one with -o"))
-      throw SeveralErrors(errors: errors)
-    }
-    let notes =
-      appending.losses + tokens.repackingNotes
-      + (appending.blockTokenCount > 0
-        ? [] : ["no group is full yet: all new tokens stay exact"])
-    try OutputCommand(global: global, writer: writer).run(
-      verb: "cache append", options: appending.lineageOptions, inputs: appending.inputs,
-      output: try appending.appended(), errors: errors, notes: notes, carried: [])
+  func operation(_ invocation: Invocation) -> CacheAppendOperation {
+    var operation = CacheAppendOperation(packed: packed, new: new, output: writer.settings)
+    operation.input = input.settings
+    operation.rank = rank
+    return operation
   }
 }

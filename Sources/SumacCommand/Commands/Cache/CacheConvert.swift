@@ -1,10 +1,8 @@
 import ArgumentParser
-import Base
 import Caches
-import Checkpoints
-import TensorCore
+import Operations
 
-struct CacheConvert: ParsableCommand, HasGlobalOptions {
+struct CacheConvert: OutputVerb {
   static let configuration = CommandConfiguration(
     commandName: "convert",
     abstract: "Write a cache in the layout of another program.",
@@ -26,11 +24,10 @@ struct CacheConvert: ParsableCommand, HasGlobalOptions {
   @Argument(help: "A cache: a file or folder; of chunks all in order.", completion: .file())
   var caches: [String]
 
-  func validate() throws { try writer.requireOutput() }
-
-  func run() throws {
-    let cache = try input.read(caches, global: global)
-    try CacheConversion(global: global, writer: writer, layout: layout, verb: "cache convert")
-      .run(cache, hints: try input.hints())
+  func operation(_ invocation: Invocation) -> CacheConvertOperation {
+    var operation = CacheConvertOperation(caches: caches, output: writer.settings)
+    operation.layout = layout.settings
+    operation.input = input.settings
+    return operation
   }
 }

@@ -1,11 +1,7 @@
 import ArgumentParser
-import Base
-import CacheCompression
-import Caches
-import Checkpoints
-import Reporting
+import Operations
 
-struct CacheInspect: ParsableCommand, HasGlobalOptions {
+struct CacheInspect: ReportVerb {
   static let configuration = CommandConfiguration(
     commandName: "inspect",
     abstract: "Show what a cache holds, what each part takes, and how far it is from another.",
@@ -39,26 +35,12 @@ struct CacheInspect: ParsableCommand, HasGlobalOptions {
   @Argument(help: "A cache: a file or folder; of chunks all in order.", completion: .file())
   var caches: [String]
 
-  func run() throws {
-    try report.check()
-    guard 1...4096 ~= sample else { throw UsageError("--sample is \(sample), expected 1 to 4096") }
-    let cache = try input.read(caches, global: global)
-    var inspection = try CacheInspection(cache)
-    if let against {
-      let other = try input.read([against], global: global)
-      let given = try queries.map { try Inputs.read($0, global: global) }
-      let cancellation = Cancellation()
-      SignalWatch.begin(cancellation)
-      let engine = try global.engine(
-        workerByteCount: inspection.workerByteCount(queryCount: sample),
-        cancellation: cancellation)
-      engine.progress.begin(tensors: 0, byteCount: inspection.comparedByteCount)
-      defer { engine.progress.end() }
-      try inspection.compare(
-        with: other, queries: given.map { .given($0) } ?? .drawn(count: sample), engine: engine)
-    } else if queries != nil {
-      throw UsageError("--queries has no meaning without --against")
-    }
-    try report.print(CacheReport(inspection, hasComparison: against != nil))
+  func operation() -> any Operation {
+    var operation = CacheInspectOperation(caches: caches)
+    operation.input = input.settings
+    operation.against = against
+    operation.queries = queries
+    operation.sampleCount = sample
+    return operation
   }
 }

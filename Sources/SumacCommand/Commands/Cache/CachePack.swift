@@ -1,10 +1,7 @@
 import ArgumentParser
-import Base
-import CacheCompression
-import Caches
-import Checkpoints
+import Operations
 
-struct CachePack: ParsableCommand, HasGlobalOptions {
+struct CachePack: OutputVerb {
   static let configuration = CommandConfiguration(
     commandName: "pack",
     abstract: "Pack a cache: quantized, with outliers kept exact and a product of low rank.",
@@ -29,26 +26,11 @@ struct CachePack: ParsableCommand, HasGlobalOptions {
   @Argument(help: "A cache: a file or folder; of chunks all in order.", completion: .file())
   var caches: [String]
 
-  func validate() throws { try writer.requireOutput() }
-
-  func run() throws {
-    var settings = try gear.settings()
-    guard residual >= 0 else { throw UsageError("--residual is \(residual), expected 0 or more") }
-    let cache = try input.read(caches, global: global)
-    if gear.rank == nil { settings.clampRank(to: cache, recentCount: residual) }
-    var packing = CachePacking(
-      cache, settings, recentCount: residual,
-      start: try gear.startMatrices(global: global))
-    if let details = try input.details() { packing.details = details }
-    var errors = packing.errors
-    if try !writer.container.holdsTerms {
-      errors.append(
-        UsageError("a packed cache is a .sumac file", hint: "name one with -o"))
-      throw SeveralErrors(errors: errors)
-    }
-    let output = errors.isEmpty ? try packing.packed() : cache.checkpoint
-    try OutputCommand(global: global, writer: writer).run(
-      verb: "cache pack", options: packing.lineageOptions, inputs: [cache.origin],
-      output: output, errors: errors, notes: cache.repackingNotes, carried: [])
+  func operation(_ invocation: Invocation) -> CachePackOperation {
+    var operation = CachePackOperation(caches: caches, output: writer.settings)
+    operation.settings = gear.settings
+    operation.input = input.settings
+    operation.residual = residual
+    return operation
   }
 }

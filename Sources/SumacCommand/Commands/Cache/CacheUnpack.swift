@@ -1,10 +1,8 @@
 import ArgumentParser
-import Base
 import Caches
-import Checkpoints
-import TensorCore
+import Operations
 
-struct CacheUnpack: ParsableCommand, HasGlobalOptions {
+struct CacheUnpack: OutputVerb {
   static let configuration = CommandConfiguration(
     commandName: "unpack",
     abstract: "Write a packed cache in full, in any layout.",
@@ -24,11 +22,10 @@ struct CacheUnpack: ParsableCommand, HasGlobalOptions {
   @Argument(help: "A packed cache.", completion: .file())
   var packed: String
 
-  func validate() throws { try writer.requireOutput() }
-
-  func run() throws {
-    let cache = try input.read([packed], global: global)
-    try CacheConversion(global: global, writer: writer, layout: layout, verb: "cache unpack")
-      .run(cache, hints: try input.hints())
+  func operation(_ invocation: Invocation) -> CacheUnpackOperation {
+    var operation = CacheUnpackOperation(packed: packed, output: writer.settings)
+    operation.layout = layout.settings
+    operation.input = input.settings
+    return operation
   }
 }

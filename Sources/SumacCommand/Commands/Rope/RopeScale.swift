@@ -1,12 +1,8 @@
 import ArgumentParser
-import Base
-import Checkpoints
-import Models
-import Recipes
-import Rotary
+import Operations
 import RotaryScaling
 
-struct RopeScale: ParsableCommand, HasGlobalOptions {
+struct RopeScale: Verb {
   static let configuration = CommandConfiguration(
     commandName: "scale",
     abstract: "Rescale a model's rotary frequencies for a longer context.",
@@ -80,108 +76,36 @@ struct RopeScale: ParsableCommand, HasGlobalOptions {
 
   func validate() throws { try writer.requireOutput() }
 
-  func run() throws {
-    let model = try RopeModel(model, needsTensors: !configOnly || method == .clex)
-    let scaling = try RopeScaling(model, try request())
-    if !global.quiet {
-      for note in model.checkpoint?.notes ?? [] { Terminal.warn(note, color: global.color) }
-    }
-    guard configOnly else {
-      guard let checkpoint = model.checkpoint else {
-        throw UsageError(
-          "\(model.path.printable): has no tensors", hint: "pass --config-only for the file alone")
-      }
-      return try OutputCommand(global: global, writer: writer).run(
-        verb: "rope scale", options: scaling.lineageOptions, inputs: [checkpoint],
-        output: try scaling.scaled(), errors: [], notes: scaling.notes)
-    }
-    try writeConfig(scaling)
+  private var settings: RopeScaleSettings {
+    var settings = RopeScaleSettings(method: method)
+    (settings.factor, settings.context, settings.time) = (factor, context, time)
+    settings.factors = factors
+    (settings.betaFast, settings.betaSlow) = (betaFast, betaSlow)
+    settings.attentionFactor = attentionFactor
+    settings.lowFrequencyFactor = lowFreqFactor
+    settings.highFrequencyFactor = highFreqFactor
+    settings.isExact = exact
+    settings.isShortExact = shortExact
+    settings.approximatesLogScale = logScale == .approximate
+    return settings
   }
 
-  private func request() throws -> RopeRequest {
-    var errors: [any UserError] = []
-    let targets = [factor != nil, context != nil, time != nil].count { $0 }
-    if targets != 1 {
-      errors.append(
-        UsageError(
-          targets == 0
-            ? "how far to go is not said" : "--factor, --context and --time each say how far to go",
-          hint: "pass one of --factor, --context, and for clex --time"))
-    }
-    let clexOnly = [
-      ("--exact", exact), ("--short-exact", shortExact), ("--log-scale", logScale != nil),
-    ]
-    for (flag, isGiven) in clexOnly where isGiven && method != .clex {
-      errors.append(UsageError("\(flag) has no meaning for --method \(method.rawValue)"))
-    }
-    if factors != nil, method != .longrope {
-      errors.append(UsageError("--factors has no meaning for --method \(method.rawValue)"))
-    }
-    try SeveralErrors.throwIfAny(errors)
-    let target: RopeRequest.Target =
-      factor.map { .factor($0) } ?? context.map { .context($0) } ?? .time(time ?? 1)
-    var result = RopeRequest(
-      method: method, target: target, isShortExact: shortExact,
-      approximatesLogScale: logScale == .approximate, isExact: exact)
-    let parameters = [
-      ("beta_fast", betaFast), ("beta_slow", betaSlow), ("attention_factor", attentionFactor),
-      ("low_freq_factor", lowFreqFactor), ("high_freq_factor", highFreqFactor),
-    ]
-    for (key, value) in parameters {
-      if let value { result.parameters.append((key, value)) }
-    }
-    if let factors { try readFactors(factors, into: &result) }
-    return result
+  func run(_ invocation: Invocation) throws {
+    if configOnly { return try writeConfig(invocation) }
+    let operation = RopeScaleOperation(
+      model: model, output: writer.settings, settings: settings)
+    _ = try invocation.run(operation, isDryRun: writer.dryRun)
   }
 
-  private func readFactors(_ path: String, into request: inout RopeRequest) throws {
-    let value = try RecipeFile.read(path)
-    func list(_ value: RecipeValue?, _ what: String) throws -> [Double]? {
-      guard let value else { return nil }
-      let numbers = value.asList?.compactMap(\.asNumber) ?? []
-      guard !numbers.isEmpty, numbers.count == value.asList?.count else {
-        throw UsageError("\(path.printable): line \(value.line): \(what) is no list of numbers")
-      }
-      return numbers
-    }
-    if value.asList != nil {
-      request.longFactors = try list(value, "the file")
-      return
-    }
-    let members = Dictionary(
-      (value.asMap ?? []).map { ($0.key, $0.value) }, uniquingKeysWith: { first, _ in first })
-    request.longFactors = try list(members["long_factor"], "long_factor")
-    request.shortFactors = try list(members["short_factor"], "short_factor")
-    guard request.longFactors != nil else {
-      throw UsageError(
-        "\(path.printable): has no long_factor", hint: "it is a list, or a map with lists")
-    }
-  }
-
-  /// Writes config.json without the model.
-  private func writeConfig(_ scaling: RopeScaling) throws {
-    let text = try scaling.configText()
-    let isFile = writer.output.hasSuffix(".json")
-    let output = AtomicOutput(path: writer.output, replacesExisting: writer.force)
-    try output.check(isDirectory: !isFile, inputs: scaling.model.checkpoint?.files ?? [])
-    if !global.quiet {
-      for note in scaling.notes { Terminal.warn(note, color: global.color) }
-    }
+  private func writeConfig(_ invocation: Invocation) throws {
+    var operation = RopeConfigOperation(
+      model: model, path: writer.settings.path, settings: settings)
+    operation.replacesExisting = writer.force
     guard !writer.dryRun else {
+      let text = try operation.plannedText(invocation.context)
       return try StandardOutput.write(String(decoding: text, as: UTF8.self))
     }
-    if isFile {
-      try output.writeFile { try $0.write(text.rawSpan, at: 0) }
-    } else {
-      try output.writeDirectory { folder in
-        try folder.writeFile(ModelConfig.name) { try $0.write(text.rawSpan, at: 0) }
-      }
-    }
-    if !global.quiet {
-      Terminal.note(
-        "\(writer.output.printable): \(scaling.after.typeName), \(scaling.maximumLength.grouped) positions"
-      )
-    }
+    _ = try operation.run(invocation.context)
   }
 }
 

@@ -1,8 +1,5 @@
 import ArgumentParser
-import Base
-import Checkpoints
-import Merging
-import Packing
+import Operations
 
 struct Vector: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -43,14 +40,12 @@ struct VectorFormFlags: ParsableArguments {
       valueName: "type"))
   var type: String?
 
-  func form() throws -> VectorForm {
-    VectorForm(
-      density: density?.share, rank: rank,
-      type: try type.map { text in
-        do { return try StorageType(text) } catch {
-          throw UsageError("--type: \(error)", hint: "the types are listed by: sumac explain types")
-        }
-      })
+  var settings: VectorFormSettings {
+    var settings = VectorFormSettings()
+    settings.density = density?.share
+    settings.rank = rank
+    settings.type = type
+    return settings
   }
 }
 
@@ -62,31 +57,4 @@ struct ScaleFlags: ParsableArguments {
       "What vectors are multiplied by, or the one of that name; may be repeated. 1 if not given.",
       valueName: "[name=]x"))
   var scale: [ModelValue] = []
-
-  /// Each checkpoint as a vector with its scale.
-  func vectors(_ checkpoints: [Checkpoint]) throws -> [(vector: TaskVector, scale: Double)] {
-    var errors: [any UserError] = []
-    var result: [(vector: TaskVector, scale: Double)] = []
-    let shared = scale.last { $0.model == nil }?.number ?? 1
-    for checkpoint in checkpoints {
-      do { result.append((try TaskVector(checkpoint), shared)) } catch {
-        errors.append(try asUserError(error))
-      }
-    }
-    for value in scale {
-      guard let name = value.model else { continue }
-      let places = result.indices.filter {
-        value.isMeant(for: result[$0].vector.checkpoint.path)
-      }
-      if places.isEmpty {
-        errors.append(
-          UsageError(
-            "--scale \(name.printable)=…: no vector has that name",
-            hint: "the vectors are \(result.map(\.vector.name).joined(separator: ", "))"))
-      }
-      for place in places { result[place].scale = value.number }
-    }
-    try SeveralErrors.throwIfAny(errors)
-    return result
-  }
 }

@@ -1,9 +1,7 @@
 import ArgumentParser
-import Base
-import Checkpoints
-import Merging
+import Operations
 
-struct VectorAdd: ParsableCommand, HasGlobalOptions {
+struct VectorAdd: OutputVerb {
   static let configuration = CommandConfiguration(
     commandName: "add",
     abstract: "Add task vectors, each times its scale, to one vector.",
@@ -21,25 +19,9 @@ struct VectorAdd: ParsableCommand, HasGlobalOptions {
     help: ArgumentHelp("Task vectors, or folders of LoRA adapters."), completion: .file())
   var vectors: [String]
 
-  func validate() throws { try writer.requireOutput() }
-
-  func run() throws {
-    let checkpoints = try vectors.map { try Inputs.read($0, global: global) }
-    try VectorSum.write(
-      try scaleFlags.vectors(checkpoints), verb: "vector add",
-      OutputCommand(global: global, writer: writer))
-  }
-}
-
-extension VectorSum {
-  /// Writes the sum of vectors.
-  static func write(
-    _ vectors: [(vector: TaskVector, scale: Double)], verb: String, _ command: OutputCommand
-  ) throws {
-    let sum = VectorSum(vectors: vectors)
-    let errors = sum.errors
-    try command.run(
-      verb: verb, options: sum.lineageOptions, inputs: sum.inputs,
-      output: errors.isEmpty ? sum.summed() : vectors[0].vector.checkpoint, errors: errors)
+  func operation(_ invocation: Invocation) -> VectorAddOperation {
+    var operation = VectorAddOperation(vectors: vectors, output: writer.settings)
+    operation.scales = scaleFlags.scale
+    return operation
   }
 }

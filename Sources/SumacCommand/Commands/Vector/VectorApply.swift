@@ -1,9 +1,7 @@
 import ArgumentParser
-import Base
-import Checkpoints
-import Merging
+import Operations
 
-struct VectorApply: ParsableCommand, HasGlobalOptions {
+struct VectorApply: OutputVerb {
   static let configuration = CommandConfiguration(
     commandName: "apply",
     abstract: "Add task vectors or LoRA adapters to a model.",
@@ -30,31 +28,9 @@ struct VectorApply: ParsableCommand, HasGlobalOptions {
     help: ArgumentHelp("Task vectors, or folders of LoRA adapters."), completion: .file())
   var vectors: [String]
 
-  func validate() throws { try writer.requireOutput() }
-
-  func run() throws {
-    let base = try Inputs.read(base, global: global)
-    let application = VectorApplication(
-      base: base,
-      vectors: try scaleFlags.vectors(vectors.map { try Inputs.read($0, global: global) }))
-    let errors = application.errors
-    let output = errors.isEmpty ? application.applied() : base
-    let command = OutputCommand(global: global, writer: writer)
-    if application.surveyByteCount > 0, errors.isEmpty, !writer.dryRun {
-      try command.check(
-        verb: "vector apply", options: application.lineageOptions, inputs: application.inputs,
-        output: output, errors: [])
-      let cancellation = Cancellation()
-      SignalWatch.begin(cancellation)
-      let engine = try global.engine(
-        workerByteCount: Engine.workspaceByteCount(of: output.tensors, extra: { _ in 0 }),
-        cancellation: cancellation)
-      engine.progress.begin(tensors: 0, byteCount: application.surveyByteCount)
-      defer { engine.progress.end() }
-      try application.check(output, engine: engine)
-    }
-    try command.run(
-      verb: "vector apply", options: application.lineageOptions, inputs: application.inputs,
-      output: output, errors: errors, carried: [base])
+  func operation(_ invocation: Invocation) -> VectorApplyOperation {
+    var operation = VectorApplyOperation(vectors: vectors, base: base, output: writer.settings)
+    operation.scales = scaleFlags.scale
+    return operation
   }
 }

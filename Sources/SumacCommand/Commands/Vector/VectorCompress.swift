@@ -1,11 +1,7 @@
 import ArgumentParser
-import Base
-import Checkpoints
-import Codecs
-import Merging
-import PackedFormat
+import Operations
 
-struct VectorCompress: ParsableCommand, HasGlobalOptions {
+struct VectorCompress: OutputVerb {
   static let configuration = CommandConfiguration(
     commandName: "compress",
     abstract: "Store a task vector in fewer bytes: sparse, of low rank, or quantized.",
@@ -24,21 +20,9 @@ struct VectorCompress: ParsableCommand, HasGlobalOptions {
     help: ArgumentHelp("A task vector, or the folder of a LoRA adapter."), completion: .file())
   var vector: String
 
-  func validate() throws { try writer.requireOutput() }
-
-  func run() throws {
-    let checkpoint = try Inputs.read(vector, global: global)
-    let compression = VectorCompression(
-      vector: try TaskVector(checkpoint), form: try formFlags.form())
-    var errors = compression.errors
-    if try !writer.container.holdsTerms {
-      errors.append(
-        UsageError(
-          "only .sumac files hold terms, and \(writer.output.printable) is none",
-          hint: "write a .sumac file"))
-    }
-    try OutputCommand(global: global, writer: writer).run(
-      verb: "vector compress", options: compression.lineageOptions, inputs: [checkpoint],
-      output: errors.isEmpty ? compression.compressed() : checkpoint, errors: errors)
+  func operation(_ invocation: Invocation) -> VectorCompressOperation {
+    var operation = VectorCompressOperation(vector: vector, output: writer.settings)
+    operation.form = formFlags.settings
+    return operation
   }
 }

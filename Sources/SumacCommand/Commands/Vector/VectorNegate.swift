@@ -1,9 +1,7 @@
 import ArgumentParser
-import Base
-import Checkpoints
-import Merging
+import Operations
 
-struct VectorNegate: ParsableCommand, HasGlobalOptions {
+struct VectorNegate: OutputVerb {
   static let configuration = CommandConfiguration(
     commandName: "negate",
     abstract: "Turn a task vector around, so that applying it unlearns the task.",
@@ -20,11 +18,7 @@ struct VectorNegate: ParsableCommand, HasGlobalOptions {
     help: ArgumentHelp("A task vector, or the folder of a LoRA adapter."), completion: .file())
   var vector: String
 
-  func validate() throws { try writer.requireOutput() }
-
-  func run() throws {
-    let vector = try TaskVector(try Inputs.read(vector, global: global))
-    try VectorSum.write(
-      [(vector, -1)], verb: "vector negate", OutputCommand(global: global, writer: writer))
+  func operation(_ invocation: Invocation) -> VectorNegateOperation {
+    VectorNegateOperation(vector: vector, output: writer.settings)
   }
 }

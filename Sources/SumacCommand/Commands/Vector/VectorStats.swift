@@ -1,10 +1,7 @@
 import ArgumentParser
-import Base
-import Checkpoints
-import Merging
-import Reporting
+import Operations
 
-struct VectorStats: ParsableCommand, HasGlobalOptions {
+struct VectorStats: ReportVerb {
   static let configuration = CommandConfiguration(
     commandName: "stats",
     abstract: "Show norms of task vectors, and how they lie to each other.",
@@ -34,24 +31,10 @@ struct VectorStats: ParsableCommand, HasGlobalOptions {
     completion: .file())
   var vectors: [String]
 
-  func run() throws {
-    try report.check()
-    let base = try base.map { try Inputs.read($0, global: global) }
-    let inputs = try vectors.map {
-      try VectorStatistics.Input(try Inputs.read($0, global: global), base: base)
-    }
-    let cancellation = Cancellation()
-    SignalWatch.begin(cancellation)
-    let engine = try global.engine(
-      workerByteCount: VectorStatistics.workerByteCount(inputs, base: base),
-      cancellation: cancellation)
-    engine.progress.begin(
-      tensors: 0, byteCount: VectorStatistics.byteCount(inputs, base: base))
-    let statistics: VectorStatistics
-    do {
-      defer { engine.progress.end() }
-      statistics = try VectorStatistics(inputs, base: base, engine: engine)
-    }
-    try report.print(VectorReport(statistics, listsTensors: tensors))
+  func operation() -> any Operation {
+    var operation = VectorStatsOperation(vectors: vectors)
+    operation.base = base
+    operation.listsTensors = tensors
+    return operation
   }
 }

@@ -1,11 +1,11 @@
-import Base
+package import Base
 import Checkpoints
-import Reporting
+package import Reporting
 import TensorCore
 
-/// What `--dry-run` shows.
-struct PlanReport: Report {
-  static let schema = "sumac.plan/1"
+/// The plan of an output: what a dry run shows.
+package struct PlanReport: Report {
+  package static let schema = "sumac.plan/1"
 
   let output: String
   let format: String
@@ -14,7 +14,7 @@ struct PlanReport: Report {
   /// From a sample, where the size is not known exactly.
   let estimatedByteCount: Int?
 
-  var sections: [Section] {
+  package var sections: [Section] {
     var facts = [
       Section.Fact("output", "\(output.printable) (\(format))"),
       Section.Fact("size", size),
@@ -51,7 +51,7 @@ struct PlanReport: Report {
       })
   }
 
-  var records: Table {
+  package var records: Table {
     Table(
       ["tensor", "shape", "from", "to", "bytes", "exact", "file"].map { Table.Column($0) },
       rows: plan.rows.map { row in
@@ -62,7 +62,7 @@ struct PlanReport: Report {
       })
   }
 
-  var members: JSONObject {
+  package var members: JSONObject {
     [
       "output": .string(output), "container": .string(format),
       "bytes": JSONValue(plan.byteCount), "exact": .bool(plan.isExact),
@@ -73,7 +73,7 @@ struct PlanReport: Report {
     ]
   }
 
-  var lines: [JSONValue] {
+  package var lines: [JSONValue] {
     plan.rows.map { row in
       .object([
         "name": .string(row.name),

@@ -1,12 +1,12 @@
-import Base
+package import Base
 import Checkpoints
 import Codecs
 import Packing
-import Reporting
+package import Reporting
 import TensorCore
 
 /// What `sumac explain TOPIC` tells.
-enum Topic: String, CaseIterable {
+package enum Topic: String, CaseIterable, Sendable {
   case exitCodes = "exit-codes"
   case formats
   case dtypes
@@ -101,12 +101,12 @@ extension Topic {
 }
 
 extension Topic: Report {
-  static let schema = "sumac.topic/1"
+  package static let schema = "sumac.topic/1"
 
-  var sections: [Section] { [.line(String(text.dropLast()))] }
-  var records: Table {
+  package var sections: [Section] { [.line(String(text.dropLast()))] }
+  package var records: Table {
     Table([Table.Column("topic"), Table.Column("text")], rows: [[rawValue, text]])
   }
-  var members: JSONObject { ["topic": .string(rawValue), "text": .string(text)] }
-  var lines: [JSONValue] { [.object(members)] }
+  package var members: JSONObject { ["topic": .string(rawValue), "text": .string(text)] }
+  package var lines: [JSONValue] { [.object(members)] }
 }

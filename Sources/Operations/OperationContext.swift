@@ -1,0 +1,112 @@
+package import Base
+package import Checkpoints
+import Containers
+import Glibc
+import SystemPackage
+
+/// What an operation may use, and whom it reports to.
+package struct OperationContext: Sendable {
+  /// Threads to use at most.
+  package var jobs: Int
+  package var memory: MemoryBudget
+  package var temporaryFolder: String
+  package let cancellation: Cancellation
+  package let observer: any OperationObserver
+
+  package init(
+    jobs: Int, memory: MemoryBudget, temporaryFolder: String = "/tmp",
+    cancellation: Cancellation = Cancellation(), observer: any OperationObserver
+  ) {
+    self.jobs = jobs
+    self.memory = memory
+    self.temporaryFolder = temporaryFolder
+    self.cancellation = cancellation
+    self.observer = observer
+  }
+}
+
+/// Receives what an operation reports while it runs; may be called from any thread.
+package protocol OperationObserver: Sendable {
+  func report(_ notice: OperationNotice)
+  /// The receiver of progress, one phase after the other.
+  var progress: any Progress { get }
+}
+
+/// A message of an operation.
+package enum OperationNotice: Sendable {
+  /// What a user should know, though the work goes on.
+  case warning(String)
+  /// What was done or decided.
+  case note(String)
+  /// How one tensor is written.
+  case decision(tensor: String, from: String, to: String)
+  /// One of several inputs failed; the others go on.
+  case failure(any UserError)
+  /// Time and memory that the work took.
+  case measurement(String)
+}
+
+extension OperationContext {
+  /// The path that stands for standard input.
+  package static let standardInputPath = "-"
+  package static let standardInputName = "standard input"
+
+  /// Reads a checkpoint's headers and reports what should be known of them.
+  package func read(_ path: String) throws -> Checkpoint {
+    try cancellation.check()
+    guard path != Self.standardInputPath else {
+      var checkpoint = try Containers.read(spooledStandardInput())
+      checkpoint.path = Self.standardInputName
+      return checkpoint
+    }
+    let checkpoint = try Containers.read(path)
+    for note in checkpoint.notes { observer.report(.warning(note)) }
+    return checkpoint
+  }
+
+  /// Keeps standard input in a file without a name; returns its path while the process runs.
+  package func spooledStandardInput() throws -> String {
+    guard isatty(0) == 0 else {
+      throw UsageError("standard input is a terminal", hint: "name a file, or pipe one in")
+    }
+    let file = try FileSystem.openUnnamedFile(in: temporaryFolder)
+    do {
+      var buffer = [UInt8](repeating: 0, count: 1 << 18)
+      while true {
+        let count = try unsafe buffer.withUnsafeMutableBytes { bytes in
+          // SAFETY: the array's own memory for the length of the call.
+          try unsafe FileDescriptor.standardInput.read(into: bytes)
+        }
+        guard count > 0 else { break }
+        try file.writeAll(buffer.prefix(count))
+        try cancellation.check()
+      }
+    } catch let error as InterruptedError {
+      throw error
+    } catch {
+      throw FileError("keep standard input in", temporaryFolder, Errno(caught: error))
+    }
+    return "/proc/self/fd/\(file.rawValue)"
+  }
+
+  /// What an operation needs beside its own memory in each worker, for reading.
+  private static let workerReserveByteCount = 256 << 10
+
+  /// Runs a phase on an engine with as many workers as the memory allows.
+  package func withEngine<Result>(
+    _ phase: ProgressPhase, _ demand: MemoryBudget.Demand, tensors: Int = 0, byteCount: Int,
+    _ body: (Engine) throws -> Result
+  ) throws -> Result {
+    var demand = demand
+    demand.workerByteCount += Self.workerReserveByteCount
+    let allotment = try memory.allot(
+      demand, jobs: jobs, tiles: .max, valueByteCount: .max)
+    let engine = Engine(
+      workers: allotment.workers, cancellation: cancellation, progress: observer.progress)
+    try cancellation.check()
+    guard byteCount > 0 else { return try body(engine) }
+    engine.progress.begin(phase, tensors: tensors, byteCount: byteCount)
+    defer { engine.progress.end() }
+    return try body(engine)
+  }
+}

@@ -1,0 +1,166 @@
+import Base
+import Checkpoints
+import Containers
+import Glibc
+import Reporting
+import TensorCore
+
+/// The life of every operation that writes a checkpoint: check, plan, survey, write, report.
+struct OutputRun {
+  private let request: OutputRequest
+  private let verb: String
+  private let settings: OutputSettings
+  private let context: OperationContext
+  private let start = ContinuousClock.now
+
+  init(
+    _ request: OutputRequest, verb: String, _ settings: OutputSettings,
+    _ context: OperationContext
+  ) {
+    self.request = request
+    self.verb = verb
+    self.settings = settings
+    self.context = context
+  }
+
+  func run() throws -> OperationResult {
+    var job = try checkedJob()
+    let surveyed = try survey(&job)
+    report(job, surveyed.notices, notes: request.notes)
+    try context.cancellation.check()
+    for extra in surveyed.extras { try write(extra) }
+    try write(job)
+    let written = try writtenByteCount(job)
+    context.observer.report(.note(summary(of: job, written: written)))
+    let allotment = try job.allotment(jobs: context.jobs, memory: context.memory)
+    context.observer.report(.measurement("time \(ContinuousClock.now - start)"))
+    context.observer.report(
+      .measurement(
+        "peak resident memory \(ResidentMemory.peakByteCount) bytes, "
+          + "\(allotment.peakByteCount) planned, \(allotment.workers) workers"))
+    guard let report = surveyed.report, let written else { return OperationResult() }
+    return OperationResult(reports: [try report(written)])
+  }
+
+  func plan() throws -> PlanReport {
+    var job = try checkedJob()
+    let surveyed =
+      try request.survey?.isNeededForPlan == true ? survey(&job) : SurveyedOutput()
+    report(job, surveyed.notices, notes: request.planNotes ?? request.notes)
+    return PlanReport(
+      output: settings.path, format: try format, plan: job.plan,
+      allotment: try job.allotment(jobs: context.jobs, memory: context.memory),
+      estimatedByteCount: try job.writer.estimatedByteCount())
+  }
+
+  // MARK: Check
+
+  private var format: String {
+    get throws { try request.writer?.format ?? settings.container.name.rawValue }
+  }
+
+  /// The output's job, whose names, plan, space and memory are checked.
+  private func checkedJob() throws -> OutputJob {
+    let job: OutputJob
+    if let (writer, _) = request.writer {
+      try SeveralErrors.throwIfAny(request.errors)
+      job = try OutputJob(
+        writer, to: settings.path, inputs: request.output.files,
+        replacesExisting: settings.replacesExisting)
+    } else {
+      let container = try container()
+      job = try OutputJob(
+        request.output, to: settings.path, container: container,
+        options: options(for: container), replacesExisting: settings.replacesExisting,
+        errors: request.errors)
+    }
+    _ = try job.allotment(jobs: context.jobs, memory: context.memory)
+    return job
+  }
+
+  /// The container of the output; if there is none, that error together with those that are known.
+  private func container() throws -> any ContainerOutput.Type {
+    if settings.path == OutputJob.standardOutputName, isatty(1) == 1 {
+      let error = UsageError(
+        "a checkpoint is not written to a terminal", hint: "name a file with -o, or pipe it on")
+      throw SeveralErrors(errors: request.errors + [error])
+    }
+    do { return try settings.container } catch {
+      throw SeveralErrors(errors: request.errors + [try asUserError(error)])
+    }
+  }
+
+  /// What shapes the bytes of the output.
+  private func options(for container: any ContainerOutput.Type) -> WriterOptions {
+    var options = settings.writerOptions
+    options.weightsName = request.weightsName
+    if settings.recordsLineage {
+      options.lineage = Lineage(
+        verb: request.verb ?? verb,
+        options: request.options + container.lineageOptions(options) + settings.aliasOptions,
+        versions: Version.shapingOutput, inputs: request.inputs)
+    }
+    return options
+  }
+
+  // MARK: Survey and output
+
+  private func survey(_ job: inout OutputJob) throws -> SurveyedOutput {
+    guard let survey = request.survey else { return SurveyedOutput() }
+    let options = try options(for: container())
+    let surveyed = try context.withEngine(
+      survey.phase, survey.demand, tensors: survey.tensorCount, byteCount: survey.byteCount
+    ) { try survey.run($0, options) }
+    if let output = surveyed.output { try job.replan(output, options: options) }
+    return surveyed
+  }
+
+  private func write(_ job: OutputJob) throws {
+    try job.run(
+      jobs: context.jobs, memory: context.memory, cancellation: context.cancellation,
+      progress: context.observer.progress)
+  }
+
+  private func writtenByteCount(_ job: OutputJob) throws -> Int? {
+    guard case .path(let output) = job.output else { return nil }
+    return try FileSystem.byteCount(ofTree: output.path)
+  }
+
+  // MARK: Reports
+
+  private func report(_ job: OutputJob, _ notices: [OperationNotice], notes: [String]) {
+    for notice in notices { context.observer.report(notice) }
+    for note in notes + sparsityNotes + job.plan.notes {
+      context.observer.report(.warning(note))
+    }
+    for row in job.plan.rows {
+      context.observer.report(.decision(tensor: row.name, from: row.from, to: row.to))
+    }
+  }
+
+  /// Tensors that take more room because the output has no way to leave zeros out.
+  private var sparsityNotes: [String] {
+    guard request.writer == nil, let container = try? settings.container, !container.holdsTerms
+    else { return [] }
+    let sparse = (request.carried ?? request.inputs).flatMap(\.tensors).filter {
+      $0.aliasOf == nil && $0.record.isSparse
+    }
+    guard !sparse.isEmpty else { return [] }
+    let before = sparse.reduce(0) { $0 + $1.stored.byteCount }
+    let after = sparse.reduce(0) { $0 + $1.info.byteCount }
+    return [
+      "\(sparse.count.counted("tensor")) stored sparse in \(ByteSize(before)) will take "
+        + "\(ByteSize(after)): \(container.name.rawValue) writes every zero"
+    ]
+  }
+
+  private func summary(of job: OutputJob, written: Int?) -> String {
+    let count = job.plan.rows.count.counted("tensor")
+    guard let written else { return "standard output: \(count)" }
+    let read = request.inputs.reduce(0) { $0 + $1.fileByteCount }
+    let text = "\(settings.path.printable): \(count), \(ByteSize(written))"
+    guard read > 0 else { return text }
+    return text
+      + ", \((Double(written) / Double(read) * 100).fixed(decimals: 1)) % of the input"
+  }
+}

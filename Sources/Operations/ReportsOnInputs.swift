@@ -1,0 +1,24 @@
+import Base
+import Checkpoints
+import Reporting
+
+extension OperationContext {
+  /// Does the same with each input; an error of one of several is reported, and the others go on.
+  func reports(
+    on paths: [String], _ body: (Checkpoint) throws -> any Report
+  ) throws -> OperationResult {
+    guard paths.count != 1 else {
+      return OperationResult(reports: [try body(try read(paths[0]))])
+    }
+    var result = OperationResult(inputCount: paths.count)
+    for path in paths {
+      do { result.reports.append(try body(try read(path))) } catch let error as InterruptedError {
+        throw error
+      } catch {
+        observer.report(.failure(try asUserError(error)))
+        result.status = .partOfBatchFailed
+      }
+    }
+    return result
+  }
+}

@@ -1,0 +1,46 @@
+import Base
+import Checkpoints
+
+/// Which tensors an operation applies to.
+package struct SelectionSettings: Codable, Sendable, Equatable {
+  package struct Rule: Codable, Sendable, Equatable {
+    package enum Kind: String, Codable, Sendable { case include, exclude }
+
+    package var kind: Kind
+    /// A pattern of tensor names.
+    package var glob: String
+
+    package init(_ kind: Kind, _ glob: String) {
+      self.kind = kind
+      self.glob = glob
+    }
+  }
+
+  /// In the order in which they were given; the last that matches decides.
+  package var rules: [Rule] = []
+  /// A file with a name a line; all other names are left out.
+  package var namesFile: String?
+
+  package init() {}
+
+  private static let maximumByteCount = 1 << 28
+
+  func selection() throws -> Selection {
+    var names: Set<String>?
+    if let namesFile {
+      let file = try InputFile(path: namesFile)
+      guard file.byteCount <= Self.maximumByteCount else {
+        throw UsageError("\(namesFile): a list of names over 256 MiB")
+      }
+      let text = String(decoding: try file.bytes(at: 0, count: file.byteCount), as: UTF8.self)
+      names = Set(text.split(whereSeparator: \.isNewline).map(String.init))
+    }
+    return Selection(
+      rules: rules.map { rule in
+        switch rule.kind {
+        case .include: .include(Glob(rule.glob))
+        case .exclude: .exclude(Glob(rule.glob))
+        }
+      }, names: names)
+  }
+}

@@ -1,0 +1,96 @@
+import Base
+import Caches
+import Checkpoints
+
+/// Writes a cache in the layout of another program.
+package struct CacheConvertOperation: OutputOperation {
+  package static let verb = "cache convert"
+
+  /// A cache: a file or folder; all chunks in order.
+  package var caches: [String]
+  package var output: OutputSettings
+  package var layout = CacheLayoutSettings()
+  package var input = CacheInputSettings()
+
+  package init(caches: [String], output: OutputSettings) {
+    self.caches = caches
+    self.output = output
+  }
+
+  package func request(_ context: OperationContext) throws -> OutputRequest {
+    let cache = try input.read(caches, context)
+    return try layout.request(cache, output, hints: input.hints())
+  }
+}
+
+/// Writes a packed cache in full.
+package struct CacheUnpackOperation: OutputOperation {
+  package static let verb = "cache unpack"
+
+  package var packed: String
+  package var output: OutputSettings
+  package var layout = CacheLayoutSettings()
+  package var input = CacheInputSettings()
+
+  package init(packed: String, output: OutputSettings) {
+    self.packed = packed
+    self.output = output
+  }
+
+  package func request(_ context: OperationContext) throws -> OutputRequest {
+    let cache = try input.read([packed], context)
+    return try layout.request(cache, output, hints: input.hints())
+  }
+}
+
+/// How a cache is written.
+package struct CacheLayoutSettings: Codable, Sendable, Equatable {
+  /// The name of a layout; safetensors if nil.
+  package var name: String?
+  /// The dtype of the values; as they are if nil.
+  package var dtype: String?
+
+  package init() {}
+
+  fileprivate func request(
+    _ cache: KVCache, _ output: OutputSettings, hints: CacheHints
+  ) throws -> OutputRequest {
+    let name = name ?? LayeredLayout.name
+    guard name != LayeredLayout.name else { return try layered(cache, output) }
+    guard let target = CacheLayouts.writable.first(where: { $0.name == name }) else {
+      throw UsageError(
+        "--layout \(name.printable) is none that is written",
+        hint: "they are \(CacheLayouts.writable.map { $0.name }.joined(separator: ", "))")
+    }
+    let isLlama = name == LlamaLayout.name
+    let cast = try isLlama ? cache : self.cast(cache)
+    let wanted = CacheOutput(path: output.path, dtype: isLlama ? dtype : nil, hints: hints)
+    var request = OutputRequest(
+      options: [], inputs: [cache.origin], output: cache.origin, notes: target.losses(of: cast),
+      carried: [])
+    request.writer = (try target.checkedWriter(cast, wanted), name)
+    return request
+  }
+
+  private func layered(_ cache: KVCache, _ output: OutputSettings) throws -> OutputRequest {
+    var checkpoint = try cast(cache).checkpoint
+    checkpoint.metadata.removeAll { $0.key == CacheDetails.metadataKey }
+    var errors: [any UserError] = []
+    if try output.container.isFolder {
+      errors.append(
+        UsageError("a cache is one file in this layout", hint: "name a .safetensors file with -o"))
+    }
+    return OutputRequest(
+      options: dtype.map { [Lineage.Option("dtype", $0)] } ?? [], inputs: [cache.origin],
+      output: checkpoint, errors: errors, carried: [])
+  }
+
+  private func cast(_ cache: KVCache) throws -> KVCache {
+    guard let dtype else { return cache }
+    guard let type = FloatType(rawValue: dtype.lowercased()) else {
+      throw UsageError(
+        "--dtype \(dtype.printable) is not for this layout", hint: "expected f32, f16 or bf16")
+    }
+    return try cache.cast(to: type.dtype)
+  }
+}

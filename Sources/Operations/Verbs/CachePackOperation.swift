@@ -1,0 +1,84 @@
+import Base
+import CacheCompression
+import Caches
+import Checkpoints
+
+/// Packs a cache.
+package struct CachePackOperation: OutputOperation {
+  package static let verb = "cache pack"
+
+  /// A cache: a file or folder; all chunks in order.
+  package var caches: [String]
+  package var output: OutputSettings
+  package var settings = CachePackSettings()
+  package var input = CacheInputSettings()
+  /// The most recent tokens, which stay exact.
+  package var residual = 0
+
+  package init(caches: [String], output: OutputSettings) {
+    self.caches = caches
+    self.output = output
+  }
+
+  package func request(_ context: OperationContext) throws -> OutputRequest {
+    var gear = try settings.gear()
+    guard residual >= 0 else { throw UsageError("--residual is \(residual), expected 0 or more") }
+    let cache = try input.read(caches, context)
+    if settings.rank == nil { gear.clampRank(to: cache, recentCount: residual) }
+    var packing = CachePacking(
+      cache, gear, recentCount: residual, start: try settings.startMatrices(context))
+    if let details = try input.details() { packing.details = details }
+    let errors = try packing.errors + output.packedCacheErrors
+    return OutputRequest(
+      options: packing.lineageOptions, inputs: [cache.origin],
+      output: errors.isEmpty ? try packing.packed() : cache.checkpoint, errors: errors,
+      notes: cache.repackingNotes, carried: [])
+  }
+}
+
+/// Adds new tokens after those of a packed cache.
+package struct CacheAppendOperation: OutputOperation {
+  package static let verb = "cache append"
+
+  package var packed: String
+  /// A cache of the new tokens alone.
+  package var new: String
+  package var output: OutputSettings
+  package var input = CacheInputSettings()
+  /// The rank of the new block's products; half of the cache's if nil.
+  package var rank: Int?
+
+  package init(packed: String, new: String, output: OutputSettings) {
+    self.packed = packed
+    self.new = new
+    self.output = output
+  }
+
+  package func request(_ context: OperationContext) throws -> OutputRequest {
+    if let rank, !(0...1024 ~= rank) {
+      throw UsageError("--rank is \(rank), expected 0 to 1024")
+    }
+    let tokens = try input.read([new], context)
+    let appending = try CacheAppending(
+      packed, tokens, rank: rank, newDetails: try input.details())
+    let errors = try output.packedCacheErrors
+    if !errors.isEmpty { throw SeveralErrors(errors: appending.errors + errors) }
+    let notes =
+      appending.losses + tokens.repackingNotes
+      + (appending.blockTokenCount > 0
+        ? [] : ["no group is full yet: all new tokens stay exact"])
+    return OutputRequest(
+      options: appending.lineageOptions, inputs: appending.inputs,
+      output: try appending.appended(), errors: appending.errors, notes: notes, carried: [])
+  }
+}
+
+extension OutputSettings {
+  /// An error if the output cannot hold a packed cache.
+  fileprivate var packedCacheErrors: [any UserError] {
+    get throws {
+      try container.holdsTerms
+        ? [] : [UsageError("a packed cache is a .sumac file", hint: "name one with -o")]
+    }
+  }
+}

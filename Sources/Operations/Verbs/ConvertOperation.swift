@@ -1,0 +1,119 @@
+import Base
+import Checkpoints
+import Codecs
+import Conversion
+import PackedFormat
+import Packing
+import TensorCore
+import Zstd
+
+/// Writes a checkpoint in another format, dtype or storage.
+package struct ConvertOperation: OutputOperation {
+  package static let verb = "convert"
+
+  package var input: String
+  package var output: OutputSettings
+  package var dtype: FloatType?
+  /// Whether values too large for the dtype become its largest instead of infinite.
+  package var isSaturating = false
+  /// Patterns of names that are left out.
+  package var drop: [String] = []
+  /// A `.sumac` file whose tensors come first, as they are.
+  package var appendTo: String?
+  package var storage = StorageSettings()
+  package var selection = SelectionSettings()
+
+  package init(input: String, output: OutputSettings) {
+    self.input = input
+    self.output = output
+  }
+
+  package func request(_ context: OperationContext) throws -> OutputRequest {
+    let checkpoint = try context.read(input)
+    let selection = try selection.selection()
+    let choice = try storage.typeChoice()
+    let conversion = Conversion(
+      dtype: dtype?.dtype, saturating: isSaturating, drop: drop.map(Glob.init),
+      selection: selection, storage: try storage.choice(selection: selection))
+    let converted = try conversion.applied(to: checkpoint)
+    let errors = conversion.errors(for: checkpoint) + storage.errors(output: output)
+    let base = try appendTo.map(context.read)
+    let stored = conversion.storage.applied(to: converted)
+    var request = OutputRequest(
+      options: conversion.lineageOptions, inputs: [base, checkpoint].compactMap(\.self),
+      output: stored.checkpoint, errors: errors, notes: choice == nil ? stored.notes : [])
+    if let base {
+      request.verb = "append"
+      request.errors += appendingErrors(adding: stored.checkpoint, to: base)
+      let result = Appending.result(adding: stored.checkpoint, to: base)
+      request.output = result.checkpoint
+      request.notes += result.notes
+    }
+    if let choice {
+      request.survey = try survey(choice, conversion.storage, converted, base: base)
+    }
+    return request
+  }
+
+  private func appendingErrors(
+    adding addition: Checkpoint, to base: Checkpoint
+  ) -> [any UserError] {
+    var errors = Appending.errors(adding: addition, to: base)
+    if let container = try? output.container, !container.holdsTerms {
+      errors.append(UsageError("--append-to makes a .sumac file, and \(output.path) is none"))
+    }
+    return errors
+  }
+
+  // MARK: Targets
+
+  /// Tries every candidate on every weight.
+  private func survey(
+    _ choice: TypeChoice, _ storage: StorageChoice, _ checkpoint: Checkpoint, base: Checkpoint?
+  ) throws -> OutputSurvey {
+    let compression = output.compression ?? .fast
+    let encoder = ChunkEncoder(zstd: Zstd(), compression: compression)
+    return OutputSurvey(
+      .choose,
+      MemoryBudget.Demand(
+        fixedByteCount: 0,
+        workerByteCount: TypeChoice.workerByteCount(
+          checkpoint, storage: storage, candidates: choice.candidates, encoder: encoder)),
+      tensorCount: checkpoint.tensors.count,
+      byteCount: 2 * choice.candidates.count
+        * checkpoint.tensors.reduce(0) { $0 + $1.info.byteCount },
+      isNeededForPlan: true
+    ) { engine, options in
+      let result = try choice.fitted(
+        checkpoint, storage: storage, compression: compression, engine: engine
+      ) { types in
+        try Self.byteCount(checkpoint, storage, types, options, engine)
+      }
+      var chosen = storage
+      chosen.chosen = result.types
+      let stored = chosen.applied(to: checkpoint)
+      let bits = Double(8 * result.byteCount) / Double(max(1, checkpoint.parameterCount))
+      var surveyed = SurveyedOutput(
+        output: base.map { Appending.result(adding: stored.checkpoint, to: $0).checkpoint }
+          ?? stored.checkpoint)
+      if let note = result.note { surveyed.notices.append(.warning(note)) }
+      surveyed.notices.append(
+        .note("types chosen for \(bits.fixed(decimals: 3)) bits per weight"))
+      surveyed.notices += stored.notes.map(OperationNotice.warning)
+      return surveyed
+    }
+  }
+
+  /// The length of the file with these types, seen by writing it to nowhere.
+  private static func byteCount(
+    _ checkpoint: Checkpoint, _ storage: StorageChoice, _ types: [UTF8Key: StorageType],
+    _ options: WriterOptions, _ engine: Engine
+  ) throws -> Int {
+    var tried = storage
+    tried.chosen = types
+    let sink = CountingSink()
+    try PackedCheckpointWriter(tried.applied(to: checkpoint).checkpoint, options: options)
+      .write(to: sink, engine: engine)
+    return sink.byteCount
+  }
+}

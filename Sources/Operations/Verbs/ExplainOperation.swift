@@ -1,0 +1,46 @@
+import Base
+import Inspection
+import Reporting
+
+/// Shows where a file came from, how a tensor is stored, or what a topic means.
+package struct ExplainOperation: Operation {
+  package static let verb = "explain"
+
+  /// A file, a model folder, FILE:TENSOR, or a topic.
+  package var subject: String
+
+  package init(subject: String) { self.subject = subject }
+
+  package func run(_ context: OperationContext) throws -> OperationResult {
+    OperationResult(reports: [try report(context)])
+  }
+
+  private func report(_ context: OperationContext) throws -> any Report {
+    // A file wins over a topic of the same name, since it can be seen and the topic cannot.
+    if subject != OperationContext.standardInputPath,
+      try FileSystem.typeIfPresent(subject) == nil
+    {
+      if let topic = Topic(rawValue: subject) { return topic }
+      if let (path, name) = try tensor() {
+        return try TensorReport(context.read(path), name: name)
+      }
+      guard subject.contains(where: { "./".contains($0) }) else {
+        throw UsageError(
+          "'\(subject.printable)' is neither a file nor a topic",
+          hint: "topics are \(Topic.allCases.map(\.rawValue).joined(separator: ", "))")
+      }
+    }
+    return LineageReport(try context.read(subject))
+  }
+
+  /// FILE and TENSOR of a subject: the file is the longest part before a colon that exists.
+  private func tensor() throws -> (path: String, name: String)? {
+    for place in subject.indices.reversed() where subject[place] == ":" {
+      let path = String(subject[..<place])
+      if !path.isEmpty, try FileSystem.typeIfPresent(path) != nil {
+        return (path, String(subject[subject.index(after: place)...]))
+      }
+    }
+    return nil
+  }
+}

@@ -1,0 +1,78 @@
+import Base
+import Checkpoints
+package import Inspection
+import Statistics
+import TensorCore
+
+/// Shows what checkpoints hold.
+package struct InspectOperation: Operation {
+  package static let verb = "inspect"
+
+  package var inputs: [String]
+  /// Whether all values are read for statistics.
+  package var showsStatistics = false
+  /// Whether statistics are also shown for each index of the first dimension.
+  package var showsNeurons = false
+  /// The exponents of the PQ Index.
+  package var p = PQIndex.standard.p
+  package var q = PQIndex.standard.q
+  /// `N:M`: the sparsity that rows are compared with.
+  package var pattern = Pattern.twoOfFour.description
+  package var showsLayout = false
+  package var showsMetadata = false
+  package var sortKey = Inspection.SortKey.catalog
+
+  package init(inputs: [String]) { self.inputs = inputs }
+
+  package func run(_ context: OperationContext) throws -> OperationResult {
+    guard let exponents = PQIndex(p: p, q: q) else {
+      throw UsageError("--p is \(p) and --q is \(q), expected 0 < p < q")
+    }
+    guard let pattern = Pattern(pattern) else {
+      throw UsageError("--pattern is '\(pattern.printable)', expected N:M, such as 2:4")
+    }
+    if showsNeurons, !showsStatistics { throw UsageError("--neurons needs --stats") }
+    let result = try context.reports(on: inputs) { checkpoint in
+      guard showsStatistics else {
+        return Inspection(
+          checkpoint, fileByteCount: checkpoint.fileByteCount, sortKey: sortKey,
+          showsMetadata: showsMetadata, showsLayout: showsLayout)
+      }
+      let found = try statistics(of: checkpoint, exponents, pattern, context)
+      return Inspection(
+        checkpoint, fileByteCount: checkpoint.fileByteCount, statistics: found.statistics,
+        neurons: found.neurons, sortKey: sortKey, showsMetadata: showsMetadata,
+        showsLayout: showsLayout)
+    }
+    context.observer.report(
+      .measurement("peak resident memory \(ResidentMemory.peakByteCount) bytes"))
+    return result
+  }
+
+  private func statistics(
+    of checkpoint: Checkpoint, _ exponents: PQIndex, _ pattern: Pattern,
+    _ context: OperationContext
+  ) throws -> (statistics: StatisticsSurvey.Result, neurons: [[NeuronSurvey.Neuron]?]?) {
+    let tensors = checkpoint.tensors
+    try SeveralErrors.throwIfAny(tensors.compactMap(\.fault))
+    let demand = MemoryBudget.Demand(
+      fixedByteCount: StatisticsSurvey.fixedByteCount(tensors)
+        + (showsNeurons ? NeuronSurvey.fixedByteCount(tensors) : 0),
+      workerByteCount: max(
+        StatisticsSurvey.workspaceByteCount(tensors),
+        showsNeurons ? NeuronSurvey.workspaceByteCount(tensors) : 0))
+    return try context.withEngine(
+      .measure, demand, tensors: tensors.count,
+      byteCount: 2 * tensors.reduce(0) { $0 + $1.info.byteCount }
+    ) { engine in
+      (
+        try StatisticsSurvey(exponents: exponents, pattern: pattern)
+          .result(of: tensors, engine: engine),
+        showsNeurons
+          ? try NeuronSurvey(exponents: exponents).result(of: tensors, engine: engine) : nil
+      )
+    }
+  }
+}
+
+extension Inspection.SortKey: Codable {}

@@ -1,0 +1,171 @@
+import Base
+import Checkpoints
+import Containers
+import Packing
+import Pruning
+import Reporting
+import Statistics
+import TensorCore
+
+/// Sets weights to zero.
+package struct PruneOperation: OutputOperation {
+  package static let verb = "prune"
+
+  package var input: String
+  package var output: OutputSettings
+  package var settings = PruneSettings()
+  package var selection = SelectionSettings()
+  /// Where to write which weights are kept.
+  package var maskOutput: String?
+  /// A checkpoint whose values the weights that are kept get.
+  package var rewind: String?
+  /// Surveys of all shards, which settle the common threshold.
+  package var surveys: [String] = []
+  /// Whether every decision is recorded for the report.
+  package var recordsDecisions = true
+
+  package init(input: String, output: OutputSettings) {
+    self.input = input
+    self.output = output
+  }
+
+  package func request(_ context: OperationContext) throws -> OutputRequest {
+    let job = try PruneInputs(
+      input: input, settings, selection, rewind: rewind, context)
+    let (pruning, checkpoint) = (job.pruning, job.checkpoint)
+    var errors = job.errors
+    if !surveys.isEmpty { errors += ShardSurvey.errors(pruning, settings) }
+    errors += maskErrors(job.inputs)
+    let unpruned = Self.stored(
+      job.initial ?? checkpoint, pruning.places(in: checkpoint), checkpoint)
+    var request = OutputRequest(
+      options: pruning.options, inputs: job.inputs, output: unpruned, errors: errors)
+    request.survey = OutputSurvey(
+      .survey, job.demand, tensorCount: checkpoint.tensors.count,
+      byteCount: pruning.passCount * pruning.valueByteCount(checkpoint)
+    ) { engine, options in
+      try surveyed(job, engine: engine, options)
+    }
+    return request
+  }
+
+  private func surveyed(
+    _ job: PruneInputs, engine: Engine, _ options: WriterOptions
+  ) throws -> SurveyedOutput {
+    let (pruning, checkpoint) = (job.pruning, job.checkpoint)
+    let outcome =
+      try surveys.isEmpty
+      ? pruning.outcome(
+        for: checkpoint, recordsDecisions: recordsDecisions || settings.method == .pqi,
+        engine: engine)
+      : ShardSurvey(surveys, pruning, checkpoint).outcome(engine: engine)
+    let pruned = pruning.applied(to: checkpoint, outcome, rewindingTo: job.initial)
+    let output = Self.stored(pruned, outcome.places, checkpoint)
+    var result = SurveyedOutput(output: output, notices: Self.notices(checkpoint, outcome))
+    if let maskOutput {
+      result.extras = [
+        try maskJob(try pruning.masks(of: checkpoint, outcome), to: maskOutput, job, options)
+      ]
+    }
+    let holdsTerms = (try? self.output.container)?.holdsTerms ?? false
+    result.report = { written in
+      var bytes = PruningReport.Bytes(input: checkpoint.fileByteCount, output: written)
+      if !holdsTerms { bytes.packed = try PackedSizeEstimate.byteCount(of: output.tensors) }
+      return PruningReport(outcome, pruning, bytes: bytes)
+    }
+    return result
+  }
+
+  /// Stores tensors in scope as what is smaller, with their zeros or without.
+  private static func stored(
+    _ output: Checkpoint, _ places: [Int], _ input: Checkpoint
+  ) -> Checkpoint {
+    let names = Set(places.map { UTF8Key(input.tensors[$0].name) })
+    var result = output
+    for place in result.tensors.indices where names.contains(UTF8Key(result.tensors[place].name)) {
+      guard SparseAutoEncoding.applies(to: result.tensors[place].info) else { continue }
+      result.tensors[place].storage = .losslessOrSparse
+    }
+    return result
+  }
+
+  private static func notices(
+    _ checkpoint: Checkpoint, _ outcome: PruningOutcome
+  ) -> [OperationNotice] {
+    let lossy = outcome.places.map { checkpoint.tensors[$0] }.filter(\.record.isLossy)
+    guard let first = lossy.first else { return [] }
+    return [
+      .warning(
+        "\(lossy.count.counted("tensor")) stored with loss, such as '\(first.name.printable)' "
+          + "(\(first.stored.label)), will be stored without: the values as they are read, and zeros"
+      )
+    ]
+  }
+
+  // MARK: Masks
+
+  private func maskErrors(_ inputs: [Checkpoint]) -> [any UserError] {
+    guard let maskOutput else { return [] }
+    guard maskOutput != output.path else {
+      return [UsageError("--save-mask and --output are the same file")]
+    }
+    do {
+      try AtomicOutput(path: maskOutput, replacesExisting: output.replacesExisting).check(
+        isDirectory: Containers.output(forPath: maskOutput).isFolder,
+        inputs: inputs.flatMap(\.files))
+    } catch let error as any UserError {
+      return [error]
+    } catch {
+      return [UsageError("--save-mask: \(error)")]
+    }
+    return []
+  }
+
+  private func maskJob(
+    _ masks: Checkpoint, to path: String, _ job: PruneInputs, _ options: WriterOptions
+  ) throws -> OutputJob {
+    var masks = masks
+    for place in masks.tensors.indices where masks.tensors[place].info.elementCount > 0 {
+      masks.tensors[place].storage = .losslessOrSparse
+    }
+    let lineage = Lineage(
+      verb: "prune mask", options: job.pruning.options, versions: Version.shapingOutput,
+      inputs: job.inputs)
+    return try OutputJob(
+      masks, to: path, container: Containers.output(forPath: path),
+      options: WriterOptions(lineage: options.lineage == nil ? nil : lineage),
+      replacesExisting: output.replacesExisting)
+  }
+}
+
+/// What pruning reads, and everything that is known to be wrong with it.
+struct PruneInputs: Sendable {
+  let checkpoint: Checkpoint
+  let initial: Checkpoint?
+  let pruning: Pruning
+  let inputs: [Checkpoint]
+  let errors: [any UserError]
+
+  init(
+    input: String, _ settings: PruneSettings, _ selection: SelectionSettings, rewind: String?,
+    _ context: OperationContext
+  ) throws {
+    checkpoint = try context.read(input)
+    let norms = try settings.norms.map(context.read)
+    let mask = try settings.mask.map(context.read)
+    initial = try rewind.map(context.read)
+    let (pruning, errors) = settings.pruning(
+      selection: try selection.selection(), norms: norms, mask: mask)
+    self.pruning = pruning
+    self.errors =
+      errors + pruning.errors(for: checkpoint)
+      + (initial.map { [checkpoint] in pruning.errors(rewinding: checkpoint, to: $0) } ?? [])
+    inputs = [checkpoint] + [norms, mask, initial].compactMap(\.self)
+  }
+
+  var demand: MemoryBudget.Demand {
+    MemoryBudget.Demand(
+      fixedByteCount: pruning.fixedByteCount(checkpoint),
+      workerByteCount: pruning.workspaceByteCount(checkpoint))
+  }
+}

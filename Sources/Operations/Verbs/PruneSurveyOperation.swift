@@ -1,0 +1,120 @@
+import Base
+import Checkpoints
+import Packing
+import Pruning
+import Statistics
+import TensorCore
+
+/// Writes what a shard contributes to the common threshold of several shards, and prunes nothing.
+package struct PruneSurveyOperation: Operation {
+  package static let verb = "prune survey"
+
+  package var input: String
+  /// Where the survey is written.
+  package var surveyOutput: String
+  package var settings = PruneSettings()
+  package var selection = SelectionSettings()
+  package var rewind: String?
+  /// The surveys of all shards from the rounds before.
+  package var surveys: [String] = []
+
+  package init(input: String, surveyOutput: String) {
+    self.input = input
+    self.surveyOutput = surveyOutput
+  }
+
+  package func run(_ context: OperationContext) throws -> OperationResult {
+    let job = try PruneInputs(input: input, settings, selection, rewind: rewind, context)
+    let (pruning, checkpoint) = (job.pruning, job.checkpoint)
+    var errors = job.errors
+    do { try ReportFile.check(surveyOutput) } catch { errors.append(try asUserError(error)) }
+    errors += ShardSurvey.errors(pruning, settings)
+    try SeveralErrors.throwIfAny(errors + checkpoint.tensors.compactMap(\.fault))
+    let (round, survey) = try context.withEngine(
+      .survey, job.demand, tensors: checkpoint.tensors.count,
+      byteCount: pruning.passCount * pruning.valueByteCount(checkpoint)
+    ) { try ShardSurvey(surveys, pruning, checkpoint).next(engine: $0) }
+    try ReportFile.write(survey.json.serialized() + "\n", to: surveyOutput)
+    context.observer.report(
+      .note(
+        "\(surveyOutput.printable): \(round), " + survey.tensors.count.counted("tensor")))
+    return OperationResult()
+  }
+}
+
+/// The surveys of the shards of a model, and the threshold that they give together.
+struct ShardSurvey {
+  private let pruning: Pruning
+  private let checkpoint: Checkpoint
+  private let amount: Amount
+  private let iterations: Int
+  private let state: GroupState
+
+  init(_ paths: [String], _ pruning: Pruning, _ checkpoint: Checkpoint) throws {
+    guard case .amount(let amount, _, let iterations) = pruning.selecting else {
+      throw UsageError("patterns have no surveys")
+    }
+    self.pruning = pruning
+    self.checkpoint = checkpoint
+    self.amount = amount
+    self.iterations = iterations
+    guard !paths.isEmpty else {
+      state = GroupState()
+      return
+    }
+    let files = try paths.map { (path: $0, file: try SurveyFile(path: $0)) }
+    guard files[0].file.options == pruning.options else {
+      throw UsageError(
+        "\(files[0].path.printable): was made with other options than these",
+        hint: "prune with the options of the survey")
+    }
+    let seen = Set(files.flatMap(\.file.tensors).map { UTF8Key($0.name) })
+    for place in pruning.places(in: checkpoint) {
+      let name = checkpoint.tensors[place].name
+      guard seen.contains(UTF8Key(name)) else {
+        throw UsageError(
+          "tensor '\(name.printable)' is in none of the surveys",
+          hint: "give the survey of this shard as well")
+      }
+    }
+    state = try SurveyFile.state(after: files, amount: amount, iterations: iterations)
+  }
+
+  /// What is wrong with surveys for such a request.
+  static func errors(_ pruning: Pruning, _ settings: PruneSettings) -> [any UserError] {
+    guard case .amount(let amount, .global, _) = pruning.selecting else {
+      return [UsageError("surveys are for --scope global: other scopes need no other shard")]
+    }
+    guard case .exactly = amount else { return [] }
+    return [
+      UsageError("--by \(settings.method.rawValue) has no surveys; use pqi or magnitude")
+    ]
+  }
+
+  private var round: String { "round \(state.round) of \(2 * iterations)" }
+
+  /// What is kept of this shard under the threshold of all.
+  func outcome(engine: Engine) throws -> PruningOutcome {
+    guard state.isDone(after: iterations) else {
+      throw UsageError(
+        "these surveys do not tell the threshold yet: \(round) is next",
+        hint: "run it on each shard, with the same --survey-in and a --survey-out")
+    }
+    return try pruning.outcome(
+      for: checkpoint, state, amount: amount, iterations: iterations, engine: engine)
+  }
+
+  /// The survey of this shard in the next round.
+  func next(engine: Engine) throws -> (round: String, survey: SurveyFile) {
+    guard !state.isDone(after: iterations) else {
+      throw UsageError(
+        "the surveys are complete", hint: "leave out --survey-out, and prune with -o")
+    }
+    return (
+      round,
+      try SurveyFile(
+        pruning, checkpoint, state: state, amount: amount, iterations: iterations,
+        engine: engine)
+    )
+  }
+}

@@ -1,0 +1,87 @@
+import Base
+import Checkpoints
+import Models
+import Rotary
+import RotaryScaling
+
+/// Rescales a model's rotary frequencies for a longer context.
+package struct RopeScaleOperation: OutputOperation {
+  package static let verb = "rope scale"
+
+  package var model: String
+  package var output: OutputSettings
+  package var settings: RopeScaleSettings
+
+  package init(model: String, output: OutputSettings, settings: RopeScaleSettings) {
+    self.model = model
+    self.output = output
+    self.settings = settings
+  }
+
+  package func request(_ context: OperationContext) throws -> OutputRequest {
+    let model = try RopeModel(model, needsTensors: true)
+    let scaling = try RopeScaling(model, try settings.request())
+    guard let checkpoint = model.checkpoint else {
+      throw UsageError(
+        "\(model.path.printable): has no tensors", hint: "pass --config-only for the file alone")
+    }
+    for note in checkpoint.notes { context.observer.report(.warning(note)) }
+    return OutputRequest(
+      options: scaling.lineageOptions, inputs: [checkpoint], output: try scaling.scaled(),
+      notes: scaling.notes)
+  }
+}
+
+/// Writes the rescaled `config.json` of a model, without the model.
+package struct RopeConfigOperation: Operation {
+  package static let verb = "rope scale --config-only"
+
+  package var model: String
+  /// A `.json` file, or a folder that gets a `config.json`.
+  package var path: String
+  package var replacesExisting = false
+  package var settings: RopeScaleSettings
+
+  package init(model: String, path: String, settings: RopeScaleSettings) {
+    self.model = model
+    self.path = path
+    self.settings = settings
+  }
+
+  package func run(_ context: OperationContext) throws -> OperationResult {
+    let (scaling, text, output) = try checked(context)
+    if isFile {
+      try output.writeFile { try $0.write(text.rawSpan, at: 0) }
+    } else {
+      try output.writeDirectory { folder in
+        try folder.writeFile(ModelConfig.name) { try $0.write(text.rawSpan, at: 0) }
+      }
+    }
+    context.observer.report(
+      .note(
+        "\(path.printable): \(scaling.after.typeName), \(scaling.maximumLength.grouped) positions"
+      ))
+    return OperationResult()
+  }
+
+  /// The text that would be written.
+  /// - Throws: what `run` would throw before its work.
+  package func plannedText(_ context: OperationContext) throws -> [UInt8] {
+    try checked(context).text
+  }
+
+  private var isFile: Bool { path.hasSuffix(".json") }
+
+  private func checked(
+    _ context: OperationContext
+  ) throws -> (scaling: RopeScaling, text: [UInt8], output: AtomicOutput) {
+    let model = try RopeModel(model, needsTensors: settings.method == .clex)
+    let scaling = try RopeScaling(model, try settings.request())
+    for note in model.checkpoint?.notes ?? [] { context.observer.report(.warning(note)) }
+    let text = try scaling.configText()
+    let output = AtomicOutput(path: path, replacesExisting: replacesExisting)
+    try output.check(isDirectory: !isFile, inputs: scaling.model.checkpoint?.files ?? [])
+    for note in scaling.notes { context.observer.report(.warning(note)) }
+    return (scaling, text, output)
+  }
+}

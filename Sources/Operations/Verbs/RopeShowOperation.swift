@@ -1,0 +1,80 @@
+import Base
+import Reporting
+import RotaryScaling
+
+/// Shows rotary frequencies, wavelengths, and how far each dimension is trained.
+package struct RopeShowOperation: Operation {
+  package static let verb = "rope show"
+
+  package var model: String
+  /// Positions in use, which some types look at.
+  package var lengths: [Int] = []
+  /// Other models, or `METHOD:FACTOR`.
+  package var comparisons: [String] = []
+  /// A file for a plot as SVG, in place of the report.
+  package var plot: String?
+
+  package init(model: String) { self.model = model }
+
+  package func run(_ context: OperationContext) throws -> OperationResult {
+    for length in lengths where length < 1 || length > 1 << 40 {
+      throw UsageError("--length is \(length), expected 1 or more")
+    }
+    let series = try series()
+    guard let plot else { return OperationResult(reports: [RopeReport(series)]) }
+    try ReportFile.write(RopePlot.svg(series), to: plot)
+    context.observer.report(.note("\(plot.printable): \(series.count.counted("line"))"))
+    return OperationResult()
+  }
+
+  private func series() throws -> [RopeSeries] {
+    let model = try RopeModel(model)
+    var series: [RopeSeries] = []
+    for length in lengths.isEmpty ? [nil] : lengths.map(Optional.some) {
+      let name = FileSystem.ownName(of: model.path)
+      for (kind, settings) in model.layers {
+        series.append(
+          try RopeSeries(
+            self.name(name, length), kind: kind, settings, length: length, path: model.path))
+      }
+      for other in comparisons { series += try compared(other, with: model, length: length) }
+    }
+    return series
+  }
+
+  private func name(_ name: String, _ length: Int?) -> String {
+    guard lengths.count > 1, let length else { return name }
+    return "\(name) at \(length)"
+  }
+
+  /// A comparison: a method with a factor, or a model.
+  private func compared(
+    _ other: String, with model: RopeModel, length: Int?
+  ) throws -> [RopeSeries] {
+    let parts = other.split(separator: ":", maxSplits: 1).map(String.init)
+    if parts.count == 2, let method = RopeMethod(rawValue: parts[0]) {
+      guard let factor = Double(parts[1]) else {
+        throw UsageError(
+          "--compare \(other.printable): the factor is no number", hint: "such as yarn:4")
+      }
+      let scaling = try RopeScaling(
+        model, RopeRequest(method: method, target: .factor(factor)))
+      return [
+        try RopeSeries(
+          name(other, length), kind: nil, scaling.after,
+          length: length ?? scaling.maximumLength, path: model.path)
+      ]
+    }
+    if parts.count == 2, FileSystem.targetType(other) == nil {
+      throw UsageError(
+        "--compare \(other.printable): is neither a method with its factor nor a model",
+        hint: "the methods are \(RopeMethod.allCases.map(\.rawValue).joined(separator: ", "))")
+    }
+    let found = try RopeModel(other)
+    return try found.layers.map { kind, settings in
+      try RopeSeries(
+        name(FileSystem.ownName(of: other), length), kind: kind, settings, length: length,
+        path: other)
+    }
+  }
+}

@@ -1,0 +1,81 @@
+import Base
+import Checkpoints
+import Merging
+import TensorCore
+
+/// Takes what a fine-tune adds to its base.
+package struct VectorExtractOperation: OutputOperation {
+  package static let verb = "vector extract"
+
+  package var tuned: String
+  package var base: String
+  package var output: OutputSettings
+  package var form = VectorFormSettings()
+  /// Whether the vector restores the fine-tune bit for bit.
+  package var isExact = false
+  /// The dtype of differences; that of the base if nil.
+  package var dtype: FloatType?
+  package var selection = SelectionSettings()
+
+  package init(tuned: String, base: String, output: OutputSettings) {
+    self.tuned = tuned
+    self.base = base
+    self.output = output
+  }
+
+  package func request(_ context: OperationContext) throws -> OutputRequest {
+    let tuned = try context.read(tuned)
+    let base = try context.read(base)
+    var extraction = VectorExtraction(
+      tuned: tuned, base: base, form: try form.form(), isExact: isExact, dtype: dtype?.dtype,
+      selection: try selection.selection())
+    let container = try output.container
+    if container.isFolder, let rank = extraction.form.rank {
+      return try request(AdapterExtraction(extraction, rank: rank), [tuned, base])
+    }
+    var errors = extraction.errors
+    if !container.holdsTerms, isExact || !extraction.form.isDense {
+      errors.append(
+        UsageError(
+          "\(container.name.rawValue) cannot hold "
+            + "\(isExact ? "what replaces values" : "these terms"), only all values",
+          hint: "write a .sumac file"))
+      (extraction.form, extraction.isExact) = (VectorForm(), false)
+    }
+    var request = OutputRequest(
+      options: extraction.lineageOptions, inputs: [tuned, base],
+      output: try extraction.extracted(), errors: errors, notes: extraction.notes, carried: [])
+    if extraction.surveyByteCount > 0 {
+      request.survey = OutputSurvey(
+        .survey,
+        MemoryBudget.Demand(fixedByteCount: 0, workerByteCount: extraction.workerByteCount),
+        byteCount: extraction.surveyByteCount
+      ) { [extraction] engine, _ in
+        SurveyedOutput(
+          output: try extraction.extracted(restoring: extraction.survey(engine: engine)))
+      }
+    }
+    return request
+  }
+
+  /// A LoRA adapter of PEFT: differences as factors, in a folder.
+  private func request(
+    _ adapter: AdapterExtraction, _ inputs: [Checkpoint]
+  ) throws -> OutputRequest {
+    let planned = try adapter.extraction.extracted()
+    var request = OutputRequest(
+      options: adapter.lineageOptions, inputs: inputs, output: planned, errors: adapter.errors,
+      notes: adapter.extraction.notes, carried: [])
+    request.weightsName = adapter.weightsName
+    request.planNotes = ["the plan shows differences before they are factored"]
+    guard adapter.errors.isEmpty else { return request }
+    request.survey = OutputSurvey(
+      .survey,
+      MemoryBudget.Demand(
+        fixedByteCount: try adapter.fixedByteCount(),
+        workerByteCount: try adapter.workerByteCount()),
+      tensorCount: planned.tensors.count, byteCount: adapter.surveyByteCount
+    ) { engine, _ in SurveyedOutput(output: try adapter.adapter(engine: engine)) }
+    return request
+  }
+}

@@ -1,0 +1,145 @@
+import Base
+import Checkpoints
+import Merging
+import Reporting
+import TensorCore
+
+/// Adds task vectors, each times its scale, to one vector.
+package struct VectorAddOperation: OutputOperation {
+  package static let verb = "vector add"
+
+  package var vectors: [String]
+  package var output: OutputSettings
+  package var scales: [ModelValue] = []
+
+  package init(vectors: [String], output: OutputSettings) {
+    self.vectors = vectors
+    self.output = output
+  }
+
+  package func request(_ context: OperationContext) throws -> OutputRequest {
+    VectorSum(vectors: try scales.vectors(vectors.map(context.read))).request
+  }
+}
+
+/// Turns a task vector around.
+package struct VectorNegateOperation: OutputOperation {
+  package static let verb = "vector negate"
+
+  package var vector: String
+  package var output: OutputSettings
+
+  package init(vector: String, output: OutputSettings) {
+    self.vector = vector
+    self.output = output
+  }
+
+  package func request(_ context: OperationContext) throws -> OutputRequest {
+    VectorSum(vectors: [(try TaskVector(context.read(vector)), -1)]).request
+  }
+}
+
+extension VectorSum {
+  fileprivate var request: OutputRequest {
+    let errors = errors
+    return OutputRequest(
+      options: lineageOptions, inputs: inputs,
+      output: errors.isEmpty ? summed() : vectors[0].vector.checkpoint, errors: errors)
+  }
+}
+
+/// Stores a task vector in fewer bytes.
+package struct VectorCompressOperation: OutputOperation {
+  package static let verb = "vector compress"
+
+  package var vector: String
+  package var output: OutputSettings
+  package var form = VectorFormSettings()
+
+  package init(vector: String, output: OutputSettings) {
+    self.vector = vector
+    self.output = output
+  }
+
+  package func request(_ context: OperationContext) throws -> OutputRequest {
+    let checkpoint = try context.read(vector)
+    let compression = VectorCompression(
+      vector: try TaskVector(checkpoint), form: try form.form())
+    var errors = compression.errors
+    if try !output.container.holdsTerms {
+      errors.append(
+        UsageError(
+          "only .sumac files hold terms, and \(output.path.printable) is none",
+          hint: "write a .sumac file"))
+    }
+    return OutputRequest(
+      options: compression.lineageOptions, inputs: [checkpoint],
+      output: errors.isEmpty ? compression.compressed() : checkpoint, errors: errors)
+  }
+}
+
+/// Adds task vectors or adapters to a model.
+package struct VectorApplyOperation: OutputOperation {
+  package static let verb = "vector apply"
+
+  package var vectors: [String]
+  package var base: String
+  package var output: OutputSettings
+  package var scales: [ModelValue] = []
+
+  package init(vectors: [String], base: String, output: OutputSettings) {
+    self.vectors = vectors
+    self.base = base
+    self.output = output
+  }
+
+  package func request(_ context: OperationContext) throws -> OutputRequest {
+    let base = try context.read(base)
+    let application = VectorApplication(
+      base: base, vectors: try scales.vectors(vectors.map(context.read)))
+    let errors = application.errors
+    let output = errors.isEmpty ? application.applied() : base
+    var request = OutputRequest(
+      options: application.lineageOptions, inputs: application.inputs, output: output,
+      errors: errors, carried: [base])
+    if application.surveyByteCount > 0, errors.isEmpty {
+      request.survey = OutputSurvey(
+        .survey,
+        MemoryBudget.Demand(
+          fixedByteCount: 0,
+          workerByteCount: Engine.workspaceByteCount(of: output.tensors, extra: { _ in 0 })),
+        byteCount: application.surveyByteCount
+      ) { engine, _ in
+        try application.check(output, engine: engine)
+        return SurveyedOutput()
+      }
+    }
+    return request
+  }
+}
+
+/// Shows norms of task vectors, and how they lie to each other.
+package struct VectorStatsOperation: Operation {
+  package static let verb = "vector stats"
+
+  package var vectors: [String]
+  /// The model that they were tuned from.
+  package var base: String?
+  /// Whether tensors are listed, not layers.
+  package var listsTensors = false
+
+  package init(vectors: [String]) { self.vectors = vectors }
+
+  package func run(_ context: OperationContext) throws -> OperationResult {
+    let base = try base.map(context.read)
+    let inputs = try vectors.map { try VectorStatistics.Input(context.read($0), base: base) }
+    let statistics = try context.withEngine(
+      .measure,
+      MemoryBudget.Demand(
+        fixedByteCount: 0,
+        workerByteCount: VectorStatistics.workerByteCount(inputs, base: base)),
+      byteCount: VectorStatistics.byteCount(inputs, base: base)
+    ) { try VectorStatistics(inputs, base: base, engine: $0) }
+    return OperationResult(reports: [VectorReport(statistics, listsTensors: listsTensors)])
+  }
+}

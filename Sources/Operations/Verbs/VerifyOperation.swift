@@ -1,0 +1,61 @@
+import Base
+import Checkpoints
+import Inspection
+import Packing
+
+/// Checks that checkpoints are whole, or that one equals another.
+package struct VerifyOperation: Operation {
+  package static let verb = "verify"
+
+  package var inputs: [String]
+  /// The checkpoint to compare with.
+  package var against: String?
+  /// The root mean square error that is allowed for a tensor.
+  package var largestRMSE: Double?
+  /// The error of any value that is allowed.
+  package var largestError: Double?
+  /// Whether inputs without faults are left out of the reports.
+  package var reportsFailuresOnly = false
+
+  package init(inputs: [String]) { self.inputs = inputs }
+
+  package func run(_ context: OperationContext) throws -> OperationResult {
+    let original = try against.map(context.read)
+    var failed: [Verification] = []
+    var result = try context.reports(on: inputs) {
+      let verification = try verification(of: $0.checkingSeals(), against: original, context)
+      if verification.status != .done { failed.append(verification) }
+      return verification
+    }
+    if reportsFailuresOnly { result.reports = failed }
+    if result.status == .done, let first = failed.first {
+      result.status = inputs.count == 1 ? first.status : .partOfBatchFailed
+    }
+    return result
+  }
+
+  private func verification(
+    of checkpoint: Checkpoint, against original: Checkpoint?, _ context: OperationContext
+  ) throws -> Verification {
+    let demand = MemoryBudget.Demand(
+      fixedByteCount: 0,
+      workerByteCount: max(
+        Verification.workspaceByteCount(checkpoint),
+        original.map { Comparison.workspaceByteCount(checkpoint, $0) } ?? 0))
+    return try context.withEngine(
+      .verify, demand, tensors: checkpoint.tensors.count,
+      byteCount: Verification.byteCount(checkpoint) * (original == nil ? 1 : 2)
+    ) { engine in
+      let faults = try Verification.faults(in: checkpoint, engine: engine)
+      let comparison = try original.flatMap { original in
+        faults.isEmpty
+          ? try Comparison(
+            checkpoint, against: original,
+            tolerance: Comparison.Tolerance(
+              largestError: largestError, rootMeanSquare: largestRMSE),
+            engine: engine) : nil
+      }
+      return Verification(checkpoint: checkpoint, faults: faults, comparison: comparison)
+    }
+  }
+}
