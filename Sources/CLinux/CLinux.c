@@ -1,10 +1,12 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
+#include <sched.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -28,6 +30,22 @@ int64_t sumac_copy_range(int source, int64_t source_offset, int target, int64_t 
 
 void sumac_start_writing(int descriptor, int64_t byte_offset, int64_t byte_count) {
   sync_file_range(descriptor, byte_offset, byte_count, SYNC_FILE_RANGE_WRITE);
+}
+
+int sumac_processor_count(void) {
+  // The kernel refuses masks that are shorter than its own, whose length is not told.
+  for (int bits = 1024; bits <= 1 << 20; bits *= 2) {
+    cpu_set_t *mask = CPU_ALLOC(bits);
+    if (!mask) break;
+    size_t byte_count = CPU_ALLOC_SIZE(bits);
+    int result = sched_getaffinity(0, byte_count, mask);
+    int reason = errno;
+    int count = result == 0 ? CPU_COUNT_S(byte_count, mask) : 0;
+    CPU_FREE(mask);
+    if (result == 0) return count;
+    if (reason != EINVAL) break;
+  }
+  return (int)sysconf(_SC_NPROCESSORS_ONLN);
 }
 
 void sumac_configure_allocator(void) {

@@ -1,6 +1,5 @@
 package import Base
 package import Checkpoints
-import Glibc
 package import Reporting
 import TensorCore
 import Zstd
@@ -15,14 +14,13 @@ package struct Diagnosis: Report {
 
   /// Runs the main kernels for about a second.
   package init(version: String, jobs: Int, memory: MemoryBudget) {
-    let cores = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
     facts =
       [
         Section.Fact("sumac", version),
         Section.Fact("Swift", Self.compiler),
         Section.Fact("zstd", Zstd.version),
         Section.Fact("CPU level", Self.levels),
-        Section.Fact("threads", "\(jobs) of \(cores) cores"),
+        Section.Fact("threads", Self.threads(jobs, of: .current())),
         Section.Fact(
           "memory",
           "at most \(ByteSize(memory.limit)), \(ByteSize(ResidentMemory.peakByteCount)) at start"),
@@ -32,6 +30,11 @@ package struct Diagnosis: Report {
   private static var levels: String {
     let levels = Kernels.levels.map(\.level)
     return "\(levels.last!) (this machine has \(levels.joined(separator: ", ")))"
+  }
+
+  private static func threads(_ jobs: Int, of processors: ProcessorCount) -> String {
+    "\(jobs) of \(processors.affinity) cores"
+      + (processors.quota.map { ", \($0) by the quota of the control group" } ?? "")
   }
 
   private static var compiler: String {

@@ -27,6 +27,10 @@ int64_t sumac_copy_range(int source, int64_t source_offset, int target, int64_t 
 /// goes wrong.
 void sumac_start_writing(int descriptor, int64_t byte_offset, int64_t byte_count);
 
+/// sched_getaffinity(2): the number of processors that the calling thread may run on, or
+/// if that is not told, the number that are online.
+int sumac_processor_count(void);
+
 /// Has the allocator give large blocks back to the system as soon as they are freed, and keep its
 /// free lists in few places, so that resident memory is what is in use. Other C libraries ignore it.
 void sumac_configure_allocator(void);

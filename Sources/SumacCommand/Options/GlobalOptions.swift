@@ -1,7 +1,6 @@
 import ArgumentParser
 import Base
 import Checkpoints
-import Glibc
 
 struct GlobalOptions: ParsableArguments {
   @Flag(name: .shortAndLong, help: "Say nothing but errors.")
@@ -43,13 +42,13 @@ struct GlobalOptions: ParsableArguments {
     }
   }
 
-  /// `--jobs`, else `SUMAC_JOBS`, else the number of cores this process may use.
+  /// `--jobs`, else `SUMAC_JOBS`, else the number of processors that this process may use.
   var jobCount: Int {
     if let jobs { return jobs }
     if let text = Environment["SUMAC_JOBS"], let jobs = Int(text), (1...4096).contains(jobs) {
       return jobs
     }
-    return max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+    return ProcessorCount.current().usable
   }
 }
 
