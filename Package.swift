@@ -128,7 +128,7 @@ let package = Package(
     .target(
       name: "FuzzTargets",
       dependencies: [
-        "Containers", "Packing", "Safetensors", "Checkpoints", "PackedFormat", "Codecs", "Base",
+        "Containers", "Packing", "Safetensors", "Checkpoints", "PackedFormat", "Codecs", "Recipes", "Base",
         "TensorCore",
       ],
       path: "Tests/Fuzzing/FuzzTargets", swiftSettings: strict),

@@ -1,6 +1,7 @@
 import Base
 import Checkpoints
 import PackedFormat
+import Recipes
 import TensorCore
 
 enum ParserTargets {
@@ -17,6 +18,19 @@ enum ParserTargets {
     precondition(
       (try? JSONValue.parse(text.rawSpan)) == value, "JSON that is written is not read as it was")
     _ = try? Lineage(json: String(decoding: bytes, as: UTF8.self))
+  }
+
+  /// What is read can be walked through in bounded time.
+  static func recipe(_ bytes: [UInt8]) {
+    func count(_ value: RecipeValue) -> Int {
+      switch value.content {
+      case .list(let values): values.reduce(1) { $0 + count($1) }
+      case .map(let members): members.reduce(1) { $0 + count($1.value) }
+      case .null, .bool, .integer, .number, .string: 1
+      }
+    }
+    guard let value = try? RecipeFile.parse(bytes.span, path: "fuzz") else { return }
+    precondition(count(value) <= 1 << 20, "a recipe has more values than are allowed")
   }
 
   static func index(_ bytes: [UInt8]) {
