@@ -7,13 +7,17 @@ SHELL := /bin/bash
 PREFIX ?= /usr/local
 SWIFT ?= swift
 JOBS ?= $(shell nproc)
-RELEASE := $(SWIFT) build -c release --static-swift-stdlib --product sumac -j $(JOBS)
+# All libraries except the C library are linked statically, so that the program runs on machines without them.
+STATIC := $(CURDIR)/.build/static
+RELEASE := $(SWIFT) build -c release --static-swift-stdlib --product sumac -j $(JOBS) \
+  -Xlinker -L"$(STATIC)" -Xswiftc -Xclang-linker -Xswiftc -static-libgcc
 MODEL := Fixtures/models/base
 DEMO := .build/demo
 
 .PHONY: peers demo test build install uninstall format lint bench fuzz fuzz-minute packages python-modules
 
 build: packages
+	@Scripts/static-libraries "$(STATIC)"
 	$(RELEASE)
 
 packages:

@@ -52,7 +52,9 @@ let package = Package(
     .target(name: "CLinux"),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     module("Zstd", ["CZstd"]),
-    .systemLibrary(name: "CYaml", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+    // Without pkg-config: the file of libyaml names the folder of the shared library, which the linker would search
+    // before the folder of static libraries that `make build` passes.
+    .systemLibrary(name: "CYaml", providers: [.apt(["libyaml-dev"])]),
     module("YAML", ["CYaml"]),
     module("Base", ["CLinux", crypto, system]),
     module("TensorCore", ["Base", "CKernels"]),
