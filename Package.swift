@@ -5,7 +5,7 @@ import PackageDescription
 let strict: [SwiftSetting] = [
   .swiftLanguageMode(.v6),
   .strictMemorySafety(),
-  //TMP .treatAllWarnings(as: .error),
+  .treatAllWarnings(as: .error),
   .enableUpcomingFeature("ExistentialAny"),
   .enableUpcomingFeature("InternalImportsByDefault"),
   .enableUpcomingFeature("MemberImportVisibility"),
@@ -130,7 +130,8 @@ let package = Package(
     .target(
       name: "FuzzTargets",
       dependencies: [
-        "Containers", "Packing", "Safetensors", "Checkpoints", "PackedFormat", "Codecs", "Recipes", "Base",
+        "Containers", "Packing", "Safetensors", "Checkpoints", "PackedFormat", "Codecs", "Recipes",
+        "Base",
         "TensorCore",
       ],
       path: "Tests/Fuzzing/FuzzTargets", swiftSettings: strict),
@@ -144,6 +145,7 @@ let package = Package(
       dependencies: reading + ["TensorCore", "Base", crypto, system],
       path: "Tests/TestSupport",
       swiftSettings: strict),
+    tests("BaseTests", [system]),
     tests("TensorCoreTests", [system]),
     tests("CodecsTests", ["Codecs", "Zstd"]),
     tests("PackedFormatTests", reading + ["Zstd", system]),

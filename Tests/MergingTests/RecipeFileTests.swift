@@ -1,5 +1,5 @@
+import Base
 import Recipes
-import TensorCore
 import TestSupport
 import Testing
 

@@ -1,5 +1,4 @@
 import Base
-import TensorCore
 import Testing
 
 @Suite struct TextTests {

@@ -1,4 +1,4 @@
-import TensorCore
+import Base
 import Testing
 
 /// Quotas of control groups, with the contents of the files that the kernel shows.

@@ -1,6 +1,5 @@
 import Base
 import Synchronization
-import TensorCore
 import Testing
 
 @Suite struct ParallelTests {

@@ -1,5 +1,4 @@
 import Base
-import TensorCore
 import TestSupport
 import Testing
 
