@@ -35,7 +35,7 @@ package struct CacheAppending: Sendable {
       var settings = GearSettings(details)
     else {
       throw UsageError(
-        "\(path.printable): is no packed cache", hint: "make one with: sumac cache pack")
+        "\(path.printable): is no packed cache", hint: "make one with: \(command: "cache pack")")
     }
     if let (mine, theirs) = Self.mismatch(details, newDetails ?? CacheDetails(new)) {
       throw UsageError(
@@ -87,7 +87,7 @@ package struct CacheAppending: Sendable {
     blockTokenCount = settings.keyGroup.map { free / $0 * $0 } ?? free
     if let rank, rank > joined.dimensions[3] {
       throw UsageError(
-        "--rank is \(rank), the heads have \(joined.dimensions[3]) values",
+        "\(setting: "rank") is \(rank), the heads have \(joined.dimensions[3]) values",
         hint: "take that or less")
     }
     settings.rank = min(
@@ -113,7 +113,7 @@ package struct CacheAppending: Sendable {
   }
 
   /// What of the caches is not kept.
-  package var losses: [String] {
+  package var losses: [Message] {
     guard (old.tokenIDs == nil) != (new.tokenIDs == nil) else { return [] }
     return [
       "token ids are known of one part only, and left out: "

@@ -36,13 +36,13 @@ package struct CachePacking: Sendable {
     guard recentCount < cache.tokenCount else {
       return [
         UsageError(
-          "--residual \(recentCount) leaves nothing to pack of \(cache.tokenCount) tokens",
+          "\(setting: "residual") \(recentCount) leaves nothing to pack of \(cache.tokenCount) tokens",
           hint: "take fewer")
       ]
     }
     var errors: [any UserError] = []
     // Tensors with the same fault are told together.
-    var faults: [(text: String, names: [String])] = []
+    var faults: [(text: Message, names: [String])] = []
     for layer in cache.layers {
       for (part, tensor) in [(CachePart.key, layer.key), (.value, layer.value)] {
         guard let range = try? packed(tensor, part, layer.number) else { continue }
@@ -63,7 +63,7 @@ package struct CachePacking: Sendable {
       let others = fault.names.count > 1 ? ", and \(fault.names.count - 1) more like it," : ""
       return UsageError(
         "\(cache.origin.path.printable): '\(fault.names[0].printable)'\(others) \(fault.text)",
-        hint: fault.text.contains("rank") ? "take a smaller --rank" : nil)
+        hint: fault.text.contains("rank") ? "take a smaller \(setting: "rank")" : nil)
     } + errors
   }
 
@@ -116,7 +116,7 @@ package struct CachePacking: Sendable {
 
 extension KVCache {
   /// What is to be said before it is packed once more.
-  package var repackingNotes: [String] {
+  package var repackingNotes: [Message] {
     guard let details = CacheDetails(self), details.object["settings"] != nil else { return [] }
     return [
       "\(origin.path.printable) is packed already: its error stays, and what is lost now comes on top"
@@ -197,7 +197,7 @@ package struct CacheStart: Sendable {
     guard let found else {
       throw UsageError(
         "\(checkpoint.path.printable): has no start matrices for '\(info.name.printable)'",
-        hint: "name a tensor for all: --start FILE:TENSOR")
+        hint: "name a tensor for all: \(setting: "start") FILE:TENSOR")
     }
     let dimensions = info.shape.dimensions
     let wanted = [dimensions[0], dimensions[1], dimensions[3], rank]

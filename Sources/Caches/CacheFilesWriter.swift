@@ -1,4 +1,4 @@
-import Base
+package import Base
 package import Checkpoints
 import Containers
 import Safetensors
@@ -47,7 +47,7 @@ package struct CacheFilesWriter: CheckpointWriter {
   package let plan: OutputPlan
 
   /// - Parameter notes: what the user should know of the output.
-  package init(_ files: [File], isDirectory: Bool, notes: [String] = []) {
+  package init(_ files: [File], isDirectory: Bool, notes: [Message] = []) {
     self.files = files
     self.isDirectory = isDirectory
     var rows: [OutputPlan.Row] = []
@@ -141,8 +141,8 @@ extension WritableCacheLayout {
   }
 
   /// What of a cache is not written.
-  package static func losses(of cache: KVCache) -> [String] {
-    var losses: [String] = []
+  package static func losses(of cache: KVCache) -> [Message] {
+    var losses: [Message] = []
     let known =
       holdsPositions ? [KVCache.tokensName, "input_ids", "tokens", KVCache.positionsName] : []
     let others = cache.others.map(\.name).filter { !known.contains($0) }

@@ -90,7 +90,7 @@ package enum CacheLayouts {
     if let name = hints.layout {
       guard let layout = self[name] else {
         throw UsageError(
-          "--from \(name.printable) is not known",
+          "\(setting: "from") \(name.printable) is not known",
           hint: "the layouts are \(all.map { $0.name }.joined(separator: ", "))")
       }
       return try read(files, layout, hints)
@@ -103,7 +103,7 @@ package enum CacheLayouts {
     for layout in all where try layout.recognizes(files) { return try read(files, layout, hints) }
     throw FormatError(
       .cacheLayout, "is no cache of a layout that is known", path: files.path,
-      hint: "name one with --from: \(all.map { $0.name }.joined(separator: ", "))")
+      hint: "name one with \(setting: "from"): \(all.map { $0.name }.joined(separator: ", "))")
   }
 }
 
@@ -121,7 +121,7 @@ extension CacheLayouts {
     for (what, found, wanted, hint) in [
       (
         "kv heads", cache.dimensions[1], hints.heads,
-        "with tensor parallelism a file has the heads of one rank only"
+        "with tensor parallelism a file has the heads of one rank only" as Message?
       ),
       ("values in a head", cache.dimensions[3], hints.headDim, nil),
       ("layers", cache.layers.count, hints.layers, nil),
@@ -129,7 +129,7 @@ extension CacheLayouts {
       guard let wanted, found != wanted else { continue }
       throw FormatError(
         .cacheShape, "has \(found) \(what), \(wanted) were asked for", path: files.path,
-        hint: hint ?? "check --kv-shape, --layers or --model")
+        hint: hint ?? "check \(setting: "kv-shape"), \(setting: "layers") or \(setting: "model")")
     }
     return cache
   }

@@ -89,7 +89,7 @@ package struct KVCache: Sendable {
 
   /// Layers must be there, and be alike.
   private func check() throws {
-    func fault(_ message: String, _ tensor: String? = nil, hint: String? = nil) -> FormatError {
+    func fault(_ message: Message, _ tensor: String? = nil, hint: Message? = nil) -> FormatError {
       FormatError(.cacheShape, message, path: origin.path, tensor: tensor, hint: hint)
     }
     guard let first = layers.first else {

@@ -1,8 +1,8 @@
-import Base
+package import Base
 
 extension Checkpoint {
   /// The tensors for a container without aliases, and what to say of it.
-  package func withoutAliases(keeping: Bool) -> ([LazyTensor], [String]) {
+  package func withoutAliases(keeping: Bool) -> ([LazyTensor], [Message]) {
     let aliases = tensors.filter { $0.aliasOf != nil }
     guard !aliases.isEmpty else { return (tensors, []) }
     let names = aliases.map(\.name.printable).joined(separator: ", ")

@@ -21,7 +21,7 @@ package struct Checkpoint: Sendable {
   /// All files that must not be written over while it is in use.
   package var files: [FileIdentity]
   /// What a user should know about how it was read.
-  package var notes: [String]
+  package var notes: [Message]
   /// Bytes of all files that it lies in: weights, and companions where they are files of their own.
   package var fileByteCount: Int
   /// Whether every byte is under a checksum that reading compares.
@@ -32,7 +32,7 @@ package struct Checkpoint: Sendable {
   package init(
     path: String, container: ContainerName, tensors: [LazyTensor], metadata: [Metadatum] = [],
     companions: [LazyTensor] = [], lineage: Lineage = Lineage(), identity: InputIdentity,
-    files: [FileIdentity], notes: [String] = [], fileByteCount: Int? = nil
+    files: [FileIdentity], notes: [Message] = [], fileByteCount: Int? = nil
   ) {
     self.path = path
     self.container = container

@@ -115,7 +115,7 @@ package struct ContainerRegistry: Sendable {
     let suffix = name.lastIndex(of: ".").map { name[$0...].dropFirst() } ?? ""
     throw UsageError(
       "cannot tell the format of the output from the suffix '.\(suffix)'",
-      hint: "use \(suffixes), a folder, or --to")
+      hint: "use \(suffixes), a folder, or \(setting: "to")")
   }
 
   /// Whether a name stands for a folder: "llama-3.1-8B" does, "model.safetensor" is a mistake.

@@ -9,22 +9,22 @@ package enum Appending {
     guard base.container == .sumac else {
       return [
         UsageError(
-          "--append-to \(base.path.printable) is no .sumac file",
-          hint: "convert it first: sumac convert \(base.path.printable) -o NAME.sumac")
+          "\(setting: "append-to") \(base.path.printable) is no .sumac file",
+          hint: "convert it first: \(command: "convert \(base.path.printable) -o NAME.sumac")")
       ]
     }
     let names = Set(base.tensors.map { UTF8Key($0.name) })
     return addition.tensors.filter { names.contains(UTF8Key($0.name)) }.map { tensor in
       UsageError(
         "tensor '\(tensor.name.printable)' is in \(base.path.printable) already",
-        hint: "leave it out with --drop")
+        hint: "leave it out with \(setting: "drop")")
     }
   }
 
   /// The tensors of both, those of `base` first; of two files with one name that of `base` is kept.
   package static func result(
     adding addition: Checkpoint, to base: Checkpoint
-  ) -> (checkpoint: Checkpoint, notes: [String]) {
+  ) -> (checkpoint: Checkpoint, notes: [Message]) {
     var result = base
     result.tensors += addition.tensors
     let files = Set(base.companions.map { UTF8Key($0.name) })
@@ -33,7 +33,7 @@ package enum Appending {
     let keys = Set(base.metadata.map(\.key))
     result.metadata += addition.metadata.filter { !keys.contains($0.key) }
     result.files += addition.files
-    let notes =
+    let notes: [Message] =
       kept.isEmpty
       ? []
       : [

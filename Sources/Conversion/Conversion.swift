@@ -28,17 +28,20 @@ package struct Conversion: Sendable {
   package func errors(for checkpoint: Checkpoint) -> [any UserError] {
     var errors = selection.errors(for: checkpoint)
     for glob in drop where !checkpoint.tensors.contains(where: { glob.matches($0.name) }) {
-      errors.append(noMatch("--drop", glob, checkpoint))
+      errors.append(noMatch("drop", glob, checkpoint))
     }
     errors += storage.errors(for: checkpoint)
     if dtype == nil {
-      if saturating { errors.append(UsageError("--saturate has no effect without --dtype")) }
+      if saturating {
+        errors.append(
+          UsageError("\(setting: "saturate") has no effect without \(setting: "dtype")"))
+      }
       if selection != Selection(), storage.recipe == nil, storage.targetOptions.isEmpty {
         errors.append(
           UsageError(
-            "--include, --exclude and --names-from choose what --dtype, --type and --terms apply to, "
+            "\(setting: "include"), \(setting: "exclude") and \(setting: "names-from") choose what \(setting: "dtype"), \(setting: "type") and \(setting: "terms") apply to, "
               + "none of which is given",
-            hint: "leave tensors out with --drop"))
+            hint: "leave tensors out with \(setting: "drop")"))
       }
     }
     return errors

@@ -63,7 +63,7 @@ package struct StorageChoice: Sendable {
     for rule in rules {
       let matches = checkpoint.tensors.filter { rule.glob.matches($0.name) }
       guard !matches.isEmpty else {
-        errors.append(noMatch("--tensor-type", rule.glob, checkpoint))
+        errors.append(noMatch("tensor-type", rule.glob, checkpoint))
         continue
       }
       for tensor in matches where recipe(for: tensor) == rule.recipe {
@@ -71,7 +71,9 @@ package struct StorageChoice: Sendable {
         errors.append(
           UsageError(
             "tensor '\(tensor.name.printable)' cannot be stored as \(rule.recipe): \(reason)",
-            hint: "give it a type of its own: --tensor-type '\(tensor.name.printable)=TYPE'"))
+            hint:
+              "give it a type of its own: \(setting: "tensor-type") '\(tensor.name.printable)=TYPE'"
+          ))
       }
     }
     if let recipe, !recipe.isLossless {
@@ -83,7 +85,7 @@ package struct StorageChoice: Sendable {
           UsageError(
             "\(recipe) fits no tensor of \(checkpoint.path.printable): none is a float tensor of two "
               + "dimensions with 'weight' in its last name part",
-            hint: "say which with --tensor-type 'PATTERN=\(recipe)'"))
+            hint: "say which with \(setting: "tensor-type") 'PATTERN=\(recipe)'"))
       } else if eligible.allSatisfy({ SumEncoding.fault(recipe, $0.info) != nil }),
         let reason = SumEncoding.fault(recipe, eligible[0].info)
       {
@@ -116,7 +118,7 @@ package struct StorageChoice: Sendable {
   /// Sets how each tensor is stored, and says what could not be done as asked.
   package func applied(
     to checkpoint: Checkpoint
-  ) -> (checkpoint: Checkpoint, notes: [String]) {
+  ) -> (checkpoint: Checkpoint, notes: [Message]) {
     var result = checkpoint
     var (unfit, cut): ([String], [String]) = ([], [])
     for place in result.tensors.indices where result.tensors[place].aliasOf == nil {
@@ -154,7 +156,7 @@ package struct StorageChoice: Sendable {
   }
 
   /// What happens to zeros that are known: of tensors that are stored sparse, and of pruned models.
-  private func sparsityNotes(before checkpoint: Checkpoint) -> [String] {
+  private func sparsityNotes(before checkpoint: Checkpoint) -> [Message] {
     guard isLossy || !chosen.isEmpty else { return [] }
     let wasPruned = checkpoint.lineage.steps.contains { $0.verb == "prune" }
     let lossy = checkpoint.tensors.filter { tensor in
@@ -163,7 +165,7 @@ package struct StorageChoice: Sendable {
       }
       return SumEncoding.fault(recipe, tensor.info) == nil
     }
-    var notes: [String] = []
+    var notes: [Message] = []
     let filled = lossy.filter { tensor in
       (wasPruned || tensor.record.isSparse) && recipe(for: tensor)?.keepsZeros == false
     }

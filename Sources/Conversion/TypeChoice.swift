@@ -54,7 +54,7 @@ package struct TypeChoice: Sendable {
     package var types: [UTF8Key: StorageType]
     /// Of all tensors as they will be stored.
     package var byteCount: Int
-    package var note: String?
+    package var note: Message?
   }
 
   // MARK: Memory
@@ -180,13 +180,14 @@ package struct TypeChoice: Sendable {
       let text =
         switch target {
         case .bitsPerWeight:
-          "--target-bpw is too little: the smallest types take "
+          "\(setting: "target-bpw") is too little: the smallest types take "
             + (Double(8 * counted) / Double(max(1, measured.parameterCount))).roundedUp
         case .fileByteCount:
-          "--target-size is too little: the smallest types take about "
+          "\(setting: "target-size") is too little: the smallest types take about "
             + "\(ByteSize(counted + overhead))"
         }
-      throw UsageError(text, hint: "name smaller types with --candidates, or ask for more")
+      throw UsageError(
+        text, hint: "name smaller types with \(setting: "candidates"), or ask for more")
     }
     let chosen = Budget(weights: weights, byteCount: budget).chosen()
     var types: [UTF8Key: StorageType] = [:]
@@ -196,7 +197,7 @@ package struct TypeChoice: Sendable {
       used += option.byteCount
     }
     let most = weights.reduce(0) { $0 + ($1.options.map(\.byteCount).max() ?? 0) }
-    let note = most < budget ? "the target is more than the largest types take" : nil
+    let note: Message? = most < budget ? "the target is more than the largest types take" : nil
     return Result(types: types, byteCount: used, note: note)
   }
 }

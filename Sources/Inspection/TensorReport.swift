@@ -27,7 +27,7 @@ package struct TensorReport: Report {
     guard let tensor = checkpoint.tensors.first(where: { $0.name.equalsAsBytes(name) }) else {
       throw UsageError(
         "no tensor is named '\(name.printable)' in \(checkpoint.path.printable)",
-        hint: "list the names with: sumac inspect \(checkpoint.path.printable)")
+        hint: "list the names with: \(command: "inspect \(checkpoint.path.printable)")")
     }
     path = checkpoint.path
     self.tensor = tensor

@@ -95,7 +95,7 @@ package struct Verification: Report {
       rows: faults.map { fault in
         [
           fault.code.description, fault.tensor ?? "", fault.byteOffset.map(String.init) ?? "",
-          fault.reason,
+          fault.reason.description,
         ]
       } + (comparison?.differences ?? []).map { [$0.kind.rawValue, $0.name, "", $0.detail] })
   }
@@ -116,7 +116,7 @@ package struct Verification: Report {
         "code": .string(fault.code.description),
         "tensor": fault.tensor.map { .string($0) } ?? .null,
         "offset": fault.byteOffset.map { JSONValue($0) } ?? .null,
-        "reason": .string(fault.reason),
+        "reason": .string(fault.reason.description),
       ])
     }
   }

@@ -2,10 +2,10 @@ import Base
 
 /// Names of tensors under what is to be said of them, so that a thousand tensors make one message.
 struct GroupedNames {
-  private var groups: [(text: String, hint: String?, names: [String])] = []
-  private var places: [String: Int] = [:]
+  private var groups: [(text: Message, hint: Message?, names: [String])] = []
+  private var places: [Message: Int] = [:]
 
-  mutating func add(_ name: String, to text: String, hint: String? = nil) {
+  mutating func add(_ name: String, to text: Message, hint: Message? = nil) {
     if let place = places[text] {
       groups[place].names.append(name)
     } else {
@@ -15,7 +15,7 @@ struct GroupedNames {
   }
 
   /// A message for each group, by `text`, which gets what is said and the first names.
-  func map<T>(_ text: (String, String, String?) -> T) -> [T] {
+  func map<T>(_ text: (Message, String, Message?) -> T) -> [T] {
     groups.map { text($0.text, Self.list($0.names), $0.hint) }
   }
 

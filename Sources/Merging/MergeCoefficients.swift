@@ -23,7 +23,7 @@ package struct MergeCoefficients: Sendable, Equatable {
   /// Reads a file of JSON or YAML.
   package init(_ value: RecipeValue, path: String) throws {
     self.path = path
-    func fault(_ line: Int, _ reason: String, hint: String? = nil) -> UsageError {
+    func fault(_ line: Int, _ reason: Message, hint: Message? = nil) -> UsageError {
       UsageError("\(path.printable): line \(line): \(reason)", hint: hint)
     }
     guard let map = value.asMap else {

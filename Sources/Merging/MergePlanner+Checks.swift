@@ -28,7 +28,7 @@ extension MergePlanner {
     {
       fault(
         "\(method.name) needs a base_model",
-        hint: "name the model that the others were tuned from: base_model, or --base")
+        hint: "name the model that the others were tuned from: base_model, or \(setting: "base")")
     }
     for part in [recipe.parts].compactMap(\.self) + recipe.modules.map(\.parts) {
       switch part {
@@ -119,7 +119,7 @@ extension MergePlanner {
       if !names.contains(where: { $0.text.contains(filter) }) {
         fault(
           "line \(choice.line): filter '\(filter.printable)' is in no tensor's name",
-          hint: "list the names with: sumac inspect MODEL")
+          hint: "list the names with: \(command: "inspect MODEL")")
       }
     }
   }
@@ -184,12 +184,12 @@ extension MergePlanner {
   mutating func checkCoefficients(_ tensors: [PlannedTensor]) {
     guard let table = options.coefficients else { return }
     guard method.parameters.contains(where: { $0.name == "weight" }) else {
-      return fault("\(method.name) has no weights that --coefficients could give")
+      return fault("\(method.name) has no weights that \(setting: "coefficients") could give")
     }
     let given = sources.filter { $0.source.parameters.choices["weight"] != nil }
     if let first = given.first {
       fault(
-        "line \(first.source.line): a weight is given, and --coefficients gives weights too",
+        "line \(first.source.line): a weight is given, and \(setting: "coefficients") gives weights too",
         hint: "leave out one of them")
     }
     let names = sources.filter { !(method.needsBase && $0.source.model == $0.base) }.map(
@@ -231,12 +231,12 @@ extension MergePlanner {
     }
     guard trims.flatMap(\.self).contains(where: \.needsRanks) else {
       return fault(
-        "--scope global compares magnitudes of all tensors, but nothing is trimmed by magnitude here",
+        "\(setting: "scope") global compares magnitudes of all tensors, but nothing is trimmed by magnitude here",
         hint: "it is for ties and breadcrumbs with a density below 1")
     }
     if trims.count > 1 {
       fault(
-        "--scope global needs one density for all tensors of a model",
+        "\(setting: "scope") global needs one density for all tensors of a model",
         hint: "give densities without filters and gradients")
     }
   }

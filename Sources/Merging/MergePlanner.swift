@@ -13,7 +13,7 @@ struct MergePlanner {
   let places: [String: [UTF8Key: Int]]
 
   var errors: [any UserError] = []
-  var notes: [String] = []
+  var notes: [Message] = []
   /// Layers of the output, where slices were stacked, and which of the base's each of them is.
   var layerCount: Int?
   var layerPicks: [Int] = []
@@ -44,7 +44,7 @@ struct MergePlanner {
     }
   }
 
-  mutating func fault(_ reason: String, hint: String? = nil) {
+  mutating func fault(_ reason: Message, hint: Message? = nil) {
     errors.append(UsageError(reason, hint: hint))
   }
 
@@ -140,7 +140,7 @@ struct MergePlanner {
         to: "\(info.dtype.name) \(info.shape) in \(first.model.printable) and "
           + "\(twin.tensor.info.dtype.name) \(twin.tensor.info.shape) in "
           + "\(twin.model.printable), which no method merges",
-        hint: "take the first with --exclude '\(row.name.printable)'")
+        hint: "take the first with \(setting: "exclude") '\(row.name.printable)'")
       return nil
     }
     var renamed = info
@@ -168,7 +168,7 @@ struct MergePlanner {
       name, to: "\(model.printable) has no",
       hint:
         "merge models with the same tensors, or take these as the base, or else the first model, "
-        + "has them with --exclude '\(row.name.printable)'")
+        + "has them with \(setting: "exclude") '\(row.name.printable)'")
     return []
   }
 
@@ -221,8 +221,9 @@ struct MergePlanner {
         + "\(found[other].model.printable)",
       hint: isVocabulary
         ? "the vocabularies differ: merge models of one, or cut all to the shortest with "
-          + "--unsafe-truncate-embeddings"
-        : "take it from the base, or else the first model, with --exclude '\(row.name.printable)'")
+          + "\(setting: "unsafe-truncate-embeddings")"
+        : "take it from the base, or else the first model, with \(setting: "exclude") '\(row.name.printable)'"
+    )
     return nil
   }
 

@@ -144,7 +144,7 @@ struct MergeSurvey {
               "is \(tensor.info.dtype.name), which is merged only where all have the same values; "
                 + "\(twin.path.printable) has others",
               path: first.path, tensor: tensor.info.name,
-              hint: "take the first with --exclude '\(tensor.info.name.printable)'")
+              hint: "take the first with \(setting: "exclude") '\(tensor.info.name.printable)'")
           }
         }
       }

@@ -14,7 +14,7 @@ package struct Merging: Sendable {
   /// Everything that is wrong and can be known from headers.
   package let errors: [any UserError]
   /// What should be known before the work.
-  package let notes: [String]
+  package let notes: [Message]
   /// The model whose configuration and files the output has.
   private let host: Checkpoint?
   private let layers: (count: Int, picks: [Int])?
@@ -42,8 +42,8 @@ package struct Merging: Sendable {
   }
 
   /// - Parameter isStack: whether tensors are copied as the recipe asks for.
-  private static func notes(on tensors: [PlannedTensor], isStack: Bool) -> [String] {
-    var notes: [String] = []
+  private static func notes(on tensors: [PlannedTensor], isStack: Bool) -> [Message] {
+    var notes: [Message] = []
     let copied = tensors.filter { $0.isCopied && $0.aliasOf == nil }
     if !copied.isEmpty, !isStack {
       notes.append(

@@ -60,7 +60,7 @@ struct Operand: Sendable {
     throw FormatError(
       .notANumber, "value \(elements.lowerBound + place) is NaN, which cannot be merged",
       path: path, tensor: info.name,
-      hint: "leave the tensor out with --exclude '\(info.name.printable)'")
+      hint: "leave the tensor out with \(setting: "exclude") '\(info.name.printable)'")
   }
 
   @_lifetime(floats: copy floats)

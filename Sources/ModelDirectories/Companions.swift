@@ -20,7 +20,7 @@ struct Companions {
     try collect(input, folder: "", weights: Set(weights), depth: 0)
   }
 
-  var notes: [String] {
+  var notes: [Message] {
     left.isEmpty
       ? [] : ["not carried along: \(left.map(\.printable).joined(separator: ", "))"]
   }

@@ -87,7 +87,7 @@ package struct ModelDirectoryWriter: CheckpointWriter {
   }
 
   private static func plan(
-    _ shards: [Shard], companions: [LazyTensor], index: [UInt8]?, notes: [String]
+    _ shards: [Shard], companions: [LazyTensor], index: [UInt8]?, notes: [Message]
   ) -> OutputPlan {
     let companionByteCount = companions.reduce(0) { $0 + $1.info.byteCount }
     let headers = shards.reduce(0) { $0 + $1.layout.header.count } + (index?.count ?? 0)

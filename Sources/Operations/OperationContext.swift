@@ -35,9 +35,9 @@ package protocol OperationObserver: Sendable {
 /// A message of an operation.
 package enum OperationNotice: Sendable {
   /// What a user should know, though the work goes on.
-  case warning(String)
+  case warning(Message)
   /// What was done or decided.
-  case note(String)
+  case note(Message)
   /// How one tensor is written.
   case decision(tensor: String, from: String, to: String)
   /// One of several inputs failed; the others go on.

@@ -12,9 +12,9 @@ package struct OutputRequest: Sendable {
   /// Everything that is known to be wrong.
   package var errors: [any UserError]
   /// What the user should know before.
-  package var notes: [String]
+  package var notes: [Message]
   /// What replaces `notes` in a plan; nil if they are the same.
-  package var planNotes: [String]?
+  package var planNotes: [Message]?
   /// The inputs whose tensors the output has as they are; all inputs if nil.
   package var carried: [Checkpoint]?
   /// The verb of the lineage, where it is not the operation's.
@@ -27,7 +27,7 @@ package struct OutputRequest: Sendable {
 
   package init(
     options: [Lineage.Option], inputs: [Checkpoint], output: Checkpoint,
-    errors: [any UserError] = [], notes: [String] = [], carried: [Checkpoint]? = nil,
+    errors: [any UserError] = [], notes: [Message] = [], carried: [Checkpoint]? = nil,
     survey: OutputSurvey? = nil
   ) {
     self.options = options

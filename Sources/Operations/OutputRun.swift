@@ -28,11 +28,10 @@ struct OutputRun {
     let surveyed = try survey(&job)
     report(job, surveyed.notices, notes: request.notes)
     try context.cancellation.check()
-    for extra in surveyed.extras { try write(extra) }
-    try write(job)
+    for extra in surveyed.extras { _ = try write(extra) }
+    let allotment = try write(job)
     let written = try writtenByteCount(job)
     context.observer.report(.note(summary(of: job, written: written)))
-    let allotment = try job.allotment(jobs: context.jobs, memory: context.memory)
     context.observer.report(.measurement("time \(ContinuousClock.now - start)"))
     context.observer.report(
       .measurement(
@@ -115,7 +114,7 @@ struct OutputRun {
     return surveyed
   }
 
-  private func write(_ job: OutputJob) throws {
+  private func write(_ job: OutputJob) throws -> MemoryBudget.Allotment {
     try job.run(
       jobs: context.jobs, memory: context.memory, cancellation: context.cancellation,
       progress: context.observer.progress)
@@ -128,7 +127,7 @@ struct OutputRun {
 
   // MARK: Reports
 
-  private func report(_ job: OutputJob, _ notices: [OperationNotice], notes: [String]) {
+  private func report(_ job: OutputJob, _ notices: [OperationNotice], notes: [Message]) {
     for notice in notices { context.observer.report(notice) }
     for note in notes + sparsityNotes + job.plan.notes {
       context.observer.report(.warning(note))
@@ -139,7 +138,7 @@ struct OutputRun {
   }
 
   /// Tensors that take more room because the output has no way to leave zeros out.
-  private var sparsityNotes: [String] {
+  private var sparsityNotes: [Message] {
     guard request.writer == nil, let container = try? settings.container, !container.holdsTerms
     else { return [] }
     let sparse = (request.carried ?? request.inputs).flatMap(\.tensors).filter {
@@ -154,11 +153,11 @@ struct OutputRun {
     ]
   }
 
-  private func summary(of job: OutputJob, written: Int?) -> String {
+  private func summary(of job: OutputJob, written: Int?) -> Message {
     let count = job.plan.rows.count.counted("tensor")
     guard let written else { return "standard output: \(count)" }
     let read = request.inputs.reduce(0) { $0 + $1.fileByteCount }
-    let text = "\(settings.path.printable): \(count), \(ByteSize(written))"
+    let text: Message = "\(settings.path.printable): \(count), \(ByteSize(written))"
     guard read > 0 else { return text }
     return text
       + ", \((Double(written) / Double(read) * 100).fixed(decimals: 1)) % of the input"

@@ -55,7 +55,7 @@ package enum PackedFault: String, CaseIterable, Sendable {
 extension FormatError {
   package init(
     _ fault: PackedFault, _ reason: String, path: String, tensor: String? = nil,
-    byteOffset: Int? = nil, hint: String? = nil
+    byteOffset: Int? = nil, hint: Message? = nil
   ) {
     self.init(
       fault.code, reason, path: path, tensor: tensor, byteOffset: byteOffset, hint: hint)

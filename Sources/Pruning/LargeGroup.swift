@@ -264,7 +264,9 @@ extension MaskedReading {
       "weight \(first) is \(tally.isNaN ? "NaN" : "infinite")\(others)"
         + (tensor.info.dtype == .f64 && !tally.isNaN ? " (or too large for float32)" : ""),
       path: tensor.stored.file, tensor: tensor.name,
-      hint: "mend the weights, or leave the tensor out: --exclude '\(tensor.name.printable)'")
+      hint:
+        "mend the weights, or leave the tensor out: \(setting: "exclude") '\(tensor.name.printable)'"
+    )
   }
 }
 

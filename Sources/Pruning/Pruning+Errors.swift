@@ -13,7 +13,7 @@ extension Pruning {
         UsageError(
           "no tensor of \(checkpoint.path.printable) is in scope: none has two dimensions and 'weight' "
             + "in its last name part",
-          hint: "say which with --include GLOB")
+          hint: "say which with \(setting: "include") GLOB")
       ]
     }
     for tensor in tensors where !tensor.info.dtype.isPlainFloat {
@@ -21,7 +21,7 @@ extension Pruning {
         UsageError(
           "tensor '\(tensor.name.printable)' is \(tensor.info.dtype.name), and only F16, BF16, F32 and "
             + "F64 are pruned",
-          hint: "leave it out with --exclude '\(tensor.name.printable)'"))
+          hint: "leave it out with \(setting: "exclude") '\(tensor.name.printable)'"))
     }
     errors += score.errors(for: tensors)
     if case .masks(let masks) = initialMask {
@@ -39,7 +39,7 @@ extension Pruning {
       else { return nil }
       return UsageError(
         "'\(tensor.name.printable)' is another name of '\(target.printable)', which is not in scope",
-        hint: "include both: --include '\(target.printable)'")
+        hint: "include both: \(setting: "include") '\(target.printable)'")
     }
   }
 
@@ -53,8 +53,8 @@ extension Pruning {
     guard masks.values.contains(where: { Self.isMask($0.info) }) || masks.isEmpty else {
       return [
         UsageError(
-          "the file of --mask has no masks: none of its tensors is U8 or BOOL",
-          hint: "masks are made with --save-mask")
+          "the file of \(setting: "mask") has no masks: none of its tensors is U8 or BOOL",
+          hint: "masks are made with \(setting: "save-mask")")
       ]
     }
     var errors: [any UserError] = []
@@ -82,7 +82,7 @@ extension Pruning {
       errors.append(
         UsageError(
           "there is no mask of tensor '\(tensor.name.printable)', which is in scope",
-          hint: "leave it out with --exclude '\(tensor.name.printable)'"))
+          hint: "leave it out with \(setting: "exclude") '\(tensor.name.printable)'"))
     }
     return errors
   }

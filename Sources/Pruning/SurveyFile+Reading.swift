@@ -7,7 +7,8 @@ extension SurveyFile {
   package init(path: String) throws {
     let file = try InputFile(path: path)
     func fault(_ reason: String) -> FormatError {
-      FormatError(.badSurvey, reason, path: path, hint: "surveys are made with --survey-out")
+      FormatError(
+        .badSurvey, reason, path: path, hint: "surveys are made with \(setting: "survey-out")")
     }
     guard file.byteCount <= 1 << 28 else { throw fault("is over 256 MiB") }
     let bytes = try file.bytes(at: 0, count: file.byteCount)

@@ -90,11 +90,13 @@ package struct RopeFrequencies: Sendable, Equatable {
 
 /// What is wrong with rotary settings: it names the key.
 package struct RopeFault: Error, Equatable, CustomStringConvertible {
-  package var description: String
-  package var hint: String?
+  package var message: Message
+  package var hint: Message?
 
-  package init(_ description: String, hint: String? = nil) {
-    self.description = description
+  package init(_ message: Message, hint: Message? = nil) {
+    self.message = message
     self.hint = hint
   }
+
+  package var description: String { message.description }
 }

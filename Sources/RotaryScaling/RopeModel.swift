@@ -89,7 +89,7 @@ package struct RopeModel: Sendable {
   }
 
   package static func error(_ fault: RopeFault, path: String) -> FormatError {
-    FormatError(.ropeConfig, fault.description, path: path, hint: fault.hint)
+    FormatError(.ropeConfig, fault.message, path: path, hint: fault.hint)
   }
 
   /// The frequencies of a kind of layers at a length.

@@ -6,7 +6,7 @@ import TensorCore
 struct RopePlan {
   let settings: RopeSettings
   let maximumLength: Int
-  let notes: [String]
+  let notes: [RopeNote]
 
   private static let lengthLimit = 1 << 40
 
@@ -23,15 +23,15 @@ struct RopePlan {
     let known = RopeRequest.parameterKeys(of: request.method)
     for (key, _) in request.parameters where !known.contains(key) {
       throw RopeFault(
-        "--\(key.replacing("_", with: "-")) has no meaning for --method \(request.method.rawValue)")
+        "\(setting: key.replacing("_", with: "-")) has no meaning for \(setting: "method") \(request.method.rawValue)"
+      )
     }
-    var notes: [String] = []
+    var notes: [RopeNote] = []
     if before.typeName != DefaultRope.name, before.typeName != CLEXRope.name {
       notes.append(
-        "the model was rescaled before (\(before.typeName)); this starts from "
-          + (before.values["original_max_position_embeddings"] == nil
-            ? "max_position_embeddings, \(trained), which may be more than it was trained with"
-            : "its trained length, \(trained)"))
+        .rescaledBefore(
+          typeName: before.typeName, trained: trained,
+          isAssumed: before.values["original_max_position_embeddings"] == nil))
     }
     var settings = before.unscaled
     settings.maximumLength = trained
@@ -42,16 +42,16 @@ struct RopePlan {
       return
     }
     if before.clex?.isTrained == true {
-      notes.append(
-        "the model was tuned with CLEX: its weights expect those frequencies, and its tensors of CLEX stay"
-      )
+      notes.append(.tunedWithCLEX)
     }
     let factor: Double
     switch request.target {
     case .factor(let given): factor = given
     case .context(let length): factor = Double(length) / Double(trained)
     case .time:
-      throw RopeFault("--time is for --method clex", hint: "pass --factor or --context")
+      throw RopeFault(
+        "\(setting: "time") is for \(setting: "method") clex",
+        hint: "pass \(setting: "factor") or \(setting: "context")")
     }
     guard factor >= 1, factor.isFinite, Double(trained) * factor < Double(Self.lengthLimit) else {
       throw RopeFault(
@@ -76,9 +76,7 @@ struct RopePlan {
     case .dynamic:
       type(DynamicRope.name)
       values["factor"] = JSONValue(factor)
-      notes.append(
-        "max_position_embeddings stays \(trained): the dynamic type counts from it, and runtimes go on "
-          + "beyond it by themselves")
+      notes.append(.lengthStays(trained))
     case .yarn:
       type(YarnRope.name)
       values["factor"] = JSONValue(factor)
@@ -87,7 +85,8 @@ struct RopePlan {
       type(LongRope.name)
       guard let long = request.longFactors else {
         throw RopeFault(
-          "--method longrope needs its factors", hint: "give a file of them with --factors")
+          "\(setting: "method") longrope needs its factors",
+          hint: "give a file of them with \(setting: "factors")")
       }
       let short = request.shortFactors ?? long.map { _ in 1 }
       values["factor"] = JSONValue(factor)
@@ -125,7 +124,7 @@ struct RopePlan {
   private static func frozen(
     _ before: RopeSettings, _ request: RopeRequest, trained: Int, hasKinds: Bool,
     _ config: RotaryConfig
-  ) throws(RopeFault) -> (settings: RopeSettings, maximumLength: Int, notes: [String]) {
+  ) throws(RopeFault) -> (settings: RopeSettings, maximumLength: Int, notes: [RopeNote]) {
     guard !hasKinds else {
       throw RopeFault(
         "the model has several kinds of layers with rotary parameters of their own; CLEX has one")
@@ -140,14 +139,12 @@ struct RopePlan {
       }
       time = Int(factor.rounded(.up))
     }
-    guard time >= 1 else { throw RopeFault("--time is \(time), expected 1 or more") }
+    guard time >= 1 else { throw RopeFault("\(setting: "time") is \(time), expected 1 or more") }
     var source = before
-    var notes: [String] = []
+    var notes: [RopeNote] = []
     let layer = before.clex ?? CLEXLayer(untrained: before)
     if !layer.isTrained {
-      notes.append(
-        "the model has no trained tensors of CLEX: this is NTK-aware scaling at \(time) times its length"
-      )
+      notes.append(.untrainedCLEX(time: time))
       source.values = ["max_factor": JSONValue(time)]
       source.typeName = CLEXRope.name
     } else if before.typeName != CLEXRope.name {
@@ -163,18 +160,12 @@ struct RopePlan {
     if config.object["log_scale"]?.asBool == true {
       if request.approximatesLogScale {
         attention = (Power.log(Double(trained * time)) / Power.log(Double(trained))).squareRoot()
-        notes.append(
-          "log_scale is approached by its value at \(trained * time) positions, at every length")
+        notes.append(.logScaleApproximated(length: trained * time))
       } else {
-        notes.append(
-          "log_scale is left out: queries are not scaled by the length; --log-scale approximate "
-            + "sets its value at the full length")
+        notes.append(.logScaleLeftOut)
       }
     }
-    notes.append(
-      "frequencies are those of \(time) times \(trained) positions at every length"
-        + (request.isShortExact ? " beyond \(trained)" : "")
-        + "; the trained model changes them as the length grows")
+    notes.append(.frozen(time: time, trained: trained, isShortExact: request.isShortExact))
     let one = JSONValue(1.0)
     var settings = before.unscaled
     settings.typeName = LongRope.name

@@ -15,7 +15,7 @@ package struct RopeScaling: Sendable {
   /// The new `max_position_embeddings`.
   package let maximumLength: Int
   /// What should be known of it.
-  package let notes: [String]
+  package let notes: [RopeNote]
 
   /// - Throws: what is wrong with the request for this model.
   package init(_ model: RopeModel, _ request: RopeRequest) throws {
@@ -36,7 +36,7 @@ package struct RopeScaling: Sendable {
     do throws(RopeFault) {
       plan = try RopePlan(settings, request, hasKinds: model.layers.count > 1, config: model.config)
     } catch {
-      throw UsageError("\(model.path.printable): \(error.description)", hint: error.hint)
+      throw UsageError("\(model.path.printable): \(error.message)", hint: error.hint)
     }
     after = plan.settings
     maximumLength = plan.maximumLength
@@ -98,7 +98,8 @@ package struct RopeScaling: Sendable {
   /// The model with its new configuration.
   package func scaled() throws -> Checkpoint {
     guard let checkpoint = model.checkpoint else {
-      throw UsageError("\(model.path.printable): has no tensors", hint: "pass --config-only")
+      throw UsageError(
+        "\(model.path.printable): has no tensors", hint: "pass \(setting: "config-only")")
     }
     let gone = Set(removed.map { UTF8Key($0) })
     var result = try checkpoint.replacingCompanion(ModelConfig.name, with: configText())
@@ -122,7 +123,7 @@ package struct RopeScaling: Sendable {
     if request.approximatesLogScale {
       options.append(Lineage.Option("log-scale", "approximate"))
     }
-    for note in notes { options.append(Lineage.Option("note", note)) }
+    for note in notes { options.append(Lineage.Option("note", note.code)) }
     return options
   }
 }

@@ -37,7 +37,7 @@ package enum SafetensorsContainer: ContainerOutput {
   package static func read(_ input: InputTree) throws -> Checkpoint {
     let path = input.path
     let shard = try SafetensorsFile(input.openNamedFile())
-    var notes: [String] = []
+    var notes: [Message] = []
     let (metadata, lineage) = split(shard.header.metadata ?? [], path: path, notes: &notes)
     return Checkpoint(
       path: path, container: .safetensors, tensors: shard.tensors, metadata: metadata,
@@ -46,7 +46,7 @@ package enum SafetensorsContainer: ContainerOutput {
 
   /// Takes the lineage out of the metadata; one that cannot be read is told of and left out.
   package static func split(
-    _ metadata: [Checkpoint.Metadatum], path: String, notes: inout [String]
+    _ metadata: [Checkpoint.Metadatum], path: String, notes: inout [Message]
   ) -> ([Checkpoint.Metadatum], Lineage) {
     var lineage = Lineage()
     if let text = metadata.first(where: { $0.key == Lineage.metadataKey })?.value.asString {

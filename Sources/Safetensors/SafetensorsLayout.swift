@@ -40,7 +40,7 @@ package struct SafetensorsLayout: Sendable {
         .headerTooLong,
         "the header would have \(json.count) bytes, the format's limit is "
           + "\(SafetensorsHeader.maximumByteCount)", path: path,
-        hint: "write a model directory with --shard-size, or a .sumac file")
+        hint: "write a model directory with \(setting: "shard-size"), or a .sumac file")
     }
     header = withLength(json)
     let dataOffset = header.count

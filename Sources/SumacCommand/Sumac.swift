@@ -55,7 +55,8 @@ struct Sumac: ParsableCommand {
       // Help is a command whose run ends so.
       exit(withError: error)
     } catch {
-      Terminal.fail(UnexpectedError(description: "\(error)"), color: global?.color ?? .auto)
+      Terminal.fail(
+        UnexpectedError(message: "\(String(describing: error))"), color: global?.color ?? .auto)
     }
   }
 

@@ -21,10 +21,13 @@ package enum ExitStatus: Int32, Sendable {
 /// An error that a user can act on.
 package protocol UserError: Error, CustomStringConvertible {
   var status: ExitStatus { get }
+  /// What is wrong, and where.
+  var message: Message { get }
   /// What to do about it, if that is known.
-  var hint: String? { get }
+  var hint: Message? { get }
 }
 
 extension UserError {
-  package var hint: String? { nil }
+  package var hint: Message? { nil }
+  package var description: String { message.text(.plain) }
 }

@@ -14,8 +14,8 @@ package struct FileError: UserError, Equatable {
   }
 
   package var status: ExitStatus { .inputOutput }
-  package var description: String { "\(path.printable): cannot \(action): \(errno)" }
-  package var hint: String? {
+  package var message: Message { "\(path.printable): cannot \(action): \(errno)" }
+  package var hint: Message? {
     switch errno {
     case .noSpace: "free some space or choose another folder; nothing was left behind"
     case .noSuchFileOrDirectory: "check the path; nothing with that name is there"

@@ -8,15 +8,15 @@ package struct FormatError: UserError, Equatable {
 
   package var code: Code
   /// What was found and what was expected.
-  package var reason: String
+  package var reason: Message
   package var path: String
   package var tensor: String?
   package var byteOffset: Int?
-  package var hint: String?
+  package var hint: Message?
 
   package init(
-    _ code: Code, _ reason: String, path: String, tensor: String? = nil, byteOffset: Int? = nil,
-    hint: String? = nil
+    _ code: Code, _ reason: Message, path: String, tensor: String? = nil, byteOffset: Int? = nil,
+    hint: Message? = nil
   ) {
     self.code = code
     self.reason = reason
@@ -26,12 +26,21 @@ package struct FormatError: UserError, Equatable {
     self.hint = hint
   }
 
+  @_disfavoredOverload
+  package init(
+    _ code: Code, _ reason: String, path: String, tensor: String? = nil, byteOffset: Int? = nil,
+    hint: Message? = nil
+  ) {
+    self.init(
+      code, Message(reason), path: path, tensor: tensor, byteOffset: byteOffset, hint: hint)
+  }
+
   package var status: ExitStatus { .badInput }
 
-  package var description: String {
+  package var message: Message {
     var place = path.printable
     if let tensor { place += ": tensor '\(tensor.printable)'" }
     if let byteOffset { place += (tensor == nil ? ": byte " : " at byte ") + String(byteOffset) }
-    return "\(place): \(reason) [\(code)]"
+    return "\(place): " + reason + " [\(code)]"
   }
 }

@@ -1,30 +1,35 @@
 /// A request that cannot be met as it stands.
 package struct UsageError: UserError, Equatable {
-  package var description: String
-  package var hint: String?
+  package var message: Message
+  package var hint: Message?
   package var status: ExitStatus { .usage }
 
-  package init(_ description: String, hint: String? = nil) {
-    self.description = description
+  package init(_ message: Message, hint: Message? = nil) {
+    self.message = message
     self.hint = hint
+  }
+
+  @_disfavoredOverload
+  package init(_ text: String, hint: Message? = nil) {
+    self.init(Message(text), hint: hint)
   }
 }
 
 /// The output is there already and may not be replaced.
 package struct OutputExistsError: UserError, Equatable {
   package var path: String
-  package var reason: String?
+  package var reason: Message?
 
-  package init(path: String, reason: String? = nil) {
+  package init(path: String, reason: Message? = nil) {
     self.path = path
     self.reason = reason
   }
 
   package var status: ExitStatus { .outputExists }
-  package var description: String { "\(path.printable): " + (reason ?? "exists already") }
-  package var hint: String? {
+  package var message: Message { "\(path.printable): " + (reason ?? "exists already") }
+  package var hint: Message? {
     reason == nil
-      ? "pass --force to replace it, or choose another name with -o"
+      ? "pass \(setting: "force") to replace it, or choose another name with -o"
       : "remove it yourself, or choose another name with -o"
   }
 }
@@ -32,7 +37,7 @@ package struct OutputExistsError: UserError, Equatable {
 /// The user asked to stop.
 package struct InterruptedError: UserError, Equatable {
   package var status: ExitStatus
-  package var description: String { "interrupted; nothing was left behind" }
+  package var message: Message { "interrupted; nothing was left behind" }
 
   package init(status: ExitStatus) { self.status = status }
 }
@@ -44,8 +49,8 @@ package struct ChangedInputError: UserError, Equatable {
   package init(path: String) { self.path = path }
 
   package var status: ExitStatus { .badInput }
-  package var description: String { "\(path.printable): changed while it was read" }
-  package var hint: String? { "run it again when nothing else writes to it" }
+  package var message: Message { "\(path.printable): changed while it was read" }
+  package var hint: Message? { "run it again when nothing else writes to it" }
 }
 
 /// Several faults that were found together.
@@ -55,7 +60,9 @@ package struct SeveralErrors: UserError {
   package init(errors: [any UserError]) { self.errors = errors }
 
   package var status: ExitStatus { errors.first?.status ?? .bug }
-  package var description: String { errors.map(\.description).joined(separator: "\n") }
+  package var message: Message {
+    errors.dropFirst().reduce(errors.first?.message ?? "") { $0 + "\n" + $1.message }
+  }
 
   /// Throws nothing for no errors, the error itself for one, and all together for several.
   package static func throwIfAny(_ errors: [any UserError]) throws {

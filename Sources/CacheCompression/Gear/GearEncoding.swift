@@ -1,4 +1,4 @@
-import Base
+package import Base
 import Caches
 package import Checkpoints
 import Codecs
@@ -31,7 +31,7 @@ package struct GearEncoding: TensorEncoding {
   /// Why a tensor cannot be stored so; nil if it can.
   package static func fault(
     _ info: TensorInfo, _ part: CachePart, _ settings: GearSettings
-  ) -> String? {
+  ) -> Message? {
     GearShape(info, part, settings).fault
   }
 

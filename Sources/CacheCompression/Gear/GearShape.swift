@@ -162,7 +162,7 @@ struct GearShape: Sendable {
   private static let mostNearestDim = 1 << 12
 
   /// Why the tensor cannot be packed so; nil if it can.
-  var fault: String? {
+  var fault: Message? {
     guard info.dtype == .f16 || info.dtype == .bf16 || info.dtype == .f32 else {
       return "is \(info.dtype.name), expected F16, BF16 or F32"
     }
@@ -175,7 +175,7 @@ struct GearShape: Sendable {
       (try? Shape([slabCount * settings.rank, dim])) != nil
     else { return "is \(info.shape), too large for factors of its heads" }
     if settings.isNearest, dim > Self.mostNearestDim {
-      return "has heads of \(dim), --svd is for heads up to \(Self.mostNearestDim)"
+      return "has heads of \(dim), \(setting: "svd") is for heads up to \(Self.mostNearestDim)"
     }
     guard settings.isOfficial else { return nil }
     if part == .key, settings.outlierShare == 0, let group = settings.keyGroup, tokens % group != 0

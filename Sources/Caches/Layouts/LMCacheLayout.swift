@@ -145,17 +145,18 @@ package enum LMCacheLayout: WritableCacheLayout {
   private static func layers(
     of chunk: Chunk, _ hints: CacheHints
   ) throws -> [(key: LazyTensor, value: LazyTensor)] {
-    func fault(_ message: String, hint: String? = nil) -> FormatError {
+    func fault(_ message: Message, hint: Message? = nil) -> FormatError {
       FormatError(.cacheShape, message, path: chunk.path, hint: hint)
     }
     guard let dtype = chunk.dtype else {
       throw fault(
-        "has values of a dtype that its name does not say", hint: "say it: --kv-dtype bf16")
+        "has values of a dtype that its name does not say",
+        hint: "say it: \(setting: "kv-dtype") bf16")
     }
     guard let heads = hints.heads, let dim = hints.headDim else {
       throw fault(
         "is raw values: how many heads there are is not in the file",
-        hint: "say it: --kv-shape HEADSxDIM, or --model")
+        hint: "say it: \(setting: "kv-shape") HEADSxDIM, or \(setting: "model")")
     }
     let hidden = heads * dim
     let width = dtype.bitsPerElement / 8
@@ -170,7 +171,7 @@ package enum LMCacheLayout: WritableCacheLayout {
     } else {
       throw fault(
         "is raw values without a sidecar: how many layers there are is not in the file",
-        hint: "say it: --layers N, or --model")
+        hint: "say it: \(setting: "layers") N, or \(setting: "model")")
     }
     let row = 2 * layerCount * hidden * width
     guard row > 0, chunk.file.byteCount > 0, chunk.file.byteCount % row == 0 else {
@@ -215,7 +216,7 @@ package enum LMCacheLayout: WritableCacheLayout {
     if let named = try namedDType(FileSystem.baseName(of: request.path)), named != dtype {
       throw UsageError(
         "the name \(FileSystem.baseName(of: request.path).printable) says \(named.name), the values are \(dtype.name)",
-        hint: "write another dtype with --dtype, or name the file for this one")
+        hint: "write another dtype with \(setting: "dtype"), or name the file for this one")
     }
     var parts: [CacheFilesWriter.Part] = []
     for part in [\KVCache.Layer.key, \KVCache.Layer.value] {
@@ -233,7 +234,7 @@ package enum LMCacheLayout: WritableCacheLayout {
     }
     let dimensions = cache.dimensions
     let hidden = dimensions[1] * dimensions[3]
-    let note =
+    let note: Message =
       "LMCache finds chunks by a key that holds a hash of their tokens: give the file its name"
     guard request.isFolder else {
       return CacheFilesWriter(

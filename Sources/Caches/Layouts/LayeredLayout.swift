@@ -107,7 +107,7 @@ package enum LayeredLayout: WritableCacheLayout {
     {
       cache.origin.notes.append(
         "'\(key.name.printable)' and the others are taken to be [kv heads, tokens, head dim]; if tokens come "
-          + "first: --axes thd")
+          + "first: \(setting: "axes") thd")
     }
     return cache
   }
@@ -146,7 +146,7 @@ package enum LayeredLayout: WritableCacheLayout {
         .cacheShape,
         "is \(tensor.info.shape): whether heads or tokens come first is not in the file",
         path: path,
-        tensor: tensor.name, hint: "say it: --axes htd or --axes thd")
+        tensor: tensor.name, hint: "say it: \(setting: "axes") htd or \(setting: "axes") thd")
     }
     switch axes {
     case .htd: return try tensor.reshaped(Shape([1] + dimensions))

@@ -21,32 +21,32 @@ package enum LlamaLayout: WritableCacheLayout {
   package static func read(_ files: CacheFiles, _ hints: CacheHints) throws -> KVCache {
     let path = files.path
     let file = try LlamaFile(path)
-    func fault(_ message: String, hint: String? = nil) -> FormatError {
+    func fault(_ message: Message, hint: Message? = nil) -> FormatError {
       FormatError(.cacheShape, message, path: path, hint: hint)
     }
     let (stream, sequence) = try self.stream(of: file, hints, path)
     guard let heads = hints.heads, let dim = hints.headDim else {
       throw fault(
         "has \(stream.keys[0].width) values for a token: how many heads share them is not in the file",
-        hint: "say it: --kv-shape HEADSxDIM, or --model")
+        hint: "say it: \(setting: "kv-shape") HEADSxDIM, or \(setting: "model")")
     }
     // In the order of positions; what else is in the stream is not the sequence's.
     let cells = stream.cells.indices.filter {
       sequence == nil || stream.cells[$0].sequences.contains(sequence ?? 0)
     }.sorted { (stream.cells[$0].position, $0) < (stream.cells[$1].position, $1) }
-    var notes: [String] = []
+    var notes: [Message] = []
     let isAdjacent = (hints.pairing ?? .adjacent) == .adjacent
     if hints.pairing == nil {
       notes.append(
         "keys are taken to have rotary pairs side by side, as llama.cpp keeps those of Llama models; if the "
-          + "model is of another family: --pairing halves")
+          + "model is of another family: \(setting: "pairing") halves")
     }
     guard dim % 2 == 0 || !isAdjacent else {
       throw fault("has heads of \(dim) values, which do not come in pairs")
     }
     if hints.rotated == .yes, dim % 64 != 0 {
       throw UsageError(
-        "--rotated yes is for heads of a multiple of 64 values, these have \(dim)")
+        "\(setting: "rotated") yes is for heads of a multiple of 64 values, these have \(dim)")
     }
     let isRotated = hints.rotated != .no
     if hints.rotated == .auto, dim % 64 == 0,
@@ -54,13 +54,13 @@ package enum LlamaLayout: WritableCacheLayout {
     {
       notes.append(
         "quantized heads of \(dim) are taken to be rotated, as llama.cpp does since April 2026; if the file is "
-          + "older: --rotated no")
+          + "older: \(setting: "rotated") no")
     }
     func tensor(_ name: String, _ block: LlamaFile.Block, isKey: Bool) throws -> LazyTensor {
       guard block.width == heads * dim else {
         throw fault(
           "has \(block.width) values for a token, \(heads) heads of \(dim) have \(heads * dim)",
-          hint: "check --kv-shape")
+          hint: "check \(setting: "kv-shape")")
       }
       var rotation: Int?
       if isRotated, block.type.isQuantized {
@@ -127,7 +127,7 @@ package enum LlamaLayout: WritableCacheLayout {
     guard sequences.count <= 1, streams.count == 1 else {
       throw FormatError(
         .cacheShape, "has sequences " + sequences.map(String.init).joined(separator: ", "),
-        path: path, hint: "say which: --sequence N")
+        path: path, hint: "say which: \(setting: "sequence") N")
     }
     return (streams[0], sequences.first)
   }
@@ -154,22 +154,22 @@ package enum LlamaLayout: WritableCacheLayout {
     guard !isAdjacent || dim % 2 == 0 else {
       throw UsageError("heads of \(dim) values do not come in pairs")
     }
-    var notes: [String] = []
+    var notes: [Message] = []
     if request.hints.pairing == nil {
       notes.append(
         "keys are written with rotary pairs side by side, as llama.cpp keeps those of Llama models; for other "
-          + "families: --pairing halves")
+          + "families: \(setting: "pairing") halves")
     }
     if request.hints.rotated == .yes, dim % 64 != 0 || !type.isQuantized {
       throw UsageError(
-        "--rotated yes is for q8_0 and q4_0 and heads of a multiple of 64 values, these are "
+        "\(setting: "rotated") yes is for q8_0 and q4_0 and heads of a multiple of 64 values, these are "
           + "\(type.name) of \(dim)")
     }
     let isRotated = request.hints.rotated != .no && type.isQuantized && dim % 64 == 0
     if isRotated, request.hints.rotated == .auto {
       notes.append(
         "quantized heads of \(dim) are written rotated, as llama.cpp does since April 2026; for older ones: "
-          + "--rotated no")
+          + "\(setting: "rotated") no")
     }
     guard max(tokens.count, cache.tokenCount) <= LlamaFile.mostCells else {
       throw UsageError(
@@ -217,7 +217,7 @@ package enum LlamaLayout: WritableCacheLayout {
     if let name {
       guard let type = LlamaType.allCases.first(where: { $0.name == name.lowercased() }) else {
         throw UsageError(
-          "--dtype \(name.printable) is none of llama.cpp's caches",
+          "\(setting: "dtype") \(name.printable) is none of llama.cpp's caches",
           hint: "they are \(LlamaType.allCases.map(\.name).joined(separator: ", "))")
       }
       return type

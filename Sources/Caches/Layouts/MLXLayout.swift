@@ -67,7 +67,7 @@ package enum MLXLayout: CacheLayout {
   private struct File {
     let checkpoint: Checkpoint
     let isPadded: Bool
-    var notes: [String] = []
+    var notes: [Message] = []
     /// Of the rows of a ring that has gone round.
     var positions: [Int32]?
 

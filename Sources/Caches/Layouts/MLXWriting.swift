@@ -38,7 +38,8 @@ extension MLXLayout: WritableCacheLayout {
       for tensor in [layer.key, layer.value] where !FiniteSource.isChecked(tensor.info.dtype) {
         throw FormatError(
           .cacheLayout, "is \(tensor.info.dtype.name), expected F16, BF16 or F32",
-          path: cache.origin.path, tensor: tensor.name, hint: "write another dtype with --dtype")
+          path: cache.origin.path, tensor: tensor.name,
+          hint: "write another dtype with \(setting: "dtype")")
       }
     }
     for datum in cache.origin.metadata

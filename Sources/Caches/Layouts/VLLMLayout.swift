@@ -66,7 +66,7 @@ package enum VLLMLayout: WritableCacheLayout {
     _ number: Int, _ tensor: LazyTensor, _ hints: CacheHints, _ path: String
   ) throws -> KVCache.Layer {
     let dimensions = tensor.info.shape.dimensions
-    func fault(_ message: String, hint: String? = nil) -> FormatError {
+    func fault(_ message: Message, hint: Message? = nil) -> FormatError {
       FormatError(.cacheShape, message, path: path, tensor: tensorName, hint: hint)
     }
     guard dimensions.count == 3 else {
@@ -80,11 +80,11 @@ package enum VLLMLayout: WritableCacheLayout {
       guard let heads = hints.heads, let dim = hints.headDim else {
         throw fault(
           "is \(tensor.info.shape): how many heads share \(dimensions[2]) values is not in the file",
-          hint: "say it: --kv-shape HEADSxDIM, or --model")
+          hint: "say it: \(setting: "kv-shape") HEADSxDIM, or \(setting: "model")")
       }
       guard heads * dim == dimensions[2] else {
         throw fault(
-          "has \(dimensions[2]) values for a token, --kv-shape \(heads)x\(dim) asks for "
+          "has \(dimensions[2]) values for a token, \(setting: "kv-shape") \(heads)x\(dim) asks for "
             + "\(heads * dim)")
       }
       let tokens = dimensions[1]
@@ -124,7 +124,7 @@ package enum VLLMLayout: WritableCacheLayout {
   static func writer(
     _ cache: KVCache, _ request: CacheOutput, _ tensor: (KVCache.Layer) throws -> LazyTensor
   ) throws -> CacheFilesWriter {
-    var notes: [String] = []
+    var notes: [Message] = []
     if cache.tokenCount % 16 != 0 {
       notes.append(
         "vLLM reads whole blocks, of 16 tokens unless it is told otherwise; this has \(cache.tokenCount)"

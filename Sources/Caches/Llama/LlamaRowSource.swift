@@ -78,7 +78,8 @@ struct LlamaRowSource: TensorSource {
       if !type.isQuantized, !value.isFinite { continue }
       throw FormatError(
         .cacheShape, "has the value \(value), which \(type.name) cannot hold",
-        path: base.stored.file, tensor: base.name, hint: "write another type with --dtype")
+        path: base.stored.file, tensor: base.name,
+        hint: "write another type with \(setting: "dtype")")
     }
   }
 }

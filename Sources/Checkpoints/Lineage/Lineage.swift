@@ -109,7 +109,8 @@ package struct Lineage: Equatable, Sendable {
     }
     guard kept > 0 || steps.isEmpty else {
       throw UsageError(
-        "the lineage of this step alone would have over 1 MiB", hint: "pass --no-lineage")
+        "the lineage of this step alone would have over 1 MiB",
+        hint: "pass \(setting: "no-lineage")")
     }
     return dropping(steps.count - kept).document.serialized()
   }

@@ -51,10 +51,10 @@ package struct AtomicOutput: Sendable {
     switch (isDirectory, type == .directory) {
     case (false, true):
       throw OutputExistsError(
-        path: path, reason: "is a folder; --force does not replace it by a file")
+        path: path, reason: "is a folder; \(setting: "force") does not replace it by a file")
     case (true, false):
       throw OutputExistsError(
-        path: path, reason: "is a file; --force does not replace it by a folder")
+        path: path, reason: "is a file; \(setting: "force") does not replace it by a folder")
     case (true, true): try checkReplaceable()
     case (false, false): break
     }
@@ -86,7 +86,8 @@ package struct AtomicOutput: Sendable {
     }
     guard names.isEmpty || holdsModel else {
       throw OutputExistsError(
-        path: path, reason: "is a folder that holds no model; --force does not replace it")
+        path: path,
+        reason: "is a folder that holds no model; \(setting: "force") does not replace it")
     }
   }
 

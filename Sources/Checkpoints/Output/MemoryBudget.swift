@@ -45,8 +45,8 @@ package struct MemoryBudget: Sendable {
     func peak(_ workers: Int) -> Int { base + workers * worker }
     guard peak(1) <= limit else {
       throw UsageError(
-        "--memory \(ByteSize(limit)) is too little: this needs at least \(ByteSize(peak(1)))",
-        hint: "pass --memory \((peak(1) >> 20) + 1)MiB or more")
+        "\(setting: "memory") \(ByteSize(limit)) is too little: this needs at least \(ByteSize(peak(1)))",
+        hint: "pass \(setting: "memory") \((peak(1) >> 20) + 1)MiB or more")
     }
     let fitting = (limit - base) / worker
     let workers = max(1, min(jobs, fitting, tiles, (valueByteCount >> 20) + 1))

@@ -34,7 +34,7 @@ package struct OutputJob: Sendable {
         errors.append(
           UsageError(
             "only .sumac can be written to standard output, in one pass",
-            hint: "leave out --to, or name a file with -o"))
+            hint: "leave out \(setting: "to"), or name a file with -o"))
       }
     } else {
       do { try file.check(isDirectory: container.isFolder, inputs: checkpoint.files) } catch {
@@ -44,10 +44,10 @@ package struct OutputJob: Sendable {
     if !container.isFolder, options.shardByteCount != nil {
       errors.append(
         UsageError(
-          "--shard-size cuts the weights of model directories, but \(path.printable) is one file",
+          "\(setting: "shard-size") cuts the weights of model directories, but \(path.printable) is one file",
           hint: "name a folder with -o, without a suffix"))
     }
-    if options.shardByteCount == 0 { errors.append(UsageError("--shard-size is 0")) }
+    if options.shardByteCount == 0 { errors.append(UsageError("\(setting: "shard-size") is 0")) }
     try SeveralErrors.throwIfAny(errors)
     writer = try container.writer(checkpoint, options: options)
     try checkSpace()
@@ -89,19 +89,23 @@ package struct OutputJob: Sendable {
       plan.demand, jobs: jobs, tiles: plan.tileCount, valueByteCount: plan.valueByteCount)
   }
 
+  /// Writes the output.
+  /// - Returns: the workers that ran, and the memory that was planned for them.
+  @discardableResult
   package func run(
     jobs: Int, memory: MemoryBudget, cancellation: Cancellation, progress: any Progress
-  ) throws {
-    let workers = try allotment(jobs: jobs, memory: memory).workers
+  ) throws -> MemoryBudget.Allotment {
+    let allotment = try allotment(jobs: jobs, memory: memory)
     progress.begin(
       .write, tensors: plan.rows.count, byteCount: plan.valueByteCount)
     defer { progress.end() }
-    let engine = Engine(workers: workers, cancellation: cancellation, progress: progress)
+    let engine = Engine(workers: allotment.workers, cancellation: cancellation, progress: progress)
     switch output {
     case .path(let output): try writer.write(to: output, engine: engine)
     case .standardOutput:
       try writer.write(toPipe: .standardOutput, engine: engine)
     }
+    return allotment
   }
 }
 

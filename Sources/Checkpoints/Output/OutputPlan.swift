@@ -1,4 +1,4 @@
-import Base
+package import Base
 package import TensorCore
 
 /// What a writer will do, known from headers alone.
@@ -38,11 +38,11 @@ package struct OutputPlan: Sendable {
   /// Bytes of values that are read and written: what progress counts.
   package var valueByteCount: Int
   /// What the user should know before: what cannot be carried over, what is written in full.
-  package var notes: [String]
+  package var notes: [Message]
 
   package init(
     rows: [Row], companions: [String], byteCount: Int, isExact: Bool,
-    demand: MemoryBudget.Demand, tileCount: Int, valueByteCount: Int, notes: [String]
+    demand: MemoryBudget.Demand, tileCount: Int, valueByteCount: Int, notes: [Message]
   ) {
     self.rows = rows
     self.companions = companions

@@ -55,15 +55,16 @@ package struct Selection: Sendable, Equatable {
     var errors: [any UserError] = rules.compactMap { rule in
       let (flag, glob) =
         switch rule {
-        case .include(let glob): ("--include", glob)
-        case .exclude(let glob): ("--exclude", glob)
+        case .include(let glob): ("include", glob)
+        case .exclude(let glob): ("exclude", glob)
         }
       return present.contains(where: glob.matches) ? nil : noMatch(flag, glob, checkpoint)
     }
     for name in (names ?? []).subtracting(present).sorted() {
       errors.append(
         UsageError(
-          "--names-from: no tensor is named '\(name.printable)' in \(checkpoint.path.printable)"))
+          "\(setting: "names-from"): no tensor is named '\(name.printable)' in \(checkpoint.path.printable)"
+        ))
     }
     return errors
   }
@@ -72,6 +73,6 @@ package struct Selection: Sendable, Equatable {
 /// The error of a pattern that no tensor of `checkpoint` has.
 package func noMatch(_ flag: String, _ glob: Glob, _ checkpoint: Checkpoint) -> UsageError {
   UsageError(
-    "\(flag) '\(glob.pattern.printable)' matches no tensor of \(checkpoint.path.printable)",
-    hint: "list the names with: sumac inspect \(checkpoint.path.printable)")
+    "\(setting: flag) '\(glob.pattern.printable)' matches no tensor of \(checkpoint.path.printable)",
+    hint: "list the names with: \(command: "inspect \(checkpoint.path.printable)")")
 }

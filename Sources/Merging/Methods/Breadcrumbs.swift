@@ -1,3 +1,5 @@
+import Base
+
 /// Differences without their largest and smallest magnitudes.
 ///
 /// Source: Davari and Belilovsky, "Model breadcrumbs", ECCV 2024.

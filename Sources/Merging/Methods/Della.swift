@@ -1,3 +1,5 @@
+import Base
+
 /// Differences thinned out by a chance that grows with their rank in the row, of which those count
 /// whose sign has the greater weight.
 ///

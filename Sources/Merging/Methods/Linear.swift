@@ -1,3 +1,5 @@
+import Base
+
 /// The weighted mean, or with `normalize: false` the weighted sum.
 ///
 /// Source: Wortsman et al., "Model soups", ICML 2022.

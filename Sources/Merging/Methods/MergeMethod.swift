@@ -1,3 +1,5 @@
+import Base
+
 /// A way to make one tensor of several: which models and parameters it takes, and what it computes.
 ///
 /// Source of all methods here: mergekit 0.1.5, whose formulas and guards they keep.
@@ -61,10 +63,10 @@ package struct MethodValues {
 
 /// What is wrong with the parameters of a tensor.
 package struct MergeFault: Error, Equatable {
-  var reason: String
-  var hint: String?
+  var reason: Message
+  var hint: Message?
 
-  init(_ reason: String, hint: String? = nil) {
+  init(_ reason: Message, hint: Message? = nil) {
     self.reason = reason
     self.hint = hint
   }

@@ -17,7 +17,7 @@ package struct MergeRecipeReader {
     return recipe
   }
 
-  private mutating func fault(_ line: Int, _ reason: String, hint: String? = nil) {
+  private mutating func fault(_ line: Int, _ reason: Message, hint: Message? = nil) {
     errors.append(
       UsageError("\(path.printable): line \(line): \(reason)", hint: hint))
   }
@@ -35,7 +35,7 @@ package struct MergeRecipeReader {
     var members: [String: RecipeValue] = [:]
     for member in map {
       guard known.contains(member.key) else {
-        let nearest = Nearest.name(member.key, of: known).map { "did you mean '\($0)'?" }
+        let nearest: Message? = Nearest.name(member.key, of: known).map { "did you mean '\($0)'?" }
         fault(
           member.value.line, "\(what) has no '\(member.key.printable)'",
           hint: nearest ?? "it has: \(known.joined(separator: ", "))")

@@ -23,7 +23,7 @@ package struct AdapterExtraction: Sendable {
     if extraction.form.density != nil || extraction.form.type != nil || extraction.isExact {
       errors.append(
         UsageError(
-          "an adapter has factors alone: it takes no --density, --type or --exact",
+          "an adapter has factors alone: it takes no \(setting: "density"), \(setting: "type") or \(setting: "exact")",
           hint: "write a .sumac file for these"))
     }
     return errors

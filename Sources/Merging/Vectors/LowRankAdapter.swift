@@ -88,7 +88,7 @@ package enum LowRankAdapter {
 
   private static func config(of checkpoint: Checkpoint) throws -> Config {
     let path = checkpoint.path
-    func fault(_ reason: String, hint: String? = nil) -> FormatError {
+    func fault(_ reason: Message, hint: Message? = nil) -> FormatError {
       FormatError(.adapter, "\(configName): \(reason)", path: path, hint: hint)
     }
     let text = try configText(of: checkpoint)
@@ -204,7 +204,7 @@ package enum LowRankAdapter {
     _ module: String, _ factors: Module, _ config: Config, path: String
   ) throws -> TaskVector.Tensor {
     let name = module + ".weight"
-    func fault(_ reason: String) -> FormatError {
+    func fault(_ reason: Message) -> FormatError {
       FormatError(.adapter, reason, path: path, tensor: name)
     }
     guard let a = factors.a, let b = factors.b else {

@@ -40,7 +40,9 @@ package struct TaskVector: Sendable {
     else {
       throw UsageError(
         "\(checkpoint.path.printable): is no task vector and no LoRA adapter",
-        hint: "make a vector of two models with: sumac vector extract TUNED --base BASE -o V.sumac")
+        hint:
+          "make a vector of two models with: \(command: "vector extract TUNED --base BASE -o V.sumac")"
+      )
     }
     self.kind = kind
     try SeveralErrors.throwIfAny(checkpoint.tensors.compactMap(\.fault))

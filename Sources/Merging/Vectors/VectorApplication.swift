@@ -24,7 +24,7 @@ package struct VectorApplication: Sendable {
         errors.append(
           UsageError(
             "\(path.printable): replaces values bit for bit, which has no scale of \(scale)",
-            hint: "extract a vector without --exact to scale it"))
+            hint: "extract a vector without \(setting: "exact") to scale it"))
       }
       var missing = GroupedNames()
       var unequal = GroupedNames()

@@ -17,7 +17,9 @@ package struct VectorCompression: Sendable {
     var errors = form.errors
     if form.isDense {
       errors.append(
-        UsageError("how to compress is not said", hint: "pass --density, --rank or --type"))
+        UsageError(
+          "how to compress is not said",
+          hint: "pass \(setting: "density"), \(setting: "rank") or \(setting: "type")"))
     }
     return errors + VectorSum(vectors: [(vector, 1)]).errors
   }

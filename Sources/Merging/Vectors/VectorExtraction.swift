@@ -15,7 +15,7 @@ package struct VectorExtraction: Sendable {
   package var selection: Selection
 
   package let errors: [any UserError]
-  package let notes: [String]
+  package let notes: [Message]
   let pairs: [(tuned: LazyTensor, base: LazyTensor)]
   /// Tensors that cannot differ, whose values have to be the same.
   private let twins: [PlannedTensor]
@@ -34,14 +34,15 @@ package struct VectorExtraction: Sendable {
     if isExact, !form.isDense || dtype != nil {
       errors.append(
         UsageError(
-          "--exact keeps values as they are: it takes no --density, --rank, --type or --dtype"))
+          "\(setting: "exact") keeps values as they are: it takes no \(setting: "density"), \(setting: "rank"), \(setting: "type") or \(setting: "dtype")"
+        ))
     }
     var (missing, unequal) = (GroupedNames(), GroupedNames())
     var places: [UTF8Key: LazyTensor] = [:]
     for tensor in base.tensors { places[UTF8Key(tensor.name)] = tensor }
     var (pairs, twins): ([(tuned: LazyTensor, base: LazyTensor)], [PlannedTensor]) = ([], [])
     var left: [String] = []
-    let leaveOut = "leave it out with --exclude"
+    let leaveOut: Message = "leave it out with \(setting: "exclude")"
     for tensor in tuned.tensors {
       let other = places.removeValue(forKey: UTF8Key(tensor.name))
       guard selection.contains(tensor.name) else {
@@ -65,7 +66,9 @@ package struct VectorExtraction: Sendable {
         guard info.dtype == was.dtype else {
           unequal.add(
             info.name, to: "\(info.dtype.name) in the fine-tune, \(was.dtype.name) in the base",
-            hint: "convert one of them with --dtype, or extract without --exact")
+            hint:
+              "convert one of them with \(setting: "dtype"), or extract without \(setting: "exact")"
+          )
           continue
         }
         guard info.dtype.bitsPerElement % 8 == 0 else {
@@ -77,7 +80,7 @@ package struct VectorExtraction: Sendable {
         guard was.dtype != .f64 || dtype != nil else {
           unequal.add(
             info.name, to: "differences of F64 are not stored in full",
-            hint: "pass --dtype f32, or convert the models")
+            hint: "pass \(setting: "dtype") f32, or convert the models")
           continue
         }
         pairs.append((tensor, other))

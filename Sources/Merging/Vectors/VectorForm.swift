@@ -25,14 +25,18 @@ package struct VectorForm: Sendable {
     var errors: [any UserError] = []
     if let density, !(density > 0 && density <= 1) {
       errors.append(
-        UsageError("--density is \(density), expected a share above 0 and at most 1, such as 10%"))
+        UsageError(
+          "\(setting: "density") is \(density), expected a share above 0 and at most 1, such as 10%"
+        ))
     }
     if let rank, !(1...TermRecipe.rankLimit).contains(rank) {
-      errors.append(UsageError("--rank is \(rank), expected 1 to \(TermRecipe.rankLimit)"))
+      errors.append(
+        UsageError("\(setting: "rank") is \(rank), expected 1 to \(TermRecipe.rankLimit)"))
     }
     if type?.isLossless == true {
       errors.append(
-        UsageError("--type lossless stores all values", hint: "leave it out, or name a type"))
+        UsageError(
+          "\(setting: "type") lossless stores all values", hint: "leave it out, or name a type"))
     }
     return errors
   }

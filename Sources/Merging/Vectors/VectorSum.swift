@@ -19,7 +19,7 @@ package struct VectorSum: Sendable {
         errors.append(
           UsageError(
             "\(path.printable): replaces values bit for bit, and can be neither added nor negated",
-            hint: "extract a vector without --exact"))
+            hint: "extract a vector without \(setting: "exact")"))
       }
       let whole = vector.tensors.filter(\.isWhole)
       if !whole.isEmpty {

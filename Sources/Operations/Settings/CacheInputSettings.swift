@@ -43,7 +43,8 @@ extension CacheInputSettings {
       guard parts.count == 2, let heads = parts[0], let dim = parts[1], heads > 0, dim > 0
       else {
         throw UsageError(
-          "--kv-shape \(shape.printable) is no shape", hint: "KV heads x head dim, such as 8x128")
+          "\(setting: "kv-shape") \(shape.printable) is no shape",
+          hint: "KV heads x head dim, such as 8x128")
       }
       (hints.heads, hints.headDim) = (heads, dim)
     }

@@ -29,45 +29,61 @@ extension CachePackSettings {
   /// - Throws: everything that is wrong with the settings.
   func gear() throws -> GearSettings {
     var errors: [any UserError] = []
-    func fault(_ message: String, hint: String? = nil) {
+    func fault(_ message: Message, hint: Message? = nil) {
       errors.append(UsageError(message, hint: hint))
     }
     var settings = GearSettings()
     settings.bits = bits
-    if ![2, 3, 4, 8].contains(bits) { fault("--bits is \(bits), expected 2, 3, 4 or 8") }
+    if ![2, 3, 4, 8].contains(bits) {
+      fault("\(setting: "bits") is \(bits), expected 2, 3, 4 or 8")
+    }
     if let group {
       if !method.hasGroups {
-        fault("--group has no meaning for --method \(method.rawValue), whose groups are whole")
+        fault(
+          "\(setting: "group") has no meaning for \(setting: "method") \(method.rawValue), whose groups are whole"
+        )
       }
-      if !(1...1 << 20 ~= group) { fault("--group is \(group), expected 1 to \(1 << 20)") }
+      if !(1...1 << 20 ~= group) {
+        fault("\(setting: "group") is \(group), expected 1 to \(1 << 20)")
+      }
     }
     settings.keyGroup = method.hasGroups ? group ?? 64 : nil
     settings.valueGroup = settings.keyGroup
     for (name, isGiven) in [
-      ("--rank", rank != nil), ("--rounds", rounds != nil), ("--svd", isNearest),
-      ("--start", start != nil),
+      ("rank", rank != nil), ("rounds", rounds != nil), ("svd", isNearest),
+      ("start", start != nil),
     ] where isGiven && !method.hasProduct {
-      fault("\(name) has no meaning for --method \(method.rawValue), which has no product")
+      fault(
+        "\(setting: name) has no meaning for \(setting: "method") \(method.rawValue), which has no product"
+      )
     }
     if method.hasProduct {
       settings.rank = rank ?? 4
-      if !(0...1024 ~= settings.rank) { fault("--rank is \(settings.rank), expected 0 to 1024") }
+      if !(0...1024 ~= settings.rank) {
+        fault("\(setting: "rank") is \(settings.rank), expected 0 to 1024")
+      }
       settings.roundCount = rounds ?? 3
       if !(1...100 ~= settings.roundCount) {
-        fault("--rounds is \(settings.roundCount), expected 1 to 100")
+        fault("\(setting: "rounds") is \(settings.roundCount), expected 1 to 100")
       }
       settings.isNearest = isNearest
-      if isNearest, rounds != nil { fault("--rounds has no meaning with --svd") }
+      if isNearest, rounds != nil {
+        fault("\(setting: "rounds") has no meaning with \(setting: "svd")")
+      }
     }
     if method.hasOutliers {
       let text = outliers ?? "2%"
       if let share = Self.share(text), share >= 0, share <= 0.5 {
         settings.outlierShare = share
       } else {
-        fault("--outliers \(text.printable) is no share", hint: "up to half, such as 2% or 0.02")
+        fault(
+          "\(setting: "outliers") \(text.printable) is no share",
+          hint: "up to half, such as 2% or 0.02")
       }
     } else if outliers != nil {
-      fault("--outliers has no meaning for --method \(method.rawValue), which has none")
+      fault(
+        "\(setting: "outliers") has no meaning for \(setting: "method") \(method.rawValue), which has none"
+      )
     }
     settings.isOfficial = isOfficial
     try SeveralErrors.throwIfAny(errors)

@@ -53,7 +53,8 @@ extension MergeSettings {
     if let recipe {
       guard models.isEmpty else {
         throw UsageError(
-          "models are named on the command line and by --recipe", hint: "leave out one of them")
+          "models are named on the command line and by \(setting: "recipe")",
+          hint: "leave out one of them")
       }
       var result = try MergeRecipeReader.recipe(RecipeFile.read(recipe), path: recipe)
       if let method { result.method = method }
@@ -63,10 +64,13 @@ extension MergeSettings {
     guard let method else {
       throw UsageError(
         "how to merge is not said",
-        hint: "give --method, one of \(MergeMethods.names.joined(separator: ", ")), or --recipe")
+        hint:
+          "give \(setting: "method"), one of \(MergeMethods.names.joined(separator: ", ")), or \(setting: "recipe")"
+      )
     }
     guard !models.isEmpty else {
-      throw UsageError("no models are named", hint: "sumac merge A/ B/ --method linear -o OUT/")
+      throw UsageError(
+        "no models are named", hint: "sumac merge A/ B/ \(setting: "method") linear -o OUT/")
     }
     var result = MergeRecipe(method: method, base: base, models: models)
     if MergeMethods[method]?.parameters.contains(where: { $0.name == "weight" }) == true,

@@ -55,12 +55,15 @@ extension PruneSettings {
     }
     if !(1...Pruning.iterationLimit).contains(iterations) {
       errors.append(
-        UsageError("--iterations is \(iterations), expected 1 to \(Pruning.iterationLimit)"))
+        UsageError(
+          "\(setting: "iterations") is \(iterations), expected 1 to \(Pruning.iterationLimit)"))
     }
     if zerosArePruned { options.append(Lineage.Option("zeros-are-pruned", "true")) }
     options += selection.lineageOptions
     if zerosArePruned, mask != nil {
-      errors.append(UsageError("--mask says what was pruned; --zeros-are-pruned says otherwise"))
+      errors.append(
+        UsageError(
+          "\(setting: "mask") says what was pruned; \(setting: "zeros-are-pruned") says otherwise"))
     }
     return (
       Pruning(
@@ -103,9 +106,9 @@ extension PruneSettings {
       if norms == nil {
         errors.append(
           UsageError(
-            "--by wanda needs the norms of inputs",
+            "\(setting: "by") wanda needs the norms of inputs",
             hint: "give a file that has, under each weight's name, a norm for each of its inputs: "
-              + "--norms FILE"))
+              + "\(setting: "norms") FILE"))
       }
       return (
         norms.map { WandaScore(norms: $0) } ?? MagnitudeScore(),
@@ -120,18 +123,19 @@ extension PruneSettings {
     let (p, q) = (p ?? PQIndex.standard.p, q ?? PQIndex.standard.q)
     let exponents = PQIndex(p: p, q: q)
     if exponents == nil {
-      errors.append(UsageError("--p is \(p) and --q is \(q), expected 0 < p < q"))
+      errors.append(
+        UsageError("\(setting: "p") is \(p) and \(setting: "q") is \(q), expected 0 < p < q"))
     }
     let sap = SAP(
       exponents: exponents ?? .standard, eta: eta ?? 0, gamma: gamma ?? 1, beta: beta ?? 0.9)
     if !(sap.eta >= 0 && sap.eta.isFinite) {
-      errors.append(UsageError("--eta is \(sap.eta), expected 0 or more"))
+      errors.append(UsageError("\(setting: "eta") is \(sap.eta), expected 0 or more"))
     }
     if !(sap.gamma > 0 && sap.gamma.isFinite) {
-      errors.append(UsageError("--gamma is \(sap.gamma), expected more than 0"))
+      errors.append(UsageError("\(setting: "gamma") is \(sap.gamma), expected more than 0"))
     }
     if !(sap.beta > 0 && sap.beta <= 1) {
-      errors.append(UsageError("--beta is \(sap.beta), expected over 0, at most 1"))
+      errors.append(UsageError("\(setting: "beta") is \(sap.beta), expected over 0, at most 1"))
     }
     return sap
   }
@@ -140,7 +144,8 @@ extension PruneSettings {
     guard let text = pattern else { return nil }
     let pattern = Pattern(text)
     if pattern == nil {
-      errors.append(UsageError("--pattern is '\(text.printable)', expected N:M, such as 2:4"))
+      errors.append(
+        UsageError("\(setting: "pattern") is '\(text.printable)', expected N:M, such as 2:4"))
     }
     return pattern
   }
@@ -149,12 +154,13 @@ extension PruneSettings {
     guard let amount else {
       errors.append(
         UsageError(
-          "--by \(method.rawValue) needs to know how much goes", hint: "such as --amount 30%"))
+          "\(setting: "by") \(method.rawValue) needs to know how much goes",
+          hint: "such as \(setting: "amount") 30%"))
       return 0
     }
     guard (0...1).contains(amount) else {
       errors.append(
-        UsageError("--amount is \(amount), expected a share from 0 to 1 or 0% to 100%"))
+        UsageError("\(setting: "amount") is \(amount), expected a share from 0 to 1 or 0% to 100%"))
       return 0
     }
     return amount
@@ -164,17 +170,18 @@ extension PruneSettings {
   private var misplacedOptions: [any UserError] {
     let isPattern = method == .nm || (method == .wanda && pattern != nil)
     let given: [(flag: String, isGiven: Bool, isUsed: Bool)] = [
-      ("--p", p != nil, method == .pqi), ("--q", q != nil, method == .pqi),
-      ("--eta", eta != nil, method == .pqi), ("--gamma", gamma != nil, method == .pqi),
-      ("--beta", beta != nil, method == .pqi),
-      ("--amount", amount != nil, method != .pqi && !isPattern),
-      ("--pattern", pattern != nil, method == .nm || method == .wanda),
-      ("--scope", scope != nil, !isPattern), ("--iterations", iterations != 1, !isPattern),
-      ("--norms", norms != nil, method == .wanda), ("--seed", seed != nil, method == .random),
+      ("p", p != nil, method == .pqi), ("q", q != nil, method == .pqi),
+      ("eta", eta != nil, method == .pqi), ("gamma", gamma != nil, method == .pqi),
+      ("beta", beta != nil, method == .pqi),
+      ("amount", amount != nil, method != .pqi && !isPattern),
+      ("pattern", pattern != nil, method == .nm || method == .wanda),
+      ("scope", scope != nil, !isPattern), ("iterations", iterations != 1, !isPattern),
+      ("norms", norms != nil, method == .wanda), ("seed", seed != nil, method == .random),
     ]
     return given.filter { $0.isGiven && !$0.isUsed }.map { flag, _, _ in
       UsageError(
-        "\(flag) has no meaning for --by \(method.rawValue)\(isPattern ? " with a pattern" : "")")
+        "\(setting: flag) has no meaning for \(setting: "by") \(method.rawValue)\(isPattern ? " with a pattern" : "")"
+      )
     }
   }
 }

@@ -57,17 +57,23 @@ extension RopeScaleSettings {
       errors.append(
         UsageError(
           targets == 0
-            ? "how far to go is not said" : "--factor, --context and --time each say how far to go",
-          hint: "pass one of --factor, --context, and for clex --time"))
+            ? "how far to go is not said"
+            : "\(setting: "factor"), \(setting: "context") and \(setting: "time") each say how far to go",
+          hint:
+            "pass one of \(setting: "factor"), \(setting: "context"), and for clex \(setting: "time")"
+        ))
     }
     let clexOnly = [
-      ("--exact", isExact), ("--short-exact", isShortExact), ("--log-scale", approximatesLogScale),
+      ("exact", isExact), ("short-exact", isShortExact), ("log-scale", approximatesLogScale),
     ]
     for (flag, isGiven) in clexOnly where isGiven && method != .clex {
-      errors.append(UsageError("\(flag) has no meaning for --method \(method.rawValue)"))
+      errors.append(
+        UsageError("\(setting: flag) has no meaning for \(setting: "method") \(method.rawValue)"))
     }
     if factors != nil, method != .longrope {
-      errors.append(UsageError("--factors has no meaning for --method \(method.rawValue)"))
+      errors.append(
+        UsageError(
+          "\(setting: "factors") has no meaning for \(setting: "method") \(method.rawValue)"))
     }
     return errors
   }

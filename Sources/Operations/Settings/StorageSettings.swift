@@ -35,11 +35,13 @@ package struct StorageSettings: Codable, Sendable, Equatable {
     }
     let names = candidates ?? TypeChoice.standardCandidates
     guard !names.isEmpty else {
-      throw UsageError("--candidates names no type", hint: "see them with: sumac explain types")
+      throw UsageError(
+        "\(setting: "candidates") names no type", hint: "see them with: \(command: "explain types")"
+      )
     }
     do {
       return TypeChoice(target: target, candidates: try names.map { try StorageType($0) })
-    } catch { throw UsageError("--candidates: \(error)") }
+    } catch { throw UsageError("\(setting: "candidates"): \(error)") }
   }
 
   /// What lineage records of a target.
@@ -63,23 +65,26 @@ package struct StorageSettings: Codable, Sendable, Equatable {
     func parsed(_ option: String, _ parse: () throws -> TermRecipe) -> TermRecipe? {
       do { return try parse() } catch {
         errors.append(
-          UsageError("\(option): \(error)", hint: "the types are listed by: sumac explain types"))
+          UsageError(
+            "\(setting: option): \(error)",
+            hint: "the types are listed by: \(command: "explain types")"))
         return nil
       }
     }
     var recipe: TermRecipe?
-    if let type { recipe = parsed("--type") { TermRecipe(dense: try StorageType(type)) } }
-    if let terms { recipe = parsed("--terms") { try TermRecipe(terms) } }
+    if let type { recipe = parsed("type") { TermRecipe(dense: try StorageType(type)) } }
+    if let terms { recipe = parsed("terms") { try TermRecipe(terms) } }
     var rules: [StorageChoice.Rule] = []
     for text in tensorTypes {
       guard let equals = text.lastIndex(of: "=") else {
         errors.append(
           UsageError(
-            "--tensor-type '\(text.printable)' lacks a type", hint: "write 'PATTERN=TYPE'"))
+            "\(setting: "tensor-type") '\(text.printable)' lacks a type",
+            hint: "write 'PATTERN=TYPE'"))
         continue
       }
       let value = String(text[text.index(after: equals)...])
-      if let recipe = parsed("--tensor-type", { try TermRecipe(typeOrTerms: value) }) {
+      if let recipe = parsed("tensor-type", { try TermRecipe(typeOrTerms: value) }) {
         rules.append(StorageChoice.Rule(glob: Glob(String(text[..<equals])), recipe: recipe))
       }
     }
@@ -94,19 +99,19 @@ package struct StorageSettings: Codable, Sendable, Equatable {
   func errors(output: OutputSettings) -> [any UserError] {
     let given =
       [
-        ("--type", type != nil), ("--terms", terms != nil),
-        ("--tensor-type", !tensorTypes.isEmpty), ("--sparse auto", findsZeros),
-        ("--target-bpw", targetBitsPerWeight != nil), ("--target-size", targetByteCount != nil),
-        ("--sealed", output.isSealed), ("--content-ids", output.hasContentIDs),
+        ("type", type != nil), ("terms", terms != nil),
+        ("tensor-type", !tensorTypes.isEmpty), ("sparse", findsZeros),
+        ("target-bpw", targetBitsPerWeight != nil), ("target-size", targetByteCount != nil),
+        ("sealed", output.isSealed), ("content-ids", output.hasContentIDs),
       ].filter(\.1).map(\.0)
     guard !given.isEmpty, let container = try? output.container, !container.holdsTerms else {
       return []
     }
     return [
       UsageError(
-        "\(given.joined(separator: ", ")): only .sumac files can hold that, and "
+        Message(settings: given) + ": only .sumac files can hold that, and "
           + "\(output.path.printable) is none",
-        hint: "name the output NAME.sumac, or add --to sumac")
+        hint: "name the output NAME.sumac, or add \(setting: "to") sumac")
     ]
   }
 }

@@ -18,7 +18,9 @@ package struct VectorFormSettings: Codable, Sendable, Equatable {
       density: density, rank: rank,
       type: try type.map { text in
         do { return try StorageType(text) } catch {
-          throw UsageError("--type: \(error)", hint: "the types are listed by: sumac explain types")
+          throw UsageError(
+            "\(setting: "type"): \(error)",
+            hint: "the types are listed by: \(command: "explain types")")
         }
       })
   }
@@ -43,7 +45,7 @@ extension [ModelValue] {
       if places.isEmpty {
         errors.append(
           UsageError(
-            "--scale \(name.printable)=…: no vector has that name",
+            "\(setting: "scale") \(name.printable)=…: no vector has that name",
             hint: "the vectors are \(result.map(\.vector.name).joined(separator: ", "))"))
       }
       for place in places { result[place].scale = value.number }

@@ -59,7 +59,7 @@ package struct CacheLayoutSettings: Codable, Sendable, Equatable {
     guard name != LayeredLayout.name else { return try layered(cache, output) }
     guard let target = CacheLayouts.writable.first(where: { $0.name == name }) else {
       throw UsageError(
-        "--layout \(name.printable) is none that is written",
+        "\(setting: "layout") \(name.printable) is none that is written",
         hint: "they are \(CacheLayouts.writable.map { $0.name }.joined(separator: ", "))")
     }
     let isLlama = name == LlamaLayout.name
@@ -89,7 +89,8 @@ package struct CacheLayoutSettings: Codable, Sendable, Equatable {
     guard let dtype else { return cache }
     guard let type = FloatType(rawValue: dtype.lowercased()) else {
       throw UsageError(
-        "--dtype \(dtype.printable) is not for this layout", hint: "expected f32, f16 or bf16")
+        "\(setting: "dtype") \(dtype.printable) is not for this layout",
+        hint: "expected f32, f16 or bf16")
     }
     return try cache.cast(to: type.dtype)
   }

@@ -21,7 +21,7 @@ package struct CacheInspectOperation: Operation {
 
   package func run(_ context: OperationContext) throws -> OperationResult {
     guard 1...4096 ~= sampleCount else {
-      throw UsageError("--sample is \(sampleCount), expected 1 to 4096")
+      throw UsageError("\(setting: "sample") is \(sampleCount), expected 1 to 4096")
     }
     let cache = try input.read(caches, context)
     var inspection = try CacheInspection(cache)
@@ -37,7 +37,7 @@ package struct CacheInspectOperation: Operation {
           engine: $0)
       }
     } else if queries != nil {
-      throw UsageError("--queries has no meaning without --against")
+      throw UsageError("\(setting: "queries") has no meaning without \(setting: "against")")
     }
     return OperationResult(
       reports: [CacheReport(inspection, hasComparison: against != nil)])

@@ -22,7 +22,9 @@ package struct CachePackOperation: OutputOperation {
 
   package func request(_ context: OperationContext) throws -> OutputRequest {
     var gear = try settings.gear()
-    guard residual >= 0 else { throw UsageError("--residual is \(residual), expected 0 or more") }
+    guard residual >= 0 else {
+      throw UsageError("\(setting: "residual") is \(residual), expected 0 or more")
+    }
     let cache = try input.read(caches, context)
     if settings.rank == nil { gear.clampRank(to: cache, recentCount: residual) }
     var packing = CachePacking(
@@ -56,7 +58,7 @@ package struct CacheAppendOperation: OutputOperation {
 
   package func request(_ context: OperationContext) throws -> OutputRequest {
     if let rank, !(0...1024 ~= rank) {
-      throw UsageError("--rank is \(rank), expected 0 to 1024")
+      throw UsageError("\(setting: "rank") is \(rank), expected 0 to 1024")
     }
     let tokens = try input.read([new], context)
     let appending = try CacheAppending(

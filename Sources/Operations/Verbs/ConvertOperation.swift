@@ -60,7 +60,8 @@ package struct ConvertOperation: OutputOperation {
   ) -> [any UserError] {
     var errors = Appending.errors(adding: addition, to: base)
     if let container = try? output.container, !container.holdsTerms {
-      errors.append(UsageError("--append-to makes a .sumac file, and \(output.path) is none"))
+      errors.append(
+        UsageError("\(setting: "append-to") makes a .sumac file, and \(output.path) is none"))
     }
     return errors
   }

@@ -26,12 +26,14 @@ package struct InspectOperation: Operation {
 
   package func run(_ context: OperationContext) throws -> OperationResult {
     guard let exponents = PQIndex(p: p, q: q) else {
-      throw UsageError("--p is \(p) and --q is \(q), expected 0 < p < q")
+      throw UsageError("\(setting: "p") is \(p) and \(setting: "q") is \(q), expected 0 < p < q")
     }
     guard let pattern = Pattern(pattern) else {
-      throw UsageError("--pattern is '\(pattern.printable)', expected N:M, such as 2:4")
+      throw UsageError("\(setting: "pattern") is '\(pattern.printable)', expected N:M, such as 2:4")
     }
-    if showsNeurons, !showsStatistics { throw UsageError("--neurons needs --stats") }
+    if showsNeurons, !showsStatistics {
+      throw UsageError("\(setting: "neurons") needs \(setting: "stats")")
+    }
     let result = try context.reports(on: inputs) { checkpoint in
       guard showsStatistics else {
         return Inspection(

@@ -107,7 +107,7 @@ package struct PruneOperation: OutputOperation {
   private func maskErrors(_ inputs: [Checkpoint]) -> [any UserError] {
     guard let maskOutput else { return [] }
     guard maskOutput != output.path else {
-      return [UsageError("--save-mask and --output are the same file")]
+      return [UsageError("\(setting: "save-mask") and \(setting: "output") are the same file")]
     }
     do {
       try AtomicOutput(path: maskOutput, replacesExisting: output.replacesExisting).check(
@@ -116,7 +116,7 @@ package struct PruneOperation: OutputOperation {
     } catch let error as any UserError {
       return [error]
     } catch {
-      return [UsageError("--save-mask: \(error)")]
+      return [UsageError("\(setting: "save-mask"): \(error)")]
     }
     return []
   }

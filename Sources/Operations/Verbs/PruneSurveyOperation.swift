@@ -83,11 +83,14 @@ struct ShardSurvey {
   /// What is wrong with surveys for such a request.
   static func errors(_ pruning: Pruning, _ settings: PruneSettings) -> [any UserError] {
     guard case .amount(let amount, .global, _) = pruning.selecting else {
-      return [UsageError("surveys are for --scope global: other scopes need no other shard")]
+      return [
+        UsageError("surveys are for \(setting: "scope") global: other scopes need no other shard")
+      ]
     }
     guard case .exactly = amount else { return [] }
     return [
-      UsageError("--by \(settings.method.rawValue) has no surveys; use pqi or magnitude")
+      UsageError(
+        "\(setting: "by") \(settings.method.rawValue) has no surveys; use pqi or magnitude")
     ]
   }
 
@@ -98,7 +101,9 @@ struct ShardSurvey {
     guard state.isDone(after: iterations) else {
       throw UsageError(
         "these surveys do not tell the threshold yet: \(round) is next",
-        hint: "run it on each shard, with the same --survey-in and a --survey-out")
+        hint:
+          "run it on each shard, with the same \(setting: "survey-in") and a \(setting: "survey-out")"
+      )
     }
     return try pruning.outcome(
       for: checkpoint, state, amount: amount, iterations: iterations, engine: engine)
@@ -108,7 +113,7 @@ struct ShardSurvey {
   func next(engine: Engine) throws -> (round: String, survey: SurveyFile) {
     guard !state.isDone(after: iterations) else {
       throw UsageError(
-        "the surveys are complete", hint: "leave out --survey-out, and prune with -o")
+        "the surveys are complete", hint: "leave out \(setting: "survey-out"), and prune with -o")
     }
     return (
       round,

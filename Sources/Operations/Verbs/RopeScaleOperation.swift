@@ -23,12 +23,13 @@ package struct RopeScaleOperation: OutputOperation {
     let scaling = try RopeScaling(model, try settings.request())
     guard let checkpoint = model.checkpoint else {
       throw UsageError(
-        "\(model.path.printable): has no tensors", hint: "pass --config-only for the file alone")
+        "\(model.path.printable): has no tensors",
+        hint: "pass \(setting: "config-only") for the file alone")
     }
     for note in checkpoint.notes { context.observer.report(.warning(note)) }
     return OutputRequest(
       options: scaling.lineageOptions, inputs: [checkpoint], output: try scaling.scaled(),
-      notes: scaling.notes)
+      notes: scaling.notes.map(\.message))
   }
 }
 
@@ -81,7 +82,7 @@ package struct RopeConfigOperation: Operation {
     let text = try scaling.configText()
     let output = AtomicOutput(path: path, replacesExisting: replacesExisting)
     try output.check(isDirectory: !isFile, inputs: scaling.model.checkpoint?.files ?? [])
-    for note in scaling.notes { context.observer.report(.warning(note)) }
+    for note in scaling.notes { context.observer.report(.warning(note.message)) }
     return (scaling, text, output)
   }
 }

@@ -18,7 +18,7 @@ package struct RopeShowOperation: Operation {
 
   package func run(_ context: OperationContext) throws -> OperationResult {
     for length in lengths where length < 1 || length > 1 << 40 {
-      throw UsageError("--length is \(length), expected 1 or more")
+      throw UsageError("\(setting: "length") is \(length), expected 1 or more")
     }
     let series = try series()
     guard let plot else { return OperationResult(reports: [RopeReport(series)]) }
@@ -55,7 +55,8 @@ package struct RopeShowOperation: Operation {
     if parts.count == 2, let method = RopeMethod(rawValue: parts[0]) {
       guard let factor = Double(parts[1]) else {
         throw UsageError(
-          "--compare \(other.printable): the factor is no number", hint: "such as yarn:4")
+          "\(setting: "compare") \(other.printable): the factor is no number",
+          hint: "such as yarn:4")
       }
       let scaling = try RopeScaling(
         model, RopeRequest(method: method, target: .factor(factor)))
@@ -67,7 +68,7 @@ package struct RopeShowOperation: Operation {
     }
     if parts.count == 2, FileSystem.targetType(other) == nil {
       throw UsageError(
-        "--compare \(other.printable): is neither a method with its factor nor a model",
+        "\(setting: "compare") \(other.printable): is neither a method with its factor nor a model",
         hint: "the methods are \(RopeMethod.allCases.map(\.rawValue).joined(separator: ", "))")
     }
     let found = try RopeModel(other)

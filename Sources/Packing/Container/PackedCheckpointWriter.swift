@@ -18,7 +18,7 @@ package struct PackedCheckpointWriter: CheckpointWriter {
 
   package init(_ checkpoint: Checkpoint, options: WriterOptions) throws {
     var checkpoint = checkpoint
-    var notes: [String] = []
+    var notes: [Message] = []
     if !options.keepsAliases {
       (checkpoint.tensors, notes) = checkpoint.withoutAliases(keeping: false)
     }
@@ -80,7 +80,7 @@ package struct PackedCheckpointWriter: CheckpointWriter {
 
   private static func plan(
     _ checkpoint: Checkpoint, _ items: [PackedItem], _ index: PackedIndex,
-    _ encoder: ChunkEncoder, _ options: WriterOptions, notes: [String]
+    _ encoder: ChunkEncoder, _ options: WriterOptions, notes: [Message]
   ) -> OutputPlan {
     let plans = items.map { $0.plan(encoder) }
     var end = FileHeader.byteCount

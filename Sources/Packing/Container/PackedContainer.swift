@@ -62,7 +62,7 @@ package enum PackedContainer: ContainerOutput {
         stored: stored(
           segment..<segment + 1, codec: "raw", dtype: .u8, reader: reader))
     }
-    var notes: [String] = []
+    var notes: [Message] = []
     var lineage = Lineage()
     if let text = index.lineage {
       do { lineage = try Lineage(json: text) } catch {

@@ -38,7 +38,7 @@ struct FloatTiles: Sendable {
         "values \(elements.lowerBound) to \(elements.upperBound - 1) are all too small for float32, "
           + "which lossy types are made from",
         path: tensor.stored.file, tensor: info.name,
-        hint: "keep it without loss: --tensor-type '\(info.name.printable)=lossless'")
+        hint: "keep it without loss: \(setting: "tensor-type") '\(info.name.printable)=lossless'")
     }
     guard let place = Kernels.best.firstNotFinite(values.bytes) else { return }
     let bits = values.bytes.littleEndian(UInt32.self, at: 4 * place)!
@@ -49,7 +49,7 @@ struct FloatTiles: Sendable {
         + "which a lossy type cannot hold"
         + (info.dtype == .f64 && !value.isNaN ? " (or too large for float32)" : ""),
       path: tensor.stored.file, tensor: info.name,
-      hint: "keep it without loss: --tensor-type '\(info.name.printable)=lossless'")
+      hint: "keep it without loss: \(setting: "tensor-type") '\(info.name.printable)=lossless'")
   }
 }
 

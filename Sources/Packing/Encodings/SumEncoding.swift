@@ -1,4 +1,4 @@
-import Base
+package import Base
 package import Checkpoints
 package import Codecs
 package import PackedFormat
@@ -21,12 +21,12 @@ package struct SumEncoding: TensorEncoding {
   package var label: String { recipe.description }
 
   /// Why such a tensor cannot be stored so, if that is known from its header.
-  package static func fault(_ recipe: TermRecipe, _ info: TensorInfo) -> String? {
+  package static func fault(_ recipe: TermRecipe, _ info: TensorInfo) -> Message? {
     guard !recipe.isLossless else { return nil }
     guard info.dtype.isPlainFloat else { return "\(info.dtype.name) is no plain float" }
-    if let reason = recipe.dense?.fault(for: info.shape) { return reason }
+    if let reason = recipe.dense?.fault(for: info.shape) { return Message(reason) }
     if info.dtype == .f64, recipe.rank != nil || recipe.sparse?.mode == .add {
-      return "F64 takes no low-rank and no added terms; cast it with --dtype f32"
+      return "F64 takes no low-rank and no added terms; cast it with \(setting: "dtype") f32"
     }
     guard let rank = recipe.rank else { return nil }
     guard let matrices = matrices(info.shape) else {
@@ -116,7 +116,7 @@ package struct SumEncoding: TensorEncoding {
       do throws(CodecProblem) { sum.codec = try codec.prepared(for: survey) } catch {
         throw FormatError(
           .tooLarge, error.description, path: tensor.stored.file, tensor: info.name,
-          hint: "keep it without loss: --tensor-type '\(info.name.printable)=lossless'")
+          hint: "keep it without loss: \(setting: "tensor-type") '\(info.name.printable)=lossless'")
       }
     }
     if let rank = recipe.rank, let matrices = Self.matrices(info.shape), info.elementCount > 0 {
@@ -131,7 +131,7 @@ package struct SumEncoding: TensorEncoding {
         throw FormatError(
           .tooLarge, "values are too large for a low-rank term in float32",
           path: tensor.stored.file, tensor: info.name,
-          hint: "keep it without loss: --tensor-type '\(info.name.printable)=lossless'")
+          hint: "keep it without loss: \(setting: "tensor-type") '\(info.name.printable)=lossless'")
       }
     }
     // The error of a dense term alone is seen as it is encoded.

@@ -28,7 +28,7 @@ package struct WandaScore: PruningScore {
         return UsageError(
           "\(path.printable): has no norms of the inputs of '\(tensor.name.printable)'",
           hint: "it needs a tensor of that name with \(count) floats, or leave the tensor out: "
-            + "--exclude '\(tensor.name.printable)'")
+            + "\(setting: "exclude") '\(tensor.name.printable)'")
       }
       guard norm.info.elementCount == count, norm.info.dtype.isPlainFloat else {
         return UsageError(

@@ -1,3 +1,5 @@
+import Base
+
 /// A base that grows with the length, so that slow dimensions are squeezed and fast ones are not.
 ///
 /// Up to the trained length frequencies are as trained. Source: NTK-aware scaling, in the dynamic form of

@@ -1,3 +1,5 @@
+import Base
+
 /// Long waves divided by the factor, short ones left, a smooth step between them.
 ///
 /// Source: Llama 3.1, as transformers has it.

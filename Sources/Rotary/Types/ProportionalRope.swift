@@ -1,3 +1,5 @@
+import Base
+
 /// A share of the dimensions rotated, with exponents over the whole head; the others stand still.
 ///
 /// Source: the type of that name in transformers 5.

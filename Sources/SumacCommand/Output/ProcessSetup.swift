@@ -34,7 +34,7 @@ enum ProcessSetup {
 
 /// An error that the program should have turned into one for users.
 struct UnexpectedError: UserError {
-  let description: String
+  let message: Message
   var status: ExitStatus { .bug }
-  var hint: String? { "this is a fault of sumac: please report it with the command line" }
+  var hint: Message? { "this is a fault of sumac: please report it with the command line" }
 }

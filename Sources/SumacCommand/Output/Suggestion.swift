@@ -15,7 +15,7 @@ enum Suggestion {
     // Options of the whole program come before no word.
     guard let word = words.first, !word.hasPrefix("-"), !names.contains(word), word != "help"
     else { return nil }
-    let hint = Nearest.name(word, of: names).map { "did you mean 'sumac \($0)'?" }
+    let hint: Message? = Nearest.name(word, of: names).map { "did you mean 'sumac \($0)'?" }
     return UsageError(
       "there is no command '\(word.printable)'",
       hint: hint ?? "the commands are \(names.joined(separator: ", ")); see sumac --help")

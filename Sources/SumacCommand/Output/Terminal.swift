@@ -41,8 +41,8 @@ enum Terminal {
 
   static func report(_ error: any UserError, isQuiet: Bool, color: ColorChoice) {
     for error in (error as? SeveralErrors)?.errors ?? [error] {
-      say("sumac: \(emphasized("error:", 31, color)) \(error)")
-      if let hint = error.hint, !isQuiet { say("sumac: hint: \(hint)") }
+      say("sumac: \(emphasized("error:", 31, color)) \(error.message.text(.commandLine))")
+      if let hint = error.hint, !isQuiet { say("sumac: hint: \(hint.text(.commandLine))") }
     }
   }
 }

@@ -19,8 +19,8 @@ struct TerminalObserver: OperationObserver {
   func report(_ notice: OperationNotice) {
     switch notice {
     case .failure(let error): Terminal.report(error, isQuiet: isQuiet, color: color)
-    case .warning(let text): if !isQuiet { Terminal.warn(text, color: color) }
-    case .note(let text): if !isQuiet { Terminal.note(text) }
+    case .warning(let text): if !isQuiet { Terminal.warn(text.text(.commandLine), color: color) }
+    case .note(let text): if !isQuiet { Terminal.note(text.text(.commandLine)) }
     case .decision(let tensor, let from, let to):
       if !isQuiet, verbosity > 0 { Terminal.note("\(tensor.printable): \(from) to \(to)") }
     case .measurement(let text): if !isQuiet, verbosity > 1 { Terminal.note(text) }
