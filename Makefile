@@ -11,6 +11,8 @@ JOBS ?= $(shell nproc)
 STATIC := $(CURDIR)/.build/static
 RELEASE := $(SWIFT) build -c release --static-swift-stdlib --product sumac -j $(JOBS) \
   -Xlinker -L"$(STATIC)" -Xswiftc -Xclang-linker -Xswiftc -static-libgcc
+# The same objects and flags, so that tests run the program that is shipped.
+TESTS = $(filter-out --product sumac,$(RELEASE)) --build-tests
 MODEL := Fixtures/models/base
 DEMO := .build/demo
 
@@ -30,13 +32,15 @@ demo: build
 	@Scripts/demo "$$($(RELEASE) --show-bin-path)/sumac" $(MODEL) $(DEMO)
 
 test: packages python-modules
-	$(SWIFT) build --build-tests -j $(JOBS)
-	$(SWIFT) test --skip-build --parallel --num-workers $(JOBS)
+	@Scripts/static-libraries "$(STATIC)"
+	@Scripts/testing-library "$$($(RELEASE) --show-bin-path)"
+	$(TESTS)
+	$(SWIFT) test -c release --skip-build --parallel --num-workers $(JOBS)
 	@$(MAKE) --no-print-directory fuzz-minute
 
 # Each fuzz target for some seconds, on mutated seeds.
 fuzz-minute:
-	cd .build && ./debug/sumac-fuzz --seconds 8 --corpus ../Tests/Fuzzing/Corpus
+	cd .build && ./release/sumac-fuzz --seconds 8 --corpus ../Tests/Fuzzing/Corpus
 
 # One target led by coverage: make fuzz TARGET=file SECONDS=3600
 TARGET ?= file

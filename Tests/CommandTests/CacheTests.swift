@@ -41,7 +41,8 @@ import Testing
   @Test("threads and memory change no byte, and memory stays below its limit and its plan")
   func memory() throws {
     let folder = try TemporaryFolder()
-    try Self.write(folder)
+    // Enough work that each of five workers gets some.
+    try Self.write(folder, tokens: 4400)
     for command in [
       "cache pack in.safetensors -o packed.sumac --bits 3",
       "cache unpack packed.sumac -o a.safetensors",

@@ -116,7 +116,7 @@ import Testing
     let options = ["--p", "0.3", "--q", "1.2", "--iterations", "2", "--scope"]
     for scope in ["neuron", "layer", "global"] {
       var seen: [[UInt8]] = []
-      for extra in [["-j", "1"], ["-j", "5"], ["--memory", "48MiB"]] {
+      for extra in [["-j", "1"], ["-j", "5"], ["--memory", "32MiB"]] {
         for output in ["a.sumac", "a.safetensors"] {
           let run = try CommandRun.sumac(
             ["prune", "base", "-o", output, "-q", "-f"] + options + [scope] + extra,
@@ -166,7 +166,7 @@ import Testing
     try LargeFile.write(to: workspace.folder["in.safetensors"], tensors: 5, columns: 700_001)
     var first: [UInt8]?
     for options in [
-      ["-j", "1"], ["-j", "2"], ["-j", "7"], ["-j", "7", "--memory", "48MiB"],
+      ["-j", "1"], ["-j", "2"], ["-j", "7"], ["-j", "7", "--memory", "32MiB"],
       ["--memory", "64MiB"],
     ] {
       let run = try CommandRun.sumac(
