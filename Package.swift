@@ -145,6 +145,7 @@ let package = Package(
       dependencies: reading + ["TensorCore", "Base", crypto, system],
       path: "Tests/TestSupport",
       swiftSettings: strict),
+    tests("ReportingTests", ["Reporting"]),
     tests("BaseTests", [system]),
     tests("TensorCoreTests", [system]),
     tests("CodecsTests", ["Codecs", "Zstd"]),

@@ -52,16 +52,27 @@ package struct Table: Equatable, Sendable {
   /// As RFC 4180 has it, with line feeds.
   package var csv: String {
     func line(_ cells: [String]) -> String {
-      cells.map { cell in
-        let needsQuotes = cell.contains { ",\"\n\r".contains($0) }
-        return needsQuotes ? "\"" + cell.replacing("\"", with: "\"\"") + "\"" : cell
-      }.joined(separator: ",") + "\n"
+      cells.map(\.quotedForCSV).joined(separator: ",") + "\n"
     }
     return line(columns.map(\.title)) + rows.map(line).joined()
   }
 }
 
 extension String {
+  /// The text in quotes if it holds what would end a cell. Readers of CSV go by code points, so these
+  /// are looked at: a carriage return with its line feed, or a quote with an accent, is one `Character`.
+  fileprivate var quotedForCSV: String {
+    guard unicodeScalars.contains(where: { ",\"\n\r".unicodeScalars.contains($0) }) else {
+      return self
+    }
+    var quoted = "\"".unicodeScalars
+    for scalar in unicodeScalars {
+      if scalar == "\"" { quoted.append(scalar) }
+      quoted.append(scalar)
+    }
+    return String(quoted) + "\""
+  }
+
   /// The text with `…` in its middle if it is longer than `length`.
   fileprivate func shortened(to length: Int) -> String {
     guard count > length else { return self }
