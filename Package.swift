@@ -146,6 +146,7 @@ let package = Package(
       path: "Tests/TestSupport",
       swiftSettings: strict),
     tests("ReportingTests", ["Reporting"]),
+    tests("SumacTests", ["Sumac"]),
     tests("BaseTests", [system]),
     tests("TensorCoreTests", [system]),
     tests("CodecsTests", ["Codecs", "Zstd"]),
