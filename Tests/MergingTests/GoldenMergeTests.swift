@@ -100,6 +100,7 @@ extension LazyTensor {
     try checkManifest(golden, merged)
     guard !golden.isRandom else { return }
     let ambiguous = try golden.ambiguous()
+    #expect(try !golden.expected().isEmpty)
     for expected in try golden.expected() {
       let tensor = try merged.tensor(expected.name)
       #expect(tensor.info.dtype == expected.info.dtype && tensor.info.shape == expected.info.shape)
@@ -169,6 +170,7 @@ extension LazyTensor {
     let (density, weight): (Double, Float) = rescales ? (0.4, 0.8) : (0.7, 1)
     // What mergekit drew obeys the same rule as what is drawn here.
     let expected = try golden.expected()
+    var comparisonCount = 0
     for outputs in [merged.tensors, expected] {
       for output in outputs {
         let b = try base.tensor(output.name).wideValues()
@@ -177,7 +179,10 @@ extension LazyTensor {
         let isKept = zip(found, b).map { $0 != $1 }
         let before = delta.reduce(0.0) { $0 + Double(abs($1)) }
         let after = zip(delta, isKept).reduce(0.0) { $0 + ($1.1 ? Double(abs($1.0)) : 0) }
-        guard before > 0, after > 0 else { continue }
+        // A tensor that was not tuned has nothing to drop.
+        guard before > 0 else { continue }
+        try #require(after > 0, "\(output.name)")
+        comparisonCount += 1
         let factor = rescales ? Float(before / after) : 1
         for place in found.indices where isKept[place] {
           let wanted = b[place] + weight * (delta[place] * factor)
@@ -188,5 +193,7 @@ extension LazyTensor {
         #expect(abs(share - density) <= 5 * deviation + 0.02, "\(output.name) \(share)")
       }
     }
+    // All tensors of the fine-tune but one differ from the base.
+    #expect(comparisonCount >= merged.tensors.count + expected.count - 2 && expected.count > 2)
   }
 }

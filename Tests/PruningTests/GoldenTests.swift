@@ -73,6 +73,8 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
   func count() {
     #expect(GoldenCase.all.count == 90)
     #expect(GoldenCase.all.count { $0.hasOtherNeurons } == 2)
+    #expect(GoldenCase.all.allSatisfy { $0.iterations.count == 3 })
+    #expect(GoldenCase.all.contains { $0.iterations.contains { $0["groups"] != nil } })
   }
 
   @Test(

@@ -53,7 +53,10 @@ struct GoldenCLEX: Sendable, CustomTestStringConvertible {
 }
 
 @Suite struct CLEXTests {
-  @Test("there are cases") func count() { #expect(GoldenCLEX.all.count == 12) }
+  @Test("there are cases") func count() {
+    #expect(GoldenCLEX.all.count == 12)
+    #expect(GoldenCLEX.all.allSatisfy { !$0.official.isEmpty && !$0.lengths.isEmpty })
+  }
 
   @Test(
     "float32 follows the official solver, float64 an independent one", arguments: GoldenCLEX.all)
@@ -64,6 +67,7 @@ struct GoldenCLEX: Sendable, CustomTestStringConvertible {
     let double = isQuick ? try CLEXRope.solved(golden.layer, golden.settings, isExact: true) : []
     #expect(float.count == golden.official.count)
     for (row, found) in float.enumerated() {
+      #expect(found.inverse.count == golden.official[row].count)
       let worst = zip(found.inverse, golden.official[row]).reduce(0.0) {
         max($0, abs(logarithm($1.0 / Double($1.1))))
       }

@@ -49,6 +49,7 @@ struct GoldenRope: Sendable, CustomTestStringConvertible {
     let types = Set(
       GoldenRope.all.compactMap { $0.config["rope_parameters"]?["rope_type"]?.asString })
     #expect(GoldenRope.all.count >= 20)
+    #expect(GoldenRope.all.allSatisfy { !$0.cases.isEmpty && !$0.cases[0].inverse.isEmpty })
     #expect(types == Set(RopeTypes.all.map { $0.name }).subtracting(["clex"]))
   }
 
