@@ -40,7 +40,7 @@ test: packages python-modules
 
 # Each fuzz target for some seconds, on mutated seeds.
 fuzz-minute:
-	cd .build && ./release/sumac-fuzz --seconds 8 --corpus ../Tests/Fuzzing/Corpus
+	@Scripts/fuzz-minute "$$($(RELEASE) --show-bin-path)/sumac-fuzz" Tests/Fuzzing/Corpus .build/fuzz $(JOBS)
 
 # One target led by coverage: make fuzz TARGET=file SECONDS=3600
 TARGET ?= file
