@@ -1,3 +1,4 @@
+import Base
 import Reporting
 import TensorCore
 import Testing
@@ -85,14 +86,14 @@ import Testing
   func several() throws {
     let reports = [Sample(rows: []), sample]
     let json = try JSONValue.parse(
-      Array(Sample.rendered(reports, as: .json, width: nil).utf8).span)
+      Array(Reports.rendered(reports, as: .json, width: nil).utf8).span)
     #expect(json.asArray?.compactMap { $0["count"]?.asInt } == [0, 2])
-    #expect(Sample.rendered(reports, as: .csv, width: nil) == "name,n\nx,1\n\"y,z\",20\n")
+    #expect(Reports.rendered(reports, as: .csv, width: nil) == "name,n\nx,1\n\"y,z\",20\n")
     #expect(
-      Sample.rendered(reports, as: .jsonl, width: nil) == sample.rendered(as: .jsonl, width: nil))
+      Reports.rendered(reports, as: .jsonl, width: nil) == sample.rendered(as: .jsonl, width: nil))
     for format in [ReportFormat.text, .markdown] {
       #expect(
-        Sample.rendered(reports, as: format, width: nil)
+        Reports.rendered(reports, as: format, width: nil)
           == reports.map { $0.rendered(as: format, width: nil) }.joined(separator: "\n"))
     }
   }

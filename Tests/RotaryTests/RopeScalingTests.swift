@@ -20,7 +20,7 @@ import Testing
   /// The configuration that a request makes of another, as text and read.
   private static func scaled(
     _ config: String, _ request: RopeRequest
-  ) throws -> (text: String, root: JSONObject, notes: [String]) {
+  ) throws -> (text: String, root: JSONObject, notes: [RopeNote]) {
     let folder = try TemporaryFolder()
     try folder.write(Array(config.utf8), to: "config.json")
     let scaling = try RopeScaling(RopeModel(folder["config.json"]), request)
@@ -186,11 +186,11 @@ import Testing
     let twice = try Self.scaled(once.text, RopeRequest(method: .llama3, target: .context(2048)))
     #expect(twice.root["rope_scaling"]?["factor"] == 8.0)
     #expect(twice.root["rope_scaling"]?["beta_fast"] == nil)
-    #expect(twice.notes.contains { $0.contains("its trained length, 256") })
+    #expect(twice.notes.contains { $0.message.contains("its trained length, 256") })
     // Nothing tells it of a model that was rescaled by PI.
     let linear = try Self.scaled(Self.llama, RopeRequest(method: .pi, target: .factor(4)))
     let more = try Self.scaled(linear.text, RopeRequest(method: .pi, target: .factor(2)))
-    #expect(more.notes.contains { $0.contains("may be more than it was trained with") })
+    #expect(more.notes.contains { $0.message.contains("may be more than it was trained with") })
   }
 
   // MARK: CLEX
@@ -253,12 +253,12 @@ import Testing
     var request = RopeRequest(method: .clex, target: .time(4))
     let without = try Self.frozen(request, config: config)
     #expect(without.after.values["attention_factor"] == 1.0)
-    #expect(without.notes.contains { $0.contains("log_scale is left out") })
+    #expect(without.notes.contains(.logScaleLeftOut))
     request.approximatesLogScale = true
     let with = try Self.frozen(request, config: config)
     let wanted = (logarithm(1024) / logarithm(256)).squareRoot()
     #expect(abs((with.after.values["attention_factor"]?.asDouble ?? 0) - wanted) < 1e-12)
-    #expect(try Self.frozen(request).notes.allSatisfy { !$0.contains("log_scale") })
+    #expect(try Self.frozen(request).notes.allSatisfy { !$0.code.contains("log-scale") })
   }
 
   @Test("what CLEX cannot do is refused")
@@ -283,7 +283,7 @@ import Testing
     let scaling = try RopeScaling(
       RopeModel(Fixtures.path("models/base"), needsTensors: true),
       RopeRequest(method: .clex, target: .time(4)))
-    #expect(scaling.notes.contains { $0.contains("NTK-aware") })
+    #expect(scaling.notes.contains { $0.message.contains("NTK-aware") })
     let found = try scaling.after.frequencies(length: 1024).inverse
     let plain = scaling.before.standardFrequencies
     let dim = Double(scaling.before.rotaryDim)

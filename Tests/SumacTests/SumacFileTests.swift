@@ -1,3 +1,4 @@
+import Base
 import Sumac
 import TensorCore
 import TestSupport
