@@ -99,7 +99,10 @@ let package = Package(
       ]),
     module(
       "Caches",
-      ["Containers", "Packing", "Safetensors", "Checkpoints", "TensorCore", "Base", crypto]),
+      [
+        "Containers", "Packing", "Safetensors", "Models", "Checkpoints", "TensorCore", "Base",
+        crypto,
+      ]),
     module(
       "CacheCompression",
       [
@@ -152,6 +155,7 @@ let package = Package(
     tests("CodecsTests", ["Codecs", "Zstd"]),
     tests("PackedFormatTests", reading + ["Zstd", system]),
     tests("CheckpointsTests", reading + [system]),
+    tests("ModelsTests", reading),
     tests("InspectionTests", reading + ["Inspection", "Statistics", "Reporting"]),
     tests("StatisticsTests", reading + ["Statistics"]),
     tests("PruningTests", reading + ["Pruning", "Statistics"]),

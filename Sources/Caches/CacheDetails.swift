@@ -1,6 +1,7 @@
 package import Base
 import Checkpoints
 import Crypto
+import Models
 import TensorCore
 
 /// What is kept with a packed cache: where it came from and how it was packed.
@@ -45,7 +46,7 @@ package struct CacheDetails: Sendable {
   package mutating func describeModel(named name: String, config: [UInt8]) {
     object["model"] = .string(name)
     object["config_sha256"] = .string(Array(SHA256.hash(data: config)).hexadecimal)
-    guard let root = try? JSONValue.parse(config.span).asObject else { return }
+    guard let root = try? ModelConfigurationFile(text: config).object() else { return }
     var rope = JSONObject()
     for key in ["rope_theta", "rope_scaling", "rope_parameters", "max_position_embeddings"] {
       if let value = root[key], value != .null { rope[key] = value }

@@ -37,15 +37,17 @@ package enum ModelConfig {
 
   /// The text with other values for some keys, those of nested objects too; nil if there is nothing to
   /// change, or the text is no JSON object.
-  /// - Parameter change: gets keys and values that are no objects, and gives the new value or nil.
+  /// - Parameters:
+  ///   - path: the keys that lead to the object to change; empty for the whole document.
+  ///   - change: gets keys and values that are no objects, and gives the new value or nil.
   package static func changing(
-    _ text: [UInt8], _ change: (String, JSONValue) -> JSONValue?
+    _ text: [UInt8], at path: [String] = [], _ change: (String, JSONValue) -> JSONValue?
   ) -> [UInt8]? {
     var found: [(place: Range<Int>, value: JSONValue)] = []
     var reader = JSONReader(text.rawSpan)
-    guard (try? find(&reader, text, change, &found)) != nil, (try? reader.finish()) != nil else {
-      return nil
-    }
+    guard (try? find(&reader, text, path[...], change, &found)) != nil,
+      (try? reader.finish()) != nil
+    else { return nil }
     var result = text
     for (place, value) in found.reversed() {
       result.replaceSubrange(place, with: Array(value.serialized().utf8))
@@ -55,13 +57,19 @@ package enum ModelConfig {
 
   /// Collects where the values to change stand.
   private static func find(
-    _ reader: inout JSONReader, _ text: [UInt8], _ change: (String, JSONValue) -> JSONValue?,
+    _ reader: inout JSONReader, _ text: [UInt8], _ path: ArraySlice<String>,
+    _ change: (String, JSONValue) -> JSONValue?,
     _ found: inout [(place: Range<Int>, value: JSONValue)]
   ) throws(JSONError) {
     try reader.enterObject()
     while let key = try reader.nextKey() {
-      guard try reader.peekKind() != .object else {
-        try find(&reader, text, change, &found)
+      let isObject = try reader.peekKind() == .object
+      if let next = path.first, !isObject || key != next {
+        try reader.skipValue()
+        continue
+      }
+      guard !isObject else {
+        try find(&reader, text, path.dropFirst(), change, &found)
         continue
       }
       let start = reader.byteOffset

@@ -1,4 +1,5 @@
 package import Base
+package import Models
 
 /// The rotary settings in a model's `config.json`, in whichever way it has them.
 package struct RotaryConfig: Sendable {
@@ -23,26 +24,24 @@ package struct RotaryConfig: Sendable {
 
   /// - Throws: what is wrong, naming the key.
   package init(_ root: JSONObject) throws(RopeFault) {
-    let nested = ["text_config", "llm_config", "language_config"].first { key in
-      root[key]?.asObject.map(Self.isModel) == true
-    }
-    path = Self.isModel(root) ? [] : nested.map { [$0] } ?? []
-    let object = path.first.flatMap { root[$0]?.asObject } ?? root
-    self.object = object
-    guard let headDim = try Self.headDim(object) else {
+    try self.init(ModelConfiguration(root))
+  }
+
+  /// - Throws: what is wrong, naming the key.
+  package init(_ model: ModelConfiguration) throws(RopeFault) {
+    path = model.path
+    object = model.object
+    guard let headDim = try Self.headDim(model) else {
       throw RopeFault(
         "config.json has neither head_dim nor hidden_size and num_attention_heads",
         hint: "the model's rotary embedding cannot be known without them")
     }
-    let lengthKeys = ["max_position_embeddings", "n_positions", "max_sequence_length"]
-    let maximum = try Self.number(object, lengthKeys)
-    guard maximum.map({ Int(exactly: $0) != nil }) ?? true else {
-      throw RopeFault("max_position_embeddings is no whole number")
+    let base = try Self.reading { () throws(ModelConfiguration.Fault) in
+      RopeSettings(
+        theta: try model.number(["rope_theta", "rotary_emb_base"]) ?? 10_000, headDim: headDim,
+        partialFactor: try model.number(["partial_rotary_factor", "rotary_pct"]) ?? 1,
+        maximumLength: try model.maximumPositions)
     }
-    let base = RopeSettings(
-      theta: try Self.number(object, ["rope_theta", "rotary_emb_base"]) ?? 10_000, headDim: headDim,
-      partialFactor: try Self.number(object, ["partial_rotary_factor", "rotary_pct"]) ?? 1,
-      maximumLength: maximum.flatMap { Int(exactly: $0) })
     if let parameters = object[Self.parametersKey]?.asObject {
       dialect = .parameters
       layers = try Self.layers(parameters, base)
@@ -71,9 +70,12 @@ package struct RotaryConfig: Sendable {
     }
   }
 
-  /// A part of a configuration that describes layers with heads.
-  private static func isModel(_ object: JSONObject) -> Bool {
-    object["num_attention_heads"] != nil || object["n_head"] != nil || object["head_dim"] != nil
+  private static func reading<T>(
+    _ read: () throws(ModelConfiguration.Fault) -> T
+  ) throws(RopeFault) -> T {
+    do throws(ModelConfiguration.Fault) { return try read() } catch {
+      throw RopeFault(error.description)
+    }
   }
 
   /// The first of these keys that is there and not null.
@@ -88,20 +90,20 @@ package struct RotaryConfig: Sendable {
     return nil
   }
 
-  private static func headDim(_ object: JSONObject) throws(RopeFault) -> Int? {
+  private static func headDim(_ model: ModelConfiguration) throws(RopeFault) -> Int? {
     // DeepSeek rotates a part of each head that is configured by itself.
-    for key in ["qk_rope_head_dim", "head_dim"] {
-      guard let value = object[key], value != .null else { continue }
-      guard let dim = value.asInt, dim > 0 else {
-        throw RopeFault("\(key) is no size above 0")
-      }
-      return dim
+    let written = try reading { () throws(ModelConfiguration.Fault) in
+      try model.size(["qk_rope_head_dim", "head_dim"])
     }
-    let sizes = try number(object, ["hidden_size", "n_embd", "d_model"])
-    let counts = try number(object, ["num_attention_heads", "n_head"])
-    guard let hidden = sizes.flatMap({ Int(exactly: $0) }),
-      let heads = counts.flatMap({ Int(exactly: $0) })
-    else { return nil }
+    if let written { return written }
+    // Models with other names for these, such as T5 and MPT, do not rotate.
+    let (hidden, heads) = try reading { () throws(ModelConfiguration.Fault) in
+      (
+        try model.wholeNumber(["hidden_size", "n_embd", "d_model"]),
+        try model.wholeNumber(["num_attention_heads", "n_head"])
+      )
+    }
+    guard let hidden, let heads else { return nil }
     guard heads > 0, hidden > 0, hidden % heads == 0 else {
       throw RopeFault("hidden_size \(hidden) is no multiple of num_attention_heads \(heads)")
     }

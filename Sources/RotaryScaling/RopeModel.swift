@@ -23,11 +23,10 @@ package struct RopeModel: Sendable {
     let isJSON =
       !FileSystem.isDirectory(path) && path.hasSuffix(".json") && !path.hasSuffix(".index.json")
     var checkpoint = needsTensors && !isJSON ? try Containers.read(path) : nil
-    text = try Self.text(of: path, isJSON: isJSON, &checkpoint)
-    guard let root = (try Self.parsed(text, path: path)).asObject else {
-      throw FormatError(.ropeConfig, "config.json is no JSON object", path: path)
-    }
-    do throws(RopeFault) { config = try RotaryConfig(root) } catch {
+    let file = try Self.file(of: path, isJSON: isJSON, &checkpoint)
+    text = file.text
+    let configuration = try file.configuration(path: path, code: .ropeConfig)
+    do throws(RopeFault) { config = try RotaryConfig(configuration) } catch {
       throw Self.error(error, path: path)
     }
     let isTrained = config.layers.contains { $0.settings.typeName == CLEXRope.name }
@@ -57,35 +56,18 @@ package struct RopeModel: Sendable {
     return hasWeights ? try Containers.read(path) : nil
   }
 
-  private static func text(
+  private static func file(
     of path: String, isJSON: Bool, _ checkpoint: inout Checkpoint?
-  ) throws -> [UInt8] {
-    if isJSON { return try read(path) }
-    if FileSystem.isDirectory(path) { return try read(path + "/" + ModelConfig.name) }
+  ) throws -> ModelConfigurationFile {
+    if isJSON { return try ModelConfigurationFile(path: path, code: .ropeConfig) }
+    if FileSystem.isDirectory(path) {
+      return try ModelConfigurationFile(in: InputTree(path: path), code: .ropeConfig)
+    }
     let found = try checkpoint ?? Containers.read(path)
     checkpoint = found
-    if let companion = found.companions.first(where: { $0.name == ModelConfig.name }),
-      companion.info.byteCount <= ModelConfig.maximumByteCount
-    {
-      return try companion.bytes()
-    }
-    return try read(FileSystem.parent(of: path) + "/" + ModelConfig.name)
-  }
-
-  private static func read(_ path: String) throws -> [UInt8] {
-    let file = try InputFile(path: path)
-    guard file.byteCount <= ModelConfig.maximumByteCount else {
-      throw FormatError(.ropeConfig, "is over 16 MiB", path: path)
-    }
-    return try file.bytes(at: 0, count: file.byteCount)
-  }
-
-  private static func parsed(_ text: [UInt8], path: String) throws -> JSONValue {
-    do { return try JSONValue.parse(text.rawSpan) } catch {
-      throw FormatError(
-        .ropeConfig, "config.json is not valid JSON: \(error.reason)", path: path,
-        byteOffset: error.byteOffset)
-    }
+    if let file = try ModelConfigurationFile(of: found) { return file }
+    return try ModelConfigurationFile(
+      path: FileSystem.parent(of: path) + "/" + ModelConfig.name, code: .ropeConfig)
   }
 
   package static func error(_ fault: RopeFault, path: String) -> FormatError {

@@ -167,7 +167,8 @@ struct GoldenCLEX: Sendable, CustomTestStringConvertible {
   @Test("the trained model has its layer, and one that does not fit is refused")
   func model() throws {
     let checkpoint = try Containers.read(Fixtures.path("models/clex"))
-    var settings = try RotaryConfig(try #require(try checkpoint.config())).layers[0].settings
+    var settings = try RotaryConfig(try #require(try checkpoint.modelConfiguration())).layers[0]
+      .settings
     let layer = try #require(try CLEXLayer(checkpoint, settings: settings))
     #expect(layer.isTrained && layer.inverse.count == 16 && layer.width == 32)
     settings.clex = layer

@@ -55,8 +55,7 @@ extension CacheInputSettings {
   func details() throws -> CacheDetails? {
     guard let model else { return nil }
     var details = CacheDetails()
-    details.describeModel(
-      named: ModelConfigFile.name(model), config: try ModelConfigFile.read(model).bytes)
+    try details.describe(model: model)
     return details
   }
 
@@ -71,47 +70,5 @@ extension CacheInputSettings {
     }
     for note in cache.origin.notes { context.observer.report(.warning(note)) }
     return cache
-  }
-}
-
-extension CacheHints {
-  /// Takes heads, head dim and layers from a model's configuration.
-  fileprivate mutating func read(model: String) throws {
-    let (path, bytes) = try ModelConfigFile.read(model)
-    guard let root = try? JSONValue.parse(bytes.span).asObject else {
-      throw FormatError(.cacheLayout, "is no JSON object", path: path)
-    }
-    let object = root["text_config"]?.asObject ?? root
-    let heads = object["num_attention_heads"]?.asInt
-    self.heads = object["num_key_value_heads"]?.asInt ?? heads
-    if let dim = object["head_dim"]?.asInt {
-      headDim = dim
-    } else if let hidden = object["hidden_size"]?.asInt, let heads, heads > 0 {
-      headDim = hidden / heads
-    }
-    layers = layers ?? object["num_hidden_layers"]?.asInt
-    guard self.heads.map({ $0 > 0 }) ?? false, headDim.map({ $0 > 0 }) ?? false else {
-      throw FormatError(
-        .cacheLayout, "has no num_key_value_heads and head_dim above 0", path: path)
-    }
-  }
-}
-
-/// The configuration of a model that a cache is of.
-enum ModelConfigFile {
-  /// Of a model folder, or a config.json itself.
-  static func read(_ model: String) throws -> (path: String, bytes: [UInt8]) {
-    let path = model.hasSuffix(".json") ? model : model + "/" + ModelConfig.name
-    let file = try InputFile(path: path)
-    guard file.byteCount <= ModelConfig.maximumByteCount else {
-      throw FormatError(.cacheLayout, "is over 16 MiB", path: path)
-    }
-    return (path, try file.bytes(at: 0, count: file.byteCount))
-  }
-
-  /// What the model is called.
-  static func name(_ model: String) -> String {
-    model.hasSuffix(".json")
-      ? FileSystem.ownName(of: FileSystem.parent(of: model)) : FileSystem.ownName(of: model)
   }
 }

@@ -31,9 +31,11 @@ import Testing
 
   @Test("a converted model says its new dtype, in its own config.json only")
   func converted() throws {
-    let config = try LazyTensor.inMemory(
-      "config.json", .u8, [25], values: Array(#"{"torch_dtype":"float32"}"#.utf8))
-    let checkpoint = Checkpoint.inMemory([try .inMemory("w", .f32, [2])], companions: [config])
+    let empty = Checkpoint(
+      path: "memory", container: .memory, tensors: [],
+      identity: InputIdentity(hash: "00", byteCount: 0), files: [])
+    let checkpoint = try empty.replacingCompanion(
+      "config.json", with: Array(#"{"torch_dtype":"float32"}"#.utf8))
     let changed = try checkpoint.changingConfig { ModelConfig.settingDType(.f16, in: $0) }
     #expect(try changed.companions[0].bytes() == Array(#"{"torch_dtype":"float16"}"#.utf8))
     #expect(changed.companions[0].info.byteCount == 25)

@@ -1,0 +1,97 @@
+package import Base
+package import Checkpoints
+import TensorCore
+
+/// A JSON file that describes a model, as it was read: the bytes for edits in place, and the content.
+///
+/// All reading of `config.json` and its relatives goes through here.
+package struct ModelConfigurationFile: Sendable {
+  /// The name of the file, for messages.
+  package let name: String
+  /// The bytes of the file.
+  package let text: [UInt8]
+
+  package enum Fault: Error {
+    /// The text is not valid JSON.
+    case invalid(JSONError)
+    /// The text is valid JSON but no object.
+    case notAnObject
+  }
+
+  package init(name: String = ModelConfig.name, text: [UInt8]) {
+    self.name = name
+    self.text = text
+  }
+
+  /// Reads a file that a checkpoint carries; nil if it carries none, or one over the size limit.
+  package init?(of checkpoint: Checkpoint, named name: String = ModelConfig.name) throws {
+    guard let companion = checkpoint.companions.first(where: { $0.name == name }),
+      companion.info.byteCount <= ModelConfig.maximumByteCount
+    else { return nil }
+    self.init(name: name, text: try companion.bytes())
+  }
+
+  /// Reads a file by its path.
+  /// - Throws: ``FileError`` if it cannot be read, or ``FormatError`` with `code` if it is too large.
+  package init(
+    path: String, named name: String = ModelConfig.name, code: FormatError.Code
+  ) throws {
+    try self.init(InputFile(path: path), name: name, path, code)
+  }
+
+  /// Reads a file of a model folder, or of an archive.
+  /// - Throws: as `init(path:code:)`.
+  package init(
+    in folder: InputTree, named name: String = ModelConfig.name, code: FormatError.Code
+  ) throws {
+    try self.init(folder.open(name), name: name, folder.path(of: name), code)
+  }
+
+  private init(
+    _ file: InputFile, name: String, _ path: String, _ code: FormatError.Code
+  ) throws {
+    guard file.byteCount <= ModelConfig.maximumByteCount else {
+      throw FormatError(code, "is over 16 MiB", path: path)
+    }
+    self.init(name: name, text: try file.bytes(at: 0, count: file.byteCount))
+  }
+
+  /// Returns the content of the file.
+  package func object() throws(Fault) -> JSONObject {
+    let value: JSONValue
+    do { value = try JSONValue.parse(text.rawSpan) } catch { throw .invalid(error) }
+    guard let object = value.asObject else { throw .notAnObject }
+    return object
+  }
+
+  /// Returns the content of a `config.json`.
+  package func configuration() throws(Fault) -> ModelConfiguration {
+    ModelConfiguration(try object())
+  }
+
+  /// Returns the content of a `config.json`.
+  /// - Parameter path: the file or the model that an error names.
+  /// - Throws: ``FormatError`` with `code` if the text is no JSON object.
+  package func configuration(
+    path: String, code: FormatError.Code
+  ) throws(FormatError) -> ModelConfiguration {
+    do throws(Fault) { return try configuration() } catch {
+      switch error {
+      case .invalid(let error):
+        throw FormatError(
+          code, "\(name) is not valid JSON: \(error.reason)", path: path,
+          byteOffset: error.byteOffset)
+      case .notAnObject: throw FormatError(code, "\(name) is no JSON object", path: path)
+      }
+    }
+  }
+}
+
+extension Checkpoint {
+  /// Returns the configuration that the checkpoint carries; nil if there is none that can be parsed.
+  /// - Throws: an error if the file cannot be read.
+  package func modelConfiguration() throws -> ModelConfiguration? {
+    guard let file = try ModelConfigurationFile(of: self) else { return nil }
+    return try? file.configuration()
+  }
+}
