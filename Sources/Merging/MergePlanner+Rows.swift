@@ -97,7 +97,7 @@ extension MergePlanner {
     }
     guard let outer = slices.first?.sources.first.flatMap({ runs[$0.model] }) else { return [] }
     var rows: [MergeRow] = []
-    rows += outside(slices[0], prefix: prefix, runs, scopes, Self.isEmbedding)
+    rows += outside(slices[0], prefix: prefix, runs, scopes, TensorNames.isEmbedding)
     var first = 0
     for slice in slices {
       let count = slice.sources.first?.layers?.count ?? 0
@@ -120,8 +120,7 @@ extension MergePlanner {
   private mutating func layerRun(of model: String, prefix: String) -> String? {
     guard let checkpoint = models[model] else { return nil }
     let layers = LayerNames(checkpoint.tensors.map(\.name).filter { $0.hasPrefix(prefix) })
-    let config = try? checkpoint.config()
-    let configured = Self.layerCountKeys.lazy.compactMap { config?[$0]?.asInt }.first
+    let configured = try? checkpoint.modelConfiguration()?.layerCount
     guard let run = layers.main(configured: configured) else {
       let found = layers.counts.sorted { $0.key < $1.key }.map { "\($0.key)0…\($0.value - 1)" }
       fault(
@@ -191,14 +190,5 @@ extension MergePlanner {
         }, base: method.needsBase ? slice.base ?? recipe.base : nil, baseName: name,
         scopes: [slice.parameters] + scopes)
     }
-  }
-
-  /// Whether a tensor outside the layers comes before them.
-  static func isEmbedding(_ name: String) -> Bool {
-    ["emb", "wte", "wpe"].contains { name.contains($0) }
-  }
-
-  static var layerCountKeys: [String] {
-    ["num_hidden_layers", "n_layer", "num_layers", "n_layers"]
   }
 }

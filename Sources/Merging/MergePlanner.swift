@@ -174,16 +174,11 @@ struct MergePlanner {
 
   /// What a model whose configuration ties head and embeddings uses as its head.
   private func tiedEmbeddings(_ name: String, of model: String) -> LazyTensor? {
-    guard ["lm_head.weight", "output.weight", "embed_out.weight"].contains(where: name.hasSuffix),
-      let checkpoint = models[model],
-      (try? checkpoint.config())?["tie_word_embeddings"]?.asBool == true
+    guard TensorNames.isOutputWeight(name), let checkpoint = models[model],
+      let configuration = try? checkpoint.modelConfiguration(),
+      (try? configuration.tiesEmbeddings) == true
     else { return nil }
-    let candidates = checkpoint.tensors.filter { tensor in
-      Self.isEmbedding(tensor.name) && tensor.info.shape.dimensions.count == 2
-        && !tensor.name.contains("pos") && !tensor.name.contains("wpe")
-        && LayerNames.place(in: tensor.name) == nil
-    }
-    return candidates.count == 1 ? candidates[0] : nil
+    return TensorNames.tokenEmbeddings(of: checkpoint)
   }
 
   private mutating func dtype(
@@ -209,7 +204,7 @@ struct MergePlanner {
     let isVocabulary =
       shapes.allSatisfy {
         $0.dimensions.count == 2 && $0.dimensions[1] == shapes[0].dimensions.last
-      } && (Self.isEmbedding(row.name) || row.name.contains("head") || row.name.contains("output"))
+      } && TensorNames.mayCountVocabulary(row.name)
     if isVocabulary, options.truncatesEmbeddings,
       let shortest = shapes.min(by: { $0.dimensions[0] < $1.dimensions[0] })
     {

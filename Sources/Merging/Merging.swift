@@ -125,11 +125,12 @@ package struct Merging: Sendable {
     if dtypes.count == 1, let dtype = dtypes.first {
       result = try result.changingConfig { ModelConfig.settingDType(dtype, in: $0) }
     }
-    if let layers, let host, let config = try host.config() {
-      let keys = Set(MergePlanner.layerCountKeys)
-      let before = keys.lazy.compactMap { config[$0]?.asInt }.first
+    if let layers, let host, let configuration = try host.modelConfiguration(),
+      let before = try? configuration.layerCount
+    {
+      let keys = ModelConfiguration.Keys.layerCount
       result = try result.changingConfig { text in
-        ModelConfig.changing(text) { key, value in
+        ModelConfig.changing(text, at: configuration.path) { key, value in
           if keys.contains(key), value.asInt == before { return JSONValue(layers.count) }
           // A list with an entry for each layer goes with the layers.
           guard let list = value.asArray, key.contains("layer"), list.count == before,
@@ -140,7 +141,7 @@ package struct Merging: Sendable {
       }
     }
     let cut = tensors.first { tensor in
-      MergePlanner.isEmbedding(tensor.info.name)
+      TensorNames.isEmbedding(tensor.info.name)
         && tensor.operands.contains { $0.tensor.info.shape != tensor.info.shape }
     }
     if let rows = cut?.info.shape.dimensions.first,
@@ -148,7 +149,8 @@ package struct Merging: Sendable {
     {
       result = try result.changingConfig { text in
         ModelConfig.changing(text) { key, value in
-          key == "vocab_size" && value.asInt == before ? JSONValue(rows) : nil
+          key == ModelConfiguration.Keys.vocabularySize && value.asInt == before
+            ? JSONValue(rows) : nil
         }
       }
     }

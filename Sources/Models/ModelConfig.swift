@@ -91,15 +91,6 @@ extension Checkpoint {
     return try replacingCompanion(ModelConfig.name, with: text)
   }
 
-  /// What its `config.json` says; nil if it has none that can be read.
-  package func config() throws -> JSONObject? {
-    guard let companion = companions.first(where: { $0.name == ModelConfig.name }),
-      companion.info.byteCount <= ModelConfig.maximumByteCount
-    else { return nil }
-    let text = try companion.bytes()
-    return (try? JSONValue.parse(text.rawSpan))?.asObject
-  }
-
   /// The checkpoint with a file beside its tensors, in the place of one of that name if there is one.
   package func replacingCompanion(_ name: String, with text: [UInt8]) throws -> Checkpoint {
     let info = try TensorInfo(name: name, dtype: .u8, shape: Shape([text.count]))

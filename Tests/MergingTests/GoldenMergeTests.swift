@@ -154,7 +154,7 @@ extension LazyTensor {
       #expect(abs(norm - (facts["l2"]?.asDouble ?? .nan)) <= bound, "\(name)")
       #expect(abs(sum - (facts["sum"]?.asDouble ?? .nan)) <= 10 * bound, "\(name)")
     }
-    let config = try #require(try merged.config())
+    let config = try #require(try merged.modelConfiguration()).root
     let layers = manifest["config_out"]?["num_hidden_layers"]?.asInt
     #expect(config["num_hidden_layers"]?.asInt == layers)
   }

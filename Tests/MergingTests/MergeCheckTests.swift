@@ -70,7 +70,7 @@ import Testing
       #expect(tensor.info.shape.dimensions == [3, 4])
       #expect(try tensor.bytes().floats == [Float](repeating: 2, count: 12))
     }
-    let config = try #require(try merged.config())
+    let config = try #require(try merged.modelConfiguration()).root
     #expect(config["vocab_size"]?.asInt == 3 && config["nested"]?["vocab_size"]?.asInt == 3)
     #expect(config["hidden_size"]?.asInt == 4)
   }
@@ -161,7 +161,7 @@ import Testing
     #expect(merged.tensors.count == 7)
     #expect(try merged.tensor("model.embed_tokens.weight").bytes().floats[0] == 50)
     #expect(try merged.tensor("model.norm.weight").bytes().floats[0] == 160)
-    let config = try #require(try merged.config())
+    let config = try #require(try merged.modelConfiguration()).root
     #expect(config["num_hidden_layers"]?.asInt == 5)
     #expect(config["layer_types"]?.asArray?.compactMap(\.asString) == ["x", "y", "y", "z", "x"])
     #expect(config["other"]?.asArray?.count == 3)

@@ -76,7 +76,7 @@ package struct AdapterExtraction: Sendable {
       guard Self.hasFactors(info) else {
         if try extraction.differs(info.name, engine: engine) {
           var whole = try extraction.tuned(info.name)
-          whole.info.name = LowRankAdapter.prefix + info.name
+          whole.info.name = TensorNames.adapterPrefix + info.name
           whole.aliasOf = nil
           tensors.append(whole)
           saved.append(Self.module(of: info.name))
@@ -88,8 +88,8 @@ package struct AdapterExtraction: Sendable {
       let module = Self.module(of: info.name)
       targets.append(module)
       if factors.rank != rank { ranks[module] = JSONValue(factors.rank) }
-      let name = LowRankAdapter.prefix + module
-      if MergePlanner.isEmbedding(module) {
+      let name = TensorNames.adapterPrefix + module
+      if TensorNames.isEmbedding(module) {
         tensors.append(try factors.u(named: name + ".lora_embedding_A", isTransposed: true))
         tensors.append(try factors.v(named: name + ".lora_embedding_B", isTransposed: true))
       } else {

@@ -11,16 +11,11 @@ import TensorCore
 package enum LowRankAdapter {
   static let configName = "adapter_config.json"
   static let weightsName = "adapter_model"
-  static let prefix = "base_model.model."
-
-  private static let factorMarks = [
-    "lora_A", "lora_B", "lora_embedding_A", "lora_embedding_B",
-  ]
 
   static func isOne(_ checkpoint: Checkpoint) -> Bool {
     checkpoint.companions.contains { $0.name == configName }
       || checkpoint.tensors.contains { tensor in
-        factorMarks.contains { tensor.name.contains("." + $0) }
+        TensorNames.adapterFactors.contains { tensor.name.contains("." + $0) }
       }
   }
 
@@ -73,17 +68,11 @@ package enum LowRankAdapter {
   }
 
   /// The file beside the weights, whether these were named or their folder.
-  private static func configText(of checkpoint: Checkpoint) throws -> [UInt8] {
-    if let companion = checkpoint.companions.first(where: { $0.name == configName }),
-      companion.info.byteCount <= ModelConfig.maximumByteCount
-    {
-      return try companion.bytes()
-    }
-    let file = try InputFile(path: FileSystem.parent(of: checkpoint.path) + "/" + configName)
-    guard file.byteCount <= ModelConfig.maximumByteCount else {
-      throw FormatError(.adapter, "\(configName) is over 16 MiB", path: checkpoint.path)
-    }
-    return try file.bytes(at: 0, count: file.byteCount)
+  private static func configFile(of checkpoint: Checkpoint) throws -> ModelConfigurationFile {
+    if let file = try ModelConfigurationFile(of: checkpoint, named: configName) { return file }
+    return try ModelConfigurationFile(
+      path: FileSystem.parent(of: checkpoint.path) + "/" + configName, named: configName,
+      code: .adapter)
   }
 
   private static func config(of checkpoint: Checkpoint) throws -> Config {
@@ -91,9 +80,10 @@ package enum LowRankAdapter {
     func fault(_ reason: Message, hint: Message? = nil) -> FormatError {
       FormatError(.adapter, "\(configName): \(reason)", path: path, hint: hint)
     }
-    let text = try configText(of: checkpoint)
-    let root = try? JSONValue.parse(text.rawSpan)
-    guard let object = root?.asObject else { throw fault("is no JSON object") }
+    let file = try configFile(of: checkpoint)
+    guard let object = try? file.object() else {
+      throw fault("is no JSON object")
+    }
     if let kind = object["peft_type"]?.asString, kind != "LORA" {
       throw fault("is an adapter of type \(kind.printable), expected LORA")
     }
@@ -143,8 +133,7 @@ package enum LowRankAdapter {
     var whole: [TaskVector.Tensor] = []
     var errors: [any UserError] = []
     for tensor in checkpoint.tensors {
-      let name =
-        tensor.name.hasPrefix(prefix) ? String(tensor.name.dropFirst(prefix.count)) : tensor.name
+      let name = TensorNames.withoutPrefix(TensorNames.adapterPrefix, tensor.name)
       guard let (module, mark) = place(of: name) else {
         if name.contains("lora_") {
           errors.append(
@@ -176,7 +165,9 @@ package enum LowRankAdapter {
   /// The module that a factor belongs to, and which factor it is.
   private static func place(of name: String) -> (module: String, mark: String)? {
     let words = name.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
-    guard let place = words.lastIndex(where: factorMarks.contains) else { return nil }
+    guard let place = words.lastIndex(where: TensorNames.adapterFactors.contains) else {
+      return nil
+    }
     // `lora_A.weight`, `lora_A.default.weight`, `lora_embedding_A` or `lora_embedding_A.default`.
     let rest = words[(place + 1)...]
     guard rest.count <= 2, rest.last == "weight" || words[place].contains("embedding") else {

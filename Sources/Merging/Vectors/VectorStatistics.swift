@@ -1,6 +1,7 @@
 import Base
 import CKernels
 package import Checkpoints
+import Models
 import PackedFormat
 import Packing
 import Synchronization

@@ -2,22 +2,22 @@
 ///
 /// The first part of a name that is a number counts; what comes before it is the run of layers that
 /// it belongs to, of which a model may have several.
-struct LayerNames: Sendable, Equatable {
-  struct Place: Equatable {
+package struct LayerNames: Sendable, Equatable {
+  package struct Place: Equatable {
     /// With its last dot, such as `model.layers.`; empty if the number comes first.
-    var prefix: String
-    var index: Int
+    package var prefix: String
+    package var index: Int
     /// Behind the number, such as `.mlp.up_proj.weight`.
-    var suffix: String
+    package var suffix: String
   }
 
   /// A number beyond this is no layer's.
   private static let indexLimit = 1 << 20
 
   /// For each run, one more than its highest number.
-  let counts: [String: Int]
+  package let counts: [String: Int]
 
-  init(_ names: some Sequence<String>) {
+  package init(_ names: some Sequence<String>) {
     var counts: [String: Int] = [:]
     for place in names.compactMap(Self.place(in:)) {
       counts[place.prefix] = max(counts[place.prefix] ?? 0, place.index + 1)
@@ -25,7 +25,7 @@ struct LayerNames: Sendable, Equatable {
     self.counts = counts
   }
 
-  static func place(in name: String) -> Place? {
+  package static func place(in name: String) -> Place? {
     var start = name.startIndex
     while start < name.endIndex {
       let end = name[start...].firstIndex(of: ".") ?? name.endIndex
@@ -44,18 +44,18 @@ struct LayerNames: Sendable, Equatable {
 
   /// Where in its run of layers a tensor is: 0 for the first and 1 for the last, 1 if there is but one;
   /// 0 for tensors of no layer.
-  func position(of name: String) -> Double {
+  package func position(of name: String) -> Double {
     guard let place = Self.place(in: name), let count = counts[place.prefix] else { return 0 }
     return Self.position(of: place.index, among: count)
   }
 
-  static func position(of index: Int, among count: Int) -> Double {
+  package static func position(of index: Int, among count: Int) -> Double {
     count > 1 ? Double(index) / Double(count - 1) : 1
   }
 
   /// The run that slices are taken of: the one that has as many layers as the configuration says, else
   /// the longest; nil if there is none or several are as long.
-  func main(configured: Int?) -> String? {
+  package func main(configured: Int?) -> String? {
     let fitting = counts.filter { configured == nil || $0.value == configured }
     let candidates = fitting.isEmpty ? counts : fitting
     let longest = candidates.values.max()
