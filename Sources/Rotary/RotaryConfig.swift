@@ -74,7 +74,7 @@ package struct RotaryConfig: Sendable {
     _ read: () throws(ModelConfiguration.Fault) -> T
   ) throws(RopeFault) -> T {
     do throws(ModelConfiguration.Fault) { return try read() } catch {
-      throw RopeFault(error.description)
+      throw RopeFault(Message(error.description))
     }
   }
 

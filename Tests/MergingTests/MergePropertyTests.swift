@@ -2,6 +2,7 @@ import Base
 import Checkpoints
 import Merging
 import Recipes
+import Safetensors
 import TensorCore
 import TestSupport
 import Testing
@@ -159,7 +160,8 @@ import Testing
       let merged = try Self.merged(yaml, models, workers: workers)
       let path = folder["\(workers).safetensors"]
       let job = try OutputJob(
-        merged, to: path, container: nil, options: WriterOptions(), replacesExisting: false)
+        merged, to: path, container: SafetensorsContainer.self, options: WriterOptions(),
+        replacesExisting: false)
       try job.writer.write(
         to: AtomicOutput(path: path, replacesExisting: false), engine: .test(workers: workers))
       merges.append(merged)

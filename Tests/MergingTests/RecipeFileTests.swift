@@ -15,7 +15,7 @@ import Testing
       _ = try parse(text)
       return ""
     } catch let error as FormatError {
-      return error.code == .recipe ? error.reason : "\(error)"
+      return error.code == .recipe ? error.reason.description : "\(error)"
     } catch { return "\(error)" }
   }
 

@@ -106,7 +106,7 @@ import Testing
 
   // MARK: Files
 
-  private static let code = FormatError.Code("test")
+  private static let code = FormatError.Code("test", meaning: "A test.", remedy: "None.")
 
   @Test("a configuration is read from a folder, a path and a checkpoint, with its bytes")
   func reading() throws {
@@ -140,7 +140,7 @@ import Testing
       Issue.record("no error")
     } catch {
       #expect(error.path == "model" && error.code == Self.code)
-      #expect(error.reason.hasPrefix("config.json \(reason)"))
+      #expect(error.reason.description.hasPrefix("config.json \(reason)"))
     }
   }
 
