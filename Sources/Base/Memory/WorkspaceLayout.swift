@@ -1,0 +1,116 @@
+/// The parts that a worker's memory is divided into, one after another, and scratch memory behind them.
+///
+/// One value gives both the bytes that a plan counts and the spans that the work uses, so that neither can
+/// change without the other. A type that needs memory has one function that returns its layout for a number
+/// of elements: a plan asks for the largest number, the work for the number at hand.
+package struct WorkspaceLayout: Sendable, Equatable {
+  private let parts: [Int]
+  private let alignment: Int
+  /// Bytes of all parts and of the scratch memory.
+  package let byteCount: Int
+
+  /// - Parameters:
+  ///   - parts: the bytes of each part, in order.
+  ///   - scratch: the bytes that the work needs beside them, at least.
+  ///   - alignment: every part, and the scratch memory, starts at a multiple of it. A workspace starts at a
+  ///     multiple of 64.
+  package init(_ parts: Int..., scratch: Int = 0, alignment: Int = 1) {
+    precondition(alignment > 0 && scratch >= 0 && parts.allSatisfy { $0 >= 0 })
+    self.parts = parts
+    self.alignment = alignment
+    byteCount = parts.reduce(scratch) { $0 + Self.aligned($1, to: alignment) }
+  }
+
+  private static func aligned(_ byteCount: Int, to alignment: Int) -> Int {
+    (byteCount + alignment - 1) / alignment * alignment
+  }
+
+  // MARK: Spans
+
+  /// Lends one part, and all that is left of `workspace` as scratch memory.
+  ///
+  /// The layout must have as many parts as `body` has spans before the last, here and below. Traps if the
+  /// workspace is shorter than the layout.
+  @_lifetime(workspace: copy workspace)
+  package func withSpans<Result, Failure: Error>(
+    of workspace: inout MutableRawSpan,
+    _ body: (inout MutableRawSpan, inout MutableRawSpan) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    check(workspace, partCount: 1)
+    return try lend(0, of: &workspace, body)
+  }
+
+  /// Lends two parts and scratch memory.
+  @_lifetime(workspace: copy workspace)
+  package func withSpans<Result, Failure: Error>(
+    of workspace: inout MutableRawSpan,
+    _ body: (
+      inout MutableRawSpan, inout MutableRawSpan, inout MutableRawSpan
+    ) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    check(workspace, partCount: 2)
+    return try lend(0, of: &workspace) { (first, rest) throws(Failure) -> Result in
+      try lend(1, of: &rest) { (second, rest) throws(Failure) -> Result in
+        try body(&first, &second, &rest)
+      }
+    }
+  }
+
+  /// Lends three parts and scratch memory.
+  @_lifetime(workspace: copy workspace)
+  package func withSpans<Result, Failure: Error>(
+    of workspace: inout MutableRawSpan,
+    _ body: (
+      inout MutableRawSpan, inout MutableRawSpan, inout MutableRawSpan, inout MutableRawSpan
+    ) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    check(workspace, partCount: 3)
+    return try lend(0, of: &workspace) { (first, rest) throws(Failure) -> Result in
+      try lend(1, of: &rest) { (second, rest) throws(Failure) -> Result in
+        try lend(2, of: &rest) { (third, rest) throws(Failure) -> Result in
+          try body(&first, &second, &third, &rest)
+        }
+      }
+    }
+  }
+
+  /// Lends four parts and scratch memory.
+  @_lifetime(workspace: copy workspace)
+  package func withSpans<Result, Failure: Error>(
+    of workspace: inout MutableRawSpan,
+    _ body: (
+      inout MutableRawSpan, inout MutableRawSpan, inout MutableRawSpan, inout MutableRawSpan,
+      inout MutableRawSpan
+    ) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    check(workspace, partCount: 4)
+    return try lend(0, of: &workspace) { (first, rest) throws(Failure) -> Result in
+      try lend(1, of: &rest) { (second, rest) throws(Failure) -> Result in
+        try lend(2, of: &rest) { (third, rest) throws(Failure) -> Result in
+          try lend(3, of: &rest) { (fourth, rest) throws(Failure) -> Result in
+            try body(&first, &second, &third, &fourth, &rest)
+          }
+        }
+      }
+    }
+  }
+
+  private func check(_ workspace: borrowing MutableRawSpan, partCount: Int) {
+    precondition(parts.count == partCount, "a layout lends as many spans as it has parts")
+    precondition(workspace.byteCount >= byteCount, "a workspace is as long as its layout")
+  }
+
+  /// Lends a part without its padding, and what lies behind it.
+  @_lifetime(workspace: copy workspace)
+  private func lend<Result, Failure: Error>(
+    _ place: Int, of workspace: inout MutableRawSpan,
+    _ body: (inout MutableRawSpan, inout MutableRawSpan) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    let byteCount = parts[place]
+    return try workspace.split(at: Self.aligned(byteCount, to: alignment)) {
+      (padded, rest) throws(Failure) -> Result in
+      var part = padded._mutatingExtracting(0..<byteCount)
+      return try body(&part, &rest)
+    }
+  }
+}
