@@ -25,9 +25,9 @@ struct HeadComparison: Sendable {
     let valueDim = mine.value.info.shape.dimensions[3]
     func read(_ tensor: LazyTensor, _ dim: Int) throws -> [Float] {
       let count = tokens * dim
-      return try workspace.split(at: 4 * count) { floats, rest in
-        try FloatReading.read(
-          tensor, head * count..<(head + 1) * count, into: &floats, scratch: &rest)
+      let reader = FloatReader(tensor)
+      return try reader.workspace(elementCount: count).withSpans(of: &workspace) { floats, rest in
+        try reader.read(head * count..<(head + 1) * count, into: &floats, scratch: &rest)
         return floats.bytes.floats()
       }
     }

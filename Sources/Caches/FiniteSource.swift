@@ -28,7 +28,7 @@ package struct FiniteSource: TensorSource {
     let read = values.bytes.extracting(0..<(dtype.byteCount(of: elements.count) ?? 0))
     guard let place = Kernels.best.firstNotFinite(read, dtype: dtype) else { return }
     throw FormatError(
-      .notFinite,
+      .nonfiniteCache,
       "value \(base.info.indices(of: elements.lowerBound + place)) is NaN or infinite, which can be "
         + "neither packed nor compared", path: base.stored.file, tensor: base.name,
       hint: "the cache is damaged; make it again")
@@ -103,5 +103,6 @@ extension TensorInfo {
 }
 
 extension FormatError.Code {
-  package static let notFinite = FormatError.Code("cache.not-finite")
+  /// A cache has a value that is NaN or infinite.
+  package static let nonfiniteCache = FormatError.Code("cache.not-finite")
 }

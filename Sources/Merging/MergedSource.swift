@@ -75,7 +75,7 @@ struct MergedSource: TensorSource {
   ) throws {
     if let place = Kernels.best.firstNaN(results) {
       throw FormatError(
-        .notANumber,
+        .nanOperand,
         "value \(piece.lowerBound + place) becomes NaN, as infinite values cancel in it",
         path: operands[0].path, tensor: info.name)
     }

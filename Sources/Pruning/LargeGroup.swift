@@ -54,9 +54,11 @@ struct LargeGroup: Sendable {
   }
 
   static func workspaceByteCount(_ reading: MaskedReading) -> Int {
-    let count = reading.tensor.info.grid.largestChunk
-    return 8 * count + 2 * MaskedReading.maskByteCount(count) + Kernels.surveyCounterByteCount
-      + reading.scratchByteCount(elementCount: count)
+    workspace(reading, elementCount: reading.tensor.info.grid.largestChunk).byteCount
+  }
+
+  private static func workspace(_ reading: MaskedReading, elementCount: Int) -> WorkspaceLayout {
+    reading.workspace(elementCount: elementCount, extra: Kernels.surveyCounterByteCount)
   }
 
   // MARK: Pruning
@@ -220,32 +222,22 @@ struct LargeGroup: Sendable {
       let count = tile.elements.count
       let rule = rules[tile.part]
       let isMagnitude = part.reading.score.isMagnitude
-      try workspace.split(at: 4 * count) { values, rest in
-        try rest.split(at: part.reading.scoreByteCount(count)) { scores, rest in
-          var nonfinite = NonfiniteTally()
-          try rest.split(at: MaskedReading.maskByteCount(count)) { mask, rest in
-            try part.reading.read(
-              tile.elements, values: &values, scores: &scores, mask: &mask, scratch: &rest)
-            if checks { nonfinite.add(values.bytes, start: tile.elements.lowerBound) }
-            guard rule != .keepsAll || !part.reading.startsWhole else { return }
-            let choice = TensorRule(choice: .groups(length: part.elements.upperBound, [rule]))
-            if isMagnitude {
-              MaskedReading.apply(
-                choice, tile.elements, scores: values.bytes, to: &mask, rowLength: 1,
-                scratch: &rest)
-            } else {
-              MaskedReading.apply(
-                choice, tile.elements, scores: scores.bytes, to: &mask, rowLength: 1,
-                scratch: &rest)
-            }
-            Kernels.best.exclude(unmasked: mask.bytes, from: &values)
-            if !isMagnitude { Kernels.best.exclude(unmasked: mask.bytes, from: &scores) }
+      try Self.workspace(part.reading, elementCount: count).withSpans(of: &workspace) {
+        values, scores, mask, rest in
+        let nonfinite = try part.reading.read(
+          tile.elements, counts: checks, values: &values, scores: &scores, mask: &mask,
+          scratch: &rest)
+        if rule != .keepsAll || !part.reading.startsWhole {
+          let choice = TensorRule(choice: .groups(length: part.elements.upperBound, [rule]))
+          part.reading.withScores(values.bytes, scores.bytes) { scores in
+            MaskedReading.apply(
+              choice, tile.elements, scores: scores, to: &mask, rowLength: 1, scratch: &rest)
           }
-          if isMagnitude {
-            try body(numbers[place], tile, values.bytes, values.bytes, nonfinite, &rest)
-          } else {
-            try body(numbers[place], tile, values.bytes, scores.bytes, nonfinite, &rest)
-          }
+          Kernels.best.exclude(unmasked: mask.bytes, from: &values)
+          if !isMagnitude { Kernels.best.exclude(unmasked: mask.bytes, from: &scores) }
+        }
+        try part.reading.withScores(values.bytes, scores.bytes) { scores in
+          try body(numbers[place], tile, values.bytes, scores, nonfinite, &rest)
         }
       }
       engine.progress.advance(
@@ -260,7 +252,7 @@ extension MaskedReading {
     guard let first = tally.first else { return nil }
     let others = tally.count == 1 ? "" : ", the first of \(tally.count) that are not finite"
     return FormatError(
-      .notFinite,
+      .nonfiniteValue,
       "weight \(first) is \(tally.isNaN ? "NaN" : "infinite")\(others)"
         + (tensor.info.dtype == .f64 && !tally.isNaN ? " (or too large for float32)" : ""),
       path: tensor.stored.file, tensor: tensor.name,
@@ -268,8 +260,4 @@ extension MaskedReading {
         "mend the weights, or leave the tensor out: \(setting: "exclude") '\(tensor.name.printable)'"
     )
   }
-}
-
-extension FormatError.Code {
-  static let notFinite = FormatError.Code("values.not-finite")
 }

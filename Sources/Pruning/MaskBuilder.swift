@@ -10,9 +10,7 @@ struct MaskBuilder: Sendable {
   private var rowLength: Int { max(1, reading.tensor.info.shape.columnCount) }
 
   func scratchByteCount(elementCount: Int) -> Int {
-    let count = padded(elementCount)
-    return 8 * count + 2 * MaskedReading.maskByteCount(count)
-      + reading.scratchByteCount(elementCount: count)
+    reading.workspace(elementCount: padded(elementCount)).byteCount
   }
 
   /// Groups of neighbours are seen whole, so a range may need some more elements on both sides.
@@ -75,14 +73,7 @@ struct MaskBuilder: Sendable {
       inout MutableRawSpan, inout MutableRawSpan, inout MutableRawSpan, inout MutableRawSpan
     ) throws -> Void
   ) throws {
-    let count = elements.count
-    try scratch.split(at: 4 * count) { values, rest in
-      try rest.split(at: reading.scoreByteCount(count)) { scores, rest in
-        try rest.split(at: MaskedReading.maskByteCount(count)) { mask, rest in
-          try body(&values, &scores, &mask, &rest)
-        }
-      }
-    }
+    try reading.workspace(elementCount: elements.count).withSpans(of: &scratch, body)
   }
 
   @_lifetime(values: copy values)
@@ -102,12 +93,9 @@ struct MaskBuilder: Sendable {
         Kernels.best.clear(unmasked: mask.bytes, width: 4, in: &scores)
       }
     }
-    if isMagnitude {
+    reading.withScores(values.bytes, scores.bytes) { scores in
       MaskedReading.apply(
-        rule, elements, scores: values.bytes, to: &mask, rowLength: rowLength, scratch: &scratch)
-    } else {
-      MaskedReading.apply(
-        rule, elements, scores: scores.bytes, to: &mask, rowLength: rowLength, scratch: &scratch)
+        rule, elements, scores: scores, to: &mask, rowLength: rowLength, scratch: &scratch)
     }
   }
 }

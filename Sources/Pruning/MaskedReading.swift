@@ -8,50 +8,79 @@ struct MaskedReading: Sendable {
   let score: any PruningScore
   let initialMask: InitialMask
 
+  // MARK: Memory
+
   static func maskByteCount(_ elementCount: Int) -> Int {
     (Kernels.maskByteCount(elementCount: elementCount) + 63) & ~63
   }
 
-  /// What `read` needs besides what it fills.
-  func scratchByteCount(elementCount: Int) -> Int {
+  /// Bytes of scratch memory of `read`.
+  private func scratchByteCount(elementCount: Int) -> Int {
     max(
-      tensor.info.dtype.byteCount(of: elementCount)!
-        + tensor.source.scratchByteCount(elementCount: elementCount),
+      FloatReader(tensor).scratchByteCount(elementCount: elementCount),
       score.scratchByteCount(tensor, elementCount: elementCount),
       initialMask.scratchByteCount(tensor, elementCount: elementCount))
   }
 
+  /// The memory of so many elements: values, scores, a mask, and scratch memory for `read` and `apply`.
+  ///
+  /// There is none for scores where they are the values themselves.
+  /// - Parameter extra: bytes of scratch memory that are needed after the elements are read.
+  func workspace(elementCount: Int, extra: Int = 0) -> WorkspaceLayout {
+    let floats = FloatReader.byteCount(elementCount: elementCount)
+    return WorkspaceLayout(
+      floats, score.isMagnitude ? 0 : floats, Self.maskByteCount(elementCount),
+      scratch: max(
+        scratchByteCount(elementCount: elementCount), Self.maskByteCount(elementCount), extra),
+      alignment: 64)
+  }
+
+  // MARK: Reading
+
   /// Whether nothing was pruned before.
   var startsWhole: Bool { if case .nothing = initialMask { true } else { false } }
 
-  /// Bytes of the scores of so many elements: none where they are the values themselves.
-  func scoreByteCount(_ elementCount: Int) -> Int { score.isMagnitude ? 0 : 4 * elementCount }
-
   /// Fills `values` and `scores` (F32) of `elements`, and sets the bits of what was not pruned before.
   ///
-  /// `scores` has `scoreByteCount` bytes: where that is none, values are their own scores.
+  /// - Parameters:
+  ///   - scores: not filled where values are their own scores.
+  ///   - counts: whether values that are not finite are counted.
   @_lifetime(values: copy values)
   @_lifetime(scores: copy scores)
   @_lifetime(mask: copy mask)
   @_lifetime(scratch: copy scratch)
+  @discardableResult
   func read(
-    _ elements: Range<Int>, values: inout MutableRawSpan, scores: inout MutableRawSpan,
-    mask: inout MutableRawSpan, scratch: inout MutableRawSpan
-  ) throws {
-    let info = tensor.info
-    if info.dtype == .f32 {
-      try tensor.source.read(elements, into: &values, scratch: &scratch)
-      try initialMask.fill(&mask, tensor, elements, stored: values.bytes, scratch: &scratch)
-    } else {
-      try scratch.split(at: info.dtype.byteCount(of: elements.count)!) { stored, rest in
-        try tensor.source.read(elements, into: &stored, scratch: &rest)
-        try Kernels.best.convert(
-          stored.bytes, from: info.dtype, to: .f32, elementCount: elements.count,
-          saturating: false, into: &values)
-        try initialMask.fill(&mask, tensor, elements, stored: stored.bytes, scratch: &rest)
-      }
-    }
+    _ elements: Range<Int>, counts: Bool = false, values: inout MutableRawSpan,
+    scores: inout MutableRawSpan, mask: inout MutableRawSpan, scratch: inout MutableRawSpan
+  ) throws -> NonfiniteTally {
+    let found = try readValues(
+      elements, counts: counts, values: &values, mask: &mask, scratch: &scratch)
     try replaceScores(values.bytes, &scores, elements, scratch: &scratch)
+    return found
+  }
+
+  /// The same without scores.
+  @_lifetime(values: copy values)
+  @_lifetime(mask: copy mask)
+  @_lifetime(scratch: copy scratch)
+  func readValues(
+    _ elements: Range<Int>, counts: Bool, values: inout MutableRawSpan,
+    mask: inout MutableRawSpan, scratch: inout MutableRawSpan
+  ) throws -> NonfiniteTally {
+    try FloatReader(tensor, counts ? .count : .allow).read(
+      elements, into: &values, scratch: &scratch
+    ) { stored, rest in
+      try initialMask.fill(&mask, tensor, elements, stored: stored, scratch: &rest)
+    }
+  }
+
+  /// Lends the scores that a read left: those in `scores`, or the values themselves.
+  func withScores<Result>(
+    _ values: borrowing RawSpan, _ scores: borrowing RawSpan,
+    _ body: (borrowing RawSpan) throws -> Result
+  ) rethrows -> Result {
+    score.isMagnitude ? try body(values) : try body(scores)
   }
 
   /// Fills `scores` of values that are read already.
@@ -75,9 +104,7 @@ struct MaskedReading: Sendable {
     _ stored: borrowing RawSpan, _ elements: Range<Int>, values: inout MutableRawSpan,
     scores: inout MutableRawSpan, mask: inout MutableRawSpan, scratch: inout MutableRawSpan
   ) throws {
-    try Kernels.best.convert(
-      stored, from: tensor.info.dtype, to: .f32, elementCount: elements.count, saturating: false,
-      into: &values)
+    try FloatReader(tensor).take(stored, of: elements, into: &values)
     try initialMask.fill(&mask, tensor, elements, stored: stored, scratch: &scratch)
     try replaceScores(values.bytes, &scores, elements, scratch: &scratch)
   }

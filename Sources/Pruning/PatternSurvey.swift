@@ -7,15 +7,17 @@ import TensorCore
 /// What an N:M pattern leaves of a tensor.
 enum PatternSurvey {
   static func workspaceByteCount(_ reading: MaskedReading) -> Int {
-    let count = reading.tensor.info.grid.largestChunk
-    let builder = MaskBuilder(
-      reading: reading, rule: TensorRule(choice: .pattern(kept: 1, group: 1024)))
-    return 4 * count
-      + max(
-        reading.tensor.info.dtype.byteCount(of: count)!
-          + reading.tensor.source.scratchByteCount(elementCount: count),
-        builder.scratchByteCount(elementCount: count))
-      + MaskedReading.maskByteCount(count)
+    workspace(
+      MaskBuilder(reading: reading, rule: TensorRule(choice: .pattern(kept: 1, group: 1024))),
+      elementCount: reading.tensor.info.grid.largestChunk
+    ).byteCount
+  }
+
+  /// Values, what was not pruned before, and scratch memory to read them or to make their mask.
+  private static func workspace(_ builder: MaskBuilder, elementCount: Int) -> WorkspaceLayout {
+    WorkspaceLayout(
+      FloatReader.byteCount(elementCount: elementCount), MaskedReading.maskByteCount(elementCount),
+      scratch: builder.scratchByteCount(elementCount: elementCount), alignment: 64)
   }
 
   static func outcome(
@@ -36,34 +38,24 @@ enum PatternSurvey {
     try engine.forEachPiece(
       count: grid.count, workspaceByteCount: workspaceByteCount(reading),
       onFailure: turnstile.abandon
-    ) { chunk, workspace in
+    ) { chunk, memory in
       let elements = grid[chunk]
-      try workspace.split(at: 4 * elements.count) { values, rest in
-        try rest.split(at: MaskedReading.maskByteCount(elements.count)) { mask, rest in
-          let info = reading.tensor.info
-          try rest.split(at: info.dtype.byteCount(of: elements.count)!) { stored, scratch in
-            try reading.tensor.source.read(elements, into: &stored, scratch: &scratch)
-            try Kernels.best.convert(
-              stored.bytes, from: info.dtype, to: .f32, elementCount: elements.count,
-              saturating: false, into: &values)
-            try reading.initialMask.fill(
-              &mask, reading.tensor, elements, stored: stored.bytes, scratch: &scratch)
-          }
-          var nonfinite = NonfiniteTally()
-          nonfinite.add(values.bytes, start: elements.lowerBound)
-          Kernels.best.exclude(unmasked: mask.bytes, from: &values)
-          let before = WeightTally(values.bytes, exponents)
-          var after = WeightTally()
-          try builder.withMask(elements, scratch: &rest) { kept in
-            Kernels.best.exclude(unmasked: kept, from: &values)
-            after = WeightTally(values.bytes, exponents)
-          }
-          try turnstile.pass(chunk) {
-            found.withLock { found in
-              found.nonfinite.merge(nonfinite)
-              found.tensor.before.merge(before)
-              found.tensor.after.merge(after)
-            }
+      try workspace(builder, elementCount: elements.count).withSpans(of: &memory) {
+        values, mask, rest in
+        let nonfinite = try reading.readValues(
+          elements, counts: true, values: &values, mask: &mask, scratch: &rest)
+        Kernels.best.exclude(unmasked: mask.bytes, from: &values)
+        let before = WeightTally(values.bytes, exponents)
+        var after = WeightTally()
+        try builder.withMask(elements, scratch: &rest) { kept in
+          Kernels.best.exclude(unmasked: kept, from: &values)
+          after = WeightTally(values.bytes, exponents)
+        }
+        try turnstile.pass(chunk) {
+          found.withLock { found in
+            found.nonfinite.merge(nonfinite)
+            found.tensor.before.merge(before)
+            found.tensor.after.merge(after)
           }
         }
       }

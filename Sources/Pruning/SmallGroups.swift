@@ -31,8 +31,13 @@ struct SmallGroups: Sendable {
 
   static func workspaceByteCount(_ reading: MaskedReading) -> Int {
     let count = min(elementLimit, reading.tensor.info.elementCount)
-    return 20 * count + 2 * MaskedReading.maskByteCount(count)
-      + reading.scratchByteCount(elementCount: count)
+    return reading.workspace(elementCount: count, extra: groupLayout(length: count).byteCount)
+      .byteCount
+  }
+
+  /// What is left of a group: values, scores, and scratch memory to select a rank.
+  private static func groupLayout(length: Int) -> WorkspaceLayout {
+    WorkspaceLayout(4 * length, 4 * length, scratch: 4 * length)
   }
 
   struct PieceOutcome: Sendable {
@@ -49,29 +54,24 @@ struct SmallGroups: Sendable {
     let groups = first..<min(first + groupsPerPiece, groupCount)
     let elements = groups.lowerBound * length..<groups.upperBound * length
     var outcome = PieceOutcome()
-    try workspace.split(at: 4 * elements.count) { values, rest in
-      try rest.split(at: reading.scoreByteCount(elements.count)) { scores, rest in
-        try rest.split(at: MaskedReading.maskByteCount(elements.count)) { mask, rest in
-          try reading.read(
-            elements, values: &values, scores: &scores, mask: &mask, scratch: &rest)
-          outcome.nonfinite.add(values.bytes, start: elements.lowerBound)
-          guard outcome.nonfinite.count == 0 else { return }
-          guard !reading.startsWhole else { return }
-          Kernels.best.exclude(unmasked: mask.bytes, from: &values)
-          if !reading.score.isMagnitude {
-            Kernels.best.exclude(unmasked: mask.bytes, from: &scores)
-          }
+    let layout = reading.workspace(
+      elementCount: elements.count, extra: Self.groupLayout(length: length).byteCount)
+    try layout.withSpans(of: &workspace) { values, scores, mask, rest in
+      outcome.nonfinite = try reading.read(
+        elements, counts: true, values: &values, scores: &scores, mask: &mask, scratch: &rest)
+      guard outcome.nonfinite.count == 0 else { return }
+      if !reading.startsWhole {
+        Kernels.best.exclude(unmasked: mask.bytes, from: &values)
+        if !reading.score.isMagnitude {
+          Kernels.best.exclude(unmasked: mask.bytes, from: &scores)
         }
-        guard outcome.nonfinite.count == 0 else { return }
+      }
+      reading.withScores(values.bytes, scores.bytes) { scores in
         for group in groups {
           let start = 4 * (group * length - elements.lowerBound)
-          let own = values.bytes.extracting(start..<start + 4 * length)
-          if reading.score.isMagnitude {
-            prune(group, own, own, &rest, &outcome)
-          } else {
-            let theirs = scores.bytes.extracting(start..<start + 4 * length)
-            prune(group, own, theirs, &rest, &outcome)
-          }
+          prune(
+            group, values.bytes.extracting(start..<start + 4 * length),
+            scores.extracting(start..<start + 4 * length), &rest, &outcome)
         }
       }
     }
@@ -88,35 +88,33 @@ struct SmallGroups: Sendable {
     var decisions: [SAP.Decision] = []
     var tally = WeightTally(values, amount.exponents)
     outcome.before.merge(tally)
-    scratch.split(at: 4 * length) { leftValues, rest in
-      rest.split(at: 4 * length) { leftScores, rest in
-        var count = Self.compact(
-          values, scores, rule, first: group * length, &leftValues, &leftScores)
-        for _ in 0..<iterations {
-          guard let cut = amount.cut(count: count, powerSums: tally.powers) else { break }
-          if let decision = cut.decision { decisions.append(decision) }
-          if cut.rank == count {
-            rule = GroupRule(threshold: .max, tieEnd: 0)
-          } else {
-            let left = leftScores.bytes.extracting(0..<4 * count)
-            var threshold = Kernels.best.magnitude(ofRank: cut.rank, in: left, scratch: &rest)
-            if cut.fraction > 0 {
-              let next = Kernels.best.magnitude(ofRank: cut.rank + 1, in: left, scratch: &rest)
-              threshold = Amount.bound(threshold, next: next, fraction: cut.fraction)
-            }
-            var next = GroupRule(
-              threshold: threshold, tieEnd: threshold == rule.threshold ? rule.tieEnd : .max)
-            if cut.cutsTies {
-              next.tieEnd = Self.tieEnd(
-                scores, rule, threshold, rank: cut.rank, first: group * length)
-            }
-            rule = next
+    Self.groupLayout(length: length).withSpans(of: &scratch) { leftValues, leftScores, rest in
+      var count = Self.compact(
+        values, scores, rule, first: group * length, &leftValues, &leftScores)
+      for _ in 0..<iterations {
+        guard let cut = amount.cut(count: count, powerSums: tally.powers) else { break }
+        if let decision = cut.decision { decisions.append(decision) }
+        if cut.rank == count {
+          rule = GroupRule(threshold: .max, tieEnd: 0)
+        } else {
+          let left = leftScores.bytes.extracting(0..<4 * count)
+          var threshold = Kernels.best.magnitude(ofRank: cut.rank, in: left, scratch: &rest)
+          if cut.fraction > 0 {
+            let next = Kernels.best.magnitude(ofRank: cut.rank + 1, in: left, scratch: &rest)
+            threshold = Amount.bound(threshold, next: next, fraction: cut.fraction)
           }
-          count = Self.compact(
-            values, scores, rule, first: group * length, &leftValues, &leftScores)
-          tally = WeightTally(
-            leftValues.bytes.extracting(0..<4 * count), amount.exponents)
+          var next = GroupRule(
+            threshold: threshold, tieEnd: threshold == rule.threshold ? rule.tieEnd : .max)
+          if cut.cutsTies {
+            next.tieEnd = Self.tieEnd(
+              scores, rule, threshold, rank: cut.rank, first: group * length)
+          }
+          rule = next
         }
+        count = Self.compact(
+          values, scores, rule, first: group * length, &leftValues, &leftScores)
+        tally = WeightTally(
+          leftValues.bytes.extracting(0..<4 * count), amount.exponents)
       }
     }
     outcome.after.merge(tally)

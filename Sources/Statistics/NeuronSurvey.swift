@@ -30,11 +30,18 @@ package struct NeuronSurvey: Sendable {
   package static func workspaceByteCount(_ tensors: [LazyTensor]) -> Int {
     tensors.filter { applies(to: $0.info) }.map { tensor in
       let count = min(blockElementCount, tensor.info.elementCount)
-      return tensor.info.dtype.byteCount(of: count)! + 4 * count
-        + max(
-          tensor.source.scratchByteCount(elementCount: count),
-          Kernels.surveyCounterByteCount + 4 * count)
+      // Beside the memory that is lent, magnitudes are sorted in an array.
+      return workspace(FloatReader(tensor), elementCount: count).byteCount + 4 * count
     }.max() ?? 0
+  }
+
+  /// Values, and scratch memory to read them or to count their magnitudes.
+  private static func workspace(_ reader: FloatReader, elementCount: Int) -> WorkspaceLayout {
+    WorkspaceLayout(
+      FloatReader.byteCount(elementCount: elementCount),
+      scratch: max(
+        reader.scratchByteCount(elementCount: elementCount), Kernels.surveyCounterByteCount),
+      alignment: 64)
   }
 
   /// Memory for the results.
@@ -85,6 +92,7 @@ package struct NeuronSurvey: Sendable {
     _ neuron: Int, of tensor: LazyTensor, _ workspace: inout MutableRawSpan
   ) throws -> Neuron {
     let info = tensor.info
+    let reader = FloatReader(tensor)
     let length = info.elementCount / info.shape.dimensions[0]
     var (moments, powers) = (Moments(), PowerSums())
     var histogram: MagnitudeHistogram?
@@ -92,26 +100,22 @@ package struct NeuronSurvey: Sendable {
     for start in stride(from: 0, to: length, by: Self.blockElementCount) {
       let count = min(Self.blockElementCount, length - start)
       let first = neuron * length + start
-      try workspace.split(at: 4 * count) { floats, rest in
-        try rest.split(at: info.dtype.byteCount(of: count)!) { values, scratch in
-          try tensor.source.read(first..<first + count, into: &values, scratch: &scratch)
-          try Kernels.best.convert(
-            values.bytes, from: info.dtype, to: .f32, elementCount: count, saturating: false,
-            into: &floats)
-          let part = try Moments(
-            of: floats.bytes, dtype: .f32, elementCount: count, scratch: &scratch)
-          moments.merge(part)
-          powers.merge(PowerSums(floats.bytes, exponents, moments: part))
-          guard length > TensorTally.sortedLimit else {
-            gini = Gini.value(sorted: floats.bytes.sortedMagnitudes().span)
-            return
-          }
-          var counters = scratch._mutatingExtracting(0..<Kernels.surveyCounterByteCount)
-          counters.fill()
-          Kernels.best.surveyHistogram(floats.bytes, into: &counters)
-          histogram = histogram ?? MagnitudeHistogram()
-          histogram!.add(counters.bytes)
+      try Self.workspace(reader, elementCount: count).withSpans(of: &workspace) {
+        floats, scratch in
+        try reader.read(first..<first + count, into: &floats, scratch: &scratch)
+        let part = try Moments(
+          of: floats.bytes, dtype: .f32, elementCount: count, scratch: &scratch)
+        moments.merge(part)
+        powers.merge(PowerSums(floats.bytes, exponents, moments: part))
+        guard length > TensorTally.sortedLimit else {
+          gini = Gini.value(sorted: floats.bytes.sortedMagnitudes().span)
+          return
         }
+        var counters = scratch._mutatingExtracting(0..<Kernels.surveyCounterByteCount)
+        counters.fill()
+        Kernels.best.surveyHistogram(floats.bytes, into: &counters)
+        histogram = histogram ?? MagnitudeHistogram()
+        histogram!.add(counters.bytes)
       }
     }
     if let histogram {

@@ -234,7 +234,7 @@ import Testing
         ).tensors[0].bytes()
       } throws: { error in
         guard let error = error as? FormatError else { return false }
-        return error.code == .notANumber && error.path == "a" && error.reason.contains("66000")
+        return error.code == .nanOperand && error.path == "a" && error.reason.contains("66000")
       }
     }
     var infinite = good

@@ -28,7 +28,8 @@ struct GearAttempt: Sendable {
     let hash = Mutex(SHA256())
     let turnstile = Turnstile()
     try engine.forEachPiece(
-      count: shape.slabCount, workspaceByteCount: frame.space.total, onFailure: turnstile.abandon
+      count: shape.slabCount, workspaceByteCount: frame.space.layout.byteCount,
+      onFailure: turnstile.abandon
     ) { slab, workspace in
       let size = shape.settings.rank * shape.dim
       let found = try HeadFit(

@@ -49,7 +49,7 @@ struct GearFit: Sendable {
     let slab = shape.slabElementCount
     return max(
       TokenSurvey.workerByteCount(shape, tensor),
-      HeadSpace(shape, tensor).total + shape.mostSlabKeptCount * 8
+      HeadSpace(shape, tensor).layout.byteCount + shape.mostSlabKeptCount * 8
         + 24 * shape.settings.rank * (shape.tokens + shape.dim) + 8 * shape.slabCellCount
         + (shape.settings.isNearest ? 24 * shape.dim * shape.dim + 4 * slab : 0))
   }
@@ -89,7 +89,7 @@ struct GearFit: Sendable {
     }
     guard found.isFinite else {
       throw FormatError(
-        .tooLarge, "has values so far apart that float32 cannot hold what is between them",
+        .cacheTooLarge, "has values so far apart that float32 cannot hold what is between them",
         path: tensor.stored.file, tensor: tensor.name,
         hint: "keys and values of a model stay far below; check where the cache comes from")
     }
@@ -109,5 +109,6 @@ struct GearFit: Sendable {
 }
 
 extension FormatError.Code {
-  package static let tooLarge = FormatError.Code("cache.too-large")
+  /// Values of a cache differ by more than float32 holds.
+  package static let cacheTooLarge = FormatError.Code("cache.too-large")
 }

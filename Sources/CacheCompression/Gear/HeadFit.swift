@@ -40,27 +40,17 @@ struct HeadFit: Sendable {
   ) throws {
     var found = HeadFit(frame, slab: slab)
     let space = frame.space
-    try workspace.split(at: space.slab) { values, rest in
-      try rest.split(at: space.slab) { sums, rest in
-        try rest.split(at: space.slab) { residual, rest in
-          try rest.split(at: space.mask) { mask, rest in
-            try found.read(into: &values, scratch: &rest)
-            found.markOutliers(values.bytes, in: &mask, scratch: &rest)
-            rest.split(at: space.slab / 4) { codes, rest in
-              rest.split(at: 2 * space.cells) { pairs, scratch in
-                found.quantize(
-                  values.bytes, mask.bytes, into: &sums, &residual, &codes, &pairs,
-                  scratch: &scratch)
-              }
-            }
-            if frame.shape.settings.rank > 0 {
-              found.findFactors(&residual, start: start, scratch: &rest)
-            }
-            try found.finish(
-              values.bytes, mask.bytes, &sums, &residual, scratch: &rest, result)
-          }
-        }
+    try space.layout.withSpans(of: &workspace) { values, sums, residual, mask, rest in
+      try found.read(into: &values, scratch: &rest)
+      found.markOutliers(values.bytes, in: &mask, scratch: &rest)
+      space.codes.withSpans(of: &rest) { codes, pairs, scratch in
+        found.quantize(
+          values.bytes, mask.bytes, into: &sums, &residual, &codes, &pairs, scratch: &scratch)
       }
+      if frame.shape.settings.rank > 0 {
+        found.findFactors(&residual, start: start, scratch: &rest)
+      }
+      try found.finish(values.bytes, mask.bytes, &sums, &residual, scratch: &rest, result)
     }
     self = found
   }
@@ -71,12 +61,12 @@ struct HeadFit: Sendable {
   @_lifetime(scratch: copy scratch)
   private func read(into values: inout MutableRawSpan, scratch: inout MutableRawSpan) throws {
     let first = slab * shape.slabElementCount
-    let size = max(1, FloatReading.blockElementCount / max(1, shape.dim)) * shape.dim
+    let size = max(1, HeadSpace.blockElementCount / max(1, shape.dim)) * shape.dim
     for start in stride(from: 0, to: shape.slabElementCount, by: max(1, size)) {
       let end = min(shape.slabElementCount, start + size)
       var target = values._mutatingExtracting(4 * start..<4 * end)
-      try FloatReading.read(
-        frame.tensor, first + start..<first + end, into: &target, scratch: &scratch)
+      try FloatReader(frame.tensor).read(
+        first + start..<first + end, into: &target, scratch: &scratch)
     }
   }
 

@@ -4,24 +4,29 @@ import TensorCore
 
 /// Parts of a worker's memory while it fits a head.
 struct HeadSpace: Sendable {
-  let slab: Int
+  /// Values that are read at once.
+  static let blockElementCount = 1 << 16
+
+  /// Bytes of a mask of the head.
   let mask: Int
-  let cells: Int
-  let scratch: Int
+  /// Codes, pairs of a scale and a zero for each cell, and scratch memory.
+  let codes: WorkspaceLayout
+  /// Values, sums, a residual, a mask, and scratch memory.
+  let layout: WorkspaceLayout
 
   init(_ shape: GearShape, _ tensor: LazyTensor) {
     let count = shape.slabElementCount
-    slab = 4 * count
+    let slab = FloatReader.byteCount(elementCount: count)
     mask = Kernels.maskByteCount(elementCount: count)
-    cells = 8 * shape.slabCellCount
-    scratch = max(
-      slab, tensor.source.scratchByteCount(elementCount: count) + slab,
+    let scratch = max(
+      slab, FloatReader(tensor).scratchByteCount(elementCount: count),
       Kernels.extremesScratchByteCount(
         rows: shape.tokens, columns: shape.dim, alongColumns: true),
       HeadProduct.scratchByteCount(
         tokens: shape.tokens, dim: shape.dim, rank: shape.settings.rank))
+    // Ranges come before pairs.
+    let cells = 8 * shape.slabCellCount
+    codes = WorkspaceLayout(count, 2 * cells, scratch: scratch)
+    layout = WorkspaceLayout(slab, slab, slab, mask, scratch: codes.byteCount)
   }
-
-  /// Values, sums, a residual, codes, a mask, ranges, pairs, and scratch memory.
-  var total: Int { 3 * slab + slab / 4 + mask + 2 * cells + scratch }
 }

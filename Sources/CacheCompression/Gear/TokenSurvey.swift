@@ -73,8 +73,7 @@ struct TokenSurvey: Sendable {
         try rest.split(at: 4 * piece) { floats, rest in
           for head in 0..<shape.heads {
             let start = ((item * shape.heads + head) * shape.tokens + first) * shape.dim
-            try FloatReading.read(
-              tensor, start..<start + piece, into: &floats, scratch: &rest)
+            try FloatReader(tensor).read(start..<start + piece, into: &floats, scratch: &rest)
             Self.copy(
               floats.bytes, tokens: tokens, head: head, shape, into: &rows)
           }

@@ -1,19 +1,24 @@
 package import Base
 import Checkpoints
-import Codecs
 import TensorCore
 
-/// Chunks of a tensor as finite float32.
+/// Chunks of a tensor as float32, none of whose values may be NaN or infinite.
 struct FloatTiles: Sendable {
-  let tensor: LazyTensor
+  private let reader: FloatReader
 
+  init(tensor: LazyTensor) {
+    reader = FloatReader(tensor, .refuse(.nonfiniteOrFlushed, error: Self.error))
+  }
+
+  var tensor: LazyTensor { reader.tensor }
   var grid: ChunkGrid { tensor.info.grid }
 
-  /// What `read` needs beside the values.
-  var scratchByteCount: Int {
-    let count = grid.largestChunk
-    return tensor.info.dtype.byteCount(of: count)!
-      + tensor.source.scratchByteCount(elementCount: count)
+  /// Bytes that `read` needs beside the values.
+  var scratchByteCount: Int { reader.scratchByteCount(elementCount: grid.largestChunk) }
+
+  /// A chunk's values as float32, and what reading them needs.
+  func workspace(chunk: Int? = nil) -> WorkspaceLayout {
+    reader.workspace(elementCount: chunk.map { grid[$0].count } ?? grid.largestChunk)
   }
 
   /// Fills `values` with the chunk.
@@ -23,54 +28,41 @@ struct FloatTiles: Sendable {
   func read(
     chunk: Int, into values: inout MutableRawSpan, scratch: inout MutableRawSpan
   ) throws {
-    let elements = grid[chunk]
-    let info = tensor.info
-    try scratch.split(at: info.dtype.byteCount(of: elements.count)!) { stored, rest in
-      try tensor.source.read(elements, into: &stored, scratch: &rest)
-      try Kernels.best.convert(
-        stored.bytes, from: info.dtype, to: .f32, elementCount: elements.count, saturating: false,
-        into: &values)
-      guard info.dtype == .f64, values.bytes.holdsOnlyZeros(width: 4),
-        !stored.bytes.holdsOnlyZeros(width: 8)
-      else { return }
-      throw FormatError(
-        .tooSmall,
-        "values \(elements.lowerBound) to \(elements.upperBound - 1) are all too small for float32, "
-          + "which lossy types are made from",
-        path: tensor.stored.file, tensor: info.name,
-        hint: "keep it without loss: \(setting: "tensor-type") '\(info.name.printable)=lossless'")
+    try reader.read(grid[chunk], into: &values, scratch: &scratch)
+  }
+
+  /// Reports the bytes of a chunk that was read.
+  func report(_ chunk: Int, to engine: Engine) {
+    engine.progress.advance(
+      byteCount: tensor.info.dtype.byteCount(of: grid[chunk].count) ?? 0)
+  }
+
+  private static func error(_ tensor: LazyTensor, _ problem: FloatReader.Problem) -> FormatError {
+    func error(_ code: FormatError.Code, _ reason: String) -> FormatError {
+      FormatError(
+        code, reason, path: tensor.stored.file, tensor: tensor.name,
+        hint: "keep it without loss: \(setting: "tensor-type") '\(tensor.name.printable)=lossless'")
     }
-    guard let place = Kernels.best.firstNotFinite(values.bytes) else { return }
-    let bits = values.bytes.littleEndian(UInt32.self, at: 4 * place)!
-    let value = Float(bitPattern: bits)
-    throw FormatError(
-      .notFinite,
-      "value \(elements.lowerBound + place) is \(value.isNaN ? "NaN" : "infinite"), "
-        + "which a lossy type cannot hold"
-        + (info.dtype == .f64 && !value.isNaN ? " (or too large for float32)" : ""),
-      path: tensor.stored.file, tensor: info.name,
-      hint: "keep it without loss: \(setting: "tensor-type") '\(info.name.printable)=lossless'")
+    switch problem {
+    case .nan(let element):
+      return error(.nonfiniteValue, "value \(element) is NaN, which a lossy type cannot hold")
+    case .infinite(let element, let mayBeTooLarge):
+      return error(
+        .nonfiniteValue,
+        "value \(element) is infinite, which a lossy type cannot hold"
+          + (mayBeTooLarge ? " (or too large for float32)" : ""))
+    case .flushed(let elements):
+      return error(
+        .valuesTooSmall,
+        "values \(elements.lowerBound) to \(elements.upperBound - 1) are all too small for float32, "
+          + "which lossy types are made from")
+    }
   }
 }
 
 extension FormatError.Code {
-  package static let notFinite = FormatError.Code("values.not-finite")
-  package static let tooSmall = FormatError.Code("values.too-small")
-  package static let tooLarge = FormatError.Code("values.too-large")
-}
-
-extension RawSpan {
-  /// Whether all floats of so many bytes are +0 or -0.
-  fileprivate func holdsOnlyZeros(width: Int) -> Bool {
-    var start = 0
-    while start < byteCount {
-      let isZero =
-        width == 4
-        ? littleEndian(UInt32.self, at: start)! << 1 == 0
-        : littleEndian(UInt64.self, at: start)! << 1 == 0
-      guard isZero else { return false }
-      start += width
-    }
-    return true
-  }
+  /// Values are so small that float32 holds them as 0.
+  package static let valuesTooSmall = FormatError.Code("values.too-small")
+  /// Values are so large that what is made of them is beyond the range of float32.
+  package static let valuesTooLarge = FormatError.Code("values.too-large")
 }

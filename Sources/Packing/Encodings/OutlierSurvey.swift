@@ -47,10 +47,10 @@ struct OutlierSurvey: Sendable {
   ) throws -> [UInt64] {
     let total = Mutex([UInt64](repeating: 0, count: digits.counterCount))
     try engine.forEachPiece(
-      count: tiles.grid.count, workspaceByteCount: tiles.workspaceByteCount
+      count: tiles.grid.count, workspaceByteCount: tiles.workspace().byteCount
     ) { chunk, workspace in
       var counters = [UInt64](repeating: 0, count: digits.counterCount)
-      try workspace.split(at: 4 * tiles.grid[chunk].count) { values, scratch in
+      try tiles.workspace(chunk: chunk).withSpans(of: &workspace) { values, scratch in
         try tiles.read(chunk: chunk, into: &values, scratch: &scratch)
         Kernels.best.countMagnitudes(values.bytes, digits: digits, into: &counters)
       }
@@ -68,21 +68,23 @@ struct OutlierSurvey: Sendable {
   ) throws -> [(above: Int, equal: Int)] {
     let found = Mutex(
       [(above: Int, equal: Int)](repeating: (0, 0), count: tiles.grid.count))
+    @Sendable func layout(elementCount: Int) -> WorkspaceLayout {
+      WorkspaceLayout(
+        FloatReader.byteCount(elementCount: elementCount),
+        Kernels.maskByteCount(elementCount: elementCount), scratch: tiles.scratchByteCount)
+    }
     try engine.forEachPiece(
       count: tiles.grid.count,
-      workspaceByteCount: tiles.workspaceByteCount
-        + Kernels.maskByteCount(elementCount: tiles.grid.largestChunk)
+      workspaceByteCount: layout(elementCount: tiles.grid.largestChunk).byteCount
     ) { chunk, workspace in
       let count = tiles.grid[chunk].count
-      try workspace.split(at: 4 * count) { values, rest in
-        try rest.split(at: Kernels.maskByteCount(elementCount: count)) { mask, scratch in
-          try tiles.read(chunk: chunk, into: &values, scratch: &scratch)
-          let above = Kernels.best.markLargest(
-            values.bytes, threshold: threshold, ties: 0, into: &mask)
-          let all = Kernels.best.markLargest(
-            values.bytes, threshold: threshold, ties: count, into: &mask)
-          found.withLock { $0[chunk] = (above, all - above) }
-        }
+      try layout(elementCount: count).withSpans(of: &workspace) { values, mask, scratch in
+        try tiles.read(chunk: chunk, into: &values, scratch: &scratch)
+        let above = Kernels.best.markLargest(
+          values.bytes, threshold: threshold, ties: 0, into: &mask)
+        let all = Kernels.best.markLargest(
+          values.bytes, threshold: threshold, ties: count, into: &mask)
+        found.withLock { $0[chunk] = (above, all - above) }
       }
       tiles.report(chunk, to: engine)
     }
@@ -94,16 +96,5 @@ struct OutlierSurvey: Sendable {
   func mark(_ values: borrowing RawSpan, chunk: Int, in mask: inout MutableRawSpan) {
     _ = Kernels.best.markLargest(
       values, threshold: threshold, ties: tiesOfChunks[chunk], into: &mask)
-  }
-}
-
-extension FloatTiles {
-  /// Values as float32, and what reading them needs.
-  var workspaceByteCount: Int { 4 * grid.largestChunk + scratchByteCount }
-
-  /// Tells of a chunk that was read.
-  func report(_ chunk: Int, to engine: Engine) {
-    engine.progress.advance(
-      byteCount: tensor.info.dtype.byteCount(of: grid[chunk].count) ?? 0)
   }
 }

@@ -24,21 +24,22 @@ extension PreparedSum {
 
   // MARK: Dense
 
-  /// Lends the values of a chunk with its outliers set to 0.
+  /// Lends the values of a chunk with its outliers set to 0, and the memory of its sums and streams beside
+  /// scratch memory.
   @_lifetime(workspace: copy workspace)
   func withValues(
     _ chunk: Int, _ workspace: inout MutableRawSpan,
-    _ body: (borrowing RawSpan, inout MutableRawSpan) throws -> Void
+    _ body: (
+      borrowing RawSpan, inout MutableRawSpan, inout MutableRawSpan, inout MutableRawSpan
+    ) throws -> Void
   ) throws {
-    try workspace.split(at: 4 * tiles.grid[chunk].count) { values, rest in
-      try tiles.read(chunk: chunk, into: &values, scratch: &rest)
+    try withSpans(chunk, &workspace) { values, mask, sums, streams, scratch in
+      try tiles.read(chunk: chunk, into: &values, scratch: &scratch)
       if outliers != nil {
-        rest.split(at: sizes.mask) { mask, rest in
-          markOutliers(values.bytes, chunk, &mask)
-          clear(&values, at: mask.bytes, scratch: &rest)
-        }
+        markOutliers(values.bytes, chunk, &mask)
+        clear(&values, at: mask.bytes, zeros: &sums)
       }
-      try body(values.bytes, &rest)
+      try body(values.bytes, &sums, &streams, &scratch)
     }
   }
 
@@ -48,13 +49,14 @@ extension PreparedSum {
   }
 
   /// Sets the values at the places of a mask to 0.
+  /// - Parameter zeros: memory for as many values.
   @_lifetime(values: copy values)
-  @_lifetime(scratch: copy scratch)
+  @_lifetime(zeros: copy zeros)
   func clear(
-    _ values: inout MutableRawSpan, at mask: borrowing RawSpan, scratch: inout MutableRawSpan
+    _ values: inout MutableRawSpan, at mask: borrowing RawSpan, zeros: inout MutableRawSpan
   ) {
     let kept = Kernels.best.count(ofMask: mask, elementCount: values.byteCount / 4)
-    var zeros = scratch._mutatingExtracting(0..<4 * kept)
+    var zeros = zeros._mutatingExtracting(0..<4 * kept)
     zeros.fill()
     Kernels.best.replace(zeros.bytes, width: 4, mask: mask, in: &values)
   }
@@ -98,31 +100,25 @@ extension PreparedSum {
     guard let codec else { return }
     let count = tiles.grid[chunk].count
     let isAlone = parts.count == 1
-    try withValues(chunk, &workspace) { values, rest in
-      try rest.split(at: sizes.streams) { streams, rest in
-        let ranges = encodeDense(values, chunk, into: &streams, scratch: &rest)
-        if isAlone {
-          try rest.split(at: sizes.sums) { sums, rest in
-            try measureAlone(values, streams.bytes, ranges, chunk, &sums, scratch: &rest)
-          }
-        }
-        try encoder.frame(
-          streams.bytes, ranges, of: codec, valueCount: count, scratch: &rest, body)
+    try withValues(chunk, &workspace) { values, sums, streams, scratch in
+      let ranges = encodeDense(values, chunk, into: &streams, scratch: &scratch)
+      if isAlone {
+        try measureAlone(values, streams.bytes, ranges, chunk, &sums, scratch: &scratch)
       }
+      try encoder.frame(
+        streams.bytes, ranges, of: codec, valueCount: count, scratch: &scratch, body)
     }
   }
 
   /// What the dense term leaves of the values, outliers aside.
   @_lifetime(residual: copy residual)
-  @_lifetime(scratch: copy scratch)
+  @_lifetime(workspace: copy workspace)
   func readResidual(
-    _ chunk: Int, into residual: inout MutableRawSpan, scratch: inout MutableRawSpan
+    _ chunk: Int, into residual: inout MutableRawSpan, workspace: inout MutableRawSpan
   ) throws {
-    try withValues(chunk, &scratch) { values, rest in
-      try rest.split(at: sizes.streams) { streams, rest in
-        let ranges = encodeDense(values, chunk, into: &streams, scratch: &rest)
-        try decodeDense(streams.bytes, ranges, chunk, into: &residual, scratch: &rest)
-      }
+    try withValues(chunk, &workspace) { values, _, streams, scratch in
+      let ranges = encodeDense(values, chunk, into: &streams, scratch: &scratch)
+      try decodeDense(streams.bytes, ranges, chunk, into: &residual, scratch: &scratch)
       subtract(&residual, from: values)
     }
   }
@@ -146,55 +142,65 @@ extension PreparedSum {
     guard let sparse = recipe.sparse else { return }
     let layout = ChunkLayout(info, chunk: chunk)
     let count = layout.elementCount
-    try workspace.split(at: 4 * count) { values, rest in
-      try rest.split(at: sizes.mask) { mask, rest in
-        try tiles.read(chunk: chunk, into: &values, scratch: &rest)
-        markOutliers(values.bytes, chunk, &mask)
-        switch sparse.mode {
-        case .replace:
-          try rest.split(at: layout.byteCount) { kept, rest in
-            try tiles.tensor.source.read(layout.elements, into: &kept, scratch: &rest)
-            try encoder.encodeSparse(
-              kept.bytes, mask: &mask, layout, index: BitmaskIndex(), codec: encoder.losslessCodec,
-              scratch: &rest, body)
-          }
-        case .add:
-          try rest.split(at: sizes.sums) { sums, rest in
-            try sums.split(at: 4 * count) { sums, spare in
-              try readSums(values.bytes, mask.bytes, chunk, into: &sums, &spare, scratch: &rest)
-              subtract(&sums, from: values.bytes)
-              var kept = spare._mutatingExtracting(0..<layout.byteCount)
-              try Kernels.best.convert(
-                sums.bytes, from: .f32, to: info.dtype, elementCount: count, saturating: true,
-                into: &kept)
-              try encoder.encodeSparse(
-                kept.bytes, mask: &mask, layout, index: BitmaskIndex(),
-                codec: encoder.losslessCodec,
-                scratch: &rest, body)
-            }
-          }
+    try withSpans(chunk, &workspace) { values, mask, sums, streams, scratch in
+      try tiles.read(chunk: chunk, into: &values, scratch: &scratch)
+      markOutliers(values.bytes, chunk, &mask)
+      switch sparse.mode {
+      case .replace:
+        var kept = sums._mutatingExtracting(0..<layout.byteCount)
+        try tiles.tensor.source.read(layout.elements, into: &kept, scratch: &scratch)
+        try encoder.encodeSparse(
+          kept.bytes, mask: &mask, layout, index: BitmaskIndex(), codec: encoder.losslessCodec,
+          scratch: &scratch, body)
+      case .add:
+        try sums.split(at: 4 * count) { sums, spare in
+          try readSums(
+            values.bytes, mask.bytes, chunk, into: &sums, &spare, &streams, scratch: &scratch)
+          subtract(&sums, from: values.bytes)
+          var kept = spare._mutatingExtracting(0..<layout.byteCount)
+          try Kernels.best.convert(
+            sums.bytes, from: .f32, to: info.dtype, elementCount: count, saturating: true,
+            into: &kept)
+          try encoder.encodeSparse(
+            kept.bytes, mask: &mask, layout, index: BitmaskIndex(), codec: encoder.losslessCodec,
+            scratch: &scratch, body)
         }
       }
     }
   }
 
   /// The sum of the dense and the low-rank term.
+  /// - Parameter spare: memory for two more copies of the values.
   @_lifetime(sums: copy sums)
   @_lifetime(spare: copy spare)
+  @_lifetime(streams: copy streams)
   @_lifetime(scratch: copy scratch)
   func readSums(
     _ values: borrowing RawSpan, _ mask: borrowing RawSpan, _ chunk: Int,
     into sums: inout MutableRawSpan, _ spare: inout MutableRawSpan,
-    scratch: inout MutableRawSpan
+    _ streams: inout MutableRawSpan, scratch: inout MutableRawSpan
   ) throws {
-    var cleared = spare._mutatingExtracting(0..<values.byteCount)
-    cleared.copy(values)
-    if outliers != nil { clear(&cleared, at: mask, scratch: &scratch) }
-    try scratch.split(at: sizes.streams) { streams, rest in
-      let ranges = encodeDense(cleared.bytes, chunk, into: &streams, scratch: &rest)
-      try decodeDense(streams.bytes, ranges, chunk, into: &sums, scratch: &rest)
-    }
+    try readDense(
+      values, mask, chunk, into: &sums, &spare, &streams, scratch: &scratch)
     factors?.add(rows: rows(of: chunk), to: &sums)
+  }
+
+  /// The dense term alone, which outliers do not reach.
+  @_lifetime(sums: copy sums)
+  @_lifetime(spare: copy spare)
+  @_lifetime(streams: copy streams)
+  @_lifetime(scratch: copy scratch)
+  func readDense(
+    _ values: borrowing RawSpan, _ mask: borrowing RawSpan, _ chunk: Int,
+    into sums: inout MutableRawSpan, _ spare: inout MutableRawSpan,
+    _ streams: inout MutableRawSpan, scratch: inout MutableRawSpan
+  ) throws {
+    try spare.split(at: values.byteCount) { cleared, zeros in
+      cleared.copy(values)
+      if outliers != nil { clear(&cleared, at: mask, zeros: &zeros) }
+      let ranges = encodeDense(cleared.bytes, chunk, into: &streams, scratch: &scratch)
+      try decodeDense(streams.bytes, ranges, chunk, into: &sums, scratch: &scratch)
+    }
   }
 
   func rows(of chunk: Int) -> Range<Int> {

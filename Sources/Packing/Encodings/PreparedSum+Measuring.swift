@@ -53,22 +53,17 @@ extension PreparedSum {
     let hash = Mutex(SHA256())
     let turnstile = Turnstile()
     try engine.forEachPiece(
-      count: tiles.grid.count, workspaceByteCount: sizes.total, onFailure: turnstile.abandon
+      count: tiles.grid.count, workspaceByteCount: space.byteCount, onFailure: turnstile.abandon
     ) { chunk, workspace in
-      let count = tiles.grid[chunk].count
-      try workspace.split(at: 4 * count) { values, rest in
-        try rest.split(at: sizes.mask) { mask, rest in
-          try rest.split(at: sizes.sums) { sums, rest in
-            try tiles.read(chunk: chunk, into: &values, scratch: &rest)
-            if outliers != nil { markOutliers(values.bytes, chunk, &mask) }
-            try measure(values.bytes, mask.bytes, chunk, &sums, scratch: &rest)
-            guard wantsContentID else { return }
-            try readResult(values.bytes, mask.bytes, chunk, &sums, scratch: &rest)
-            try turnstile.pass(chunk) {
-              let byteCount = info.dtype.byteCount(of: count)!
-              hash.withLock { $0.update(sums.bytes.extracting(0..<byteCount)) }
-            }
-          }
+      try withSpans(chunk, &workspace) { values, mask, sums, streams, scratch in
+        try tiles.read(chunk: chunk, into: &values, scratch: &scratch)
+        if outliers != nil { markOutliers(values.bytes, chunk, &mask) }
+        try measure(values.bytes, mask.bytes, chunk, &sums, &streams, scratch: &scratch)
+        guard wantsContentID else { return }
+        try readResult(values.bytes, mask.bytes, chunk, &sums, &streams, scratch: &scratch)
+        try turnstile.pass(chunk) {
+          let byteCount = info.dtype.byteCount(of: tiles.grid[chunk].count)!
+          hash.withLock { $0.update(sums.bytes.extracting(0..<byteCount)) }
         }
       }
       tiles.report(chunk, to: engine)
@@ -77,10 +72,11 @@ extension PreparedSum {
   }
 
   @_lifetime(sums: copy sums)
+  @_lifetime(streams: copy streams)
   @_lifetime(scratch: copy scratch)
   private func measure(
     _ values: borrowing RawSpan, _ mask: borrowing RawSpan, _ chunk: Int,
-    _ sums: inout MutableRawSpan, scratch: inout MutableRawSpan
+    _ sums: inout MutableRawSpan, _ streams: inout MutableRawSpan, scratch: inout MutableRawSpan
   ) throws {
     let count = values.byteCount / 4
     var found: [Distance] = []
@@ -90,13 +86,8 @@ extension PreparedSum {
       found.append(distance)
     }
     try sums.split(at: 4 * count) { sums, spare in
-      var cleared = spare._mutatingExtracting(0..<4 * count)
-      cleared.copy(values)
-      if outliers != nil { clear(&cleared, at: mask, scratch: &scratch) }
-      try scratch.split(at: sizes.streams) { streams, rest in
-        let ranges = encodeDense(cleared.bytes, chunk, into: &streams, scratch: &rest)
-        try decodeDense(streams.bytes, ranges, chunk, into: &sums, scratch: &rest)
-      }
+      try readDense(
+        values, mask, chunk, into: &sums, &spare, &streams, scratch: &scratch)
       if codec != nil { add(sums.bytes) }
       if let factors {
         factors.add(rows: rows(of: chunk), to: &sums)
@@ -148,16 +139,18 @@ extension PreparedSum {
 
   /// The canonical bytes that reading the tensor will give, at the start of `result`.
   @_lifetime(result: copy result)
+  @_lifetime(streams: copy streams)
   @_lifetime(scratch: copy scratch)
   private func readResult(
     _ values: borrowing RawSpan, _ mask: borrowing RawSpan, _ chunk: Int,
-    _ result: inout MutableRawSpan, scratch: inout MutableRawSpan
+    _ result: inout MutableRawSpan, _ streams: inout MutableRawSpan,
+    scratch: inout MutableRawSpan
   ) throws {
     let layout = ChunkLayout(info, chunk: chunk)
     let count = layout.elementCount
     guard info.dtype == .f64 else {
       return try result.split(at: 4 * count) { sums, spare in
-        try readSums(values, mask, chunk, into: &sums, &spare, scratch: &scratch)
+        try readSums(values, mask, chunk, into: &sums, &spare, &streams, scratch: &scratch)
         if let sparse = recipe.sparse { try apply(sparse.mode, values, mask, to: &sums, &spare) }
         guard info.dtype != .f32 else { return }
         spare.split(at: 4 * count) { rounded, spare in
@@ -170,7 +163,7 @@ extension PreparedSum {
     // Of F64 a dense term in float32 is widened, and kept values are the original ones.
     try result.split(at: 8 * count) { wide, spare in
       try spare.split(at: 4 * count) { sums, spare in
-        try readSums(values, mask, chunk, into: &sums, &spare, scratch: &scratch)
+        try readSums(values, mask, chunk, into: &sums, &spare, &streams, scratch: &scratch)
         try Kernels.best.convert(
           sums.bytes, from: .f32, to: .f64, elementCount: count, saturating: false, into: &wide)
       }

@@ -13,7 +13,7 @@ struct PreparedSum: PreparedEncoding {
   let outliers: OutlierSurvey?
   var factors: LowRankFit?
   let encoder: ChunkEncoder
-  let sizes: Workspace
+  let space: Workspace
   let distances: Distances
 
   init(
@@ -25,33 +25,32 @@ struct PreparedSum: PreparedEncoding {
     self.codec = codec
     self.outliers = outliers
     self.encoder = encoder
-    sizes = Workspace(tiles, codec: codec, recipe: recipe, encoder: encoder)
+    space = Workspace(tiles, codec: codec, recipe: recipe, encoder: encoder)
     distances = Distances(chunkCount: tiles.grid.count)
   }
 
   var info: TensorInfo { tiles.tensor.info }
-  var workspaceByteCount: Int { sizes.total }
+  var workspaceByteCount: Int { space.byteCount }
 
   // MARK: Memory
 
-  /// What a worker needs for a chunk.
+  /// What a worker needs for a chunk: its values as float32, a mask of outliers, sums and once more what is
+  /// added to them or what they are rounded to, streams, and scratch memory.
   struct Workspace: Sendable {
-    /// The values as float32.
-    let values: Int
-    let mask: Int
-    /// Sums, and once more what is added to them or what they are rounded to.
-    let sums: Int
-    let streams: Int
-    let scratch: Int
+    private let largestChunk: Int
+    private let hasMask: Bool
+    /// Bytes of sums, and of what stands behind them, for each element.
+    private let sumByteCount: Int
+    private let streams: Int
+    private let scratch: Int
 
     init(
       _ tiles: FloatTiles, codec: (any ValueCodec)?, recipe: TermRecipe, encoder: ChunkEncoder
     ) {
       let info = tiles.tensor.info
-      let count = info.grid.largestChunk
-      values = 4 * count
-      mask = recipe.sparse == nil ? 0 : Kernels.maskByteCount(elementCount: count)
-      sums = (info.dtype == .f64 ? 24 : 12) * count
+      largestChunk = info.grid.largestChunk
+      hasMask = recipe.sparse != nil
+      sumByteCount = info.dtype == .f64 ? 24 : 12
       var (streams, scratch) = (0, tiles.scratchByteCount)
       if info.grid.count > 0, let codec {
         let layout = ChunkLayout(info, chunk: 0)
@@ -61,10 +60,7 @@ struct PreparedSum: PreparedEncoding {
       }
       if info.grid.count > 0, recipe.sparse != nil {
         let layout = ChunkLayout(info, chunk: 0)
-        scratch = max(
-          scratch,
-          2 * layout.byteCount + tiles.scratchByteCount
-            + encoder.sparseScratchByteCount(PlanesCodec(), layout))
+        scratch = max(scratch, encoder.sparseScratchByteCount(PlanesCodec(), layout))
       }
       if recipe.rank != nil {
         let factor = ChunkLayout(dtype: LowRankFit.dtype, listOf: 1 << 19)
@@ -74,7 +70,27 @@ struct PreparedSum: PreparedEncoding {
       self.scratch = scratch
     }
 
-    var total: Int { values + mask + sums + streams + scratch }
+    /// The parts of a chunk: values, mask, sums, streams, and scratch memory.
+    func layout(elementCount: Int) -> WorkspaceLayout {
+      WorkspaceLayout(
+        FloatReader.byteCount(elementCount: elementCount),
+        hasMask ? Kernels.maskByteCount(elementCount: elementCount) : 0,
+        sumByteCount * elementCount, streams, scratch: scratch)
+    }
+
+    var byteCount: Int { layout(elementCount: largestChunk).byteCount }
+  }
+
+  /// Lends the memory of a chunk: values, mask, sums, streams, and scratch memory.
+  @_lifetime(workspace: copy workspace)
+  func withSpans<Result>(
+    _ chunk: Int, _ workspace: inout MutableRawSpan,
+    _ body: (
+      inout MutableRawSpan, inout MutableRawSpan, inout MutableRawSpan, inout MutableRawSpan,
+      inout MutableRawSpan
+    ) throws -> Result
+  ) throws -> Result {
+    try space.layout(elementCount: tiles.grid[chunk].count).withSpans(of: &workspace, body)
   }
 
   // MARK: Segments

@@ -60,10 +60,10 @@ package struct SumEncoding: TensorEncoding {
 
   package func plan(for tensor: LazyTensor, encoder: ChunkEncoder) -> EncodingPlan {
     let info = tensor.info
-    let shape = PreparedSum.Workspace(
+    let space = PreparedSum.Workspace(
       FloatTiles(tensor: tensor), codec: codec(for: info), recipe: recipe, encoder: encoder)
     var plan = EncodingPlan(
-      byteCount: 0, isExact: false, workerByteCount: shape.total, fixedByteCount: 0,
+      byteCount: 0, isExact: false, workerByteCount: space.byteCount, fixedByteCount: 0,
       chunkCount: 0, passCount: recipe.dense.map { _ in 2 } ?? 1)
     if let codec = codec(for: info) {
       plan.chunkCount += info.grid.count
@@ -115,7 +115,7 @@ package struct SumEncoding: TensorEncoding {
       let survey = try survey(sum, engine)
       do throws(CodecProblem) { sum.codec = try codec.prepared(for: survey) } catch {
         throw FormatError(
-          .tooLarge, error.description, path: tensor.stored.file, tensor: info.name,
+          .valuesTooLarge, error.description, path: tensor.stored.file, tensor: info.name,
           hint: "keep it without loss: \(setting: "tensor-type") '\(info.name.printable)=lossless'")
       }
     }
@@ -123,13 +123,13 @@ package struct SumEncoding: TensorEncoding {
       let base = sum
       sum.factors = try LowRankFit(
         info, matrices: matrices, rank: rank, rounds: recipe.rounds, engine: engine,
-        workspaceByteCount: sum.sizes.total
+        workspaceByteCount: sum.workspaceByteCount
       ) { chunk, residual, rest in
-        try base.readResidual(chunk, into: &residual, scratch: &rest)
+        try base.readResidual(chunk, into: &residual, workspace: &rest)
       }
       guard sum.factors!.isFinite else {
         throw FormatError(
-          .tooLarge, "values are too large for a low-rank term in float32",
+          .valuesTooLarge, "values are too large for a low-rank term in float32",
           path: tensor.stored.file, tensor: info.name,
           hint: "keep it without loss: \(setting: "tensor-type") '\(info.name.printable)=lossless'")
       }
@@ -144,12 +144,12 @@ package struct SumEncoding: TensorEncoding {
   private func survey(_ sum: PreparedSum, _ engine: Engine) throws -> CodecSurvey {
     let survey = Mutex(CodecSurvey())
     try engine.forEachPiece(
-      count: sum.tiles.grid.count, workspaceByteCount: sum.sizes.total
+      count: sum.tiles.grid.count, workspaceByteCount: sum.workspaceByteCount
     ) { chunk, workspace in
       var part = CodecSurvey()
-      try sum.withValues(chunk, &workspace) { values, rest in
+      try sum.withValues(chunk, &workspace) { values, _, _, scratch in
         sum.codec?.survey(
-          values, ChunkLayout(sum.tiles.tensor.info, chunk: chunk), into: &part, scratch: &rest)
+          values, ChunkLayout(sum.tiles.tensor.info, chunk: chunk), into: &part, scratch: &scratch)
       }
       survey.withLock { $0.merge(part) }
       sum.tiles.report(chunk, to: engine)

@@ -22,17 +22,11 @@ struct TermSumSource: ChunkedTensorSource {
     case .stored(let stored, _):
       return stored.reader.termScratchByteCount(entry: stored.entry)
     case .dense(let tensor, _):
-      return 4 * count + (tensor.info.dtype.byteCount(of: count) ?? 0)
-        + tensor.source.scratchByteCount(elementCount: count)
+      return FloatReader(tensor).workspace(elementCount: count).byteCount
     case .lowRank(let u, let v, _):
       let rank = u.info.shape.columnCount
       let rows = count / max(1, v.info.shape.columnCount) + 2
-      let values = rank * rows + v.info.elementCount
-      let largest = max(rank * rows, v.info.elementCount)
-      return 4 * values + (u.info.dtype.byteCount(of: largest) ?? 0)
-        + max(
-          u.source.scratchByteCount(elementCount: rank * rows),
-          v.source.scratchByteCount(elementCount: v.info.elementCount))
+      return factorWorkspace(u, v, rank: rank, rows: rows).byteCount
     }
   }
 
@@ -98,12 +92,14 @@ struct TermSumSource: ChunkedTensorSource {
         term: stored.place, ofEntry: stored.entry, chunk: chunk, factor: factor,
         isFirst: isFirst, to: &sums, scratch: &scratch)
     case .dense(let tensor, let factor):
+      let reader = FloatReader(tensor)
       if isFirst {
-        try Self.readFloats(tensor, elements, into: &sums, scratch: &scratch)
+        try reader.read(elements, into: &sums, scratch: &scratch)
         Kernels.best.multiply(&sums, of: .f32, by: factor)
       } else {
-        try scratch.split(at: 4 * elements.count) { floats, rest in
-          try Self.readFloats(tensor, elements, into: &floats, scratch: &rest)
+        try reader.workspace(elementCount: elements.count).withSpans(of: &scratch) {
+          floats, rest in
+          try reader.read(elements, into: &floats, scratch: &rest)
           Kernels.best.multiply(&floats, of: .f32, by: factor)
           Kernels.best.add(floats.bytes, of: .f32, to: &sums)
         }
@@ -114,22 +110,16 @@ struct TermSumSource: ChunkedTensorSource {
     }
   }
 
-  @_lifetime(floats: copy floats)
-  @_lifetime(scratch: copy scratch)
-  private static func readFloats(
-    _ tensor: LazyTensor, _ elements: Range<Int>, into floats: inout MutableRawSpan,
-    scratch: inout MutableRawSpan
-  ) throws {
-    let dtype = tensor.info.dtype
-    guard dtype != .f32 else {
-      return try tensor.source.read(elements, into: &floats, scratch: &scratch)
-    }
-    try scratch.split(at: dtype.byteCount(of: elements.count)!) { stored, rest in
-      try tensor.source.read(elements, into: &stored, scratch: &rest)
-      try Kernels.best.convert(
-        stored.bytes, from: dtype, to: .f32, elementCount: elements.count, saturating: false,
-        into: &floats)
-    }
+  /// V as float32, so many rows of U, and what reading them needs.
+  private func factorWorkspace(
+    _ u: LazyTensor, _ v: LazyTensor, rank: Int, rows: Int
+  ) -> WorkspaceLayout {
+    WorkspaceLayout(
+      FloatReader.byteCount(elementCount: v.info.elementCount),
+      FloatReader.byteCount(elementCount: rank * rows),
+      scratch: max(
+        FloatReader(v).scratchByteCount(elementCount: v.info.elementCount),
+        FloatReader(u).scratchByteCount(elementCount: rank * rows)))
   }
 
   @_lifetime(sums: copy sums)
@@ -141,24 +131,23 @@ struct TermSumSource: ChunkedTensorSource {
     let rank = u.info.shape.columnCount
     let columns = v.info.shape.columnCount
     let rows = elements.lowerBound / columns..<(elements.upperBound - 1) / columns + 1
-    try scratch.split(at: 4 * rank * columns) { vFloats, rest in
-      try Self.readFloats(v, 0..<rank * columns, into: &vFloats, scratch: &rest)
-      try rest.split(at: 4 * rank * rows.count) { uFloats, rest in
-        try Self.readFloats(
-          u, rows.lowerBound * rank..<rows.upperBound * rank, into: &uFloats, scratch: &rest)
-        for piece in LowRankTerm.pieces(of: elements, columns: columns) {
-          let first = piece.elements.lowerBound
-          var target = sums._mutatingExtracting(
-            4 * (first - elements.lowerBound)..<4
-              * (piece.elements.upperBound - elements.lowerBound))
-          let row = first / columns - rows.lowerBound
-          Kernels.best.addLowRank(
-            u: uFloats.bytes.extracting(4 * rank * row..<uFloats.byteCount),
-            v: vFloats.bytes.extracting(4 * (first % columns)..<vFloats.byteCount),
-            stride: columns, rows: piece.rowCount,
-            columns: piece.elements.count / piece.rowCount, rank: rank, scale: factor,
-            to: &target)
-        }
+    try factorWorkspace(u, v, rank: rank, rows: rows.count).withSpans(of: &scratch) {
+      vFloats, uFloats, rest in
+      try FloatReader(v).read(0..<rank * columns, into: &vFloats, scratch: &rest)
+      try FloatReader(u).read(
+        rows.lowerBound * rank..<rows.upperBound * rank, into: &uFloats, scratch: &rest)
+      for piece in LowRankTerm.pieces(of: elements, columns: columns) {
+        let first = piece.elements.lowerBound
+        var target = sums._mutatingExtracting(
+          4 * (first - elements.lowerBound)..<4
+            * (piece.elements.upperBound - elements.lowerBound))
+        let row = first / columns - rows.lowerBound
+        Kernels.best.addLowRank(
+          u: uFloats.bytes.extracting(4 * rank * row..<uFloats.byteCount),
+          v: vFloats.bytes.extracting(4 * (first % columns)..<vFloats.byteCount),
+          stride: columns, rows: piece.rowCount,
+          columns: piece.elements.count / piece.rowCount, rank: rank, scale: factor,
+          to: &target)
       }
     }
   }

@@ -44,9 +44,17 @@ package struct WandaScore: PruningScore {
 
   package func scratchByteCount(_ tensor: LazyTensor, elementCount: Int) -> Int {
     guard let norm = norms[UTF8Key(tensor.name)] else { return 0 }
-    let count = min(Self.pieceCount, norm.info.elementCount)
-    return 4 * count + norm.info.dtype.byteCount(of: count)!
-      + norm.source.scratchByteCount(elementCount: count)
+    return reader(norm).workspace(elementCount: min(Self.pieceCount, norm.info.elementCount))
+      .byteCount
+  }
+
+  private func reader(_ norm: LazyTensor) -> FloatReader {
+    FloatReader(
+      norm,
+      .refuse(.nonfinite) { [path] norm, problem in
+        FormatError(
+          .nonfiniteValue, "norm \(problem.element) is not finite", path: path, tensor: norm.name)
+      })
   }
 
   @_lifetime(values: copy values)
@@ -59,17 +67,9 @@ package struct WandaScore: PruningScore {
     let inputs = norm.info.elementCount
     for piece in stride(from: 0, to: inputs, by: Self.pieceCount) {
       let count = min(Self.pieceCount, inputs - piece)
-      try scratch.split(at: 4 * count) { floats, rest in
-        try rest.split(at: norm.info.dtype.byteCount(of: count)!) { stored, rest in
-          try norm.source.read(piece..<piece + count, into: &stored, scratch: &rest)
-          try Kernels.best.convert(
-            stored.bytes, from: norm.info.dtype, to: .f32, elementCount: count, saturating: false,
-            into: &floats)
-        }
-        if let place = Kernels.best.firstNotFinite(floats.bytes) {
-          throw FormatError(
-            .notFinite, "norm \(piece + place) is not finite", path: path, tensor: tensor.name)
-        }
+      let reader = reader(norm)
+      try reader.workspace(elementCount: count).withSpans(of: &scratch) { floats, rest in
+        try reader.read(piece..<piece + count, into: &floats, scratch: &rest)
         let norms = floats.bytes
         var row = elements.lowerBound / inputs
         while row * inputs + piece < elements.upperBound {
