@@ -58,6 +58,7 @@ let package = Package(
     module("YAML", ["CYaml"]),
     module("Base", ["CLinux", crypto, system]),
     module("TensorCore", ["Base", "CKernels"]),
+    module("LinearAlgebra", ["TensorCore", "Base"]),
     module("Codecs", ["Base", "TensorCore", "Zstd"]),
     module("PackedFormat", ["Codecs", "Base", "TensorCore", "Zstd", crypto, system]),
     module("Checkpoints", ["Codecs", "TensorCore", "Base", crypto, system]),
@@ -67,7 +68,10 @@ let package = Package(
       "ModelDirectories", ["Safetensors", "Checkpoints", "TensorCore", "Base", "Zstd", crypto]),
     module(
       "Packing",
-      ["Checkpoints", "PackedFormat", "Codecs", "TensorCore", "Base", "Zstd", crypto, system]),
+      [
+        "Checkpoints", "PackedFormat", "Codecs", "LinearAlgebra", "TensorCore", "Base", "Zstd",
+        crypto, system,
+      ]),
     module(
       "Containers", ["Packing", "ModelDirectories", "Safetensors", "Checkpoints", "Base"]),
     module("Sumac", ["Packing", "Checkpoints", "PackedFormat", "TensorCore", "Base"]),
@@ -93,7 +97,7 @@ let package = Package(
     module(
       "Merging",
       [
-        "Recipes", "Packing", "Models", "PackedFormat", "Codecs", "Checkpoints", "CKernels",
+        "Recipes", "Packing", "LinearAlgebra", "Models", "PackedFormat", "Codecs", "Checkpoints", "CKernels",
         "Reporting",
         "TensorCore", "Base", system,
       ]),
@@ -107,7 +111,7 @@ let package = Package(
       "CacheCompression",
       [
         "Caches", "Containers", "Packing", "Checkpoints", "PackedFormat", "Codecs", "Reporting",
-        "TensorCore", "Base", crypto,
+        "LinearAlgebra", "TensorCore", "Base", crypto,
       ]),
     module(
       "Inspection",
@@ -152,6 +156,7 @@ let package = Package(
     tests("SumacTests", ["Sumac"]),
     tests("BaseTests", [system]),
     tests("TensorCoreTests", [system]),
+    tests("LinearAlgebraTests", ["LinearAlgebra"]),
     tests("CodecsTests", ["Codecs", "Zstd"]),
     tests("PackedFormatTests", reading + ["Zstd", system]),
     tests("CheckpointsTests", reading + [system]),

@@ -1,5 +1,6 @@
 import Base
 import Checkpoints
+import LinearAlgebra
 import PackedFormat
 import TensorCore
 
@@ -221,21 +222,22 @@ struct HeadFit: Sendable {
       Kernels.best.multiply(inPlace: &residual, whole, byScales: factor.rawSpan)
     }
     let settings = shape.settings
-    var factors =
+    let product =
       settings.isNearest
-      ? HeadProduct.nearest(
-        residual.bytes, tokens: shape.tokens, dim: shape.dim, rank: settings.rank,
+      ? LowRankProduct(
+        nearestTo: residual.bytes, rows: shape.tokens, columns: shape.dim, rank: settings.rank,
         scratch: &scratch)
-      : HeadProduct.byIteration(
-        residual.bytes, tokens: shape.tokens, dim: shape.dim, rank: settings.rank,
-        rounds: settings.roundCount, start: start, scratch: &scratch)
+      : LowRankProduct(
+        iterating: settings.roundCount, residual.bytes, rows: shape.tokens, columns: shape.dim,
+        rank: settings.rank, start: start, scratch: &scratch)
+    var right = product.v
     if isFar {
       let factor = Float(sign: .plus, exponent: exponent, significand: 1)
-      factors.v = factors.v.map { $0 * factor }
+      right = right.map { $0 * factor }
     }
-    largestFactor = factors.v.reduce(0) { max($0, $1.magnitude) }
-    u = HalfPrecision.halves(factors.u, over: 1)
-    v = HalfPrecision.halves(factors.v, over: frame.productScale)
+    largestFactor = right.reduce(0) { max($0, $1.magnitude) }
+    u = HalfPrecision.halves(product.u, over: 1)
+    v = HalfPrecision.halves(right, over: frame.productScale)
   }
 
   // MARK: Sums

@@ -1,5 +1,6 @@
 import Base
 import Checkpoints
+import LinearAlgebra
 import TensorCore
 
 /// Parts of a worker's memory while it fits a head.
@@ -22,8 +23,8 @@ struct HeadSpace: Sendable {
       slab, FloatReader(tensor).scratchByteCount(elementCount: count),
       Kernels.extremesScratchByteCount(
         rows: shape.tokens, columns: shape.dim, alongColumns: true),
-      HeadProduct.scratchByteCount(
-        tokens: shape.tokens, dim: shape.dim, rank: shape.settings.rank))
+      LowRankProduct.scratchByteCount(
+        rows: shape.tokens, columns: shape.dim, rank: shape.settings.rank))
     // Ranges come before pairs.
     let cells = 8 * shape.slabCellCount
     codes = WorkspaceLayout(count, 2 * cells, scratch: scratch)

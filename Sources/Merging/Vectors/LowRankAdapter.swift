@@ -1,5 +1,6 @@
 package import Base
 import Checkpoints
+import LinearAlgebra
 import Models
 import Packing
 import TensorCore
@@ -241,19 +242,12 @@ package enum LowRankAdapter {
   private static func transposed(_ tensor: LazyTensor) throws -> LazyTensor {
     let (rows, columns) = (tensor.info.shape.dimensions[0], tensor.info.shape.dimensions[1])
     let width = tensor.info.dtype.bitsPerElement / 8
-    let from = try tensor.bytes()
-    var to = [UInt8](repeating: 0, count: from.count)
-    for row in 0..<rows {
-      for column in 0..<columns {
-        for byte in 0..<width {
-          to[(column * rows + row) * width + byte] = from[(row * columns + column) * width + byte]
-        }
-      }
-    }
+    let values = Vectors.transposed(
+      try tensor.bytes(), width: width, rows: rows, columns: columns)
     let info = try TensorInfo(
       name: tensor.name, dtype: tensor.info.dtype, shape: Shape([columns, rows]))
     return LazyTensor(
-      info: info, source: MemoryTensorSource(info: info, values: to), stored: tensor.stored)
+      info: info, source: MemoryTensorSource(info: info, values: values), stored: tensor.stored)
   }
 }
 

@@ -1,5 +1,6 @@
 import Base
 package import Checkpoints
+import LinearAlgebra
 import PackedFormat
 import TensorCore
 
@@ -72,23 +73,12 @@ package struct LowRankFactors: Sendable {
     try Self.tensor(name, v, rows: rank, columns: columns, scale: scale, isTransposed: isTransposed)
   }
 
-  /// Values of two bytes with rows and columns exchanged.
-  private static func transposed(_ values: [UInt8], rows: Int, columns: Int) -> [UInt8] {
-    var result = values
-    for row in 0..<rows {
-      for column in 0..<columns {
-        let (from, to) = (2 * (row * columns + column), 2 * (column * rows + row))
-        result[to] = values[from]
-        result[to + 1] = values[from + 1]
-      }
-    }
-    return result
-  }
-
   private static func tensor(
     _ name: String, _ values: [UInt8], rows: Int, columns: Int, scale: Float, isTransposed: Bool
   ) throws -> LazyTensor {
-    let values = isTransposed ? Self.transposed(values, rows: rows, columns: columns) : values
+    let values =
+      isTransposed
+      ? Vectors.transposed(values, width: 2, rows: rows, columns: columns) : values
     let dimensions = isTransposed ? [columns, rows] : [rows, columns]
     let half = try TensorInfo(name: name, dtype: .f16, shape: Shape(dimensions))
     let part = LazyTensor(

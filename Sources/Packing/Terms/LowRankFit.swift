@@ -1,13 +1,14 @@
 import Base
 import Checkpoints
+import LinearAlgebra
 import PackedFormat
 import Synchronization
 import TensorCore
 
 /// The product of two skinny matrices that is nearest to a residual, by power iteration.
 ///
-/// Source: GEAR (Kang et al., 2024), the power iteration of its low-rank part: V starts uniform at
-/// random, then U = R·Vᵀ and V = Uᵀ·R in turn, V made orthonormal before each round and U in the last.
+/// The steps are those of `PowerIteration`, over a residual that is read chunk by chunk. V starts uniform at
+/// random.
 struct LowRankFit: Sendable {
   /// Readings of the values: one for each round and one more for the last.
   static func passCount(rounds: Int) -> Int { rounds + 1 }
@@ -56,7 +57,7 @@ struct LowRankFit: Sendable {
     var u: [Float] = []
     var isFinite = true
     for round in 1...rounds {
-      Self.orthonormalize(&v, vectors: rank, length: matrices.columns)
+      Vectors.orthonormalize(&v, count: rank, length: matrices.columns, scalesFirst: true)
       guard round == rounds else {
         v = try pass.refined(v)
         isFinite = isFinite && v.allSatisfy(\.isFinite)
@@ -64,9 +65,8 @@ struct LowRankFit: Sendable {
       }
       u = try pass.projected(v)
       isFinite = isFinite && u.allSatisfy(\.isFinite)
-      var columns = Self.transposed(u, rows: matrices.rows, columns: rank)
-      Self.orthonormalize(&columns, vectors: rank, length: matrices.rows)
-      u = Self.transposed(columns, rows: rank, columns: matrices.rows)
+      u = PowerIteration.orthonormalColumns(
+        of: u, rows: matrices.rows, rank: rank, scalesFirst: true)
       v = try pass.accumulated(u)
     }
     let largest = v.reduce(0) { max($0, $1.magnitude) }
@@ -97,49 +97,6 @@ struct LowRankFit: Sendable {
         scale: scale, to: &target)
       row = end
     }
-  }
-
-  // MARK: Arrays
-
-  /// Groups of `vectors` vectors one behind the other.
-  private static func orthonormalize(_ values: inout [Float], vectors: Int, length: Int) {
-    let size = vectors * length
-    guard size > 0 else { return }
-    var buffer = ByteBuffer(byteCount: 4 * size)
-    for start in stride(from: 0, to: values.count, by: size) {
-      normalize(&values, start..<start + size)
-      var span = buffer.mutableBytes
-      span.copy(values.rawSpan.extracting(4 * start..<4 * (start + size)))
-      Kernels.best.orthonormalize(&span, count: vectors)
-      for place in 0..<size {
-        values[start + place] = Float(
-          bitPattern: span.bytes.littleEndian(UInt32.self, at: 4 * place)!)
-      }
-    }
-  }
-
-  /// Scales values whose squares could leave the range of float32 by a power of two.
-  private static func normalize(_ values: inout [Float], _ range: Range<Int>) {
-    let largest = values[range].reduce(0) { max($0, $1.magnitude) }
-    guard largest > 0, largest.isFinite, abs(largest.exponent) > 30 else { return }
-    for place in range {
-      values[place] = Float(
-        sign: .plus, exponent: -largest.exponent, significand: values[place])
-    }
-  }
-
-  /// Each matrix of `rows` × `columns` transposed.
-  private static func transposed(_ values: [Float], rows: Int, columns: Int) -> [Float] {
-    let size = rows * columns
-    var result = values
-    for start in stride(from: 0, to: values.count, by: max(1, size)) {
-      for row in 0..<rows {
-        for column in 0..<columns {
-          result[start + column * rows + row] = values[start + row * columns + column]
-        }
-      }
-    }
-    return result
   }
 
   // MARK: Passes
@@ -236,15 +193,11 @@ struct LowRankFit: Sendable {
       let sums = try summed { values, part, target, rest in
         let rows = part.rows.count
         var u = rest._mutatingExtracting(0..<4 * rank * rows)
-        Kernels.best.projectRows(
-          of: values,
+        return PowerIteration.refine(
+          values,
           on: v.rawSpan.extracting(4 * vSize * part.matrix..<4 * vSize * (part.matrix + 1)),
-          rows: rows, columns: matrices.columns, rank: rank, into: &u)
-        let exponent = Self.normalize(&u)
-        Kernels.best.accumulateColumns(
-          of: values, by: u.bytes, rows: rows, columns: matrices.columns, rank: rank,
-          into: &target)
-        return exponent
+          rows: rows, columns: matrices.columns, rank: rank, u: &u, into: &target,
+          scalesRows: true)
       }
       return (0..<matrices.count).flatMap { matrix in
         let part = sums[matrix * vSize..<(matrix + 1) * vSize]
@@ -253,18 +206,6 @@ struct LowRankFit: Sendable {
         let scale = Double(sign: .plus, exponent: exponent, significand: 1)
         return part.map { Float($0 * scale) }
       }
-    }
-
-    /// Brings floats far from 1 near it.
-    /// - Returns: the exponent of the power of two they were divided by.
-    @_lifetime(values: copy values)
-    private static func normalize(_ values: inout MutableRawSpan) -> Int {
-      var floats = values.bytes.floats()
-      let largest = floats.reduce(0) { max($0, $1.magnitude) }
-      guard largest > 0, largest.isFinite, abs(largest.exponent) > 30 else { return 0 }
-      LowRankFit.normalize(&floats, floats.indices)
-      values.copy(floats.rawSpan)
-      return Int(largest.exponent)
     }
 
     private func summed(

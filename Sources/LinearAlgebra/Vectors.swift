@@ -1,0 +1,82 @@
+import Base
+import TensorCore
+
+/// Groups of float32 vectors, one vector after another.
+package enum Vectors {
+  /// Makes the vectors of each group orthonormal, each in turn against those before it.
+  ///
+  /// Sums are taken in one order, whatever the CPU.
+  /// - Parameters:
+  ///   - count: vectors of a group; `values` holds whole groups.
+  ///   - length: values of a vector.
+  ///   - scalesFirst: whether each group is brought near 1 first, as `bringNearOne` does.
+  package static func orthonormalize(
+    _ values: inout [Float], count: Int, length: Int, scalesFirst: Bool = false
+  ) {
+    let size = count * length
+    guard size > 0 else { return }
+    precondition(values.count % size == 0)
+    var buffer = ByteBuffer(byteCount: 4 * size)
+    for start in stride(from: 0, to: values.count, by: size) {
+      if scalesFirst { bringNearOne(&values, start..<start + size) }
+      var span = buffer.mutableBytes
+      span.copy(values.rawSpan.extracting(4 * start..<4 * (start + size)))
+      Kernels.best.orthonormalize(&span, count: count)
+      for place in 0..<size {
+        values[start + place] = Float(
+          bitPattern: span.bytes.littleEndian(UInt32.self, at: 4 * place)!)
+      }
+    }
+  }
+
+  /// Divides values by a power of two if their squares could leave the range of float32.
+  /// - Returns: the exponent of that power; 0 if they stay.
+  @discardableResult
+  package static func bringNearOne(_ values: inout [Float], _ range: Range<Int>) -> Int {
+    let largest = values[range].reduce(0) { max($0, $1.magnitude) }
+    guard largest > 0, largest.isFinite, abs(largest.exponent) > 30 else { return 0 }
+    for place in range {
+      values[place] = Float(
+        sign: .plus, exponent: -largest.exponent, significand: values[place])
+    }
+    return Int(largest.exponent)
+  }
+
+  /// The same for F32 values in memory.
+  @_lifetime(values: copy values)
+  package static func bringNearOne(_ values: inout MutableRawSpan) -> Int {
+    var floats = values.bytes.floats()
+    let exponent = bringNearOne(&floats, floats.indices)
+    if exponent != 0 { values.copy(floats.rawSpan) }
+    return exponent
+  }
+
+  // MARK: Rows and columns
+
+  /// Each matrix of `rows` × `columns`, of which `values` holds one after another, transposed.
+  package static func transposed(_ values: [Float], rows: Int, columns: Int) -> [Float] {
+    var result = values
+    for start in stride(from: 0, to: values.count, by: max(1, rows * columns)) {
+      for row in 0..<rows {
+        for column in 0..<columns {
+          result[start + column * rows + row] = values[start + row * columns + column]
+        }
+      }
+    }
+    return result
+  }
+
+  /// A matrix of `rows` × `columns` values of `width` bytes each, transposed.
+  package static func transposed(
+    _ values: [UInt8], width: Int, rows: Int, columns: Int
+  ) -> [UInt8] {
+    var result = values
+    for row in 0..<rows {
+      for column in 0..<columns {
+        let (from, to) = (width * (row * columns + column), width * (column * rows + row))
+        for byte in 0..<width { result[to + byte] = values[from + byte] }
+      }
+    }
+    return result
+  }
+}
