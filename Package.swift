@@ -62,6 +62,7 @@ let package = Package(
     module("Codecs", ["Base", "TensorCore", "Zstd"]),
     module("PackedFormat", ["Codecs", "Base", "TensorCore", "Zstd", crypto, system]),
     module("Checkpoints", ["Codecs", "TensorCore", "Base", crypto, system]),
+    module("Surveys", ["Checkpoints", "CKernels", "TensorCore", "Base"]),
     module("Models", ["Checkpoints", "TensorCore", "Base"]),
     module("Safetensors", ["Checkpoints", "TensorCore", "Base", "Zstd", crypto]),
     module(
@@ -69,15 +70,14 @@ let package = Package(
     module(
       "Packing",
       [
-        "Checkpoints", "PackedFormat", "Codecs", "LinearAlgebra", "TensorCore", "Base", "Zstd",
-        crypto, system,
+        "Surveys", "Checkpoints", "PackedFormat", "Codecs", "LinearAlgebra", "TensorCore", "Base",
+        "Zstd", crypto, system,
       ]),
     module(
       "Containers", ["Packing", "ModelDirectories", "Safetensors", "Checkpoints", "Base"]),
     module("Sumac", ["Packing", "Checkpoints", "PackedFormat", "TensorCore", "Base"]),
     module("Reporting", ["Base"]),
     module("Recipes", ["Base", "YAML"]),
-    module("Statistics", ["Checkpoints", "CKernels", "TensorCore", "Base"]),
     module(
       "Conversion",
       [
@@ -87,7 +87,7 @@ let package = Package(
     module(
       "Pruning",
       [
-        "Statistics", "Packing", "Checkpoints", "Reporting", "CKernels", "TensorCore", "Base",
+        "Surveys", "Packing", "Checkpoints", "Reporting", "CKernels", "TensorCore", "Base",
         system,
       ]),
     module("Rotary", ["Models", "Checkpoints", "TensorCore", "Base"]),
@@ -97,7 +97,8 @@ let package = Package(
     module(
       "Merging",
       [
-        "Recipes", "Packing", "LinearAlgebra", "Models", "PackedFormat", "Codecs", "Checkpoints", "CKernels",
+        "Recipes", "Packing", "Surveys", "LinearAlgebra", "Models", "PackedFormat", "Codecs",
+        "Checkpoints", "CKernels",
         "Reporting",
         "TensorCore", "Base", system,
       ]),
@@ -116,21 +117,21 @@ let package = Package(
     module(
       "Inspection",
       [
-        "Statistics", "Packing", "Models", "Checkpoints", "PackedFormat", "Reporting", "TensorCore",
+        "Surveys", "Packing", "Models", "Checkpoints", "PackedFormat", "Reporting", "TensorCore",
         "Base", "Zstd", crypto, system,
       ]),
     module(
       "Operations",
       [
         "Conversion", "Inspection", "Pruning", "Merging", "RotaryScaling", "CacheCompression",
-        "Caches", "Rotary", "Statistics", "Recipes", "Reporting", "Containers", "Packing", "Models",
+        "Caches", "Rotary", "Surveys", "Recipes", "Reporting", "Containers", "Packing", "Models",
         "Checkpoints", "PackedFormat", "Codecs", "TensorCore", "Base", "Zstd", system,
       ]),
     .executableTarget(
       name: "SumacCommand",
       dependencies: [
         "Operations", "Inspection", "Pruning", "Merging", "RotaryScaling", "CacheCompression",
-        "Caches", "Statistics", "Reporting", "Containers", "Checkpoints", "Codecs", "Base",
+        "Caches", "Surveys", "Reporting", "Containers", "Checkpoints", "Codecs", "Base",
         "CLinux", arguments, system,
       ],
       swiftSettings: strict),
@@ -161,9 +162,9 @@ let package = Package(
     tests("PackedFormatTests", reading + ["Zstd", system]),
     tests("CheckpointsTests", reading + [system]),
     tests("ModelsTests", reading),
-    tests("InspectionTests", reading + ["Inspection", "Statistics", "Reporting"]),
-    tests("StatisticsTests", reading + ["Statistics"]),
-    tests("PruningTests", reading + ["Pruning", "Statistics"]),
+    tests("InspectionTests", reading + ["Inspection", "Surveys", "Reporting"]),
+    tests("SurveysTests", reading + ["Surveys"]),
+    tests("PruningTests", reading + ["Pruning", "Surveys"]),
     tests("RotaryTests", reading + ["Rotary", "RotaryScaling"]),
     tests("MergingTests", reading + ["Merging", "Recipes"]),
     tests("CachesTests", reading + ["Caches"]),

@@ -1,7 +1,7 @@
 import Base
 package import Checkpoints
 import Reporting
-package import Statistics
+package import Surveys
 import TensorCore
 
 /// What a checkpoint holds, as `inspect` shows it.

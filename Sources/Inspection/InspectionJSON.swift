@@ -1,7 +1,7 @@
 package import Base
 import Checkpoints
 package import Reporting
-import Statistics
+import Surveys
 import TensorCore
 
 extension Inspection {

@@ -1,7 +1,7 @@
 import Base
 import Checkpoints
 package import Reporting
-import Statistics
+import Surveys
 import TensorCore
 
 extension Inspection {

@@ -1,7 +1,7 @@
 import Base
 import Checkpoints
 import Reporting
-import Statistics
+import Surveys
 
 extension Inspection {
   /// The tables of `--stats`; the last row of each stands for all float tensors together.

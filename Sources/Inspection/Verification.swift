@@ -3,7 +3,7 @@ package import Checkpoints
 import Crypto
 import PackedFormat
 package import Reporting
-import Statistics
+import Surveys
 import Synchronization
 import TensorCore
 

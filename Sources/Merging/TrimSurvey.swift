@@ -17,14 +17,14 @@ struct TrimSurvey {
     let isSmall = tensor.info.elementCount <= smallLimit
     return max(
       reading.byteCount(piece: piece, inRows: isRanked)
-        + RankSelection.groupSize * RankSelection.counterByteCount,
+        + TrimBounds.groupSize * TrimBounds.counterByteCount,
       isSmall ? smallByteCount(tensor, seed: seed) : 0)
   }
 
   static func fixedByteCount(_ tensor: PlannedTensor) -> Int {
     let models = tensor.vectors?.vectors.count ?? 0
-    return 4 * RankSelection.counterByteCount * models + 48 * models * tensor.info.grid.count
-      + min(RankSelection.candidateByteCount, 24 * tensor.info.elementCount * models)
+    return 4 * TrimBounds.counterByteCount * models + 48 * models * tensor.info.grid.count
+      + min(TrimBounds.candidateByteCount, 24 * tensor.info.elementCount * models)
   }
 
   /// Tensors up to this many elements are surveyed at one reading, several at a time.
@@ -38,7 +38,7 @@ struct TrimSurvey {
       let order = tensors.indices.sorted {
         tensors[$0].info.name.precedesAsBytes(tensors[$1].info.name)
       }
-      let found = try RankSelection(
+      let found = try TrimBounds(
         order.map { tensors[$0] }, seed: options.seed, engine: engine
       ).keeps()
       keeps = Array(repeating: [], count: tensors.count)
@@ -65,7 +65,7 @@ struct TrimSurvey {
         guard results[place] == nil, tensors[place].needsSurvey else {
           return tensors[place].keepsWithoutRanks
         }
-        return try RankSelection([tensors[place]], seed: options.seed, engine: engine).keeps()[0]
+        return try TrimBounds([tensors[place]], seed: options.seed, engine: engine).keeps()[0]
       }
     }
     return try tensors.indices.map { place in
@@ -154,7 +154,7 @@ struct TrimSurvey {
         var delta = deltas._mutatingExtracting(4 * count * place..<4 * count * (place + 1))
         let keep =
           vector.trim.needsRanks
-          ? RankSelection.keep(of: delta.bytes, vector.trim.kept(of: count), scratch: &base)
+          ? TrimBounds.keep(of: delta.bytes, vector.trim.kept(of: count), scratch: &base)
           : vector.trim.keepWithoutRanks
         keeps.append(keep)
         guard vectors.rescales else {

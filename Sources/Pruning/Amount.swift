@@ -1,4 +1,4 @@
-package import Statistics
+package import Surveys
 
 /// How many weights of a group go in one iteration.
 package enum Amount: Sendable, Equatable {

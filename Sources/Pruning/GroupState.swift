@@ -1,10 +1,12 @@
 package import Base
-package import Statistics
+package import Surveys
 
 /// How far the pruning of one large group has come, and what is asked next.
 ///
 /// Each iteration asks twice: for sums and a histogram, which tell the bin of the threshold, and for
-/// the lower bits of the scores in that bin, which tell the threshold.
+/// the lower bits of the scores in that bin, which tell the threshold. Both are `DigitCounts`, whose places
+/// are those of a `RankSearch`; a state is kept in survey files between the two, and asks for the next score
+/// as well, because the official code cuts at a quantile that lies between two scores.
 package struct GroupState: Sendable, Equatable {
   package enum Question: Sendable, Equatable {
     case sums
@@ -60,45 +62,40 @@ package struct GroupState: Sendable, Equatable {
       endIteration()
       return
     }
-    guard let place = histogram.bin(ofRank: cut.rank) else {
+    let bins = histogram.upper
+    guard let place = bins.place(ofRank: cut.rank, from: .smallest, of: .finite) else {
       throw ChangedInputError(path: path)
-    }
-    let nextBin = (place.bin + 1..<MagnitudeHistogram.finiteBinCount).first {
-      histogram.counts[$0] > 0
     }
     question = .lowerBits(
       LowerBits(
-        bin: place.bin, rank: cut.rank - place.below, fraction: cut.fraction,
-        nextBin: nextBin ?? place.bin, cutsTies: cut.cutsTies))
+        bin: place.digit, rank: cut.rank - place.before, fraction: cut.fraction,
+        nextBin: bins.next(after: place.digit, of: .finite) ?? place.digit,
+        cutsTies: cut.cutsTies))
   }
 
   /// Takes how often each value of the lower 15 bits occurs in the bin that was asked for.
   package mutating func take(
-    _ counts: [UInt64], answering asked: LowerBits, path: String
+    _ counts: DigitCounts, answering asked: LowerBits, path: String
   ) throws(ChangedInputError) {
-    var below = 0
-    for (low, count) in counts.enumerated() {
-      guard asked.rank >= below + Int(count) else {
-        threshold = Self.threshold(low, counts, isLast: asked.rank + 1 == below + Int(count), asked)
-        guard asked.cutsTies else { return endIteration() }
-        question = .ties(kept: Int(count) - (asked.rank - below))
-        return
-      }
-      below += Int(count)
+    guard let place = counts.place(ofRank: asked.rank, from: .smallest) else {
+      throw ChangedInputError(path: path)
     }
-    throw ChangedInputError(path: path)
+    let end = place.before + Int(counts.counts[place.digit])
+    threshold = Self.threshold(place.digit, counts, isLast: asked.rank + 1 == end, asked)
+    guard asked.cutsTies else { return endIteration() }
+    question = .ties(kept: end - asked.rank)
   }
 
   /// What scores have to reach.
   /// - Parameter isLast: whether the score after that of the rank has other lower bits.
   private static func threshold(
-    _ low: Int, _ counts: [UInt64], isLast: Bool, _ asked: LowerBits
+    _ low: Int, _ counts: DigitCounts, isLast: Bool, _ asked: LowerBits
   ) -> UInt32 {
     let score = UInt32(asked.bin << 15 | low)
     guard asked.fraction > 0, isLast else { return score }
     // Of a next score in another bin only the bin is known, which tells as much: the bound lies over
     // this score, or so near that it is the same.
-    let next = counts[(low + 1)...].firstIndex { $0 > 0 }.map { asked.bin << 15 | $0 }
+    let next = counts.next(after: low).map { asked.bin << 15 | $0 }
     let bound = Amount.bound(
       score, next: UInt32(next ?? asked.nextBin << 15), fraction: asked.fraction)
     return bound > score ? score + 1 : score

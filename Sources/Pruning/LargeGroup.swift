@@ -1,6 +1,6 @@
 import Base
 import Checkpoints
-import Statistics
+import Surveys
 import Synchronization
 import TensorCore
 
@@ -119,7 +119,7 @@ struct LargeGroup: Sendable {
       parts.map { _ in GroupRule(threshold: threshold) }, checks: checks, counts: true, engine)
   }
 
-  func lowerBits(threshold: UInt32, bin: Int, engine: Engine) throws -> [UInt64] {
+  func lowerBits(threshold: UInt32, bin: Int, engine: Engine) throws -> DigitCounts {
     try lowerBits(parts.map { _ in GroupRule(threshold: threshold) }, bin: bin, engine)
   }
 
@@ -163,15 +163,13 @@ struct LargeGroup: Sendable {
 
   private func lowerBits(
     _ rules: [GroupRule], bin: Int, _ engine: Engine
-  ) throws -> [UInt64] {
-    let digits = Kernels.MagnitudeDigits.lower(upper: bin)
-    let total = Mutex([UInt64](repeating: 0, count: digits.counterCount))
+  ) throws -> DigitCounts {
+    let total = Mutex(DigitCounts(.lower(upper: bin)))
     try forEachTile(rules, engine) { _, _, _, scores, _, _ in
-      var counters = [UInt64](repeating: 0, count: digits.counterCount)
-      Kernels.best.countMagnitudes(scores, digits: digits, into: &counters)
-      total.withLock { total in
-        for low in counters.indices where counters[low] > 0 { total[low] += counters[low] }
-      }
+      var counts = DigitCounts(.lower(upper: bin))
+      counts.add(scores)
+      let found = counts
+      total.withLock { $0.merge(found) }
     }
     return total.withLock { $0 }
   }
@@ -180,27 +178,22 @@ struct LargeGroup: Sendable {
   private func lastTie(
     _ rules: [GroupRule], threshold: UInt32, kept: Int, _ engine: Engine
   ) throws -> (part: Int, end: Int) {
-    let counts = Mutex([Int](repeating: 0, count: tiles.count))
-    try forEachTile(rules, engine) { number, tile, _, scores, _, _ in
-      let count = Kernels.best.count(ofMagnitude: threshold, in: scores).equal
-      counts.withLock { $0[number] = count }
-    }
     guard kept > 0 else { return (0, 0) }
-    var rest = kept
-    let number = counts.withLock { $0 }.firstIndex { count in
-      guard count < rest else { return true }
-      rest -= count
-      return false
+    let ties = Mutex(TieCounts(tileCount: tiles.count))
+    try forEachTile(rules, engine) { number, _, _, scores, _, _ in
+      let count = Kernels.best.count(ofMagnitude: threshold, in: scores).equal
+      ties.withLock { $0.set(count, ofTile: number) }
     }
-    guard let target = number else { throw ChangedInputError(path: path) }
-    let wanted = rest
+    guard let last = ties.withLock({ $0.last(of: kept) }) else {
+      throw ChangedInputError(path: path)
+    }
     let place = Mutex<Int?>(nil)
-    try forEachTile(rules, engine, only: target) { _, tile, _, scores, _, _ in
-      let last = scores.place(ofMagnitude: threshold, occurrence: wanted)
-      place.withLock { $0 = last.map { tile.elements.lowerBound + $0 } }
+    try forEachTile(rules, engine, only: last.tile) { _, tile, _, scores, _, _ in
+      let found = scores.place(ofMagnitude: threshold, occurrence: last.occurrence)
+      place.withLock { $0 = found.map { tile.elements.lowerBound + $0 } }
     }
-    guard let last = place.withLock({ $0 }) else { throw ChangedInputError(path: path) }
-    return (tiles[target].part, last + 1)
+    guard let element = place.withLock({ $0 }) else { throw ChangedInputError(path: path) }
+    return (tiles[last.tile].part, element + 1)
   }
 
   private typealias Body =

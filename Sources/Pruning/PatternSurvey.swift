@@ -1,6 +1,6 @@
 import Base
 import Checkpoints
-import Statistics
+import Surveys
 import Synchronization
 import TensorCore
 

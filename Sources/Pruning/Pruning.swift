@@ -1,6 +1,6 @@
 import Base
 package import Checkpoints
-package import Statistics
+package import Surveys
 import TensorCore
 
 /// `prune`: what to drop of which tensors.

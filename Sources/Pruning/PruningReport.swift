@@ -1,7 +1,7 @@
 package import Base
 import Checkpoints
 package import Reporting
-import Statistics
+import Surveys
 import TensorCore
 
 /// What `prune` did: the PQ Index before and after, what is left of each tensor, and the bytes.

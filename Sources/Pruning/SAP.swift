@@ -1,5 +1,5 @@
 import Glibc
-package import Statistics
+package import Surveys
 
 /// How many weights SAP (sparsity-informed adaptive pruning) drops of a group.
 ///

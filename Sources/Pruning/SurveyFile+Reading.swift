@@ -1,6 +1,6 @@
 import Base
 import Checkpoints
-import Statistics
+import Surveys
 
 extension SurveyFile {
   /// - Throws: an error that names the file, if it is no survey.

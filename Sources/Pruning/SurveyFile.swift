@@ -1,6 +1,6 @@
 package import Base
 package import Checkpoints
-import Statistics
+import Surveys
 import TensorCore
 
 /// One round of a global survey over the tensors of one shard: what several shards, on machines of
@@ -72,12 +72,12 @@ package struct SurveyFile: Sendable, Equatable {
     case .lowerBits(let asked):
       let lower = try group.lowerBits(
         threshold: state.threshold, bin: asked.bin, engine: engine)
-      for (place, count) in lower.enumerated() where count > 0 { counts[place] = count }
+      for (place, count) in lower.counts.enumerated() where count > 0 { counts[place] = count }
       tensors = readings.map { Tensor(name: $0.tensor.name, tally: WeightTally()) }
     case .sums, .ties, .nothing:
       let found = try group.sums(
         threshold: state.threshold, checks: state.iteration == 0, engine: engine)
-      for (bin, count) in found.histogram.counts.enumerated() where count > 0 {
+      for (bin, count) in found.histogram.upper.counts.enumerated() where count > 0 {
         counts[bin] = count
       }
       tensors = zip(readings, found.tallies).map { Tensor(name: $0.tensor.name, tally: $1) }
@@ -121,9 +121,9 @@ package struct SurveyFile: Sendable, Equatable {
       try state.take(
         total, histogram, amount: amount, iterations: iterations, path: first.path)
     case .lowerBits(let asked):
-      var lower = [UInt64](repeating: 0, count: 1 << 15)
-      for (_, file) in files { for (place, count) in file.counts { lower[place] += count } }
-      guard lower.reduce(0, +) > asked.rank else {
+      var lower = DigitCounts(.lower(upper: asked.bin))
+      for (_, file) in files { for (place, count) in file.counts { lower.add(count, to: place) } }
+      guard lower.total() > asked.rank else {
         throw UsageError(
           "the surveys of this round hold less than those of the round before",
           hint: "give the files of all shards")

@@ -1,6 +1,6 @@
 import Base
 import CKernels
-package import Statistics
+package import Surveys
 import TensorCore
 
 /// What is left of a tensor, or of a group: how many weights, and their power sums.

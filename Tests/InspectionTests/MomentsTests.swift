@@ -1,6 +1,6 @@
 import Base
 import CKernels
-import Statistics
+import Surveys
 import TensorCore
 import TestSupport
 import Testing

@@ -2,7 +2,7 @@ import Base
 import Checkpoints
 import Containers
 import Pruning
-import Statistics
+import Surveys
 import TensorCore
 import TestSupport
 import Testing

@@ -1,7 +1,7 @@
 import Base
 import Checkpoints
 import Pruning
-import Statistics
+import Surveys
 import TensorCore
 import TestSupport
 import Testing

@@ -1,7 +1,7 @@
 import Base
 import Checkpoints
 package import Pruning
-import Statistics
+import Surveys
 
 /// How weights are chosen to be pruned.
 package struct PruneSettings: Codable, Sendable {

@@ -1,7 +1,7 @@
 import Base
 import Checkpoints
 package import Inspection
-import Statistics
+import Surveys
 import TensorCore
 
 /// Shows what checkpoints hold.

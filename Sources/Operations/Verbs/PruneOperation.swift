@@ -4,7 +4,7 @@ import Containers
 import Packing
 import Pruning
 import Reporting
-import Statistics
+import Surveys
 import TensorCore
 
 /// Sets weights to zero.

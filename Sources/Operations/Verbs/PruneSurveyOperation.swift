@@ -2,7 +2,7 @@ import Base
 import Checkpoints
 import Packing
 import Pruning
-import Statistics
+import Surveys
 import TensorCore
 
 /// Writes what a shard contributes to the common threshold of several shards, and prunes nothing.

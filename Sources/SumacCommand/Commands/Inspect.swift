@@ -1,7 +1,7 @@
 import ArgumentParser
 import Inspection
 import Operations
-import Statistics
+import Surveys
 
 struct Inspect: ReportVerb {
   static let configuration = CommandConfiguration(

@@ -3,7 +3,7 @@ import Base
 import Checkpoints
 import Operations
 import Pruning
-import Statistics
+import Surveys
 
 /// How `prune` chooses weights.
 struct PruneFlags: ParsableArguments {

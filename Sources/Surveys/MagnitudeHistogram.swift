@@ -6,9 +6,10 @@ import TensorCore
 package struct MagnitudeHistogram: Sendable, Equatable {
   package static let binCount = 1 << 16
   /// The first bin of infinity and NaN.
-  package static let finiteBinCount = 0x7F80_0000 >> 15
+  package static let finiteBinCount = DigitCounts.finiteUpperCount
 
-  package private(set) var counts = [UInt64](repeating: 0, count: binCount)
+  /// How many magnitudes each bin has.
+  package private(set) var upper = DigitCounts(.upper)
   /// The sum of the lower 15 bits of the magnitudes of each bin, which are linear in it.
   private var lowerBits = [UInt64](repeating: 0, count: binCount)
 
@@ -20,41 +21,22 @@ package struct MagnitudeHistogram: Sendable, Equatable {
     for bin in 0..<Self.binCount {
       let counter = counters.littleEndian(UInt64.self, at: 8 * bin)!
       guard counter != 0 else { continue }
-      counts[bin] += counter >> Kernels.surveyCountShift
+      upper.add(counter >> Kernels.surveyCountShift, to: bin)
       lowerBits[bin] += counter & lowerMask
     }
   }
 
-  package mutating func add(_ count: UInt64, to bin: Int) { counts[bin] += count }
+  package mutating func add(_ count: UInt64, to bin: Int) { upper.add(count, to: bin) }
 
   package mutating func merge(_ other: MagnitudeHistogram) {
-    for bin in counts.indices where other.counts[bin] > 0 {
-      counts[bin] += other.counts[bin]
+    upper.merge(other.upper)
+    for bin in lowerBits.indices where other.lowerBits[bin] > 0 {
       lowerBits[bin] += other.lowerBits[bin]
     }
   }
 
   /// Values that are finite.
-  package var finiteCount: Int {
-    Int(counts[..<Self.finiteBinCount].reduce(0, +))
-  }
-
-  /// The bin of the magnitude of `rank` in ascending order, from 0, and how many lie below the bin; nil if
-  /// there are not so many values.
-  package func bin(ofRank rank: Int) -> (bin: Int, below: Int)? { bins(ofRanks: [rank]).first }
-
-  /// The same of several ranks, which ascend; of those that there are.
-  func bins(ofRanks ranks: [Int]) -> [(bin: Int, below: Int)] {
-    var places: [(bin: Int, below: Int)] = []
-    var below = 0
-    for bin in 0..<Self.finiteBinCount where counts[bin] > 0 {
-      let end = below + Int(counts[bin])
-      while places.count < ranks.count, ranks[places.count] < end { places.append((bin, below)) }
-      guard places.count < ranks.count else { break }
-      below = end
-    }
-    return places
-  }
+  package var finiteCount: Int { upper.total(of: .finite) }
 
   /// Σ(2i − n − 1)·xᵢ over the magnitudes in ascending order, as if those of a bin lay evenly around
   /// their mean.
@@ -62,6 +44,7 @@ package struct MagnitudeHistogram: Sendable, Equatable {
   /// Right to about 1e-6 of n·Σx; exact where no bin has two values that differ.
   package var rankWeightedSum: Double {
     let n = Double(finiteCount)
+    let counts = upper.counts
     var (below, sum) = (0.0, 0.0)
     for bin in 0..<Self.finiteBinCount where counts[bin] > 0 {
       let count = Double(counts[bin])

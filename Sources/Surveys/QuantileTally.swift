@@ -1,6 +1,11 @@
 import Base
+import TensorCore
 
 /// The lower bits of magnitudes in the bins that hold wanted ranks.
+///
+/// A tensor has many wanted ranks, and tallies of several tensors are open at once: counters have 4 bytes
+/// until a bin is looked at as `DigitCounts`. Quantiles lie between the magnitudes of two ranks, as numpy
+/// has them, so that a search for the rank alone would not do.
 struct QuantileTally: Sendable {
   private let wanted: WantedRanks
   private let bins: [Int]
@@ -37,13 +42,13 @@ struct QuantileTally: Sendable {
   func quantiles(path: String) throws -> Quantiles {
     guard wanted.count > 0 else { return Quantiles() }
     let place = wanted.place(wanted.count - wanted.topCount)
-    let inBin = counts(of: place.bin)
+    let inBin = counts(of: place.digit)
     var squares = squaresAbove
     // The largest in the bin of the threshold, down to the last that is wanted.
-    var rest = wanted.topCount - (wanted.count - place.below - Int(inBin.reduce(0, +)))
-    for (low, count) in inBin.enumerated().reversed() where count > 0 {
+    var rest = wanted.topCount - (wanted.count - place.before - inBin.total())
+    for (low, count) in inBin.counts.enumerated().reversed() where count > 0 {
       guard rest > 0 else { break }
-      let value = Self.value(place.bin, low)
+      let value = Self.value(place.digit, low)
       squares += Double(min(rest, Int(count))) * (value * value)
       rest -= Int(count)
     }
@@ -53,11 +58,14 @@ struct QuantileTally: Sendable {
     }
   }
 
-  private func counts(of bin: Int) -> [UInt64] {
+  private func counts(of bin: Int) -> DigitCounts {
+    var result = DigitCounts(.lower(upper: bin))
     let start = bins.firstIndex(of: bin)! << 15
-    return (start..<start + (1 << 15)).map { counter in
-      UInt64(counts[counter]) + (carries[counter] ?? 0) << 32
+    for low in 0..<1 << 15 {
+      let counter = start + low
+      result.add(UInt64(counts[counter]) + (carries[counter] ?? 0) << 32, to: low)
     }
+    return result
   }
 
   private static func value(_ bin: Int, _ low: Int) -> Double {
@@ -67,11 +75,8 @@ struct QuantileTally: Sendable {
   /// nil if the bin of the rank has fewer values than its histogram says.
   private func magnitude(_ rank: Int) -> Double? {
     let place = wanted.place(rank)
-    var inside = rank - place.below
-    for (low, count) in counts(of: place.bin).enumerated() {
-      if inside < Int(count) { return Self.value(place.bin, low) }
-      inside -= Int(count)
+    return counts(of: place.digit).place(ofRank: rank - place.before, from: .smallest).map {
+      Self.value(place.digit, $0.digit)
     }
-    return nil
   }
 }

@@ -4,7 +4,7 @@ import Base
 struct WantedRanks: Sendable {
   let count: Int
   /// The bin of each rank, and how many values lie below the bin.
-  private var places: [Int: (bin: Int, below: Int)] = [:]
+  private var places: [Int: DigitCounts.Place] = [:]
   /// What is known without another pass, where each bin holds one value only.
   private(set) var settled = Quantiles()
   /// Whether another pass is needed.
@@ -22,19 +22,21 @@ struct WantedRanks: Sendable {
       ranks.formUnion([low, high])
     }
     let sorted = ranks.sorted()
-    for (rank, place) in zip(sorted, histogram.bins(ofRanks: sorted)) { places[rank] = place }
-    topBin = places[count - topCount]!.bin
+    let found = histogram.upper.places(ofRanks: sorted, from: .smallest, of: .finite)
+    for (rank, place) in zip(sorted, found) { places[rank] = place }
+    topBin = places[count - topCount]!.digit
     isOpen = !isSettled
     guard isSettled else { return }
+    let counts = histogram.upper.counts
     func value(_ bin: Int) -> Double { Double(Float(bitPattern: UInt32(bin) << 15)) }
     var squares = 0.0
     var above = 0
     for bin in topBin + 1..<max(topBin + 1, MagnitudeHistogram.finiteBinCount) {
-      above += Int(histogram.counts[bin])
-      squares += Double(histogram.counts[bin]) * (value(bin) * value(bin))
+      above += Int(counts[bin])
+      squares += Double(counts[bin]) * (value(bin) * value(bin))
     }
     squares += Double(topCount - above) * (value(topBin) * value(topBin))
-    settled = Quantiles(self, topSquares: squares) { value(places[$0]!.bin) }
+    settled = Quantiles(self, topSquares: squares) { value(places[$0]!.digit) }
   }
 
   init() { count = 0 }
@@ -50,8 +52,8 @@ struct WantedRanks: Sendable {
     return (low, min(low + 1, count - 1))
   }
 
-  func place(_ rank: Int) -> (bin: Int, below: Int) { places[rank]! }
+  func place(_ rank: Int) -> DigitCounts.Place { places[rank]! }
 
   /// Ascending.
-  var bins: [Int] { Set(places.values.map(\.bin)).sorted() }
+  var bins: [Int] { Set(places.values.map(\.digit)).sorted() }
 }

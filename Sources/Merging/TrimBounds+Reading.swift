@@ -1,0 +1,97 @@
+import Base
+import Checkpoints
+import Surveys
+import Synchronization
+import TensorCore
+
+extension TrimBounds {
+  struct Question: Equatable {
+    var model: Int
+    var digits: Kernels.MagnitudeDigits
+  }
+
+  /// How often each value of some digits occurs in models' differences.
+  func counts(_ wanted: [Question]) throws -> [DigitCounts] {
+    // Two bounds of a model may ask for the same digits.
+    var questions: [Question] = []
+    var answers: [Int] = []
+    for question in wanted {
+      if let place = questions.firstIndex(of: question) {
+        answers.append(place)
+      } else {
+        answers.append(questions.count)
+        questions.append(question)
+      }
+    }
+    let asked = questions
+    let totals = Mutex(asked.map { DigitCounts($0.digits) })
+    for first in stride(from: 0, to: asked.count, by: Self.groupSize) {
+      let group = first..<min(first + Self.groupSize, asked.count)
+      let size = Self.counterByteCount
+      try forEachTile(
+        of: asked[group].map(\.model), scratchByteCount: size * group.count
+      ) { counters in
+        counters.fill()
+      } add: { _, place, _, values, counters in
+        var own = counters._mutatingExtracting(size * place..<size * (place + 1))
+        Kernels.best.countMagnitudes(
+          values, digits: asked[group.lowerBound + place].digits, into: &own)
+      } finish: { _, _, counters in
+        // Sums of whole numbers have no order.
+        totals.withLock { totals in
+          for place in group {
+            let start = size * (place - group.lowerBound)
+            totals[place].add(
+              counters: counters.extracting(
+                start..<start + DigitCounts.byteCount(asked[place].digits)))
+          }
+        }
+      }
+    }
+    let found = totals.withLock { $0 }
+    return answers.map { found[$0] }
+  }
+
+  /// Reads tiles piece by piece: a state for each tile takes the differences of some models in turn.
+  /// - Parameter scratchByteCount: memory that is lent all the while a tile is read.
+  func forEachTile<State>(
+    of models: [Int], only: Int? = nil, scratchByteCount: Int = 0,
+    start: @Sendable (inout MutableRawSpan) -> State,
+    add: @Sendable (inout State, Int, Range<Int>, borrowing RawSpan, inout MutableRawSpan) -> Void,
+    finish: @Sendable (Int, State, borrowing RawSpan) -> Void
+  ) throws {
+    let readingByteCount =
+      zip(tensors, readings).map { tensor, reading in
+        let piece = reading.largestPiece(
+          elementCount: tensor.info.grid.largestChunk, inRows: false)
+        return 4 * piece * (1 + models.count)
+          + reading.scratchByteCount(piece: piece, inRows: false)
+      }.max() ?? 0
+    try engine.forEachPiece(
+      count: only == nil ? tiles.count : 1,
+      workspaceByteCount: scratchByteCount + readingByteCount
+    ) { piece, workspace in
+      let number = only ?? piece
+      let tile = tiles[number]
+      let reading = readings[tile.tensor]
+      try workspace.split(at: scratchByteCount) { scratch, workspace in
+        var state = start(&scratch)
+        for piece in reading.pieces(of: tile.elements, inRows: false) {
+          let size = 4 * piece.count
+          try reading.withPiece(piece, of: models, workspace: &workspace) { _, deltas, _ in
+            for place in models.indices {
+              add(
+                &state, place, piece,
+                deltas.bytes.extracting(size * place..<size * (place + 1)), &scratch)
+            }
+          }
+        }
+        finish(number, state, scratch.bytes)
+      }
+      if only == nil {
+        engine.progress.advance(
+          byteCount: tensors[tile.tensor].byteCount(ofChunk: tile.chunk))
+      }
+    }
+  }
+}
