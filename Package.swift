@@ -62,7 +62,7 @@ let package = Package(
     module("Codecs", ["Base", "TensorCore", "Zstd"]),
     module("PackedFormat", ["Codecs", "Base", "TensorCore", "Zstd", crypto, system]),
     module("Checkpoints", ["Codecs", "TensorCore", "Base", crypto, system]),
-    module("Surveys", ["Checkpoints", "CKernels", "TensorCore", "Base"]),
+    module("Surveys", ["Checkpoints", "TensorCore", "Base"]),
     module("Models", ["Checkpoints", "TensorCore", "Base"]),
     module("Safetensors", ["Checkpoints", "TensorCore", "Base", "Zstd", crypto]),
     module(
@@ -87,7 +87,7 @@ let package = Package(
     module(
       "Pruning",
       [
-        "Surveys", "Packing", "Checkpoints", "Reporting", "CKernels", "TensorCore", "Base",
+        "Surveys", "Packing", "Checkpoints", "Reporting", "TensorCore", "Base",
         system,
       ]),
     module("Rotary", ["Models", "Checkpoints", "TensorCore", "Base"]),
@@ -98,7 +98,7 @@ let package = Package(
       "Merging",
       [
         "Recipes", "Packing", "Surveys", "LinearAlgebra", "Models", "PackedFormat", "Codecs",
-        "Checkpoints", "CKernels",
+        "Checkpoints",
         "Reporting",
         "TensorCore", "Base", system,
       ]),

@@ -1,5 +1,4 @@
 package import Base
-import CKernels
 import Checkpoints
 import Synchronization
 import TensorCore
@@ -84,7 +83,7 @@ struct MergeSurvey {
       return norm > Self.leastNorm ? norm : 1
     }
     let cosine = min(
-      1, max(-1, pair.product / (length(pair.squares) * length(pair.other_squares))))
+      1, max(-1, pair.product / (length(pair.squares) * length(pair.otherSquares))))
     guard abs(cosine) <= Self.collinear else {
       return .weightedSum(weights: [Float(1 - t), Float(t)], divisor: 1)
     }
@@ -92,18 +91,18 @@ struct MergeSurvey {
     return .weightedSum(weights: [Float(first), Float(second)], divisor: 1)
   }
 
-  private func pair(_ tensor: PlannedTensor) throws -> sumac_pair {
+  private func pair(_ tensor: PlannedTensor) throws -> Kernels.PairSums {
     let grid = tensor.info.grid
     let (first, second) = (tensor.operands[0], tensor.operands[1])
     let reading = DeltaReading(tensor, seed: options.seed)
-    let total = Mutex(sumac_pair())
+    let total = Mutex(Kernels.PairSums())
     let turnstile = Turnstile()
     let piece = reading.largestPiece(elementCount: grid.largestChunk, inRows: false)
     try engine.forEachPiece(
       count: grid.count, workspaceByteCount: reading.byteCount(piece: piece, inRows: false),
       onFailure: turnstile.abandon
     ) { chunk, workspace in
-      var pair = sumac_pair()
+      var pair = Kernels.PairSums()
       for piece in reading.pieces(of: grid[chunk], inRows: false) {
         try workspace.split(at: 4 * piece.count) { a, rest in
           try rest.split(at: 4 * piece.count) { b, scratch in
@@ -150,16 +149,6 @@ struct MergeSurvey {
       }
       engine.progress.advance(byteCount: tensor.byteCount(ofChunk: chunk))
     }
-  }
-}
-
-extension sumac_pair {
-  mutating func merge(_ other: sumac_pair) {
-    squares += other.squares
-    other_squares += other.other_squares
-    product += other.product
-    shared += other.shared
-    opposed += other.opposed
   }
 }
 

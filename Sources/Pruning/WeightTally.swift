@@ -1,5 +1,4 @@
 import Base
-import CKernels
 package import Surveys
 import TensorCore
 
@@ -20,13 +19,13 @@ package struct WeightTally: Sendable, Equatable {
 
   /// Of F32 values, those that are NaN left out.
   init(_ values: borrowing RawSpan, _ exponents: PQIndex) {
-    let moments = Kernels.best.moments(values, of: .f32)
-    count = Int(moments.count - moments.nans)
-    zeros = Int(moments.zeros)
+    let sums = Kernels.best.sums(values, of: .f32)
+    count = sums.count - sums.nans
+    zeros = sums.zeros
     func sum(_ exponent: Double) -> Double {
       switch exponent {
-      case 1: moments.sum_abs
-      case 2: moments.sum_squares
+      case 1: sums.magnitudeSum
+      case 2: sums.squareSum
       default: Kernels.best.powerSum(values, p: exponent)
       }
     }

@@ -1,5 +1,4 @@
 import Base
-import CKernels
 package import TensorCore
 
 /// Counts, extremes and power sums of a tensor's values.
@@ -77,19 +76,19 @@ package struct Moments: Equatable, Sendable {
   }
 
   private init(_ values: borrowing RawSpan, of dtype: Kernels.SummedDType) {
-    let moments = Kernels.best.moments(values, of: dtype)
-    count = Int(moments.count)
-    zeros = Int(moments.zeros)
-    negativeZeros = Int(moments.negative_zeros)
-    nans = Int(moments.nans)
-    positiveInfinities = Int(moments.positive_infinities)
-    negativeInfinities = Int(moments.negative_infinities)
+    let sums = Kernels.best.sums(values, of: dtype)
+    count = sums.count
+    zeros = sums.zeros
+    negativeZeros = sums.negativeZeros
+    nans = sums.nans
+    positiveInfinities = sums.positiveInfinities
+    negativeInfinities = sums.negativeInfinities
     if finiteCount > 0 {
-      (minimum, maximum, largestMagnitude) = (moments.min, moments.max, moments.max_abs)
+      (minimum, maximum, largestMagnitude) = (sums.minimum, sums.maximum, sums.largestMagnitude)
     }
-    sum = moments.sum
-    magnitudeSum = moments.sum_abs
-    squareSum = moments.sum_squares
+    sum = sums.sum
+    magnitudeSum = sums.magnitudeSum
+    squareSum = sums.squareSum
     if let mean {
       centralSquareSum = Kernels.best.centralSquares(values, of: dtype, around: mean)
     }

@@ -1,5 +1,4 @@
 import Base
-import CKernels
 import TensorCore
 
 /// What one pass gathers of a tensor, or of several.
@@ -9,7 +8,7 @@ struct TensorTally: Sendable {
   private var moments = Moments()
   private var powers = PowerSums()
   private var histogram = MagnitudeHistogram()
-  private var fit = sumac_pattern_fit()
+  private var fit = Kernels.PatternFit()
   /// Bits of the largest magnitude of each column.
   private var peaks: [UInt32] = []
   private var blocks: BlockMap?
@@ -63,7 +62,7 @@ struct TensorTally: Sendable {
   struct Part: Sendable {
     fileprivate var moments = Moments()
     fileprivate var powers = PowerSums()
-    fileprivate var fit = sumac_pattern_fit()
+    fileprivate var fit = Kernels.PatternFit()
     fileprivate var sample: SizeSample?
     fileprivate var gini: Double?
     @_lifetime(scratch: copy scratch)
@@ -143,9 +142,7 @@ struct TensorTally: Sendable {
     if let found = part.sample { sample?.merge(found) }
     histogram.add(scratch)
     guard info.isMatrix else { return }
-    fit.groups += part.fit.groups
-    fit.fitting += part.fit.fitting
-    fit.kept_squares += part.fit.kept_squares
+    fit.merge(part.fit)
     let maskStart = Kernels.surveyCounterByteCount + 4 * elements.count
     let peakStart = maskStart + Self.maskByteCount(elements.count)
     if part.moments.zeros > 0 {
@@ -210,7 +207,7 @@ struct TensorTally: Sendable {
         ? peaks.count { Double(Float(bitPattern: $0)) > limit } : nil,
       pattern: survey.pattern,
       fittingShare: fit.groups > 0 ? Double(fit.fitting) / Double(fit.groups) : 1,
-      keptEnergyShare: moments.squareSum > 0 ? fit.kept_squares / moments.squareSum : nil,
+      keptEnergyShare: moments.squareSum > 0 ? fit.keptSquares / moments.squareSum : nil,
       zeroBlockShare: blocks?.zeroShare ?? 0)
   }
 }

@@ -1,5 +1,5 @@
 import Base
-package import CKernels
+import CKernels
 
 /// What merging makes of blocks of F32 values.
 extension Kernels {
@@ -177,19 +177,6 @@ extension Kernels {
         unsafe table.pointee.add_task_vectors(
           base.baseAddress, deltas.baseAddress, count, sum.factors, sum.weights,
           sum.weights.count, count, sum.elects ? 1 : 0, sum.normalizes ? 1 : 0, sum.lambda)
-      }
-    }
-  }
-
-  /// Adds what two lists of values have in common to `pair`.
-  package func compare(
-    _ values: borrowing RawSpan, _ others: borrowing RawSpan, into pair: inout sumac_pair
-  ) {
-    precondition(values.byteCount == others.byteCount)
-    unsafe values.withUnsafeBytes { values in
-      unsafe others.withUnsafeBytes { others in
-        unsafe table.pointee.compare_pair(
-          values.baseAddress, others.baseAddress, values.count / 4, &pair)
       }
     }
   }

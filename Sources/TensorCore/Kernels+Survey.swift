@@ -1,17 +1,8 @@
 import Base
-package import CKernels
+import CKernels
 
 /// What statistics and pruning see of F32 values.
 extension Kernels {
-  /// The sum of |x|ᵖ over the finite values.
-  package func powerSum(_ values: borrowing RawSpan, p: Double) -> Double {
-    precondition(p > 0)
-    // SAFETY: the loop reads as many whole values as the region holds; so below.
-    return unsafe values.withUnsafeBytes {
-      unsafe table.pointee.power_sum($0.baseAddress, $0.count / 4, p)
-    }
-  }
-
   /// Makes a NaN of each F32 value whose bit is not set.
   @_lifetime(values: copy values)
   package func exclude(unmasked mask: borrowing RawSpan, from values: inout MutableRawSpan) {
@@ -158,34 +149,6 @@ extension Kernels {
         unsafe table.pointee.column_peaks(
           values.baseAddress, values.count / 4 / columns, columns, peaks.baseAddress)
       }
-    }
-  }
-
-  /// Marks the `keep` largest magnitudes of each `group` values, the first of equal ones.
-  @_lifetime(mask: copy mask)
-  package func patternMask(
-    _ values: borrowing RawSpan, keep: Int, group: Int, into mask: inout MutableRawSpan
-  ) {
-    let count = values.byteCount / 4
-    precondition(keep > 0 && keep <= group)
-    precondition(mask.byteCount >= Self.maskByteCount(elementCount: count))
-    // SAFETY: the loop reads `count` values and writes a bit for each.
-    unsafe mask.withUnsafeMutableBytes { mask in
-      unsafe values.withUnsafeBytes { values in
-        unsafe table.pointee.pattern_mask(
-          values.baseAddress, count, keep, group, mask.baseAddress)
-      }
-    }
-  }
-
-  /// Adds the groups of `values` to `fit`.
-  package func patternFit(
-    _ values: borrowing RawSpan, keep: Int, group: Int, into fit: inout sumac_pattern_fit
-  ) {
-    precondition(keep > 0 && keep <= group)
-    // SAFETY: the loop reads as many whole values as the region holds.
-    unsafe values.withUnsafeBytes {
-      unsafe table.pointee.pattern_fit($0.baseAddress, $0.count / 4, keep, group, &fit)
     }
   }
 }

@@ -1,5 +1,5 @@
 import Base
-package import CKernels
+import CKernels
 
 /// The C loops at one CPU level, called with spans whose lengths are checked first.
 ///
@@ -84,37 +84,6 @@ package import CKernels
         }
         unsafe table.pointee.join_planes(
           width, rotated ? 1 : 0, pointers, words.baseAddress, count)
-      }
-    }
-  }
-
-  /// The dtypes that sums are taken of.
-  package enum SummedDType: Sendable { case f32, f64 }
-
-  /// Counts and sums of `source`.
-  package func moments(_ source: borrowing RawSpan, of dtype: SummedDType) -> sumac_moments {
-    var moments = sumac_moments()
-    unsafe sumac_moments_init(&moments)
-    // SAFETY: the loops read as many whole elements as the region holds.
-    unsafe source.withUnsafeBytes { source in
-      switch dtype {
-      case .f32: unsafe table.pointee.moments_f32(source.baseAddress, source.count / 4, &moments)
-      case .f64: unsafe table.pointee.moments_f64(source.baseAddress, source.count / 8, &moments)
-      }
-    }
-    return moments
-  }
-
-  /// The sum of squared distances from `mean` of the finite values of `source`.
-  package func centralSquares(
-    _ source: borrowing RawSpan, of dtype: SummedDType, around mean: Double
-  ) -> Double {
-    // SAFETY: the loops read as many whole elements as the region holds.
-    unsafe source.withUnsafeBytes { source in
-      let base = source.baseAddress
-      return switch dtype {
-      case .f32: unsafe table.pointee.central_squares_f32(base, source.count / 4, mean)
-      case .f64: unsafe table.pointee.central_squares_f64(base, source.count / 8, mean)
       }
     }
   }

@@ -1,5 +1,4 @@
 import Base
-import CKernels
 import Surveys
 import TensorCore
 import TestSupport
@@ -78,11 +77,11 @@ import Testing
       for dtype in [Kernels.SummedDType.f32, .f64] {
         let kernels = Kernels.levels[level]
         let (first, this) = (
-          Kernels.levels[0].moments(bytes.rawSpan, of: dtype),
-          kernels.moments(bytes.rawSpan, of: dtype)
+          Kernels.levels[0].sums(bytes.rawSpan, of: dtype),
+          kernels.sums(bytes.rawSpan, of: dtype)
         )
         #expect(first.sum.bitPattern == this.sum.bitPattern)
-        #expect(first.sum_squares.bitPattern == this.sum_squares.bitPattern)
+        #expect(first.squareSum.bitPattern == this.squareSum.bitPattern)
         #expect(first.nans == this.nans && first.zeros == this.zeros)
         let (a, b) = (
           Kernels.levels[0].centralSquares(bytes.rawSpan, of: dtype, around: 0.5),

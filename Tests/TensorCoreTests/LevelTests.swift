@@ -1,5 +1,4 @@
 import Base
-import CKernels
 import TensorCore
 import TestSupport
 import Testing
@@ -245,11 +244,11 @@ import Testing
         $0.patternMask(values.rawSpan, keep: keep, group: group, into: &$1)
         return 0
       }
-      var (expected, found) = (sumac_pattern_fit(), sumac_pattern_fit())
+      var (expected, found) = (Kernels.PatternFit(), Kernels.PatternFit())
       first.patternFit(values.rawSpan, keep: keep, group: group, into: &expected)
       this.patternFit(values.rawSpan, keep: keep, group: group, into: &found)
       #expect(found.groups == expected.groups && found.fitting == expected.fitting)
-      #expect(found.kept_squares.bitPattern == expected.kept_squares.bitPattern)
+      #expect(found.keptSquares.bitPattern == expected.keptSquares.bitPattern)
     }
   }
 

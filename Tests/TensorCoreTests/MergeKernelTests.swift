@@ -1,5 +1,4 @@
 import Base
-import CKernels
 import TensorCore
 import TestSupport
 import Testing
@@ -153,16 +152,16 @@ import Testing
   @Test("pairs, counts and places are right", arguments: levels, lengths)
   func pairs(level: Int, count: Int) {
     let (a, b) = (Self.floats(count, seed: 7), Self.floats(count, seed: 8))
-    var (pair, first) = (sumac_pair(), sumac_pair())
+    var (pair, first) = (Kernels.PairSums(), Kernels.PairSums())
     Kernels.levels[level].compare(a.rawSpan, b.rawSpan, into: &pair)
     Kernels.levels[0].compare(a.rawSpan, b.rawSpan, into: &first)
     #expect(pair.squares == first.squares && pair.product == first.product)
     let product = zip(a, b).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
     #expect(abs(pair.product - product) < 1e-9)
     let both = zip(a, b).filter { $0 != 0 && $1 != 0 }
-    #expect(pair.shared == UInt64(both.count))
+    #expect(pair.shared == both.count)
     let opposed = both.filter { ($0.0 > 0) != ($0.1 > 0) }.count
-    #expect(pair.opposed == UInt64(opposed))
+    #expect(pair.opposed == opposed)
     let counts = Kernels.levels[level].count(ofMagnitude: 0, in: a.rawSpan)
     let zeros = a.filter { $0 == 0 }.count
     #expect(counts.equal == zeros && counts.above == count - zeros)

@@ -1,5 +1,4 @@
 import Base
-import CKernels
 package import Checkpoints
 import Models
 import PackedFormat
@@ -171,21 +170,21 @@ package struct VectorStatistics: Sendable {
         let bytes = values.bytes
         func part(_ place: Int) -> Range<Int> { size * place..<size * (place + 1) }
         for place in vectors.indices {
-          var pair = sumac_pair()
+          var pair = Kernels.PairSums()
           Kernels.best.compare(
             bytes.extracting(part(place)), bytes.extracting(part(place)), into: &pair)
           tally.squares[place] = pair.squares
-          tally.zeros[place] = elements.count - Int(pair.shared)
+          tally.zeros[place] = elements.count - pair.shared
         }
         for (number, (first, second)) in pairs.enumerated() {
-          var pair = sumac_pair()
+          var pair = Kernels.PairSums()
           Kernels.best.compare(
             bytes.extracting(part(first)), bytes.extracting(part(second)), into: &pair)
           tally.products[number] = pair.product
-          tally.shared[number] = Int(pair.shared)
-          tally.opposed[number] = Int(pair.opposed)
+          tally.shared[number] = pair.shared
+          tally.opposed[number] = pair.opposed
         }
-        var pair = sumac_pair()
+        var pair = Kernels.PairSums()
         let last = part(vectors.count)
         Kernels.best.compare(bytes.extracting(last), bytes.extracting(last), into: &pair)
         tally.baseSquares = pair.squares
