@@ -48,16 +48,18 @@ struct DeltaReading: Sendable {
       ? min(elementCount, Self.pieceElementCount) : elementCount
   }
 
-  /// Bytes that `withPiece` needs for a piece beside the values of base and models.
-  func scratchByteCount(piece: Int, inRows: Bool) -> Int {
+  /// The memory of a piece: values of the base, those of `count` models one behind the other, and scratch
+  /// memory to read them and to trim them by rank.
+  func workspace(piece: Int, models count: Int, inRows: Bool) -> WorkspaceLayout {
     let scratch = ([base] + models).map { $0.scratchByteCount(elementCount: piece) }.max() ?? 0
     let ranks = inRows ? Kernels.rankScratchByteCount(columns: max(1, shape.columnCount)) : 0
-    return max(scratch, ranks)
+    let floats = FloatReader.byteCount(elementCount: piece)
+    return WorkspaceLayout(floats, floats * count, scratch: max(scratch, ranks))
   }
 
-  /// Bytes that `withPiece` needs for a piece.
+  /// Bytes that `withPiece` needs for a piece of all models.
   func byteCount(piece: Int, inRows: Bool) -> Int {
-    4 * piece * (1 + models.count) + scratchByteCount(piece: piece, inRows: inRows)
+    workspace(piece: piece, models: models.count, inRows: inRows).byteCount
   }
 
   /// Lends the base's values of a piece, the differences of some models one behind the other, and what
@@ -67,17 +69,17 @@ struct DeltaReading: Sendable {
     _ piece: Range<Int>, of models: [Int], workspace: inout MutableRawSpan,
     _ body: (inout MutableRawSpan, inout MutableRawSpan, inout MutableRawSpan) throws -> Result
   ) throws -> Result {
-    let size = 4 * piece.count
-    return try workspace.split(at: size) { base, rest in
-      try rest.split(at: size * models.count) { deltas, scratch in
-        try self.base.read(piece, into: &base, scratch: &scratch)
-        for (place, model) in models.enumerated() {
-          var delta = deltas._mutatingExtracting(size * place..<size * (place + 1))
-          try self.models[model].read(piece, into: &delta, scratch: &scratch)
-          Kernels.best.subtract(base.bytes, from: &delta)
-        }
-        return try body(&base, &deltas, &scratch)
+    let size = FloatReader.byteCount(elementCount: piece.count)
+    // Whoever trims by rank has asked for the memory of it.
+    let layout = self.workspace(piece: piece.count, models: models.count, inRows: false)
+    return try layout.withSpans(of: &workspace) { base, deltas, scratch in
+      try self.base.read(piece, into: &base, scratch: &scratch)
+      for (place, model) in models.enumerated() {
+        var delta = deltas._mutatingExtracting(size * place..<size * (place + 1))
+        try self.models[model].read(piece, into: &delta, scratch: &scratch)
+        Kernels.best.subtract(base.bytes, from: &delta)
       }
+      return try body(&base, &deltas, &scratch)
     }
   }
 

@@ -104,12 +104,11 @@ struct MergeSurvey {
     ) { chunk, workspace in
       var pair = Kernels.PairSums()
       for piece in reading.pieces(of: grid[chunk], inRows: false) {
-        try workspace.split(at: 4 * piece.count) { a, rest in
-          try rest.split(at: 4 * piece.count) { b, scratch in
-            try first.read(piece, into: &a, scratch: &scratch)
-            try second.read(piece, into: &b, scratch: &scratch)
-            Kernels.best.compare(a.bytes, b.bytes, into: &pair)
-          }
+        let layout = reading.workspace(piece: piece.count, models: 1, inRows: false)
+        try layout.withSpans(of: &workspace) { a, b, scratch in
+          try first.read(piece, into: &a, scratch: &scratch)
+          try second.read(piece, into: &b, scratch: &scratch)
+          Kernels.best.compare(a.bytes, b.bytes, into: &pair)
         }
       }
       let found = pair

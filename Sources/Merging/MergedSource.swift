@@ -27,9 +27,16 @@ struct MergedSource: TensorSource {
   func scratchByteCount(elementCount: Int) -> Int {
     let reading = reading
     let piece = reading.largestPiece(elementCount: elementCount, inRows: isInRows)
-    // Weighted sums take two blocks of floats, however many operands there are.
-    return max(2, operands.count) * 4 * piece
-      + reading.scratchByteCount(piece: piece, inRows: isInRows)
+    return workspace(reading, piece: piece).byteCount
+  }
+
+  private func workspace(_ reading: DeltaReading, piece: Int) -> WorkspaceLayout {
+    switch combination {
+    // Sums, and the values of one operand after another.
+    case .weightedSum: reading.workspace(piece: piece, models: 1, inRows: false)
+    case .taskVectors(let keeps, _):
+      reading.workspace(piece: piece, models: keeps.count, inRows: isInRows)
+    }
   }
 
   @_lifetime(values: copy values)
@@ -41,16 +48,15 @@ struct MergedSource: TensorSource {
     for piece in reading.pieces(of: elements, inRows: isInRows) {
       switch combination {
       case .weightedSum(let weights, let divisor):
-        try scratch.split(at: 4 * piece.count) { sums, rest in
-          try rest.split(at: 4 * piece.count) { floats, rest in
-            for (place, operand) in operands.enumerated() {
-              try operand.read(piece, into: &floats, scratch: &rest)
-              Kernels.best.add(
-                floats.bytes, times: weights[place], isFirst: place == 0, to: &sums)
-            }
-            if divisor != 1 { Kernels.best.divide(&sums, by: divisor) }
-            try store(sums.bytes, piece, of: elements, into: &values)
+        try workspace(reading, piece: piece.count).withSpans(of: &scratch) {
+          sums, floats, rest in
+          for (place, operand) in operands.enumerated() {
+            try operand.read(piece, into: &floats, scratch: &rest)
+            Kernels.best.add(
+              floats.bytes, times: weights[place], isFirst: place == 0, to: &sums)
           }
+          if divisor != 1 { Kernels.best.divide(&sums, by: divisor) }
+          try store(sums.bytes, piece, of: elements, into: &values)
         }
       case .taskVectors(let keeps, let sum):
         try reading.withPiece(piece, of: Array(keeps.indices), workspace: &scratch) {

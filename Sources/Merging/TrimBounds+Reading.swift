@@ -64,8 +64,7 @@ extension TrimBounds {
       zip(tensors, readings).map { tensor, reading in
         let piece = reading.largestPiece(
           elementCount: tensor.info.grid.largestChunk, inRows: false)
-        return 4 * piece * (1 + models.count)
-          + reading.scratchByteCount(piece: piece, inRows: false)
+        return reading.workspace(piece: piece, models: models.count, inRows: false).byteCount
       }.max() ?? 0
     try engine.forEachPiece(
       count: only == nil ? tiles.count : 1,

@@ -78,8 +78,10 @@ package struct SumEncoding: TensorEncoding {
         plan.byteCount += 2 * factor.elementCount
       }
       plan.fixedByteCount += LowRankFit.fixedByteCount(matrices, rank: rank)
-      plan.workerByteCount += LowRankFit.workerByteCount(
-        matrices, rank: rank, rowsPerChunk: info.grid.largestChunk / max(1, matrices.columns))
+      plan.workerByteCount =
+        LowRankFit.workspace(
+          matrices, rank: rank, elementCount: info.grid.largestChunk, scratch: space.byteCount
+        ).byteCount
       plan.passCount += LowRankFit.passCount(rounds: recipe.rounds) + 1
     }
     if let sparse = recipe.sparse {

@@ -35,11 +35,9 @@ package struct LowRankFactors: Sendable {
     guard let matrices = LowRankTerm.Matrices(count: tensor.info.shape.rowCount, columns) else {
       return 0
     }
-    return 4 * tiles.grid.largestChunk
-      + max(
-        tiles.scratchByteCount,
-        LowRankFit.workerByteCount(
-          matrices, rank: rank, rowsPerChunk: tiles.grid.largestChunk / columns))
+    return LowRankFit.workspace(
+      matrices, rank: rank, elementCount: tiles.grid.largestChunk, scratch: tiles.scratchByteCount
+    ).byteCount
   }
 
   /// - Throws: an error that names the first value that is not finite.

@@ -32,11 +32,22 @@ struct LowRankFit: Sendable {
     18 * rank * matrices.count * (matrices.rows + matrices.columns)
   }
 
-  /// For each worker: rows of U and a partial sum of V.
-  static func workerByteCount(
-    _ matrices: LowRankTerm.Matrices, rank: Int, rowsPerChunk: Int
-  ) -> Int {
-    4 * rank * (min(rowsPerChunk, matrices.count * matrices.rows) + matrices.columns)
+  /// A partial sum of V, and rows of U.
+  private static func factorSpace(
+    _ matrices: LowRankTerm.Matrices, rank: Int, rows: Int
+  ) -> WorkspaceLayout {
+    WorkspaceLayout(4 * rank * matrices.columns, 4 * rank * rows)
+  }
+
+  /// The memory of a worker: the residual of a chunk, and scratch memory to read it or for factors.
+  /// - Parameter scratch: bytes that reading the residual needs.
+  static func workspace(
+    _ matrices: LowRankTerm.Matrices, rank: Int, elementCount: Int, scratch: Int
+  ) -> WorkspaceLayout {
+    let rows = min(elementCount / max(1, matrices.columns), matrices.count * matrices.rows)
+    return WorkspaceLayout(
+      FloatReader.byteCount(elementCount: elementCount),
+      scratch: max(scratch, factorSpace(matrices, rank: rank, rows: rows).byteCount))
   }
 
   /// - Parameters:
@@ -132,18 +143,20 @@ struct LowRankFit: Sendable {
       _ body: @escaping @Sendable (Int, borrowing RawSpan, inout MutableRawSpan) throws -> Void,
       onFailure: @escaping @Sendable () -> Void = {}
     ) throws {
-      let count = info.grid.largestChunk
-      let rowsPerChunk = count / max(1, matrices.columns)
-      let extra = LowRankFit.workerByteCount(matrices, rank: rank, rowsPerChunk: rowsPerChunk)
+      @Sendable func space(_ elementCount: Int) -> WorkspaceLayout {
+        LowRankFit.workspace(
+          matrices, rank: rank, elementCount: elementCount, scratch: workspaceByteCount)
+      }
       try engine.forEachPiece(
-        count: info.grid.count,
-        workspaceByteCount: 4 * count + max(workspaceByteCount, extra), onFailure: onFailure
+        count: info.grid.count, workspaceByteCount: space(info.grid.largestChunk).byteCount,
+        onFailure: onFailure
       ) { chunk, workspace in
-        try workspace.split(at: 4 * info.grid[chunk].count) { values, rest in
+        let count = info.grid[chunk].count
+        try space(count).withSpans(of: &workspace) { values, rest in
           try residual(chunk, &values, &rest)
           try body(chunk, values.bytes, &rest)
         }
-        engine.progress.advance(byteCount: info.dtype.byteCount(of: info.grid[chunk].count) ?? 0)
+        engine.progress.advance(byteCount: info.dtype.byteCount(of: count) ?? 0)
       }
     }
 
@@ -190,13 +203,11 @@ struct LowRankFit: Sendable {
 
     /// V = (R · Vᵀ)ᵀ · R in one reading, but for a power of two.
     func refined(_ v: [Float]) throws -> [Float] {
-      let sums = try summed { values, part, target, rest in
-        let rows = part.rows.count
-        var u = rest._mutatingExtracting(0..<4 * rank * rows)
-        return PowerIteration.refine(
+      let sums = try summed { values, part, target, u in
+        PowerIteration.refine(
           values,
           on: v.rawSpan.extracting(4 * vSize * part.matrix..<4 * vSize * (part.matrix + 1)),
-          rows: rows, columns: matrices.columns, rank: rank, u: &u, into: &target,
+          rows: part.rows.count, columns: matrices.columns, rank: rank, u: &u, into: &target,
           scalesRows: true)
       }
       return (0..<matrices.count).flatMap { matrix in
@@ -222,10 +233,11 @@ struct LowRankFit: Sendable {
         { chunk, values, rest in
           var found: [(start: Int, exponent: Int, values: [Float])] = []
           for part in parts(chunk) {
-            rest.split(at: 4 * vSize) { target, rest in
+            let space = LowRankFit.factorSpace(matrices, rank: rank, rows: part.rows.count)
+            space.withSpans(of: &rest) { target, u, _ in
               target.fill()
               let exponent = body(
-                values.extracting(self.part(part, of: chunk, copy values)), part, &target, &rest)
+                values.extracting(self.part(part, of: chunk, copy values)), part, &target, &u)
               found.append((part.matrix * vSize, exponent, target.bytes.floats()))
             }
           }
