@@ -124,7 +124,8 @@ let package = Package(
       "Operations",
       [
         "Conversion", "Inspection", "Pruning", "Merging", "RotaryScaling", "CacheCompression",
-        "Caches", "Rotary", "Surveys", "Recipes", "Reporting", "Containers", "Packing", "Models",
+        "Caches", "Rotary", "Surveys", "Recipes", "Reporting", "Containers", "Packing",
+        "ModelDirectories", "Safetensors", "Models",
         "Checkpoints", "PackedFormat", "Codecs", "TensorCore", "Base", "Zstd", system,
       ]),
     .executableTarget(
@@ -169,6 +170,7 @@ let package = Package(
     tests("MergingTests", reading + ["Merging", "Recipes"]),
     tests("CachesTests", reading + ["Caches"]),
     tests("CacheCompressionTests", reading + ["CacheCompression", "Caches", "Reporting"]),
+    tests("OperationsTests", reading + ["Operations"]),
     tests("CommandTests", reading + ["SumacCommand"], exclude: ["Cases", "Faults"]),
   ]
 )

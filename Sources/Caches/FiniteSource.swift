@@ -104,5 +104,8 @@ extension TensorInfo {
 
 extension FormatError.Code {
   /// A cache has a value that is NaN or infinite.
-  package static let nonfiniteCache = FormatError.Code("cache.not-finite")
+  package static let nonfiniteCache = FormatError.Code(
+    "cache.not-finite",
+    meaning: "A key or value of a cache is NaN or infinite.",
+    remedy: "The cache is damaged: make it again.")
 }

@@ -208,6 +208,12 @@ private struct ReshapedSource: TensorSource {
 }
 
 extension FormatError.Code {
-  package static let cacheShape = FormatError.Code("cache.shape")
-  package static let cacheLayout = FormatError.Code("cache.layout")
+  package static let cacheShape = FormatError.Code(
+    "cache.shape",
+    meaning: "Shapes of a cache do not fit together, or do not fit what was asked for.",
+    remedy: "Check the shape, the layers and the model that were named.")
+  package static let cacheLayout = FormatError.Code(
+    "cache.layout",
+    meaning: "Files do not have the layout of a cache that is known.",
+    remedy: "Name the layout; cache convert --help lists them.")
 }

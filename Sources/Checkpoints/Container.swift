@@ -130,7 +130,10 @@ package struct ContainerRegistry: Sendable {
 }
 
 extension FormatError.Code {
-  package static let unknownContainer = FormatError.Code("container.unknown")
+  package static let unknownContainer = FormatError.Code(
+    "container.unknown",
+    meaning: "The content and the name of an input match no format that this version reads.",
+    remedy: "Check the path, and unpack archives first; explain formats lists what is read.")
 }
 
 extension InputTree {

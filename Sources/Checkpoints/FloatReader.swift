@@ -201,7 +201,11 @@ package struct FloatReader: Sendable {
 
 extension FormatError.Code {
   /// A value is NaN or infinite where only finite ones are of use.
-  package static let nonfiniteValue = FormatError.Code("values.not-finite")
+  package static let nonfiniteValue = FormatError.Code(
+    "values.not-finite",
+    meaning:
+      "A value is NaN or infinite, or too large for float32, and the operation cannot hold it.",
+    remedy: "Keep the tensor without loss, leave it out, or correct the weights.")
 }
 
 extension RawSpan {

@@ -184,5 +184,8 @@ extension PlannedTensor {
 }
 
 extension FormatError.Code {
-  package static let unmergeable = FormatError.Code("merge.values")
+  package static let unmergeable = FormatError.Code(
+    "merge.values",
+    meaning: "Values that have to be equal in all models differ.",
+    remedy: "Take the tensor from one model.")
 }

@@ -44,5 +44,8 @@ struct Operand: Sendable {
 
 extension FormatError.Code {
   /// A value that is merged, or becomes one by merging, is NaN.
-  package static let nanOperand = FormatError.Code("values.nan")
+  package static let nanOperand = FormatError.Code(
+    "values.nan",
+    meaning: "A value became NaN while models were merged.",
+    remedy: "Check the inputs for infinite values, or leave the tensor out.")
 }

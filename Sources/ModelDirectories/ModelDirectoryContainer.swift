@@ -106,6 +106,12 @@ package enum ModelDirectoryContainer: ContainerOutput {
 }
 
 extension FormatError.Code {
-  package static let modelDirectory = FormatError.Code("directory.weights")
-  package static let shardIndex = FormatError.Code("directory.index")
+  package static let modelDirectory = FormatError.Code(
+    "directory.weights",
+    meaning: "A model directory has no weights, or not those that its name or index promises.",
+    remedy: "Fetch the missing files, or name the file that you mean.")
+  package static let shardIndex = FormatError.Code(
+    "directory.index",
+    meaning: "The index of a model directory does not agree with its shards.",
+    remedy: "Fetch index and shards of the same revision again.")
 }

@@ -49,7 +49,9 @@ package enum PackedFault: String, CaseIterable, Sendable {
   case chunkSeal = "sumac.chunk-seal"
   case contentID = "sumac.content-id"
 
-  package var code: FormatError.Code { FormatError.Code(rawValue) }
+  package var code: FormatError.Code {
+    FormatError.Code(rawValue, meaning: meaning, remedy: remedy)
+  }
 }
 
 extension FormatError {

@@ -1,4 +1,4 @@
-import Base
+package import Base
 import Checkpoints
 import Surveys
 
@@ -70,7 +70,10 @@ extension SurveyFile {
 }
 
 extension FormatError.Code {
-  static let badSurvey = FormatError.Code("survey.malformed")
+  package static let badSurvey = FormatError.Code(
+    "survey.malformed",
+    meaning: "A survey of a shard is malformed, or belongs to another model or other options.",
+    remedy: "Make the surveys of all shards again with the same options.")
 }
 
 extension GroupState.Question {

@@ -43,5 +43,8 @@ package enum RecipeFile {
 }
 
 extension FormatError.Code {
-  package static let recipe = FormatError.Code("recipe.malformed")
+  package static let recipe = FormatError.Code(
+    "recipe.malformed",
+    meaning: "A recipe or table is not YAML or JSON that this version accepts.",
+    remedy: "Correct the line that the message names.")
 }

@@ -85,5 +85,8 @@ package struct RopeModel: Sendable {
 }
 
 extension FormatError.Code {
-  package static let ropeConfig = FormatError.Code("rope.config")
+  package static let ropeConfig = FormatError.Code(
+    "rope.config",
+    meaning: "The rotary parameters of config.json are malformed or not known.",
+    remedy: "Compare them with the page of the model; rope show names the key.")
 }

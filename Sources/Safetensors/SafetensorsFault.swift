@@ -22,7 +22,9 @@ package enum SafetensorsFault: String, CaseIterable, Sendable {
   case uncovered = "safetensors.uncovered"
   case nameLength = "safetensors.name-length"
 
-  package var code: FormatError.Code { FormatError.Code(rawValue) }
+  package var code: FormatError.Code {
+    FormatError.Code(rawValue, meaning: meaning, remedy: remedy)
+  }
 }
 
 extension FormatError {

@@ -1,9 +1,21 @@
 /// What is wrong with a file, and where.
 package struct FormatError: UserError, Equatable {
-  /// A stable name to branch on. Each container lists its own as static members.
-  package struct Code: Hashable, Sendable, CustomStringConvertible {
+  /// A stable name to branch on, with its entry in the catalogue of errors.
+  ///
+  /// Each module declares its own as static members and lists them for the catalogue.
+  package struct Code: Sendable, CustomStringConvertible {
+    /// The name, such as `directory.index`.
     package let description: String
-    package init(_ description: String) { self.description = description }
+    /// What is wrong, in a sentence.
+    package let meaning: String
+    /// What to do about it, in a sentence.
+    package let remedy: String
+
+    package init(_ name: String, meaning: String, remedy: String) {
+      description = name
+      self.meaning = meaning
+      self.remedy = remedy
+    }
   }
 
   package var code: Code
@@ -43,4 +55,12 @@ package struct FormatError: UserError, Equatable {
     if let byteOffset { place += (tensor == nil ? ": byte " : " at byte ") + String(byteOffset) }
     return "\(place): " + reason + " [\(code)]"
   }
+}
+
+extension FormatError.Code: Hashable {
+  package static func == (left: Self, right: Self) -> Bool {
+    left.description == right.description
+  }
+
+  package func hash(into hasher: inout Hasher) { hasher.combine(description) }
 }

@@ -110,5 +110,8 @@ struct GearFit: Sendable {
 
 extension FormatError.Code {
   /// Values of a cache differ by more than float32 holds.
-  package static let cacheTooLarge = FormatError.Code("cache.too-large")
+  package static let cacheTooLarge = FormatError.Code(
+    "cache.too-large",
+    meaning: "Values of a cache are too large for the scales or factors of its packing.",
+    remedy: "Pack with another method or more bits, or keep the cache as it is.")
 }

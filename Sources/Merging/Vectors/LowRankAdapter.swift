@@ -252,5 +252,8 @@ package enum LowRankAdapter {
 }
 
 extension FormatError.Code {
-  package static let adapter = FormatError.Code("adapter")
+  package static let adapter = FormatError.Code(
+    "adapter",
+    meaning: "A LoRA adapter is malformed or of a kind that is not supported.",
+    remedy: "Check adapter_config.json and the names of its tensors.")
 }

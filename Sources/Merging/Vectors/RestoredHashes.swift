@@ -43,5 +43,8 @@ package struct RestoredHashes: Sendable {
 }
 
 extension FormatError.Code {
-  package static let otherBase = FormatError.Code("vector.base")
+  package static let otherBase = FormatError.Code(
+    "vector.base",
+    meaning: "A vector is applied to another base than the one it restores.",
+    remedy: "Apply it to the base that explain shows in its lineage.")
 }

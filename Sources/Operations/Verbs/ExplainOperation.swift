@@ -2,11 +2,11 @@ import Base
 import Inspection
 import Reporting
 
-/// Shows where a file came from, how a tensor is stored, or what a topic means.
+/// Shows where a file came from, how a tensor is stored, or what a topic or the code of an error means.
 package struct ExplainOperation: Operation {
   package static let verb = "explain"
 
-  /// A file, a model folder, FILE:TENSOR, or a topic.
+  /// A file, a model folder, FILE:TENSOR, a topic, or the code of an error.
   package var subject: String
 
   package init(subject: String) { self.subject = subject }
@@ -21,6 +21,7 @@ package struct ExplainOperation: Operation {
       try FileSystem.typeIfPresent(subject) == nil
     {
       if let topic = Topic(rawValue: subject) { return topic }
+      if let code = ErrorCatalogue[subject] { return ErrorReport(code) }
       if let (path, name) = try tensor() {
         return try TensorReport(context.read(path), name: name)
       }

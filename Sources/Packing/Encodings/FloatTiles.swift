@@ -62,7 +62,13 @@ struct FloatTiles: Sendable {
 
 extension FormatError.Code {
   /// Values are so small that float32 holds them as 0.
-  package static let valuesTooSmall = FormatError.Code("values.too-small")
+  package static let valuesTooSmall = FormatError.Code(
+    "values.too-small",
+    meaning: "All values of a part of a tensor are too small for float32.",
+    remedy: "Keep the tensor without loss.")
   /// Values are so large that what is made of them is beyond the range of float32.
-  package static let valuesTooLarge = FormatError.Code("values.too-large")
+  package static let valuesTooLarge = FormatError.Code(
+    "values.too-large",
+    meaning: "Values are too large for the scales or factors of a lossy type.",
+    remedy: "Keep the tensor without loss, or choose another type.")
 }

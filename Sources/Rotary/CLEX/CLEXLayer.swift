@@ -104,5 +104,8 @@ package struct CLEXLayer: Sendable, Equatable {
 }
 
 extension FormatError.Code {
-  package static let clex = FormatError.Code("rope.clex")
+  package static let clex = FormatError.Code(
+    "rope.clex",
+    meaning: "The tensors of CLEX in a model are missing or malformed.",
+    remedy: "Use the checkpoint that was tuned with CLEX, with all its tensors.")
 }

@@ -1,0 +1,74 @@
+package import Base
+import CacheCompression
+import Caches
+import Checkpoints
+import Merging
+import ModelDirectories
+import PackedFormat
+import Packing
+import Pruning
+import Recipes
+package import Reporting
+import Rotary
+import RotaryScaling
+import Safetensors
+
+/// Every code that an error about a file can have, with its meaning and remedy.
+package enum ErrorCatalogue {
+  /// The codes of all modules, by name.
+  package static let all: [FormatError.Code] = codes.sorted {
+    $0.description.precedesAsBytes($1.description)
+  }
+
+  /// One line for each module that declares codes.
+  private static let codes: [FormatError.Code] =
+    PackedFault.allCases.map(\.code)
+    + SafetensorsFault.allCases.map(\.code)
+    + [.unknownContainer]
+    + [.modelDirectory, .shardIndex]
+    + [.nonfiniteValue, .valuesTooSmall, .valuesTooLarge]
+    + [.recipe]
+    + [.clex]
+    + [.ropeConfig]
+    + [.cacheShape, .cacheLayout, .nonfiniteCache]
+    + [.cacheTooLarge]
+    + [.unmergeable, .nanOperand, .adapter, .otherBase]
+    + [.badSurvey]
+
+  package static subscript(name: String) -> FormatError.Code? {
+    all.first { $0.description == name }
+  }
+}
+
+/// An entry of the catalogue of errors, as `explain` shows it.
+package struct ErrorReport: Report {
+  package static let schema = "sumac.error/1"
+
+  private let code: FormatError.Code
+
+  package init(_ code: FormatError.Code) { self.code = code }
+
+  package var sections: [Section] {
+    [
+      .facts([
+        Section.Fact("code", code.description), Section.Fact("meaning", code.meaning),
+        Section.Fact("remedy", code.remedy),
+      ])
+    ]
+  }
+
+  package var records: Table {
+    Table(
+      ["code", "meaning", "remedy"].map { Table.Column($0) },
+      rows: [[code.description, code.meaning, code.remedy]])
+  }
+
+  package var members: JSONObject {
+    [
+      "code": .string(code.description), "meaning": .string(code.meaning),
+      "remedy": .string(code.remedy),
+    ]
+  }
+
+  package var lines: [JSONValue] { [.object(members)] }
+}

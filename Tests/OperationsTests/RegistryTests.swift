@@ -1,0 +1,119 @@
+import Base
+import Checkpoints
+import Containers
+import Foundation
+import Operations
+import TestSupport
+import Testing
+
+/// What every operation has to be, whatever it does.
+@Suite struct OperationRegistryTests {
+  /// One value of each operation, no setting of which is the default.
+  static let samples: [any Operation] = {
+    var output = OutputSettings(path: "out.sumac")
+    output.replacesExisting = true
+    output.shardByteCount = 1 << 20
+    output.compression = .small
+    var selection = SelectionSettings()
+    selection.rules = [.init(.include, "*mlp*"), .init(.exclude, "*bias")]
+    var convert = ConvertOperation(input: "a", output: output)
+    convert.dtype = .bf16
+    convert.storage.tensorTypes = ["*=int4"]
+    convert.selection = selection
+    var prune = PruneOperation(input: "a", output: output)
+    prune.settings.method = .wanda
+    prune.settings.pattern = "2:4"
+    prune.settings.seed = .max
+    var survey = PruneSurveyOperation(input: "a", surveyOutput: "s.json")
+    survey.surveys = ["b.json"]
+    var merge = MergeOperation(models: ["a", "b"], output: output)
+    merge.settings.weights = [ModelValue(model: "a", number: 0.1), ModelValue(number: -2)]
+    merge.settings.scope = .global
+    var extract = VectorExtractOperation(tuned: "t", base: "b", output: output)
+    extract.form.density = 0.1
+    var rope = RopeScaleSettings(method: .yarn)
+    rope.factor = 4
+    var inspect = InspectOperation(inputs: ["a", "b"])
+    inspect.sortKey = .size
+    var pack = CachePackOperation(caches: ["c"], output: output)
+    pack.settings.outliers = "2%"
+    pack.input.axes = .thd
+    return [
+      convert, prune, survey, merge, extract,
+      VectorApplyOperation(vectors: ["v"], base: "b", output: output),
+      VectorAddOperation(vectors: ["v", "w"], output: output),
+      VectorNegateOperation(vector: "v", output: output),
+      VectorCompressOperation(vector: "v", output: output), VectorStatsOperation(vectors: ["v"]),
+      RopeShowOperation(model: "m"),
+      RopeScaleOperation(model: "m", output: output, settings: rope),
+      RopeConfigOperation(model: "m", path: "config.json", settings: rope), pack,
+      CacheUnpackOperation(packed: "p", output: output),
+      CacheAppendOperation(packed: "p", new: "n", output: output),
+      CacheConvertOperation(caches: ["c"], output: output), CacheInspectOperation(caches: ["c"]),
+      inspect, VerifyOperation(inputs: ["a"]), ExplainOperation(subject: "a"), DoctorOperation(),
+    ]
+  }()
+
+  @Test("every operation has a verb of its own and a sample")
+  func verbs() {
+    let verbs = Operations.all.map { $0.verb }
+    #expect(Set(verbs).count == verbs.count)
+    #expect(Set(Self.samples.map { type(of: $0).verb }) == Set(verbs))
+  }
+
+  @Test("an operation comes back from JSON with every setting")
+  func json() throws {
+    for sample in Self.samples {
+      let text = try Operations.json(sample)
+      let read = try Operations.operation(json: text)
+      #expect(type(of: read) == type(of: sample))
+      #expect(try Operations.json(read) == text)
+    }
+  }
+
+  @Test(
+    "a document that is not an operation is refused with a reason",
+    arguments: [
+      ("", "is not an operation"), ("[]", "is not an operation"),
+      (#"{"schema":"sumac.operation/2","verb":"convert","settings":{}}"#, "the schema is"),
+      (#"{"schema":"sumac.operation/1","verb":"converd","settings":{}}"#, "converd"),
+      (#"{"schema":"sumac.operation/1","verb":"convert","settings":{}}"#, "missing"),
+      (#"{"schema":"sumac.operation/1","verb":"doctor"}"#, "missing"),
+      (#"{"schema":"sumac.operation/1","verb":"explain","settings":{"subject":7}}"#, "subject"),
+    ])
+  func malformed(text: String, reason: String) {
+    let error = #expect(throws: UsageError.self) {
+      try Operations.operation(json: Array(text.utf8))
+    }
+    #expect(error?.message.contains(reason) == true, "\(error?.description ?? "")")
+  }
+}
+
+/// Every code of an error is in the catalogue.
+@Suite struct ErrorCatalogueTests {
+  @Test("codes differ, and have a meaning and a remedy in whole sentences")
+  func entries() {
+    let names = ErrorCatalogue.all.map(\.description)
+    #expect(Set(names).count == names.count)
+    for code in ErrorCatalogue.all {
+      #expect(code.meaning.hasSuffix(".") && code.remedy.hasSuffix("."), "\(code)")
+    }
+  }
+
+  @Test("the catalogue has every code that a source file declares")
+  func complete() throws {
+    let sources = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("Sources")
+    let files = try #require(
+      FileManager.default.enumerator(at: sources, includingPropertiesForKeys: nil))
+    var found: Set<String> = []
+    for case let file as URL in files where file.pathExtension == "swift" {
+      let text = try String(contentsOf: file, encoding: .utf8)
+      for match in text.matches(of: /FormatError\.Code\(\s*"([a-z.-]+)"/) {
+        found.insert(String(match.1))
+      }
+    }
+    #expect(found.count >= 15)
+    #expect(found.subtracting(ErrorCatalogue.all.map(\.description)).isEmpty)
+  }
+}
