@@ -4,7 +4,7 @@ import Testing
 
 @Suite("CBOR")
 struct CBORTests {
-  /// Bytes and what is wrong with them.
+  /// Invalid bytes and the expected error.
   struct Fault: Sendable, CustomTestStringConvertible {
     var bytes: [UInt8]
     var error: CBORError
@@ -60,7 +60,7 @@ struct CBORTests {
     Fault("a2616100616100", .duplicateKey("a"), at: 4),
     Fault("0000", .trailingBytes(count: 1), at: 1),
     Fault("82000000", .trailingBytes(count: 1), at: 3),
-    // Lengths that the input cannot hold.
+    // Lengths that exceed the input.
     Fault("4261", .truncated(needed: 2, available: 1), at: 1),
     Fault("7bffffffffffffffff61", .truncated(needed: .max, available: 1), at: 9),
     Fault("8300", .truncated(needed: 3, available: 1), at: 1),
@@ -70,13 +70,13 @@ struct CBORTests {
     Fault("a1", .truncated(needed: 2, available: 0), at: 1),
   ]
 
-  @Test("What is outside the subset is refused, by the tree and by skipping", arguments: faults)
+  @Test("Input outside the subset is rejected, both as a tree and when skipped", arguments: faults)
   func refuses(fault: Fault) {
     #expect(throws: fault.error) { try CBORValue.parse(fault.bytes.span) }
     #expect(throws: fault.error) { try skip(fault.bytes) }
   }
 
-  /// The examples of RFC 8949, appendix A, that are in the subset, and edges beside them.
+  /// The examples of RFC 8949, appendix A, that are in the subset, and additional edge cases.
   static let examples: [(String, CBORValue)] = [
     ("00", 0), ("17", 23), ("1818", 24), ("18ff", 255), ("190100", 256), ("19ffff", 65535),
     ("1a00010000", 65536), ("1affffffff", 0xFFFF_FFFF), ("1b0000000100000000", 0x1_0000_0000),
@@ -92,7 +92,7 @@ struct CBORTests {
     ("a3616102616204626161f6", ["aa": .null, "b": 4, "a": 2]),
   ]
 
-  @Test("An item and its encoding stand for each other", arguments: examples)
+  @Test("An item encodes to its bytes, and the bytes parse to the item", arguments: examples)
   func example(hex: String, value: CBORValue) throws {
     #expect(value.encoded == Self.bytes(hex))
     #expect(try CBORValue.parse(Self.bytes(hex).span) == value)
@@ -100,7 +100,7 @@ struct CBORTests {
   }
 
   @Test(
-    "A NaN of any pattern is written as the one", arguments: [0x7FF8_0000_0000_0001, 0xFFF8 << 48])
+    "Every NaN is written as the canonical NaN", arguments: [0x7FF8_0000_0000_0001, 0xFFF8 << 48])
   func nan(bitPattern: UInt64) {
     #expect(
       CBORValue.float(Double(bitPattern: bitPattern)).encoded == Self.bytes("fb7ff8000000000000"))
@@ -175,7 +175,7 @@ struct CBORTests {
       seen == ["b", "3 elements", "x", "2", "-3", "f", "0.5", "aa", "[7]", "yes", "true", "skip"])
   }
 
-  @Test("Another kind than the one that is asked for is refused")
+  @Test("An item of another kind than requested is rejected")
   func wrongKind() {
     let error = CBORError(.wrongKind(.array, expected: .text), at: 0)
     #expect(throws: error) {
@@ -184,7 +184,7 @@ struct CBORTests {
     }
   }
 
-  @Test("A writer sorts the pairs of maps, nested ones too", arguments: [1, 3, 23, 24, 300])
+  @Test("A writer sorts the pairs of maps, including nested maps", arguments: [1, 3, 23, 24, 300])
   func writerSorts(count: Int) throws {
     var generator = SeededGenerator(seed: UInt64(count))
     var writer = CBORWriter()
@@ -205,7 +205,7 @@ struct CBORTests {
     #expect(try CBORValue.parse(writer.bytes.span) == .map(expected))
   }
 
-  @Test("Keys that are canonically equivalent but other bytes are two keys")
+  @Test("Canonically equivalent keys with different bytes are different keys")
   func canonicalEquivalence() throws {
     let map: CBORMap = ["\u{E9}": 1, "e\u{301}": 2]
     #expect(map.count == 2 && map["\u{E9}"] == 1 && map["e\u{301}"] == 2)
@@ -213,7 +213,7 @@ struct CBORTests {
     #expect(CBORValue.text("\u{E9}") != .text("e\u{301}"))
   }
 
-  @Test("A map changes in place and stays in order")
+  @Test("A map can be changed and stays sorted")
   func map() {
     var map: CBORMap = ["bb": 1, "a": 2, "c": 3]
     map["c"] = nil
@@ -224,7 +224,8 @@ struct CBORTests {
   }
 
   @Test(
-    "What is written reads as it was, and no part of it does", arguments: 0..<40 as Range<UInt64>)
+    "Encoded values parse to the same value, and truncated ones are rejected",
+    arguments: 0..<40 as Range<UInt64>)
   func roundTrip(seed: UInt64) throws {
     var generator = SeededGenerator(seed: seed)
     let value = CBORValue.array([Self.random(depth: 4, &generator)])
@@ -235,7 +236,8 @@ struct CBORTests {
     }
   }
 
-  @Test("Whatever is accepted is the one encoding of its value", arguments: 0..<40 as Range<UInt64>)
+  @Test(
+    "Accepted bytes are the only encoding of their value", arguments: 0..<40 as Range<UInt64>)
   func onlyEncoding(seed: UInt64) {
     var generator = SeededGenerator(seed: seed)
     let bytes = CBORValue.array([Self.random(depth: 3, &generator)]).encoded

@@ -1,7 +1,7 @@
 import Base
 import Testing
 
-/// Quotas of control groups, with the contents of the files that the kernel shows.
+/// Quotas of control groups, computed from the content of files of the kernel.
 @Suite struct CPUQuotaTests {
   private static let unified = "29 23 0:26 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw"
   private static let separate = """
@@ -23,7 +23,7 @@ import Testing
   }
 
   @Test(
-    "the folders are those of the process's group and of all above it",
+    "the folders are those of the group of the process and of its ancestors",
     arguments: [
       ("0::/\n", unified, ["/sys/fs/cgroup"]),
       (
@@ -37,7 +37,7 @@ import Testing
           "/sys/fs/cgroup/cpu,cpuacct", "/sys/fs/cgroup/unified/c", "/sys/fs/cgroup/unified",
         ]
       ),
-      // A container that sees only its own group, and the path of it from outside.
+      // A container that sees only its own group, whose path is given from outside.
       (
         "4:cpu:/docker/1f/in\n", "9 8 0:7 /docker/1f /cpu ro - cgroup cgroup rw,cpu",
         ["/cpu/in", "/cpu"]

@@ -11,7 +11,7 @@ import Testing
   }
 
   @Test(
-    "a member is replaced, added or removed, and all else stays",
+    "a member is replaced, added or removed, and other bytes stay",
     arguments: [
       (#"{"a": 1, "b" :2}"#, "b", 3, #"{"a": 1, "b" :3}"#),
       (#"{"a": 1}"#, "b", 3, "{\"a\": 1,\n  \"b\": 3}"),
@@ -28,7 +28,7 @@ import Testing
     #expect(Self.edited(text, key, value.map { JSONValue($0) }) == wanted)
   }
 
-  @Test("values inside others are found by their path, and indented as they stand")
+  @Test("nested objects are found by their path, and new members get their indentation")
   func nested() {
     let text = "{\n  \"a\": {\n    \"b\": {\n      \"c\": 1\n    }\n  }\n}"
     #expect(
@@ -39,7 +39,7 @@ import Testing
     #expect(Self.edited(text, "d", 1, at: ["a", "b", "c"]) == nil)
   }
 
-  @Test("after any edits the text reads as the object would", arguments: 0..<40)
+  @Test("after random edits the text parses to the edited object", arguments: 0..<40)
   func random(seed: Int) throws {
     var random = SeededGenerator(seed: UInt64(seed))
     let keys = ["a", "b", "c\"", "d\u{e9}", ""]

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("JSON")
 struct JSONTests {
-  /// A text and what is wrong with it.
+  /// An invalid text and the expected error.
   struct Fault: Sendable, CustomTestStringConvertible {
     var bytes: [UInt8]
     var problem: JSONError.Problem
@@ -89,7 +89,7 @@ struct JSONTests {
   ]
 
   @Test(
-    "A broken text is refused, by the tree and by skipping",
+    "An invalid text is rejected, both as a tree and when skipped",
     arguments: brokenValues + brokenNumbers + brokenStrings)
   func refuses(fault: Fault) {
     #expect(throws: fault.error) { try JSONValue.parse(fault.bytes.span) }
@@ -97,7 +97,7 @@ struct JSONTests {
   }
 
   @Test(
-    "A key that is there twice is refused by its bytes, escapes undone",
+    "A duplicate key is rejected; keys are compared after decoding escapes",
     arguments: [
       Fault(#"{"x":1,"x":1}"#, .duplicateKey("x"), at: 7),
       Fault(#"{"x":1,"\u0078":2}"#, .duplicateKey("x"), at: 7),
@@ -110,7 +110,7 @@ struct JSONTests {
     try skip(fault.bytes)
   }
 
-  @Test("Keys that are canonically equivalent but other bytes are two keys")
+  @Test("Canonically equivalent keys with different bytes are different keys")
   func canonicalEquivalence() throws {
     let value = try parse("{\"\u{E9}\":1,\"e\u{301}\":2}")
     #expect(value.asObject?.count == 2)
@@ -120,7 +120,7 @@ struct JSONTests {
   }
 
   @Test(
-    "A text means what it says",
+    "A valid text parses to its value",
     arguments: [
       (" \t\r\n[ ] ", []), ("{}", [:]), ("null", .null), ("true", true), ("-9", -9),
       (#"{"b":[1,false],"a":{}}"#, ["b": [1, false], "a": [:]]),
@@ -133,7 +133,7 @@ struct JSONTests {
     try skip(Array(text.utf8))
   }
 
-  @Test("Nesting is allowed to the limit and not beyond", arguments: [1, 3, 128])
+  @Test("Nesting is allowed up to the limit", arguments: [1, 3, 128])
   func depth(limit: Int) throws {
     for (open, close) in [("[", "]"), ("{\"x\":", "}")] {
       let core = open == "[" ? "" : "0"
@@ -152,7 +152,7 @@ struct JSONTests {
   }
 
   @Test(
-    "An unsigned integer is read to the last bit or refused",
+    "An unsigned integer is read exactly or rejected",
     arguments: [
       ("0", .success(0)), ("18446744073709551615", .success(.max)),
       ("18446744073709551616", .failure(JSONError(.overflow, at: 0))),
@@ -174,7 +174,7 @@ struct JSONTests {
   }
 
   @Test(
-    "A signed integer is read to the last bit or refused",
+    "A signed integer is read exactly or rejected",
     arguments: [
       ("9223372036854775807", .max), ("-9223372036854775808", .min), ("-1", -1),
       ("9223372036854775808", nil), ("-9223372036854775809", nil), ("-0", nil), ("1e2", nil),
@@ -187,7 +187,7 @@ struct JSONTests {
   }
 
   @Test(
-    "A number keeps its text and gives the nearest Double",
+    "A number keeps its text and converts to the nearest Double",
     arguments: [
       ("1.50", 1.5), ("-0", -0.0), ("1E-2", 0.01), ("5e-324", .leastNonzeroMagnitude),
       ("1e999", nil),
@@ -199,7 +199,8 @@ struct JSONTests {
     #expect(JSONNumber(text) == number)
   }
 
-  @Test("Text that is no number makes none", arguments: ["", " 1", "1 ", "+1", "nan", "01", "1,"])
+  @Test(
+    "Text that is not a number is rejected", arguments: ["", " 1", "1 ", "+1", "nan", "01", "1,"])
   func noNumber(text: String) { #expect(JSONNumber(text) == nil) }
 
   @Test("Values are pulled in order, unknown ones skipped")
@@ -230,7 +231,7 @@ struct JSONTests {
   }
 
   @Test(
-    "The writer escapes what must be, and no more",
+    "The writer escapes only the characters that must be escaped",
     arguments: [
       ("a\"b\\c/", #""a\"b\\c/""#), ("\n\t\u{8}\u{C}\r\0\u{1F}", #""\n\t\b\f\r\u0000\u001f""#),
       ("é€😀\u{7F}\u{2028}", "\"é€😀\u{7F}\u{2028}\""),
@@ -240,7 +241,7 @@ struct JSONTests {
   }
 
   @Test(
-    "Doubles are as short as they can be, and always valid",
+    "Doubles are written with the fewest digits and are always valid JSON",
     arguments: [
       (0.1, "0.1"), (1e300, "1e+300"), (-0.0, "-0.0"), (.leastNonzeroMagnitude, "5e-324"),
       (.nan, "\"NaN\""),
@@ -252,7 +253,9 @@ struct JSONTests {
     if value.isFinite { #expect(try parse(text).asDouble == value) }
   }
 
-  @Test("A Float has its own digits") func float() { #expect(JSONValue(Float(0.1)) == 0.1) }
+  @Test("A Float is written with the digits of a Float") func float() {
+    #expect(JSONValue(Float(0.1)) == 0.1)
+  }
 
   @Test("Indented text has a line for each member")
   func indented() {
@@ -275,7 +278,8 @@ struct JSONTests {
   }
 
   @Test(
-    "What is written reads as it was, and no part of it does", arguments: 0..<40 as Range<UInt64>)
+    "Written values parse to the same value, and truncated ones are rejected",
+    arguments: 0..<40 as Range<UInt64>)
   func roundTrip(seed: UInt64) throws {
     var generator = SeededGenerator(seed: seed)
     let value = JSONValue.object(["root": Self.random(depth: 4, &generator)])
@@ -306,7 +310,7 @@ extension JSONTests {
     try reader.finish()
   }
 
-  /// Tree and skipping agree on any bytes, but for keys that are there twice.
+  /// Expects that parsing as a tree and skipping agree on any bytes, except for duplicate keys.
   private func expectSameVerdict(_ bytes: [UInt8]) {
     let tree = Result { () throws(JSONError) in _ = try JSONValue.parse(bytes.span) }
     let skipped = Result { () throws(JSONError) in try skip(bytes) }

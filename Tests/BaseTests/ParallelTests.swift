@@ -33,7 +33,7 @@ import Testing
     #expect(passed.withLock { $0 } == Array(0..<200))
   }
 
-  @Test("those who wait at a turnstile go home when a piece fails", arguments: 0..<20)
+  @Test("workers that wait at a turnstile stop when a piece fails", arguments: 0..<20)
   func abandoned(round: Int) {
     let turnstile = Turnstile()
     #expect(throws: Failure(index: 10)) {

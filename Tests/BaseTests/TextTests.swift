@@ -3,7 +3,7 @@ import Testing
 
 @Suite struct TextTests {
   @Test(
-    "sizes are read as people write them",
+    "sizes are parsed in all supported forms",
     arguments: [
       ("4GiB", 4 << 30), ("500MB", 500_000_000), ("64K", 65_536), ("1.5 GiB", 3 << 29), ("7", 7),
       ("0", 0), ("2kB", 2000), ("12B", 12), ("1TiB", 1 << 40),
@@ -11,7 +11,7 @@ import Testing
   func size(text: String, byteCount: Int) { #expect(ByteSize(text)?.byteCount == byteCount) }
 
   @Test(
-    "what is no size is refused",
+    "text that is not a size is rejected",
     arguments: ["", "GiB", "-1", "1XB", "1GiBs", "nan", "1e9", "9EiB"])
   func noSize(text: String) { #expect(ByteSize(text) == nil) }
 
@@ -35,7 +35,7 @@ import Testing
   }
 
   @Test(
-    "names cannot move a terminal's cursor",
+    "names cannot control the terminal",
     arguments: [
       ("plain.weight", "plain.weight"), ("a\nb", "a\\nb"), ("\u{1B}[2J", "\\u{1B}[2J"),
       ("x\u{202E}y", "x\\u{202E}y"), ("back\\slash", "back\\\\slash"), ("naïve", "naïve"),
@@ -43,11 +43,11 @@ import Testing
   func printable(name: String, text: String) { #expect(name.printable == text) }
 
   @Test(
-    "paths that leave their folder are no relative paths",
+    "paths that leave their folder are not safe relative paths",
     arguments: ["", "/a", "a//b", "../a", "a/..", ".", "a/./b", "a\0b", "a/"])
   func unsafePath(path: String) { #expect(!RelativePath.isSafe(path)) }
 
-  @Test("plain relative paths are", arguments: ["config.json", "a/b/c.txt", "..a", "a b"])
+  @Test("plain relative paths are safe", arguments: ["config.json", "a/b/c.txt", "..a", "a b"])
   func safePath(path: String) { #expect(RelativePath.isSafe(path)) }
 
   @Test("thousands are grouped", arguments: [(0, "0"), (999, "999"), (-1_234_567, "-1,234,567")])

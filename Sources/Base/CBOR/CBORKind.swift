@@ -1,4 +1,4 @@
-/// What a CBOR item of the subset is.
+/// The kind of a CBOR item in the supported subset.
 package enum CBORKind: CaseIterable, Sendable {
   case unsigned, negative, bytes, text, array, map, bool, null, float
 }

@@ -1,6 +1,6 @@
-/// The pairs of a CBOR map, in bytewise order of their encoded keys: the shorter key first, then as
-/// its bytes are. Keys differ.
-/// - Complexity: a look-up is O(log *n*), a new key O(*n*) unless it comes last.
+/// The pairs of a CBOR map, sorted bytewise by encoded key: shorter keys first, then by their UTF-8 bytes.
+/// Each key occurs once.
+/// - Complexity: A look-up is O(log *n*). Inserting a key is O(*n*), or O(1) if it sorts last.
 package struct CBORMap: Equatable, Sendable {
   package typealias Element = (key: String, value: CBORValue)
 
@@ -8,6 +8,7 @@ package struct CBORMap: Equatable, Sendable {
 
   package init() {}
 
+  /// The value of `key`, or nil if there is none. Setting nil removes the pair.
   package subscript(key: String) -> CBORValue? {
     get {
       let place = place(of: key)
@@ -59,10 +60,10 @@ extension CBORMap: RandomAccessCollection {
 }
 
 extension CBORMap: ExpressibleByDictionaryLiteral {
-  /// Traps if a key is there twice.
+  /// Traps if a key occurs twice.
   package init(dictionaryLiteral elements: (String, CBORValue)...) {
     for (key, value) in elements {
-      precondition(self[key] == nil, "a key is there twice")
+      precondition(self[key] == nil, "duplicate key")
       self[key] = value
     }
   }

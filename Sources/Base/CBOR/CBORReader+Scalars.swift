@@ -1,4 +1,5 @@
 extension CBORReader {
+  /// Reads an unsigned integer.
   @_lifetime(self: copy self)
   package mutating func readUInt() throws(CBORError) -> UInt64 {
     try expect(.unsigned)
@@ -7,7 +8,7 @@ extension CBORReader {
     return value
   }
 
-  /// An integer of either sign that fits into 64 bits.
+  /// Reads an integer of either sign that fits in an `Int`.
   @_lifetime(self: copy self)
   package mutating func readInt() throws(CBORError) -> Int {
     let start = byteOffset
@@ -22,7 +23,7 @@ extension CBORReader {
     return kind == .unsigned ? magnitude : -1 - magnitude
   }
 
-  /// The *n* of a negative integer −1 − *n*.
+  /// Reads a negative integer −1 − *n* and returns *n*.
   @_lifetime(self: copy self)
   package mutating func readNegative() throws(CBORError) -> UInt64 {
     try expect(.negative)
@@ -31,15 +32,17 @@ extension CBORReader {
     return value
   }
 
+  /// Reads a byte string.
   @_lifetime(self: copy self)
   package mutating func readBytes() throws(CBORError) -> [UInt8] {
     try expect(.bytes)
     let range = try passString()
     itemWasRead()
-    // SAFETY: the bytes are copied, while they are lent, and no more.
+    // SAFETY: the borrowed bytes are only copied.
     return unsafe bytes.extracting(range).withUnsafeBufferPointer { unsafe [UInt8]($0) }
   }
 
+  /// Reads a text string, which must be valid UTF-8.
   @_lifetime(self: copy self)
   package mutating func readText() throws(CBORError) -> String {
     try expect(.text)
@@ -64,7 +67,7 @@ extension CBORReader {
     itemWasRead()
   }
 
-  /// A float of 64 bits; NaN in its one form.
+  /// Reads a 64-bit float. The only accepted NaN is `7ff8000000000000`.
   @_lifetime(self: copy self)
   package mutating func readFloat() throws(CBORError) -> Double {
     try expect(.float)
@@ -79,7 +82,7 @@ extension CBORReader {
 }
 
 extension CBORReader {
-  /// The kind of the item at the place, by its first byte.
+  /// Returns the kind of the next item, which its first byte determines.
   func kind() throws(CBORError) -> CBORKind {
     guard byteOffset < bytes.count else {
       throw CBORError(.truncated(needed: 1, available: 0), at: byteOffset)
@@ -116,7 +119,7 @@ extension CBORReader {
     throw CBORError(problem, at: byteOffset)
   }
 
-  /// Moves behind the head at the place and returns its argument.
+  /// Reads the next head, moves past it and returns its argument.
   @_lifetime(self: copy self)
   mutating func passHead() throws(CBORError) -> UInt64 {
     let start = byteOffset
@@ -137,7 +140,7 @@ extension CBORReader {
     }
   }
 
-  /// The big-endian word of `byteCount` bytes behind the byte at the place; moves behind it.
+  /// Skips one byte, then reads a big-endian word of `byteCount` bytes and moves past it.
   @_lifetime(self: copy self)
   private mutating func passWord(byteCount: Int) throws(CBORError) -> UInt64 {
     let start = byteOffset + 1
@@ -151,7 +154,7 @@ extension CBORReader {
     return word
   }
 
-  /// Moves behind the byte or text string at the place and returns where its content is.
+  /// Moves past the next byte or text string and returns the range of its content.
   @_lifetime(self: copy self)
   mutating func passString() throws(CBORError) -> Range<Int> {
     let length = try passHead()
@@ -164,7 +167,7 @@ extension CBORReader {
     return start..<byteOffset
   }
 
-  /// A copy of these bytes, which must be UTF-8.
+  /// Returns the bytes in `range` as a string; they must be valid UTF-8.
   func text(_ range: Range<Int>) throws(CBORError) -> String {
     do {
       return String(copying: try UTF8Span(validating: bytes.extracting(range)))

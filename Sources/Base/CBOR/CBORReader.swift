@@ -1,26 +1,25 @@
-/// Pulls the items of one CBOR data item out of its bytes, in order, without a tree.
+/// A pull parser that reads the items of one CBOR data item in order, without building a tree.
 ///
-/// Takes a subset of RFC 8949 in the core deterministic encoding of its section 4.2.1: integers,
-/// byte and text strings, arrays, maps with text keys, `false`, `true`, `null`, floats of 64 bits.
-/// Lengths are definite, heads the shortest; keys are in bytewise order of their encoding and
-/// differ; text is UTF-8; nothing follows the item. One departure: floats have 64 bits always, so
-/// the rule of the shortest float does not apply, and NaN is `7ff8000000000000` only.
+/// The reader accepts a subset of RFC 8949 in the core deterministic encoding of section 4.2.1: integers, byte and
+/// text strings, arrays, maps with text keys, `false`, `true`, `null` and 64-bit floats. Lengths are definite and
+/// heads are the shortest possible. Keys are unique and in bytewise order of their encoding. Text is UTF-8, and
+/// nothing follows the item. The subset departs from the encoding in one point: floats always have 64 bits, so the
+/// rule of the shortest float does not apply, and the only NaN is `7ff8000000000000`.
 ///
-/// A length is compared with what is left of the input before anything is done with it: an array
-/// of *n* takes at least *n* bytes, a map of *n* at least 2*n*. `itemLimit` bounds all items
-/// together, keys included.
+/// The reader checks each length against the remaining input before it uses it: an array of *n* elements needs at
+/// least *n* bytes, a map of *n* pairs at least 2*n*. `itemLimit` bounds the total number of items, keys included.
 ///
-/// Each item is asked for once: the first at the start, then one behind each key that `nextKey`
-/// returned and each `nextElement` that was true. To ask otherwise is a mistake of the caller and
-/// traps. Behind an error the reader is of no more use.
-/// - Complexity: O(*n*) for an input of *n* bytes; memory for at most 16 levels of nesting.
+/// The caller reads each item once: the first item at the start, then one item after each key that `nextKey`
+/// returns and after each `nextElement` that returns true. Any other order is a programming error and traps.
+/// The reader must not be used after it has thrown an error.
+/// - Complexity: O(*n*) for an input of *n* bytes, with memory for at most 16 levels of nesting.
 package struct CBORReader: ~Copyable, ~Escapable {
-  /// An array or map that was entered.
+  /// An array or map that has been entered.
   private struct Container {
     let isMap: Bool
-    /// Elements or pairs.
+    /// The number of elements or pairs left.
     var remaining: Int
-    /// The encoded key before, empty before the first.
+    /// The byte range of the previous encoded key; empty before the first key.
     var lastKey = 0..<0
   }
 
@@ -28,12 +27,12 @@ package struct CBORReader: ~Copyable, ~Escapable {
   package static let defaultItemLimit = 1 << 26
 
   let bytes: Span<UInt8>
-  /// Of the first byte that is not read yet.
+  /// The offset of the first unread byte.
   package internal(set) var byteOffset = 0
   private let itemLimit: Int
   private var itemCount = 1
   private var containers: [Container] = []
-  /// An item must be asked for next.
+  /// True if an item must be read next.
   private var itemIsDue = true
 
   @_lifetime(copy bytes)
@@ -47,31 +46,31 @@ package struct CBORReader: ~Copyable, ~Escapable {
     self.itemLimit = itemLimit
   }
 
-  /// The kind of the item that is due.
+  /// Returns the kind of the next item without reading it.
   package func peekKind() throws(CBORError) -> CBORKind {
     precondition(itemIsDue, "no item is due here")
     return try kind()
   }
 
-  /// Starts an array and returns its count; `nextElement` then goes through it.
+  /// Enters an array and returns its number of elements; call `nextElement` before each element.
   @_lifetime(self: copy self)
   package mutating func enterArray() throws(CBORError) -> Int {
     try expect(.array)
     return try enter(isMap: false)
   }
 
-  /// Starts a map and returns its count of pairs; `nextKey` then goes through them.
+  /// Enters a map and returns its number of pairs; call `nextKey` before each value.
   @_lifetime(self: copy self)
   package mutating func enterMap() throws(CBORError) -> Int {
     try expect(.map)
     return try enter(isMap: true)
   }
 
-  /// Whether the innermost array has another element, which is then due; false at the array's end.
+  /// Returns true if the innermost array has another element, which must be read next; leaves the array otherwise.
   @_lifetime(self: copy self)
   package mutating func nextElement() -> Bool { advance(isMap: false) }
 
-  /// The next key of the innermost map, whose value is then due; nil at the map's end.
+  /// Returns the next key of the innermost map; its value must be read next. Leaves the map and returns nil at its end.
   @_lifetime(self: copy self)
   package mutating func nextKey() throws(CBORError) -> String? {
     guard advance(isMap: true) else { return nil }
@@ -89,7 +88,7 @@ package struct CBORReader: ~Copyable, ~Escapable {
     return key
   }
 
-  /// Passes over the item that is due. All of it is checked.
+  /// Skips the next item after checking all of it.
   @_lifetime(self: copy self)
   package mutating func skipValue() throws(CBORError) {
     let depth = containers.count
@@ -104,9 +103,9 @@ package struct CBORReader: ~Copyable, ~Escapable {
     } while containers.count > depth
   }
 
-  /// Requires that nothing follows the item. Traps if it is not read whole.
+  /// Checks that nothing follows the item. Traps if the item has not been read completely.
   package func finish() throws(CBORError) {
-    precondition(!itemIsDue && containers.isEmpty, "the item is not read whole")
+    precondition(!itemIsDue && containers.isEmpty, "the item has not been read completely")
     guard byteOffset == bytes.count else {
       throw CBORError(.trailingBytes(count: bytes.count - byteOffset), at: byteOffset)
     }
@@ -114,7 +113,7 @@ package struct CBORReader: ~Copyable, ~Escapable {
 }
 
 extension CBORReader {
-  /// Requires that an item of this kind is due.
+  /// Checks that the next item is of the given kind.
   func expect(_ kind: CBORKind) throws(CBORError) {
     let found = try peekKind()
     guard found == kind else {
@@ -145,7 +144,7 @@ extension CBORReader {
     }
   }
 
-  /// Reads the head at the place and checks its count.
+  /// Reads the head of an array or map, checks its count and returns it.
   @_lifetime(self: copy self)
   private mutating func enter(isMap: Bool) throws(CBORError) -> Int {
     let start = byteOffset
@@ -168,12 +167,12 @@ extension CBORReader {
     return Int(argument)
   }
 
-  /// Takes an element or pair off the innermost container, or leaves it and returns false.
+  /// Starts the next element or pair of the innermost container, or leaves the container and returns false.
   @_lifetime(self: copy self)
   private mutating func advance(isMap: Bool) -> Bool {
     precondition(
       containers.last?.isMap == isMap && !itemIsDue,
-      "not inside such a container, or an item is due")
+      "not inside such a container, or an item must be read first")
     guard containers[containers.count - 1].remaining > 0 else {
       containers.removeLast()
       return false

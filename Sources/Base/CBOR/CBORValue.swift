@@ -1,9 +1,9 @@
-/// A CBOR item of the subset of `CBORReader`, as a tree.
+/// A CBOR item, in the subset that `CBORReader` accepts, as a tree.
 ///
-/// Equal if the encodings are: strings as bytes, −0 and 0 differ, NaN equals NaN.
+/// Two values are equal if their encodings are: strings compare as bytes, −0 and 0 differ, NaN equals NaN.
 package enum CBORValue: Sendable {
   case unsigned(UInt64)
-  /// −1 − *n*, of which this is *n*: down to −2⁶⁴.
+  /// The integer −1 − *n*, where *n* is the associated value; the minimum is −2⁶⁴.
   case negative(UInt64)
   case bytes([UInt8])
   case text(String)
@@ -13,7 +13,7 @@ package enum CBORValue: Sendable {
   case null
   case float(Double)
 
-  /// The integer as `unsigned` or `negative`.
+  /// Creates an `unsigned` or `negative` item from an integer.
   package init(_ value: Int) {
     self = value < 0 ? .negative(UInt64(-1 - value)) : .unsigned(UInt64(value))
   }
@@ -32,7 +32,7 @@ package enum CBORValue: Sendable {
     }
   }
 
-  /// An integer of either sign, if it fits.
+  /// The integer, if the item is one of either sign and fits in an `Int`.
   package var asInt: Int? {
     switch self {
     case .unsigned(let value): Int(exactly: value)
@@ -49,7 +49,7 @@ package enum CBORValue: Sendable {
   package var asBool: Bool? { if case .bool(let value) = self { value } else { nil } }
   package var asFloat: Double? { if case .float(let value) = self { value } else { nil } }
 
-  /// The deterministic encoding. Traps if it nests deeper than `CBORReader.depthLimit`.
+  /// The deterministic encoding. Traps if the nesting is deeper than `CBORReader.depthLimit`.
   package var encoded: [UInt8] {
     var writer = CBORWriter()
     writer.value(self)
@@ -87,11 +87,11 @@ extension CBORValue: ExpressibleByBooleanLiteral,
   package init(stringLiteral value: String) { self = .text(value) }
   package init(arrayLiteral elements: CBORValue...) { self = .array(elements) }
 
-  /// Traps if a key is there twice.
+  /// Traps if a key occurs twice.
   package init(dictionaryLiteral elements: (String, CBORValue)...) {
     var map = CBORMap()
     for (key, value) in elements {
-      precondition(map[key] == nil, "a key is there twice")
+      precondition(map[key] == nil, "duplicate key")
       map[key] = value
     }
     self = .map(map)
@@ -99,7 +99,7 @@ extension CBORValue: ExpressibleByBooleanLiteral,
 }
 
 extension CBORValue {
-  /// Reads an item as strictly as `CBORReader` does.
+  /// Parses an item as strictly as `CBORReader` does.
   package static func parse(
     _ bytes: borrowing RawSpan, itemLimit: Int = CBORReader.defaultItemLimit
   ) throws(CBORError) -> CBORValue {
@@ -117,7 +117,7 @@ extension CBORValue {
 }
 
 extension CBORReader {
-  /// The item that is due, as a tree.
+  /// Reads the next item as a tree.
   @_lifetime(self: copy self)
   package mutating func readValue() throws(CBORError) -> CBORValue {
     switch try peekKind() {

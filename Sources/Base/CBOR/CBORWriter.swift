@@ -1,17 +1,16 @@
-/// Writes one CBOR data item, in the form that `CBORReader` takes: the same content gives the same
-/// bytes.
+/// A writer for one CBOR data item in the encoding that `CBORReader` accepts. Equal content produces equal bytes.
 ///
-/// The pairs of a map may come in any order: they are sorted when the map ends. Calls in an order
-/// that makes no item, a key that is there twice and nesting beyond `CBORReader.depthLimit` trap.
-/// - Complexity: O(*n*) for *n* bytes and a level of nesting, and the sorting of keys.
+/// The pairs of a map may be written in any order; they are sorted when the map ends. The writer traps on calls
+/// that do not form an item, on duplicate keys, and on nesting deeper than `CBORReader.depthLimit`.
+/// - Complexity: O(*n*) for *n* bytes per level of nesting, plus the sorting of keys.
 package struct CBORWriter {
   private struct Container {
     let isMap: Bool
-    /// Of its head.
+    /// The offset of the container's head.
     let start: Int
-    /// Elements or pairs.
+    /// The number of elements or pairs.
     var count = 0
-    /// Of each pair, where its key starts and ends.
+    /// The byte ranges of the encoded keys, one per pair.
     var keys: [Range<Int>] = []
   }
 
@@ -19,14 +18,14 @@ package struct CBORWriter {
 
   private var buffer: [UInt8] = []
   private var containers: [Container] = []
-  /// A key was written, its value was not.
+  /// True if a key was written and its value was not.
   private var valueIsDue = false
 
   package init() {}
 
-  /// The item. Traps if it is not whole.
+  /// The encoded item. Traps if it is incomplete.
   package var bytes: [UInt8] {
-    precondition(containers.isEmpty && !buffer.isEmpty, "the item is not written whole")
+    precondition(containers.isEmpty && !buffer.isEmpty, "the item is incomplete")
     return buffer
   }
 
@@ -35,8 +34,9 @@ package struct CBORWriter {
   package mutating func beginMap() { begin(isMap: true) }
   package mutating func endMap() { end(isMap: true) }
 
+  /// Writes a key; its value must follow.
   package mutating func key(_ key: String) {
-    precondition(containers.last?.isMap == true && !valueIsDue, "no key is due here")
+    precondition(containers.last?.isMap == true && !valueIsDue, "a key is not allowed here")
     let start = buffer.count
     append(key)
     containers[containers.count - 1].keys.append(start..<buffer.count)
@@ -58,7 +58,7 @@ package struct CBORWriter {
 
   package mutating func value(_ value: Int) { self.value(CBORValue(value)) }
 
-  /// NaN, whatever its bits, is written in its one form.
+  /// Writes a 64-bit float; every NaN is written as `7ff8000000000000`.
   package mutating func value(_ value: Double) {
     startValue()
     buffer.append(0xFB)
@@ -108,14 +108,14 @@ package struct CBORWriter {
 extension CBORWriter {
   private mutating func begin(isMap: Bool) {
     startValue()
-    precondition(containers.count < CBORReader.depthLimit, "nested too deep")
+    precondition(containers.count < CBORReader.depthLimit, "nested too deeply")
     containers.append(Container(isMap: isMap, start: buffer.count))
     buffer.append(0)
   }
 
-  /// Sorts the pairs and replaces the byte that stood for the head.
+  /// Ends the innermost container: sorts its pairs and replaces the placeholder byte with the head.
   private mutating func end(isMap: Bool) {
-    precondition(containers.last?.isMap == isMap && !valueIsDue, "no such end is due here")
+    precondition(containers.last?.isMap == isMap && !valueIsDue, "this end is not allowed here")
     let container = containers.removeLast()
     sort(container.keys)
     var head: [UInt8] = []
@@ -123,7 +123,7 @@ extension CBORWriter {
     buffer.replaceSubrange(container.start..<container.start + 1, with: head)
   }
 
-  /// Puts the pairs from the first of `keys` to the end of the buffer in the order of their keys.
+  /// Sorts the pairs that start at `keys` and end at the end of the buffer by their keys.
   private mutating func sort(_ keys: [Range<Int>]) {
     guard let start = keys.first?.lowerBound else { return }
     let isSorted = zip(keys, keys.dropFirst()).allSatisfy { isLess($0, $1) }
@@ -131,7 +131,7 @@ extension CBORWriter {
     let ends = keys.dropFirst().map(\.lowerBound) + [buffer.count]
     let pairs = zip(keys, ends).sorted { isLess($0.0, $1.0) }
     for (pair, next) in zip(pairs, pairs.dropFirst()) {
-      precondition(isLess(pair.0, next.0), "a key is there twice")
+      precondition(isLess(pair.0, next.0), "duplicate key")
     }
     buffer.replaceSubrange(
       start..., with: pairs.flatMap { key, end in buffer[key.lowerBound..<end] })
@@ -145,10 +145,10 @@ extension CBORWriter {
     if valueIsDue {
       valueIsDue = false
     } else if let container = containers.last {
-      precondition(!container.isMap, "a key is due here")
+      precondition(!container.isMap, "a key must be written here")
       containers[containers.count - 1].count += 1
     } else {
-      precondition(buffer.isEmpty, "the item is written")
+      precondition(buffer.isEmpty, "the item is already complete")
     }
   }
 

@@ -1,18 +1,18 @@
-/// How a command ends, as the shell sees it.
+/// The exit status of a command.
 package enum ExitStatus: Int32, Sendable {
   case done = 0
-  /// A comparison that was asked for found a difference.
+  /// A requested comparison found a difference.
   case comparisonFailed = 1
   /// Some files of a batch failed.
   case partOfBatchFailed = 2
-  /// An input is malformed, damaged or of an unsupported kind.
+  /// An input is malformed, damaged or of an unsupported format.
   case badInput = 3
   /// Reading or writing failed.
   case inputOutput = 4
-  /// The output exists already.
+  /// The output already exists.
   case outputExists = 5
   case usage = 64
-  /// A fault of sumac itself.
+  /// A bug in sumac.
   case bug = 70
   case interrupted = 130
   case terminated = 143
@@ -21,9 +21,9 @@ package enum ExitStatus: Int32, Sendable {
 /// An error that a user can act on.
 package protocol UserError: Error, CustomStringConvertible {
   var status: ExitStatus { get }
-  /// What is wrong, and where.
+  /// The problem and where it is.
   var message: Message { get }
-  /// What to do about it, if that is known.
+  /// The next step for the user, if known.
   var hint: Message? { get }
 }
 

@@ -1,8 +1,8 @@
 package import SystemPackage
 
-/// A system call on a file that failed.
+/// The failure of a system call on a file.
 package struct FileError: UserError, Equatable {
-  /// What was tried, as in "cannot *open*".
+  /// The attempted action, such as "open"; the message reads "cannot open".
   package var action: String
   package var path: String
   package var errno: Errno
@@ -17,8 +17,8 @@ package struct FileError: UserError, Equatable {
   package var message: Message { "\(path.printable): cannot \(action): \(errno)" }
   package var hint: Message? {
     switch errno {
-    case .noSpace: "free some space or choose another folder; nothing was left behind"
-    case .noSuchFileOrDirectory: "check the path; nothing with that name is there"
+    case .noSpace: "free some space or choose another folder; no partial output was left"
+    case .noSuchFileOrDirectory: "check the path; no file or folder has that name"
     case .permissionDenied, .readOnlyFileSystem: "check the permissions of the file and its folder"
     default: nil
     }

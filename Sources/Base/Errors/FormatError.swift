@@ -1,4 +1,4 @@
-/// What is wrong with a file, and where.
+/// An error in the content of a file: the problem and where it is.
 package struct FormatError: UserError, Equatable {
   /// A stable name to branch on, with its entry in the catalogue of errors.
   ///
@@ -19,7 +19,7 @@ package struct FormatError: UserError, Equatable {
   }
 
   package var code: Code
-  /// What was found and what was expected.
+  /// A text that states what was found and what was expected.
   package var reason: Message
   package var path: String
   package var tensor: String?

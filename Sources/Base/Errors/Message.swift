@@ -1,11 +1,12 @@
-/// A text for people in which settings and commands stand as values, so that each edge spells them in its own
-/// way: `--exclude 'a.*'` on a command line, `exclude: a.*` in a file of jobs.
+/// A text for people that holds settings and commands as values, so that each user interface can spell them in its
+/// own way: `--exclude 'a.*'` on the command line, `exclude: a.*` in a job file.
 ///
 ///     UsageError("\(setting: "rank") is \(rank), expected 1 to \(limit)")
 package struct Message: Sendable, Hashable {
+  /// A part of a message.
   package enum Part: Sendable, Hashable {
     case text(String)
-    /// A setting of an operation by its name, with a value for it.
+    /// The name of a setting of an operation, with an optional value.
     case setting(String, value: String?)
     /// A command with its arguments, such as `inspect model.sumac`.
     case command(String)
@@ -15,7 +16,7 @@ package struct Message: Sendable, Hashable {
 
   package init(_ text: String) { parts = [.text(text)] }
 
-  /// The names of several settings.
+  /// Creates a list of the given settings, separated by commas.
   package init(settings names: [String]) {
     parts = []
     for name in names {
@@ -33,10 +34,10 @@ package struct Message: Sendable, Hashable {
   @_disfavoredOverload
   package static func + (left: Message, right: String) -> Message { left + Message(right) }
 
-  /// Whether its plain spelling has `text` in it.
+  /// Returns true if the plain spelling contains `text`.
   package func contains(_ text: some StringProtocol) -> Bool { description.contains(text) }
 
-  /// How settings and commands are spelled.
+  /// The spelling of settings and commands.
   package enum Spelling: Sendable {
     /// `--rank 8`, `sumac inspect model`.
     case commandLine
@@ -44,6 +45,7 @@ package struct Message: Sendable, Hashable {
     case plain
   }
 
+  /// Returns the text of the message with settings and commands in the given spelling.
   package func text(_ spelling: Spelling) -> String {
     parts.map { part in
       switch part {
@@ -82,7 +84,7 @@ extension Message: ExpressibleByStringInterpolation {
 
     package mutating func appendInterpolation(_ message: Message) { parts += message.parts }
 
-    /// A setting by its name, with a value as it is written, quotes included.
+    /// Appends a setting; `value` is inserted verbatim, including any quotes.
     package mutating func appendInterpolation(setting name: String, _ value: String? = nil) {
       parts.append(.setting(name, value: value))
     }

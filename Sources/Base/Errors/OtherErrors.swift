@@ -1,4 +1,4 @@
-/// A request that cannot be met as it stands.
+/// An invalid request: wrong options or settings.
 package struct UsageError: UserError, Equatable {
   package var message: Message
   package var hint: Message?
@@ -15,7 +15,7 @@ package struct UsageError: UserError, Equatable {
   }
 }
 
-/// The output is there already and may not be replaced.
+/// The output already exists and must not be replaced.
 package struct OutputExistsError: UserError, Equatable {
   package var path: String
   package var reason: Message?
@@ -26,7 +26,7 @@ package struct OutputExistsError: UserError, Equatable {
   }
 
   package var status: ExitStatus { .outputExists }
-  package var message: Message { "\(path.printable): " + (reason ?? "exists already") }
+  package var message: Message { "\(path.printable): " + (reason ?? "already exists") }
   package var hint: Message? {
     reason == nil
       ? "pass \(setting: "force") to replace it, or choose another name with -o"
@@ -37,23 +37,23 @@ package struct OutputExistsError: UserError, Equatable {
 /// The user asked to stop.
 package struct InterruptedError: UserError, Equatable {
   package var status: ExitStatus
-  package var message: Message { "interrupted; nothing was left behind" }
+  package var message: Message { "interrupted; no partial output was left" }
 
   package init(status: ExitStatus) { self.status = status }
 }
 
-/// A file gave other values in a later pass than in the one before.
+/// A file returned different values in a later pass than in an earlier one.
 package struct ChangedInputError: UserError, Equatable {
   package var path: String
 
   package init(path: String) { self.path = path }
 
   package var status: ExitStatus { .badInput }
-  package var message: Message { "\(path.printable): changed while it was read" }
-  package var hint: Message? { "run it again when nothing else writes to it" }
+  package var message: Message { "\(path.printable): changed while it was being read" }
+  package var hint: Message? { "run the command again when no other program writes to the file" }
 }
 
-/// Several faults that were found together.
+/// Several errors that were found together.
 package struct SeveralErrors: UserError {
   package let errors: [any UserError]
 
@@ -64,7 +64,7 @@ package struct SeveralErrors: UserError {
     errors.dropFirst().reduce(errors.first?.message ?? "") { $0 + "\n" + $1.message }
   }
 
-  /// Throws nothing for no errors, the error itself for one, and all together for several.
+  /// Does nothing if `errors` is empty, throws a single error as it is, and throws several as `SeveralErrors`.
   package static func throwIfAny(_ errors: [any UserError]) throws {
     guard let first = errors.first else { return }
     guard errors.count > 1 else { throw first }

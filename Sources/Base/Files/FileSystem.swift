@@ -2,24 +2,25 @@ import CLinux
 import Glibc
 package import SystemPackage
 
-/// Calls on paths, each in one place, with errors that name the path.
+/// File system calls on paths; each throws an error that names the path.
 package enum FileSystem {
+  /// Returns the metadata of the file at `path` after following links.
   package static func stat(_ path: String) throws(FileError) -> Stat {
     do { return try FilePath(path).stat() } catch {
       throw FileError("read", path, Errno(caught: error))
     }
   }
 
-  /// What lies at `path` itself, be it a link; nil if nothing does.
+  /// Returns the type of the entry at `path` without following a link, or nil if there is none.
   package static func typeIfPresent(_ path: String) throws(FileError) -> FileType? {
     do { return try FilePath(path).stat(followTargetSymlink: false).type } catch {
       let code = Errno(caught: error)
       if code == .noSuchFileOrDirectory { return nil }
-      throw FileError("look at", path, code)
+      throw FileError("examine", path, code)
     }
   }
 
-  /// What a path leads to, links followed; nil if to nothing.
+  /// Returns the type of the entry that `path` leads to after following links, or nil if there is none.
   package static func targetType(_ path: String) -> FileType? {
     (try? FilePath(path).stat())?.type
   }
@@ -32,7 +33,7 @@ package enum FileSystem {
     (try? FilePath(path).stat())?.type == .regular
   }
 
-  /// The names in a folder, in byte order, without `.` and `..`.
+  /// Returns the names in a folder in byte order, without `.` and `..`.
   package static func names(in path: String) throws(FileError) -> [String] {
     guard let directory = unsafe opendir(path) else {
       throw FileError("list", path, Errno(rawValue: errno))
@@ -55,12 +56,13 @@ package enum FileSystem {
     }
   }
 
+  /// The effect of a rename on an existing target.
   package enum Renaming: UInt32, Sendable {
     case replacing = 0
     case exchanging = 2
   }
 
-  /// Renames in one step.
+  /// Renames atomically.
   package static func rename(
     _ source: String, to target: String, _ mode: Renaming
   ) throws(FileError) {
@@ -69,15 +71,16 @@ package enum FileSystem {
     }
   }
 
+  /// The outcome of a rename that must not replace anything.
   package enum RenameOutcome: Sendable {
     case renamed
-    /// Something has the name already; nothing was done.
+    /// The target already exists; nothing was changed.
     case present
-    /// The file system has no such call; nothing was done.
+    /// The file system does not support the call; nothing was changed.
     case unsupported
   }
 
-  /// Renames in one step if nothing has the name `target`.
+  /// Renames atomically if `target` does not exist.
   package static func renameUnlessPresent(
     _ source: String, to target: String
   ) throws(FileError) -> RenameOutcome {
@@ -97,7 +100,7 @@ package enum FileSystem {
     }
   }
 
-  /// Removes a file, or a folder with all that is in it; links are removed, not followed.
+  /// Removes a file, or a folder with all its content. Links are removed, not followed.
   package static func removeTree(_ path: String) throws(FileError) {
     guard try typeIfPresent(path) == .directory else { return try removeFile(path) }
     for name in try names(in: path) { try removeTree(path + "/" + name) }
@@ -106,7 +109,7 @@ package enum FileSystem {
     }
   }
 
-  /// A file without a name, gone when it is closed.
+  /// Opens a temporary file without a name, which disappears when it is closed.
   package static func openUnnamedFile(in folder: String) throws(FileError) -> FileDescriptor {
     let number = unsafe sumac_open_unnamed(folder)
     guard number >= 0 else {
@@ -115,7 +118,7 @@ package enum FileSystem {
     return FileDescriptor(rawValue: number)
   }
 
-  /// Makes the names in a folder durable.
+  /// Makes the entries of a folder durable.
   package static func syncDirectory(_ path: String) throws(FileError) {
     do {
       let descriptor = try FileDescriptor.open(
@@ -127,14 +130,14 @@ package enum FileSystem {
     }
   }
 
-  /// Bytes that may still be written to the file system that holds `path`; nil if unknown.
+  /// Returns the number of bytes that can still be written to the file system of `path`, or nil if unknown.
   package static func freeByteCount(at path: String) -> Int? {
     var status = statvfs()
     guard unsafe statvfs(path, &status) == 0 else { return nil }
     return Int(status.f_bavail) * Int(status.f_frsize)
   }
 
-  /// Bytes of a file, or of all files below a folder.
+  /// Returns the size in bytes of a file, or of all files below a folder.
   package static func byteCount(ofTree path: String) throws(FileError) -> Int {
     let stat = try stat(path)
     guard stat.type == .directory else { return Int(stat.size) }
@@ -143,7 +146,7 @@ package enum FileSystem {
     return sum
   }
 
-  /// The folder that holds `path`, "." if none is named.
+  /// Returns the folder that contains `path`, or "." if `path` names none.
   package static func parent(of path: String) -> String {
     let parent = FilePath(path).removingLastComponent()
     return parent.isEmpty ? "." : parent.string
@@ -153,13 +156,13 @@ package enum FileSystem {
     FilePath(path).lastComponent?.string ?? path
   }
 
-  /// The base name, of the folder itself where the path only says `.` or `..`.
+  /// Returns the base name of `path`; for `.` and `..` the base name of the folder that they stand for.
   package static func ownName(of path: String) -> String {
     let name = baseName(of: path)
     guard name == "." || name == "..", let resolved = unsafe realpath(path, nil) else {
       return name
     }
-    // SAFETY: realpath gives a zero-terminated string that the caller frees.
+    // SAFETY: realpath returns a zero-terminated string that the caller must free.
     defer { unsafe free(resolved) }
     return baseName(of: unsafe String(cString: resolved))
   }

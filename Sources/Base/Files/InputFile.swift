@@ -2,17 +2,17 @@ import CLinux
 import Glibc
 package import SystemPackage
 
-/// A regular file that is open for reading, shared by all tensors read from it.
+/// A regular file opened for reading, shared by all tensors that are read from it.
 ///
-/// Reads go through `pread`, so a file that shrinks while it is read is an error and not a crash,
-/// and no page of it counts as resident memory.
+/// Reads use `pread`, so a file that shrinks during reading causes an error instead of a crash, and its pages do
+/// not count as resident memory.
 package final class InputFile: Sendable {
   package let path: String
   package let byteCount: Int
   package let identity: FileIdentity
   private let descriptor: FileDescriptor
 
-  /// - Throws: also if `path` is no regular file: a pipe would be waited for.
+  /// - Throws: A `FileError` if `path` cannot be opened or is not a regular file; reading from a pipe would block.
   package init(path: String) throws(FileError) {
     self.path = path
     do {
@@ -26,7 +26,7 @@ package final class InputFile: Sendable {
       guard stat.type == .regular else {
         guard stat.type != .directory else { throw Errno.isDirectory }
         throw FileError(
-          "read, as it is no regular file (- is standard input)", path, .invalidArgument)
+          "read, as it is not a regular file (use - for standard input)", path, .invalidArgument)
       }
       byteCount = Int(stat.size)
       identity = FileIdentity(stat)
@@ -38,7 +38,7 @@ package final class InputFile: Sendable {
 
   deinit { try? descriptor.close() }
 
-  /// Fills `destination` with the bytes that start at `byteOffset`.
+  /// Fills `destination` with bytes from the file, starting at `byteOffset`.
   @_lifetime(destination: copy destination)
   package func read(at byteOffset: Int, into destination: inout MutableRawSpan) throws(FileError) {
     var done = 0
@@ -58,12 +58,13 @@ package final class InputFile: Sendable {
       guard count > 0 else {
         // The file was long enough when it was opened.
         throw FileError(
-          "read byte \(byteOffset + done), it was cut short meanwhile", path, .ioError)
+          "read byte \(byteOffset + done), as the file became shorter", path, .ioError)
       }
       done += count
     }
   }
 
+  /// Returns `count` bytes of the file, starting at `byteOffset`.
   package func bytes(at byteOffset: Int, count: Int) throws(FileError) -> [UInt8] {
     var buffer = ByteBuffer(byteCount: count)
     var span = buffer.mutableBytes
@@ -71,8 +72,8 @@ package final class InputFile: Sendable {
     return buffer.bytes.array()
   }
 
-  /// Copies a range of bytes to a place of another file: inside the kernel if both file systems
-  /// allow it, else through a buffer.
+  /// Copies a range of bytes to `byteOffset` in another file: in the kernel if both file systems support it,
+  /// otherwise through a buffer.
   package func copy(
     _ bytes: Range<Int>, to target: OutputFile, at byteOffset: Int
   ) throws(FileError) {
@@ -90,7 +91,7 @@ package final class InputFile: Sendable {
           bytes.lowerBound + done..<bytes.upperBound, to: target, at: byteOffset + done)
       } else if count == 0 {
         throw FileError(
-          "read byte \(bytes.lowerBound + done), it was cut short meanwhile", path, .ioError)
+          "read byte \(bytes.lowerBound + done), as the file became shorter", path, .ioError)
       } else {
         throw FileError("copy into", target.path, Errno(rawValue: errno))
       }
@@ -112,12 +113,13 @@ package final class InputFile: Sendable {
     }
   }
 
+  /// Maps the whole file for reading.
   package func map() throws(FileError) -> MappedFile {
     try MappedFile(descriptor: descriptor, byteCount: byteCount, path: path)
   }
 }
 
-/// What makes two paths the same file: device and inode.
+/// The identity of a file: its device and inode. Paths that lead to the same file have equal identities.
 package struct FileIdentity: Hashable, Sendable {
   package let device: UInt64
   package let inode: UInt64
@@ -134,6 +136,6 @@ package struct FileIdentity: Hashable, Sendable {
 }
 
 extension Errno {
-  /// The code of an error thrown by a call of swift-system, which throws nothing else.
+  /// Creates the code of an error that a swift-system call threw; such calls throw only `Errno`.
   package init(caught error: any Error) { self = error as? Errno ?? .ioError }
 }

@@ -1,7 +1,7 @@
 import Glibc
 import SystemPackage
 
-/// A file's bytes mapped for reading by one owner that lends spans: for headers and indexes.
+/// The bytes of a file, mapped read-only. The owner lends them as spans; used for headers and indexes.
 @safe package struct MappedFile: ~Copyable, @unchecked Sendable {
   private let base: UnsafeMutableRawPointer?
   package let byteCount: Int
@@ -20,7 +20,7 @@ import SystemPackage
   }
 
   deinit {
-    // SAFETY: the mapping was made by init and no span outlives its owner.
+    // SAFETY: init created the mapping, and no span outlives its owner.
     if let base = unsafe base { _ = unsafe munmap(base, byteCount) }
   }
 
@@ -33,7 +33,7 @@ import SystemPackage
     }
   }
 
-  /// Lends the bytes to `body`: for owners that are stored in a class, which cannot lend a span.
+  /// Calls `body` with the bytes. This is for owners that are stored in a class, which cannot lend a span.
   package func withBytes<Result, Failure: Error>(
     _ body: (borrowing RawSpan) throws(Failure) -> Result
   ) throws(Failure) -> Result {

@@ -2,13 +2,13 @@ import CLinux
 import Glibc
 import SystemPackage
 
-/// A new file that is open for writing at any offset, from several threads at once.
+/// A new file opened for writing at any offset; several threads may write at once.
 package final class OutputFile: Sendable {
-  /// Where the file lies now, which is not the name it will get.
+  /// The temporary path of the file, which differs from its final name.
   package let path: String
   let descriptor: FileDescriptor
 
-  /// Creates the file. An old one of that name must not be there.
+  /// Creates the file. Throws if a file with that name exists.
   package init(creating path: String) throws(FileError) {
     self.path = path
     do {
@@ -22,8 +22,8 @@ package final class OutputFile: Sendable {
 
   deinit { try? descriptor.close() }
 
-  /// Reserves space, so that a full disk is met before the work; where the file system cannot
-  /// reserve, nothing happens.
+  /// Reserves disk space, so that a full disk is detected before the work. Does nothing if the file system does not
+  /// support reservations.
   package func reserve(byteCount: Int) throws(FileError) {
     guard byteCount > 0 else { return }
     while sumac_reserve(descriptor.rawValue, Int64(byteCount)) != 0 {
@@ -35,9 +35,10 @@ package final class OutputFile: Sendable {
     }
   }
 
+  /// Writes `bytes` to the file, starting at `byteOffset`.
   package func write(_ bytes: borrowing RawSpan, at byteOffset: Int) throws(FileError) {
     do {
-      // SAFETY: the buffer is the span's own memory for the length of the call.
+      // SAFETY: the buffer is the memory of the span and is valid during the call.
       _ = try unsafe bytes.withUnsafeBytes { buffer in
         try unsafe descriptor.writeAll(toAbsoluteOffset: Int64(byteOffset), buffer)
       }
@@ -46,11 +47,12 @@ package final class OutputFile: Sendable {
     }
   }
 
-  /// Has the disk begin with a range of bytes, so that a sync has less to wait for.
+  /// Starts writing a range of bytes to disk, which shortens a later sync.
   package func startWriting(_ bytes: Range<Int>) {
     sumac_start_writing(descriptor.rawValue, Int64(bytes.lowerBound), Int64(bytes.count))
   }
 
+  /// Waits until the content of the file is on disk.
   package func sync() throws(FileError) {
     guard fsync(descriptor.rawValue) == 0 else {
       throw FileError("sync", path, Errno(rawValue: errno))

@@ -1,8 +1,8 @@
-/// Paths that stay inside the folder they are taken from.
+/// Checks for relative paths that stay inside their base folder.
 package enum RelativePath {
   package static let maximumByteCount = 4096
 
-  /// Whether every component is a plain name: none empty, `.` or `..`, nothing absolute, no NUL.
+  /// Returns true if every component of `path` is a plain name: not empty, not `.` or `..`, not absolute, without NUL.
   package static func isSafe(_ path: String) -> Bool {
     guard !path.isEmpty, path.utf8.count <= maximumByteCount, !path.utf8.contains(0) else {
       return false

@@ -1,5 +1,5 @@
-/// The 64-bit hash of the xxHash specification, in plain Swift: for short keys, and to check the
-/// C kernel against. Bulk data goes through `Kernels.xxh64`.
+/// The 64-bit hash of the xxHash specification, in plain Swift. It is used for short keys and to verify the C
+/// kernel; use `Kernels.xxh64` for large data.
 package enum XXH64 {
   private static let prime1: UInt64 = 0x9E37_79B1_85EB_CA87
   private static let prime2: UInt64 = 0xC2B2_AE3D_27D4_EB4F
@@ -11,7 +11,8 @@ package enum XXH64 {
     hash(Span(_bytes: copy bytes), seed: seed)
   }
 
-  /// - Complexity: O(*n*) time, O(1) space for *n* bytes.
+  /// Returns the hash of `bytes`.
+  /// - Complexity: O(*n*) time and O(1) space for *n* bytes.
   package static func hash(_ bytes: borrowing Span<UInt8>, seed: UInt64 = 0) -> UInt64 {
     var offset = 0
     var hash = seed &+ prime5

@@ -1,4 +1,4 @@
-/// Changes members of objects in a JSON text, and leaves all else of it as it is, to the byte.
+/// An editor that changes members of objects in a JSON text and leaves every other byte unchanged.
 package struct JSONEdit {
   package private(set) var text: [UInt8]
 
@@ -7,14 +7,15 @@ package struct JSONEdit {
   /// Where an object and its members stand.
   private struct Places {
     var members: [(key: String, value: Range<Int>)] = []
-    /// Behind the opening brace, and at the closing one.
+    /// The range between the braces.
     var inner = 0..<0
-    /// The columns of white space before its first member.
+    /// The number of spaces before the first member, if it starts its line.
     var indent: Int?
   }
 
-  /// Sets a member of the object at a path of keys, in its place or behind the last; nil removes it.
-  /// - Returns: false if there is no object at that path.
+  /// Sets or removes a member of the object at a path of keys. An existing member keeps its position, a new member
+  /// is added at the end, and nil removes the member.
+  /// - Returns: False if there is no object at that path.
   package mutating func set(_ key: String, _ value: JSONValue?, at path: [String] = []) -> Bool {
     guard let places = places(of: path) else { return false }
     let indent = places.indent ?? 2 * (path.count + 1)
@@ -40,7 +41,7 @@ package struct JSONEdit {
     return true
   }
 
-  /// A value as it stands in an object whose members are `indent` columns in.
+  /// Returns the text of `value` for an object whose members are indented by `indent` spaces.
   private static func bytes(of value: JSONValue, indent: Int) -> [UInt8] {
     let lines = value.serialized(indented: true).split(
       separator: "\n", omittingEmptySubsequences: false)

@@ -1,6 +1,6 @@
-/// What is wrong with a JSON text, and at which byte.
+/// An error in a JSON text: the problem and the byte offset where it was found.
 package struct JSONError: Error, Equatable, Sendable {
-  /// What the grammar allows at a place.
+  /// The tokens that the grammar allows at a position.
   package enum Expectation: String, CaseIterable, Sendable {
     case value = "a value"
     case valueOrEnd = "a value or ']'"
@@ -10,12 +10,13 @@ package struct JSONError: Error, Equatable, Sendable {
     case commaOrObjectEnd = "',' or '}'"
     case commaOrArrayEnd = "',' or ']'"
     case stringEnd = "'\"' at the end of the string"
-    case escape = "one of \"\\/bfnrtu behind a backslash"
+    case escape = "one of \"\\/bfnrtu after a backslash"
     case hexDigit = "a hexadecimal digit"
     case digit = "a digit"
     case literal = "true, false or null"
   }
 
+  /// The kind of an error.
   package enum Problem: Equatable, Sendable {
     case unexpectedByte(UInt8, expected: Expectation)
     case unexpectedEnd(expected: Expectation)
@@ -25,21 +26,21 @@ package struct JSONError: Error, Equatable, Sendable {
     case trailingBytes(first: UInt8)
     case controlCharacter(UInt8)
     case invalidUTF8
-    /// Half of a UTF-16 pair, written as an escape, without the other half.
+    /// An escaped half of a UTF-16 surrogate pair without the other half.
     case loneSurrogate(UInt16)
     case leadingZero
-    /// A number with a fraction or an exponent, or `-0`, where an integer must be.
+    /// A number with a fraction or an exponent, or `-0`, where an integer is required.
     case notAnInteger
-    /// A negative number where an unsigned integer must be.
+    /// A negative number where an unsigned integer is required.
     case negative
-    /// An integer that does not fit into 64 bits.
+    /// An integer that does not fit in 64 bits.
     case overflow
     case duplicateKey(String)
     case tooDeep(limit: Int)
   }
 
   package var problem: Problem
-  /// From the first byte of the text.
+  /// The offset of the problem from the start of the text.
   package var byteOffset: Int
 
   package init(_ problem: Problem, at byteOffset: Int) {
@@ -47,7 +48,7 @@ package struct JSONError: Error, Equatable, Sendable {
     self.byteOffset = byteOffset
   }
 
-  /// What was expected and what was found.
+  /// A text that states what was expected and what was found.
   package var reason: String {
     switch problem {
     case .unexpectedByte(let byte, let expected):
@@ -56,20 +57,20 @@ package struct JSONError: Error, Equatable, Sendable {
       "expected \(expected.rawValue), found the end of the text"
     case .wrongKind(let found, let expected): "expected \(expected), found \(found)"
     case .byteOrderMark: "expected a value, found a byte order mark"
-    case .trailingComma: "expected another member behind ',', found the end of the object or array"
+    case .trailingComma: "expected another member after ',', found the end of the object or array"
     case .trailingBytes(let first):
-      "expected the end of the text, found \(Self.name(of: first)) behind the value"
+      "expected the end of the text, found \(Self.name(of: first)) after the value"
     case .controlCharacter(let byte):
       "expected control characters in strings to be escaped, found \(Self.name(of: byte))"
-    case .invalidUTF8: "expected UTF-8, found bytes that are not"
+    case .invalidUTF8: "expected UTF-8, found invalid bytes"
     case .loneSurrogate(let unit):
       "expected a pair of surrogates, found \\u\(String(unit, radix: 16)) alone"
-    case .leadingZero: "expected a number without leading zeros, found one with them"
+    case .leadingZero: "expected a number without leading zeros, found a leading zero"
     case .notAnInteger: "expected an integer, found a fraction, an exponent or -0"
     case .negative: "expected an unsigned integer, found a negative number"
-    case .overflow: "expected an integer of 64 bits, found a larger one"
+    case .overflow: "expected a 64-bit integer, found a larger number"
     case .duplicateKey(let key): "expected each key once, found '\(key.printable)' twice"
-    case .tooDeep(let limit): "expected at most \(limit) levels of nesting, found more"
+    case .tooDeep(let limit): "expected at most \(limit) levels of nesting, found a deeper one"
     }
   }
 

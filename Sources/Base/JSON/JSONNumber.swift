@@ -1,13 +1,13 @@
-/// A JSON number as it is written: nothing is rounded before it is asked for.
+/// A JSON number as written in the text; it is converted only on request.
 ///
-/// Equal if written alike: `1` and `1.0` differ.
+/// Two numbers are equal if their texts are: `1` and `1.0` differ.
 package struct JSONNumber: Equatable, Sendable {
   package let text: String
 
-  /// Takes text that is a number by the grammar.
+  /// Creates a number from text that is known to match the grammar.
   init(valid text: String) { self.text = text }
 
-  /// The number written as `text`, or nil if RFC 8259 has no such number.
+  /// Creates a number from `text`, or returns nil if it is not a number by RFC 8259.
   package init?(_ text: String) {
     let utf8 = text.utf8
     guard let first = utf8.first, first == UInt8(ascii: "-") || JSONReader.isDigit(first) else {
@@ -20,25 +20,25 @@ package struct JSONNumber: Equatable, Sendable {
 
   package init(_ value: some FixedWidthInteger) { text = value.description }
 
-  /// The shortest text that reads as `value` again; nil for NaN and infinity.
+  /// Creates the shortest number that reads as `value` again, or returns nil for NaN and infinity.
   package init?(_ value: Double) {
     guard value.isFinite else { return nil }
     text = value.description
   }
 
-  /// The shortest text that reads as `value` again when read as `Float`; nil for NaN and infinity.
+  /// Creates the shortest number that reads as the same `Float` again, or returns nil for NaN and infinity.
   package init?(_ value: Float) {
     guard value.isFinite else { return nil }
     text = value.description
   }
 
-  /// The value if the text is an integer that fits; `-0`, `1.0` and `1e0` are not.
+  /// The value if the text is an integer that fits; nil for `-0`, `1.0` and `1e0`.
   package var asInt: Int? { integer() }
 
-  /// The value if the text is an integer that fits; `-0`, `1.0` and `1e0` are not.
+  /// The value if the text is an integer that fits; nil for `-0`, `1.0` and `1e0`.
   package var asUInt64: UInt64? { integer() }
 
-  /// The nearest `Double`; nil if that is infinite.
+  /// The nearest `Double`, or nil if it is infinite.
   package var asDouble: Double? {
     guard let value = Double(text), value.isFinite else { return nil }
     return value

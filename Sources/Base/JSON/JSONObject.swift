@@ -1,11 +1,11 @@
-/// The members of a JSON object in their order; keys are compared as bytes and differ.
+/// The members of a JSON object in order. Keys are unique and are compared as bytes.
 ///
-/// Equal if keys, values and order are.
-/// - Complexity: to look up, add or replace is O(1), to remove O(*n*).
+/// Two objects are equal if their keys, values and order are.
+/// - Complexity: O(1) to look up, add or replace a member, O(*n*) to remove one.
 package struct JSONObject: Equatable, Sendable {
   package typealias Element = (key: String, value: JSONValue)
 
-  /// Up to this many members, a search from the start is quicker than a table.
+  /// The maximum number of members for which a linear search is faster than a table.
   private static let unindexedCount = 8
 
   private var members: [Element] = []
@@ -14,7 +14,7 @@ package struct JSONObject: Equatable, Sendable {
 
   package init() {}
 
-  /// Adds a member at the end; false, and nothing is added, if the key is there.
+  /// Adds a member at the end. Returns false and adds nothing if the key exists.
   package mutating func append(_ key: String, _ value: JSONValue) -> Bool {
     guard place(of: key) == nil else { return false }
     members.append((key, value))
@@ -26,7 +26,7 @@ package struct JSONObject: Equatable, Sendable {
     return true
   }
 
-  /// The value of `key`. A new key goes to the end, one that is there keeps its place; nil removes.
+  /// The value of `key`. Setting adds a new key at the end and keeps the position of an existing key; nil removes it.
   package subscript(key: String) -> JSONValue? {
     get { place(of: key).map { members[$0].value } }
     set {
@@ -66,11 +66,11 @@ extension JSONObject: RandomAccessCollection {
 }
 
 extension JSONObject: ExpressibleByDictionaryLiteral {
-  /// Traps if a key is there twice.
+  /// Traps if a key occurs twice.
   package init(dictionaryLiteral elements: (String, JSONValue)...) {
     for (key, value) in elements {
       let isNew = append(key, value)
-      precondition(isNew, "a key is there twice")
+      precondition(isNew, "duplicate key")
     }
   }
 }

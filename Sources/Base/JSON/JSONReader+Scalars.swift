@@ -13,7 +13,7 @@ extension JSONReader {
     try passLiteral("null")
   }
 
-  /// A number of any form, as its text.
+  /// Reads a number of any form and keeps its text.
   @_lifetime(self: copy self)
   package mutating func readNumber() throws(JSONError) -> JSONNumber {
     try expect(.number)
@@ -23,7 +23,7 @@ extension JSONReader {
     return JSONNumber(valid: try text(start..<byteOffset))
   }
 
-  /// An integer without fraction or exponent, at least 0.
+  /// Reads an integer without fraction or exponent that is not negative.
   @_lifetime(self: copy self)
   package mutating func readUInt64() throws(JSONError) -> UInt64 {
     try expect(.number)
@@ -33,7 +33,7 @@ extension JSONReader {
     return magnitude
   }
 
-  /// An integer without fraction or exponent.
+  /// Reads an integer without fraction or exponent.
   @_lifetime(self: copy self)
   package mutating func readInt() throws(JSONError) -> Int {
     try expect(.number)
@@ -62,7 +62,7 @@ extension JSONReader {
     return (isNegative, magnitude)
   }
 
-  /// Moves behind the number at the place; false if it has a fraction or an exponent.
+  /// Moves past the next number. Returns false if it has a fraction or an exponent.
   @_lifetime(self: copy self)
   mutating func passNumber() throws(JSONError) -> Bool {
     if bytes[byteOffset] == UInt8(ascii: "-") { byteOffset += 1 }
@@ -90,7 +90,7 @@ extension JSONReader {
     return isInteger
   }
 
-  /// Moves behind the digits at the place; there must be one.
+  /// Moves past the next digits, of which there must be at least one.
   @_lifetime(self: copy self)
   private mutating func passDigits() throws(JSONError) {
     guard byteOffset < bytes.count else { throw end(.digit) }

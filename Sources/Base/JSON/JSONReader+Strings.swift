@@ -7,7 +7,7 @@ extension JSONReader {
     return string
   }
 
-  /// The string whose opening quote is at the place.
+  /// Reads the next string, whose opening quote is at `byteOffset`.
   @_lifetime(self: copy self)
   mutating func takeString() throws(JSONError) -> String {
     let string = try scanString()
@@ -16,14 +16,14 @@ extension JSONReader {
     return unescaped(string.content)
   }
 
-  /// Checks the string whose opening quote is at the place and moves behind it.
+  /// Checks the next string, whose opening quote is at `byteOffset`, and moves past it.
   @_lifetime(self: copy self)
   mutating func passString() throws(JSONError) {
     let string = try scanString()
     if !string.isASCII { try validateUTF8(string.content) }
   }
 
-  /// A copy of these bytes, which must be UTF-8.
+  /// Returns the bytes in `range` as a string; they must be valid UTF-8.
   func text(_ range: Range<Int>) throws(JSONError) -> String {
     do {
       return String(copying: try UTF8Span(validating: bytes.extracting(range)))
@@ -40,14 +40,14 @@ extension JSONReader {
     }
   }
 
-  /// Where the string at the place is, between its quotes, and what is in it.
+  /// The byte range of a string between its quotes, and properties of its content.
   private struct ScannedString {
     var content: Range<Int>
     var hasEscapes: Bool
     var isASCII: Bool
   }
 
-  /// Finds the closing quote and moves behind it. Escapes are checked, UTF-8 is not.
+  /// Finds the closing quote and moves past it. Checks escapes but not UTF-8.
   @_lifetime(self: copy self)
   private mutating func scanString() throws(JSONError) -> ScannedString {
     let start = byteOffset + 1
@@ -72,7 +72,7 @@ extension JSONReader {
     throw end(.stringEnd)
   }
 
-  /// The text of a string that is known to be right.
+  /// Returns the text of a string that is known to be valid.
   private func unescaped(_ range: Range<Int>) -> String {
     var result: [UInt8] = []
     result.reserveCapacity(range.count)
@@ -89,7 +89,7 @@ extension JSONReader {
     return String(decoding: result, as: UTF8.self)
   }
 
-  /// What the escape at `backslash` stands for and where it ends.
+  /// Returns the scalar that the escape at `backslash` stands for, and the index after the escape.
   private func scanEscape(
     at backslash: Int
   ) throws(JSONError) -> (scalar: Unicode.Scalar, end: Int) {
@@ -111,7 +111,7 @@ extension JSONReader {
     return (scalar, backslash + 2)
   }
 
-  /// `\u` and four hexadecimal digits, or two of these that are a pair of surrogates.
+  /// Reads `\u` and four hexadecimal digits, or two such escapes that form a surrogate pair.
   private func scanUnicodeEscape(
     at backslash: Int
   ) throws(JSONError) -> (scalar: Unicode.Scalar, end: Int) {

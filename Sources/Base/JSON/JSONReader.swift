@@ -1,32 +1,32 @@
-/// Pulls the values of one JSON text (RFC 8259) out of its bytes, in order, without a tree.
+/// A pull parser that reads the values of one JSON text (RFC 8259) in order, without building a tree.
 ///
-/// Strict: UTF-8 without byte order mark, no unpaired surrogates, no raw control characters in
-/// strings, no comments, trailing commas, leading zeros, `NaN` or `Infinity`, nothing behind the
-/// value. Keys that are there twice are not noticed here: a set of `UTF8Key` does that, as
-/// `JSONValue.parse` does, and `keyByteOffset` says where the second is.
+/// The parser is strict. It rejects byte order marks, invalid UTF-8, unpaired surrogates, raw control characters in
+/// strings, comments, trailing commas, leading zeros, `NaN`, `Infinity`, and bytes after the value. It does not
+/// detect duplicate keys: use a set of `UTF8Key`, or `JSONValue.parse`, which rejects them; `keyByteOffset` is the
+/// offset of the last key.
 ///
-/// Each value is asked for once: the first at the start, then one behind each key that `nextKey`
-/// returned and each `nextElement` that was true. To ask otherwise is a mistake of the caller and
-/// traps. Behind an error the reader is of no more use.
+/// The caller reads each value once: the first value at the start, then one value after each key that `nextKey`
+/// returns and after each `nextElement` that returns true. Any other order is a programming error and traps.
+/// The reader must not be used after it has thrown an error.
 /// - Complexity: O(*n*) for a text of *n* bytes; one byte of memory for each level of nesting.
 package struct JSONReader: ~Copyable, ~Escapable {
   private enum Container: UInt8 { case object, array }
 
   private enum State {
-    /// A value is due.
+    /// A value must be read next.
     case value
-    /// A container was entered, nothing in it was read.
+    /// A container was entered and nothing in it has been read.
     case first
-    /// A value was read.
+    /// A value has been read.
     case next
   }
 
   package static let defaultDepthLimit = 128
 
   let bytes: Span<UInt8>
-  /// Of the first byte that is not read yet.
+  /// The offset of the first unread byte.
   package internal(set) var byteOffset = 0
-  /// Where the opening quote of the last key is.
+  /// The offset of the opening quote of the last key.
   package private(set) var keyByteOffset = 0
   private let depthLimit: Int
   private var containers: [Container] = []
@@ -43,7 +43,7 @@ package struct JSONReader: ~Copyable, ~Escapable {
     self.depthLimit = depthLimit
   }
 
-  /// The kind of the value that is due; skips the white space before it.
+  /// Returns the kind of the next value without reading it; skips the white space before it.
   @_lifetime(self: copy self)
   package mutating func peekKind() throws(JSONError) -> JSONKind {
     precondition(state == .value, "no value is due here")
@@ -62,21 +62,22 @@ package struct JSONReader: ~Copyable, ~Escapable {
     }
   }
 
-  /// Starts an object, whose members `nextKey` then goes through.
+  /// Enters an object; call `nextKey` before each member.
   @_lifetime(self: copy self)
   package mutating func enterObject() throws(JSONError) {
     try expect(.object)
     try enter(.object)
   }
 
-  /// Starts an array, whose elements `nextElement` then goes through.
+  /// Enters an array; call `nextElement` before each element.
   @_lifetime(self: copy self)
   package mutating func enterArray() throws(JSONError) {
     try expect(.array)
     try enter(.array)
   }
 
-  /// The next key of the innermost object, whose value is then due; nil at the object's end.
+  /// Returns the next key of the innermost object; its value must be read next. Leaves the object and returns nil at
+  /// its end.
   @_lifetime(self: copy self)
   package mutating func nextKey() throws(JSONError) -> String? {
     guard try advance(in: .object) else { return nil }
@@ -85,11 +86,11 @@ package struct JSONReader: ~Copyable, ~Escapable {
     return key
   }
 
-  /// Whether the innermost array has another element, which is then due; false at the array's end.
+  /// Returns true if the innermost array has another element, which must be read next; leaves the array otherwise.
   @_lifetime(self: copy self)
   package mutating func nextElement() throws(JSONError) -> Bool { try advance(in: .array) }
 
-  /// Passes over the value that is due. All of it is checked, duplicate keys aside.
+  /// Skips the next value after checking all of it except for duplicate keys.
   @_lifetime(self: copy self)
   package mutating func skipValue() throws(JSONError) {
     let depth = containers.count
@@ -105,10 +106,10 @@ package struct JSONReader: ~Copyable, ~Escapable {
     } while containers.count > depth
   }
 
-  /// Requires that only white space follows the value. Traps if the value is not read whole.
+  /// Checks that only white space follows the value. Traps if the value has not been read completely.
   @_lifetime(self: copy self)
   package mutating func finish() throws(JSONError) {
-    precondition(state == .next && containers.isEmpty, "the value is not read whole")
+    precondition(state == .next && containers.isEmpty, "the value has not been read completely")
     skipWhiteSpace()
     guard byteOffset == bytes.count else {
       throw JSONError(.trailingBytes(first: bytes[byteOffset]), at: byteOffset)
@@ -117,7 +118,7 @@ package struct JSONReader: ~Copyable, ~Escapable {
 }
 
 extension JSONReader {
-  /// Requires that a value of this kind is due.
+  /// Checks that the next value is of the given kind.
   @_lifetime(self: copy self)
   mutating func expect(_ kind: JSONKind) throws(JSONError) {
     let found = try peekKind()
@@ -157,7 +158,7 @@ extension JSONReader {
     }
   }
 
-  /// Moves behind the bracket at the place.
+  /// Enters the container whose opening bracket is at `byteOffset`, and moves past the bracket.
   @_lifetime(self: copy self)
   private mutating func enter(_ container: Container) throws(JSONError) {
     guard containers.count < depthLimit else {
@@ -168,12 +169,12 @@ extension JSONReader {
     state = .first
   }
 
-  /// Moves to the next key or element, or behind the container and returns false.
+  /// Moves to the next key or element, or leaves the container and returns false.
   @_lifetime(self: copy self)
   private mutating func advance(in container: Container) throws(JSONError) -> Bool {
     precondition(
       containers.last == container && state != .value,
-      "not inside such a container, or a value is due")
+      "not inside such a container, or a value must be read first")
     let close = UInt8(ascii: container == .object ? "}" : "]")
     skipWhiteSpace()
     guard byteOffset < bytes.count else { throw end(expected(in: container)) }

@@ -1,9 +1,9 @@
 extension JSONValue {
-  /// The largest depth limit that `parse` takes: a level of nesting is a level of recursion.
+  /// The largest depth limit that `parse` accepts. Each level of nesting is a level of recursion.
   package static let maximumDepthLimit = 1024
 
-  /// Reads a text as strictly as `JSONReader` does, and refuses keys that are there twice, their
-  /// escapes undone and compared as bytes.
+  /// Parses a text as strictly as `JSONReader` does, and rejects duplicate keys. Keys are compared as bytes after
+  /// their escapes are decoded.
   /// - Complexity: O(*n*) for a text of *n* bytes.
   package static func parse(
     _ bytes: borrowing RawSpan, depthLimit: Int = JSONReader.defaultDepthLimit
@@ -23,9 +23,9 @@ extension JSONValue {
 }
 
 extension JSONReader {
-  /// The value that is due, as a tree; keys that are there twice are refused.
+  /// Reads the next value as a tree and rejects duplicate keys.
   ///
-  /// Recursive: for readers whose depth limit is at most `JSONValue.maximumDepthLimit`.
+  /// The function is recursive; the depth limit of the reader must be at most `JSONValue.maximumDepthLimit`.
   @_lifetime(self: copy self)
   package mutating func readValue() throws(JSONError) -> JSONValue {
     switch try peekKind() {

@@ -1,6 +1,6 @@
 /// A JSON document as a tree.
 ///
-/// Strings are equal if their bytes are, objects if their order is too.
+/// Strings are equal if their bytes are. Objects are equal if their members and the order of these are.
 package enum JSONValue: Sendable {
   case null
   case bool(Bool)
@@ -13,12 +13,12 @@ package enum JSONValue: Sendable {
   package init(_ value: String) { self = .string(value) }
   package init(_ value: some FixedWidthInteger) { self = .number(JSONNumber(value)) }
 
-  /// A number, or one of the strings `NaN`, `Infinity` and `-Infinity`.
+  /// Creates a number, or one of the strings `NaN`, `Infinity` and `-Infinity`.
   package init(_ value: Double) {
     self = JSONNumber(value).map(JSONValue.number) ?? .string(JSONWriter.name(ofNonFinite: value))
   }
 
-  /// A number with the digits that a `Float` needs, or a string as for `Double`.
+  /// Creates a number with the digits that a `Float` needs, or a string as for `Double`.
   package init(_ value: Float) {
     self =
       JSONNumber(value).map(JSONValue.number)
@@ -45,10 +45,10 @@ package enum JSONValue: Sendable {
   package var asArray: [JSONValue]? { if case .array(let value) = self { value } else { nil } }
   package var asObject: JSONObject? { if case .object(let value) = self { value } else { nil } }
 
-  /// The member of an object; nil if there is none or this is no object.
+  /// The member with that key, or nil if there is none or the value is not an object.
   package subscript(key: String) -> JSONValue? { asObject?[key] }
 
-  /// The text of the document; if `indented`, a line for each member, two spaces a level.
+  /// Returns the text of the document. If `indented` is true, each member has its own line, with two spaces per level.
   package func serialized(indented: Bool = false) -> String {
     var writer = JSONWriter(indented: indented)
     writer.value(self)
@@ -80,12 +80,12 @@ extension JSONValue: ExpressibleByBooleanLiteral,
   package init(stringLiteral value: String) { self = .string(value) }
   package init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
 
-  /// Traps if a key is there twice.
+  /// Traps if a key occurs twice.
   package init(dictionaryLiteral elements: (String, JSONValue)...) {
     var object = JSONObject()
     for (key, value) in elements {
       let isNew = object.append(key, value)
-      precondition(isNew, "a key is there twice")
+      precondition(isNew, "duplicate key")
     }
     self = .object(object)
   }

@@ -1,9 +1,8 @@
-/// Writes one JSON text, value by value: the same calls give the same bytes.
+/// A writer that produces one JSON text, value by value. Equal calls produce equal bytes.
 ///
-/// Only `"`, `\` and the controls below U+0020 are escaped; all else stays UTF-8. Doubles have the
-/// fewest digits that read as the same value again; NaN and infinity become the strings `NaN`,
-/// `Infinity` and `-Infinity`. Calls in an order that makes no JSON trap; that keys differ is up
-/// to the caller.
+/// The writer escapes only `"`, `\` and control characters below U+0020; all other characters are written as UTF-8.
+/// Doubles get the fewest digits that read as the same value again. NaN and infinity become the strings `NaN`,
+/// `Infinity` and `-Infinity`. The writer traps on calls that do not form JSON. The caller ensures unique keys.
 package struct JSONWriter {
   private struct Container {
     var isObject: Bool
@@ -13,13 +12,14 @@ package struct JSONWriter {
   package private(set) var bytes: [UInt8] = []
   private let indented: Bool
   private var containers: [Container] = []
-  /// A key was written, its value was not.
+  /// True if a key was written and its value was not.
   private var valueIsDue = false
 
-  /// - Parameter indented: a line for each member and element, two spaces a level; else no space.
+  /// - Parameter indented: True to write each member and element on its own line with two spaces per level; false
+  ///   to write no white space.
   package init(indented: Bool = false) { self.indented = indented }
 
-  /// What is written so far.
+  /// The text written so far.
   package var text: String { String(decoding: bytes, as: UTF8.self) }
 
   package mutating func beginObject() { begin(Container(isObject: true)) }
@@ -27,8 +27,9 @@ package struct JSONWriter {
   package mutating func beginArray() { begin(Container(isObject: false)) }
   package mutating func endArray() { end(isObject: false) }
 
+  /// Writes a key; its value must follow.
   package mutating func key(_ key: String) {
-    precondition(containers.last?.isObject == true && !valueIsDue, "no key is due here")
+    precondition(containers.last?.isObject == true && !valueIsDue, "a key is not allowed here")
     startMember()
     appendString(key)
     append(indented ? ": " : ":")
@@ -97,7 +98,8 @@ extension JSONWriter {
   }
 
   private mutating func end(isObject: Bool) {
-    precondition(containers.last?.isObject == isObject && !valueIsDue, "no such end is due here")
+    precondition(
+      containers.last?.isObject == isObject && !valueIsDue, "this end is not allowed here")
     let isEmpty = containers.removeLast().isEmpty
     if !isEmpty { startLine() }
     append(isObject ? "}" : "]")
@@ -107,10 +109,10 @@ extension JSONWriter {
     if valueIsDue {
       valueIsDue = false
     } else if let container = containers.last {
-      precondition(!container.isObject, "a key is due here")
+      precondition(!container.isObject, "a key must be written here")
       startMember()
     } else {
-      precondition(bytes.isEmpty, "the text has its value")
+      precondition(bytes.isEmpty, "the text is already complete")
     }
   }
 

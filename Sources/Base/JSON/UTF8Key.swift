@@ -1,6 +1,6 @@
-/// A string that is equal to another only if their bytes are, and ordered as its bytes are.
+/// A string that is compared and ordered by its UTF-8 bytes.
 ///
-/// `String` compares by canonical equivalence: to it, `é` in one scalar and in two are the same.
+/// `String` compares by canonical equivalence: it treats `é` as one scalar and as two scalars alike.
 package struct UTF8Key: Hashable, Comparable, Sendable {
   package let text: String
 
@@ -15,7 +15,7 @@ package struct UTF8Key: Hashable, Comparable, Sendable {
   }
 
   package func hash(into hasher: inout Hasher) {
-    // SAFETY: bytes have no padding; they are read, while they are lent, and no more.
+    // SAFETY: bytes have no padding, and the borrowed bytes are only read.
     let bytes = unsafe text.utf8.span.bytes
     unsafe bytes.withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
     hasher.combine(bytes.byteCount)

@@ -1,12 +1,12 @@
 import Glibc
 
-/// Memory that one owner holds and lends as spans; aligned to 64 bytes, not cleared.
+/// Memory with one owner that lends it as spans. It is aligned to 64 bytes and not initialized.
 @safe package struct ByteBuffer: ~Copyable, @unchecked Sendable {
   private let base: UnsafeMutableRawPointer
   package let byteCount: Int
 
   private static let hugePageByteCount = 2 << 20
-  /// From here on memory is asked for in huge pages.
+  /// The minimum size for which the buffer requests huge pages.
   private static let hugeByteCount = 4 << 20
 
   package init(byteCount: Int) {
@@ -17,7 +17,7 @@ import Glibc
       unsafe base = UnsafeMutableRawPointer.allocate(byteCount: max(1, byteCount), alignment: 64)
       return
     }
-    // Pages of 2 MiB, where the system has them: thousands of faults fewer.
+    // Pages of 2 MiB, where the system supports them, avoid thousands of page faults.
     unsafe base = UnsafeMutableRawPointer.allocate(
       byteCount: byteCount, alignment: Self.hugePageByteCount)
     unsafe _ = madvise(base, byteCount, MADV_HUGEPAGE)
@@ -38,7 +38,7 @@ import Glibc
 
   package var mutableBytes: MutableRawSpan {
     @_lifetime(&self) mutating get {
-      // SAFETY: as above, and self is held exclusively while the span lives.
+      // SAFETY: as above, and the span has exclusive access to self.
       unsafe _overrideLifetime(
         MutableRawSpan(_unsafeStart: base, byteCount: byteCount), mutating: &self)
     }

@@ -1,7 +1,7 @@
 import Glibc
 
 extension RawSpan {
-  /// The little-endian integer at `byteOffset`, or nil if it does not lie inside the span.
+  /// Returns the little-endian integer at `byteOffset`, or nil if it is not inside the span.
   @inlinable package func littleEndian<T: FixedWidthInteger & BitwiseCopyable>(
     _: T.Type, at byteOffset: Int
   ) -> T? {
@@ -11,15 +11,16 @@ extension RawSpan {
       littleEndian: unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: byteOffset, as: T.self))
   }
 
+  /// Returns the bytes as an array.
   package func array() -> [UInt8] {
-    // SAFETY: the region is read, while it is lent, and no more.
+    // SAFETY: the borrowed region is only read.
     unsafe withUnsafeBytes { unsafe [UInt8]($0) }
   }
 
-  /// Its F32 values.
+  /// Returns the span as F32 values.
   package func floats() -> [Float] {
     let count = byteCount / 4
-    // SAFETY: the region is read, while it is lent, and as many values are made as it holds.
+    // SAFETY: the borrowed region is only read, and the array has as many values as the region.
     return unsafe withUnsafeBytes { source in
       unsafe [Float](unsafeUninitializedCapacity: count) { target, made in
         if count > 0 { _ = unsafe memcpy(target.baseAddress!, source.baseAddress!, 4 * count) }
@@ -40,7 +41,7 @@ extension [UInt8] {
 }
 
 extension [Float] {
-  /// The array's bytes, little-endian as everything here.
+  /// The bytes of the array, little-endian like all data in this package.
   @_disfavoredOverload
   package var rawSpan: RawSpan {
     @_lifetime(borrow self) borrowing get {
@@ -65,6 +66,7 @@ extension MutableRawSpan {
     }
   }
 
+  /// Stores an integer at `byteOffset` in little-endian order. Traps if it does not fit.
   @_lifetime(self: copy self)
   @inlinable package mutating func storeLittleEndian<T: FixedWidthInteger & BitwiseCopyable>(
     _ value: T, at byteOffset: Int
@@ -72,18 +74,19 @@ extension MutableRawSpan {
     storeBytes(of: value.littleEndian, toByteOffset: byteOffset, as: T.self)
   }
 
+  /// Sets all bytes of the span to `byte`.
   @_lifetime(self: copy self)
   package mutating func fill(with byte: UInt8 = 0) {
     let count = byteCount
-    // SAFETY: the whole span and nothing else is set.
+    // SAFETY: exactly the bytes of the span are set.
     unsafe withUnsafeMutableBytes { target in
       if let base = target.baseAddress { _ = unsafe memset(base, Int32(byte), count) }
     }
   }
 
-  /// Lends the first `byteCount` bytes and the rest as two spans that may be used together.
+  /// Calls `body` with the bytes before `byteOffset` and the rest as two spans that can be used at the same time.
   ///
-  /// Traps if the span is shorter. Scratch memory is handed down through nested reads so.
+  /// Nested reads use this to divide scratch memory. Traps if the span is shorter than `byteOffset`.
   @_lifetime(self: copy self)
   package mutating func split<Result, Failure: Error>(
     at byteOffset: Int,

@@ -1,12 +1,12 @@
 /// The processor time that control groups grant to a process.
 ///
-/// Source: cgroups(7) and proc_pid_mountinfo(5) for the folders; the kernel's documentation of `cpu.max` (control
+/// Source: cgroups(7) and proc_pid_mountinfo(5) for the folders; the kernel documentation of `cpu.max` (control
 /// group v2) and of `cpu.cfs_quota_us` (version 1, "CFS Bandwidth Control") for the quotas.
 package enum CPUQuota {
-  /// Returns the lowest quota of the process's control groups and of all above them that are visible, in whole
+  /// Returns the lowest quota of the control groups of the process and of their visible ancestors, in whole
   /// processors rounded up, or nil if there is none.
   ///
-  /// - Parameter read: returns the content of a file, or nil if it cannot be read.
+  /// - Parameter read: Returns the content of a file, or nil if it cannot be read.
   package static func processorCount(read: (String) -> String?) -> Int? {
     guard let groups = read("/proc/self/cgroup"), let mounts = read("/proc/self/mountinfo") else {
       return nil
@@ -20,8 +20,8 @@ package enum CPUQuota {
     }.min()
   }
 
-  /// The quota of a text such as `150000 100000`, microseconds in a period: here 2. Nil for `max`, -1, and text that
-  /// is none of those.
+  /// Returns the quota of a text that states a time and a period in microseconds, rounded up to whole processors: 2
+  /// for `150000 100000`. Returns nil for `max`, -1 and other texts.
   package static func quota(limit: String) -> Int? {
     let words = limit.split(whereSeparator: \.isWhitespace)
     guard words.count == 2, let time = Int(words[0]), let period = Int(words[1]), time > 0,
@@ -30,12 +30,12 @@ package enum CPUQuota {
     return time / period + (time % period == 0 ? 0 : 1)
   }
 
-  /// Returns the folders of the control groups that may limit the processor time, the process's own first, then
-  /// those above it up to where the hierarchy is mounted.
+  /// Returns the folders of the control groups that may limit the processor time: first the group of the process,
+  /// then its ancestors up to the mount point of the hierarchy.
   ///
   /// - Parameters:
-  ///   - groups: the content of `/proc/self/cgroup`.
-  ///   - mounts: the content of `/proc/self/mountinfo`.
+  ///   - groups: The content of `/proc/self/cgroup`.
+  ///   - mounts: The content of `/proc/self/mountinfo`.
   package static func folders(groups: String, mounts: String) -> [String] {
     var folders: [String] = []
     for line in mounts.split(separator: "\n") {
@@ -50,10 +50,10 @@ package enum CPUQuota {
     return folders
   }
 
-  /// The path of the process's control group in the hierarchy that is mounted.
+  /// Returns the path of the control group of the process in the mounted hierarchy.
   private static func group(of mount: Mount, in groups: String) -> Substring? {
     for line in groups.split(separator: "\n") {
-      // Such as `4:cpu,cpuacct:/user.slice`, or `0::/user.slice` for version 2.
+      // A line is `4:cpu,cpuacct:/user.slice`, for example, or `0::/user.slice` for version 2.
       let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
       guard fields.count == 3 else { continue }
       let isSame =
@@ -65,14 +65,14 @@ package enum CPUQuota {
     return nil
   }
 
-  /// A mount of a hierarchy of control groups that may limit processor time.
+  /// A mount of a control group hierarchy that may limit processor time.
   private struct Mount {
     var isUnified: Bool
-    /// The control group that is seen at the mount point.
+    /// The control group that is visible at the mount point.
     var root: String
     var point: String
 
-    /// - Parameter line: such as `33 24 0:29 / /sys/fs/cgroup/cpu rw,nosuid shared:15 - cgroup cgroup rw,cpu`.
+    /// - Parameter line: A line such as `33 24 0:29 / /sys/fs/cgroup/cpu rw,nosuid shared:15 - cgroup cgroup rw,cpu`.
     init?(_ line: Substring) {
       let fields = line.split(separator: " ")
       guard let dash = fields.firstIndex(of: "-"), dash >= 6, fields.count > dash + 3 else {
@@ -87,7 +87,7 @@ package enum CPUQuota {
       point = Self.unescaped(fields[4])
     }
 
-    /// Returns the path below the mount point, empty for the mount point itself and for groups that are not
+    /// Returns the path below the mount point. It is empty for the mount point itself and for groups that are not
     /// visible through this mount.
     func pathInside(_ group: Substring) -> Substring {
       let inside: Substring
@@ -105,7 +105,7 @@ package enum CPUQuota {
       return inside
     }
 
-    /// Spaces and the like are written as three octal digits.
+    /// Returns the field with its escapes decoded: a space, for example, is a backslash and three octal digits.
     private static func unescaped(_ field: Substring) -> String {
       var bytes: [UInt8] = []
       var rest = field.utf8[...]

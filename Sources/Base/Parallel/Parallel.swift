@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Runs numbered pieces of work on several threads, handing them out in ascending order.
+/// Runs numbered pieces of work on several threads. The pieces are started in ascending order.
 package struct Parallel: Sendable {
   package var jobs: Int
   package var cancellation: Cancellation
@@ -10,12 +10,12 @@ package struct Parallel: Sendable {
     self.cancellation = cancellation
   }
 
-  /// Calls `body` for 0 ..< `count`. Each worker has a workspace of `workspaceByteCount` bytes that
-  /// it keeps from piece to piece.
+  /// Calls `body` for each index in 0 ..< `count`. Each worker has a workspace of `workspaceByteCount` bytes that it
+  /// reuses for all its pieces.
   ///
-  /// The error of the lowest piece that fails is thrown, whatever the timing, because all lower
-  /// pieces were handed out before it and are let finish. `onFailure` is called at once when a
-  /// piece fails, so that whoever waits for that worker can be woken.
+  /// - Parameter onFailure: Called as soon as a piece fails, so that threads that wait for that worker can be woken.
+  /// - Throws: The error of the failed piece with the lowest index. It does not depend on timing, because all pieces
+  ///   with lower indexes were started before it and run to completion.
   package func forEach(
     count: Int, workspaceByteCount: Int,
     onFailure: @Sendable () -> Void = {},

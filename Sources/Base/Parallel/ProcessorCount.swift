@@ -13,7 +13,7 @@ package struct ProcessorCount: Sendable, Equatable {
     self.quota = quota
   }
 
-  /// Reads both from the system. What cannot be read does not limit.
+  /// Reads both counts from the system. A value that cannot be read does not limit.
   package static func current() -> ProcessorCount {
     ProcessorCount(
       affinity: Int(sumac_processor_count()), quota: CPUQuota.processorCount(read: text))
@@ -24,14 +24,14 @@ package struct ProcessorCount: Sendable, Equatable {
 
   private static let maximumByteCount = 1 << 22
 
-  /// The text of a file whose length the kernel does not give, or nil if it cannot be read.
+  /// Returns the text of a file of unknown length, such as one in /proc, or nil if it cannot be read.
   private static func text(_ path: String) -> String? {
     guard let file = try? FileDescriptor.open(FilePath(path), .readOnly) else { return nil }
     defer { try? file.close() }
     var bytes: [UInt8] = []
     var piece = [UInt8](repeating: 0, count: 1 << 14)
     while bytes.count < maximumByteCount {
-      // SAFETY: the array lends its memory for the call, with its true length.
+      // SAFETY: the array lends its memory with its true length during the call.
       guard let count = try? unsafe piece.withUnsafeMutableBytes({ try unsafe file.read(into: $0) })
       else { return nil }
       guard count > 0 else { break }

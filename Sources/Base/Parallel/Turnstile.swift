@@ -1,8 +1,8 @@
 import Glibc
 
-/// Lets workers through one at a time in the order of their tickets 0, 1, 2, …
+/// A gate that lets workers pass one at a time, in the order of their tickets 0, 1, 2, …
 ///
-/// Encoded chunks get their places in a file so: the order is fixed however long each one takes.
+/// It assigns file offsets to encoded chunks in a fixed order, however long each chunk takes to encode.
 @safe package final class Turnstile: @unchecked Sendable {
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   private let condition: UnsafeMutablePointer<pthread_cond_t>
@@ -10,7 +10,7 @@ import Glibc
   private var isBroken = false
 
   package init() {
-    // SAFETY: both are initialised here once and destroyed in deinit; no other code sees them.
+    // SAFETY: both are initialized here once and destroyed in deinit; no other code accesses them.
     unsafe mutex = .allocate(capacity: 1)
     unsafe condition = .allocate(capacity: 1)
     unsafe pthread_mutex_init(mutex, nil)
@@ -24,7 +24,7 @@ import Glibc
     unsafe condition.deallocate()
   }
 
-  /// Runs `body` when all lower tickets are through. Throws `Broken` if `abandon` is called first.
+  /// Runs `body` after all lower tickets have passed. Throws `Broken` if `abandon` is called first.
   package func pass<Result>(_ ticket: Int, _ body: () throws -> Result) throws -> Result {
     unsafe pthread_mutex_lock(mutex)
     defer { unsafe pthread_mutex_unlock(mutex) }
@@ -36,7 +36,7 @@ import Glibc
     return result
   }
 
-  /// Wakes all who wait, because a worker will never come for its turn.
+  /// Wakes all waiting workers, because a worker will never take its turn.
   package func abandon() {
     unsafe pthread_mutex_lock(mutex)
     isBroken = true
@@ -44,6 +44,6 @@ import Glibc
     unsafe pthread_mutex_unlock(mutex)
   }
 
-  /// Another worker failed; its error is the one to report.
+  /// Another worker failed; report its error instead of this one.
   package struct Broken: Error {}
 }

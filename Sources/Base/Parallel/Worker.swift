@@ -1,6 +1,6 @@
 import Glibc
 
-/// A thread of the operating system: it may block in reads and writes as long as it likes.
+/// A thread of the operating system, which may block in reads and writes.
 @safe package final class Worker {
   private final class Work {
     let body: () -> Void
@@ -9,7 +9,7 @@ import Glibc
 
   private var thread = pthread_t()
 
-  /// Starts `body`, or returns nil if the system has no thread to give.
+  /// Starts `body` on a new thread, or returns nil if the system cannot create one.
   package init?(_ body: @escaping @Sendable () -> Void) {
     let work = unsafe Unmanaged.passRetained(Work(body))
     // SAFETY: the thread takes over the one reference that passRetained made.
@@ -25,9 +25,10 @@ import Glibc
     }
   }
 
+  /// Waits until the thread has ended.
   package func join() { _ = pthread_join(thread, nil) }
 
-  /// Starts `body` on a thread that nobody waits for; returns whether there was one to give.
+  /// Starts `body` on a thread that is never joined. Returns false if the system cannot create one.
   @discardableResult
   package static func detach(_ body: @escaping @Sendable () -> Void) -> Bool {
     guard let worker = Worker(body) else { return false }

@@ -1,11 +1,11 @@
-/// Random numbers for the elements of a tensor: each depends on the tensor's name, the seed and the
-/// element's flat index, and on nothing else.
+/// Random numbers for the elements of a tensor. Each number depends only on the name of the tensor, the seed and
+/// the flat index of the element.
 ///
-/// The generator is `Philox4x32`. Its key is XXH64 of the name's UTF-8 bytes with the seed, low word
-/// first; the counter of an element is its flat index, the upper 64 bits being 0; the uniform is
-/// the upper 24 bits of word 0 of the block.
+/// The generator is `Philox4x32`. Its key is the XXH64 hash of the UTF-8 bytes of the name with the seed, low word
+/// first. The counter of an element is its flat index; the upper 64 bits are 0. The uniform number is the upper 24
+/// bits of word 0 of the block.
 package struct ElementRandom: Sendable {
-  /// The generator's key, its low word first: what `Kernels.uniforms` takes.
+  /// The key of the generator, low word first, as `Kernels.uniforms` expects it.
   package let key: UInt64
   private let generator: Philox4x32
 
@@ -15,7 +15,7 @@ package struct ElementRandom: Sendable {
       key: (UInt32(truncatingIfNeeded: key), UInt32(truncatingIfNeeded: key >> 32)))
   }
 
-  /// A multiple of 2⁻²⁴ in [0, 1), all of them equally likely.
+  /// Returns a uniformly distributed multiple of 2⁻²⁴ in [0, 1).
   package func uniform(at flatIndex: UInt64) -> Float {
     Float(generator.block(low: flatIndex).x >> 8) * 0x1p-24
   }

@@ -1,8 +1,9 @@
 /// The counter-based generator Philox4x32 with 10 rounds.
 ///
-/// A block depends on key and counter alone, so that any part of a sequence can be made anywhere,
-/// in any order. Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3",
-/// SC 2011.
+/// A block depends only on the key and the counter, so any part of a sequence can be computed independently and in
+/// any order.
+///
+/// Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
 package struct Philox4x32: Sendable {
   private static let roundCount = 10
   private static let multipliers: (UInt32, UInt32) = (0xD251_1F53, 0xCD9E_8D57)
@@ -12,9 +13,9 @@ package struct Philox4x32: Sendable {
 
   package init(key: (UInt32, UInt32)) { self.key = key }
 
-  /// The four words of the counter `high · 2⁶⁴ + low`, whose least significant word comes first.
+  /// Returns the four words for the counter `high · 2⁶⁴ + low`, least significant word first.
   package func block(low: UInt64, high: UInt64 = 0) -> SIMD4<UInt32> {
-    // Scalars, not a vector: packing four words in every round costs more than the round.
+    // Scalars are faster here: packing four words into a vector in every round costs more than the round.
     var word0 = UInt32(truncatingIfNeeded: low)
     var word1 = UInt32(truncatingIfNeeded: low >> 32)
     var word2 = UInt32(truncatingIfNeeded: high)

@@ -1,10 +1,10 @@
-/// A number of bytes as people write and read it.
+/// A number of bytes with a readable text form.
 package struct ByteSize: Hashable, Sendable {
   package var byteCount: Int
 
   package init(_ byteCount: Int) { self.byteCount = byteCount }
 
-  /// Reads `4GiB`, `500MB`, `64K` (binary), `1.5 GiB` or a plain number of bytes.
+  /// Parses `4GiB`, `500MB`, `64K` (binary), `1.5 GiB` or a plain number of bytes.
   package init?(_ text: String) {
     let digits = text.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
     let unit = text.dropFirst(digits.count).drop { $0 == " " }
@@ -33,7 +33,7 @@ package struct ByteSize: Hashable, Sendable {
 }
 
 extension ByteSize: CustomStringConvertible {
-  /// Binary units with three digits: `944 B`, `1.89 MiB`, `21.7 GiB`.
+  /// The size in binary units with three digits: `944 B`, `1.89 MiB`, `21.7 GiB`.
   package var description: String {
     guard byteCount >= 1024 else { return "\(byteCount) B" }
     var value = Double(byteCount)
@@ -47,8 +47,8 @@ extension ByteSize: CustomStringConvertible {
 }
 
 extension Double {
-  /// The number rounded to that many significant digits, without an exponent, from 1 upwards;
-  /// smaller numbers keep `digits - 1` decimals.
+  /// Returns the number rounded to that many significant digits, without an exponent. Numbers below 1 keep
+  /// `digits - 1` decimals.
   package func formatted(digits: Int) -> String {
     var decimals = digits - 1
     var limit = 10.0
@@ -59,7 +59,7 @@ extension Double {
     return fixed(decimals: decimals)
   }
 
-  /// The number with exactly that many decimals, half rounded to even digits.
+  /// Returns the number with exactly that many decimals; halves are rounded to even digits.
   package func fixed(decimals: Int) -> String {
     guard isFinite, magnitude < 1e15 else { return description }
     let scale = (0..<decimals).reduce(1.0) { product, _ in product * 10 }
@@ -73,10 +73,10 @@ extension Double {
 }
 
 extension Int {
-  /// The number with what it counts: `1 tensor`, `2 tensors`.
+  /// Returns the number followed by the counted noun: `1 tensor`, `2 tensors`.
   package func counted(_ noun: String) -> String { "\(grouped) \(noun)\(self == 1 ? "" : "s")" }
 
-  /// The number with commas between thousands.
+  /// The number with commas between groups of three digits.
   package var grouped: String {
     var digits = String(magnitude)
     var groups: [String] = []

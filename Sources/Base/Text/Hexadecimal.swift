@@ -1,5 +1,5 @@
 extension [UInt8] {
-  /// Two lower-case digits a byte.
+  /// The bytes as lower-case hexadecimal digits, two per byte.
   package var hexadecimal: String {
     reduce(into: "") { text, byte in
       text += (byte < 16 ? "0" : "") + String(byte, radix: 16)

@@ -1,6 +1,6 @@
-/// What a misspelt word was meant to be.
+/// Suggests the intended word for a misspelled one.
 package enum Nearest {
-  /// The nearest of `names`, if it is near: a third of its letters differ at most.
+  /// Returns the nearest of `names`, or nil if more than a third of its letters differ.
   package static func name(_ word: String, of names: [String]) -> String? {
     guard let nearest = names.min(by: { distance($0, word) < distance($1, word) }) else {
       return nil
@@ -8,7 +8,7 @@ package enum Nearest {
     return distance(nearest, word) <= max(1, nearest.count / 3) ? nearest : nil
   }
 
-  /// Insertions, deletions, replacements and swaps of neighbours that lead from one word to another.
+  /// Returns the number of insertions, deletions, replacements and swaps of neighbors that turn one word into another.
   /// - Complexity: O(*n·m*) for words of *n* and *m* letters.
   package static func distance(_ a: String, _ b: String) -> Int {
     let a = Array(a)

@@ -1,6 +1,6 @@
 extension String {
-  /// The string with control characters, and backslashes where they could mislead, written as
-  /// `\n`, `\u{7f}` and the like, so that a hostile name cannot move a terminal's cursor.
+  /// The string with control characters and backslashes escaped, for example as `\n` or `\u{7f}`, so that a hostile
+  /// name cannot control the terminal.
   package var printable: String {
     guard unicodeScalars.contains(where: { $0.needsEscape }) else { return self }
     var result = ""
@@ -16,7 +16,7 @@ extension String {
 }
 
 extension Unicode.Scalar {
-  /// Controls, line and paragraph separators, and the marks that reorder text.
+  /// True for control characters, backslashes, line and paragraph separators, and characters that reorder text.
   fileprivate var needsEscape: Bool {
     switch value {
     case 0..<0x20, 0x7F..<0xA0, 0x5C, 0x200B...0x200F, 0x2028...0x202E, 0x2060...0x206F, 0xFEFF:
