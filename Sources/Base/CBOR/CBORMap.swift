@@ -11,26 +11,26 @@ package struct CBORMap: Equatable, Sendable {
   /// The value of `key`, or nil if there is none. Setting nil removes the pair.
   package subscript(key: String) -> CBORValue? {
     get {
-      let place = place(of: key)
-      return holds(key, at: place) ? pairs[place].value : nil
+      let index = insertionIndex(of: key)
+      return holds(key, at: index) ? pairs[index].value : nil
     }
     set {
-      let place = place(of: key)
-      switch (holds(key, at: place), newValue) {
-      case (true, let value?): pairs[place].value = value
-      case (true, nil): pairs.remove(at: place)
-      case (false, let value?): pairs.insert((key, value), at: place)
+      let index = insertionIndex(of: key)
+      switch (holds(key, at: index), newValue) {
+      case (true, let value?): pairs[index].value = value
+      case (true, nil): pairs.remove(at: index)
+      case (false, let value?): pairs.insert((key, value), at: index)
       case (false, nil): break
       }
     }
   }
 
-  private func holds(_ key: String, at place: Int) -> Bool {
-    place < pairs.count && pairs[place].key.utf8.elementsEqual(key.utf8)
+  private func holds(_ key: String, at index: Int) -> Bool {
+    index < pairs.count && pairs[index].key.utf8.elementsEqual(key.utf8)
   }
 
-  /// Where `key` is or would be.
-  private func place(of key: String) -> Int {
+  /// Returns the index of `key`, or the index at which it would be inserted.
+  private func insertionIndex(of key: String) -> Int {
     if let last = pairs.last, Self.precedes(last.key, key) { return pairs.count }
     var low = 0
     var high = pairs.count

@@ -132,8 +132,8 @@ extension CBORReader {
     case 24...27:
       let byteCount = 1 << Int(information - 24)
       let argument = try passWord(byteCount: byteCount)
-      let least: UInt64 = byteCount == 1 ? 24 : 1 << UInt64(4 * byteCount)
-      guard argument >= least else { throw CBORError(.notShortest, at: start) }
+      let minimum: UInt64 = byteCount == 1 ? 24 : 1 << UInt64(4 * byteCount)
+      guard argument >= minimum else { throw CBORError(.notShortest, at: start) }
       return argument
     case 31 where (2...5).contains(first >> 5): throw CBORError(.indefiniteLength, at: start)
     default: throw CBORError(.reservedHead(first), at: start)

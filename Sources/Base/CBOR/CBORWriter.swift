@@ -176,8 +176,8 @@ extension CBORWriter {
   private static func appendBigEndian(
     _ word: UInt64, byteCount: Int, to buffer: inout [UInt8]
   ) {
-    for place in (0..<byteCount).reversed() {
-      buffer.append(UInt8(truncatingIfNeeded: word >> UInt64(8 * place)))
+    for index in (0..<byteCount).reversed() {
+      buffer.append(UInt8(truncatingIfNeeded: word >> UInt64(8 * index)))
     }
   }
 }

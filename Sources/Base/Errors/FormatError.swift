@@ -50,10 +50,10 @@ package struct FormatError: UserError, Equatable {
   package var status: ExitStatus { .badInput }
 
   package var message: Message {
-    var place = path.printable
-    if let tensor { place += ": tensor '\(tensor.printable)'" }
-    if let byteOffset { place += (tensor == nil ? ": byte " : " at byte ") + String(byteOffset) }
-    return "\(place): " + reason + " [\(code)]"
+    var location = path.printable
+    if let tensor { location += ": tensor '\(tensor.printable)'" }
+    if let byteOffset { location += (tensor == nil ? ": byte " : " at byte ") + String(byteOffset) }
+    return "\(location): " + reason + " [\(code)]"
   }
 }
 

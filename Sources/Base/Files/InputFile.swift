@@ -101,12 +101,12 @@ package final class InputFile: Sendable {
   private func copyThroughBuffer(
     _ bytes: Range<Int>, to target: OutputFile, at byteOffset: Int
   ) throws(FileError) {
-    let most = min(bytes.count, 1 << 20)
-    var buffer = ByteBuffer(byteCount: most)
+    let pieceByteCount = min(bytes.count, 1 << 20)
+    var buffer = ByteBuffer(byteCount: pieceByteCount)
     var done = 0
     while done < bytes.count {
       var span = buffer.mutableBytes
-      var part = span._mutatingExtracting(0..<min(most, bytes.count - done))
+      var part = span._mutatingExtracting(0..<min(pieceByteCount, bytes.count - done))
       try read(at: bytes.lowerBound + done, into: &part)
       try target.write(part.bytes, at: byteOffset + done)
       done += part.byteCount

@@ -4,8 +4,8 @@ package struct JSONEdit {
 
   package init(_ text: [UInt8]) { self.text = text }
 
-  /// Where an object and its members stand.
-  private struct Places {
+  /// The byte ranges of an object and its members.
+  private struct ObjectLayout {
     var members: [(key: String, value: Range<Int>)] = []
     /// The range between the braces.
     var inner = 0..<0
@@ -17,12 +17,12 @@ package struct JSONEdit {
   /// is added at the end, and nil removes the member.
   /// - Returns: False if there is no object at that path.
   package mutating func set(_ key: String, _ value: JSONValue?, at path: [String] = []) -> Bool {
-    guard let places = places(of: path) else { return false }
-    let indent = places.indent ?? 2 * (path.count + 1)
-    let existing = places.members.first { $0.key == key }
+    guard let layout = layout(of: path) else { return false }
+    let indent = layout.indent ?? 2 * (path.count + 1)
+    let existing = layout.members.first { $0.key == key }
     guard let value else {
       guard let existing else { return true }
-      remove(existing.value, from: places)
+      remove(existing.value, from: layout)
       return true
     }
     let bytes = Self.bytes(of: value, indent: indent)
@@ -32,11 +32,11 @@ package struct JSONEdit {
     }
     let line = [UInt8(ascii: "\n")] + [UInt8](repeating: 32, count: indent)
     let name = Array((JSONValue.string(key).serialized() + ": ").utf8)
-    if let last = places.members.last {
+    if let last = layout.members.last {
       text.insert(contentsOf: [UInt8(ascii: ",")] + line + name + bytes, at: last.value.upperBound)
     } else {
       let end = [UInt8(ascii: "\n")] + [UInt8](repeating: 32, count: max(0, indent - 2))
-      text.replaceSubrange(places.inner, with: line + name + bytes + end)
+      text.replaceSubrange(layout.inner, with: line + name + bytes + end)
     }
     return true
   }
@@ -49,57 +49,57 @@ package struct JSONEdit {
     return Array(lines.joined(separator: "\n" + space).utf8)
   }
 
-  /// Removes a member with one of the commas beside it.
-  private mutating func remove(_ value: Range<Int>, from places: Places) {
-    guard let number = places.members.firstIndex(where: { $0.value == value }) else { return }
-    let start = number == 0 ? places.inner.lowerBound : places.members[number - 1].value.upperBound
-    if number > 0 {
+  /// Removes a member and one of the commas next to it.
+  private mutating func remove(_ value: Range<Int>, from layout: ObjectLayout) {
+    guard let index = layout.members.firstIndex(where: { $0.value == value }) else { return }
+    let start = index == 0 ? layout.inner.lowerBound : layout.members[index - 1].value.upperBound
+    if index > 0 {
       text.removeSubrange(start..<value.upperBound)
-    } else if places.members.count > 1 {
-      // Up to and with the comma behind it.
+    } else if layout.members.count > 1 {
+      // Removes the text up to and including the comma after the member.
       let comma = text[value.upperBound...].firstIndex(of: UInt8(ascii: ","))
       text.removeSubrange(start..<(comma.map { $0 + 1 } ?? value.upperBound))
     } else {
-      text.removeSubrange(places.inner)
+      text.removeSubrange(layout.inner)
     }
   }
 
-  private func places(of path: [String]) -> Places? {
+  private func layout(of path: [String]) -> ObjectLayout? {
     var reader = JSONReader(text.rawSpan)
-    return try? Self.places(of: path[...], &reader, text)
+    return try? Self.layout(of: path[...], &reader, text)
   }
 
-  private static func places(
+  private static func layout(
     of path: ArraySlice<String>, _ reader: inout JSONReader, _ text: [UInt8]
-  ) throws(JSONError) -> Places? {
+  ) throws(JSONError) -> ObjectLayout? {
     guard try reader.peekKind() == .object else { return nil }
     try reader.enterObject()
     guard let wanted = path.first else {
-      var places = Places()
+      var layout = ObjectLayout()
       let start = reader.byteOffset
       while let key = try reader.nextKey() {
-        if places.members.isEmpty {
-          places.indent = indent(before: reader.keyByteOffset, in: text)
+        if layout.members.isEmpty {
+          layout.indent = indent(before: reader.keyByteOffset, in: text)
         }
         _ = try reader.peekKind()
         let value = reader.byteOffset
         try reader.skipValue()
-        places.members.append((key, value..<reader.byteOffset))
+        layout.members.append((key, value..<reader.byteOffset))
       }
-      places.inner = start..<reader.byteOffset - 1
-      return places
+      layout.inner = start..<reader.byteOffset - 1
+      return layout
     }
     while let key = try reader.nextKey() {
-      if key == wanted { return try places(of: path.dropFirst(), &reader, text) }
+      if key == wanted { return try layout(of: path.dropFirst(), &reader, text) }
       try reader.skipValue()
     }
     return nil
   }
 
-  /// The columns before a place, if nothing but spaces stands in its line.
-  private static func indent(before place: Int, in text: [UInt8]) -> Int? {
-    var start = place
+  /// Returns the number of spaces before `byteOffset`, or nil if its line contains anything else before it.
+  private static func indent(before byteOffset: Int, in text: [UInt8]) -> Int? {
+    var start = byteOffset
     while start > 0, text[start - 1] == 32 { start -= 1 }
-    return start > 0 && text[start - 1] == UInt8(ascii: "\n") ? place - start : nil
+    return start > 0 && text[start - 1] == UInt8(ascii: "\n") ? byteOffset - start : nil
   }
 }

@@ -9,47 +9,47 @@ package struct JSONObject: Equatable, Sendable {
   private static let unindexedCount = 8
 
   private var members: [Element] = []
-  /// Where each key is; empty while there are few.
-  private var places: [UTF8Key: Int] = [:]
+  /// The index of each key; empty while there are at most `unindexedCount` members.
+  private var memberIndices: [UTF8Key: Int] = [:]
 
   package init() {}
 
   /// Adds a member at the end. Returns false and adds nothing if the key exists.
   package mutating func append(_ key: String, _ value: JSONValue) -> Bool {
-    guard place(of: key) == nil else { return false }
+    guard memberIndex(of: key) == nil else { return false }
     members.append((key, value))
     if members.count == Self.unindexedCount + 1 {
-      index()
+      indexMembers()
     } else if members.count > Self.unindexedCount {
-      places[UTF8Key(key)] = members.count - 1
+      memberIndices[UTF8Key(key)] = members.count - 1
     }
     return true
   }
 
   /// The value of `key`. Setting adds a new key at the end and keeps the position of an existing key; nil removes it.
   package subscript(key: String) -> JSONValue? {
-    get { place(of: key).map { members[$0].value } }
+    get { memberIndex(of: key).map { members[$0].value } }
     set {
-      switch (place(of: key), newValue) {
+      switch (memberIndex(of: key), newValue) {
       case (nil, nil): break
       case (nil, let value?): _ = append(key, value)
-      case (let place?, let value?): members[place].value = value
-      case (let place?, nil):
-        members.remove(at: place)
-        places = [:]
-        if members.count > Self.unindexedCount { index() }
+      case (let index?, let value?): members[index].value = value
+      case (let index?, nil):
+        members.remove(at: index)
+        memberIndices = [:]
+        if members.count > Self.unindexedCount { indexMembers() }
       }
     }
   }
 
-  private mutating func index() {
-    for (place, member) in members.enumerated() { places[UTF8Key(member.key)] = place }
+  private mutating func indexMembers() {
+    for (index, member) in members.enumerated() { memberIndices[UTF8Key(member.key)] = index }
   }
 
-  private func place(of key: String) -> Int? {
+  private func memberIndex(of key: String) -> Int? {
     let key = UTF8Key(key)
     return members.count > Self.unindexedCount
-      ? places[key] : members.firstIndex { UTF8Key($0.key) == key }
+      ? memberIndices[key] : members.firstIndex { UTF8Key($0.key) == key }
   }
 
   package static func == (left: JSONObject, right: JSONObject) -> Bool {

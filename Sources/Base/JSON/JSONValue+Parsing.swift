@@ -44,9 +44,9 @@ extension JSONReader {
       var object = JSONObject()
       try enterObject()
       while let key = try nextKey() {
-        let place = keyByteOffset
+        let keyStart = keyByteOffset
         guard object.append(key, try readValue()) else {
-          throw JSONError(.duplicateKey(key), at: place)
+          throw JSONError(.duplicateKey(key), at: keyStart)
         }
       }
       return .object(object)
