@@ -1,4 +1,4 @@
-// Hash, comparison and counts of plain bytes.
+// Kernels for hashing, comparing and testing bytes.
 
 #define XXH_PRIME1 0x9E3779B185EBCA87u
 #define XXH_PRIME2 0xC2B2AE3D27D4EB4Fu

@@ -1,6 +1,6 @@
-// Outliers and ranges of key and value caches.
+// Kernels for the outliers and ranges of key and value caches.
 
-/// The value of a rank, from 0, in ascending order.
+/// Returns the value with the given rank in ascending order, starting at 0.
 static int32_t select_ordered(const int32_t *values, size_t n, size_t rank) {
   int32_t least = INT32_MAX, most = INT32_MIN;
   for (size_t i = 0; i < n; i++) {
@@ -50,8 +50,9 @@ static int32_t bound_of_least(const int32_t *values, size_t n, size_t k) {
   return least;
 }
 
-/// Bounds that k values of a sequence, or more, lie on or beyond: of the least and greatest values of 4k parts
-/// or more. `scratch` holds n values. False if the sequence is too short for that.
+/// Computes bounds such that at least k values of a sequence are at or below `low` and at least k are at or above
+/// `high`. They are bounds of the lowest and highest values of at least 4k parts of the sequence. `scratch` has room
+/// for n values. Returns 0 if the sequence is too short.
 static int outer_bounds(const int32_t *sequence, size_t n, size_t k, int32_t *scratch, int32_t *low,
                         int32_t *high) {
   const size_t parts = (4 * k + LANES - 1) / LANES, all = n / LANES;
@@ -70,12 +71,12 @@ static int outer_bounds(const int32_t *sequence, size_t n, size_t k, int32_t *sc
       most[i] = ~value < most[i] ? ~value : most[i];
     }
   }
-  *low = bound_of_least(least, parts * LANES, k);
-  *high = ~bound_of_least(most, parts * LANES, k);
+  *low = bound_of_lowest(lowest, parts * LANES, k);
+  *high = ~bound_of_lowest(highest, parts * LANES, k);
   return 1;
 }
 
-/// Bits of a mask, a sequence's lying `stride` apart.
+/// The bits of a sequence in a mask; consecutive bits are `stride` apart.
 typedef struct {
   uint8_t *bits;
   size_t first, stride;
@@ -86,7 +87,7 @@ INLINE void mark(const marks *marks, size_t place) {
   marks->bits[bit / 8] |= (uint8_t)(1u << bit % 8);
 }
 
-/// Up to so many values are ordered by comparing each with each.
+/// The maximum number of values that are ordered by comparing all pairs.
 enum { EXTREME_PAIRS = 128 };
 
 /// Marks the k least of values with their places; of equal ones the first. Values behind the last are INT32_MAX
@@ -139,8 +140,8 @@ INLINE size_t add_places(uint32_t mask, size_t start, uint32_t *places, size_t c
   return count;
 }
 
-/// Marks the k least and k greatest of a sequence, of equal ones the first. `scratch` holds three times n + 1
-/// values, and whole lanes.
+/// Marks the k lowest and the k highest values of a sequence; among equal values, the first are marked. `scratch`
+/// has room for three times n + 1 values and one more vector.
 static void mark_outer(const marks *marks, const int32_t *sequence, size_t n, size_t k,
                        int32_t *scratch) {
   uint32_t *least = (uint32_t *)scratch, *most = least + n + 1;
@@ -169,7 +170,7 @@ static void mark_outer(const marks *marks, const int32_t *sequence, size_t n, si
   mark_least(marks, sequence, most, above, k, -1, spare);
 }
 
-/// Sequences that lie side by side are worked on together.
+/// Adjacent sequences are processed in groups of this size.
 enum { EXTREME_COLUMNS = 16, EXTREME_PAD = 16 };
 
 static void mark_extremes(const void *values, size_t rows, size_t columns, int along_columns,
@@ -188,7 +189,7 @@ static void mark_extremes(const void *values, size_t rows, size_t columns, int a
     }
     return;
   }
-  // The pad keeps the sequences out of each other's cache sets.
+  // The padding keeps the sequences out of each other's cache sets.
   const size_t step = rows + EXTREME_PAD;
   for (size_t start = 0; start < columns; start += EXTREME_COLUMNS) {
     const size_t width = columns - start < EXTREME_COLUMNS ? columns - start : EXTREME_COLUMNS;
@@ -236,8 +237,8 @@ static void kept_ranges(const void *values, size_t n, const sumac_grouping *grou
         least[0] = least[k] < least[0] ? least[k] : least[0];
         most[0] = most[k] > most[0] ? most[k] : most[0];
       }
-      *lo = least[0];
-      *hi = most[0];
+      *lo = lowest[0];
+      *hi = highest[0];
       cells = r.cell + 1;
     } else {
       if (r.is_first) {
@@ -258,10 +259,10 @@ static void kept_ranges(const void *values, size_t n, const sumac_grouping *grou
   }
 }
 
-/// The next float of a dtype below or above.
+/// Returns the next F16 value above `value` if `up` is 1, otherwise the next one below.
 INLINE float step_f16(float value, int up) {
   const uint32_t bits = encode_f16(bits_of(value));
-  // Zero goes to the least magnitude with the sign of the direction.
+  // From zero, the next value is the smallest magnitude with the sign of the direction.
   if ((bits & 0x7FFF) == 0) return float_of(decode_f16((uint16_t)(up ? 0x0001 : 0x8001)));
   const int away = up == ((bits & 0x8000) == 0);
   return float_of(decode_f16((uint16_t)(away ? bits + 1 : bits - 1)));

@@ -1,6 +1,6 @@
-// Codes of 1 to 8 bits, one a byte, and as little-endian bit streams; tables of values.
+// Codes of 1 to 8 bits, stored as one per byte or as little-endian bit streams, and tables of values.
 
-/// Eight codes take `bits` bytes.
+/// Packs groups of eight codes, each group into `bits` bytes.
 INLINE void pack_eights(const uint8_t *restrict codes, uint8_t *restrict stream, size_t eights,
                         int bits) {
   for (size_t i = 0; i < eights; i++) {

@@ -1,4 +1,4 @@
-// `convert`: any dtype to any other, in blocks that stay in the first-level cache.
+// `convert`: conversion between any two dtypes, in blocks that fit in the first-level cache.
 
 enum { BLOCK = 1024 };
 

@@ -1,5 +1,5 @@
-// Runs of elements between a dtype and F32 bits. "Exact" dtypes are those narrower than F32
-// whose every value is an F32: all but the integers of 32 and 64 bits, F64 and C64.
+// Conversions of runs of elements between a dtype and F32 bits. "Exact" dtypes are those whose values are all F32
+// values: all dtypes except the 32-bit and 64-bit integers, F64 and C64.
 
 #define DECODE_LOOP(type, expression)                      \
   do {                                                     \
@@ -118,7 +118,7 @@ static int has_nan(const any_u32 *src, size_t n) {
   return (int)found;
 }
 
-/// The magnitude, as F32 bits, of the largest finite value of a float dtype up to 32 bits.
+/// Returns the magnitude, as F32 bits, of the largest finite value of a float dtype with at most 32 bits.
 static uint32_t largest_finite(int dtype) {
   switch (dtype) {
   case SUMAC_F4: return bits_of(6);

@@ -1,8 +1,8 @@
-// The blocks of ggml whose arithmetic is simple: 32 values with one or two numbers of F16.
+// The ggml block types with simple arithmetic: 32 values with one or two F16 numbers.
 
 typedef struct ggml_layout {
   size_t bytes;
-  /// Bytes before the codes.
+  /// The number of bytes before the codes.
   size_t head;
   int has_minimum, has_high_bits;
 } ggml_layout;
@@ -63,7 +63,7 @@ static void ggml_decode(int type, const void *blocks, size_t count, void *values
   }
 }
 
-/// 1 / d, or 0 where that is not finite.
+/// Returns 1 / d, or 0 if that is not finite.
 INLINE float inverse_of(float d) {
   const float inverse = d != 0 ? 1 / d : 0;
   return (bits_of(inverse) & F32_MAGNITUDE) < F32_INFINITY ? inverse : 0;
@@ -84,7 +84,7 @@ INLINE void encode_nibbles(const any_f32 *x, int type, uint8_t *block) {
     shift = 0.5f;
     store_half(block + 2, low);
   } else {
-    // The first value of the largest magnitude gets the lowest code.
+    // The first value with the largest magnitude gets the lowest code.
     float largest = 0, magnitude = 0;
     for (int j = 0; j < 32; j++) {
       const float size = x[j] < 0 ? -x[j] : x[j];
@@ -126,7 +126,7 @@ static void ggml_encode(int type, const void *values, size_t count, void *blocks
       const float d = largest / 127, inverse = inverse_of(d);
       store_half(block, d);
       for (int j = 0; j < 32; j++) {
-        // Half away from zero.
+        // Halves are rounded away from zero.
         const float scaled = x[j] * inverse;
         const float magnitude = scaled < 0 ? -scaled : scaled;
         int whole = (int)magnitude;

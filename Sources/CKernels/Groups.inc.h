@@ -1,16 +1,16 @@
-// Quantization groups: where they lie in a chunk, their ranges and scales, and what is done with
-// each value and the cell of its group.
+// Quantization groups: their layout in a chunk, their ranges and scales, and operations on each value with the cell
+// of its group.
 
 typedef int32_t lanes_ordered __attribute__((ext_vector_type(16)));
 
-/// A walk over the runs of a chunk: elements that share one cell (`inner` is 1), or that have
-/// consecutive cells.
+/// An iteration over the runs of a chunk. The elements of a run share one cell (if `inner` is 1) or have consecutive
+/// cells.
 typedef struct walk {
   const sumac_grouping *grouping;
   size_t n, next, in_block;
-  /// Of the portion: its first cell, and the elements that are left of it.
+  /// The first cell of the current portion, and the number of its elements that are left.
   size_t cell, left;
-  /// The next run is the first of its portion.
+  /// True if the next run is the first of its portion.
   int is_first;
   size_t cells_of_portion;
 } walk;
@@ -47,7 +47,7 @@ INLINE int next_run(walk *walk, run *run) {
   return 1;
 }
 
-/// Signed integers in the order of the floats; its own inverse.
+/// Maps F32 bits to signed integers with the order of the floats. The function is its own inverse.
 INLINE int32_t ordered(int32_t bits) { return bits ^ (bits >> 31 & INT32_MAX); }
 
 INLINE void range_of(const any_i32 *bits, size_t n, int32_t *low, int32_t *high) {
@@ -100,7 +100,7 @@ static void group_ranges(const void *values, size_t n, const sumac_grouping *gro
   }
 }
 
-/// Of values of 16 bits, whose exponents have the bits of `exponent`.
+/// Returns the index of the first 16-bit float whose exponent bits, given by `exponent`, are all set, or n.
 INLINE uint64_t first_not_finite16(const any_u16 *bits, size_t n, uint16_t exponent) {
   size_t start = 0;
   for (; start + 1024 <= n; start += 1024) {
@@ -138,7 +138,7 @@ INLINE float rounded_to(int dtype, float value) {
   }
 }
 
-/// To the nearest integer, ties to even, for magnitudes up to 2^22.
+/// Rounds to the nearest integer, ties to even, for magnitudes up to 2^22.
 INLINE float round_even(float x) { return (x + 0x1.8p23f) - 0x1.8p23f; }
 
 INLINE float clamp(float x, float low, float high) {
@@ -201,7 +201,7 @@ static void element_scales(const void *lows, const void *highs, size_t cells, in
 INLINE uint8_t affine_code(float value, float scale, float bias, float zero, float low,
                            float high) {
   const float step = scale > 0 ? (value - bias) / scale : 0;
-  // The low bits of a float from 2^23 up are the integer that was rounded.
+  // The low bits of a float of at least 2^23 are the rounded integer.
   const float shifted = clamp(step, low - zero, high - zero) + 0x1.8p23f;
   return (uint8_t)(bits_of(shifted) + (uint32_t)(int32_t)zero);
 }

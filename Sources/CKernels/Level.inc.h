@@ -1,6 +1,6 @@
 // The kernels of one CPU level. The including file defines
 //   SUMAC_TABLE     the name of the table to define,
-//   SUMAC_LEVEL     the level's name,
+//   SUMAC_LEVEL     the name of the level,
 //   SUMAC_HAS_F16C  if the level converts F16 in hardware.
 
 #pragma STDC FP_CONTRACT OFF

@@ -1,4 +1,4 @@
-// Skinny products in a fixed order of operations, and distances.
+// Skinny products with a fixed order of operations, and distances.
 
 enum { COLUMN_BLOCK = 512 };
 
@@ -40,7 +40,7 @@ static void low_rank_add(const void *u, const void *v, size_t stride, size_t row
   }
 }
 
-/// Sixteen partial sums, added pairwise (i and i + 8, then 4, 2, 1).
+/// Returns the dot product, computed in sixteen partial sums that are added pairwise (i and i + 8, then 4, 2, 1).
 INLINE float dot(const any_f32 *a, const any_f32 *b, size_t n) {
   float lanes[16] = {0};
   size_t i = 0;
@@ -56,12 +56,13 @@ INLINE float dot(const any_f32 *a, const any_f32 *b, size_t n) {
 
 enum { DOTS = 4 };
 
-/// Lanes of two vectors of 16, each folded once: of `a` in the lower half, of `b` in the upper.
+/// Folds each of two vectors of 16 lanes once: the result has the sums of `a` in its lower half and of `b` in its
+/// upper half.
 #define FOLD(a, b)                                                                                 \
   (__builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23) +         \
    __builtin_shufflevector(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31))
 
-/// The sums of the lanes of four vectors, each in the order of `dot`.
+/// Computes the sums of the lanes of four vectors, each in the order of `dot`.
 INLINE void fold_four(const lanes_f32 *sums, any_f32 *out) {
   const lanes_f32 ab = FOLD(sums[0], sums[1]), cd = FOLD(sums[2], sums[3]);
   const lanes_f32 four =
@@ -78,7 +79,7 @@ INLINE void fold_four(const lanes_f32 *sums, any_f32 *out) {
 
 #undef FOLD
 
-/// Dots of `rows` vectors, at most two, with four, each in the order of `dot`.
+/// Computes the dot products of `rows` vectors, at most two, with four vectors, each in the order of `dot`.
 INLINE void dot_four(const any_f32 *a, size_t rows, size_t step, const any_f32 *b, size_t stride,
                      size_t n, any_f32 *out, size_t out_step) {
   lanes_f32 sums[2][DOTS] = {{{0}}};
@@ -99,7 +100,7 @@ INLINE void dot_four(const any_f32 *a, size_t rows, size_t step, const any_f32 *
       for (size_t k = 0; k < DOTS; k++) {
         lanes_f32 right = {0};
         memcpy(&right, b + k * stride + i, (n - i) * sizeof(float));
-        // Lanes behind the end stay as they are, the sign of a zero too.
+        // Lanes after the end stay unchanged, including the sign of a zero.
         const lanes_f32 sum = sums[row][k] + left * right;
         for (size_t j = 0; j < n - i; j++) sums[row][k][j] = sum[j];
       }
@@ -130,8 +131,7 @@ static void project_rows(const void *matrix, const void *v, size_t rows, size_t 
   }
 }
 
-/// Adds rows times factors to `count` sums, at most four vectors of 16 for each of `ranks` factors, at most
-/// four.
+/// Adds rows times factors to sums: `count` vectors of 16, at most four, for each of `ranks` factors, at most four.
 INLINE void accumulate_block(const any_f32 *m, const any_f32 *left, size_t rows, size_t columns,
                              size_t rank, size_t ranks, size_t count, any_f32 *v) {
   lanes_f32 sums[DOTS][DOTS];
@@ -187,7 +187,7 @@ static void accumulate_columns(const void *matrix, const void *u, size_t rows, s
 }
 
 static void orthonormalize(void *vectors, size_t count, size_t n) {
-  // Modified Gram-Schmidt, done twice, which leaves orthogonality at the level of rounding.
+  // Modified Gram-Schmidt, applied twice, which makes the vectors orthogonal up to rounding errors.
   for (size_t k = 0; k < count; k++) {
     any_f32 *x = (any_f32 *)vectors + k * n;
     const float before = dot(x, x, n);
@@ -199,7 +199,7 @@ static void orthonormalize(void *vectors, size_t count, size_t n) {
       }
     }
     const float square = dot(x, x, n);
-    // What is left of a dependent vector is rounding, and would not be orthogonal to anything.
+    // The rest of a dependent vector consists of rounding errors and would not be orthogonal to anything.
     const float norm = square > before * 0x1p-40f ? __builtin_sqrtf(square) : 0;
     for (size_t i = 0; i < n; i++) x[i] = norm > 0 ? x[i] / norm : 0;
   }
@@ -234,7 +234,7 @@ static void add_distance(const void *values, const void *others, size_t n,
   }
 }
 
-/// Finite values beyond the largest of `dtype` become it; what is infinite stays so.
+/// Clamps finite values to the largest finite magnitude of `dtype`; infinities stay infinite.
 static void clamp_finite(const void *source, size_t n, int dtype, void *target) {
   const any_u32 *restrict from = source;
   any_u32 *restrict to = target;

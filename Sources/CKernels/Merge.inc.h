@@ -1,4 +1,4 @@
-// Differences of models and what is made of them, on blocks of F32 values.
+// Differences of models and operations on them, for blocks of F32 values.
 
 typedef uint32_t lanes_u32 __attribute__((ext_vector_type(LANES)));
 typedef uint64_t lanes_u64 __attribute__((ext_vector_type(LANES)));
@@ -35,7 +35,7 @@ static uint64_t collect_places(const void *values, size_t n, uint32_t upper, voi
   for (size_t i = 0; i < n; i += LANES) {
     const size_t lanes = n - i < LANES ? n - i : LANES;
     if (lanes == LANES) {
-      // Most groups of lanes have none.
+      // Most groups of lanes contain no such value.
       lanes_i32 x;
       memcpy(&x, bits + i, sizeof x);
       const lanes_i32 is_there = (lanes_i32)(((x & INT32_MAX) >> 15) == (int32_t)upper);
@@ -80,7 +80,7 @@ static void divide(void *values, size_t n, float divisor) {
   for (size_t i = 0; i < n; i++) x[i] /= divisor;
 }
 
-/// Keeps magnitudes between two, and of those that equal one of them only the first few elements'.
+/// Sets each value to 0 whose magnitude is not strictly between `low` and `high`.
 INLINE void keep_between(any_u32 *bits, size_t n, uint32_t low, uint32_t high) {
   for (size_t i = 0; i < n; i++) {
     const uint32_t magnitude = bits[i] & F32_MAGNITUDE;
@@ -91,7 +91,7 @@ INLINE void keep_between(any_u32 *bits, size_t n, uint32_t low, uint32_t high) {
 static void keep_range(void *values, size_t n, uint32_t low, size_t low_end, uint32_t high,
                        size_t high_end) {
   any_u32 *bits = values;
-  // Magnitudes are below 2^31: bounds move by one where those that equal them stay.
+  // Magnitudes are less than 2^31, so a bound can move by one to include the magnitudes that equal it.
   size_t start = 0;
   while (start < n) {
     size_t end = n;
@@ -99,7 +99,7 @@ static void keep_range(void *values, size_t n, uint32_t low, size_t low_end, uin
     if (start < high_end && high_end < end) end = high_end;
     const uint32_t above = start < low_end ? low : low + 1;
     const uint32_t below = start < high_end ? high + 1 : high;
-    // `above` is the least that stays, `below` the least that goes again.
+    // `above` is the smallest magnitude that is kept, `below` the smallest larger one that is not.
     if (above == 0) {
       for (size_t i = start; i < end; i++) {
         if ((bits[i] & F32_MAGNITUDE) >= below) bits[i] = 0;
@@ -117,8 +117,8 @@ INLINE void multiply_wide(const lanes_u32 *by, uint32_t factor, lanes_u32 *high,
   *high = __builtin_convertvector(product >> 32, lanes_u32);
 }
 
-/// The upper 24 bits of word 0 of the Philox4x32-10 blocks of sixteen counters from `start` on, the
-/// upper 64 bits of a counter being `stream`.
+/// Computes the upper 24 bits of word 0 of the Philox4x32-10 blocks of sixteen counters, starting at `start`. The
+/// upper 64 bits of each counter are `stream`.
 INLINE void uniform_lanes(uint64_t key, uint64_t start, uint64_t stream, lanes_u32 *result) {
   const lanes_u64 steps = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
   const lanes_u64 counters = steps + start;
@@ -164,8 +164,8 @@ static void keep_random(void *values, size_t n, uint64_t key, uint64_t start, ui
   }
 }
 
-/// The places of values by ascending magnitude, of equal ones the last first: upper words of `to`
-/// are magnitudes, lower words places.
+/// Sorts values by ascending magnitude; among equal magnitudes, the last comes first. The upper words of `to` are
+/// the magnitudes, the lower words the indexes.
 static void sort_magnitudes(const any_u32 *bits, size_t n, any_u64 *from, any_u64 *to) {
   uint32_t counts[4][256] = {{0}};
   for (size_t i = 0; i < n; i++) {
@@ -174,7 +174,7 @@ static void sort_magnitudes(const any_u32 *bits, size_t n, any_u64 *from, any_u6
     to[i] = (uint64_t)magnitude << 32 | place;
     for (int digit = 0; digit < 4; digit++) counts[digit][magnitude >> 8 * digit & 255]++;
   }
-  // Four passes: what was in `to` is there again.
+  // After an even number of passes, the result is in `to` again.
   for (int digit = 0; digit < 4; digit++) {
     any_u64 *swap = from;
     from = to;
@@ -196,7 +196,7 @@ static void keep_ranked(void *values, size_t rows, size_t columns, double least,
   for (size_t row = 0; row < rows; row++) {
     any_u32 *bits = (any_u32 *)values + row * columns;
     sort_magnitudes(bits, columns, from, sorted);
-    // Where the sorted places were, each place gets its rank.
+    // The memory of the unsorted indexes now holds the rank of each value.
     any_u32 *ranks = (any_u32 *)from;
     for (size_t i = 0; i < columns; i++) ranks[(uint32_t)sorted[i]] = (uint32_t)i;
     const double step = columns > 1 ? (most - least) / (double)(columns - 1) : 0;
@@ -215,7 +215,7 @@ static void keep_ranked(void *values, size_t rows, size_t columns, double least,
   }
 }
 
-/// Lanes of `x`, or of what is left of it with 0 behind.
+/// Loads a vector, or the last `count` values padded with 0.
 INLINE void load_lanes(const any_f32 *x, size_t count, lanes_f32 *lanes) {
   *lanes = (lanes_f32){0};
   if (count >= LANES) {

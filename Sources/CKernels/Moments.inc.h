@@ -2,7 +2,7 @@
 
 enum { LANES = 16 };
 
-/// Lane counters of 32 bits hold the counts of at most this many groups of lanes.
+/// The number of groups of lanes that can be counted before a 32-bit lane counter could overflow.
 enum { GROUPS_PER_RUN = 1 << 20 };
 
 typedef float lanes_f32 __attribute__((ext_vector_type(LANES)));

@@ -1,4 +1,4 @@
-// The moments of one real type, which the including file names by REAL and its companions.
+// The moments of one real type. The including file defines REAL and the related macros.
 
 typedef struct NAME(sums) {
   lanes_f64 sum, sum_abs, sum_squares;
@@ -9,7 +9,7 @@ typedef struct NAME(counts) {
   MASK_LANES zeros, negative_zeros, nans, positive_infinities, negative_infinities;
 } NAME(counts);
 
-/// Adds the lanes that `present` (all ones or zero a lane) selects.
+/// Adds the lanes that `selected` marks; each lane of it is all ones or zero.
 INLINE void NAME(add_group)(NAME(sums) *sums, NAME(counts) *counts,
                             const REAL_LANES *values, const MASK_LANES *selected) {
   const MASK_LANES bits = (MASK_LANES)*values;
@@ -100,7 +100,7 @@ static void NAME(moments)(const void *values, size_t n, sumac_moments *moments) 
   NAME(add_sums)(moments, &sums);
 }
 
-/// The sum of squared distances from `mean` over the finite values, in the lanes of `moments`.
+/// Returns the sum of the squared distances of the finite values from `mean`, in the lanes of `moments`.
 static double NAME(central_squares)(const void *values, size_t n, double mean) {
   const char *bytes = values;
   const size_t group_size = sizeof(REAL_LANES);

@@ -1,11 +1,11 @@
-// One element between F32 bits and a narrower float, without branches.
+// Conversions of one element between F32 bits and a narrower float, without branches.
 
 #define F32_INFINITY 0x7F800000u
 #define F32_QUIET 0x00400000u
 #define F32_MAGNITUDE 0x7FFFFFFFu
 
-/// The layout of a sign, exponent and mantissa format. `overflow` and `nan` are the codes for what
-/// it cannot hold; `nan` is 0 where there is none.
+/// The layout of a format with sign, exponent and mantissa. `overflow` and `nan` are the codes for values that are
+/// too large and for NaN; `nan` is 0 if the format has no NaN.
 typedef struct narrow_format {
   uint32_t mantissa_bits;
   uint32_t bias;
@@ -25,9 +25,9 @@ static const narrow_format FORMAT_F8_E4M3FNUZ = {3, 8, 7, 0x7F, 0x80, 0x80, 0};
 static const narrow_format FORMAT_F8_E5M2FNUZ = {2, 16, 7, 0x7F, 0x80, 0x80, 0};
 static const narrow_format FORMAT_F16 = {10, 15, 15, 0x7BFF, 0x7C00, 0x7E00, 1};
 
-/// Rounds F32 bits to nearest even. Normal results are rounded on the integer, carrying into the
-/// exponent; subnormal ones by adding a power of two whose last place is the format's smallest
-/// subnormal.
+/// Rounds F32 bits to the nearest value, ties to even. Normal results are rounded as integers, with a carry into the
+/// exponent. Subnormal results are rounded by adding a power of two whose last digit is the smallest subnormal of
+/// the format.
 INLINE uint32_t encode_narrow(uint32_t bits, narrow_format format) {
   const uint32_t shift = 23 - format.mantissa_bits;
   const uint32_t magic = (127 + 24 - format.bias - format.mantissa_bits) << 23;
@@ -45,7 +45,7 @@ INLINE uint32_t encode_narrow(uint32_t bits, narrow_format format) {
   return dropped_nan | unsigned_zero ? 0 : code | sign;
 }
 
-/// Decodes finite codes; what a format keeps for infinity or NaN comes out as a number.
+/// Decodes finite codes; the codes of infinities and NaNs decode to numbers.
 INLINE uint32_t decode_finite(uint32_t code, narrow_format format) {
   const uint32_t magnitude = code & ((1u << format.sign_shift) - 1);
   const uint32_t normal =
@@ -91,8 +91,8 @@ INLINE uint32_t decode_f8_e5m2fnuz(uint32_t code) {
   return code == 0x80 ? 0x7F800001 : decode_finite(code, FORMAT_F8_E5M2FNUZ);
 }
 
-/// Half of a normal value's last place is a tie and its implied leading bit odd: it rounds up.
-/// A subnormal of exactly 2^-127 is a tie with an even zero: it stays.
+/// A normal value halfway between two powers of two is a tie; its implied leading bit counts as odd, so it rounds up.
+/// A subnormal of exactly 2^-127 is a tie with an even zero and stays.
 INLINE uint32_t encode_f8_e8m0(uint32_t bits) {
   const uint32_t magnitude = bits & F32_MAGNITUDE;
   const uint32_t exponent = magnitude >> 23;

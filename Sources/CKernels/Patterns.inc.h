@@ -1,9 +1,9 @@
-// N of M: the `keep` largest magnitudes of each `group` values, the first of equal ones.
+// N:M patterns: the `keep` largest magnitudes of each `group` values; among equal magnitudes, the first are kept.
 
-/// Whether each lane is among the `keep` largest of its four.
+/// Sets each lane of `kept` to all ones if it is among the `keep` largest of its group of four, otherwise to zero.
 INLINE void kept_of_four(const lanes_i32 *magnitudes, int keep, lanes_i32 *kept) {
   const lanes_i32 magnitude = *magnitudes;
-  // Against each of the three others of the four; one before it wins also if it is equal.
+  // Each lane is compared with the other three of its group; of two equal lanes, the first counts as larger.
   const lanes_i32 first = __builtin_shufflevector(magnitude, magnitude, 1, 2, 3, 0, 5, 6, 7, 4, 9,
                                                   10, 11, 8, 13, 14, 15, 12);
   const lanes_i32 second = __builtin_shufflevector(magnitude, magnitude, 2, 3, 0, 1, 6, 7, 4, 5, 10,
@@ -73,7 +73,7 @@ static void pattern_fit(const void *values, size_t n, size_t keep, size_t group,
       const lanes_f64 value =
           __builtin_convertvector((lanes_f32)(magnitude & kept & finite), lanes_f64);
       sum += value * value;
-      // A group fits if none of those that it would lose is there.
+      // A group fits if all values that it would lose are zero.
       const lanes_i32 lost = (lanes_i32)(magnitude != 0) & ~kept;
       const lanes_i32 pairs = lost | __builtin_shufflevector(lost, lost, 1, 0, 3, 2, 5, 4, 7, 6, 9,
                                                              8, 11, 10, 13, 12, 15, 14);

@@ -1,4 +1,4 @@
-// Words to byte planes and back.
+// Conversion of words to byte planes and back.
 
 #define SPLIT_LOOP(type, bits, store)                                           \
   do {                                                                          \

@@ -1,14 +1,14 @@
 // Sums of powers of magnitudes in the lanes of Moments.inc.h.
 
-/// The magnitudes of finite values as they are, 0 for all others.
+/// Replaces values by their magnitudes if they are finite, otherwise by 0.
 INLINE void finite_magnitudes(lanes_f32 *values) {
   const lanes_i32 magnitude = (lanes_i32)*values & INT32_MAX;
   const lanes_i32 finite = (lanes_i32)(magnitude < 0x7F800000);
   *values = (lanes_f32)(magnitude & finite);
 }
 
-/// The square root in double, right to 2^-49: a root in float and one step of Newton's method, whose
-/// residual is exact. A quarter of the time of a root in double.
+/// Computes the square root in double with an error below 2^-49: a root in float, followed by one step of Newton's
+/// method, whose residual is exact. This needs a quarter of the time of a square root in double.
 INLINE void root_of(const lanes_f32 *of, lanes_f64 *result) {
   const lanes_f32 x = *of;
   const lanes_f32 root = __builtin_elementwise_sqrt(x);
@@ -19,8 +19,8 @@ INLINE void root_of(const lanes_f32 *of, lanes_f64 *result) {
   *result = wide + residual * __builtin_convertvector(slope, lanes_f64);
 }
 
-/// log2(x) of positive normal doubles: the exponent, and the series of artanh in
-/// (m - 1) / (m + 1) for a mantissa m from sqrt(1/2) to sqrt(2).
+/// Computes log2(x) of positive normal doubles from the exponent and the series of artanh in (m - 1) / (m + 1) for a
+/// mantissa m from sqrt(1/2) to sqrt(2).
 INLINE void log2_of(lanes_f64 *x) {
   const lanes_i64 bits = (lanes_i64)*x;
   const lanes_i64 half = (lanes_i64)((bits & 0xFFFFFFFFFFFFFll) > 0x6A09E667F3BCCll);
@@ -34,8 +34,8 @@ INLINE void log2_of(lanes_f64 *x) {
   *x = __builtin_convertvector(exponent, lanes_f64) + s * series * 0x1.71547652b82fep+1;
 }
 
-/// 2^y: the nearest whole number, and the series of exp for the rest. 0 below 2^-1022, infinity
-/// from 2^1023.5 on.
+/// Computes 2^y from the nearest integer and the series of exp for the rest. The result is 0 below 2^-1022 and
+/// infinity from 2^1023.5 on.
 INLINE void exp2_of(lanes_f64 *of) {
   const lanes_f64 y = *of;
   const lanes_f64 most = (lanes_f64){0} + 1024.0;
@@ -91,7 +91,7 @@ INLINE double sum_powers(const void *values, size_t n, double p) {
 }
 
 static double power_sum(const void *values, size_t n, double p) {
-  // Of constants, so that the loops of these have no other branch.
+  // The calls with constants let the compiler remove the branches from the loops.
   if (p == 0.5) return sum_powers(values, n, 0.5);
   if (p == 1.0) return sum_powers(values, n, 1.0);
   if (p == 2.0) return sum_powers(values, n, 2.0);

@@ -1,4 +1,4 @@
-// Masks (a bit an element, the first in the lowest bit), gaps, and values at chosen places.
+// Masks (one bit per element, the first in the lowest bit), gaps, and values at selected positions.
 
 INLINE uint64_t mask_word(const uint8_t *mask, size_t word, size_t n) {
   const size_t rest = n - 64 * word;
@@ -155,7 +155,7 @@ static uint64_t gap8_encode(const void *mask, size_t n, void *gaps) {
   return (uint64_t)(to - (uint8_t *)gaps);
 }
 
-/// Runs `body` with each place; falls out of the loop at a place beyond `n`.
+/// Runs `body` for each position. Returns 0 from the function at a position that is not below `n`.
 #define FOR_GAPS(body)                              \
   size_t at = 0, found = 0;                         \
   for (size_t i = 0; i < length; i++) {             \
@@ -212,7 +212,7 @@ static int gap8_scatter(const void *gaps, size_t length, const void *packed, siz
   }
 }
 
-// The largest magnitudes.
+// Selection of the largest magnitudes.
 
 static void magnitude_histogram(const void *values, size_t n, int level, uint32_t prefix,
                                 uint64_t *counts) {

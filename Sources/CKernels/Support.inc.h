@@ -1,4 +1,4 @@
-// Types and helpers that the kernels of one level share.
+// Types and helpers shared by the kernels of one level.
 
 #include <float.h>
 #include <string.h>

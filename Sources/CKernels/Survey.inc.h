@@ -1,17 +1,17 @@
-// What statistics and pruning see of chunks of F32 values.
+// Kernels for statistics and pruning of chunks of F32 values.
 
 typedef uint16_t lanes_u16 __attribute__((ext_vector_type(LANES)));
 
-/// Lanes whose bits are set in the 16 bits of a mask.
+/// Sets each lane to all ones if its bit is set in the 16 bits of a mask, otherwise to zero.
 INLINE void lanes_of_mask(uint32_t bits, lanes_i32 *lanes) {
   const lanes_i32 places = {1,       1 << 1,  1 << 2,  1 << 3,  1 << 4,  1 << 5,  1 << 6,  1 << 7,
                             1 << 8,  1 << 9,  1 << 10, 1 << 11, 1 << 12, 1 << 13, 1 << 14, 1 << 15};
-  *lanes = (lanes_i32)((((lanes_i32){0} + (int32_t)bits) & places) != 0);
+  *lanes = (lanes_i32)((((lanes_i32){0} + (int32_t)bits) & lane_bits) != 0);
 }
 
 typedef _Bool lanes_bool __attribute__((ext_vector_type(LANES)));
 
-/// A bit for each lane that is set.
+/// Returns a mask with one bit for each lane, which is set if the lane is not zero.
 INLINE uint32_t mask_of_lanes(const lanes_i32 *lanes) {
   const lanes_bool set = __builtin_convertvector(*lanes != 0, lanes_bool);
   uint16_t bits;
@@ -87,7 +87,7 @@ static void survey_histogram(const void *values, size_t n, uint64_t *counts) {
   }
 }
 
-/// Adds the squares of finite magnitudes whose upper bits are over each of two bounds, in lanes.
+/// Adds, for each of two bounds, the squares of the finite magnitudes whose upper bits exceed it, in lanes.
 INLINE void add_squares_above(const any_u32 *bits, size_t n, const uint32_t *above,
                               double *squares) {
   lanes_f64 sums[2] = {{0}, {0}};
@@ -150,7 +150,7 @@ static uint32_t select_rank(const void *values, size_t n, size_t rank, void *scr
   const any_u32 *from = values;
   any_u32 *to = scratch;
   size_t left = n;
-  // Digits of 11, 10 and 10 bits, from the top; what has the digit of the rank goes on.
+  // The digits have 11, 10 and 10 bits, from the top. Each pass keeps the values whose digit is that of the rank.
   static const int shifts[] = {20, 10, 0};
   uint32_t result = 0;
   for (int pass = 0; pass < 3; pass++) {

@@ -1,7 +1,7 @@
-// Runs of elements between F64 or integers and the other dtypes.
+// Conversions of runs of elements between F64 or integers and the other dtypes.
 
-/// Rounds to F32 "to odd": toward zero, with the last bit set if anything was lost. A second
-/// rounding to at most 22 bits of precision then gives what one rounding would have given.
+/// Rounds to F32 "to odd": toward zero, with the last bit set if the result is inexact. Rounding the result to at
+/// most 22 bits of precision then gives the same result as rounding once.
 static void round_to_odd(const any_f64 *restrict src, any_u32 *restrict dst, size_t n) {
   for (size_t i = 0; i < n; i++) {
     const double value = src[i];
@@ -14,7 +14,7 @@ static void round_to_odd(const any_f64 *restrict src, any_u32 *restrict dst, siz
   }
 }
 
-/// Folds what a double cannot hold into a sticky bit: enough for one more rounding to F32.
+/// Folds the bits that a double cannot represent into a sticky bit, which is enough for one more rounding to F32.
 INLINE double sticky_double(uint64_t magnitude) {
   const uint64_t folded = (magnitude >> 11 | ((magnitude & 0x7FF) != 0)) << 11;
   return (double)(magnitude >> 53 ? folded : magnitude);
@@ -26,7 +26,7 @@ INLINE double sticky_signed(int64_t value) {
   return value < 0 ? -result : result;
 }
 
-/// The wide integers as doubles: exact, or sticky where no double is exact.
+/// Converts the wide integers to doubles, which are exact, or sticky if no double is exact.
 static void decode_wide(int dtype, const uint8_t *src, any_f64 *restrict dst, size_t n) {
   switch (dtype) {
   case SUMAC_I32: DECODE_LOOP(any_i32, code); break;
@@ -60,7 +60,7 @@ static void clamp_doubles(const any_f64 *src, any_f64 *dst, size_t n, double lim
   }
 }
 
-/// Integers as I64; a U64 beyond it saturates.
+/// Converts integers to I64; U64 values that are too large saturate.
 static void decode_integers(int dtype, const uint8_t *src, int64_t *restrict dst, size_t n) {
   switch (dtype) {
   case SUMAC_BOOL: DECODE_LOOP(uint8_t, code != 0); break;
@@ -100,7 +100,7 @@ static void encode_integers(int dtype, const int64_t *restrict src, uint8_t *dst
   }
 }
 
-/// `below` is the greatest double not above `high`; `through` is a type that holds both bounds.
+/// `below` is the largest double that is at most `high`; `through` is a type that represents both bounds.
 #define TRUNCATE_LOOP(type, through, low, below, high)                           \
   do {                                                                           \
     type *restrict values = (type *)dst;                                         \
@@ -114,7 +114,7 @@ static void encode_integers(int dtype, const int64_t *restrict src, uint8_t *dst
     }                                                                            \
   } while (0)
 
-/// Returns whether a NaN was met where the dtype has none.
+/// Returns 1 if a NaN was converted, otherwise 0. A NaN is an error for dtypes without NaN.
 static int truncate_doubles(int dtype, const any_f64 *restrict src, uint8_t *dst, size_t n) {
   int nans = 0;
   switch (dtype) {

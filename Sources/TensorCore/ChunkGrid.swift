@@ -1,16 +1,16 @@
 import Base
 
-/// How a tensor is cut into chunks: a function of dtype and shape alone.
+/// The division of a tensor into chunks, which depends only on its dtype and shape.
 ///
-/// A chunk is as many whole rows as fit in 1 MiB of values. Rows longer than that are cut, each for
-/// itself, in blocks of 65,536 elements. F4 and F6 tensors whose rows do not end on a byte are cut
-/// as if they were one row, which such a block always ends on a byte of.
+/// A chunk has as many whole rows as fit in 1 MiB of values. Each longer row is divided separately into blocks of
+/// 65,536 elements. F4 and F6 tensors whose rows do not end on a byte boundary are divided as if they were one row;
+/// blocks of that size always end on a byte boundary.
 package struct ChunkGrid: Sendable, Equatable {
   package static let targetByteCount = 1 << 20
   package static let blockElementCount = 65_536
 
   package let elementCount: Int
-  /// Elements of a row, or of the whole tensor where it is cut as one row.
+  /// The number of elements of a row, or of the whole tensor if it is divided as one row.
   private let rowLength: Int
   private let elementsPerChunk: Int
   private let chunksPerRow: Int
@@ -38,7 +38,7 @@ package struct ChunkGrid: Sendable, Equatable {
     }
   }
 
-  /// The flat elements of chunk `index`.
+  /// The flat indexes of the elements of chunk `index`.
   package subscript(index: Int) -> Range<Int> {
     precondition(index >= 0 && index < count)
     guard chunksPerRow > 0 else {
@@ -50,15 +50,17 @@ package struct ChunkGrid: Sendable, Equatable {
     return start..<min(start + elementsPerChunk, rowStart + rowLength)
   }
 
-  /// The chunk that holds flat element `element`, which must lie inside the tensor.
+  /// Returns the chunk that contains the element with flat index `element`. Traps if it is outside the tensor.
   package func chunk(containing element: Int) -> Int {
     precondition(element >= 0 && element < elementCount)
     guard chunksPerRow > 0 else { return element / elementsPerChunk }
     return element / rowLength * chunksPerRow + element % rowLength / elementsPerChunk
   }
 
-  /// Calls `body` with each chunk that holds a part of a range: its number, its elements, and those of
-  /// them that are wanted.
+  /// Calls `body` for each chunk that contains a part of a range.
+  /// - Parameters:
+  ///   - elements: The range of flat indexes.
+  ///   - body: Receives the index of the chunk, its elements, and those of its elements that are in the range.
   package func forEachChunk(
     in elements: Range<Int>,
     _ body: (_ chunk: Int, _ whole: Range<Int>, _ wanted: Range<Int>) throws -> Void
@@ -72,7 +74,7 @@ package struct ChunkGrid: Sendable, Equatable {
     }
   }
 
-  /// The most elements that any chunk has.
+  /// The maximum number of elements of a chunk.
   package var largestChunk: Int {
     min(elementsPerChunk, chunksPerRow > 0 ? rowLength : elementCount)
   }

@@ -1,8 +1,8 @@
 import Base
 
-/// The element type of a tensor: the 22 of the safetensors format, under their names there.
+/// The element type of a tensor: one of the 22 types of the safetensors format, with the names of that format.
 ///
-/// Raw values are the numbers that `.sumac` files and the C kernels use; they never change.
+/// The raw values are the numbers in `.sumac` files and in the C kernels; they never change.
 package enum DType: UInt8, CaseIterable, Sendable, Hashable {
   case bool = 0
   case f4, f6E2M3, f6E3M2
@@ -40,7 +40,7 @@ package enum DType: UInt8, CaseIterable, Sendable, Hashable {
     }
   }
 
-  /// The dtype of that safetensors name, in upper case as the format has it.
+  /// Creates the dtype with that safetensors name, which is in upper case.
   package init?(name: String) {
     guard let match = Self.allCases.first(where: { $0.name == name }) else { return nil }
     self = match
@@ -57,14 +57,14 @@ package enum DType: UInt8, CaseIterable, Sendable, Hashable {
     }
   }
 
-  /// The bytes that `elementCount` elements take, or nil if they do not end on a byte.
+  /// Returns the size of `elementCount` elements in bytes, or nil if they do not end on a byte boundary.
   package func byteCount(of elementCount: Int) -> Int? {
     let (bits, overflow) = elementCount.multipliedReportingOverflow(by: bitsPerElement)
     guard !overflow, bits % 8 == 0 else { return nil }
     return bits / 8
   }
 
-  /// Whether elements are real floating-point numbers.
+  /// True if the elements are real floating-point numbers.
   package var isFloat: Bool {
     switch self {
     case .f4, .f6E2M3, .f6E3M2, .f8E5M2, .f8E4M3, .f8E8M0, .f8E4M3FNUZ, .f8E5M2FNUZ,
@@ -74,7 +74,7 @@ package enum DType: UInt8, CaseIterable, Sendable, Hashable {
     }
   }
 
-  /// Whether `--dtype` converts tensors of this dtype: F16, BF16, F32 and F64, and no others.
+  /// True for the dtypes that `--dtype` converts: F16, BF16, F32 and F64.
   package var isPlainFloat: Bool {
     switch self {
     case .f16, .bf16, .f32, .f64: true

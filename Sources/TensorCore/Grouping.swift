@@ -1,24 +1,24 @@
 import Base
 import CKernels
 
-/// How quantization groups lie in a chunk. Specification, section 9.3.
+/// The layout of quantization groups in a chunk. Specification, section 9.3.
 ///
-/// A group is `size` consecutive positions along one axis, for each position of the axes behind it.
-/// Where a chunk ends inside a group, what lies in the next chunk is a group of its own.
+/// A group consists of `size` consecutive positions along one axis, for each position of the inner axes. If a chunk
+/// ends inside a group, the elements in the next chunk form a separate group.
 package struct Grouping: Sendable, Equatable {
-  /// Elements of all positions of the axis, and of the axes behind it.
+  /// The number of elements of the axis and the inner axes together.
   package let block: Int
-  /// Elements of one group for all positions of the axes behind it.
+  /// The number of elements of one group, over all positions of the inner axes.
   package let group: Int
-  /// Positions of the axes behind.
+  /// The number of positions of the inner axes.
   package let inner: Int
-  /// Where the chunk's first element stands in its block.
+  /// The index of the first element of the chunk in its block.
   package let offset: Int
 
   /// - Parameters:
-  ///   - axis: of `dimensions`; a scalar has one, of one position.
-  ///   - size: positions of a group; 0 takes the whole tensor as one group.
-  ///   - start: the chunk's first element.
+  ///   - axis: An index into `dimensions`; a scalar counts as one dimension of length 1.
+  ///   - size: The number of positions of a group; 0 makes the whole tensor one group.
+  ///   - start: The flat index of the first element of the chunk.
   package init(dimensions: [Int], axis: Int, size: Int, start: Int) {
     let dimensions = dimensions.isEmpty ? [1] : dimensions
     guard size > 0 else {
@@ -35,7 +35,7 @@ package struct Grouping: Sendable, Equatable {
     offset = start % block
   }
 
-  /// How many scales `elementCount` elements have.
+  /// Returns the number of cells, and thus of scales, of `elementCount` elements.
   /// - Complexity: O(1).
   package func cellCount(elementCount: Int) -> Int {
     guard elementCount > 0 else { return 0 }
@@ -44,7 +44,7 @@ package struct Grouping: Sendable, Equatable {
     return min(first, inner) + cells(upTo: offset + elementCount) - cells(upTo: offset + first)
   }
 
-  /// Cells of the elements before `end`, counted from where a block starts.
+  /// Returns the number of cells of the elements before `end`, counted from the start of a block.
   private func cells(upTo end: Int) -> Int {
     let groups = (block + group - 1) / group
     let rest = end % block

@@ -1,17 +1,17 @@
 import Base
 import CKernels
 
-/// Outliers and ranges of key and value caches.
+/// Kernels for the outliers and ranges of key and value caches.
 extension Kernels {
-  /// Bytes that `markExtremes` needs beside the values.
+  /// Returns the number of bytes that `markExtremes` needs as scratch memory.
   package static func extremesScratchByteCount(
     rows: Int, columns: Int, alongColumns: Bool
   ) -> Int {
     4 * (alongColumns ? 19 * rows + 275 : 4 * columns + 19)
   }
 
-  /// Sets the bits of the `count` least and the `count` greatest of finite F32 values in each row, or in each
-  /// column; of equal ones of the first.
+  /// Sets the bits of the `count` smallest and the `count` largest of finite F32 values in each row or column. Among
+  /// equal values, the first are marked.
   @_lifetime(mask: copy mask)
   @_lifetime(scratch: copy scratch)
   package func markExtremes(
@@ -24,7 +24,7 @@ extension Kernels {
       scratch.byteCount
         >= Self.extremesScratchByteCount(
           rows: rows, columns: columns, alongColumns: alongColumns))
-    // SAFETY: the preconditions cover what the loops read and write; so below.
+    // SAFETY: the preconditions cover everything that the loops read and write; the same holds below.
     unsafe mask.withUnsafeMutableBytes { mask in
       unsafe scratch.withUnsafeMutableBytes { scratch in
         unsafe values.withUnsafeBytes { values in
@@ -36,7 +36,7 @@ extension Kernels {
     }
   }
 
-  /// Least values, then greatest values of each cell, NaN passed over; 0 where there is no other.
+  /// Writes the minimum values and then the maximum values of the cells. NaNs are ignored; cells of only NaNs have 0.
   @_lifetime(ranges: copy ranges)
   package func keptRanges(
     _ values: borrowing RawSpan, _ grouping: Grouping, into ranges: inout MutableRawSpan
@@ -54,7 +54,8 @@ extension Kernels {
     }
   }
 
-  /// Scales, then zeros of `dtype`, as F32, with which `steps` codes above 0 cover each range.
+  /// Writes the scales and then the zero points, rounded to `dtype` and stored as F32, with which codes 0 to `steps`
+  /// cover each range.
   @_lifetime(pairs: copy pairs)
   package func rangePairs(
     _ ranges: borrowing RawSpan, steps: Int, dtype: DType, into pairs: inout MutableRawSpan

@@ -1,13 +1,13 @@
 import Base
 import CKernels
 
-/// What the zero points of affine codes are.
+/// The kind of the zero points of affine codes.
 package enum ZeroPoint: String, Sendable, CaseIterable {
-  /// None: the middle code stands for zero.
+  /// No zero points: the middle code represents zero.
   case symmetric
-  /// A code for each cell.
+  /// An integer code for each cell.
   case integer
-  /// A float for each cell, added to code times scale.
+  /// A float for each cell, which is added to code times scale.
   case float
 
   var forKernels: Int32 {
@@ -19,10 +19,10 @@ package enum ZeroPoint: String, Sendable, CaseIterable {
   }
 }
 
-/// Loops over quantization groups. Values are F32; pairs are two arrays of F32 one behind the other,
-/// each with a number for every cell.
+/// Kernels for quantization groups. Values are F32. Pairs and ranges are two consecutive arrays of F32 with one
+/// number for each cell.
 extension Kernels {
-  /// Least values, then greatest values.
+  /// Writes the minimum values and then the maximum values of the cells.
   @_lifetime(ranges: copy ranges)
   package func groupRanges(
     _ values: borrowing RawSpan, _ grouping: Grouping, into ranges: inout MutableRawSpan
@@ -31,7 +31,7 @@ extension Kernels {
     let cells = grouping.cellCount(elementCount: count)
     precondition(ranges.byteCount >= 8 * cells)
     var geometry = grouping.forKernels
-    // SAFETY: the loop writes one number for each cell to both arrays; so below.
+    // SAFETY: the loop writes one number for each cell to both arrays; the same holds below.
     unsafe ranges.withUnsafeMutableBytes { ranges in
       unsafe values.withUnsafeBytes { values in
         unsafe table.pointee.group_ranges(
@@ -41,7 +41,7 @@ extension Kernels {
     }
   }
 
-  /// The place of the first NaN or infinity of `values`.
+  /// Returns the index of the first NaN or infinity of `values`, or nil.
   /// - Parameter dtype: F16, BF16 or F32.
   package func firstNotFinite(_ values: borrowing RawSpan, dtype: DType = .f32) -> Int? {
     precondition(dtype == .f16 || dtype == .bf16 || dtype == .f32)
@@ -53,7 +53,7 @@ extension Kernels {
     return place < count ? Int(place) : nil
   }
 
-  /// Scales, then zero points, from ranges.
+  /// Computes scales and then zero points from ranges.
   @_lifetime(pairs: copy pairs)
   package func affineScales(
     _ ranges: borrowing RawSpan, bits: Int, zero: ZeroPoint, scaleDType: DType,
@@ -71,7 +71,7 @@ extension Kernels {
     }
   }
 
-  /// The scales to store, from ranges; see `sumac_kernels.element_scales`.
+  /// Computes the scales to store from ranges; see `sumac_kernels.element_scales`.
   @_lifetime(scales: copy scales)
   package func elementScales(
     _ ranges: borrowing RawSpan, scaleDType: DType, limit: Float, largestExponent: Int,
@@ -89,7 +89,7 @@ extension Kernels {
     }
   }
 
-  /// Codes, one a byte, of values.
+  /// Encodes values as codes, one per byte.
   @_lifetime(codes: copy codes)
   package func affineEncode(
     _ values: borrowing RawSpan, _ grouping: Grouping, pairs: borrowing RawSpan, bits: Int,
@@ -111,7 +111,7 @@ extension Kernels {
     }
   }
 
-  /// Values of codes, one a byte.
+  /// Decodes codes, one per byte, to values.
   @_lifetime(values: copy values)
   package func affineDecode(
     _ codes: borrowing RawSpan, _ grouping: Grouping, pairs: borrowing RawSpan, zero: ZeroPoint,
@@ -133,7 +133,7 @@ extension Kernels {
     }
   }
 
-  /// Multiplies each of `source` by the scale of its cell.
+  /// Multiplies each element of `source` by the scale of its cell.
   @_lifetime(target: copy target)
   package func multiply(
     _ source: borrowing RawSpan, _ grouping: Grouping, byScales scales: borrowing RawSpan,
@@ -142,7 +142,7 @@ extension Kernels {
     scale(source, grouping, scales, divides: false, into: &target)
   }
 
-  /// Multiplies each of `values` by the scale of its cell.
+  /// Multiplies each element of `values` by the scale of its cell.
   @_lifetime(values: copy values)
   package func multiply(
     inPlace values: inout MutableRawSpan, _ grouping: Grouping, byScales scales: borrowing RawSpan
@@ -150,7 +150,7 @@ extension Kernels {
     let count = values.byteCount / 4
     precondition(scales.byteCount >= 4 * grouping.cellCount(elementCount: count))
     var geometry = grouping.forKernels
-    // SAFETY: the loop reads and writes whole elements of the region, each before the next.
+    // SAFETY: the loop reads and writes whole elements of the region, each before the next one.
     unsafe values.withUnsafeMutableBytes { values in
       unsafe scales.withUnsafeBytes { scales in
         unsafe table.pointee.scale_groups(
@@ -159,7 +159,7 @@ extension Kernels {
     }
   }
 
-  /// Divides each of `source` by the scale of its cell; 0 where the scale is 0.
+  /// Divides each element of `source` by the scale of its cell; the result is 0 if the scale is 0.
   @_lifetime(target: copy target)
   package func divide(
     _ source: borrowing RawSpan, _ grouping: Grouping, byScales scales: borrowing RawSpan,
@@ -189,19 +189,21 @@ extension Kernels {
   }
 }
 
-/// Codes of 1 to 8 bits, one a byte, and as little-endian bit streams.
+/// Kernels for codes of 1 to 8 bits, stored as one per byte or as little-endian bit streams.
 extension Kernels {
+  /// Returns the size in bytes of a bit stream of `count` codes.
   package static func packedByteCount(codes count: Int, bits: Int) -> Int {
     (count * bits + 7) / 8
   }
 
+  /// Packs codes, given as one per byte, into a bit stream.
   @_lifetime(stream: copy stream)
   package func pack(
     _ codes: borrowing RawSpan, bits: Int, into stream: inout MutableRawSpan
   ) {
     let count = codes.byteCount
     precondition(stream.byteCount >= Self.packedByteCount(codes: count, bits: bits))
-    // SAFETY: the loops read `count` codes and write as many bytes as they take; so below.
+    // SAFETY: the loops read `count` codes and write the bytes counted above; the same holds below.
     unsafe stream.withUnsafeMutableBytes { stream in
       unsafe codes.withUnsafeBytes { codes in
         unsafe table.pointee.pack_codes(codes.baseAddress, stream.baseAddress, count, Int32(bits))
@@ -209,7 +211,7 @@ extension Kernels {
     }
   }
 
-  /// Fills `codes`.
+  /// Unpacks as many codes as fit in `codes`.
   @_lifetime(codes: copy codes)
   package func unpack(
     _ stream: borrowing RawSpan, bits: Int, into codes: inout MutableRawSpan
@@ -224,13 +226,14 @@ extension Kernels {
     }
   }
 
+  /// Returns the highest code, or 0 if there are none.
   package func highestCode(_ codes: borrowing RawSpan) -> Int {
     unsafe codes.withUnsafeBytes {
       Int(unsafe table.pointee.highest_code($0.baseAddress, $0.count))
     }
   }
 
-  /// The entries that codes, all below 256, name in a table of 256.
+  /// Looks up codes in a table of 256 entries.
   @_lifetime(values: copy values)
   package func decode(
     _ codes: borrowing RawSpan, table entries: [Float], into values: inout MutableRawSpan
@@ -245,7 +248,8 @@ extension Kernels {
     }
   }
 
-  /// The nearest of ascending entries, the lower of two as near.
+  /// Encodes each value as the index of the nearest entry; the entries are ascending, and the lower of two equally near
+  /// entries is chosen.
   @_lifetime(codes: copy codes)
   package func encode(
     _ values: borrowing RawSpan, table entries: [Float], into codes: inout MutableRawSpan
@@ -261,11 +265,11 @@ extension Kernels {
   }
 }
 
-/// Blocks of 32 values of the simple ggml types.
+/// Kernels for blocks of 32 values of the simple ggml types.
 extension Kernels {
   package static let simpleGgmlTypes = [2, 3, 6, 7, 8]
 
-  /// Fills F32 `values`, whole blocks of them.
+  /// Decodes blocks to F32 `values`, which must be whole blocks.
   @_lifetime(values: copy values)
   package func decodeGgml(
     _ blocks: borrowing RawSpan, type: Int, blockByteCount: Int, into values: inout MutableRawSpan
@@ -273,7 +277,7 @@ extension Kernels {
     let count = values.byteCount / 128
     precondition(Self.simpleGgmlTypes.contains(type) && values.byteCount % 128 == 0)
     precondition(blocks.byteCount >= count * blockByteCount)
-    // SAFETY: the preconditions cover what the loops read and write; so below.
+    // SAFETY: the preconditions cover everything that the loops read and write; the same holds below.
     unsafe values.withUnsafeMutableBytes { values in
       unsafe blocks.withUnsafeBytes { blocks in
         unsafe table.pointee.ggml_decode(
@@ -282,6 +286,7 @@ extension Kernels {
     }
   }
 
+  /// Encodes F32 `values`, which must be whole blocks.
   @_lifetime(blocks: copy blocks)
   package func encodeGgml(
     _ values: borrowing RawSpan, type: Int, blockByteCount: Int, into blocks: inout MutableRawSpan

@@ -1,10 +1,10 @@
 import Base
 import CKernels
 
-/// Skinny products of F32 matrices, row by row, each sum in one order whatever the CPU.
+/// Skinny products of F32 matrices, row by row. The order of each sum is the same on every CPU.
 extension Kernels {
-  /// sums += scale · (u · v), u being rows × rank and v rank × columns.
-  /// - Parameter stride: from one row of `v` to the next, in values.
+  /// Computes sums += scale · (u · v), where u is rows × rank and v is rank × columns.
+  /// - Parameter stride: The distance between rows of `v`, in values.
   @_lifetime(sums: copy sums)
   package func addLowRank(
     u: borrowing RawSpan, v: borrowing RawSpan, stride: Int, rows: Int, columns: Int, rank: Int,
@@ -14,7 +14,7 @@ extension Kernels {
     precondition(u.byteCount >= 4 * rows * rank)
     precondition(v.byteCount >= 4 * ((rank - 1) * stride + columns))
     precondition(sums.byteCount >= 4 * rows * columns)
-    // SAFETY: the preconditions cover what the loops read and write; so below.
+    // SAFETY: the preconditions cover everything that the loops read and write; the same holds below.
     unsafe sums.withUnsafeMutableBytes { sums in
       unsafe u.withUnsafeBytes { u in
         unsafe v.withUnsafeBytes { v in
@@ -25,12 +25,12 @@ extension Kernels {
     }
   }
 
-  /// A row times a matrix of `columns` columns, sums going over its rows in order.
+  /// Returns the product of a row and a matrix of `columns` columns. Each sum adds the rows of the matrix in order.
   package func product(_ row: [Float], _ matrix: [Float], columns: Int) -> [Float] {
     precondition(matrix.count >= row.count * columns)
     var sums = [Float](repeating: 0, count: columns)
     guard !row.isEmpty, columns > 0 else { return sums }
-    // SAFETY: the arrays have what the loops read and write, by the precondition.
+    // SAFETY: by the precondition, the arrays contain everything that the loops read and write.
     unsafe sums.withUnsafeMutableBufferPointer { sums in
       unsafe table.pointee.low_rank_add(
         row, matrix, columns, 1, columns, row.count, 1, sums.baseAddress)
@@ -38,7 +38,7 @@ extension Kernels {
     return sums
   }
 
-  /// Adds values to as many sums.
+  /// Adds each value to the corresponding sum.
   @_lifetime(sums: copy sums)
   package func add(
     _ values: borrowing RawSpan, of dtype: SummedDType, to sums: inout MutableRawSpan
@@ -53,7 +53,7 @@ extension Kernels {
     }
   }
 
-  /// u = matrix · vᵀ, rows × rank.
+  /// Computes u = matrix · vᵀ, which is rows × rank.
   @_lifetime(u: copy u)
   package func projectRows(
     of matrix: borrowing RawSpan, on v: borrowing RawSpan, rows: Int, columns: Int, rank: Int,
@@ -71,7 +71,7 @@ extension Kernels {
     }
   }
 
-  /// v += uᵀ · matrix, rank × columns.
+  /// Computes v += uᵀ · matrix, which is rank × columns.
   @_lifetime(v: copy v)
   package func accumulateColumns(
     of matrix: borrowing RawSpan, by u: borrowing RawSpan, rows: Int, columns: Int, rank: Int,
@@ -89,7 +89,7 @@ extension Kernels {
     }
   }
 
-  /// Makes `count` vectors orthonormal in order; one that depends on those before becomes 0.
+  /// Makes `count` vectors orthonormal in order. A vector that depends on the vectors before it becomes 0.
   @_lifetime(vectors: copy vectors)
   package func orthonormalize(_ vectors: inout MutableRawSpan, count: Int) {
     guard count > 0 else { return }
@@ -99,7 +99,7 @@ extension Kernels {
     }
   }
 
-  /// Adds how far F32 `values` are from `others` to `distance`.
+  /// Adds the distance of F32 `values` from `others` to `distance`.
   package func addDistance(
     of values: borrowing RawSpan, from others: borrowing RawSpan, to distance: inout Distance
   ) {
@@ -116,9 +116,9 @@ extension Kernels {
       squares: sums.squares, normSquares: sums.norm_squares, largest: sums.largest)
   }
 
-  /// F32 values as `dtype`; finite ones that are too large become its largest of their sign.
+  /// Rounds F32 values to `dtype`. Finite values that are too large become the largest finite value of their sign.
   ///
-  /// `scratch` has room for the values once more where `dtype` is not F32.
+  /// - Parameter scratch: Memory for up to 8,192 of the values as F32.
   @_lifetime(target: copy target)
   @_lifetime(scratch: copy scratch)
   package func roundSums(
@@ -129,7 +129,7 @@ extension Kernels {
     precondition(dtype.isPlainFloat && dtype != .f64)
     precondition(scratch.byteCount >= min(values.byteCount, 4 * Self.roundedBlockCount))
     let width = dtype.bitsPerElement / 8
-    // Block by block, so that what is clamped is near when it is converted.
+    // The values are processed in blocks, so that clamped values are still in the cache for the conversion.
     for start in stride(from: 0, to: count, by: Self.roundedBlockCount) {
       let end = min(count, start + Self.roundedBlockCount)
       let block = values.extracting(4 * start..<4 * end)
@@ -145,7 +145,7 @@ extension Kernels {
           scratch.bytes.extracting(0..<4 * (end - start)), from: .f32, to: dtype,
           elementCount: end - start, saturating: false, into: &rounded)
       } catch {
-        // F16, BF16 and F32 by the precondition; each has a NaN.
+        // The dtype is F16, BF16 or F32 by the precondition; each has a NaN.
         preconditionFailure("F32 converts to every plain float")
       }
     }
@@ -154,11 +154,11 @@ extension Kernels {
   private static let roundedBlockCount = 1 << 13
 }
 
-/// How far values are from others.
+/// The distance of values from other values.
 package struct Distance: Sendable, Equatable {
-  /// Sum of the squared distances.
+  /// The sum of the squared distances.
   package var squares: Double
-  /// Sum of the squares of the values themselves.
+  /// The sum of the squared values.
   package var normSquares: Double
   /// The largest distance.
   package var largest: Float

@@ -1,9 +1,9 @@
 import Base
 import CKernels
 
-/// What merging makes of blocks of F32 values.
+/// Kernels for merging blocks of F32 values.
 extension Kernels {
-  /// The place of the first NaN.
+  /// Returns the index of the first NaN, or nil.
   package func firstNaN(_ values: borrowing RawSpan) -> Int? {
     let count = values.byteCount / 4
     // SAFETY: the loop reads `count` values; so below, for the counts that are checked.
@@ -13,7 +13,7 @@ extension Kernels {
     return place < count ? Int(place) : nil
   }
 
-  /// values −= others.
+  /// Computes values −= others.
   @_lifetime(values: copy values)
   package func subtract(_ others: borrowing RawSpan, from values: inout MutableRawSpan) {
     let count = values.byteCount / 4
@@ -26,7 +26,7 @@ extension Kernels {
     }
   }
 
-  /// differences = values - others.
+  /// Computes differences = values − others.
   @_lifetime(differences: copy differences)
   package func subtract(
     _ others: borrowing RawSpan, from values: borrowing RawSpan,
@@ -45,7 +45,7 @@ extension Kernels {
     }
   }
 
-  /// sums = weight · values if `isFirst`, else sums += weight · values.
+  /// Computes sums = weight · values if `isFirst` is true, otherwise sums += weight · values.
   @_lifetime(sums: copy sums)
   package func add(
     _ values: borrowing RawSpan, times weight: Float, isFirst: Bool = false,
@@ -61,7 +61,7 @@ extension Kernels {
     }
   }
 
-  /// values ·= factor.
+  /// Computes values ·= factor.
   @_lifetime(values: copy values)
   package func multiply(
     _ values: inout MutableRawSpan, of dtype: SummedDType, by factor: Float
@@ -74,6 +74,7 @@ extension Kernels {
     }
   }
 
+  /// Computes values /= divisor.
   @_lifetime(values: copy values)
   package func divide(_ values: inout MutableRawSpan, by divisor: Float) {
     let count = values.byteCount / 4
@@ -82,8 +83,10 @@ extension Kernels {
     }
   }
 
-  /// Makes 0 of each value whose magnitude, as bits, does not lie between two.
-  /// - Parameter lowEnd: those that equal `low` stay in the places before it; so for `high`.
+  /// Sets each value to 0 whose magnitude, as bits of F32, is not between `low` and `high`.
+  /// - Parameters:
+  ///   - lowEnd: The end of the indexes at which values that equal `low` are kept.
+  ///   - highEnd: The end of the indexes at which values that equal `high` are kept.
   @_lifetime(values: copy values)
   package func keep(
     _ values: inout MutableRawSpan, low: UInt32, lowEnd: Int, high: UInt32, highEnd: Int
@@ -95,7 +98,7 @@ extension Kernels {
     }
   }
 
-  /// Fills `values` with the uniforms of consecutive elements.
+  /// Fills `values` with the uniform numbers of consecutive elements, the first of which has flat index `start`.
   @_lifetime(values: copy values)
   package func uniforms(
     key: UInt64, start: Int, stream: UInt64 = 0, into values: inout MutableRawSpan
@@ -106,7 +109,7 @@ extension Kernels {
     }
   }
 
-  /// Makes 0 of each value whose uniform is not below `share`.
+  /// Sets each value to 0 whose uniform number is not less than `share`.
   @_lifetime(values: copy values)
   package func keepRandomly(
     _ values: inout MutableRawSpan, share: Double, key: UInt64, start: Int, stream: UInt64
@@ -119,9 +122,10 @@ extension Kernels {
     }
   }
 
+  /// Returns the number of bytes that `keepByRank` needs as scratch memory.
   package static func rankScratchByteCount(columns: Int) -> Int { 16 * columns }
 
-  /// Makes 0 of each value by a chance that grows with its rank in its row.
+  /// Sets each value to 0 with a probability that depends on its rank in its row.
   @_lifetime(values: copy values)
   @_lifetime(scratch: copy scratch)
   package func keepByRank(
@@ -131,7 +135,7 @@ extension Kernels {
     precondition(columns > 0 && columns <= UInt32.max)
     precondition(scratch.byteCount >= Self.rankScratchByteCount(columns: columns))
     let rows = values.byteCount / 4 / columns
-    // SAFETY: whole rows are changed; the scratch memory was checked.
+    // SAFETY: only whole rows are changed, and the size of the scratch memory was checked.
     unsafe values.withUnsafeMutableBytes { values in
       unsafe scratch.withUnsafeMutableBytes { scratch in
         unsafe table.pointee.keep_ranked(
@@ -141,14 +145,14 @@ extension Kernels {
     }
   }
 
-  /// How task vectors are added to a base.
+  /// The parameters of the sum of task vectors that is added to a base.
   package struct TaskVectorSum: Sendable, Equatable {
-    /// For each vector, before its weight.
+    /// The factor of each vector, applied before its weight.
     package var factors: [Float]
     package var weights: [Float]
-    /// Whether only what has the sign of the sum counts.
+    /// True if only values with the sign of the sum count.
     package var elects: Bool
-    /// Whether the sum is divided by the weights that count.
+    /// True if the sum is divided by the sum of the weights that count.
     package var normalizes: Bool
     package var lambda: Float
 
@@ -164,7 +168,7 @@ extension Kernels {
     }
   }
 
-  /// Adds the differences of all vectors, one behind the other, to `base`.
+  /// Adds the differences of all vectors, which are stored one after the other, to `base`.
   @_lifetime(base: copy base)
   package func add(
     _ deltas: borrowing RawSpan, _ sum: TaskVectorSum, to base: inout MutableRawSpan

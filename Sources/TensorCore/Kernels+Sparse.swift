@@ -1,11 +1,12 @@
 import Base
 import CKernels
 
-/// Masks, a bit an element, and the values at their places one behind the other.
+/// Kernels for masks, which have one bit per element, and for the packed values at the marked positions.
 extension Kernels {
+  /// Returns the size of a mask in bytes.
   package static func maskByteCount(elementCount: Int) -> Int { (elementCount + 7) / 8 }
 
-  /// Sets the bit of each element that is not all zero bits; returns how many there are.
+  /// Sets the bit of each element that has a nonzero bit. Returns the number of bits set.
   @_lifetime(mask: copy mask)
   package func nonzeroMask(
     _ values: borrowing RawSpan, width: Int, into mask: inout MutableRawSpan
@@ -22,7 +23,7 @@ extension Kernels {
     }
   }
 
-  /// Sets the bits of the elements of `width` bytes that differ; uses `values` up.
+  /// Sets the bits of the elements of `width` bytes that differ, and returns their number. Overwrites `values`.
   @_lifetime(values: copy values)
   @_lifetime(mask: copy mask)
   package func differenceMask(
@@ -31,7 +32,7 @@ extension Kernels {
   ) -> Int {
     precondition(values.byteCount == others.byteCount)
     let count = values.byteCount
-    // SAFETY: both regions hold `count` bytes.
+    // SAFETY: both regions have `count` bytes.
     unsafe values.withUnsafeMutableBytes { values in
       unsafe others.withUnsafeBytes { others in
         unsafe table.pointee.exclusive_or(values.baseAddress, others.baseAddress, count)
@@ -40,15 +41,16 @@ extension Kernels {
     return nonzeroMask(values.bytes, width: width, into: &mask)
   }
 
+  /// Returns the number of bits that are set in a mask.
   package func count(ofMask mask: borrowing RawSpan, elementCount: Int) -> Int {
     precondition(mask.byteCount >= Self.maskByteCount(elementCount: elementCount))
-    // SAFETY: the loop reads a bit for each element.
+    // SAFETY: the loop reads one bit for each element.
     return unsafe mask.withUnsafeBytes {
       Int(unsafe table.pointee.mask_count($0.baseAddress, elementCount))
     }
   }
 
-  /// How many bits of a range are set.
+  /// Returns the number of bits that are set in a range.
   package func count(ofMask mask: borrowing RawSpan, bits: Range<Int>) -> Int {
     precondition(bits.lowerBound >= 0 && mask.byteCount >= (bits.upperBound + 7) / 8)
     let whole = min(bits.upperBound, (bits.lowerBound + 7) / 8 * 8)
@@ -65,7 +67,7 @@ extension Kernels {
     return count
   }
 
-  /// The elements whose bits are set, to the start of `packed`, which has room for them.
+  /// Copies the elements whose bits are set to the start of `packed`, which must be large enough.
   @_lifetime(packed: copy packed)
   package func gather(
     _ values: borrowing RawSpan, width: Int, mask: borrowing RawSpan,
@@ -74,7 +76,7 @@ extension Kernels {
     let count = values.byteCount / width
     precondition([1, 2, 4, 8].contains(width))
     precondition(self.count(ofMask: mask, elementCount: count) * width <= packed.byteCount)
-    // SAFETY: as many elements are written as bits are set, which were counted.
+    // SAFETY: the number of elements written is the number of bits set, which was checked.
     unsafe packed.withUnsafeMutableBytes { packed in
       unsafe values.withUnsafeBytes { values in
         unsafe mask.withUnsafeBytes { mask in
@@ -85,7 +87,7 @@ extension Kernels {
     }
   }
 
-  /// Packed elements to the places of the mask and zero to all others.
+  /// Copies packed elements to the positions of the mask and sets all other elements to zero.
   @_lifetime(values: copy values)
   package func scatter(
     _ packed: borrowing RawSpan, width: Int, mask: borrowing RawSpan,
@@ -94,7 +96,7 @@ extension Kernels {
     let count = values.byteCount / width
     precondition([1, 2, 4, 8].contains(width))
     precondition(self.count(ofMask: mask, elementCount: count) * width <= packed.byteCount)
-    // SAFETY: as many elements are read as bits are set.
+    // SAFETY: the number of elements read is the number of bits set.
     unsafe values.withUnsafeMutableBytes { values in
       unsafe packed.withUnsafeBytes { packed in
         unsafe mask.withUnsafeBytes { mask in
@@ -105,7 +107,7 @@ extension Kernels {
     }
   }
 
-  /// Packed elements in place of those of the mask.
+  /// Replaces the elements at the positions of the mask with packed elements.
   @_lifetime(values: copy values)
   package func replace(
     _ packed: borrowing RawSpan, width: Int, mask: borrowing RawSpan,
@@ -114,7 +116,7 @@ extension Kernels {
     let count = values.byteCount / width
     precondition([1, 2, 4, 8].contains(width))
     precondition(self.count(ofMask: mask, elementCount: count) * width <= packed.byteCount)
-    // SAFETY: as many elements are read as bits are set.
+    // SAFETY: the number of elements read is the number of bits set.
     unsafe values.withUnsafeMutableBytes { values in
       unsafe packed.withUnsafeBytes { packed in
         unsafe mask.withUnsafeBytes { mask in
@@ -125,7 +127,7 @@ extension Kernels {
     }
   }
 
-  /// Packed F32 or F64 added to those of the mask.
+  /// Adds packed F32 or F64 values to the elements at the positions of the mask.
   @_lifetime(values: copy values)
   package func add(
     _ packed: borrowing RawSpan, of dtype: SummedDType, mask: borrowing RawSpan,
@@ -134,7 +136,7 @@ extension Kernels {
     let width = dtype.byteCount
     let count = values.byteCount / width
     precondition(self.count(ofMask: mask, elementCount: count) * width <= packed.byteCount)
-    // SAFETY: as many elements are read as bits are set.
+    // SAFETY: the number of elements read is the number of bits set.
     unsafe values.withUnsafeMutableBytes { values in
       unsafe packed.withUnsafeBytes { packed in
         unsafe mask.withUnsafeBytes { mask in
@@ -151,7 +153,7 @@ extension Kernels {
     count + elementCount / 255
   }
 
-  /// Writes the gaps of a mask; returns how many bytes they are.
+  /// Writes the gaps of a mask and returns their size in bytes.
   @_lifetime(gaps: copy gaps)
   package func encodeGaps(
     ofMask mask: borrowing RawSpan, elementCount: Int, into gaps: inout MutableRawSpan
@@ -167,13 +169,13 @@ extension Kernels {
     }
   }
 
-  /// The mask of gaps; false if they do not name exactly `places` places.
+  /// Writes the mask that gaps describe. Returns false if they do not give exactly `positionCount` positions.
   @_lifetime(mask: copy mask)
   package func decodeGaps(
     _ gaps: borrowing RawSpan, places: Int, elementCount: Int, intoMask mask: inout MutableRawSpan
   ) -> Bool {
     precondition(mask.byteCount >= Self.maskByteCount(elementCount: elementCount))
-    // SAFETY: the loop checks each place before it writes its bit.
+    // SAFETY: the loop checks each position before it sets the bit.
     return unsafe mask.withUnsafeMutableBytes { mask in
       unsafe gaps.withUnsafeBytes { gaps in
         unsafe table.pointee.gap8_mask(
@@ -182,7 +184,8 @@ extension Kernels {
     }
   }
 
-  /// `scatter` by gaps; false as above.
+  /// Copies packed elements to the positions that gaps describe and sets all other elements to zero. Returns false if
+  /// the gaps do not give exactly as many positions as there are packed elements.
   @_lifetime(values: copy values)
   package func scatter(
     _ packed: borrowing RawSpan, width: Int, gaps: borrowing RawSpan,
@@ -191,7 +194,7 @@ extension Kernels {
     precondition([1, 2, 4, 8].contains(width))
     let places = packed.byteCount / width
     let count = values.byteCount / width
-    // SAFETY: the loop checks each place, and that no more values are read than there are.
+    // SAFETY: the loop checks each position, and reads at most `positionCount` values.
     return unsafe values.withUnsafeMutableBytes { values in
       unsafe packed.withUnsafeBytes { packed in
         unsafe gaps.withUnsafeBytes { gaps in
@@ -204,12 +207,13 @@ extension Kernels {
   }
 }
 
-/// The largest magnitudes of F32 values.
+/// Kernels that find the largest magnitudes of F32 values.
 extension Kernels {
   package enum MagnitudeDigits: Hashable, Sendable {
-    /// The upper 16 bits.
+    /// The upper 16 bits of each magnitude.
+  /// The bits of a magnitude that a histogram counts.
     case upper
-    /// The lower 15 bits of those magnitudes whose upper ones are these.
+    /// The lower 15 bits of the magnitudes with the given upper bits.
     case lower(upper: Int)
 
     package var counterCount: Int {
@@ -220,7 +224,7 @@ extension Kernels {
     }
   }
 
-  /// Adds to `counters` how often each value of the digits occurs.
+  /// Adds the number of occurrences of each value of the digits to `counters`.
   package func countMagnitudes(
     _ values: borrowing RawSpan, digits: MagnitudeDigits, into counters: inout [UInt64]
   ) {
@@ -230,14 +234,14 @@ extension Kernels {
       case .upper: (0, 0)
       case .lower(let upper): (1, UInt32(upper))
       }
-    // SAFETY: digits index inside the counters, whose count was checked.
+    // SAFETY: the digits are valid indexes into the counters, whose number was checked.
     unsafe values.withUnsafeBytes { values in
       unsafe table.pointee.magnitude_histogram(
         values.baseAddress, values.count / 4, level, prefix, &counters)
     }
   }
 
-  /// The same into counters of 64 bits that lie in memory.
+  /// Adds the number of occurrences of each value of the digits to counters, given as 64-bit integers in memory.
   @_lifetime(counters: copy counters)
   package func countMagnitudes(
     _ values: borrowing RawSpan, digits: MagnitudeDigits, into counters: inout MutableRawSpan
@@ -248,7 +252,7 @@ extension Kernels {
       case .upper: (0, 0)
       case .lower(let upper): (1, UInt32(upper))
       }
-    // SAFETY: digits index inside the counters; the workspaces that lend them are aligned.
+    // SAFETY: the digits are valid indexes into the counters, and the workspaces that contain them are aligned.
     unsafe values.withUnsafeBytes { values in
       unsafe counters.withUnsafeMutableBytes { counters in
         unsafe table.pointee.magnitude_histogram(
@@ -258,14 +262,15 @@ extension Kernels {
     }
   }
 
-  /// Marks all values whose magnitude, as bits, is over `threshold`, and the first `ties` equal to it.
+  /// Marks all values whose magnitude, as bits of F32, is greater than `threshold`, and the first `ties` that equal it.
+  /// Returns the number of values marked.
   @_lifetime(mask: copy mask)
   package func markLargest(
     _ values: borrowing RawSpan, threshold: UInt32, ties: Int, into mask: inout MutableRawSpan
   ) -> Int {
     let count = values.byteCount / 4
     precondition(mask.byteCount >= Self.maskByteCount(elementCount: count))
-    // SAFETY: the loop reads `count` elements and writes a bit for each.
+    // SAFETY: the loop reads `count` elements and writes one bit for each.
     return unsafe mask.withUnsafeMutableBytes { mask in
       unsafe values.withUnsafeBytes { values in
         Int(

@@ -1,14 +1,14 @@
 import Base
 import CKernels
 
-/// The C loops at one CPU level, called with spans whose lengths are checked first.
+/// The C kernels for one CPU level, called with spans whose lengths are checked first.
 ///
-/// All levels give equal bits; `best` is what the program uses, tests run all of them.
+/// All levels produce identical bits. The program uses `best`; tests run every level.
 @safe package struct Kernels: @unchecked Sendable {
   // SAFETY: the table is constant and lives as long as the program.
   let table: UnsafePointer<sumac_kernels>
 
-  /// The levels that this machine can run, ascending.
+  /// The levels that this machine supports, in ascending order.
   package static let levels: [Kernels] = (0..<sumac_kernels_count()).map {
     unsafe Kernels(table: sumac_kernels_at($0))
   }
@@ -17,13 +17,14 @@ import CKernels
 
   package var level: String { unsafe String(cString: table.pointee.level) }
 
+  /// The reasons for which a conversion fails.
   package enum ConversionError: Error, Equatable {
     case unsupported(from: DType, to: DType)
-    /// A NaN met a dtype that has none.
+    /// A NaN was converted to a dtype that has none.
     case nanNotRepresentable
   }
 
-  /// Converts canonical bytes; see `sumac_kernels.convert` for the rules of rounding.
+  /// Converts canonical bytes; see `sumac_kernels.convert` for the rounding rules.
   @_lifetime(target: copy target)
   package func convert(
     _ source: borrowing RawSpan, from: DType, to: DType, elementCount: Int, saturating: Bool,
@@ -31,7 +32,7 @@ import CKernels
   ) throws(ConversionError) {
     precondition(source.byteCount >= (elementCount * from.bitsPerElement + 7) / 8)
     precondition(target.byteCount >= (elementCount * to.bitsPerElement + 7) / 8)
-    // SAFETY: the preconditions cover what the loop reads and writes.
+    // SAFETY: the preconditions cover everything that the loop reads and writes.
     let result = unsafe target.withUnsafeMutableBytes { target in
       unsafe source.withUnsafeBytes { source in
         unsafe table.pointee.convert(
@@ -54,7 +55,7 @@ import CKernels
     precondition([2, 4, 8].contains(width) && words.byteCount % width == 0)
     precondition(planes.byteCount == words.byteCount)
     let count = words.byteCount / width
-    // SAFETY: both regions hold count * width bytes.
+    // SAFETY: both regions have count * width bytes.
     unsafe planes.withUnsafeMutableBytes { planes in
       unsafe words.withUnsafeBytes { words in
         unsafe table.pointee.split_planes(
@@ -63,7 +64,7 @@ import CKernels
     }
   }
 
-  /// The inverse of `splitPlanes`, for planes that lie anywhere in `buffer`.
+  /// Inverts `splitPlanes`; the planes may be anywhere in `buffer`.
   @_lifetime(words: copy words)
   package func joinPlanes(
     _ buffer: borrowing RawSpan, planes: [Range<Int>], rotated: Bool,
@@ -76,7 +77,7 @@ import CKernels
       planes.allSatisfy {
         $0.count == count && $0.lowerBound >= 0 && $0.upperBound <= buffer.byteCount
       })
-    // SAFETY: every plane has count bytes inside the buffer, the target count * width.
+    // SAFETY: every plane has `count` bytes inside the buffer, and the target has count * width bytes.
     unsafe words.withUnsafeMutableBytes { words in
       unsafe buffer.withUnsafeBytes { buffer in
         let pointers: [UnsafeRawPointer?] = unsafe planes.map { plane in
@@ -89,10 +90,11 @@ import CKernels
   }
 
   package func xxh64(_ bytes: borrowing RawSpan, seed: UInt64 = 0) -> UInt64 {
-    // SAFETY: the loop reads the region and no more; so below.
+    // SAFETY: the loop reads only the region; the same holds below.
     unsafe bytes.withUnsafeBytes { unsafe table.pointee.xxh64($0.baseAddress, $0.count, seed) }
   }
 
+  /// Returns true if all bytes are 0.
   package func isAllZero(_ bytes: borrowing RawSpan) -> Bool {
     unsafe bytes.withUnsafeBytes { unsafe table.pointee.all_zero($0.baseAddress, $0.count) != 0 }
   }
@@ -102,7 +104,7 @@ import CKernels
 }
 
 extension RawSpan {
-  /// The place of the first byte that differs from `other`; nil if none of the common length does.
+  /// Returns the offset of the first byte that differs from `other`, or nil if all common bytes are equal.
   package func firstDifference(from other: borrowing RawSpan) -> Int? {
     let count = Swift.min(byteCount, other.byteCount)
     // SAFETY: both regions hold count bytes.
@@ -115,7 +117,7 @@ extension RawSpan {
     return place < count ? Int(place) : nil
   }
 
-  /// Whether `other` has the same length and bytes.
+  /// Returns true if `other` has the same length and bytes.
   package func elementsEqual(_ other: borrowing RawSpan) -> Bool {
     byteCount == other.byteCount && firstDifference(from: other) == nil
   }

@@ -1,25 +1,26 @@
 import Base
 
-/// The dimensions of a tensor, outermost first; no dimensions are a scalar.
+/// The dimensions of a tensor, outermost first. A scalar has no dimensions.
 ///
-/// Every shape obeys the limits below, so products of its dimensions never overflow.
+/// Every shape is within the limits below, so products of its dimensions never overflow.
 package struct Shape: Hashable, Sendable {
   package static let maximumRank = 64
-  /// Dimensions are below 2⁴⁸.
+  /// The exclusive upper bound of a dimension.
   package static let dimensionLimit = 1 << 48
-  /// The product of the dimensions that are not zero is at most 2⁵⁶.
+  /// The maximum product of the dimensions that are not zero.
   package static let productLimit = 1 << 56
 
   package let dimensions: [Int]
   package let elementCount: Int
 
+  /// The limit that a shape exceeds.
   package enum Problem: Error, Equatable {
     case rank(Int)
     case dimension(Int)
     case product
   }
 
-  /// Throws `Problem` if the shape is outside the limits.
+  /// Throws `Problem` if the dimensions are outside the limits.
   package init(_ dimensions: [Int]) throws(Problem) {
     guard dimensions.count <= Self.maximumRank else { throw .rank(dimensions.count) }
     var product = 1
@@ -38,10 +39,10 @@ package struct Shape: Hashable, Sendable {
     elementCount = isEmpty ? 0 : product
   }
 
-  /// C of the matrix view [R, C]: the last dimension; 1 for a scalar.
+  /// The number of columns C of the matrix view [R, C]: the last dimension, or 1 for a scalar.
   package var columnCount: Int { dimensions.last ?? 1 }
 
-  /// R of the matrix view [R, C]: the product of all dimensions but the last.
+  /// The number of rows R of the matrix view [R, C]: the product of all dimensions except the last.
   package var rowCount: Int { dimensions.dropLast().reduce(1, *) }
 }
 
@@ -57,7 +58,7 @@ extension Shape.Problem: CustomStringConvertible {
     case .rank(let rank):
       "the shape has \(rank) dimensions, at most \(Shape.maximumRank) are allowed"
     case .dimension(let size): "dimension \(size) is outside 0 ..< 2^48"
-    case .product: "the product of the dimensions is over 2^56"
+    case .product: "the product of the dimensions exceeds 2^56"
     }
   }
 }

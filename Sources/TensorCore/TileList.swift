@@ -1,7 +1,8 @@
 import Base
 
-/// The chunks of several tensors as one numbered list, in order, without storing each.
+/// The chunks of several tensors as one numbered list, in order, without storing each chunk.
 package struct TileList: Sendable {
+  /// A chunk of a tensor of the list.
   package struct Tile: Equatable, Sendable {
     package var tensor: Int
     package var chunk: Int
@@ -15,7 +16,7 @@ package struct TileList: Sendable {
   }
 
   private let grids: [ChunkGrid]
-  /// Chunks before tensor i; one more entry with the total.
+  /// The number of chunks before each tensor, followed by the total.
   private let starts: [Int]
 
   package init(_ grids: [ChunkGrid]) {
@@ -25,6 +26,7 @@ package struct TileList: Sendable {
 
   package var count: Int { starts.last! }
 
+  /// Returns the number of chunks of a tensor.
   package func chunkCount(ofTensor index: Int) -> Int { grids[index].count }
 
   /// - Complexity: O(log *n*) in the number of tensors.

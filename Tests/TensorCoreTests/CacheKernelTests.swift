@@ -7,7 +7,7 @@ import Testing
 @Suite struct CacheKernelTests {
   static let levels = Array(Kernels.levels.indices)
 
-  /// Values with many ties, zeros of both signs among them.
+  /// Returns values with many ties, including zeros of both signs.
   private static func values(_ count: Int, seed: UInt64, ties: Bool) -> [Float] {
     var random = SeededGenerator(seed: seed)
     return (0..<count).map { _ in
@@ -33,7 +33,7 @@ import Testing
   }
 
   @Test(
-    "the least and the greatest of each sequence are marked, of equal ones the first",
+    "the smallest and largest of each sequence are marked, the first of equal values",
     arguments: levels, [(5, 1), (64, 3), (130, 2), (700, 20), (2500, 25), (3000, 1), (300, 150)])
   func extremes(level: Int, shape: (length: Int, count: Int)) {
     for (ties, width) in [(true, 3), (false, 17), (true, 19), (false, 1)] {
@@ -64,7 +64,7 @@ import Testing
     }
   }
 
-  @Test("ranges leave out what is NaN, and pairs cover them", arguments: levels)
+  @Test("ranges ignore NaN, and pairs cover the ranges", arguments: levels)
   func ranges(level: Int) {
     let kernels = Kernels.levels[level]
     for (dimensions, axis, size) in [
@@ -80,7 +80,7 @@ import Testing
       span.split(at: 8 * cells) { ranges, pairs in
         kernels.keptRanges(values.rawSpan, grouping, into: &ranges)
         let found = ranges.bytes.floats()
-        // The cell of each element, counted by hand.
+        // The cell of each element is computed independently.
         let groups = (dimensions[axis] + size - 1) / size
         var (lows, highs) = (
           [Float](repeating: .infinity, count: cells), [Float](repeating: -.infinity, count: cells)
@@ -109,7 +109,7 @@ import Testing
     }
   }
 
-  @Test("masks leave out what they mark, or all else", arguments: levels)
+  @Test("masks exclude the marked values, or all others", arguments: levels)
   func exclusion(level: Int) {
     for count in [1, 8, 33, 1000] {
       let values = Self.values(count, seed: 3, ties: false)

@@ -21,7 +21,7 @@ import Testing
     Case(
       dtype: .f32, dimensions: [1000, 1024], count: 4, first: 0..<262_144, last: 786_432..<1_024_000
     ),
-    // A row of exactly 1 MiB is a chunk; one element more and rows are cut in blocks.
+    // A row of exactly 1 MiB is a chunk; rows with one element more are divided into blocks.
     Case(
       dtype: .u8, dimensions: [2, 1 << 20], count: 2, first: 0..<1 << 20, last: 1 << 20..<2 << 20),
     Case(
@@ -30,13 +30,13 @@ import Testing
     Case(
       dtype: .bf16, dimensions: [3, 1 << 20], count: 48, first: 0..<65_536,
       last: 3_080_192..<3_145_728),
-    // Rows of three nibbles do not end on a byte.
+    // Rows of three nibbles do not end on a byte boundary.
     Case(
       dtype: .f4, dimensions: [100_000, 3], count: 5, first: 0..<65_536, last: 262_144..<300_000),
     Case(dtype: .f6E2M3, dimensions: [4, 4], count: 1, first: 0..<16, last: 0..<16),
   ]
 
-  @Test("a tensor is cut by dtype and shape alone", arguments: cases)
+  @Test("a tensor is divided by dtype and shape alone", arguments: cases)
   func cut(_ test: Case) throws {
     let grid = ChunkGrid(dtype: test.dtype, shape: try Shape(test.dimensions))
     #expect(grid.count == test.count)
@@ -58,7 +58,7 @@ import Testing
     if rank > 0, seed % 3 == 0 {
       dimensions[rank - 1] = Int.random(in: 1...400_000, using: &random)
     }
-    // Elements narrower than a byte have to fill whole bytes.
+    // Elements narrower than a byte must fill whole bytes.
     if dtype.bitsPerElement < 8 {
       if dimensions.isEmpty { dimensions = [1] }
       dimensions[0] = (dimensions[0] + 7) / 8 * 8
@@ -81,7 +81,7 @@ import Testing
   }
 
   @Test(
-    "shapes outside the limits are refused",
+    "shapes outside the limits are rejected",
     arguments: [
       [-1], [1 << 48], [1 << 47, 1 << 10], [0, Int.max, 2], Array(repeating: 1, count: 65),
     ])
@@ -89,7 +89,7 @@ import Testing
     #expect(throws: Shape.Problem.self) { try Shape(dimensions) }
   }
 
-  @Test("tiles of several tensors are numbered in order, empty ones passed over")
+  @Test("tiles of several tensors are numbered in order, empty ones skipped")
   func tiles() throws {
     let shapes = [[0], [3], [4, 300_000], [], [2, 0], [2]]
     let grids = try shapes.map { ChunkGrid(dtype: .f32, shape: try Shape($0)) }

@@ -3,7 +3,7 @@ import TensorCore
 import TestSupport
 import Testing
 
-/// Every CPU level that this machine has, against plain Swift, bit for bit.
+/// Compares every CPU level of this machine with plain Swift, bit for bit.
 @Suite struct KernelTests {
   static let levels = Array(Kernels.levels.indices)
   static let lengths = [0, 1, 2, 7, 15, 16, 17, 63, 64, 65, 1023, 1024, 1025, 4100]
@@ -43,7 +43,7 @@ import Testing
     }
   }
 
-  @Test("all levels give the bits of the first, for every pair of dtypes", arguments: levels)
+  @Test("all levels return the bits of the first, for every pair of dtypes", arguments: levels)
   func levelsAgree(level: Int) throws {
     let count = 1040
     for from in DType.allCases {
@@ -74,7 +74,7 @@ import Testing
 
   @Test("float64 is rounded to a narrow dtype once, not twice", arguments: levels)
   func singleRounding(level: Int) throws {
-    // 1 + 2^-8 + 2^-40 lies just above a tie of bfloat16; through float32 it would become the tie.
+    // 1 + 2^-8 + 2^-40 is just above a tie of bfloat16; rounding to float32 first would make it a tie.
     let value = 1.0 + 0x1p-8 + 0x1p-40
     var source = ByteBuffer(byteCount: 8)
     var span = source.mutableBytes
@@ -88,7 +88,7 @@ import Testing
   }
 
   @Test(
-    "planes hold byte k of each rotated word, and join to the words", arguments: levels, lengths)
+    "planes contain byte k of each rotated word, and join to the words", arguments: levels, lengths)
   func planes(level: Int, count: Int) {
     let kernels = Kernels.levels[level]
     for width in [2, 4, 8] {
@@ -124,7 +124,7 @@ import Testing
     return planes
   }
 
-  @Test("XXH64 is that of the plain implementation", arguments: levels, lengths)
+  @Test("XXH64 equals the plain implementation", arguments: levels, lengths)
   func hash(level: Int, count: Int) {
     let bytes = Self.values(.u8, count: count, seed: 7)
     let (fast, plain) = (
@@ -133,7 +133,7 @@ import Testing
     #expect(fast == plain)
   }
 
-  @Test("a single byte that is not zero is seen at any place", arguments: levels)
+  @Test("a single nonzero byte is found at any offset", arguments: levels)
   func zeros(level: Int) {
     for count in 0..<200 {
       var bytes = [UInt8](repeating: 0, count: count)
@@ -148,7 +148,7 @@ import Testing
     }
   }
 
-  @Test("the first difference is found at any place")
+  @Test("the first difference is found at any offset")
   func difference() {
     let bytes = Self.values(.u8, count: 150, seed: 3)
     let none = bytes.rawSpan.firstDifference(from: bytes.rawSpan)
@@ -162,7 +162,7 @@ import Testing
   }
 }
 
-/// Casts of one value, written to be read rather than to be fast.
+/// Casts of one value, written for clarity and not for speed.
 enum PlainCast {
   static func bytes(of value: Float, as dtype: DType) -> [UInt8] {
     switch dtype {
@@ -177,7 +177,7 @@ enum PlainCast {
     (0..<count).map { UInt8(truncatingIfNeeded: bits >> (8 * $0)) }
   }
 
-  /// NaN becomes 0xFFFF, as in PyTorch's vectorized cast.
+  /// Converts to BF16; NaN becomes 0xFFFF, as in PyTorch's vectorized cast.
   private static func bfloat16(_ value: Float) -> UInt16 {
     guard !value.isNaN else { return 0xFFFF }
     let bits = value.bitPattern
@@ -192,7 +192,7 @@ enum PlainCast {
       return sign | 0x7E00 | UInt16(truncatingIfNeeded: value.bitPattern >> 13 & 0x1FF)
     }
     let magnitude = value.magnitude
-    // From half a unit above the largest finite value on, infinity is nearest.
+    // From half a unit above the largest finite value on, infinity is the nearest.
     guard magnitude < 65520 else { return sign | 0x7C00 }
     guard magnitude >= 0x1p-14 else {
       return sign | UInt16((magnitude * 0x1p24).rounded(.toNearestOrEven))

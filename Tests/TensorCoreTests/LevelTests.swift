@@ -3,12 +3,12 @@ import TensorCore
 import TestSupport
 import Testing
 
-/// Kernels of groups, codes, masks and matrices: every CPU level gives the bits of the first.
+/// Kernels of groups, codes, masks and matrices: every CPU level returns the bits of the first.
 @Suite struct LevelTests {
   static let levels = Array(Kernels.levels.indices)
   static let lengths = [1, 7, 31, 64, 129, 1000, 4099]
 
-  /// Weights with zeros, both signs of it, small and large ones.
+  /// Returns weights that include zeros of both signs, small and large values.
   private static func floats(_ count: Int, seed: UInt64) -> [UInt8] {
     var random = SeededGenerator(seed: seed)
     return (0..<count).flatMap { place -> [UInt8] in
@@ -29,7 +29,7 @@ import Testing
     return (0..<count).map { _ in UInt8.random(in: 0...UInt8(limit - 1), using: &random) }
   }
 
-  /// Runs a kernel of the first level and of this one into filled buffers.
+  /// Runs a kernel of the first level and of this level on filled buffers and compares the results.
   private func expectSame(
     _ level: Int, _ byteCount: Int, _ what: String, fill: [UInt8] = [],
     _ body: (Kernels, inout MutableRawSpan) -> Int
@@ -130,7 +130,7 @@ import Testing
     }
   }
 
-  @Test("masks: made, counted, gathered, scattered and as gaps", arguments: levels, lengths)
+  @Test("masks: created, counted, gathered, scattered and as gaps", arguments: levels, lengths)
   func masks(level: Int, count: Int) {
     for width in [1, 2, 4, 8] {
       let values = Self.bytes(width * count, below: 256, seed: 9).enumerated().map {
@@ -252,7 +252,8 @@ import Testing
     }
   }
 
-  @Test("powers are those of the mathematics library to 1e-13", arguments: [0.1, 0.5, 0.9, 1.3, 3])
+  @Test(
+    "powers equal those of the mathematics library to 1e-13", arguments: [0.1, 0.5, 0.9, 1.3, 3])
   func powers(p: Double) {
     for exponent in stride(from: -140, through: 120, by: 7) {
       for mantissa in [1, 1.25, 1.4142, 1.5, 1.99] as [Float] {

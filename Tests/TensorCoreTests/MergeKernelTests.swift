@@ -3,7 +3,7 @@ import TensorCore
 import TestSupport
 import Testing
 
-/// Kernels of merging: what they compute, and equal bits on every CPU level.
+/// Kernels of merging: their results, and identical bits on every CPU level.
 @Suite struct MergeKernelTests {
   static let levels = Array(Kernels.levels.indices)
   static let lengths = [0, 1, 15, 16, 17, 100, 4099]
@@ -15,7 +15,7 @@ import Testing
     }
   }
 
-  /// Runs `body` on a copy of values in memory.
+  /// Returns the result of `body` on a copy of the values.
   private static func changed(
     _ values: [Float], scratch: Int = 0,
     _ body: (inout MutableRawSpan, inout MutableRawSpan) -> Void
@@ -29,7 +29,7 @@ import Testing
     return buffer.bytes.array().floats
   }
 
-  @Test("uniforms of a kernel are those of elements", arguments: levels)
+  @Test("uniform numbers of a kernel equal those of the elements", arguments: levels)
   func uniforms(level: Int) {
     let random = ElementRandom(tensorName: "model.w", seed: 9)
     for start in [0, 5, (1 << 32) - 7] {
@@ -40,7 +40,7 @@ import Testing
     }
   }
 
-  @Test("what is kept by chance depends on stream and element alone", arguments: levels, lengths)
+  @Test("random selection depends on stream and element alone", arguments: levels, lengths)
   func chance(level: Int, count: Int) {
     let key = ElementRandom(tensorName: "w", seed: 3).key
     let values = Self.floats(count, seed: 1, zeros: false)
@@ -61,9 +61,9 @@ import Testing
     }
   }
 
-  @Test("ranges of magnitudes keep what they say", arguments: levels, lengths)
+  @Test("ranges of magnitudes keep exactly their values", arguments: levels, lengths)
   func range(level: Int, count: Int) {
-    // Few different magnitudes, so that many are equal.
+    // There are few different magnitudes, so many are equal.
     let values = Self.floats(count, seed: 2).map { ($0 * 4).rounded() / 4 }
     for (low, high) in [(0.25, 0.75), (0.0, 0.5), (0.5, 0.5), (0.75, 2.0)] as [(Float, Float)] {
       for (lowEnd, highEnd) in [(0, 0), (.max, .max), (3, 20), (20, 3), (count, 0)] {
@@ -82,7 +82,7 @@ import Testing
     }
   }
 
-  @Test("chances of ranks grow from the smallest to the largest", arguments: levels)
+  @Test("chances increase with rank from the smallest to the largest", arguments: levels)
   func ranks(level: Int) {
     let (rows, columns) = (9, 301)
     let values = Self.floats(rows * columns, seed: 4).map { ($0 * 64).rounded() / 64 }
@@ -96,7 +96,7 @@ import Testing
     }
     for row in 0..<rows {
       let part = Array(values[row * columns..<(row + 1) * columns])
-      // Of equal magnitudes the first ranks highest.
+      // Among equal magnitudes, the first has the highest rank.
       let order = part.indices.sorted {
         abs(part[$0]) != abs(part[$1]) ? abs(part[$0]) < abs(part[$1]) : $0 > $1
       }
@@ -107,7 +107,7 @@ import Testing
         #expect(found[row * columns + place] == wanted)
       }
     }
-    // A row of one value has the chance in the middle.
+    // In a row of one value the chance is the mean.
     let single = Self.changed([1, 1, 1, 1], scratch: 16) { span, scratch in
       Kernels.levels[level].keepByRank(
         &span, columns: 1, chances: 0.2...0.6, key: random.key, start: 0, stream: 0,
@@ -116,7 +116,7 @@ import Testing
     #expect(single == (0..<4).map { random.uniform(at: $0) < 0.4 ? 1 : 0 })
   }
 
-  @Test("task vectors are summed as the formula says", arguments: levels, lengths)
+  @Test("task vectors are summed by the formula", arguments: levels, lengths)
   func taskVectors(level: Int, count: Int) {
     let base = Self.floats(count, seed: 6)
     let deltas = (0..<3).map { Self.floats(count, seed: UInt64(10 + $0)) }
@@ -149,7 +149,7 @@ import Testing
     }
   }
 
-  @Test("pairs, counts and places are right", arguments: levels, lengths)
+  @Test("pairs, counts and indexes are correct", arguments: levels, lengths)
   func pairs(level: Int, count: Int) {
     let (a, b) = (Self.floats(count, seed: 7), Self.floats(count, seed: 8))
     var (pair, first) = (Kernels.PairSums(), Kernels.PairSums())

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Counter-based random numbers")
 struct PhiloxTests {
-  /// A row of Random123's table of known answers.
+  /// A row of the known-answer table of Random123.
   struct KnownAnswer: Sendable {
     var low: UInt64
     var high: UInt64
@@ -13,7 +13,7 @@ struct PhiloxTests {
   }
 
   @Test(
-    "Philox4x32-10 gives the known answers of Random123",
+    "Philox4x32-10 returns the known answers of Random123",
     arguments: [
       KnownAnswer(
         low: 0, high: 0, key: (0, 0),
@@ -30,9 +30,9 @@ struct PhiloxTests {
     #expect(generator.block(low: answer.low, high: answer.high) == answer.block)
   }
 
-  /// Bytes 1, 8, 15, ... modulo 256, hashed by the reference implementation.
+  /// The bytes are 1, 8, 15, ... modulo 256; the hashes are those of the reference implementation.
   @Test(
-    "XXH64 gives the reference's hashes at every kind of length",
+    "XXH64 returns the hashes of the reference for every kind of length",
     arguments: [
       (0, 0, 0xEF46_DB37_51D8_E999), (0, 0x9E37_79B9_7F4A_7C15, 0xC434_9FC9_3C01_0000),
       (1, 0, 0x8A41_2781_1B21_E730), (3, 0, 0xB6E6_C910_C2FD_373A),
@@ -48,9 +48,9 @@ struct PhiloxTests {
     #expect(XXH64.hash(bytes.span, seed: seed) == hash)
   }
 
-  /// Numerators over 2²⁴, from an independent implementation of both functions.
+  /// The numerators over 2²⁴ are from an independent implementation of both functions.
   @Test(
-    "An element's number comes from name, seed and flat index as documented",
+    "The number of an element depends on name, seed and flat index as documented",
     arguments: [
       ("", 0, 0, 0x66E680), ("w", 0, 0, 0x8719C2), ("w", 0, 1, 0x12933B), ("w", 1, 0, 0xCAB820),
       ("model.layers.0.self_attn.q_proj.weight", 42, 12_345_678_901, 0xE92493),
@@ -61,7 +61,7 @@ struct PhiloxTests {
     #expect(random.uniform(at: index) == numerator / 0x1p24)
   }
 
-  @Test("Numbers lie in [0, 1) and spread evenly", arguments: [0, 1, 0xDEAD_BEEF] as [UInt64])
+  @Test("Numbers are in [0, 1) and evenly distributed", arguments: [0, 1, 0xDEAD_BEEF] as [UInt64])
   func spread(seed: UInt64) {
     let random = ElementRandom(tensorName: "weight", seed: seed)
     var counts = [Int](repeating: 0, count: 16)
