@@ -2,26 +2,26 @@
 
 /// Returns the value with the given rank in ascending order, starting at 0.
 static int32_t select_ordered(const int32_t *values, size_t n, size_t rank) {
-  int32_t least = INT32_MAX, most = INT32_MIN;
+  int32_t lowest = INT32_MAX, highest = INT32_MIN;
   for (size_t i = 0; i < n; i++) {
-    least = values[i] < least ? values[i] : least;
-    most = values[i] > most ? values[i] : most;
+    lowest = values[i] < lowest ? values[i] : lowest;
+    highest = values[i] > highest ? values[i] : highest;
   }
-  while (least < most) {
-    const int32_t middle = (int32_t)((uint32_t)least + ((uint32_t)most - (uint32_t)least) / 2);
+  while (lowest < highest) {
+    const int32_t middle = (int32_t)((uint32_t)lowest + ((uint32_t)highest - (uint32_t)lowest) / 2);
     uint32_t count = 0;
     for (size_t i = 0; i < n; i++) count += (uint32_t)(values[i] <= middle);
     if (count > rank) {
-      most = middle;
+      highest = middle;
     } else {
-      least = middle + 1;
+      lowest = middle + 1;
     }
   }
-  return least;
+  return lowest;
 }
 
-/// A value that k of whole lanes of others, or a few more, do not exceed.
-static int32_t bound_of_least(const int32_t *values, size_t n, size_t k) {
+/// Returns a bound that at least k of the values, and not many more, do not exceed. n is a multiple of LANES.
+static int32_t bound_of_lowest(const int32_t *values, size_t n, size_t k) {
   lanes_i32 low = (lanes_i32){0} + INT32_MAX, high = (lanes_i32){0} + INT32_MIN;
   for (size_t i = 0; i < n; i += LANES) {
     lanes_i32 x;
@@ -29,9 +29,9 @@ static int32_t bound_of_least(const int32_t *values, size_t n, size_t k) {
     low = x < low ? x : low;
     high = x > high ? x : high;
   }
-  int32_t least = __builtin_reduce_min(low), most = __builtin_reduce_max(high);
-  while (least < most) {
-    const int32_t middle = (int32_t)((uint32_t)least + ((uint32_t)most - (uint32_t)least) / 2);
+  int32_t lowest = __builtin_reduce_min(low), highest = __builtin_reduce_max(high);
+  while (lowest < highest) {
+    const int32_t middle = (int32_t)((uint32_t)lowest + ((uint32_t)highest - (uint32_t)lowest) / 2);
     lanes_i32 sums = {0};
     for (size_t i = 0; i < n; i += LANES) {
       lanes_i32 x;
@@ -40,14 +40,14 @@ static int32_t bound_of_least(const int32_t *values, size_t n, size_t k) {
     }
     const size_t count = (size_t)__builtin_reduce_add(sums);
     if (count < k) {
-      least = middle + 1;
+      lowest = middle + 1;
     } else if (count > k + k / 4) {
-      most = middle;
+      highest = middle;
     } else {
       return middle;
     }
   }
-  return least;
+  return lowest;
 }
 
 /// Computes bounds such that at least k values of a sequence are at or below `low` and at least k are at or above
@@ -57,18 +57,18 @@ static int outer_bounds(const int32_t *sequence, size_t n, size_t k, int32_t *sc
                         int32_t *high) {
   const size_t parts = (4 * k + LANES - 1) / LANES, all = n / LANES;
   if (2 * parts > all) return 0;
-  // The greatest are the least of their complements.
-  int32_t *least = scratch, *most = scratch + parts * LANES;
+  // The highest values are found as the lowest of the complements.
+  int32_t *lowest = scratch, *highest = scratch + parts * LANES;
   for (size_t i = 0; i < parts * LANES; i++) {
-    least[i] = sequence[i];
-    most[i] = ~sequence[i];
+    lowest[i] = sequence[i];
+    highest[i] = ~sequence[i];
   }
   for (size_t start = parts; start < all; start += parts) {
     const size_t count = all - start < parts ? all - start : parts;
     for (size_t i = 0; i < count * LANES; i++) {
       const int32_t value = sequence[start * LANES + i];
-      least[i] = value < least[i] ? value : least[i];
-      most[i] = ~value < most[i] ? ~value : most[i];
+      lowest[i] = value < lowest[i] ? value : lowest[i];
+      highest[i] = ~value < highest[i] ? ~value : highest[i];
     }
   }
   *low = bound_of_lowest(lowest, parts * LANES, k);
@@ -82,17 +82,17 @@ typedef struct {
   size_t first, stride;
 } marks;
 
-INLINE void mark(const marks *marks, size_t place) {
-  const size_t bit = marks->first + place * marks->stride;
+INLINE void mark(const marks *marks, size_t index) {
+  const size_t bit = marks->first + index * marks->stride;
   marks->bits[bit / 8] |= (uint8_t)(1u << bit % 8);
 }
 
 /// The maximum number of values that are ordered by comparing all pairs.
 enum { EXTREME_PAIRS = 128 };
 
-/// Marks the k least of values with their places; of equal ones the first. Values behind the last are INT32_MAX
-/// up to whole lanes.
-INLINE void mark_by_pairs(const marks *marks, const int32_t *values, const uint32_t *places,
+/// Marks the k lowest of values with the given indexes; among equal values, the first are marked. The values are
+/// padded with INT32_MAX to a multiple of LANES.
+INLINE void mark_by_pairs(const marks *marks, const int32_t *values, const uint32_t *indexes,
                           size_t count, size_t k) {
   lanes_i32 lane;
   for (int i = 0; i < LANES; i++) lane[i] = i;
@@ -107,19 +107,19 @@ INLINE void mark_by_pairs(const marks *marks, const int32_t *values, const uint3
     for (size_t j = end; j < count; j++) before -= values[j] < x;
     const lanes_i32 is_taken = before < (int32_t)k;
     for (uint32_t mask = mask_of_lanes(&is_taken); mask != 0; mask &= mask - 1) {
-      mark(marks, places[start + (size_t)__builtin_ctz(mask)]);
+      mark(marks, indexes[start + (size_t)__builtin_ctz(mask)]);
     }
   }
 }
 
-/// Marks `k` of the values at `places`, the least once all bits are `flip`ped or none; of equal ones the first.
-/// `found` holds count values up to whole lanes.
-INLINE void mark_least(const marks *marks, const int32_t *sequence, const uint32_t *places,
+/// Marks the k lowest of the values at `indexes` after an exclusive or with `flip`, which is 0 or -1; among equal
+/// values, the first are marked. `found` has room for `count` values, rounded up to a multiple of LANES.
+INLINE void mark_lowest(const marks *marks, const int32_t *sequence, const uint32_t *indexes,
                        size_t count, size_t k, int32_t flip, int32_t *found) {
-  for (size_t i = 0; i < count; i++) found[i] = sequence[places[i]] ^ flip;
+  for (size_t i = 0; i < count; i++) found[i] = sequence[indexes[i]] ^ flip;
   if (count <= EXTREME_PAIRS) {
     for (size_t i = count; i % LANES != 0; i++) found[i] = INT32_MAX;
-    return mark_by_pairs(marks, found, places, count, k);
+    return mark_by_pairs(marks, found, indexes, count, k);
   }
   const int32_t bound = select_ordered(found, count, k - 1);
   size_t equals = k;
@@ -127,15 +127,15 @@ INLINE void mark_least(const marks *marks, const int32_t *sequence, const uint32
   for (size_t i = 0; i < count; i++) {
     if (found[i] < bound || (found[i] == bound && equals > 0)) {
       equals -= (size_t)(found[i] == bound);
-      mark(marks, places[i]);
+      mark(marks, indexes[i]);
     }
   }
 }
 
-/// The places of the lanes that a mask has.
-INLINE size_t add_places(uint32_t mask, size_t start, uint32_t *places, size_t count) {
+/// Appends the indexes of the lanes whose bit is set in a mask.
+INLINE size_t add_indexes(uint32_t mask, size_t start, uint32_t *indexes, size_t count) {
   for (; mask != 0; mask &= mask - 1) {
-    places[count++] = (uint32_t)(start + (size_t)__builtin_ctz(mask));
+    indexes[count++] = (uint32_t)(start + (size_t)__builtin_ctz(mask));
   }
   return count;
 }
@@ -144,7 +144,7 @@ INLINE size_t add_places(uint32_t mask, size_t start, uint32_t *places, size_t c
 /// has room for three times n + 1 values and one more vector.
 static void mark_outer(const marks *marks, const int32_t *sequence, size_t n, size_t k,
                        int32_t *scratch) {
-  uint32_t *least = (uint32_t *)scratch, *most = least + n + 1;
+  uint32_t *lowest = (uint32_t *)scratch, *highest = lowest + n + 1;
   int32_t *spare = scratch + 2 * (n + 1);
   size_t below = 0, above = 0;
   int32_t low, high;
@@ -155,19 +155,19 @@ static void mark_outer(const marks *marks, const int32_t *sequence, size_t n, si
       memcpy(&x, sequence + start, sizeof x);
       const lanes_i32 is_low = x <= low, is_high = x >= high, is_either = is_low | is_high;
       if (mask_of_lanes(&is_either) == 0) continue;
-      below = add_places(mask_of_lanes(&is_low), start, least, below);
-      above = add_places(mask_of_lanes(&is_high), start, most, above);
+      below = add_indexes(mask_of_lanes(&is_low), start, lowest, below);
+      above = add_indexes(mask_of_lanes(&is_high), start, highest, above);
     }
     for (; start < n; start++) {
-      if (sequence[start] <= low) least[below++] = (uint32_t)start;
-      if (sequence[start] >= high) most[above++] = (uint32_t)start;
+      if (sequence[start] <= low) lowest[below++] = (uint32_t)start;
+      if (sequence[start] >= high) highest[above++] = (uint32_t)start;
     }
   } else {
-    for (size_t i = 0; i < n; i++) least[i] = most[i] = (uint32_t)i;
+    for (size_t i = 0; i < n; i++) lowest[i] = highest[i] = (uint32_t)i;
     below = above = n;
   }
-  mark_least(marks, sequence, least, below, k, 0, spare);
-  mark_least(marks, sequence, most, above, k, -1, spare);
+  mark_lowest(marks, sequence, lowest, below, k, 0, spare);
+  mark_lowest(marks, sequence, highest, above, k, -1, spare);
 }
 
 /// Adjacent sequences are processed in groups of this size.
@@ -217,25 +217,25 @@ static void kept_ranges(const void *values, size_t n, const sumac_grouping *grou
     const any_f32 *restrict x = all + r.start;
     any_f32 *restrict lo = low + r.cell, *restrict hi = high + r.cell;
     if (grouping->inner == 1) {
-      float least[16], most[16];
+      float lowest[16], highest[16];
       for (size_t k = 0; k < 16; k++) {
-        least[k] = infinity;
-        most[k] = -infinity;
+        lowest[k] = infinity;
+        highest[k] = -infinity;
       }
       size_t i = 0;
       for (; i + 16 <= r.count; i += 16) {
         for (size_t k = 0; k < 16; k++) {
-          least[k] = x[i + k] < least[k] ? x[i + k] : least[k];
-          most[k] = x[i + k] > most[k] ? x[i + k] : most[k];
+          lowest[k] = x[i + k] < lowest[k] ? x[i + k] : lowest[k];
+          highest[k] = x[i + k] > highest[k] ? x[i + k] : highest[k];
         }
       }
       for (size_t k = 0; i < r.count; i++, k++) {
-        least[k] = x[i] < least[k] ? x[i] : least[k];
-        most[k] = x[i] > most[k] ? x[i] : most[k];
+        lowest[k] = x[i] < lowest[k] ? x[i] : lowest[k];
+        highest[k] = x[i] > highest[k] ? x[i] : highest[k];
       }
       for (size_t k = 1; k < 16; k++) {
-        least[0] = least[k] < least[0] ? least[k] : least[0];
-        most[0] = most[k] > most[0] ? most[k] : most[0];
+        lowest[0] = lowest[k] < lowest[0] ? lowest[k] : lowest[0];
+        highest[0] = highest[k] > highest[0] ? highest[k] : highest[0];
       }
       *lo = lowest[0];
       *hi = highest[0];

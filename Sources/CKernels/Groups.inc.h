@@ -51,19 +51,19 @@ INLINE int next_run(walk *walk, run *run) {
 INLINE int32_t ordered(int32_t bits) { return bits ^ (bits >> 31 & INT32_MAX); }
 
 INLINE void range_of(const any_i32 *bits, size_t n, int32_t *low, int32_t *high) {
-  lanes_ordered least = (lanes_ordered){0} + INT32_MAX, most = (lanes_ordered){0} + INT32_MIN;
+  lanes_ordered lowest = (lanes_ordered){0} + INT32_MAX, highest = (lanes_ordered){0} + INT32_MIN;
   size_t i = 0;
   for (; i + 16 <= n; i += 16) {
     lanes_ordered x;
     memcpy(&x, bits + i, sizeof x);
     x = x ^ (x >> 31 & INT32_MAX);
-    least = x < least ? x : least;
-    most = x > most ? x : most;
+    lowest = x < lowest ? x : lowest;
+    highest = x > highest ? x : highest;
   }
   int32_t lo = INT32_MAX, hi = INT32_MIN;
   for (int lane = 0; lane < 16; lane++) {
-    lo = least[lane] < lo ? least[lane] : lo;
-    hi = most[lane] > hi ? most[lane] : hi;
+    lo = lowest[lane] < lo ? lowest[lane] : lo;
+    hi = highest[lane] > hi ? highest[lane] : hi;
   }
   for (; i < n; i++) {
     const int32_t x = ordered(bits[i]);
@@ -84,10 +84,10 @@ static void group_ranges(const void *values, size_t n, const sumac_grouping *gro
     const any_i32 *restrict x = bits + r.start;
     any_i32 *restrict lo = low + r.cell, *restrict hi = high + r.cell;
     if (grouping->inner == 1) {
-      int32_t least, most;
-      range_of(x, r.count, &least, &most);
-      *lo = ordered(least);
-      *hi = ordered(most);
+      int32_t lowest, highest;
+      range_of(x, r.count, &lowest, &highest);
+      *lo = ordered(lowest);
+      *hi = ordered(highest);
     } else if (r.is_first) {
       for (size_t i = 0; i < r.count; i++) lo[i] = hi[i] = x[i];
     } else {
@@ -156,8 +156,8 @@ static void affine_scales(const void *lows, const void *highs, size_t cells, int
     float lo = low[i], hi = high[i];
     switch (zero) {
     case SUMAC_ZERO_SYMMETRIC: {
-      const float most = -lo > hi ? -lo : hi;
-      scale[i] = rounded_to(scale_dtype, most / (middle - 1));
+      const float magnitude = -lo > hi ? -lo : hi;
+      scale[i] = rounded_to(scale_dtype, magnitude / (middle - 1));
       zero_point[i] = middle;
       break;
     }
@@ -182,18 +182,18 @@ static void element_scales(const void *lows, const void *highs, size_t cells, in
   const any_f32 *restrict low = lows, *restrict high = highs;
   any_f32 *restrict scale = scales;
   for (size_t i = 0; i < cells; i++) {
-    const float most = -low[i] > high[i] ? -low[i] : high[i];
+    const float magnitude = -low[i] > high[i] ? -low[i] : high[i];
     if (scale_dtype == SUMAC_F8_E8M0) {
-      // The code is the exponent with its bias, which a float has too; 0 stands for 2^-127.
-      int code = (int)(bits_of(most) >> 23) - largest_exponent;
+      // The code is the biased exponent, as in a float; 0 represents 2^-127.
+      int code = (int)(bits_of(magnitude) >> 23) - largest_exponent;
       code = code < 0 ? 0 : code > 254 ? 254 : code;
       scale[i] = float_of(decode_f8_e8m0((uint8_t)code));
     } else if (scale_dtype == SUMAC_F8_E4M3) {
-      const float wanted = global > 0 ? most / limit / global : 0;
+      const float wanted = global > 0 ? magnitude / limit / global : 0;
       const float kept = wanted < 448 ? wanted : 448;
       scale[i] = float_of(decode_f8_e4m3((uint8_t)encode_narrow(bits_of(kept), FORMAT_F8_E4M3)));
     } else {
-      scale[i] = rounded_to(scale_dtype, most / limit);
+      scale[i] = rounded_to(scale_dtype, magnitude / limit);
     }
   }
 }

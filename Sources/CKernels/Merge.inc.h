@@ -28,7 +28,7 @@ static void count_magnitude(const void *values, size_t n, uint32_t magnitude, ui
   counts[1] += above;
 }
 
-static uint64_t collect_places(const void *values, size_t n, uint32_t upper, void *found) {
+static uint64_t collect_indexes(const void *values, size_t n, uint32_t upper, void *found) {
   const any_u32 *bits = values;
   any_u64 *to = found;
   uint64_t count = 0;
@@ -169,9 +169,9 @@ static void keep_random(void *values, size_t n, uint64_t key, uint64_t start, ui
 static void sort_magnitudes(const any_u32 *bits, size_t n, any_u64 *from, any_u64 *to) {
   uint32_t counts[4][256] = {{0}};
   for (size_t i = 0; i < n; i++) {
-    const size_t place = n - 1 - i;
-    const uint32_t magnitude = bits[place] & F32_MAGNITUDE;
-    to[i] = (uint64_t)magnitude << 32 | place;
+    const size_t index = n - 1 - i;
+    const uint32_t magnitude = bits[index] & F32_MAGNITUDE;
+    to[i] = (uint64_t)magnitude << 32 | index;
     for (int digit = 0; digit < 4; digit++) counts[digit][magnitude >> 8 * digit & 255]++;
   }
   // After an even number of passes, the result is in `to` again.
@@ -189,7 +189,7 @@ static void sort_magnitudes(const any_u32 *bits, size_t n, any_u64 *from, any_u6
   }
 }
 
-static void keep_ranked(void *values, size_t rows, size_t columns, double least, double most,
+static void keep_ranked(void *values, size_t rows, size_t columns, double lowest, double highest,
                         uint64_t key, uint64_t start, uint64_t stream, void *scratch) {
   any_u64 *from = scratch;
   any_u64 *sorted = from + columns;
@@ -199,8 +199,8 @@ static void keep_ranked(void *values, size_t rows, size_t columns, double least,
     // The memory of the unsorted indexes now holds the rank of each value.
     any_u32 *ranks = (any_u32 *)from;
     for (size_t i = 0; i < columns; i++) ranks[(uint32_t)sorted[i]] = (uint32_t)i;
-    const double step = columns > 1 ? (most - least) / (double)(columns - 1) : 0;
-    const double first = columns > 1 ? least : (least + most) / 2;
+    const double step = columns > 1 ? (highest - lowest) / (double)(columns - 1) : 0;
+    const double first = columns > 1 ? lowest : (lowest + highest) / 2;
     for (size_t i = 0; i < columns; i += LANES) {
       uint32_t drawn[LANES];
       lanes_u32 lanes;

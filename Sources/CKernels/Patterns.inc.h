@@ -25,12 +25,12 @@ INLINE void load_magnitudes(const any_u32 *bits, lanes_i32 *magnitudes) {
   *magnitudes = x & INT32_MAX;
 }
 
-INLINE int is_kept(const any_u32 *group, size_t count, size_t place, size_t keep) {
-  const uint32_t magnitude = group[place] & F32_MAGNITUDE;
+INLINE int is_kept(const any_u32 *group, size_t count, size_t index, size_t keep) {
+  const uint32_t magnitude = group[index] & F32_MAGNITUDE;
   size_t larger = 0;
   for (size_t k = 0; k < count; k++) {
     const uint32_t other = group[k] & F32_MAGNITUDE;
-    larger += other > magnitude || (other == magnitude && k < place);
+    larger += other > magnitude || (other == magnitude && k < index);
   }
   return larger < keep;
 }

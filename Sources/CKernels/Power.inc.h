@@ -38,8 +38,8 @@ INLINE void log2_of(lanes_f64 *x) {
 /// infinity from 2^1023.5 on.
 INLINE void exp2_of(lanes_f64 *of) {
   const lanes_f64 y = *of;
-  const lanes_f64 most = (lanes_f64){0} + 1024.0;
-  const lanes_f64 bounded = y < most ? (y > -1100.0 ? y : -1100.0) : most;
+  const lanes_f64 limit = (lanes_f64){0} + 1024.0;
+  const lanes_f64 bounded = y < limit ? (y > -1100.0 ? y : -1100.0) : limit;
   const lanes_f64 shifter = (lanes_f64){0} + 0x1.8p52;
   const lanes_f64 whole = (bounded + shifter) - shifter;
   const lanes_f64 g = (bounded - whole) * 0x1.62e42fefa39efp-1;

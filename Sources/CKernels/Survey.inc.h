@@ -4,7 +4,7 @@ typedef uint16_t lanes_u16 __attribute__((ext_vector_type(LANES)));
 
 /// Sets each lane to all ones if its bit is set in the 16 bits of a mask, otherwise to zero.
 INLINE void lanes_of_mask(uint32_t bits, lanes_i32 *lanes) {
-  const lanes_i32 places = {1,       1 << 1,  1 << 2,  1 << 3,  1 << 4,  1 << 5,  1 << 6,  1 << 7,
+  const lanes_i32 lane_bits = {1,       1 << 1,  1 << 2,  1 << 3,  1 << 4,  1 << 5,  1 << 6,  1 << 7,
                             1 << 8,  1 << 9,  1 << 10, 1 << 11, 1 << 12, 1 << 13, 1 << 14, 1 << 15};
   *lanes = (lanes_i32)((((lanes_i32){0} + (int32_t)bits) & lane_bits) != 0);
 }

@@ -16,9 +16,9 @@ package struct Gap8Index: IndexCodec {
   package var parameters: CBORMap { [:] }
 
   package func streamByteCounts(_ layout: ChunkLayout, valueCount: Int) -> [ClosedRange<Int>] {
-    let most = Kernels.maximumGapByteCount(
-      places: valueCount, elementCount: layout.elementCount)
-    return [valueCount...most]
+    let maximum = Kernels.maximumGapByteCount(
+      positionCount: valueCount, elementCount: layout.elementCount)
+    return [valueCount...maximum]
   }
 
   @_lifetime(streams: copy streams)
@@ -36,7 +36,7 @@ package struct Gap8Index: IndexCodec {
   ) throws(CodecProblem) {
     guard
       Kernels.best.decodeGaps(
-        buffer.extracting(streams[0]), places: valueCount, elementCount: layout.elementCount,
+        buffer.extracting(streams[0]), positionCount: valueCount, elementCount: layout.elementCount,
         intoMask: &mask)
     else { throw Self.problem(valueCount) }
   }

@@ -155,7 +155,8 @@ package struct ChunkEncoder: Sendable {
   /// A mask, gaps, and the streams of the values.
   private func sparseStreamByteCount(_ codec: any ValueCodec, _ list: ChunkLayout) -> Int {
     Kernels.maskByteCount(elementCount: list.elementCount)
-      + Kernels.maximumGapByteCount(places: list.elementCount, elementCount: list.elementCount)
+      + Kernels.maximumGapByteCount(
+        positionCount: list.elementCount, elementCount: list.elementCount)
       + codec.streamByteCounts(list).reduce(0, +)
   }
 

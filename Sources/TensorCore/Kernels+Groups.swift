@@ -47,10 +47,10 @@ extension Kernels {
     precondition(dtype == .f16 || dtype == .bf16 || dtype == .f32)
     let count = 8 * values.byteCount / dtype.bitsPerElement
     // SAFETY: the loop reads whole elements of the region.
-    let place = unsafe values.withUnsafeBytes {
+    let index = unsafe values.withUnsafeBytes {
       unsafe table.pointee.first_not_finite($0.baseAddress, Int32(dtype.rawValue), count)
     }
-    return place < count ? Int(place) : nil
+    return index < count ? Int(index) : nil
   }
 
   /// Computes scales and then zero points from ranges.

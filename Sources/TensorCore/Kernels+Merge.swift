@@ -6,11 +6,11 @@ extension Kernels {
   /// Returns the index of the first NaN, or nil.
   package func firstNaN(_ values: borrowing RawSpan) -> Int? {
     let count = values.byteCount / 4
-    // SAFETY: the loop reads `count` values; so below, for the counts that are checked.
-    let place = unsafe values.withUnsafeBytes {
+    // SAFETY: the loop reads `count` values; the same holds below for the counts that are checked.
+    let index = unsafe values.withUnsafeBytes {
       unsafe table.pointee.first_nan($0.baseAddress, count)
     }
-    return place < count ? Int(place) : nil
+    return index < count ? Int(index) : nil
   }
 
   /// Computes values −= others.

@@ -148,9 +148,9 @@ extension Kernels {
     }
   }
 
-  /// The bytes that the gaps of `count` places among `elementCount` take at most.
-  package static func maximumGapByteCount(places count: Int, elementCount: Int) -> Int {
-    count + elementCount / 255
+  /// Returns the maximum size in bytes of the gaps of `positionCount` positions among `elementCount` elements.
+  package static func maximumGapByteCount(positionCount: Int, elementCount: Int) -> Int {
+    positionCount + elementCount / 255
   }
 
   /// Writes the gaps of a mask and returns their size in bytes.
@@ -158,10 +158,11 @@ extension Kernels {
   package func encodeGaps(
     ofMask mask: borrowing RawSpan, elementCount: Int, into gaps: inout MutableRawSpan
   ) -> Int {
-    let places = count(ofMask: mask, elementCount: elementCount)
+    let positionCount = count(ofMask: mask, elementCount: elementCount)
     precondition(
-      gaps.byteCount >= Self.maximumGapByteCount(places: places, elementCount: elementCount))
-    // SAFETY: the precondition holds what the loop writes at most.
+      gaps.byteCount
+        >= Self.maximumGapByteCount(positionCount: positionCount, elementCount: elementCount))
+    // SAFETY: the precondition covers the maximum that the loop writes.
     return unsafe gaps.withUnsafeMutableBytes { gaps in
       unsafe mask.withUnsafeBytes { mask in
         Int(unsafe table.pointee.gap8_encode(mask.baseAddress, elementCount, gaps.baseAddress))
@@ -172,14 +173,15 @@ extension Kernels {
   /// Writes the mask that gaps describe. Returns false if they do not give exactly `positionCount` positions.
   @_lifetime(mask: copy mask)
   package func decodeGaps(
-    _ gaps: borrowing RawSpan, places: Int, elementCount: Int, intoMask mask: inout MutableRawSpan
+    _ gaps: borrowing RawSpan, positionCount: Int, elementCount: Int,
+    intoMask mask: inout MutableRawSpan
   ) -> Bool {
     precondition(mask.byteCount >= Self.maskByteCount(elementCount: elementCount))
     // SAFETY: the loop checks each position before it sets the bit.
     return unsafe mask.withUnsafeMutableBytes { mask in
       unsafe gaps.withUnsafeBytes { gaps in
         unsafe table.pointee.gap8_mask(
-          gaps.baseAddress, gaps.count, places, elementCount, mask.baseAddress) != 0
+          gaps.baseAddress, gaps.count, positionCount, elementCount, mask.baseAddress) != 0
       }
     }
   }
@@ -192,14 +194,14 @@ extension Kernels {
     into values: inout MutableRawSpan
   ) -> Bool {
     precondition([1, 2, 4, 8].contains(width))
-    let places = packed.byteCount / width
+    let positionCount = packed.byteCount / width
     let count = values.byteCount / width
     // SAFETY: the loop checks each position, and reads at most `positionCount` values.
     return unsafe values.withUnsafeMutableBytes { values in
       unsafe packed.withUnsafeBytes { packed in
         unsafe gaps.withUnsafeBytes { gaps in
           unsafe table.pointee.gap8_scatter(
-            gaps.baseAddress, gaps.count, packed.baseAddress, places, width, count,
+            gaps.baseAddress, gaps.count, packed.baseAddress, positionCount, width, count,
             values.baseAddress) != 0
         }
       }
@@ -209,9 +211,9 @@ extension Kernels {
 
 /// Kernels that find the largest magnitudes of F32 values.
 extension Kernels {
+  /// The bits of a magnitude that a histogram counts.
   package enum MagnitudeDigits: Hashable, Sendable {
     /// The upper 16 bits of each magnitude.
-  /// The bits of a magnitude that a histogram counts.
     case upper
     /// The lower 15 bits of the magnitudes with the given upper bits.
     case lower(upper: Int)

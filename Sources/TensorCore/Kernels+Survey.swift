@@ -108,7 +108,7 @@ extension Kernels {
   /// Writes a word for each value whose magnitude has these upper 16 bits, in order: its lower 15 bits times 2³² plus
   /// its index. Returns the number of words.
   @_lifetime(found: copy found)
-  package func collectPlaces(
+  package func collectIndexes(
     ofUpper upper: Int, in values: borrowing RawSpan, into found: inout MutableRawSpan
   ) -> Int {
     let count = values.byteCount / 4
@@ -117,7 +117,7 @@ extension Kernels {
     return unsafe values.withUnsafeBytes { values in
       unsafe found.withUnsafeMutableBytes { found in
         Int(
-          unsafe table.pointee.collect_places(
+          unsafe table.pointee.collect_indexes(
             values.baseAddress, count, UInt32(upper), found.baseAddress))
       }
     }
@@ -155,13 +155,13 @@ extension Kernels {
 }
 
 extension RawSpan {
-  /// The place of the `occurrence`-th F32 value with a magnitude, from 1.
-  package func place(ofMagnitude magnitude: UInt32, occurrence: Int) -> Int? {
+  /// Returns the index of the `occurrence`-th F32 value with the given magnitude, counted from 1.
+  package func index(ofMagnitude magnitude: UInt32, occurrence: Int) -> Int? {
     var rest = occurrence
-    for place in 0..<byteCount / 4
-    where littleEndian(UInt32.self, at: 4 * place)! & 0x7FFF_FFFF == magnitude {
+    for index in 0..<byteCount / 4
+    where littleEndian(UInt32.self, at: 4 * index)! & 0x7FFF_FFFF == magnitude {
       rest -= 1
-      if rest == 0 { return place }
+      if rest == 0 { return index }
     }
     return nil
   }

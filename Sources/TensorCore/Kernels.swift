@@ -107,14 +107,14 @@ extension RawSpan {
   /// Returns the offset of the first byte that differs from `other`, or nil if all common bytes are equal.
   package func firstDifference(from other: borrowing RawSpan) -> Int? {
     let count = Swift.min(byteCount, other.byteCount)
-    // SAFETY: both regions hold count bytes.
-    let place = unsafe withUnsafeBytes { first in
+    // SAFETY: both regions have `count` bytes.
+    let byteOffset = unsafe withUnsafeBytes { first in
       unsafe other.withUnsafeBytes { second in
         unsafe sumac_kernels_best().pointee.first_difference(
           first.baseAddress, second.baseAddress, count)
       }
     }
-    return place < count ? Int(place) : nil
+    return byteOffset < count ? Int(byteOffset) : nil
   }
 
   /// Returns true if `other` has the same length and bytes.

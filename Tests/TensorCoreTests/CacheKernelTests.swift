@@ -45,18 +45,18 @@ import Testing
           count: shape.count)
         var expected = [UInt8](repeating: 0, count: (values.count + 7) / 8)
         for line in 0..<width {
-          let places = (0..<shape.length).map {
+          let indexes = (0..<shape.length).map {
             alongColumns ? $0 * width + line : line * columns + $0
           }
           // Zeros are ordered by their sign.
-          let keys = places.map { place -> Int64 in
-            let bits = Int64(Int32(bitPattern: values[place].bitPattern))
+          let keys = indexes.map { index -> Int64 in
+            let bits = Int64(Int32(bitPattern: values[index].bitPattern))
             return bits < 0 ? Int64(Int32.min) - bits - 1 : bits
           }
           let ascending = keys.indices.sorted { (keys[$0], $0) < (keys[$1], $1) }
           let descending = keys.indices.sorted { (-keys[$0], $0) < (-keys[$1], $1) }
           for number in ascending.prefix(shape.count) + descending.prefix(shape.count) {
-            expected[places[number] / 8] |= 1 << UInt8(places[number] % 8)
+            expected[indexes[number] / 8] |= 1 << UInt8(indexes[number] % 8)
           }
         }
         #expect(found == expected, "\(shape) \(ties) \(width) \(alongColumns)")
@@ -72,7 +72,7 @@ import Testing
     ] {
       let count = dimensions[0] * dimensions[1]
       var values = Self.values(count, seed: 11, ties: false)
-      for place in stride(from: 0, to: count, by: 5) { values[place] = .nan }
+      for index in stride(from: 0, to: count, by: 5) { values[index] = .nan }
       let grouping = Grouping(dimensions: dimensions, axis: axis, size: size, start: 0)
       let cells = grouping.cellCount(elementCount: count)
       var buffer = ByteBuffer(byteCount: 16 * cells)
@@ -85,11 +85,11 @@ import Testing
         var (lows, highs) = (
           [Float](repeating: .infinity, count: cells), [Float](repeating: -.infinity, count: cells)
         )
-        for place in 0..<count where !values[place].isNaN {
-          let (row, column) = (place / dimensions[1], place % dimensions[1])
+        for index in 0..<count where !values[index].isNaN {
+          let (row, column) = (index / dimensions[1], index % dimensions[1])
           let cell = axis == 0 ? row / size * dimensions[1] + column : row * groups + column / size
-          lows[cell] = min(lows[cell], values[place])
-          highs[cell] = max(highs[cell], values[place])
+          lows[cell] = min(lows[cell], values[index])
+          highs[cell] = max(highs[cell], values[index])
         }
         for cell in 0..<cells where lows[cell] > highs[cell] { (lows[cell], highs[cell]) = (0, 0) }
         #expect(found == lows + highs, "\(dimensions) along \(axis)")
@@ -127,9 +127,9 @@ import Testing
           Kernels.levels[level].exclude(unmasked: mask.rawSpan, from: &span)
         }
         let found = span.bytes.floats()
-        for place in 0..<count {
-          let bit = mask[place / 8] >> UInt8(place % 8) & 1 == 1
-          #expect(bit == isMarked ? found[place].isNaN : found[place] == values[place])
+        for index in 0..<count {
+          let bit = mask[index / 8] >> UInt8(index % 8) & 1 == 1
+          #expect(bit == isMarked ? found[index].isNaN : found[index] == values[index])
         }
       }
     }

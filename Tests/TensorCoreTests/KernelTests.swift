@@ -16,9 +16,9 @@ import Testing
     let width = dtype.bitsPerElement / 8
     guard width > 1 else { return bytes }
     let specials: [UInt64] = [0, 1, 0x8000_0000_0000_0000, 0x7FF0_0000_0000_0000, UInt64.max >> 1]
-    for (place, special) in specials.enumerated() where (place + 1) * width * 3 <= byteCount {
+    for (index, special) in specials.enumerated() where (index + 1) * width * 3 <= byteCount {
       for k in 0..<width {
-        bytes[place * 3 * width + k] = UInt8(
+        bytes[index * 3 * width + k] = UInt8(
           truncatingIfNeeded: special >> (64 - 8 * width + 8 * k))
       }
     }
@@ -139,11 +139,11 @@ import Testing
       var bytes = [UInt8](repeating: 0, count: count)
       let isZero = Kernels.levels[level].isAllZero(bytes.rawSpan)
       #expect(isZero)
-      for place in bytes.indices {
-        bytes[place] = 0x10
+      for index in bytes.indices {
+        bytes[index] = 0x10
         let isSeen = !Kernels.levels[level].isAllZero(bytes.rawSpan)
         #expect(isSeen)
-        bytes[place] = 0
+        bytes[index] = 0
       }
     }
   }
@@ -153,11 +153,11 @@ import Testing
     let bytes = Self.values(.u8, count: 150, seed: 3)
     let none = bytes.rawSpan.firstDifference(from: bytes.rawSpan)
     #expect(none == nil)
-    for place in bytes.indices {
+    for index in bytes.indices {
       var other = bytes
-      other[place] ^= 1
+      other[index] ^= 1
       let found = bytes.rawSpan.firstDifference(from: other.rawSpan)
-      #expect(found == place)
+      #expect(found == index)
     }
   }
 }

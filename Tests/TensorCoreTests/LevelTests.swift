@@ -11,9 +11,9 @@ import Testing
   /// Returns weights that include zeros of both signs, small and large values.
   private static func floats(_ count: Int, seed: UInt64) -> [UInt8] {
     var random = SeededGenerator(seed: seed)
-    return (0..<count).flatMap { place -> [UInt8] in
+    return (0..<count).flatMap { index -> [UInt8] in
       let value: Float =
-        switch place % 9 {
+        switch index % 9 {
         case 3: 0
         case 5: -0
         case 7: Float.random(in: -1e-30...1e-30, using: &random)
@@ -157,7 +157,7 @@ import Testing
         return 0
       }
       expectSame(
-        level, Kernels.maximumGapByteCount(places: kept, elementCount: count), "gaps"
+        level, Kernels.maximumGapByteCount(positionCount: kept, elementCount: count), "gaps"
       ) { $0.encodeGaps(ofMask: mask.rawSpan, elementCount: count, into: &$1) }
     }
   }

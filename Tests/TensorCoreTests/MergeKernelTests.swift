@@ -10,8 +10,8 @@ import Testing
 
   private static func floats(_ count: Int, seed: UInt64, zeros: Bool = true) -> [Float] {
     var random = SeededGenerator(seed: seed)
-    return (0..<count).map { place in
-      zeros && place % 7 == 3 ? 0 : Float.random(in: -1...1, using: &random)
+    return (0..<count).map { index in
+      zeros && index % 7 == 3 ? 0 : Float.random(in: -1...1, using: &random)
     }
   }
 
@@ -71,10 +71,10 @@ import Testing
           Kernels.levels[level].keep(
             &span, low: low.bitPattern, lowEnd: lowEnd, high: high.bitPattern, highEnd: highEnd)
         }
-        let wanted = values.enumerated().map { place, value -> Float in
+        let wanted = values.enumerated().map { index, value -> Float in
           let size = abs(value)
-          let isAbove = size > low || (size == low && place < lowEnd)
-          let isBelow = size < high || (size == high && place < highEnd)
+          let isAbove = size > low || (size == low && index < lowEnd)
+          let isBelow = size < high || (size == high && index < highEnd)
           return isAbove && isBelow ? value : 0
         }
         #expect(found == wanted, "\(low) \(high) \(lowEnd) \(highEnd)")
@@ -100,11 +100,11 @@ import Testing
       let order = part.indices.sorted {
         abs(part[$0]) != abs(part[$1]) ? abs(part[$0]) < abs(part[$1]) : $0 > $1
       }
-      for (rank, place) in order.enumerated() {
+      for (rank, index) in order.enumerated() {
         let chance = 0.2 + (0.6 - 0.2) / Double(columns - 1) * Double(rank)
-        let uniform = random.uniform(at: UInt64(17 + row * columns + place))
-        let wanted = Double(uniform) < chance ? part[place] : 0
-        #expect(found[row * columns + place] == wanted)
+        let uniform = random.uniform(at: UInt64(17 + row * columns + index))
+        let wanted = Double(uniform) < chance ? part[index] : 0
+        #expect(found[row * columns + index] == wanted)
       }
     }
     // In a row of one value the chance is the mean.
@@ -128,8 +128,8 @@ import Testing
       let found = Self.changed(base) { span, _ in
         Kernels.levels[level].add(flat.rawSpan, sum, to: &span)
       }
-      let wanted = base.indices.map { place -> Float in
-        let parts = (0..<3).map { deltas[$0][place] * sum.factors[$0] * sum.weights[$0] }
+      let wanted = base.indices.map { index -> Float in
+        let parts = (0..<3).map { deltas[$0][index] * sum.factors[$0] * sum.weights[$0] }
         var total = parts[0] + parts[1] + parts[2]
         var weight = sum.weights[0] + sum.weights[1] + sum.weights[2]
         if elects {
@@ -143,7 +143,7 @@ import Testing
           if weight == 0 { weight = 1 }
         }
         if normalizes { total /= weight }
-        return base[place] + total * sum.lambda
+        return base[index] + total * sum.lambda
       }
       #expect(found == wanted, "\(elects) \(normalizes)")
     }

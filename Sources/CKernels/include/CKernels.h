@@ -388,9 +388,9 @@ typedef struct sumac_kernels {
   void (*count_magnitude)(const void *_Nullable values, size_t n, uint32_t magnitude,
                           uint64_t *counts);
 
-  /// For each value whose magnitude has these upper 16 bits, in order, writes its lower 15 bits times 2^32
-  /// plus its place to `found` (room for `n` of 64 bits) and returns how many there are. `n` is below 2^32.
-  uint64_t (*collect_places)(const void *_Nullable values, size_t n, uint32_t upper,
+  /// Writes, for each value whose magnitude has these upper 16 bits, in order, its lower 15 bits times 2^32 plus its
+  /// index to `found`, which has room for `n` words of 64 bits. Returns the number of words. `n` is less than 2^32.
+  uint64_t (*collect_indexes)(const void *_Nullable values, size_t n, uint32_t upper,
                              void *_Nullable found);
 
   /// Computes differences = values - others; `differences` may be `values`.
@@ -422,12 +422,12 @@ typedef struct sumac_kernels {
   void (*keep_random)(void *_Nullable values, size_t n, uint64_t key, uint64_t start,
                       uint64_t stream, uint32_t bound);
 
-  /// Makes 0 of each value whose uniform is not below the chance of its rank in its row: from `least` for
-  /// the smallest magnitude to `most` for the largest, even steps between; of equal magnitudes the first
-  /// ranks highest. A row of one value has the mean of both. Rows have less than 2^32 values;
-  /// `scratch` holds 16 bytes for each column.
-  void (*keep_ranked)(void *_Nullable values, size_t rows, size_t columns, double least,
-                      double most, uint64_t key, uint64_t start, uint64_t stream,
+  /// Sets each value to 0 whose uniform number is not less than the chance of its rank in its row. The chances increase
+  /// in equal steps from `lowest` for the smallest magnitude to `highest` for the largest. Among equal magnitudes, the
+  /// first has the highest rank. In a row of one value the chance is the mean of both. Rows have less than 2^32
+  /// values; `scratch` has 16 bytes for each column.
+  void (*keep_ranked)(void *_Nullable values, size_t rows, size_t columns, double lowest,
+                      double highest, uint64_t key, uint64_t start, uint64_t stream,
                       void *_Nullable scratch);
 
   /// Computes base += lambda * D, where D is the sum of e[k] = delta[k] * factor[k] * weight[k]; the deltas of one

@@ -65,7 +65,8 @@ package struct GearEncoding: TensorEncoding {
         + min(
           tensor.info.elementCount / 8 + grid.count,
           Kernels.maximumGapByteCount(
-            places: shape.mostKeptCount, elementCount: tensor.info.elementCount) + grid.count)
+            positionCount: shape.mostKeptCount, elementCount: tensor.info.elementCount) + grid.count
+        )
         + 64 * grid.count
     }
     plan.indexByteCount = 512
