@@ -1,19 +1,19 @@
 package import Base
 package import TensorCore
 
-/// Codes of 1 to 8 bits with a scale for each group, and perhaps a zero point. Specification, 9.4.
+/// Codes of 1 to 8 bits with a scale for each group and an optional zero point. Specification, section 9.4.
 ///
-/// Value = (code − zero) · scale, or code · scale + zero where zero points are floats; float32
-/// throughout, each operation rounded once.
+/// The value is (code − zero) · scale, or code · scale + zero if zero points are floats. The arithmetic is float32;
+/// each operation is rounded once.
 package struct AffineCodec: ValueCodec {
   package static let id: UInt8 = 3
   package static let name = "affine"
   package static let isLossless = false
 
-  /// What each operation of code · scale + zero is rounded to.
+  /// The precision to which each operation of code · scale + zero is rounded.
   package enum Arithmetic: String, Sendable, CaseIterable {
     case f32
-    /// The dtype of the scales, after the product and after the sum.
+    /// The dtype of the scales; rounded after the product and after the sum.
     case steps
   }
 
@@ -25,7 +25,7 @@ package struct AffineCodec: ValueCodec {
   package var zero: ZeroPoint
   package var arithmetic: Arithmetic
 
-  /// - Parameter bits: 1 to 8, at least 2 if `zero` is `symmetric`.
+  /// - Parameter bits: 1 to 8; at least 2 if `zero` is `symmetric`.
   package init(
     bits: Int, groups: GroupSpec, scaleDType: DType = .f16, zero: ZeroPoint = .symmetric,
     arithmetic: Arithmetic = .f32, packing: CodeStream.Packing = .bytes
@@ -85,8 +85,8 @@ package struct AffineCodec: ValueCodec {
 
   // MARK: Surveys
 
-  /// Scales must be seen to be finite first: those of half precision, and those of ranges, which may
-  /// be twice as wide as a value.
+  /// A survey is needed to check that scales are finite: scales of half precision can overflow, and so can the scales
+  /// of ranges, which may be twice as wide as a value.
   package var needsSurvey: Bool {
     groups.size == 0 || scaleDType != .f32 || zero != .symmetric
   }
@@ -147,14 +147,14 @@ package struct AffineCodec: ValueCodec {
     }
   }
 
-  /// Writes codes that are known, one a byte, at the start of the streams.
+  /// Writes existing codes, one per byte, at the start of the streams.
   @_lifetime(streams: copy streams)
   package func write(codes: borrowing RawSpan, into streams: inout MutableRawSpan) {
     var stream = streams._mutatingExtracting(0..<self.codes.byteCount(codes.byteCount))
     self.codes.pack(codes, into: &stream)
   }
 
-  /// Writes numbers of cells that are known, as F32, in the dtype of the scales.
+  /// Writes existing scales, given as F32, in the dtype of the scales.
   @_lifetime(streams: copy streams)
   package func write(
     scales: borrowing RawSpan, count: Int, at byteOffset: Int, in streams: inout MutableRawSpan
@@ -180,7 +180,8 @@ package struct AffineCodec: ValueCodec {
       case .integer:
         let zeros = buffer.extracting(streams[2])
         guard Kernels.best.highestCode(zeros) < 1 << bits else {
-          throw CodecProblem(.streams, "a zero point is not below \(1 << bits)")
+          throw CodecProblem(
+            .streams, "a zero point is out of range, expected less than \(1 << bits)")
         }
         load(zeros, as: .u8, count: cells, at: 4 * cells, in: &pairs)
       case .float:
@@ -205,7 +206,7 @@ package struct AffineCodec: ValueCodec {
   }
 }
 
-/// Writes F32 numbers as `dtype` at a place of `streams`.
+/// Writes F32 numbers as `dtype` to `streams`, starting at `byteOffset`.
 @_lifetime(streams: copy streams)
 func store(
   _ numbers: borrowing RawSpan, as dtype: DType, count: Int, at byteOffset: Int,
@@ -217,13 +218,13 @@ func store(
     try Kernels.best.convert(
       numbers, from: .f32, to: dtype, elementCount: count, saturating: false, into: &target)
   } catch {
-    // Only a NaN in a dtype without it, or complex numbers, are refused. Numbers of U8 are whole, and
-    // all other dtypes of scales have a NaN.
-    preconditionFailure("numbers of a codec convert to the dtypes of scales")
+    // The conversion rejects only complex numbers, and a NaN if the dtype has none. Numbers of U8 are
+    // integers, and all other dtypes of scales have a NaN.
+    preconditionFailure("the numbers of a codec convert to every dtype of scales")
   }
 }
 
-/// Reads numbers of `dtype` as F32 to a place of `numbers`.
+/// Reads numbers of `dtype` as F32 into `numbers`, starting at `byteOffset`.
 @_lifetime(numbers: copy numbers)
 func load(
   _ stream: borrowing RawSpan, as dtype: DType, count: Int, at byteOffset: Int,
@@ -234,13 +235,13 @@ func load(
     try Kernels.best.convert(
       stream, from: dtype, to: .f32, elementCount: count, saturating: false, into: &target)
   } catch {
-    // F32 has a NaN, and parameters name no complex dtype.
+    // F32 has a NaN, and parameters never name a complex dtype.
     preconditionFailure("every dtype of scales and elements converts to F32")
   }
 }
 
 extension CodecSurvey {
-  /// Adds the least and greatest values of cells.
+  /// Adds the minimum and maximum values of cells, stored as two arrays of F32.
   mutating func addRanges(_ ranges: borrowing RawSpan) {
     let half = ranges.byteCount / 2
     for place in stride(from: 0, to: half, by: 4) {

@@ -1,7 +1,7 @@
 package import Base
 import TensorCore
 
-/// The mask itself. Specification, section 10.1.
+/// An index codec that stores the mask itself. Specification, section 10.1.
 package struct BitmaskIndex: IndexCodec {
   package static let id: UInt8 = 1
   package static let name = "bitmask"

@@ -1,9 +1,10 @@
 package import Base
 import TensorCore
 
-/// A bit for each block of `rows` × `columns` elements of the matrix view. Specification, 10.4.
+/// An index codec with one bit for each block of `rows` × `columns` elements of the matrix view. Specification,
+/// section 10.4.
 ///
-/// Blocks start anew with each chunk, and are cut where the chunk or its rows end.
+/// Blocks start at the first element of each chunk and are cut at the ends of the chunk and of its rows.
 package struct BlockIndex: IndexCodec {
   package static let id: UInt8 = 4
   package static let name = "block"
@@ -13,6 +14,7 @@ package struct BlockIndex: IndexCodec {
   package let columns: Int
   private let rowLength: Int
 
+  /// - Parameter dimensions: The dimensions of the tensor, which determine the length of its rows.
   package init(rows: Int, columns: Int, dimensions: [Int]) {
     precondition(rows >= 1 && columns >= 1)
     self.rows = rows
@@ -31,7 +33,7 @@ package struct BlockIndex: IndexCodec {
   package var parameters: CBORMap { ["rows": CBORValue(rows), "columns": CBORValue(columns)] }
   package var label: String { "block\(rows)x\(columns)" }
 
-  /// The chunk as a matrix: whole rows, or a part of one.
+  /// A view of the chunk as a matrix of whole rows, or of a part of one row.
   private struct View {
     let length: Int
     let rowCount: Int
@@ -46,7 +48,7 @@ package struct BlockIndex: IndexCodec {
     }
   }
 
-  /// The runs of elements that a block has in the chunk, one for each of its rows.
+  /// Calls `body` with the elements of a block in the chunk, one range for each of its rows.
   private func forEachRun(of block: Int, _ view: View, _ body: (Range<Int>) -> Void) {
     let top = block / view.blocksAcross * rows
     let left = block % view.blocksAcross * columns
@@ -111,7 +113,7 @@ package struct BlockIndex: IndexCodec {
       view.blockCount % 8 == 0
         || stream.littleEndian(UInt8.self, at: view.blockCount / 8)!
           >> UInt8(view.blockCount % 8) == 0
-    else { throw CodecProblem(.streams, "bits are set behind the last block") }
+    else { throw CodecProblem(.streams, "bits after the last block are set") }
     mask.fill()
     for block in 0..<view.blockCount where stream.bit(block) { fill(block, view, &mask) }
     try check(mask.bytes, layout, valueCount: valueCount)

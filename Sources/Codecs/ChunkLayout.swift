@@ -1,14 +1,14 @@
 import Base
 package import TensorCore
 
-/// Which values of which tensor a chunk holds.
+/// The values that a chunk contains: their dtype, the dimensions of the tensor, and the range of its elements.
 ///
-/// For kept values of a sparse term the "tensor" is their list, of one dimension.
+/// For the kept values of a sparse term, the "tensor" is the one-dimensional list of these values.
 package struct ChunkLayout: Sendable, Equatable {
   package var dtype: DType
-  /// Of the tensor that the grid cuts.
+  /// The dimensions of the tensor that the grid divides.
   package var dimensions: [Int]
-  /// Flat places in it.
+  /// The flat indexes of the elements in the tensor.
   package var elements: Range<Int>
 
   package init(dtype: DType, dimensions: [Int], elements: Range<Int>) {
@@ -17,16 +17,17 @@ package struct ChunkLayout: Sendable, Equatable {
     self.elements = elements
   }
 
+  /// Creates the layout of a chunk of a tensor.
   package init(_ info: TensorInfo, chunk: Int) {
     self.init(dtype: info.dtype, dimensions: info.shape.dimensions, elements: info.grid[chunk])
   }
 
-  /// A list of `count` values.
+  /// Creates the layout of a list of `count` values.
   package init(dtype: DType, listOf count: Int) {
     self.init(dtype: dtype, dimensions: [count], elements: 0..<count)
   }
 
   package var elementCount: Int { elements.count }
-  /// Of the values in canonical form.
+  /// The size of the values in canonical form, in bytes.
   package var byteCount: Int { (elements.count * dtype.bitsPerElement + 7) / 8 }
 }

@@ -1,22 +1,23 @@
 package import Base
 package import TensorCore
 
-/// Codes that name entries of a table, with a scale for each group. Specification, section 9.6.
+/// Codes that are indexes into a table, with a scale for each group. Specification, section 9.6.
 ///
-/// Value = entry · scale in float32, rounded once.
+/// The value is entry · scale in float32, rounded once.
 package struct CodebookCodec: ValueCodec {
   package static let id: UInt8 = 7
   package static let name = "codebook"
   package static let isLossless = false
 
-  /// Ascending, 2 to 256 of them.
+  /// The entries in ascending order; 2 to 256 of them.
   package let table: [Float]
   private var codes: CodeStream
   private var groups: GroupSpec
   private var scaleDType: DType
 
-  /// NormalFloat of 4 bits: quantiles of the normal distribution. Source: Dettmers et al., QLoRA
-  /// (NeurIPS 2023), appendix E, in float32.
+  /// The table of 4-bit NormalFloat: quantiles of the normal distribution, in float32.
+  ///
+  /// Source: Dettmers et al., QLoRA (NeurIPS 2023), appendix E.
   package static let nf4: [Float] = [
     -1, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635,
     -0.18477343022823334, -0.09105003625154495, 0, 0.07958029955625534, 0.16093020141124725,
@@ -140,7 +141,9 @@ package struct CodebookCodec: ValueCodec {
       var codes = rest._mutatingExtracting(0..<layout.elementCount)
       try self.codes.unpack(buffer.extracting(streams[0]), into: &codes)
       guard Kernels.best.highestCode(codes.bytes) < table.count else {
-        throw CodecProblem(.streams, "a code is not below \(table.count), the length of its table")
+        throw CodecProblem(
+          .streams,
+          "a code is out of range, expected less than \(table.count), the length of its table")
       }
       let entries = table + Array(repeating: 0, count: 256 - table.count)
       Kernels.best.decode(codes.bytes, table: entries, into: &values)

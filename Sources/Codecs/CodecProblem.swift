@@ -1,11 +1,12 @@
-/// Why a codec cannot do what it is asked for.
+/// An error of a codec: invalid parameters or streams, or values that the codec cannot represent.
 package struct CodecProblem: Error, Equatable, CustomStringConvertible {
+  /// The kind of a problem.
   package enum Kind: Sendable, Equatable {
-    /// What the index says of the codec is wrong.
+    /// The index contains invalid parameters for the codec.
     case parameters
-    /// The streams of a chunk hold what the codec cannot mean.
+    /// The streams of a chunk contain invalid data.
     case streams
-    /// Values that the codec cannot hold.
+    /// The codec cannot represent the values.
     case values
   }
 

@@ -1,4 +1,4 @@
-/// Every codec, by id.
+/// The list of all codecs.
 package enum CodecRegistry {
   package static let valueCodecs: [any ValueCodec.Type] = [
     RawCodec.self,
@@ -28,8 +28,8 @@ package enum CodecRegistry {
   }
 }
 
-/// The codecs of a chunk, as its record has them: the index codec above, 0 for none, the value codec
-/// below.
+/// The codecs of a chunk as stored in its record: the id of the index codec in the upper byte, 0 for none, and the id
+/// of the value codec in the lower byte.
 package struct ChunkCodecs: Hashable, Sendable {
   package var index: UInt8
   package var value: UInt8

@@ -1,17 +1,17 @@
 package import Zstd
 
-/// How hard a writer of `.sumac` tries to make lossless terms small.
+/// The effort with which a writer of `.sumac` compresses lossless terms.
 package enum Compression: String, CaseIterable, Sendable {
-  /// Values as they are, so that every tensor is one mapped array.
+  /// Values are stored unchanged, so that every tensor is one contiguous array that can be mapped.
   case none
-  /// Byte planes with entropy coding: near the best for weights, at the speed of reading a disk.
+  /// Byte planes with entropy coding: close to the best ratio for weights, at the speed of reading from disk.
   case fast
-  /// Each plane coded with and without match finding and the smaller kept.
+  /// Each plane is coded with and without match finding, and the smaller result is kept.
   case small
 
   package var codecName: String { self == .none ? "raw" : "planes" }
 
-  /// The settings tried for a stream, in this order; the first of the smallest is kept.
+  /// The settings tried for each stream, in this order; the first of the smallest results is kept.
   package var attempts: [ZstdSettings] {
     switch self {
     case .none: []
@@ -20,7 +20,7 @@ package enum Compression: String, CaseIterable, Sendable {
     }
   }
 
-  /// The settings tried besides for a stream that shrinks to a quarter or less.
+  /// Additional settings tried for a stream that shrinks to a quarter or less.
   package var followUps: [ZstdSettings] { self == .fast ? [.quickMatches] : [] }
 
   /// The codec of lossless terms.

@@ -1,7 +1,7 @@
 package import Base
 package import TensorCore
 
-/// One value that all elements of a chunk have, bit for bit. Specification, section 9.7.
+/// A single value that all elements of a chunk have, bit for bit. Specification, section 9.7.
 package struct ConstantCodec: ValueCodec {
   package static let id: UInt8 = 2
   package static let name = "constant"
@@ -13,19 +13,20 @@ package struct ConstantCodec: ValueCodec {
     let reader = ParameterReader(parameters, of: Self.name)
     try reader.finish()
     guard Self.holds(dtype) else {
-      throw reader.problem("cannot hold \(dtype.name), whose values take no whole bytes")
+      throw reader.problem("does not support \(dtype.name), whose values are not whole bytes")
     }
   }
 
+  /// Returns true if the codec supports the dtype: its values must be whole bytes.
   package static func holds(_ dtype: DType) -> Bool { dtype.bitsPerElement % 8 == 0 }
 
   package var parameters: CBORMap { [:] }
 
-  /// Whether it holds such values without loss.
+  /// Returns true if all values are equal, so that the codec represents them without loss.
   package static func fits(_ values: borrowing RawSpan, dtype: DType) -> Bool {
     let width = dtype.bitsPerElement / 8
     guard holds(dtype), values.byteCount >= width else { return false }
-    // All are equal if each equals the one before it.
+    // All values are equal if each value equals the one before it.
     let rest = values.extracting(width..<values.byteCount)
     return rest.firstDifference(from: values) == nil
   }
@@ -53,7 +54,7 @@ package struct ConstantCodec: ValueCodec {
   ) {
     guard layout.elementCount > 0 else { return }
     values.copy(buffer.extracting(streams[0]))
-    // Copies of what is there, twice as much each time.
+    // Copies the part already filled, which doubles each time.
     var done = streams[0].count
     while done < values.byteCount {
       let count = min(done, values.byteCount - done)

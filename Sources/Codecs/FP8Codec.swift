@@ -1,7 +1,7 @@
 package import Base
 package import TensorCore
 
-/// F8_E4M3 or F8_E5M2 with a scale of float for each group. Specification, section 9.5.1.
+/// F8_E4M3 or F8_E5M2 elements with a float scale for each group. Specification, section 9.5.1.
 package struct FP8Codec: ScaledCodec {
   package static let id: UInt8 = 4
   package static let name = "fp8"

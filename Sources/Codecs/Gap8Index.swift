@@ -1,7 +1,7 @@
 package import Base
 import TensorCore
 
-/// A byte for each kept value: how many elements lie between it and the one before.
+/// An index codec with one byte for each kept value: the number of elements between it and the previous kept value.
 /// Specification, section 10.2.
 package struct Gap8Index: IndexCodec {
   package static let id: UInt8 = 2
@@ -42,10 +42,10 @@ package struct Gap8Index: IndexCodec {
   }
 
   static func problem(_ valueCount: Int) -> CodecProblem {
-    CodecProblem(.streams, "the gaps do not name exactly \(valueCount) places of the chunk")
+    CodecProblem(.streams, "the gaps do not give exactly \(valueCount) positions in the chunk")
   }
 
-  /// Kept values to their places and zero to all others, without a mask between.
+  /// Writes kept values to their positions and zero to all others, without an intermediate mask.
   @_lifetime(values: copy values)
   package func scatter(
     _ packed: borrowing RawSpan, width: Int, gaps: borrowing RawSpan,

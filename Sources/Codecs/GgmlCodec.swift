@@ -1,16 +1,17 @@
 package import Base
 package import TensorCore
 
-/// Blocks of a ggml type, kept as they are, so that GGUF files come back to the byte.
+/// Blocks of a ggml type, stored unchanged, so that GGUF files are restored byte for byte.
 /// Specification, section 9.8.
 package struct GgmlCodec: ValueCodec {
   package static let id: UInt8 = 8
   package static let name = "ggml"
   package static let isLossless = false
 
+  /// A ggml type with the number of elements and bytes of a block.
   package struct BlockType: Sendable, Equatable {
     package var id: Int
-    /// In ggml's own spelling, such as `Q4_K`.
+    /// The name in ggml's spelling, such as `Q4_K`.
     package var name: String
     package var elementCount: Int
     package var byteCount: Int
@@ -22,7 +23,7 @@ package struct GgmlCodec: ValueCodec {
       self.byteCount = byteCount
     }
 
-    /// Whether its values are defined here.
+    /// True if this version can compute the values of the type.
     package var givesValues: Bool { Kernels.simpleGgmlTypes.contains(id) }
   }
 
@@ -44,7 +45,7 @@ package struct GgmlCodec: ValueCodec {
 
   package init(type: BlockType) { self.type = type }
 
-  /// Whether rows of such a shape are whole blocks.
+  /// Returns true if the rows of a tensor with these dimensions consist of whole blocks.
   package static func fits(_ type: BlockType, _ dimensions: [Int]) -> Bool {
     (dimensions.last ?? 1) % type.elementCount == 0
   }
@@ -53,7 +54,7 @@ package struct GgmlCodec: ValueCodec {
     var reader = ParameterReader(parameters, of: Self.name)
     let id = try reader.integer("type", in: 0...Int(UInt16.max))
     guard let type = Self.types.first(where: { $0.id == id }) else {
-      throw reader.problem("has the unknown type \(id)")
+      throw reader.problem("has an unknown type \(id)")
     }
     try reader.finish()
     guard Self.fits(type, dimensions) else {
@@ -69,7 +70,7 @@ package struct GgmlCodec: ValueCodec {
 
   package func scratchByteCount(_ layout: ChunkLayout) -> Int { 8 }
 
-  /// Numbers of F16 stand before the codes; they must be able to hold what the values need.
+  /// A survey is needed because blocks store F16 numbers, which must be able to represent what the values need.
   package var needsSurvey: Bool { givesValues }
 
   @_lifetime(scratch: copy scratch)
@@ -85,7 +86,7 @@ package struct GgmlCodec: ValueCodec {
   }
 
   package func prepared(for survey: CodecSurvey) throws(CodecProblem) -> GgmlCodec {
-    // Q4_1 and Q5_1 keep the least value itself, the others a step.
+    // Q4_1 and Q5_1 store the minimum value itself, the other types a step.
     let steps: Float = type.name.hasSuffix("_1") ? 1 : type.name == "Q8_0" ? 127 : 8
     guard survey.largest / steps <= 65504 else {
       throw CodecProblem(.values, "values up to \(survey.largest) are too large for \(type.name)")
@@ -114,7 +115,7 @@ package struct GgmlCodec: ValueCodec {
     into values: inout MutableRawSpan, scratch: inout MutableRawSpan
   ) throws(CodecProblem) {
     guard givesValues else {
-      throw CodecProblem(.streams, "the values of \(type.name) are not known to this version")
+      throw CodecProblem(.streams, "this version cannot compute the values of \(type.name)")
     }
     Kernels.best.decodeGgml(
       buffer.extracting(streams[0]), type: type.id, blockByteCount: type.byteCount, into: &values)

@@ -1,13 +1,13 @@
 import Base
 package import TensorCore
 
-/// Which values share a scale. Specification, section 9.3.
+/// The groups of values that share a scale. Specification, section 9.3.
 package struct GroupSpec: Sendable, Equatable {
-  /// Of the tensor's dimensions; 0 for a scalar.
+  /// The index of a dimension of the tensor; 0 for a scalar.
   package var axis: Int
-  /// Positions of a group along the axis; 0 if the whole tensor is one.
+  /// The number of positions of a group along the axis; 0 if the whole tensor is one group.
   package var size: Int
-  /// The range of all values where one scale serves the tensor; known from a survey.
+  /// The range of all values if one scale applies to the whole tensor; known after a survey.
   var tensorRange: [Float]?
 
   package init(axis: Int, size: Int) {
@@ -24,16 +24,18 @@ package struct GroupSpec: Sendable, Equatable {
 
   var parameters: CBORMap { ["axis": CBORValue(axis), "group": CBORValue(size)] }
 
+  /// Returns the layout of the groups in a chunk.
   package func grouping(_ layout: ChunkLayout) -> Grouping {
     Grouping(
       dimensions: layout.dimensions, axis: axis, size: size, start: layout.elements.lowerBound)
   }
 
+  /// Returns the number of cells of a chunk, each of which has a scale.
   package func cellCount(_ layout: ChunkLayout) -> Int {
     grouping(layout).cellCount(elementCount: layout.elementCount)
   }
 
-  /// Least and greatest values of each cell, two arrays of F32.
+  /// Writes the minimum and maximum values of each cell as two arrays of F32.
   @_lifetime(ranges: copy ranges)
   func ranges(
     of values: borrowing RawSpan, _ layout: ChunkLayout, into ranges: inout MutableRawSpan
@@ -52,7 +54,7 @@ package struct GroupSpec: Sendable, Equatable {
     return spec
   }
 
-  /// `g64`, `row` or `tensor`, told from the dimensions where they are known.
+  /// Returns `g64`, `row` or `tensor`; `row` only if the length of the rows is known.
   func label(rowLength: Int?) -> String {
     size == 0 ? "tensor" : size == rowLength ? "row" : "g\(size)"
   }

@@ -1,11 +1,11 @@
 package import Base
 import TensorCore
 
-/// How the places of the kept values of a chunk become streams of bytes and a mask again.
+/// A codec that encodes the positions of the kept values of a chunk as byte streams and decodes them to a mask.
 ///
-/// A mask has a bit for each element of the chunk, the first in the lowest bit of the first byte.
-/// Kept values follow in the order of their elements, whatever the codec. As of value codecs, `id`
-/// and `name` belong to the `.sumac` format.
+/// A mask has one bit for each element of the chunk; the first element is the lowest bit of the first byte. Kept
+/// values are stored in the order of their elements, whatever the codec. As for value codecs, `id` and `name` are
+/// part of the `.sumac` format.
 package protocol IndexCodec: Sendable {
   static var id: UInt8 { get }
   static var name: String { get }
@@ -14,29 +14,30 @@ package protocol IndexCodec: Sendable {
   var parameters: CBORMap { get }
   var label: String { get }
 
-  /// How long each stream of a chunk with so many kept values is: at least, and at most.
+  /// Returns the minimum and maximum length of each stream of a chunk with `valueCount` kept values.
   func streamByteCounts(_ layout: ChunkLayout, valueCount: Int) -> [ClosedRange<Int>]
 
   func scratchByteCount(_ layout: ChunkLayout) -> Int
 
-  /// Throws if a chunk cannot have so many kept values.
+  /// Throws if a chunk cannot have `valueCount` kept values.
   func check(valueCount: Int, _ layout: ChunkLayout) throws(CodecProblem)
 
-  /// Adds to `mask` what the codec must keep besides, for whole blocks or full groups.
-  /// - Returns: false if the codec cannot hold the mask.
+  /// Adds the positions to `mask` that the codec must also keep to fill whole blocks or groups.
+  /// - Returns: False if the codec cannot represent the mask.
   @_lifetime(mask: copy mask)
   func complete(_ mask: inout MutableRawSpan, _ layout: ChunkLayout) -> Bool
 
-  /// Writes the streams of a completed mask with `valueCount` bits one after the other into
-  /// `streams`, which has the greatest lengths, and returns the lengths.
+  /// Writes the streams of a completed mask with `valueCount` bits one after the other.
+  /// - Parameter streams: Memory for the maximum lengths.
+  /// - Returns: The length of each stream.
   @_lifetime(streams: copy streams)
   func encode(
     _ mask: borrowing RawSpan, _ layout: ChunkLayout, valueCount: Int,
     into streams: inout MutableRawSpan
   ) -> [Int]
 
-  /// Fills `mask`, whose bits behind the last element become 0.
-  /// - Throws: a problem of streams if they do not name exactly `valueCount` places.
+  /// Fills `mask`; its bits after the last element become 0.
+  /// - Throws: A problem of kind `streams` if they do not give exactly `valueCount` positions.
   @_lifetime(mask: copy mask)
   func decode(
     _ buffer: borrowing RawSpan, streams: [Range<Int>], _ layout: ChunkLayout, valueCount: Int,
@@ -53,30 +54,30 @@ extension IndexCodec {
   package func check(valueCount: Int, _ layout: ChunkLayout) throws(CodecProblem) {
     guard valueCount <= layout.elementCount else {
       throw CodecProblem(
-        .streams, "\(valueCount) values are kept of \(layout.elementCount)")
+        .streams, "\(valueCount) values are kept in a chunk of \(layout.elementCount)")
     }
   }
 
   @_lifetime(mask: copy mask)
   package func complete(_ mask: inout MutableRawSpan, _ layout: ChunkLayout) -> Bool { true }
 
-  /// Throws if the mask does not have so many bits, or one behind the last element.
+  /// Throws if the mask does not have exactly `valueCount` bits, or has one after the last element.
   func check(
     _ mask: borrowing RawSpan, _ layout: ChunkLayout, valueCount: Int
   ) throws(CodecProblem) {
     let count = layout.elementCount
     let found = Kernels.best.count(ofMask: mask, elementCount: count)
     guard found == valueCount else {
-      throw CodecProblem(.streams, "\(found) places are kept, expected \(valueCount)")
+      throw CodecProblem(.streams, "\(found) positions are kept, expected \(valueCount)")
     }
     guard
       count % 8 == 0
         || mask.littleEndian(UInt8.self, at: count / 8)! >> UInt8(count % 8) == 0
-    else { throw CodecProblem(.streams, "bits of the mask are set behind its end") }
+    else { throw CodecProblem(.streams, "bits after the end of the mask are set") }
   }
 }
 
-/// Single bits of a mask.
+/// Access to single bits of a mask.
 extension RawSpan {
   package func bit(_ place: Int) -> Bool {
     littleEndian(UInt8.self, at: place / 8)! >> UInt8(place % 8) & 1 == 1

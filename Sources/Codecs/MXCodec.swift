@@ -1,8 +1,8 @@
 package import Base
 package import TensorCore
 
-/// The microscaling formats of OCP MX 1.0: F4, F6 or F8 elements with a power of two for each
-/// group. Specification, section 9.5.2.
+/// The microscaling formats of OCP MX 1.0: F4, F6 or F8 elements with a power-of-two scale for each group.
+/// Specification, section 9.5.2.
 package struct MXCodec: ScaledCodec {
   package static let id: UInt8 = 5
   package static let name = "mx"
@@ -24,7 +24,7 @@ package struct MXCodec: ScaledCodec {
       groups: try GroupSpec(&reader, dimensions: dimensions), scaleDType: .f8E8M0, packing: .bits)
     core.codes = try CodeStream(bits: core.element.bitsPerElement, &reader)
     try reader.finish()
-    guard core.groups.size > 0 else { throw reader.problem("has no size of groups") }
+    guard core.groups.size > 0 else { throw reader.problem("needs a group size above 0") }
   }
 
   package var parameters: CBORMap {

@@ -1,11 +1,11 @@
 package import Base
 import TensorCore
 
-/// N of every M consecutive elements of a row. Specification, section 10.3.
+/// An index codec that keeps N of every M consecutive elements of a row. Specification, section 10.3.
 ///
-/// The places that a group keeps are one of B = M! / (N! (M − N)!) patterns, numbered in
-/// lexicographic order. As many numbers as fit in a byte in base B share one, the first the least
-/// significant digit: three for 2:4, where B is 6. Where B is over 256, each takes two bytes.
+/// The kept positions of a group form one of B = M! / (N! (M − N)!) patterns, which are numbered in lexicographic
+/// order. A byte contains as many numbers in base B as fit, least significant digit first: three for 2:4, where B is
+/// 6. If B is over 256, each number needs two bytes.
 package struct NMIndex: IndexCodec {
   package static let id: UInt8 = 3
   package static let name = "nm"
@@ -14,15 +14,15 @@ package struct NMIndex: IndexCodec {
   package let kept: Int
   package let group: Int
   private let rowLength: Int
-  /// Bits of each pattern, by number.
+  /// The bits of each pattern, by number.
   private let patterns: [UInt16]
-  /// The number of each set of bits that is a pattern.
+  /// The number of each pattern, by its bits.
   private let numbers: [UInt16]
-  /// The bits of all groups that a byte stands for; nil if it stands for none.
+  /// The bits of all groups that a byte encodes, by byte; nil for invalid bytes.
   private let bitsOfBytes: [UInt64?]
 
   /// - Parameters:
-  ///   - kept: N, at least 1 and below `group`.
+  ///   - kept: N, at least 1 and less than `group`.
   ///   - group: M, at most 16.
   package init(kept: Int, of group: Int, dimensions: [Int]) {
     precondition(group <= Self.largestGroup && kept >= 1 && kept < group)
@@ -60,7 +60,7 @@ package struct NMIndex: IndexCodec {
   package var label: String { "\(kept):\(group)" }
 
   private static func patterns(kept: Int, group: Int) -> [UInt16] {
-    /// All ways to keep `count` of the places from `first` on.
+    /// Returns all ways to keep `count` of the positions from `first` on.
     func choose(_ count: Int, from first: Int) -> [UInt16] {
       guard count > 0 else { return [0] }
       return (first...(group - count)).flatMap { place in
@@ -72,7 +72,7 @@ package struct NMIndex: IndexCodec {
 
   private var patternsPerByte: Int { Self.patternsPerByte(patterns.count) }
 
-  /// Numbers in a byte; 0 if one takes two bytes.
+  /// Returns how many numbers fit in a byte; 0 if a number needs two bytes.
   private static func patternsPerByte(_ patternCount: Int) -> Int {
     guard patternCount <= 256 else { return 0 }
     var (count, product) = (0, 1)
@@ -80,13 +80,13 @@ package struct NMIndex: IndexCodec {
     return count
   }
 
-  /// Whether every group of a chunk is whole, so that groups are runs of bits one behind the other.
+  /// Returns true if every group of a chunk is whole, so that groups are adjacent runs of bits.
   private func hasWholeGroups(_ layout: ChunkLayout) -> Bool {
     rowLength % group == 0 && layout.elements.lowerBound % group == 0
       && layout.elementCount % group == 0
   }
 
-  /// The groups of a chunk, each as its first element and length; rows start groups anew.
+  /// Calls `body` with the first element and the length of each group of a chunk; groups start at each row.
   private func forEachGroup(_ layout: ChunkLayout, _ body: (_ start: Int, _ length: Int) -> Bool) {
     var start = 0
     let first = layout.elements.lowerBound % rowLength
@@ -208,7 +208,7 @@ package struct NMIndex: IndexCodec {
     if perByte > 0, hasWholeGroups(layout) {
       let digits = layout.elementCount / group
       guard fill(&mask, from: stream, digitCount: digits, perByte: perByte) else {
-        throw CodecProblem(.streams, "a byte stands for no patterns of \(label)")
+        throw CodecProblem(.streams, "a byte does not encode patterns of \(label)")
       }
       return try check(mask.bytes, layout, valueCount: valueCount)
     }
@@ -232,7 +232,7 @@ package struct NMIndex: IndexCodec {
         return false
       }
       let pattern = patterns[number]
-      // Places behind a short group fill it up, the lowest first.
+      // Positions after the end of a short group complete it, the lowest first.
       let beyond = pattern >> UInt16(length)
       if length < self.group, beyond & (beyond &+ 1) != 0 {
         isValid = false
@@ -245,12 +245,12 @@ package struct NMIndex: IndexCodec {
     }
     mask = bits
     guard isValid, perByte == 0 || group % perByte == 0 || byte == 0 else {
-      throw CodecProblem(.streams, "a number stands for no pattern of \(label)")
+      throw CodecProblem(.streams, "a number does not encode a pattern of \(label)")
     }
     try check(mask.bytes, layout, valueCount: valueCount)
   }
 
-  /// Writes the bits that each byte stands for one behind the other; false if one stands for none.
+  /// Writes the bits that each byte encodes to the mask, in order. Returns false if a byte is invalid.
   @_lifetime(mask: copy mask)
   private func fill(
     _ mask: inout MutableRawSpan, from stream: borrowing RawSpan, digitCount: Int, perByte: Int
@@ -261,7 +261,7 @@ package struct NMIndex: IndexCodec {
       guard var bits = bitsOfBytes[byte] else { return false }
       let digits = min(perByte, digitCount - index * perByte)
       if digits < perByte {
-        // Digits that are missing from the last byte are 0 and stand for nothing.
+        // The last byte may have fewer digits; the missing ones are 0 and encode nothing.
         guard (0..<digits).reduce(byte, { rest, _ in rest / patterns.count }) == 0 else {
           return false
         }

@@ -1,7 +1,7 @@
 package import Base
 package import TensorCore
 
-/// F4 elements with an F8_E4M3 scale for each group and a number for the tensor above them.
+/// F4 elements with an F8_E4M3 scale for each group and a global scale for the tensor.
 /// Specification, section 9.5.3.
 package struct NVFP4Codec: ScaledCodec {
   package static let id: UInt8 = 6
@@ -10,7 +10,7 @@ package struct NVFP4Codec: ScaledCodec {
 
   package private(set) var core: ScaledElements
 
-  /// - Parameter global: the number that every scale is multiplied with; from a survey if not given.
+  /// - Parameter global: The factor of all scales. A survey replaces it.
   package init(groups: GroupSpec, global: Float = 1) {
     precondition(groups.size > 0 && global > 0 && global.isFinite)
     core = ScaledElements(
@@ -25,7 +25,7 @@ package struct NVFP4Codec: ScaledCodec {
     core.globalUse = try reader.choice("arithmetic", ScaledElements.GlobalUse.self)
     try reader.finish()
     guard core.groups.size > 0, (core.global ?? 0) > 0 else {
-      throw reader.problem("needs groups, and a global number above 0")
+      throw reader.problem("needs a group size and a global scale above 0")
     }
   }
 
@@ -42,7 +42,7 @@ package struct NVFP4Codec: ScaledCodec {
 
   package var needsSurvey: Bool { true }
 
-  /// The largest value gets the largest element with the largest scale.
+  /// Returns the codec with a global scale that maps the largest value to the largest element and the largest scale.
   package func prepared(for survey: CodecSurvey) -> NVFP4Codec {
     var codec = self
     let global = survey.largest / (DType.f4.largestElement * DType.f8E4M3.largestElement)

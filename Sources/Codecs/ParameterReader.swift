@@ -1,22 +1,24 @@
 package import Base
 package import TensorCore
 
-/// Takes the parameters of a codec out of the map that its term has in the index.
+/// A reader for the parameters of a codec, which its term stores as a map in the index.
 package struct ParameterReader {
   private var rest: CBORMap
   private let owner: String
 
+  /// - Parameter owner: The name of the codec, with which messages begin.
   package init(_ map: CBORMap, of owner: String) {
     rest = map
     self.owner = owner
   }
 
   private mutating func take(_ key: String) throws(CodecProblem) -> CBORValue {
-    guard let value = rest[key] else { throw problem("lacks '\(key)'") }
+    guard let value = rest[key] else { throw problem("has no '\(key)'") }
     rest[key] = nil
     return value
   }
 
+  /// Reads an integer in `range`.
   package mutating func integer(
     _ key: String, in range: ClosedRange<Int>
   ) throws(CodecProblem) -> Int {
@@ -29,10 +31,13 @@ package struct ParameterReader {
   }
 
   package mutating func text(_ key: String) throws(CodecProblem) -> String {
-    guard let text = try take(key).asText else { throw problem("has a '\(key)' that is no text") }
+    guard let text = try take(key).asText else {
+      throw problem("has a '\(key)' that is not a text")
+    }
     return text
   }
 
+  /// Reads the name of a case of an enumeration.
   package mutating func choice<Choice: RawRepresentable<String> & CaseIterable>(
     _ key: String, _: Choice.Type
   ) throws(CodecProblem) -> Choice {
@@ -44,6 +49,7 @@ package struct ParameterReader {
     return choice
   }
 
+  /// Reads the name of one of the given dtypes.
   package mutating func dtype(_ key: String, among dtypes: [DType]) throws(CodecProblem) -> DType {
     let text = try text(key)
     guard let dtype = DType(name: text), dtypes.contains(dtype) else {
@@ -53,13 +59,16 @@ package struct ParameterReader {
     return dtype
   }
 
-  /// A finite number that a float32 holds exactly.
+  /// Reads a finite number that float32 represents exactly.
   package mutating func float(_ key: String) throws(CodecProblem) -> Float {
     try exactFloat(try take(key), key)
   }
 
+  /// Reads a list of finite numbers that float32 represents exactly.
   package mutating func floats(_ key: String) throws(CodecProblem) -> [Float] {
-    guard let list = try take(key).asArray else { throw problem("has a '\(key)' that is no list") }
+    guard let list = try take(key).asArray else {
+      throw problem("has a '\(key)' that is not a list")
+    }
     var floats: [Float] = []
     for value in list { floats.append(try exactFloat(value, key)) }
     return floats
@@ -67,14 +76,14 @@ package struct ParameterReader {
 
   private func exactFloat(_ value: CBORValue, _ key: String) throws(CodecProblem) -> Float {
     guard let number = value.asFloat, number.isFinite, Double(Float(number)) == number else {
-      throw problem("has a '\(key)' that is no finite float32")
+      throw problem("has a '\(key)' that is not a finite float32")
     }
     return Float(number)
   }
 
-  /// Throws if a key was not taken.
+  /// Throws if a key was not read.
   package func finish() throws(CodecProblem) {
-    if let key = rest.first?.key { throw problem("has the unknown key '\(key.printable)'") }
+    if let key = rest.first?.key { throw problem("has an unknown key '\(key.printable)'") }
   }
 
   package func problem(_ reason: String) -> CodecProblem {

@@ -1,13 +1,13 @@
 package import Base
 package import TensorCore
 
-/// One stream per byte of a word, the least significant first, so that bytes of one meaning lie
-/// together: of floats the exponents, which compress, and the mantissas, which hardly do.
+/// A codec with one stream for each byte of a word, least significant byte first. It brings bytes of the same kind
+/// together: the exponents of floats, which compress well, and the mantissas, which hardly compress.
 /// Specification, section 9.2.
 ///
-/// A word is an element; C64 counts as two words of 4 bytes; dtypes of 8 bits and fewer have one
-/// plane, their bytes. Words of floats (C64 too) are rotated left by one bit first, which puts the
-/// sign in bit 0 and leaves the exponent alone in the top byte.
+/// A word is an element. A C64 element is two words of 4 bytes. Dtypes of 8 bits or fewer have one plane, their
+/// bytes. Words of floats, including C64, are first rotated left by one bit. This moves the sign to bit 0 and the
+/// exponent to the top byte.
 package struct PlanesCodec: ValueCodec {
   package static let id: UInt8 = 1
   package static let name = "planes"

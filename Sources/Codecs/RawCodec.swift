@@ -1,7 +1,7 @@
 package import Base
 package import TensorCore
 
-/// The canonical bytes as they are, in one stream. Specification, section 9.1.
+/// A codec that stores the canonical bytes unchanged, in one stream. Specification, section 9.1.
 package struct RawCodec: ValueCodec {
   package static let id: UInt8 = 0
   package static let name = "raw"

@@ -1,12 +1,12 @@
 import Base
 import TensorCore
 
-/// Small floats with a scale for each group: what fp8, mx and nvfp4 share. Specification, 9.5.
+/// Small floats with a scale for each group: the common part of fp8, mx and nvfp4. Specification, section 9.5.
 ///
-/// Value = element · scale in float32, rounded once. Where a number for the whole tensor stands
-/// above the scales, each scale is combined with it first, rounded once.
+/// The value is element · scale in float32, rounded once. If the tensor has a global scale, each scale is first
+/// combined with it and rounded once.
 package struct ScaledElements: Sendable, Equatable {
-  /// How the tensor's number applies to the scales.
+  /// The operation that combines the global scale with the scales.
   enum GlobalUse: String, Sendable, CaseIterable {
     case multiply, divide
   }
@@ -36,7 +36,7 @@ package struct ScaledElements: Sendable, Equatable {
     ]
   }
 
-  /// Ranges, scales, and the quotients, whose room packed elements take as well.
+  /// Returns the size in bytes of ranges, scales and quotients; packed elements use the memory of the quotients.
   func scratchByteCount(_ layout: ChunkLayout) -> Int {
     16 * groups.cellCount(layout) + 5 * layout.elementCount + 8
   }
@@ -74,7 +74,7 @@ package struct ScaledElements: Sendable, Equatable {
           ranges.bytes, scaleDType: scaleDType, limit: element.largestElement,
           largestExponent: element.largestExponent, global: global ?? 1, into: &scales)
         store(scales.bytes, as: scaleDType, count: cells, at: lengths[0], in: &streams)
-        // The room of the ranges serves the scales in effect from here on.
+        // From here on, the memory of the ranges contains the effective scales.
         combine(scales.bytes, into: &ranges)
         rest.split(at: 4 * count) { quotients, packed in
           Kernels.best.divide(
@@ -91,7 +91,7 @@ package struct ScaledElements: Sendable, Equatable {
     }
   }
 
-  /// Quotients as packed elements; those that are too large become the largest.
+  /// Converts quotients to packed elements; those that are too large become the largest element.
   @_lifetime(target: copy target)
   private func convert(
     _ quotients: borrowing RawSpan, count: Int, into target: inout MutableRawSpan
@@ -100,9 +100,9 @@ package struct ScaledElements: Sendable, Equatable {
       try Kernels.best.convert(
         quotients, from: .f32, to: element, elementCount: count, saturating: true, into: &target)
     } catch {
-      // Encoders refuse values that are not finite, scales are above 0 where they divide, and a finite
-      // number over one above 0, infinite or not, is no NaN.
-      preconditionFailure("quotients of finite values are no NaN")
+      // Encoders reject values that are not finite, and scales are above 0 where they divide. A finite number
+      // divided by a number above 0, even by infinity, is not NaN.
+      preconditionFailure("quotients of finite values are not NaN")
     }
   }
 
@@ -133,7 +133,7 @@ package struct ScaledElements: Sendable, Equatable {
     }
   }
 
-  /// The scales in effect.
+  /// Writes the effective scales: the given scales, combined with the global scale if there is one.
   @_lifetime(target: copy target)
   private func combine(_ scales: borrowing RawSpan, into target: inout MutableRawSpan) {
     let cells = scales.byteCount / 4
@@ -150,7 +150,7 @@ package struct ScaledElements: Sendable, Equatable {
   }
 }
 
-/// A codec that is scaled elements under parameters of its own.
+/// A codec that consists of scaled elements with its own parameters.
 package protocol ScaledCodec: ValueCodec {
   var core: ScaledElements { get }
 }
@@ -189,7 +189,7 @@ extension ScaledCodec {
 }
 
 extension DType {
-  /// The largest finite value of a float of at most 8 bits.
+  /// The largest finite value of a float with at most 8 bits.
   var largestElement: Float {
     switch self {
     case .f4: 6
@@ -199,8 +199,8 @@ extension DType {
     case .f8E5M2: 57344
     case .bool, .u8, .i8, .f8E8M0, .f8E4M3FNUZ, .f8E5M2FNUZ, .i16, .u16, .f16, .bf16, .i32, .u32,
       .f32, .c64, .f64, .i64, .u64:
-      // Parameters are read as one of the elements that the codec lists, all of them above.
-      preconditionFailure("\(name) is no element of a scaled codec")
+      // Parameters are read as one of the elements that the codec lists, all of which are above.
+      preconditionFailure("\(name) is not an element of a scaled codec")
     }
   }
 

@@ -1,7 +1,7 @@
-/// How the kept values of a sparse term combine with the terms before it.
+/// The way in which the kept values of a sparse term combine with the terms before it.
 package enum SparseMode: String, Sendable, CaseIterable {
-  /// They are added to the sum.
+  /// The values are added to the sum.
   case add
-  /// They replace it where they stand.
+  /// The values replace the sum at their positions.
   case replace
 }

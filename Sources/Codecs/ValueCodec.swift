@@ -1,60 +1,58 @@
 package import Base
 package import TensorCore
 
-/// How the values of a chunk become streams of bytes and values again.
+/// A codec that encodes the values of a chunk as byte streams and decodes them again.
 ///
-/// A codec is a value: what its term says of it in the index, its *parameters*, and no more. Its
-/// `id` and `name` are part of the `.sumac` format: they are never given to another codec, and what
-/// they decode to never changes.
+/// A codec is a value: it consists of the *parameters* that its term stores in the index. `id` and `name` are part of
+/// the `.sumac` format. They are never reused for another codec, and the values that streams decode to never change.
 ///
-/// Lossless codecs work on canonical bytes of the chunk's dtype, all others on float32.
+/// Lossless codecs work on the canonical bytes of the dtype of the chunk, all others on float32.
 package protocol ValueCodec: Sendable {
   static var id: UInt8 { get }
   static var name: String { get }
-  /// Whether every bit of every value comes back.
+  /// True if every bit of every value is restored.
   static var isLossless: Bool { get }
 
-  /// Throws a problem of parameters if they are not those of this codec for such a tensor.
+  /// Creates a codec for such a tensor. Throws a problem of kind `parameters` if they are invalid for it.
   init(_ parameters: CBORMap, dtype: DType, dimensions: [Int]) throws(CodecProblem)
-  /// What the index says of the codec.
+  /// The parameters that the index stores for the codec.
   var parameters: CBORMap { get }
-  /// Parameters in a word, as the command line has them: `int4:g128`.
+  /// A short form of the parameters, as on the command line: `int4:g128`.
   var label: String { get }
 
-  /// Whether this version can decode it; otherwise its streams are kept as they are.
+  /// True if this version can decode the streams; otherwise they are kept unchanged.
   var givesValues: Bool { get }
 
-  /// The lengths of the streams of a chunk, in their order.
+  /// Returns the lengths of the streams of a chunk, in order.
   func streamByteCounts(_ layout: ChunkLayout) -> [Int]
 
-  /// Memory that `encode`, `decode` and `survey` need beside what they are given.
+  /// Returns the number of bytes that `encode`, `decode` and `survey` need as scratch memory.
   func scratchByteCount(_ layout: ChunkLayout) -> Int
 
-  /// Whether `prepared` must be called, with a survey of all values, before `encode`.
+  /// True if `prepared` must be called with a survey of all values before `encode`.
   var needsSurvey: Bool { get }
 
-  /// Adds a chunk to the survey that `prepared` gets.
+  /// Adds a chunk to the survey that `prepared` receives.
   @_lifetime(scratch: copy scratch)
   func survey(
     _ values: borrowing RawSpan, _ layout: ChunkLayout, into survey: inout CodecSurvey,
     scratch: inout MutableRawSpan)
 
-  /// The codec with what must be known of all values before the first is encoded.
+  /// Returns the codec with the properties that depend on all values of the tensor.
   func prepared(for survey: CodecSurvey) throws(CodecProblem) -> Self
 
-  /// Writes the streams of `values` one after the other into `streams`, which has their lengths.
+  /// Writes the streams of `values` one after the other into `streams`, which has exactly their length.
   ///
-  /// Values of a codec that is not lossless are finite.
+  /// The values of a lossy codec must be finite.
   @_lifetime(streams: copy streams)
   @_lifetime(scratch: copy scratch)
   func encode(
     _ values: borrowing RawSpan, _ layout: ChunkLayout, into streams: inout MutableRawSpan,
     scratch: inout MutableRawSpan)
 
-  /// Writes the values into `values`, which has their length.
-  /// - Parameter streams: where each stream lies in `buffer`, with the lengths of
-  ///   `streamByteCounts`.
-  /// - Throws: a problem of streams if they hold what the codec cannot mean.
+  /// Decodes the streams into `values`, which has exactly the length of the values.
+  /// - Parameter streams: The range of each stream in `buffer`, with the lengths of `streamByteCounts`.
+  /// - Throws: A problem of kind `streams` if they contain invalid data.
   @_lifetime(values: copy values)
   @_lifetime(scratch: copy scratch)
   func decode(
@@ -80,13 +78,13 @@ extension ValueCodec {
 
   package func prepared(for survey: CodecSurvey) throws(CodecProblem) -> Self { self }
 
-  /// The length of a chunk's values in the form that the codec works on.
+  /// Returns the size in bytes of the values of a chunk in the form that the codec works on.
   package func valueByteCount(_ layout: ChunkLayout) -> Int {
     isLossless ? layout.byteCount : 4 * layout.elementCount
   }
 }
 
-/// What a codec may want to know of all values of a tensor. Merging has no order.
+/// The properties of all values of a tensor that a codec may need. Surveys can be merged in any order.
 package struct CodecSurvey: Sendable, Equatable {
   package var low: Float = .infinity
   package var high: Float = -.infinity
@@ -96,6 +94,7 @@ package struct CodecSurvey: Sendable, Equatable {
 
   package init() {}
 
+  /// Adds the survey of other values of the same tensor.
   package mutating func merge(_ other: CodecSurvey) {
     low = min(low, other.low)
     high = max(high, other.high)
@@ -103,7 +102,7 @@ package struct CodecSurvey: Sendable, Equatable {
     greatestScale = max(greatestScale, other.greatestScale)
   }
 
-  /// F32 in place of F16 or BF16 where scales would be infinite, or lose bits below the normal range.
+  /// Returns `dtype`, or F32 instead of F16 or BF16 if scales would be infinite or lose bits below the normal range.
   package func scaleDType(preferring dtype: DType) -> DType {
     let hasScales = leastScale <= greatestScale
     let fits =
@@ -115,6 +114,6 @@ package struct CodecSurvey: Sendable, Equatable {
     return hasScales && !fits ? .f32 : dtype
   }
 
-  /// The greatest magnitude; 0 if there are no values.
+  /// The largest magnitude; 0 if there are no values.
   package var largest: Float { max(0, max(-low, high)) }
 }

@@ -4,7 +4,7 @@ import TensorCore
 import TestSupport
 import Testing
 
-/// What every index codec of the registry must do.
+/// The requirements for every index codec of the registry.
 @Suite struct IndexCodecContractTests {
   static func codecs(_ dimensions: [Int]) -> [any IndexCodec] {
     [
@@ -53,15 +53,15 @@ import Testing
     mask.reduce(0) { $0 + $1.nonzeroBitCount }
   }
 
-  @Test("ids and names are unique, and every codec is tried")
+  @Test("ids and names are unique, and every codec is tested")
   func identity() {
     let all = CodecRegistry.indexCodecs
     #expect(Set(all.map { $0.id }).count == all.count)
     #expect(Set(all.map { $0.name }) == Set(Self.codecs([4]).map(\.name)))
-    #expect(!all.contains { $0.id == 0 }, "0 stands for none")
+    #expect(!all.contains { $0.id == 0 }, "0 means no codec")
   }
 
-  @Test("parameters come back, and none may be missing or added")
+  @Test("parameters round-trip, and none may be missing or added")
   func parameters() throws {
     for codec in Self.codecs([4, 64]) {
       let type = Swift.type(of: codec)
@@ -79,14 +79,14 @@ import Testing
   }
 
   @Test(
-    "a mask comes back with no place lost, and lengths are what was declared",
+    "a mask round-trips without losing a position, and lengths are as declared",
     arguments: layouts, [0, 0.001, 0.05, 0.3, 0.5, 1])
   func roundTrip(layout: ChunkLayout, share: Double) throws {
     let wanted = Self.mask(layout, share: share, perGroup: false)
     for codec in Self.codecs(layout.dimensions) {
       let (fits, mask) = Self.mutable(wanted) { codec.complete(&$0, layout) }
       guard fits else {
-        #expect(codec is NMIndex, "only patterns refuse a mask")
+        #expect(codec is NMIndex, "only patterns reject a mask")
         continue
       }
       for (before, after) in zip(wanted, mask) { #expect(before & ~after == 0) }
@@ -104,7 +104,7 @@ import Testing
           streams.rawSpan, streams: [0..<lengths[0]], layout, valueCount: count, into: &$0)
       }
       #expect(found == mask, "\(codec.label) \(layout.dimensions)")
-      // A number of values that is not the mask's is refused.
+      // A number of values that differs from that of the mask is rejected.
       for wrong in [count - 1, count + 1] where wrong >= 0 {
         #expect(throws: CodecProblem.self, "\(codec.label)") {
           _ = try Self.mutable(mask) {
@@ -116,11 +116,11 @@ import Testing
     }
   }
 
-  @Test("2:4 takes a byte for twelve elements, numbered as the patterns of two places")
+  @Test("2:4 needs one byte for twelve elements, numbered as the patterns of two positions")
   func twoOfFour() {
     let layout = ChunkLayout(dtype: .f32, dimensions: [1, 12], elements: 0..<12)
     let codec = NMIndex(kept: 2, of: 4, dimensions: [1, 12])
-    // Places {0,2}, {1,2}, {2,3}: numbers 1, 3, 5.
+    // Positions {0,2}, {1,2}, {2,3}: numbers 1, 3, 5.
     let mask: [UInt8] = [0b0110_0101, 0b1100]
     let (lengths, streams) = Self.mutable([0, 0]) {
       codec.encode(mask.rawSpan, layout, valueCount: 6, into: &$0)
@@ -129,7 +129,7 @@ import Testing
     #expect(streams[0] == 1 + 3 * 6 + 5 * 36)
   }
 
-  @Test("gaps beyond 254 are bytes 255 and a rest")
+  @Test("gaps over 254 are written as bytes 255 and a remainder")
   func longGaps() {
     let layout = ChunkLayout(dtype: .f32, dimensions: [1000], elements: 0..<1000)
     var mask = [UInt8](repeating: 0, count: 125)
@@ -142,10 +142,11 @@ import Testing
   }
 
   @Test(
-    "streams that lead astray are refused",
+    "invalid streams are rejected",
     arguments: [
-      ([5, 5], 2, "a place twice as far"), ([9, 0], 2, "beyond the end"), ([255], 1, "no place"),
-      ([0, 255], 1, "a gap behind the last"), ([1], 2, "one too few"),
+      ([5, 5], 2, "second position after the end"), ([9, 0], 2, "after the end"),
+      ([255], 1, "no position"), ([0, 255], 1, "a gap after the last position"),
+      ([1], 2, "one position too few"),
     ] as [([UInt8], Int, String)])
   func badGaps(stream: [UInt8], count: Int, what: String) {
     let layout = ChunkLayout(dtype: .f32, dimensions: [10], elements: 0..<10)

@@ -4,10 +4,10 @@ import TensorCore
 import TestSupport
 import Testing
 
-/// What every value codec of the registry must do.
+/// The requirements for every value codec of the registry.
 @Suite struct ValueCodecContractTests {
-  /// A codec with parameters, and how far a value may be from what comes back: a share of the
-  /// largest magnitude of its group.
+  /// A codec with parameters and its maximum error: the largest difference between a value and the decoded value, as
+  /// a share of the largest magnitude of its group.
   struct Example: Sendable, CustomTestStringConvertible {
     var codec: any ValueCodec
     var share: Float
@@ -24,7 +24,7 @@ import Testing
   static let examples: [Example] =
     [Example(RawCodec()), Example(PlanesCodec()), Example(ConstantCodec())]
     + (2...8).map { bits in
-      // Half a step, and the rounding of the scale.
+      // Half a step, plus the rounding of the scale.
       Example(
         AffineCodec(bits: bits, groups: g32), 0.502 / Float((1 << (bits - 1)) - 1) + 0.0005)
     }
@@ -41,10 +41,10 @@ import Testing
       Example(
         AffineCodec(
           bits: 4, groups: g32, scaleDType: .bf16, zero: .float, arithmetic: .steps), 0.09),
-      // Half the space between the largest elements, 32 of 448 and 8192 of 57,344.
+      // Half the distance between the largest elements, 32 of 448 and 8192 of 57,344.
       Example(FP8Codec(groups: g32), 0.0358),
       Example(FP8Codec(element: .f8E5M2, groups: g32, scaleDType: .f16), 0.0715 + 0.0005),
-      // Values up to twice the largest element are cut.
+      // Values of up to twice the largest element are clamped.
       Example(MXCodec(element: .f4, groups: g32), 0.26),
       Example(MXCodec(element: .f6E2M3, groups: g32), 0.07),
       Example(MXCodec(element: .f6E3M2, groups: g32, packing: .bits), 0.13),
@@ -75,7 +75,7 @@ import Testing
     return buffer.bytes.array()
   }
 
-  /// Decodes streams that lie in reverse order with gaps between them.
+  /// Decodes streams that are stored in reverse order with gaps between them.
   static func values(
     of codec: any ValueCodec, _ streams: [UInt8], _ layout: ChunkLayout
   ) throws -> [UInt8] {
@@ -102,7 +102,7 @@ import Testing
     }
   }
 
-  /// Shapes with rows that divide by groups and rows that do not, and the whole or a part of each.
+  /// Returns layouts of shapes whose rows are multiples of groups and of shapes whose rows are not, whole and in part.
   static func layouts(_ dtype: DType, for codec: any ValueCodec) -> [ChunkLayout] {
     var random = SeededGenerator(seed: 11)
     var shapes = [[1, 1], [1, 32], [3, 64], [7, 33], [5, 70], [2, 4099], [0, 8]]
@@ -114,7 +114,7 @@ import Testing
       let count = shape.reduce(1, *)
       let whole = ChunkLayout(dtype: dtype, dimensions: shape, elements: 0..<count)
       guard shape[0] > 2, !(codec is GgmlCodec) else { return [whole] }
-      // The second row to the middle of the last.
+      // From the second row to the middle of the last row.
       let part = shape[1]..<count - shape[1] / 2
       return [whole, ChunkLayout(dtype: dtype, dimensions: shape, elements: part)]
     }
@@ -131,7 +131,7 @@ import Testing
     for type in all { #expect(CodecRegistry.valueCodec(named: type.name)?.id == type.id) }
   }
 
-  @Test("parameters come back, and none may be missing or added", arguments: examples)
+  @Test("parameters round-trip, and none may be missing or added", arguments: examples)
   func parameters(_ example: Example) throws {
     let codec = example.codec
     let type = Swift.type(of: codec)
@@ -156,7 +156,7 @@ import Testing
   // MARK: Values
 
   @Test(
-    "lossless codecs give every bit back, wherever streams lie",
+    "lossless codecs restore every bit, wherever the streams are stored",
     arguments: examples.filter(\.codec.isLossless), DType.allCases)
   func lossless(_ example: Example, dtype: DType) throws {
     for count in [0, 1, 2, 3, 7, 8, 64, 1000, 4099] {
@@ -175,7 +175,7 @@ import Testing
   }
 
   @Test(
-    "lossy codecs give values back that are near",
+    "lossy codecs restore values within their error",
     arguments: examples.filter { !$0.codec.isLossless })
   func lossy(_ example: Example) throws {
     for layout in Self.layouts(.f32, for: example.codec) {
@@ -183,7 +183,7 @@ import Testing
       let values = (0..<layout.elementCount).map { _ in Float.random(in: -1...1, using: &random) }
       let streams = Self.streams(of: example.codec, values.rawSpan, layout)
       let found = Self.floats(try Self.values(of: example.codec, streams, layout))
-      // No group has a larger magnitude than 1.
+      // No group has a magnitude larger than 1.
       let worst = zip(values, found).map { ($0 - $1).magnitude }.max() ?? 0
       #expect(worst <= example.share, "\(layout.dimensions) \(layout.elements)")
       #expect(found.count == values.count)
@@ -191,7 +191,7 @@ import Testing
   }
 
   @Test(
-    "zeros come back as zeros, in groups of their own too",
+    "zeros decode to zeros, also in groups of only zeros",
     arguments: examples.filter { !$0.codec.isLossless })
   func zeros(_ example: Example) throws {
     let layout = ChunkLayout(dtype: .f32, dimensions: [2, 64], elements: 0..<128)
@@ -201,7 +201,7 @@ import Testing
   }
 
   @Test(
-    "what comes back is stored again as itself",
+    "decoded values are encoded without further loss",
     arguments: examples.filter { example in
       (example.codec as? AffineCodec)?.zero == .symmetric
     })
@@ -215,7 +215,7 @@ import Testing
     #expect(Self.floats(try Self.values(of: example.codec, again, layout)) == once)
   }
 
-  @Test("scales that half precision cannot hold become float32")
+  @Test("scales that exceed half precision become float32")
   func widenedScales() throws {
     let layout = ChunkLayout(dtype: .f32, dimensions: [1, 64], elements: 0..<64)
     for size: Float in [1e-6, 1, 1e8] {
@@ -235,7 +235,7 @@ import Testing
     }
   }
 
-  @Test("one scale for a tensor is that of its largest value, in every chunk")
+  @Test("a single scale for a tensor follows from its largest value, in every chunk")
   func tensorScale() throws {
     let codec = AffineCodec(bits: 8, groups: GroupSpec(axis: 0, size: 0), scaleDType: .f32)
     var survey = CodecSurvey()
@@ -249,7 +249,7 @@ import Testing
 }
 
 @Suite struct PlanesCodecTests {
-  @Test("a bfloat16 splits into mantissa with sign, and exponent")
+  @Test("a bfloat16 is split into mantissa with sign, and exponent")
   func exponentPlane() {
     // 1.0, -1.0, 0.5: 3F80, BF80, 3F00; rotated 7F00, 7F01, 7E00.
     let values: [UInt8] = [0x80, 0x3F, 0x80, 0xBF, 0x00, 0x3F]

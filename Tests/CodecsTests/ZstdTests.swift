@@ -16,7 +16,7 @@ import Zstd
     }
   }
 
-  @Test("what is compressed decompresses to the same bytes", arguments: settings)
+  @Test("compressed data decompresses to the same bytes", arguments: settings)
   func roundTrip(settings: ZstdSettings) throws {
     let bytes = Self.skewed(count: 100_000)
     let zstd = Zstd()
@@ -31,7 +31,7 @@ import Zstd
     #expect(found == bytes)
   }
 
-  @Test("literal-only settings come within 1 % of the entropy of independent bytes")
+  @Test("literal-only settings are within 1 % of the entropy of independent bytes")
   func entropy() throws {
     let bytes = Self.skewed(count: 1 << 20)
     var counts = [Int](repeating: 0, count: 256)
@@ -40,11 +40,11 @@ import Zstd
     var frame = ByteBuffer(byteCount: bytes.count)
     var span = frame.mutableBytes
     let count = try #require(try Zstd().compress(bytes.rawSpan, into: &span, .literals))
-    // Huffman codes have whole bits: for three-bit symbols like these that costs most.
+    // Huffman codes have whole bits, which costs most for three-bit symbols like these.
     #expect(Double(count) <= limit * 1.02)
   }
 
-  @Test("only exactly one frame is taken")
+  @Test("only exactly one frame is accepted")
   func oneFrame() throws {
     let bytes = Self.skewed(count: 1000)
     let zstd = Zstd()
@@ -63,7 +63,7 @@ import Zstd
     }
   }
 
-  @Test("a frame that does not fit is told of, a damaged one refused, a wrong length too")
+  @Test("a frame that does not fit is reported; damaged frames and wrong lengths are rejected")
   func faults() throws {
     let bytes = Self.skewed(count: 10_000)
     let zstd = Zstd()
