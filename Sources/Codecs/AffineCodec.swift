@@ -109,8 +109,8 @@ package struct AffineCodec: ValueCodec {
   package func prepared(for survey: CodecSurvey) throws(CodecProblem) -> AffineCodec {
     var codec = self
     codec.groups = groups.prepared(for: survey)
-    guard survey.greatestScale.isFinite else {
-      throw CodecProblem(.values, "the range of a group is more than float32 can hold")
+    guard survey.maximumScale.isFinite else {
+      throw CodecProblem(.values, "the range of a group exceeds float32")
     }
     codec.scaleDType = survey.scaleDType(preferring: scaleDType)
     return codec
@@ -244,17 +244,17 @@ extension CodecSurvey {
   /// Adds the minimum and maximum values of cells, stored as two arrays of F32.
   mutating func addRanges(_ ranges: borrowing RawSpan) {
     let half = ranges.byteCount / 2
-    for place in stride(from: 0, to: half, by: 4) {
-      low = min(low, ranges.float(at: place))
-      high = max(high, ranges.float(at: half + place))
+    for byteOffset in stride(from: 0, to: half, by: 4) {
+      low = min(low, ranges.float(at: byteOffset))
+      high = max(high, ranges.float(at: half + byteOffset))
     }
   }
 
   mutating func addScales(_ scales: borrowing RawSpan) {
-    for place in stride(from: 0, to: scales.byteCount, by: 4) {
-      let scale = scales.float(at: place)
-      if scale > 0 { leastScale = min(leastScale, scale) }
-      greatestScale = max(greatestScale, scale)
+    for byteOffset in stride(from: 0, to: scales.byteCount, by: 4) {
+      let scale = scales.float(at: byteOffset)
+      if scale > 0 { minimumScale = min(minimumScale, scale) }
+      maximumScale = max(maximumScale, scale)
     }
   }
 }

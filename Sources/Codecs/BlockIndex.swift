@@ -84,7 +84,7 @@ package struct BlockIndex: IndexCodec {
   private func fill(_ block: Int, _ view: View, _ mask: inout MutableRawSpan) {
     var runs: [Range<Int>] = []
     forEachRun(of: block, view) { runs.append($0) }
-    for run in runs { for place in run { mask.setBit(place) } }
+    for run in runs { for index in run { mask.setBit(index) } }
   }
 
   @_lifetime(streams: copy streams)

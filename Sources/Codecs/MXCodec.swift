@@ -35,14 +35,14 @@ package struct MXCodec: ScaledCodec {
   }
 
   package var label: String {
-    let standard: DType? =
+    let defaultElement: DType? =
       switch core.element.bitsPerElement {
       case 6: .f6E2M3
       case 8: .f8E4M3
       default: .f4
       }
     let name = "mxfp\(core.element.bitsPerElement)"
-    let suffix = core.element == standard ? "" : "_\(core.element.elementName)"
+    let suffix = core.element == defaultElement ? "" : "_\(core.element.elementName)"
     let groups = core.groups.size == Self.standardGroupSize ? "" : ":g\(core.groups.size)"
     return name + suffix + groups
   }

@@ -63,8 +63,8 @@ package struct NMIndex: IndexCodec {
     /// Returns all ways to keep `count` of the positions from `first` on.
     func choose(_ count: Int, from first: Int) -> [UInt16] {
       guard count > 0 else { return [0] }
-      return (first...(group - count)).flatMap { place in
-        choose(count - 1, from: place + 1).map { 1 << UInt16(place) | $0 }
+      return (first...(group - count)).flatMap { position in
+        choose(count - 1, from: position + 1).map { 1 << UInt16(position) | $0 }
       }
     }
     return choose(kept, from: 0)
@@ -123,13 +123,13 @@ package struct NMIndex: IndexCodec {
 
   @_lifetime(mask: copy mask)
   package func complete(_ mask: inout MutableRawSpan, _ layout: ChunkLayout) -> Bool {
-    guard let missing = missingPlaces(mask.bytes, layout) else { return false }
-    for place in missing { mask.setBit(place) }
+    guard let missing = missingPositions(mask.bytes, layout) else { return false }
+    for position in missing { mask.setBit(position) }
     return true
   }
 
-  /// The lowest free places of groups that keep fewer than N; nil if one keeps more.
-  private func missingPlaces(_ mask: RawSpan, _ layout: ChunkLayout) -> [Int]? {
+  /// Returns the lowest free positions of groups that keep fewer than N, or nil if a group keeps more.
+  private func missingPositions(_ mask: RawSpan, _ layout: ChunkLayout) -> [Int]? {
     if hasWholeGroups(layout),
       (0..<layout.elementCount / group).allSatisfy({
         mask.bits(at: $0 * group, count: group).nonzeroBitCount == kept
@@ -137,18 +137,18 @@ package struct NMIndex: IndexCodec {
     {
       return []
     }
-    var places: [Int] = []
+    var positions: [Int] = []
     var fits = true
     forEachGroup(layout) { start, length in
       let set = (0..<length).filter { mask.bit(start + $0) }
       let missing = min(kept, length) - set.count
       fits = missing >= 0
       if missing > 0 {
-        places += (0..<length).filter { !set.contains($0) }.prefix(missing).map { start + $0 }
+        positions += (0..<length).filter { !set.contains($0) }.prefix(missing).map { start + $0 }
       }
       return fits
     }
-    return fits ? places : nil
+    return fits ? positions : nil
   }
 
   @_lifetime(streams: copy streams)
@@ -156,43 +156,43 @@ package struct NMIndex: IndexCodec {
     _ mask: borrowing RawSpan, _ layout: ChunkLayout, valueCount: Int,
     into streams: inout MutableRawSpan
   ) -> [Int] {
-    var places: [UInt16] = []
+    var patternNumbers: [UInt16] = []
     let mask = copy mask
     if hasWholeGroups(layout) {
-      places = (0..<layout.elementCount / group).map {
+      patternNumbers = (0..<layout.elementCount / group).map {
         numbers[mask.bits(at: $0 * group, count: group)]
       }
-      return [write(places, into: &streams)]
+      return [write(patternNumbers, into: &streams)]
     }
     forEachGroup(layout) { start, length in
       var pattern = 0
-      for place in 0..<length where mask.bit(start + place) { pattern |= 1 << place }
-      // A row that ends inside a group is taken to go on with kept places as far as N needs.
-      var place = length
+      for position in 0..<length where mask.bit(start + position) { pattern |= 1 << position }
+      // A row that ends inside a group is treated as if the following positions were kept, as far as N requires.
+      var position = length
       while pattern.nonzeroBitCount < kept {
-        pattern |= 1 << place
-        place += 1
+        pattern |= 1 << position
+        position += 1
       }
-      places.append(numbers[pattern])
+      patternNumbers.append(numbers[pattern])
       return true
     }
-    return [write(places, into: &streams)]
+    return [write(patternNumbers, into: &streams)]
   }
 
   @_lifetime(streams: copy streams)
   private func write(_ numbers: [UInt16], into streams: inout MutableRawSpan) -> Int {
     let perByte = patternsPerByte
     guard perByte > 0 else {
-      for (place, number) in numbers.enumerated() {
-        streams.storeLittleEndian(number, at: 2 * place)
+      for (index, number) in numbers.enumerated() {
+        streams.storeLittleEndian(number, at: 2 * index)
       }
       return 2 * numbers.count
     }
     let byteCount = (numbers.count + perByte - 1) / perByte
-    for place in 0..<byteCount {
-      let digits = numbers[place * perByte..<min(numbers.count, (place + 1) * perByte)]
+    for index in 0..<byteCount {
+      let digits = numbers[index * perByte..<min(numbers.count, (index + 1) * perByte)]
       let byte = digits.reversed().reduce(0) { $0 * patterns.count + Int($1) }
-      streams.storeBytes(of: UInt8(byte), toByteOffset: place, as: UInt8.self)
+      streams.storeBytes(of: UInt8(byte), toByteOffset: index, as: UInt8.self)
     }
     return byteCount
   }
@@ -238,8 +238,10 @@ package struct NMIndex: IndexCodec {
         isValid = false
         return false
       }
-      for place in 0..<length where pattern >> UInt16(place) & 1 == 1 { bits.setBit(start + place) }
-      // The last digit of a byte leaves nothing.
+      for position in 0..<length where pattern >> UInt16(position) & 1 == 1 {
+        bits.setBit(start + position)
+      }
+      // After the last digit of a byte, nothing must remain.
       if perByte > 0, group % perByte == 0, byte != 0 { isValid = false }
       return isValid
     }
@@ -255,7 +257,7 @@ package struct NMIndex: IndexCodec {
   private func fill(
     _ mask: inout MutableRawSpan, from stream: borrowing RawSpan, digitCount: Int, perByte: Int
   ) -> Bool {
-    var (word, filled, place) = (UInt64(0), 0, 0)
+    var (word, filled, byteOffset) = (UInt64(0), 0, 0)
     for index in 0..<stream.byteCount {
       let byte = Int(stream.littleEndian(UInt8.self, at: index)!)
       guard var bits = bitsOfBytes[byte] else { return false }
@@ -270,26 +272,27 @@ package struct NMIndex: IndexCodec {
       word |= bits << UInt64(filled)
       filled += digits * group
       while filled >= 8 {
-        mask.storeBytes(of: UInt8(truncatingIfNeeded: word), toByteOffset: place, as: UInt8.self)
+        mask.storeBytes(
+          of: UInt8(truncatingIfNeeded: word), toByteOffset: byteOffset, as: UInt8.self)
         word >>= 8
         filled -= 8
-        place += 1
+        byteOffset += 1
       }
     }
     if filled > 0 {
-      mask.storeBytes(of: UInt8(truncatingIfNeeded: word), toByteOffset: place, as: UInt8.self)
+      mask.storeBytes(of: UInt8(truncatingIfNeeded: word), toByteOffset: byteOffset, as: UInt8.self)
     }
     return true
   }
 }
 
 extension RawSpan {
-  /// Up to 16 bits from any place on.
-  fileprivate func bits(at place: Int, count: Int) -> Int {
+  /// Returns up to 16 bits, starting at bit `index`.
+  fileprivate func bits(at index: Int, count: Int) -> Int {
     var word = 0
-    for byte in place / 8...(place + count - 1) / 8 {
-      word |= Int(littleEndian(UInt8.self, at: byte)!) << (8 * (byte - place / 8))
+    for byte in index / 8...(index + count - 1) / 8 {
+      word |= Int(littleEndian(UInt8.self, at: byte)!) << (8 * (byte - index / 8))
     }
-    return word >> (place % 8) & ((1 << count) - 1)
+    return word >> (index % 8) & ((1 << count) - 1)
   }
 }

@@ -88,9 +88,9 @@ extension ValueCodec {
 package struct CodecSurvey: Sendable, Equatable {
   package var low: Float = .infinity
   package var high: Float = -.infinity
-  /// Of the scales that are not 0.
-  package var leastScale: Float = .infinity
-  package var greatestScale: Float = 0
+  /// The smallest scale that is not 0.
+  package var minimumScale: Float = .infinity
+  package var maximumScale: Float = 0
 
   package init() {}
 
@@ -98,17 +98,17 @@ package struct CodecSurvey: Sendable, Equatable {
   package mutating func merge(_ other: CodecSurvey) {
     low = min(low, other.low)
     high = max(high, other.high)
-    leastScale = min(leastScale, other.leastScale)
-    greatestScale = max(greatestScale, other.greatestScale)
+    minimumScale = min(minimumScale, other.minimumScale)
+    maximumScale = max(maximumScale, other.maximumScale)
   }
 
   /// Returns `dtype`, or F32 instead of F16 or BF16 if scales would be infinite or lose bits below the normal range.
   package func scaleDType(preferring dtype: DType) -> DType {
-    let hasScales = leastScale <= greatestScale
+    let hasScales = minimumScale <= maximumScale
     let fits =
       switch dtype {
-      case .f16: leastScale >= 0x1p-14 && greatestScale <= 65504
-      case .bf16: leastScale >= 0x1p-126 && greatestScale <= 0x1.FEp127
+      case .f16: minimumScale >= 0x1p-14 && maximumScale <= 65504
+      case .bf16: minimumScale >= 0x1p-126 && maximumScale <= 0x1.FEp127
       default: true
       }
     return hasScales && !fits ? .f32 : dtype

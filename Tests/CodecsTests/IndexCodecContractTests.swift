@@ -33,8 +33,8 @@ import Testing
   private static func mask(_ layout: ChunkLayout, share: Double, perGroup: Bool) -> [UInt8] {
     var random = SeededGenerator(seed: UInt64(share * 1000) + 3)
     var bits = [UInt8](repeating: 0, count: (layout.elementCount + 7) / 8)
-    for place in 0..<layout.elementCount where Double.random(in: 0..<1, using: &random) < share {
-      bits[place / 8] |= 1 << UInt8(place % 8)
+    for index in 0..<layout.elementCount where Double.random(in: 0..<1, using: &random) < share {
+      bits[index / 8] |= 1 << UInt8(index % 8)
     }
     return bits
   }
@@ -133,7 +133,7 @@ import Testing
   func longGaps() {
     let layout = ChunkLayout(dtype: .f32, dimensions: [1000], elements: 0..<1000)
     var mask = [UInt8](repeating: 0, count: 125)
-    for place in [254, 255 + 255, 999] { mask[place / 8] |= 1 << UInt8(place % 8) }
+    for index in [254, 255 + 255, 999] { mask[index / 8] |= 1 << UInt8(index % 8) }
     let (lengths, streams) = Self.mutable([UInt8](repeating: 0, count: 10)) {
       Gap8Index().encode(mask.rawSpan, layout, valueCount: 3, into: &$0)
     }

@@ -239,7 +239,7 @@ import Testing
   func tensorScale() throws {
     let codec = AffineCodec(bits: 8, groups: GroupSpec(axis: 0, size: 0), scaleDType: .f32)
     var survey = CodecSurvey()
-    (survey.low, survey.high, survey.leastScale, survey.greatestScale) = (-254, 100, 2, 2)
+    (survey.low, survey.high, survey.minimumScale, survey.maximumScale) = (-254, 100, 2, 2)
     let prepared = try codec.prepared(for: survey)
     let layout = ChunkLayout(dtype: .f32, dimensions: [4, 4], elements: 4..<8)
     let values: [Float] = [0, 2, 3.1, -100]
