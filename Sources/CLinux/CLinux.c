@@ -33,7 +33,7 @@ void sumac_start_writing(int descriptor, int64_t byte_offset, int64_t byte_count
 }
 
 int sumac_processor_count(void) {
-  // The kernel refuses masks that are shorter than its own, whose length is not told.
+  // The kernel rejects masks that are shorter than its own, and does not report its length.
   for (int bits = 1024; bits <= 1 << 20; bits *= 2) {
     cpu_set_t *mask = CPU_ALLOC(bits);
     if (!mask) break;

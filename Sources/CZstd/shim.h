@@ -1,4 +1,4 @@
-// The estimates of memory are in the part that is exported but not yet called stable.
+// The memory estimates are exported, but belong to the part of the interface that is not declared stable.
 #define ZSTD_STATIC_LINKING_ONLY
 #include <zstd.h>
 #include <zstd_errors.h>

@@ -1,20 +1,20 @@
 import YAML
 
-/// Builds the values of one document from its events.
+/// A builder for the values of one document from its events.
 ///
-/// An alias shares the value of its anchor, so it needs no memory, but its values count against the limit each time:
-/// whoever walks through the result visits at most `valueLimit` values.
+/// An alias shares the value of its anchor and needs no memory. Its values count against the limit at each use, so a
+/// traversal of the result visits at most `valueLimit` values.
 struct RecipeComposer {
   static let depthLimit = 64
   static let valueLimit = 1 << 20
 
   private struct Node {
     var value: RecipeValue
-    /// The text of a scalar, whatever it stands for.
+    /// The text of a scalar, whatever its type.
     var text: String?
-    /// The number of values in it, those of aliases counted each time.
+    /// The number of values in the node; values of aliases count at each use.
     var count: Int
-    /// The number of levels in it: 1 for a scalar.
+    /// The number of levels in the node: 1 for a scalar.
     var height: Int
   }
 
@@ -33,7 +33,7 @@ struct RecipeComposer {
     let root = try node(events.next(), depth: 0, from: &events)
     let next = try events.next()
     guard next.kind == .streamEnd else {
-      throw YAMLFault("a second document begins, expected one", line: next.line)
+      throw YAMLFault("a second document begins, expected only one", line: next.line)
     }
     return root.value
   }
@@ -104,7 +104,7 @@ struct RecipeComposer {
       height: 1 + height)
   }
 
-  /// The text of a key, which is a scalar or an alias of one. It does not count as a value.
+  /// Returns the text of a key, which is a scalar or an alias of one. A key does not count as a value.
   private mutating func key(_ event: YAMLEvent) throws(YAMLFault) -> String {
     switch event.kind {
     case .scalar(let text, let isPlain):
@@ -138,14 +138,16 @@ struct RecipeComposer {
 
   private func checkDepth(_ depth: Int, line: Int) throws(YAMLFault) {
     guard depth <= Self.depthLimit else {
-      throw YAMLFault("lists and maps are nested over \(Self.depthLimit) deep", line: line)
+      throw YAMLFault(
+        "lists and maps are nested more than \(Self.depthLimit) levels deep", line: line)
     }
   }
 
   private mutating func add(_ count: Int, line: Int) throws(YAMLFault) {
     self.count += count
     guard self.count <= Self.valueLimit else {
-      throw YAMLFault("there are over \(Self.valueLimit) values, aliases included", line: line)
+      throw YAMLFault(
+        "there are more than \(Self.valueLimit) values, including those of aliases", line: line)
     }
   }
 }

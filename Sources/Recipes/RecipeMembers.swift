@@ -1,9 +1,10 @@
 import YAML
 
-/// Collects the members of a map, with those that a merge key `<<` brings.
+/// A collector for the members of a map, including those that a merge key `<<` adds.
 ///
-/// Members of the map itself win over merged ones, and of a list of merged maps the earlier win over the later. The
-/// order is that of PyYAML's dictionaries: the merged members first, beginning with the last map of the list.
+/// Members of the map itself take precedence over merged members. In a list of merged maps, earlier maps take
+/// precedence over later ones. The order is that of PyYAML's dictionaries: the merged members come first, beginning
+/// with the last map of the list.
 struct RecipeMembers {
   private var own: [RecipeValue.Member] = []
   private var lines: [String: Int] = [:]
@@ -31,7 +32,7 @@ struct RecipeMembers {
     }
   }
 
-  /// All members, each key once.
+  /// All members; each key occurs once.
   var all: [RecipeValue.Member] {
     guard !merged.isEmpty else { return own }
     var members: [RecipeValue.Member] = []

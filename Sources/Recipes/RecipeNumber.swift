@@ -1,8 +1,8 @@
-/// The number that a plain scalar is written as.
+/// The number that a plain scalar represents.
 struct RecipeNumber {
   let content: RecipeValue.Content
 
-  /// Nil if the text is no number of YAML 1.1 or of the core schema of YAML 1.2.
+  /// Parses a number, or returns nil if the text is not a number of YAML 1.1 or of the core schema of YAML 1.2.
   init?(_ text: String) {
     var body = text.utf8[...]
     let isNegative = body.first == UInt8(ascii: "-")
@@ -46,7 +46,7 @@ struct RecipeNumber {
     }
   }
 
-  /// Digits of a radix with `_` between them: an integer, or the nearest number if it needs over 64 bits.
+  /// Parses digits of a radix with `_` between them: an integer, or the nearest float if it needs more than 64 bits.
   private static func whole(
     _ body: Substring.UTF8View, radix: Int, _ isNegative: Bool
   ) -> RecipeValue.Content? {
@@ -62,7 +62,7 @@ struct RecipeNumber {
     return Int(digits, radix: radix).map { .integer($0) } ?? .number(isNegative ? -value : value)
   }
 
-  /// Digits with `_` between them, then a fraction, an exponent, both or neither.
+  /// Parses digits with `_` between them, followed by an optional fraction and an optional exponent.
   private static func decimal(
     _ body: Substring.UTF8View, _ isNegative: Bool
   ) -> RecipeValue.Content? {
@@ -91,7 +91,8 @@ struct RecipeNumber {
     return Double(digits).map { .number($0) }
   }
 
-  /// Base 60, such as `190:20:30`, where the last part may have a fraction; whole numbers do not begin with 0.
+  /// Parses a number in base 60, such as `190:20:30`; the last part may have a fraction. Whole numbers do not begin
+  /// with 0.
   private static func sexagesimal(
     _ body: Substring.UTF8View, _ isNegative: Bool
   ) -> RecipeValue.Content? {

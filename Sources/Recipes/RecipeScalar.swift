@@ -1,6 +1,6 @@
 import YAML
 
-/// Decides what a scalar stands for.
+/// A resolver that determines the value of a scalar.
 ///
 /// Source: YAML 1.1, types `null`, `bool`, `int` and `float` with the expressions of PyYAML's resolver, and the core
 /// schema of YAML 1.2 (section 10.3.2) for numbers that those do not match.
@@ -10,7 +10,7 @@ enum RecipeScalar {
   static func content(
     of text: String, isPlain: Bool, tag: String?, line: Int
   ) throws(YAMLFault) -> RecipeValue.Content {
-    // The tag `!` says nothing to PyYAML either.
+    // PyYAML also ignores the tag `!`.
     guard let tag, tag != "!" else { return isPlain ? plain(text) : .string(text) }
     let content: RecipeValue.Content
     switch (tag, plain(text)) {
@@ -22,13 +22,13 @@ enum RecipeScalar {
     case (tagPrefix + "float", .number(let value)): content = .number(value)
     case (tagPrefix + "null", _), (tagPrefix + "bool", _), (tagPrefix + "int", _),
       (tagPrefix + "float", _):
-      throw YAMLFault("'\(text)' is not what its tag '\(tag)' says", line: line)
+      throw YAMLFault("'\(text)' does not match its tag '\(tag)'", line: line)
     default: throw unsupported(tag, line)
     }
     return content
   }
 
-  /// Throws unless a list or a map has no tag or that of its kind, `seq` or `map`.
+  /// Throws unless a list or map has no tag or the tag of its kind, `seq` or `map`.
   static func check(tag: String?, is kind: String, line: Int) throws(YAMLFault) {
     guard let tag, tag != "!", tag != tagPrefix + kind else { return }
     throw unsupported(tag, line)
@@ -38,7 +38,7 @@ enum RecipeScalar {
     YAMLFault("the tag '\(tag)' is not supported here", line: line)
   }
 
-  /// What a scalar without quotes and tag stands for.
+  /// Returns the value of a scalar without quotes and without a tag.
   static func plain(_ text: String) -> RecipeValue.Content {
     switch text {
     case "", "~", "null", "Null", "NULL": .null

@@ -1,5 +1,6 @@
-/// A value of a recipe file, with the line it stands in.
+/// A value of a recipe file with its line.
 package struct RecipeValue: Sendable, Equatable {
+  /// The content of a value.
   package indirect enum Content: Sendable, Equatable {
     case null
     case bool(Bool)
@@ -7,10 +8,11 @@ package struct RecipeValue: Sendable, Equatable {
     case number(Double)
     case string(String)
     case list([RecipeValue])
-    /// In the order of the file; no key is there twice.
+    /// The members in the order of the file, with unique keys.
     case map([Member])
   }
 
+  /// A key of a map with its value.
   package struct Member: Sendable, Equatable {
     package var key: String
     package var value: RecipeValue
@@ -22,7 +24,7 @@ package struct RecipeValue: Sendable, Equatable {
   }
 
   package var content: Content
-  /// From 1; 0 for values that are in no file.
+  /// The line number, starting at 1; 0 for values that are not from a file.
   package var line: Int
 
   package init(_ content: Content, line: Int = 0) {
@@ -30,7 +32,7 @@ package struct RecipeValue: Sendable, Equatable {
     self.line = line
   }
 
-  /// The number, whole or not.
+  /// The number, integer or not.
   package var asNumber: Double? {
     switch content {
     case .integer(let value): Double(value)
@@ -45,7 +47,7 @@ package struct RecipeValue: Sendable, Equatable {
   package var asList: [RecipeValue]? { if case .list(let value) = content { value } else { nil } }
   package var asMap: [Member]? { if case .map(let value) = content { value } else { nil } }
 
-  /// What it is, for messages.
+  /// The kind of the value, for messages.
   package var kind: String {
     switch content {
     case .null: "nothing"

@@ -1,5 +1,6 @@
 /// A step of reading a YAML document: a scalar, or the start or the end of a list or a map.
 package struct YAMLEvent: Sendable, Equatable {
+  /// The kind of an event.
   package enum Kind: Sendable, Equatable {
     case documentStart
     case streamEnd
@@ -18,14 +19,14 @@ package struct YAMLEvent: Sendable, Equatable {
   package var anchor: String?
   /// The tag as written, handles expanded: `!!int` is `tag:yaml.org,2002:int`.
   package var tag: String?
-  /// From 1.
+  /// The line number, starting at 1.
   package var line: Int
 }
 
-/// Describes why a text is not YAML, or not YAML that is supported.
+/// An error in a text that is not YAML or uses unsupported YAML.
 package struct YAMLFault: Error, Equatable {
   package var reason: String
-  /// From 1.
+  /// The line number, starting at 1.
   package var line: Int
 
   package init(_ reason: String, line: Int) {

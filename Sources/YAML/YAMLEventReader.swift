@@ -1,15 +1,15 @@
 import CYaml
 
-/// Reads the events of a YAML stream with libyaml.
+/// A reader for the events of a YAML stream; it uses libyaml.
 ///
-/// The parser of libyaml keeps a pointer to itself and one to the text. It therefore lives on the heap, is owned and
-/// deleted by this type alone, and the reader cannot outlive the text.
+/// The parser of libyaml keeps pointers to itself and to the text. It is therefore allocated on the heap, only this
+/// type owns and deletes it, and the reader cannot outlive the text.
 @safe package struct YAMLEventReader: ~Copyable, ~Escapable {
   private let parser: UnsafeMutablePointer<yaml_parser_t>
   private let source: Span<UInt8>
 
   /// - Parameter text: UTF-8, with or without a byte order mark.
-  /// - Throws: a fault if the text is empty or is not UTF-8.
+  /// - Throws: A fault if the text is empty or is not UTF-8.
   @_lifetime(copy text)
   package init(_ text: Span<UInt8>) throws(YAMLFault) {
     do {
@@ -17,20 +17,20 @@ import CYaml
     } catch {
       throw YAMLFault("is not UTF-8", line: Self.line(of: error.byteOffsets.lowerBound, in: text))
     }
-    // libyaml would take the mark for a column, and the first line for an indented one.
+    // libyaml would count the mark as a column and treat the first line as indented.
     let hasMark = text.count >= 3 && text[0] == 0xEF && text[1] == 0xBB && text[2] == 0xBF
     let source = text.extracting((hasMark ? 3 : 0)..<text.count)
     try Self.checkDirectives(in: source)
     guard !source.isEmpty else { throw YAMLFault("is empty", line: 1) }
     let parser = UnsafeMutablePointer<yaml_parser_t>.allocate(capacity: 1)
-    // SAFETY: the parser has memory of its own size, which this function initializes. If it cannot, it holds nothing.
+    // SAFETY: the parser has memory of its own size, which this function initializes. On failure it owns nothing.
     guard unsafe yaml_parser_initialize(parser) == 1 else {
       unsafe parser.deallocate()
-      throw YAMLFault("no memory for reading YAML", line: 1)
+      throw YAMLFault("not enough memory to read YAML", line: 1)
     }
     unsafe yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING)
     // SAFETY: the pointer leaves the closure, but its bytes stay valid and unchanged as long as the span does, and
-    // this value lives no longer than the span. It is not nil as the span is not empty.
+    // this value does not outlive the span. The pointer is not nil because the span is not empty.
     unsafe source.withUnsafeBufferPointer { bytes in
       unsafe yaml_parser_set_input_string(parser, bytes.baseAddress, bytes.count)
     }
@@ -44,7 +44,7 @@ import CYaml
     unsafe parser.deallocate()
   }
 
-  /// Returns the next event; `streamEnd` again and again after the last.
+  /// Returns the next event; after the last event it returns `streamEnd` on every call.
   package mutating func next() throws(YAMLFault) -> YAMLEvent {
     while true {
       var event = unsafe yaml_event_t()
@@ -55,11 +55,11 @@ import CYaml
     }
   }
 
-  /// Returns nil for events that say nothing: the start of the stream, the end of a document.
+  /// Returns nil for events without content: the start of the stream and the end of a document.
   private static func event(_ event: yaml_event_t) -> YAMLEvent? {
     let line = unsafe Int(event.start_mark.line) + 1
-    // SAFETY: the type says which member of the union is set. Its texts end with a zero or, for a scalar, have the
-    // length given, and are copied here before the event is deleted.
+    // SAFETY: the type determines which member of the union is set. Its texts end with a zero or, for a scalar, have
+    // the given length, and are copied here before the event is deleted.
     switch unsafe event.type {
     case YAML_DOCUMENT_START_EVENT:
       return YAMLEvent(kind: .documentStart, line: line)
@@ -94,13 +94,13 @@ import CYaml
   /// Copies a text that ends with a zero.
   private static func text(_ bytes: UnsafeMutablePointer<UInt8>?) -> String? {
     guard let bytes = unsafe bytes else { return nil }
-    // SAFETY: all texts of events but the values of scalars end with a zero.
+    // SAFETY: all texts of events except the values of scalars end with a zero.
     return unsafe String(cString: bytes)
   }
 }
 
 extension YAMLEventReader {
-  /// What libyaml says went wrong in the last call.
+  /// The error that libyaml reported in the last call.
   private var fault: YAMLFault {
     // SAFETY: the parser is valid; problem and context are constants of the library, or nil.
     let error = unsafe parser.pointee.error
@@ -108,9 +108,9 @@ extension YAMLEventReader {
     let context = unsafe parser.pointee.context.map { unsafe " " + String(cString: $0) } ?? ""
     switch error {
     case YAML_MEMORY_ERROR:
-      return YAMLFault("no memory for reading YAML", line: 1)
+      return YAMLFault("not enough memory to read YAML", line: 1)
     case YAML_READER_ERROR:
-      // The reader is ahead of the scanner and knows the byte only.
+      // The reader is ahead of the scanner and knows only the byte offset.
       let byteOffset = unsafe Int(clamping: parser.pointee.problem_offset)
       return YAMLFault(problem, line: Self.line(of: byteOffset, in: source))
     default:
@@ -118,10 +118,10 @@ extension YAMLEventReader {
       let start = unsafe Int(clamping: parser.pointee.context_mark.line) + 1
       let byte = byte(ofCharacter: Int(clamping: mark.index))
       let last = source[source.count - 1]
-      // At the end of a line that does not end, libyaml is a line ahead.
+      // At the end of the text, if the last line is not terminated, libyaml is one line ahead.
       let isAhead = byte == nil && last != 0x0A && last != 0x0D
       let line = max(1, Int(clamping: mark.line) + (isAhead ? 0 : 1))
-      // Elsewhere a tab is a blank like others, and not what is wrong.
+      // In other errors a tab is white space like any other and not the cause.
       let isAboutByte = problem.hasSuffix("start any token") || problem.contains("tab character")
       if byte == 0x09, isAboutByte {
         return YAMLFault("a tab cannot start a value or indent it; use spaces", line: line)
@@ -133,7 +133,7 @@ extension YAMLEventReader {
 
   private static let directiveLimit = 64
 
-  /// Throws if more lines than the limit could be directives: libyaml compares each with all before it.
+  /// Throws if more than `directiveLimit` lines could be directives, because libyaml compares each with all before it.
   private static func checkDirectives(in source: Span<UInt8>) throws(YAMLFault) {
     var count = 0
     for place in source.indices where source[place] == UInt8(ascii: "%") {
@@ -148,7 +148,7 @@ extension YAMLEventReader {
     }
   }
 
-  /// The line from 1 in which a byte lies.
+  /// Returns the number of the line that contains a byte, starting at 1.
   private static func line(of byteOffset: Int, in source: Span<UInt8>) -> Int {
     var line = 1
     for place in 0..<min(max(0, byteOffset), source.count) where source[place] == 0x0A { line += 1 }

@@ -1,6 +1,6 @@
 import CZstd
 
-/// What libzstd says is wrong: no memory, a damaged frame, an unexpected length.
+/// An error of libzstd: not enough memory, a damaged frame, or an unexpected length.
 package struct ZstdFailure: Error, CustomStringConvertible {
   package let description: String
 
@@ -9,28 +9,30 @@ package struct ZstdFailure: Error, CustomStringConvertible {
   init(code: Int) { description = unsafe String(cString: ZSTD_getErrorName(code)) }
 }
 
-/// A compression context, used by one thread at a time.
+/// A compression context; only one thread may use it at a time.
 @safe final class Compressor: @unchecked Sendable {
   private let context: OpaquePointer
 
   init() throws(ZstdFailure) {
-    guard let context = unsafe ZSTD_createCCtx() else { throw ZstdFailure("no memory for zstd") }
+    guard let context = unsafe ZSTD_createCCtx() else {
+      throw ZstdFailure("not enough memory for zstd")
+    }
     unsafe self.context = context
   }
 
   deinit { _ = unsafe ZSTD_freeCCtx(context) }
 
-  /// One frame at the start of `target`; nil if it does not fit.
+  /// Compresses `source` as one frame at the start of `target`. Returns nil if it does not fit.
   @_lifetime(target: copy target)
   func compress(
     _ source: borrowing RawSpan, into target: inout MutableRawSpan, _ settings: ZstdSettings
   ) throws(ZstdFailure) -> Int? {
-    // SAFETY: the context is valid; all parameters are inside their documented bounds.
+    // SAFETY: the context is valid; all parameters are within their documented bounds.
     unsafe ZSTD_CCtx_reset(context, ZSTD_reset_session_and_parameters)
     for (parameter, value) in settings.parameters {
       unsafe ZSTD_CCtx_setParameter(context, parameter, value)
     }
-    // SAFETY: both regions are lent for the call with their true lengths.
+    // SAFETY: both regions are borrowed for the call with their true lengths.
     let result = unsafe target.withUnsafeMutableBytes { target in
       unsafe source.withUnsafeBytes { source in
         unsafe ZSTD_compress2(
@@ -45,24 +47,26 @@ package struct ZstdFailure: Error, CustomStringConvertible {
   }
 }
 
-/// A decompression context, used by one thread at a time.
+/// A decompression context; only one thread may use it at a time.
 @safe final class Decompressor: @unchecked Sendable {
   private let context: OpaquePointer
 
   init() throws(ZstdFailure) {
-    guard let context = unsafe ZSTD_createDCtx() else { throw ZstdFailure("no memory for zstd") }
+    guard let context = unsafe ZSTD_createDCtx() else {
+      throw ZstdFailure("not enough memory for zstd")
+    }
     unsafe self.context = context
   }
 
   deinit { _ = unsafe ZSTD_freeDCtx(context) }
 
-  /// Fills `target` exactly.
+  /// Decompresses a frame that fills `target` exactly.
   @_lifetime(target: copy target)
   func decompress(
     _ source: borrowing RawSpan, into target: inout MutableRawSpan
   ) throws(ZstdFailure) {
     let expected = target.byteCount
-    // SAFETY: both regions are lent for the call with their true lengths.
+    // SAFETY: both regions are borrowed for the call with their true lengths.
     let result = unsafe target.withUnsafeMutableBytes { target in
       unsafe source.withUnsafeBytes { source in
         unsafe ZSTD_decompressDCtx(
@@ -77,11 +81,11 @@ package struct ZstdFailure: Error, CustomStringConvertible {
 }
 
 extension ZstdSettings {
-  /// What a compression context holds for inputs of up to `inputByteCount` bytes.
+  /// Returns the memory in bytes that a compression context needs for inputs of up to `inputByteCount` bytes.
   package func contextByteCount(inputByteCount: Int) -> Int {
     var parameters = ZSTD_getCParams(level, UInt64(inputByteCount), 0)
     if literalOnly {
-      // Set above what they are for small inputs, which take less.
+      // These are larger than the parameters for small inputs, which need less memory.
       parameters.windowLog = 17
       parameters.hashLog = max(6, parameters.hashLog)
     }

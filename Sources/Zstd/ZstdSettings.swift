@@ -1,17 +1,17 @@
-/// Parameters of compression, fixed so that the same bytes come out for one version of libzstd.
+/// Compression parameters. They are fixed, so that one version of libzstd always produces the same bytes.
 package struct ZstdSettings: Hashable, Sendable {
   var level: Int32
   var literalOnly: Bool
 
-  /// Entropy coding with hardly any match finding: the best for exponent planes, at several times
-  /// the speed of level 1 (strategy fast, minMatch 7, hashLog 6, chainLog 6, windowLog 17).
+  /// Entropy coding with almost no match finding: the best ratio for exponent planes, at several times the speed of
+  /// level 1 (strategy fast, minMatch 7, hashLog 6, chainLog 6, windowLog 17).
   package static let literals = ZstdSettings(level: 1, literalOnly: true)
-  /// Match finding for data that repeats: metadata, integers, pruned weights.
+  /// Match finding for repetitive data: metadata, integers, pruned weights.
   package static let matches = ZstdSettings(level: 12, literalOnly: false)
 
-  /// Match finding at the speed of level 1, for what is seen to shrink much anyway.
+  /// Match finding at the speed of level 1, for data that already shrinks well without it.
   package static let quickMatches = ZstdSettings(level: 1, literalOnly: false)
 
-  /// More than a decompression context holds.
+  /// An upper bound for the memory of a decompression context, in bytes.
   package static let decompressionByteCount = 256 << 10
 }

@@ -180,9 +180,9 @@ import Testing
         "line 1: the tag 'tag:yaml.org,2002:python/object:a.b' is not supported here"
       ),
       ("a: !!map [1]", "line 1: the tag 'tag:yaml.org,2002:map' is not supported here"),
-      ("\n!!int x", "line 2: 'x' is not what its tag 'tag:yaml.org,2002:int' says"),
-      ("a: 1\n---\nb: 2", "line 2: a second document begins, expected one"),
-      ("a: 1\n...\n---\n", "line 3: a second document begins, expected one"),
+      ("\n!!int x", "line 2: 'x' does not match its tag 'tag:yaml.org,2002:int'"),
+      ("a: 1\n---\nb: 2", "line 2: a second document begins, expected only one"),
+      ("a: 1\n...\n---\n", "line 3: a second document begins, expected only one"),
       ("a:\n\tb: 1", "line 2: a tab cannot start a value or indent it; use spaces"),
       ("é: 1\n\tb: 1", "line 2: a tab cannot start a value or indent it; use spaces"),
       ("a: 1\nb: x\0y", "line 2: control characters are not allowed"),
@@ -223,7 +223,7 @@ import Testing
   @Test("nesting is bounded at 64 levels, those behind aliases included")
   func depth() {
     #expect(Self.fault(Self.nested(64)) == "")
-    let expected = "line 1: lists and maps are nested over 64 deep"
+    let expected = "line 1: lists and maps are nested more than 64 levels deep"
     #expect(Self.fault(Self.nested(65)) == expected)
     #expect(Self.fault(String(repeating: "[", count: 1_000_000)) == expected)
     #expect(Self.fault(String(repeating: "{a: ", count: 1_000_000)) == expected)
@@ -236,7 +236,7 @@ import Testing
       Self.fault(
         "[&x \(Self.nested(40)),\n\(String(repeating: "[", count: 24))*x\(String(repeating: "]", count: 24))]"
       )
-        == "line 2: lists and maps are nested over 64 deep")
+        == "line 2: lists and maps are nested more than 64 levels deep")
   }
 
   @Test("values are bounded, those of aliases and merge keys counted each time")
@@ -247,11 +247,12 @@ import Testing
         + "]"
     }.joined(separator: "\n")
     #expect(
-      Self.fault(lists) == "line 7: there are over 1048576 values, aliases included")
+      Self.fault(lists) == "line 7: there are more than 1048576 values, including those of aliases")
     let map = "a: &a {" + (0..<2000).map { "k\($0): 1" }.joined(separator: ",") + "}\n"
     let merges = (0..<1000).map { "m\($0): {<<: *a}" }.joined(separator: "\n")
     #expect(
-      Self.fault(map + merges) == "line 524: there are over 1048576 values, aliases included")
+      Self.fault(map + merges)
+        == "line 524: there are more than 1048576 values, including those of aliases")
   }
 
   @Test("directives are bounded, as reading them takes the square of their number")
@@ -260,14 +261,15 @@ import Testing
       (0..<count).map { "%TAG !t\($0)! tag:x\n" }.joined() + "---\na: 1"
     }
     #expect(Self.fault(text(64)) == "")
-    #expect(Self.fault(text(65)) == "line 65: over 64 lines begin with '%'")
+    #expect(Self.fault(text(65)) == "line 65: more than 64 lines begin with '%'")
     #expect(
-      Self.fault("---\na: 1\n...\n" + text(500_000)) == "line 68: over 64 lines begin with '%'")
+      Self.fault("---\na: 1\n...\n" + text(500_000)) == "line 68: more than 64 lines begin with '%'"
+    )
   }
 
   @Test("a text over 16 MiB is refused before it is read")
   func length() {
-    #expect(Self.fault(String(repeating: "#", count: (16 << 20) + 1)) == "is over 16 MiB")
+    #expect(Self.fault(String(repeating: "#", count: (16 << 20) + 1)) == "is larger than 16 MiB")
     #expect(Self.fault(String(repeating: "#", count: 16 << 20)) == "is empty")
   }
 }
