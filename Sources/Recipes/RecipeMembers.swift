@@ -25,10 +25,10 @@ struct RecipeMembers {
     case .map(let members): merged = [members]
     case .list(let list):
       merged = try list.map { (item) throws(YAMLFault) in
-        guard case .map(let members) = item.content else { throw Self.noMap(item, line) }
+        guard case .map(let members) = item.content else { throw Self.notAMap(item, line) }
         return members
       }
-    case .null, .bool, .integer, .number, .string: throw Self.noMap(value, line)
+    case .null, .bool, .integer, .number, .string: throw Self.notAMap(value, line)
     }
   }
 
@@ -36,19 +36,19 @@ struct RecipeMembers {
   var all: [RecipeValue.Member] {
     guard !merged.isEmpty else { return own }
     var members: [RecipeValue.Member] = []
-    var places: [String: Int] = [:]
+    var indices: [String: Int] = [:]
     for member in merged.reversed().joined() + own {
-      if let place = places[member.key] {
-        members[place].value = member.value
+      if let index = indices[member.key] {
+        members[index].value = member.value
       } else {
-        places[member.key] = members.count
+        indices[member.key] = members.count
         members.append(member)
       }
     }
     return members
   }
 
-  private static func noMap(_ value: RecipeValue, _ line: Int) -> YAMLFault {
+  private static func notAMap(_ value: RecipeValue, _ line: Int) -> YAMLFault {
     YAMLFault("'<<' merges \(value.kind), expected a map or a list of maps", line: line)
   }
 }

@@ -100,11 +100,11 @@ struct RecipeNumber {
     let hasFraction = body.contains(UInt8(ascii: "."))
     guard hasFraction || body.first != UInt8(ascii: "0") else { return nil }
     var value = 0.0
-    for (place, part) in parts.enumerated() {
+    for (index, part) in parts.enumerated() {
       let digits = part.prefix(while: isDigitOrLine)
-      let isLast = place == parts.count - 1
+      let isLast = index == parts.count - 1
       guard digits.first.map(isDigit) ?? false else { return nil }
-      if place > 0 {
+      if index > 0 {
         guard digits.count <= 2, let whole = Int(Substring(digits)), whole < 60 else { return nil }
       }
       let rest = part.dropFirst(digits.count)

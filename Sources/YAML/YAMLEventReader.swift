@@ -126,8 +126,8 @@ extension YAMLEventReader {
       if byte == 0x09, isAboutByte {
         return YAMLFault("a tab cannot start a value or indent it; use spaces", line: line)
       }
-      let place = context.isEmpty || start >= line ? "" : " from line \(start)"
-      return YAMLFault(problem + context + place, line: line)
+      let origin = context.isEmpty || start >= line ? "" : " from line \(start)"
+      return YAMLFault(problem + context + origin, line: line)
     }
   }
 
@@ -136,14 +136,14 @@ extension YAMLEventReader {
   /// Throws if more than `directiveLimit` lines could be directives, because libyaml compares each with all before it.
   private static func checkDirectives(in source: Span<UInt8>) throws(YAMLFault) {
     var count = 0
-    for place in source.indices where source[place] == UInt8(ascii: "%") {
+    for index in source.indices where source[index] == UInt8(ascii: "%") {
       // The last bytes of the line breaks of YAML 1.1: LF, CR, NEL, LS and PS.
-      let isFirst = place == 0 || [0x0A, 0x0D, 0x85, 0xA8, 0xA9].contains(source[place - 1])
+      let isFirst = index == 0 || [0x0A, 0x0D, 0x85, 0xA8, 0xA9].contains(source[index - 1])
       guard isFirst else { continue }
       count += 1
       guard count <= directiveLimit else {
         throw YAMLFault(
-          "over \(directiveLimit) lines begin with '%'", line: line(of: place, in: source))
+          "more than \(directiveLimit) lines begin with '%'", line: line(of: index, in: source))
       }
     }
   }
@@ -151,15 +151,15 @@ extension YAMLEventReader {
   /// Returns the number of the line that contains a byte, starting at 1.
   private static func line(of byteOffset: Int, in source: Span<UInt8>) -> Int {
     var line = 1
-    for place in 0..<min(max(0, byteOffset), source.count) where source[place] == 0x0A { line += 1 }
+    for index in 0..<min(max(0, byteOffset), source.count) where source[index] == 0x0A { line += 1 }
     return line
   }
 
-  /// The first byte of a character, or nil at the end of the text.
-  private func byte(ofCharacter index: Int) -> UInt8? {
+  /// Returns the first byte of a character, or nil at the end of the text.
+  private func byte(ofCharacter character: Int) -> UInt8? {
     var count = 0
-    for place in source.indices where source[place] & 0xC0 != 0x80 {
-      if count == index { return source[place] }
+    for index in source.indices where source[index] & 0xC0 != 0x80 {
+      if count == character { return source[index] }
       count += 1
     }
     return nil
