@@ -126,6 +126,8 @@ extension Kernels {
   package static func rankScratchByteCount(columns: Int) -> Int { 16 * columns }
 
   /// Sets each value to 0 with a probability that depends on its rank in its row.
+  /// - Parameter chances: The probabilities of keeping the smallest and the largest magnitude of a row. They increase
+  ///   in equal steps between the two.
   @_lifetime(values: copy values)
   @_lifetime(scratch: copy scratch)
   package func keepByRank(

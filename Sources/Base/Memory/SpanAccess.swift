@@ -34,7 +34,7 @@ extension [UInt8] {
   /// The array's bytes.
   package var rawSpan: RawSpan {
     @_lifetime(borrow self) borrowing get {
-      // SAFETY: a byte has no padding that could be read uninitialised.
+      // SAFETY: a byte has no padding that could be read uninitialized.
       unsafe span.bytes
     }
   }
@@ -45,7 +45,7 @@ extension [Float] {
   @_disfavoredOverload
   package var rawSpan: RawSpan {
     @_lifetime(borrow self) borrowing get {
-      // SAFETY: a float has no padding that could be read uninitialised.
+      // SAFETY: a float has no padding that could be read uninitialized.
       unsafe span.bytes
     }
   }
