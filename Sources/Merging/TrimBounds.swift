@@ -141,7 +141,7 @@ struct TrimBounds: Sendable {
     try forEachTile(of: wanted.map(\.model), scratchByteCount: 8 * piece) { _ in
       wanted.map { _ in [UInt64]() }
     } add: { state, place, piece, values, scratch in
-      let count = Kernels.best.collectPlaces(
+      let count = Kernels.best.collectIndexes(
         ofUpper: wanted[place].search.upper, in: values, into: &scratch)
       // From here on places are those of the tensor: lower digits, then 48 bits of a place.
       for number in 0..<count {
@@ -234,7 +234,7 @@ struct TrimBounds: Sendable {
           state.rest -= count
           return
         }
-        state.end = values.place(ofMagnitude: threshold, occurrence: state.rest).map {
+        state.end = values.index(ofMagnitude: threshold, occurrence: state.rest).map {
           piece.lowerBound + $0 + 1
         }
       } finish: { _, state, _ in
@@ -270,7 +270,7 @@ struct TrimBounds: Sendable {
     for place in bounds.indices {
       let bound = bounds[place]
       guard bound.cutsTies,
-        let last = delta.place(ofMagnitude: bound.search.threshold, occurrence: bound.kept)
+        let last = delta.index(ofMagnitude: bound.search.threshold, occurrence: bound.kept)
       else { continue }
       bounds[place].end = (0, last + 1)
     }

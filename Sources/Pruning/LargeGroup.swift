@@ -189,7 +189,7 @@ struct LargeGroup: Sendable {
     }
     let place = Mutex<Int?>(nil)
     try forEachTile(rules, engine, only: last.tile) { _, tile, _, scores, _, _ in
-      let found = scores.place(ofMagnitude: threshold, occurrence: last.occurrence)
+      let found = scores.index(ofMagnitude: threshold, occurrence: last.occurrence)
       place.withLock { $0 = found.map { tile.elements.lowerBound + $0 } }
     }
     guard let element = place.withLock({ $0 }) else { throw ChangedInputError(path: path) }
