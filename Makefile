@@ -7,12 +7,11 @@ SHELL := /bin/bash
 PREFIX ?= /usr/local
 SWIFT ?= swift
 JOBS ?= $(shell nproc)
+# The flags that every file is compiled with, for the program and for tests alike.
+COMPILE := $(SWIFT) build -c release --static-swift-stdlib -j $(JOBS) -Xswiftc -Xclang-linker -Xswiftc -static-libgcc
 # All libraries except the C library are linked statically, so that the program runs on machines without them.
 STATIC := $(CURDIR)/.build/static
-RELEASE := $(SWIFT) build -c release --static-swift-stdlib --product sumac -j $(JOBS) \
-  -Xlinker -L"$(STATIC)" -Xswiftc -Xclang-linker -Xswiftc -static-libgcc
-# The same objects and flags, so that tests run the program that is shipped.
-TESTS = $(filter-out --product sumac,$(RELEASE)) --build-tests
+RELEASE := $(COMPILE) --product sumac -Xlinker -L"$(STATIC)"
 MODEL := Fixtures/models/base
 DEMO := .build/demo
 
@@ -34,7 +33,8 @@ demo: build
 test: packages python-modules
 	@Scripts/static-libraries "$(STATIC)"
 	@Scripts/testing-library "$$($(RELEASE) --show-bin-path)"
-	$(TESTS)
+	$(COMPILE) --build-tests
+	$(RELEASE)
 	$(SWIFT) test -c release --skip-build --parallel --num-workers $(JOBS)
 	@$(MAKE) --no-print-directory fuzz-minute
 

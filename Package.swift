@@ -170,7 +170,10 @@ let package = Package(
     tests("MergingTests", reading + ["Merging", "Recipes"]),
     tests("CachesTests", reading + ["Caches"]),
     tests("CacheCompressionTests", reading + ["CacheCompression", "Caches", "Reporting"]),
-    tests("OperationsTests", reading + ["Operations"]),
+    tests("ContainersTests", reading),
+    tests(
+      "OperationsTests",
+      reading + ["Operations", "Caches", "Inspection", "Merging", "RotaryScaling"]),
     tests("CommandTests", reading + ["SumacCommand"], exclude: ["Cases", "Faults"]),
   ]
 )

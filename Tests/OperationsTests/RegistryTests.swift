@@ -1,8 +1,12 @@
 import Base
+import Caches
 import Checkpoints
+import Codecs
 import Containers
-import Foundation
+import Inspection
+import Merging
 import Operations
+import RotaryScaling
 import TestSupport
 import Testing
 
@@ -86,34 +90,5 @@ import Testing
       try Operations.operation(json: Array(text.utf8))
     }
     #expect(error?.message.contains(reason) == true, "\(error?.description ?? "")")
-  }
-}
-
-/// Every code of an error is in the catalogue.
-@Suite struct ErrorCatalogueTests {
-  @Test("codes differ, and have a meaning and a remedy in whole sentences")
-  func entries() {
-    let names = ErrorCatalogue.all.map(\.description)
-    #expect(Set(names).count == names.count)
-    for code in ErrorCatalogue.all {
-      #expect(code.meaning.hasSuffix(".") && code.remedy.hasSuffix("."), "\(code)")
-    }
-  }
-
-  @Test("the catalogue has every code that a source file declares")
-  func complete() throws {
-    let sources = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-      .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("Sources")
-    let files = try #require(
-      FileManager.default.enumerator(at: sources, includingPropertiesForKeys: nil))
-    var found: Set<String> = []
-    for case let file as URL in files where file.pathExtension == "swift" {
-      let text = try String(contentsOf: file, encoding: .utf8)
-      for match in text.matches(of: /FormatError\.Code\(\s*"([a-z.-]+)"/) {
-        found.insert(String(match.1))
-      }
-    }
-    #expect(found.count >= 15)
-    #expect(found.subtracting(ErrorCatalogue.all.map(\.description)).isEmpty)
   }
 }

@@ -3,6 +3,7 @@ import Checkpoints
 import Containers
 import Operations
 import Synchronization
+import TensorCore
 import TestSupport
 import Testing
 
@@ -72,7 +73,8 @@ import Testing
     #expect((0.5...1.01).contains(recorder.share))
     #expect(result.status == .done && result.reports.count == 1)
     let tensors = try Containers.read(folder["pruned.sumac"]).tensors
-    #expect(tensors.contains(where: \.record.isSparse))
+    let sparseCount = tensors.count { $0.record.isSparse }
+    #expect(sparseCount > 0)
   }
 
   @Test("a plan writes nothing and says what the run then writes")
@@ -135,60 +137,5 @@ import Testing
     let result = try operation.run(context(recorder))
     #expect(result.status == .partOfBatchFailed)
     #expect(result.reports.count == 2 && recorder.failures == 1)
-  }
-}
-
-/// Containers are all in the registry, each under a name and suffix of its own.
-@Suite struct ContainerRegistryTests {
-  static let outputs = Containers.registry.outputs.map { $0.name.rawValue }
-
-  @Test("names and suffixes differ")
-  func names() {
-    let all = Containers.registry.all
-    #expect(Set(all.map { $0.name }).count == all.count)
-    let suffixes = all.compactMap { $0.suffix }
-    #expect(Set(suffixes).count == suffixes.count)
-  }
-
-  @Test(
-    "what a container writes is recognized by its content alone, and read back", arguments: outputs)
-  func roundTrip(name: String) throws {
-    let folder = try TemporaryFolder()
-    let container = try #require(Containers.registry.output(named: name))
-    let original = try Containers.read(Fixtures.path("models/base"))
-    let path = folder["output"]
-    let job = try OutputJob(
-      original, to: path, container: container, options: WriterOptions(), replacesExisting: false)
-    #expect(job.plan.rows.count == original.tensors.count)
-    try job.run(
-      jobs: 2, memory: MemoryBudget(limit: 1 << 30), cancellation: Cancellation(),
-      progress: NoProgress())
-    #expect(container.recognition(of: try InputTree(path: path)) == .content)
-    let read = try Containers.read(path)
-    #expect(read.container == container.name)
-    let values = Dictionary(uniqueKeysWithValues: original.tensors.map { ($0.name, $0) })
-    #expect(read.tensors.count == original.tensors.count)
-    for tensor in read.tensors {
-      let wanted = try #require(values[tensor.name])
-      #expect(tensor.info == wanted.info)
-      #expect(try tensor.bytes() == wanted.bytes())
-    }
-    if job.plan.isExact {
-      #expect(try FileSystem.byteCount(ofTree: path) == job.plan.byteCount)
-    }
-  }
-
-  @Test("an existing output is kept", arguments: outputs)
-  func existing(name: String) throws {
-    let folder = try TemporaryFolder()
-    try folder.write([1, 2, 3], to: "output")
-    let container = try #require(Containers.registry.output(named: name))
-    let original = try Containers.read(Fixtures.path("models/base"))
-    #expect(throws: OutputExistsError.self) {
-      try OutputJob(
-        original, to: folder["output"], container: container, options: WriterOptions(),
-        replacesExisting: false)
-    }
-    #expect(try InputFile(path: folder["output"]).bytes(at: 0, count: 3) == [1, 2, 3])
   }
 }
