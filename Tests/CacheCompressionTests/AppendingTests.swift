@@ -115,7 +115,7 @@ import Testing
     }
     #expect {
       _ = try CacheAppending(folder["packed.sumac"], cache, rank: 17)
-    } throws: { "\($0)".contains("--rank is 17, the heads have 16 values") }
+    } throws: { "\($0)".contains("rank is 17, the heads have 16 values") }
     #expect {
       _ = try CacheAppending(Fixtures.path("caches/prompt.safetensors"), cache, rank: nil)
     } throws: { "\($0)".contains("is no packed cache") }

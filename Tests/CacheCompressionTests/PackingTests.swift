@@ -247,7 +247,7 @@ import Testing
     nearest.isNearest = true
     #expect(
       CachePacking(long, nearest).errors.contains {
-        "\($0)".contains("has heads of 5000, --svd is for heads up to 4096")
+        "\($0)".contains("has heads of 5000, svd is for heads up to 4096")
       })
     let wide = try cache.cast(to: .f64)
     let errors = CachePacking(wide, .make(.kivi, bits: 4)).errors

@@ -206,7 +206,7 @@ import Testing
     }
     #expect(error?.tensor == "a.weight")
     #expect(
-      error?.reason == "weight 12345 is infinite, the first of 2 that are not finite")
+      error?.reason.description == "weight 12345 is infinite, the first of 2 that are not finite")
   }
 
   @Test(
