@@ -8,21 +8,21 @@ struct Sumac: ParsableCommand {
     commandName: "sumac",
     abstract: "Convert, prune, inspect and verify model files.",
     discussion: """
-      sumac reads and writes checkpoints as safetensors files, Hugging Face model folders and its \
-      own packed format, .sumac. Errors come before the work, memory stays below --memory, and an \
-      output appears whole or not at all.
+      sumac reads and writes checkpoints as safetensors files, Hugging Face model folders and files \
+      in its own packed format, .sumac. Every command checks its inputs before it starts, keeps \
+      memory use below --memory, and writes an output completely or not at all.
 
       Examples:
-        sumac convert model/ -o model.sumac      pack a model folder without loss
+        sumac convert model/ -o model.sumac      pack a model folder losslessly
         sumac inspect model.sumac                list its tensors
         sumac verify model.sumac --against model/
-        sumac convert model.sumac -o restored/   and back
+        sumac convert model.sumac -o restored/   unpack it again
 
-      Help on a topic: sumac explain exit-codes
+      For help on a topic, use 'sumac explain TOPIC', for example: sumac explain exit-codes
 
-      Exit status: 0 done; 1 a comparison found a difference; 2 some of several inputs failed; 3 an \
-      input is malformed, damaged or unsupported; 4 reading or writing failed; 5 the output exists; \
-      64 wrong usage; 70 a fault of sumac; 130 or 143 interrupted.
+      Exit status: 0 success; 1 a comparison found a difference; 2 some of several inputs failed; 3 \
+      an input is malformed, damaged or unsupported; 4 reading or writing failed; 5 the output \
+      already exists; 64 wrong usage; 70 internal error; 130 or 143 interrupted.
       """,
     version: "sumac \(Version.current)",
     subcommands: [
@@ -52,7 +52,7 @@ struct Sumac: ParsableCommand {
     } catch let error as any UserError {
       Terminal.fail(error, isQuiet: global?.quiet ?? false, color: global?.color ?? .auto)
     } catch  where exitCode(for: error) == .success || error is ExitCode {
-      // Help is a command whose run ends so.
+      // The help command throws a clean exit from its run method.
       exit(withError: error)
     } catch {
       Terminal.fail(
@@ -60,7 +60,7 @@ struct Sumac: ParsableCommand {
     }
   }
 
-  /// Ends the program after what the parser threw: help and versions, or an error with usage.
+  /// Prints what the parser threw and exits: help or the version with status 0, an error with usage otherwise.
   private static func endParsing(_ error: any Error) -> Never {
     guard exitCode(for: error) != .success else { exit(withError: error) }
     let prefix = "Error: "

@@ -4,7 +4,7 @@ import Checkpoints
 import Operations
 import Reporting
 
-/// A subcommand: it parses, calls an operation, and prints what comes of it.
+/// A subcommand that parses its arguments, calls an operation, and prints the result.
 protocol Verb: ParsableCommand {
   var global: GlobalOptions { get }
   func run(_ invocation: Invocation) throws
@@ -14,7 +14,7 @@ extension Verb {
   func run() throws { try run(Invocation(global, arguments: [])) }
 }
 
-/// A verb that only reports.
+/// A verb that prints a report and writes no checkpoint.
 protocol ReportVerb: Verb {
   var report: ReportFlags { get }
   func operation() throws -> any Operation
@@ -48,11 +48,11 @@ extension OutputVerb {
 
 /// One call of the program.
 struct Invocation {
-  /// The words of the command line, for the order of options that the parser keeps apart.
+  /// The arguments of the command line, which keep the order between different options.
   let arguments: [String]
   let context: OperationContext
 
-  /// From now on a signal stops what runs in the context.
+  /// Creates a context whose work SIGINT and SIGTERM cancel from now on.
   init(_ global: GlobalOptions, arguments: [String]) {
     self.arguments = arguments
     let cancellation = Cancellation()
@@ -64,7 +64,7 @@ struct Invocation {
   }
 
   /// Runs an operation, or prints its plan.
-  /// - Returns: nil after a dry run.
+  /// - Returns: The result, or nil after a dry run.
   func run(_ operation: some OutputOperation, isDryRun: Bool) throws -> OperationResult? {
     guard isDryRun else { return try operation.run(context) }
     let plan = try operation.plan(context)
@@ -72,7 +72,7 @@ struct Invocation {
     return nil
   }
 
-  /// Ends the program with the status of a result that is not good news.
+  /// Exits with the result's status unless it is `done`.
   func finish(_ result: OperationResult) throws {
     guard result.status != .done else { return }
     throw ExitCode(result.status.rawValue)

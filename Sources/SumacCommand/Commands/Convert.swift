@@ -3,11 +3,11 @@ import Operations
 
 struct Convert: OutputVerb {
   static let configuration = CommandConfiguration(
-    abstract: "Write a checkpoint in another format or dtype.",
+    abstract: "Convert a checkpoint to another format or dtype.",
     discussion: """
-      Reads a safetensors file, a .sumac file or a Hugging Face model folder. The output's name tells \
-      its format: NAME.safetensors, NAME.sumac, or anything without a suffix for a model folder. \
-      Nothing is lost unless you ask for it with --dtype or --drop.
+      Reads a safetensors file, a .sumac file or a Hugging Face model folder. The format of the output \
+      follows from its name: NAME.safetensors, NAME.sumac, or a name without a suffix for a model \
+      folder. The conversion is lossless unless options such as --dtype, --type or --drop ask for less.
 
       Examples:
         sumac convert model/ -o model.sumac
@@ -24,24 +24,25 @@ struct Convert: OutputVerb {
   @OptionGroup(title: "Storage in .sumac") var storageFlags: StorageFlags
   @OptionGroup(title: "Selection") var selectionFlags: SelectionFlags
 
-  @Option(help: "Convert F16, BF16, F32 and F64 tensors to this dtype: f32, f16, bf16 or f64.")
+  @Option(help: "Convert F16, BF16, F32 and F64 tensors to this dtype.")
   var dtype: FloatType?
 
-  @Flag(help: "With --dtype: clamp values that are too large instead of writing infinity.")
+  @Flag(help: "With --dtype: clamp values that are out of range instead of writing infinity.")
   var saturate = false
 
   @Option(
-    help: ArgumentHelp("Leave out tensors whose name matches; may be repeated.", valueName: "glob"))
+    help: ArgumentHelp(
+      "Omit tensors whose name matches the pattern. Can be repeated.", valueName: "glob"))
   var drop: [String] = []
 
   @Option(
     help: ArgumentHelp(
-      "Write the tensors and files of this .sumac file first, as they are, and the input behind.",
+      "Copy the tensors and files of this .sumac file first, unchanged, then add the input.",
       valueName: "file"), completion: .file(extensions: ["sumac"]))
   var appendTo: String?
 
   @Argument(
-    help: ArgumentHelp("A .safetensors or .sumac file, a shard index, or a model folder."),
+    help: ArgumentHelp("A .safetensors or .sumac file, shard index, or model folder."),
     completion: .file())
   var input: String
 

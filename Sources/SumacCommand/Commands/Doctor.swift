@@ -3,10 +3,10 @@ import Operations
 
 struct Doctor: ReportVerb {
   static let configuration = CommandConfiguration(
-    abstract: "Show versions, what the CPU can do, and how fast it is.",
+    abstract: "Show versions, CPU features and kernel speed.",
     discussion: """
-      Prints the versions of sumac and of the libraries in use, the CPU level that the kernels run at, \
-      threads and memory, and a check of about a second that runs the main kernels.
+      Prints the versions of sumac and of the libraries it uses, the CPU level of the kernels, the number \
+      of threads, the memory limit, and the results of a one-second test of the main kernels.
 
       Example:
         sumac doctor

@@ -3,12 +3,12 @@ import Operations
 
 struct Explain: ReportVerb {
   static let configuration = CommandConfiguration(
-    abstract: "Tell where a file came from, or what a topic means.",
+    abstract: "Show the origin of a file, or explain a topic.",
     discussion: """
-      Given a file or model folder, shows its lineage as a tree: each step that led to it, with the \
-      options that shaped the result and the ids of its inputs. Given FILE:TENSOR, shows how that \
-      tensor is stored: each of its terms with bytes, bits per weight and the error that is left \
-      after it. Given a topic, explains it: \
+      For a file or model folder, shows its lineage as a tree: each step that produced it, with the \
+      options that shaped the result and the ids of its inputs. For FILE:TENSOR, shows how that tensor \
+      is stored: each of its terms with bytes, bits per weight and the error that remains after it. \
+      Otherwise SUBJECT is one of the topics \
       \(Topic.allCases.map(\.rawValue).joined(separator: ", ")).
 
       Examples:
@@ -22,7 +22,7 @@ struct Explain: ReportVerb {
 
   @Argument(
     help: ArgumentHelp(
-      "A file, a model folder, FILE:TENSOR, or a topic.", valueName: "subject"),
+      "A file, model folder, FILE:TENSOR, or topic.", valueName: "subject"),
     completion: .file())
   var subject: String
 

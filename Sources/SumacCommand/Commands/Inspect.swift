@@ -5,10 +5,10 @@ import Surveys
 
 struct Inspect: ReportVerb {
   static let configuration = CommandConfiguration(
-    abstract: "Show what a checkpoint holds.",
+    abstract: "Show the contents of a checkpoint.",
     discussion: """
-      Lists tensors with dtype, shape and size. Only headers are read, unless --stats asks for numbers \
-      about the values.
+      Lists the tensors with dtype, shape and size. Only headers are read unless --stats asks for \
+      statistics of the values.
 
       Examples:
         sumac inspect model.sumac
@@ -19,34 +19,37 @@ struct Inspect: ReportVerb {
   @OptionGroup var global: GlobalOptions
   @OptionGroup(title: "Report") var report: ReportFlags
 
-  @Flag(help: "Read all values: zeros, norms, PQ Index, quantiles, outliers, N:M fit, packed size.")
+  @Flag(
+    help:
+      "Read all values and show zeros, norms, PQ Index, quantiles, outliers, N:M fit and packed size."
+  )
   var stats = false
 
-  @Flag(help: "With --stats: also for each index of the first dimension (row or filter).")
+  @Flag(help: "With --stats: also show statistics of each neuron (row or filter).")
   var neurons = false
 
-  @Option(help: "With --stats: the p of the PQ Index, above 0 and below q.")
+  @Option(help: "With --stats: exponent p of the PQ Index, 0 < p < q.")
   var p = PQIndex.standard.p
 
-  @Option(help: "With --stats: the q of the PQ Index.")
+  @Option(help: "With --stats: exponent q of the PQ Index.")
   var q = PQIndex.standard.q
 
   @Option(
     help: ArgumentHelp(
-      "With --stats: the N:M sparsity that rows are compared with.", valueName: "n:m"))
+      "With --stats: N:M sparsity pattern to compare rows with.", valueName: "n:m"))
   var pattern = Pattern.twoOfFour
 
-  @Flag(help: "Show where each tensor lies: file, offset, stored bytes, codec, chunks.")
+  @Flag(help: "Show how each tensor is stored: file, offset, bytes, codec and chunks.")
   var layout = false
 
-  @Flag(help: "Show the strings that are stored with the tensors.")
+  @Flag(help: "Show the metadata strings.")
   var metadata = false
 
-  @Option(help: "Order of the tensors: catalog, name, size, dtype or offset.")
+  @Option(help: "Order of the tensors.")
   var sort = Inspection.SortKey.catalog
 
   @Argument(
-    help: "Files, shard indexes or model folders; - is standard input.", completion: .file())
+    help: "Files, shard indexes or model folders; - means standard input.", completion: .file())
   var inputs: [String]
 
   func operation() -> any Operation {

@@ -4,11 +4,11 @@ import Operations
 
 struct Merge: OutputVerb {
   static let configuration = CommandConfiguration(
-    abstract: "Merge models into one: averages, task arithmetic, TIES, DARE, layer stacks.",
+    abstract: "Merge models: averages, task arithmetic, TIES, DARE, layer stacks.",
     discussion: """
-      Tensors are matched by name, of any architecture, read from any format and merged in float32, a \
-      block at a time. Recipes of mergekit run as they are; the same can be said by options. What does \
-      not fit together is told before the work, all of it at once.
+      Matches tensors by name, for any architecture and format, and merges them in float32, one block at \
+      a time. Use a mergekit recipe unchanged, or the equivalent options. Models that do not fit \
+      together are reported before the work starts, with all problems at once.
 
       Methods: \(MergeMethods.all.map { "\($0.name) (\($0.summary))" }.joined(separator: "; ")).
 
@@ -26,7 +26,7 @@ struct Merge: OutputVerb {
   @OptionGroup(title: "Selection") var selectionFlags: SelectionFlags
 
   @Argument(
-    help: ArgumentHelp("Model folders, .safetensors or .sumac files; none with --recipe."),
+    help: ArgumentHelp("Model folders, .safetensors or .sumac files; omit with --recipe."),
     completion: .file())
   var models: [String] = []
 

@@ -4,12 +4,12 @@ import Reporting
 
 struct Prune: Verb {
   static let configuration = CommandConfiguration(
-    abstract: "Set weights to zero: as many as a model's compressibility allows, or as you say.",
+    abstract: "Set weights to zero: as many as the PQ Index allows, a share, or a pattern.",
     discussion: """
-      By the PQ Index (pqi) the weights themselves tell how many can go; the other methods drop a share \
-      or a pattern. Pruned are tensors of two dimensions or more with 'weight' in their last name part, \
-      or those that --include names. In .sumac a pruned tensor takes less room; in other formats zeros \
-      take as much as any number.
+      The method pqi derives the number of weights to prune from the PQ Index of the weights; the other \
+      methods prune a share or a pattern. Prunes tensors with two or more dimensions and 'weight' in the \
+      last part of their name, or those that --include selects. A pruned tensor is smaller in .sumac \
+      files; other formats store zeros at full size.
 
       Examples:
         sumac prune model/ -o pruned.sumac
@@ -26,35 +26,36 @@ struct Prune: Verb {
 
   @Option(
     help: ArgumentHelp(
-      "Write which weights are kept, as U8 tensors.", valueName: "file"), completion: .file())
+      "Write masks of the kept weights to this file, as U8 tensors.", valueName: "file"),
+    completion: .file())
   var saveMask: String?
 
   @Option(
     help: ArgumentHelp(
-      "Keep the weights of this checkpoint instead, and all its other tensors (lottery ticket).",
+      "Take the values of the kept weights and all other tensors from this checkpoint (lottery ticket).",
       valueName: "initial"), completion: .file())
   var rewind: String?
 
   @Option(
     help: ArgumentHelp(
-      "Global scope: write what this shard tells of the common threshold, and prune nothing.",
+      "Global scope: write a survey of this shard for the common threshold; prune nothing.",
       valueName: "file"), completion: .file())
   var surveyOut: String?
 
   @Option(
     help: ArgumentHelp(
-      "Global scope: the surveys of all shards, of the last round; repeat for each.",
+      "Global scope: survey of a shard from the previous round; repeat for every shard.",
       valueName: "file"), completion: .file())
   var surveyIn: [String] = []
 
-  @Option(help: "How to print the summary: text, json, jsonl, csv or markdown.")
+  @Option(help: "Format of the summary.")
   var format = ReportFormat.text
 
-  @Flag(help: "Short for --format json.")
+  @Flag(help: "Same as --format json.")
   var json = false
 
   @Argument(
-    help: ArgumentHelp("A .safetensors or .sumac file, a shard index, or a model folder."),
+    help: ArgumentHelp("A .safetensors or .sumac file, shard index, or model folder."),
     completion: .file())
   var input: String
 

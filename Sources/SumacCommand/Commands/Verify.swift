@@ -3,11 +3,11 @@ import Operations
 
 struct Verify: ReportVerb {
   static let configuration = CommandConfiguration(
-    abstract: "Check that a checkpoint is whole, or equal to another.",
+    abstract: "Check the integrity of a checkpoint, or compare it with another.",
     discussion: """
-      Reads every byte and checks structure and, where the format has them, checksums. With --against \
-      it compares names, dtypes, shapes and values with an original in any format: bit for bit, or \
-      within an error you allow. Exit code 3 means damage, 1 a difference.
+      Reads every byte and checks the structure and, if the format has them, the checksums. With \
+      --against, compares names, dtypes, shapes and values with an original in any format: bit for bit, \
+      or within an allowed error. Exit status 3 means damage, 1 a difference.
 
       Examples:
         sumac verify model.sumac
@@ -19,30 +19,30 @@ struct Verify: ReportVerb {
   @OptionGroup(title: "Report") var report: ReportFlags
 
   @Option(
-    help: ArgumentHelp("Compare with this checkpoint.", valueName: "original"),
+    help: ArgumentHelp("Checkpoint to compare with.", valueName: "original"),
     completion: .file())
   var against: String?
 
   @Option(
-    help: ArgumentHelp("Allow this root mean square error per tensor.", valueName: "error"))
+    help: ArgumentHelp("Maximum root mean square error per tensor.", valueName: "error"))
   var maxRmse: Double?
 
-  @Option(help: ArgumentHelp("Allow this error of any value.", valueName: "error"))
+  @Option(help: ArgumentHelp("Maximum absolute error of a value.", valueName: "error"))
   var maxAbs: Double?
 
   @Argument(
-    help: "Files, shard indexes or model folders; - is standard input.", completion: .file())
+    help: "Files, shard indexes or model folders; - means standard input.", completion: .file())
   var inputs: [String]
 
   mutating func validate() throws {
     guard against == nil || inputs.count == 1 else {
-      throw ValidationError("--against compares one input with one original")
+      throw ValidationError("--against takes exactly one input")
     }
     guard against != nil || (maxRmse == nil && maxAbs == nil) else {
       throw ValidationError("--max-rmse and --max-abs need --against")
     }
     for limit in [maxRmse, maxAbs].compactMap(\.self) where !(limit >= 0) {
-      throw ValidationError("an allowed error must be a number from 0")
+      throw ValidationError("--max-rmse and --max-abs must be 0 or more")
     }
   }
 

@@ -3,50 +3,50 @@ import CacheCompression
 import Caches
 import Operations
 
-/// What a cache's files do not say.
+/// The options that describe an input cache where its files do not.
 struct CacheInputFlags: ParsableArguments {
   @Option(
     name: .customLong("from"),
     help: ArgumentHelp(
-      "Layout of the input, if it is not to be told from the files: "
-        + CacheLayouts.all.map { $0.name }.joined(separator: ", ") + ".",
+      "Layout of the input: " + CacheLayouts.all.map { $0.name }.joined(separator: ", ")
+        + ". (default: detected from the files)",
       valueName: "layout"))
   var from: String?
 
   @Option(
     help: ArgumentHelp(
-      "KV heads and head dim, such as 8x128, where the file does not say.", valueName: "shape"))
+      "KV heads and head dim, such as 8x128, if not in the file.", valueName: "shape"))
   var kvShape: String?
 
-  @Option(help: "Order of tensors of three dimensions: htd (heads, tokens, dim) or thd.")
+  @Option(help: "Axes of three-dimensional tensors: htd (heads, tokens, dim) or thd.")
   var axes: CacheHints.Axes?
 
   @Option(
     help: ArgumentHelp(
-      "The model that the cache is of, or its config.json: heads and head dim are taken from it, and its "
-        + "name, hash and rotary parameters are kept.", valueName: "model"),
+      "Model that produced the cache, or its config.json. Sets heads and head dim; its name, hash and "
+        + "rotary parameters are recorded.", valueName: "model"),
     completion: .file())
   var model: String?
 
-  @Option(help: ArgumentHelp("Layers, where the file does not say.", valueName: "n"))
+  @Option(help: ArgumentHelp("Number of layers, if not in the file.", valueName: "n"))
   var layers: Int?
 
   @Option(
     name: .customLong("kv-dtype"),
-    help: "Dtype of raw values, where the file does not say: f16, bf16 or f32.")
+    help: "Dtype of raw values, if not in the file: f16, bf16 or f32.")
   var dtype: FloatType?
 
-  @Option(help: ArgumentHelp("Which of several sequences in a llama.cpp file.", valueName: "n"))
+  @Option(
+    help: ArgumentHelp("Sequence to read from a llama.cpp file that has several.", valueName: "n"))
   var sequence: Int?
 
   @Option(
     help:
-      "llama.cpp: whether quantized heads are rotated: auto (as since April 2026), yes or no.")
+      "llama.cpp: whether quantized heads are rotated; auto follows llama.cpp since April 2026.")
   var rotated = CacheHints.Choice.auto
 
   @Option(
-    help:
-      "llama.cpp: rotary pairs in its keys: adjacent (its Llama models, if not given) or halves.")
+    help: "llama.cpp: rotary pairs in its keys; adjacent for Llama models. (default: adjacent)")
   var pairing: CacheHints.Pairing?
 
   var settings: CacheInputSettings {
@@ -64,12 +64,12 @@ struct CacheInputFlags: ParsableArguments {
   }
 }
 
-/// How a cache is written.
+/// The options for the layout of a written cache.
 struct CacheOutputFlags: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Layout of the output: \(CacheLayouts.writable.map { $0.name }.joined(separator: ", ")); safetensors if "
-        + "not given.", valueName: "layout"))
+      "Layout of the output: \(CacheLayouts.writable.map { $0.name }.joined(separator: ", ")). (default: "
+        + "safetensors)", valueName: "layout"))
   var layout: String?
 
   @Option(
@@ -85,45 +85,45 @@ struct CacheOutputFlags: ParsableArguments {
   }
 }
 
-/// How a cache is packed.
+/// The options for packing a cache with GEAR and its variants.
 struct GearFlags: ParsableArguments {
   @Option(
     help:
-      "\(GearSettings.Method.allCases.map { "\($0.rawValue) (\($0.summary))" }.joined(separator: ", "))."
+      "Method: \(GearSettings.Method.allCases.map { "\($0.rawValue) (\($0.summary))" }.joined(separator: ", "))."
   )
   var method = GearSettings.Method.gear
 
-  @Option(help: "Bits of a code: 2, 3, 4 or 8.")
+  @Option(help: "Bits per code: 2, 3, 4 or 8.")
   var bits = 4
 
   @Option(
     help: ArgumentHelp(
-      "Tokens of a channel, and entries of a token, that share a scale; 64 if not given.",
+      "Group size: tokens of a key channel, or entries of a value token, that share a scale. (default: 64)",
       valueName: "n"))
   var group: Int?
 
-  @Option(help: ArgumentHelp("Rank of each head's product; 4 if not given.", valueName: "r"))
+  @Option(help: ArgumentHelp("Rank of each head's low-rank product. (default: 4)", valueName: "r"))
   var rank: Int?
 
   @Option(
     help: ArgumentHelp(
-      "Entries of each key channel and value token that stay exact; 2% if not given.",
+      "Share of each key channel and value token that is stored exactly. (default: 2%)",
       valueName: "share"))
   var outliers: String?
 
-  @Option(help: ArgumentHelp("Rounds of the power iteration; 3 if not given.", valueName: "n"))
+  @Option(help: ArgumentHelp("Rounds of the power iteration. (default: 3)", valueName: "n"))
   var rounds: Int?
 
-  @Flag(help: "The nearest products, by eigenvectors, instead of power iteration.")
+  @Flag(help: "Compute the best low-rank products from eigenvectors instead of power iteration.")
   var svd = false
 
   @Option(
     help: ArgumentHelp(
-      "Tensors [batch, heads, head dim, rank] that the iteration starts from, as FILE or FILE:TENSOR.",
+      "Start matrices of the iteration, [batch, heads, head dim, rank], as FILE or FILE:TENSOR.",
       valueName: "file"), completion: .file())
   var start: String?
 
-  @Option(help: "official counts, rounds and orders as the authors' simulation does.")
+  @Option(help: "official: use the counts, rounding and order of the authors' simulation.")
   var parity: Parity?
 
   enum Parity: String, CaseIterable, ExpressibleByArgument { case official }

@@ -2,33 +2,34 @@ import ArgumentParser
 import Base
 import Checkpoints
 
+/// The options of every command.
 struct GlobalOptions: ParsableArguments {
-  @Flag(name: .shortAndLong, help: "Say nothing but errors.")
+  @Flag(name: .shortAndLong, help: "Print only errors.")
   var quiet = false
 
   @Flag(
     name: .shortAndLong,
-    help: "Say what is decided for each tensor; twice: times and memory as well.")
+    help: "Print how each tensor is stored; -vv also prints time and memory.")
   var verbose: Int
 
-  @Option(help: "When to colour messages: auto, always or never.")
+  @Option(help: "When to color messages.")
   var color = ColorChoice.auto
 
-  @Option(help: "How to show progress: auto, plain, jsonl or none.")
+  @Option(help: "How to show progress.")
   var progress = ProgressChoice.auto
 
   @Option(
     name: [.customShort("j", allowingJoined: true), .long],
-    help: ArgumentHelp("Threads to use; as many as there are cores if not given.", valueName: "n"))
+    help: ArgumentHelp("Number of threads. (default: number of cores)", valueName: "n"))
   var jobs: Int?
 
   @Option(
     help: ArgumentHelp(
-      "Resident memory to stay below, such as 64MiB or 2GiB; at least 32MiB.", valueName: "size"))
+      "Limit of resident memory, such as 64MiB or 2GiB; minimum 32MiB.", valueName: "size"))
   var memory = SizeArgument(ByteSize(MemoryBudget.standardByteCount))
 
   @Option(
-    help: ArgumentHelp("Folder for temporary files.", valueName: "dir"),
+    help: ArgumentHelp("Folder for temporary files. (default: $TMPDIR or /tmp)", valueName: "dir"),
     completion: .directory)
   var tmpdir: String?
 
@@ -38,11 +39,11 @@ struct GlobalOptions: ParsableArguments {
     }
     guard memory.size.byteCount >= MemoryBudget.leastByteCount else {
       throw ValidationError(
-        "--memory is \(memory.size), the least is \(ByteSize(MemoryBudget.leastByteCount))")
+        "--memory is \(memory.size), the minimum is \(ByteSize(MemoryBudget.leastByteCount))")
     }
   }
 
-  /// `--jobs`, else `SUMAC_JOBS`, else the number of processors that this process may use.
+  /// The number of threads: `--jobs`, otherwise `SUMAC_JOBS`, otherwise the processors that this process may use.
   var jobCount: Int {
     if let jobs { return jobs }
     if let text = Environment["SUMAC_JOBS"], let jobs = Int(text), (1...4096).contains(jobs) {
@@ -53,7 +54,7 @@ struct GlobalOptions: ParsableArguments {
 }
 
 extension GlobalOptions {
-  /// `--tmpdir`, else `SUMAC_TMPDIR`, else `TMPDIR`, else `/tmp`.
+  /// The folder for temporary files: `--tmpdir`, otherwise `SUMAC_TMPDIR`, `TMPDIR` or `/tmp`.
   var temporaryFolder: String {
     if let tmpdir { return tmpdir }
     let variables = ["SUMAC_TMPDIR", "TMPDIR"].compactMap { Environment[$0] }
@@ -69,7 +70,7 @@ enum ProgressChoice: String, CaseIterable, ExpressibleByArgument {
   case auto, plain, jsonl, none
 }
 
-/// A size on the command line.
+/// A size in bytes on the command line, such as `64MiB`.
 struct SizeArgument: ExpressibleByArgument {
   var size: ByteSize
 

@@ -5,95 +5,96 @@ import Merging
 import Operations
 import TensorCore
 
-/// What `merge` computes: a recipe, or its parts.
+/// The options for what `merge` computes: a recipe, or the settings that make one.
 struct MergeFlags: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "A merge recipe in mergekit's YAML; the options below override it.", valueName: "file"),
+      "Merge recipe in mergekit's YAML format; the options below override it.", valueName: "file"),
     completion: .file(extensions: ["yaml", "yml", "json"]))
   var recipe: String?
 
   @Option(
     help: ArgumentHelp(
-      "How to merge: \(MergeMethods.names.joined(separator: ", ")).", valueName: "method"),
+      "Merge method: \(MergeMethods.names.joined(separator: ", ")).", valueName: "method"),
     completion: .list(MergeMethods.names))
   var method: String?
 
   @Option(
-    help: ArgumentHelp("The model that the others were tuned from.", valueName: "model"),
+    help: ArgumentHelp("Model that the others were fine-tuned from.", valueName: "model"),
     completion: .file())
   var base: String?
 
   @Option(
     parsing: .unconditionalSingleValue,
     help: ArgumentHelp(
-      "A weight for all models, or for the one of that name; may be repeated.",
+      "Weight of all models, or of the named model. Can be repeated.",
       valueName: "[name=]x"))
   var weight: [ModelValue] = []
 
   @Option(
     parsing: .unconditionalSingleValue,
     help: ArgumentHelp(
-      "The share of a difference that is kept, as 0.5 or 50%.", valueName: "[name=]share"))
+      "Share of each difference to keep, such as 0.5 or 50%.", valueName: "[name=]share"))
   var density: [ModelValue] = []
 
   @Option(
     parsing: .unconditionalSingleValue,
     help: ArgumentHelp(
-      "breadcrumbs: the share of the largest that goes; 0.01 if not given.",
+      "breadcrumbs: share of the largest values to drop. (default: 0.01)",
       valueName: "[name=]share"))
   var gamma: [ModelValue] = []
 
   @Option(
     parsing: .unconditionalSingleValue,
     help: ArgumentHelp(
-      "della: how far chances lie from the density; 0.15 if not given.", valueName: "[name=]x"))
+      "della: range of the keep probabilities around the density. (default: 0.15)",
+      valueName: "[name=]x"))
   var epsilon: [ModelValue] = []
 
   @Option(
     parsing: .unconditionalSingleValue,
-    help: ArgumentHelp("passthrough: what values are multiplied by.", valueName: "[name=]x"))
+    help: ArgumentHelp("passthrough: factor on the values.", valueName: "[name=]x"))
   var scale: [ModelValue] = []
 
-  @Option(parsing: .unconditional, help: "slerp: 0 is the base, 1 the other model.")
+  @Option(
+    parsing: .unconditional, help: "slerp: position between the base (0) and the other model (1).")
   var t: Double?
 
   @Option(
     name: .customLong("lambda"), parsing: .unconditional,
-    help: "What the sum of differences is multiplied by.")
+    help: "Factor on the sum of differences.")
   var lambda: Double?
 
   @Flag(
     inversion: .prefixedNo,
-    help:
-      "Divide by the sum of weights, or of those that count; the method's own choice if not given.")
+    help: "Divide by the sum of the weights that contribute. (default: depends on the method)")
   var normalize: Bool?
 
   @Flag(
     inversion: .prefixedNo,
-    help: "Scale trimmed differences to the size they had; the method's own choice if not given.")
+    help: "Scale trimmed differences back to their original size. (default: depends on the method)")
   var rescale: Bool?
 
-  @Option(help: "Round inputs to this dtype first: f16, bf16, f32 or f64.")
+  @Option(help: "Round the inputs to this dtype before merging.")
   var dtype: FloatType?
 
-  @Option(help: "Write this dtype; --dtype, else that of the inputs, if not given.")
+  @Option(help: "Dtype of the output. (default: --dtype, otherwise that of the inputs)")
   var outDtype: FloatType?
 
-  @Option(help: "dare, della: what chance depends on beside names and places.")
+  @Option(help: "dare, della: seed of the random numbers.")
   var seed: UInt64 = 0
 
   @Option(
-    help: "ties, breadcrumbs: compare magnitudes within each tensor, or of all: tensor, global.")
+    help: "ties, breadcrumbs: rank magnitudes within each tensor or across all tensors (global).")
   var scope = MergeOptions.Scope.tensor
 
   @Option(
     help: ArgumentHelp(
-      "Weights from a table of JSON or YAML: per task, tensor, fused qkv or block.",
+      "JSON or YAML table of weights per task, tensor, fused qkv or block.",
       valueName: "file"), completion: .file(extensions: ["json", "yaml", "yml"]))
   var coefficients: String?
 
-  @Flag(help: "Cut embeddings of different lengths to the shortest.")
+  @Flag(help: "Truncate embeddings of different lengths to the shortest.")
   var unsafeTruncateEmbeddings = false
 }
 
@@ -120,7 +121,7 @@ extension MergeFlags {
 }
 
 extension ModelValue: ExpressibleByArgument {
-  /// `0.5`, `50%`, or `NAME=0.5`.
+  /// Parses `0.5`, `50%`, or `NAME=0.5`.
   public init?(argument: String) {
     let equals = argument.lastIndex(of: "=")
     let text = equals.map { argument[argument.index(after: $0)...] } ?? argument[...]

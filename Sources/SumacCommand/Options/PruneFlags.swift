@@ -5,57 +5,59 @@ import Operations
 import Pruning
 import Surveys
 
-/// How `prune` chooses weights.
+/// The options of `prune` that choose weights.
 struct PruneFlags: ParsableArguments {
-  @Option(help: "How weights are chosen: pqi, magnitude, nm, random or wanda.")
+  @Option(help: "Method that chooses the weights to prune.")
   var by = PruneSettings.Method.pqi
 
-  @Option(help: "pqi: the p of the PQ Index, above 0 and below q; 0.5 if not given.")
+  @Option(help: "pqi: exponent p of the PQ Index, 0 < p < q. (default: 0.5)")
   var p: Double?
 
-  @Option(help: "pqi: the q of the PQ Index; 1 if not given.")
+  @Option(help: "pqi: exponent q of the PQ Index. (default: 1)")
   var q: Double?
 
-  @Option(help: "pqi: how much of the p-norm may go, at least 0; more prunes more. 0 if not given.")
+  @Option(help: "pqi: allowed loss of the p-norm, 0 or more; larger prunes more. (default: 0)")
   var eta: Double?
 
-  @Option(help: "pqi: over 1 prunes more than the index says, below 1 less. 1 if not given.")
+  @Option(help: "pqi: factor on the pruned share; above 1 prunes more, below 1 less. (default: 1)")
   var gamma: Double?
 
   @Option(
-    help: "pqi: the greatest share that an iteration drops, over 0, at most 1. 0.9 if not given.")
+    help: "pqi: maximum share pruned per iteration, above 0 and up to 1. (default: 0.9)")
   var beta: Double?
 
   @Option(
     help: ArgumentHelp(
-      "What is compared: neuron (each row or filter), layer (each tensor) or global (all together); "
-        + "global if not given, neuron for wanda."))
+      "Weights that are ranked together: those of a neuron (row or filter), of a layer (tensor), or all "
+        + "weights (global). (default: global; wanda: neuron)"))
   var scope: Pruning.Scope?
 
   @Option(
     help: ArgumentHelp(
-      "magnitude, random, wanda: the share that goes, such as 30% or 0.3.", valueName: "share"))
+      "magnitude, random, wanda: share of weights to prune, such as 30% or 0.3.", valueName: "share"
+    ))
   var amount: ShareArgument?
 
   @Option(
     help: ArgumentHelp(
-      "nm, wanda: keep n of each m neighbours in a row; 2:4 if not given.", valueName: "n:m"))
+      "nm, wanda: keep n of every m consecutive weights in a row. (default for nm: 2:4)",
+      valueName: "n:m"))
   var pattern: Pattern?
 
-  @Option(help: "How often to prune what is left.")
+  @Option(help: "Number of times to prune the remaining weights.")
   var iterations = 1
 
-  @Option(help: "wanda: a file with the norms of each weight's inputs, under the weight's name.")
+  @Option(help: "wanda: file with the norm of each input feature, under the weight's name.")
   var norms: String?
 
-  @Option(help: "random: what the choice depends on beside names and places.")
+  @Option(help: "random: seed of the random numbers. (default: 0)")
   var seed: UInt64?
 
-  @Flag(help: "Count weights that are 0 as pruned before.")
+  @Flag(help: "Treat weights that are 0 as already pruned.")
   var zerosArePruned = false
 
   @Option(
-    help: "A file of U8 tensors, 0 where a weight was pruned before.", completion: .file())
+    help: "File of U8 masks, 0 where a weight is already pruned.", completion: .file())
   var mask: String?
 }
 

@@ -3,26 +3,27 @@ import Base
 import Operations
 import Reporting
 
-/// How to print a report.
+/// The options for how a report is printed.
 struct ReportFlags: ParsableArguments {
-  @Option(help: "How to print: text, json, jsonl, csv or markdown.")
+  @Option(help: "Format of the report.")
   var format = ReportFormat.text
 
-  @Flag(help: "Short for --format json.")
+  @Flag(help: "Same as --format json.")
   var json = false
 
   @Option(
     name: .shortAndLong,
-    help: ArgumentHelp("Write the report to this file; - is standard output.", valueName: "path"),
+    help: ArgumentHelp(
+      "Write the report to this file; - means standard output.", valueName: "path"),
     completion: .file())
   var output: String?
 
-  /// Throws before the work what is known to be wrong with `--output`.
+  /// Checks `--output` before the work starts.
   func check() throws {
     if let output, output != "-" { try ReportFile.check(output) }
   }
 
-  /// Prints the reports of a result; nothing if there are none.
+  /// Prints the reports of a result, if there are any.
   func print(_ result: OperationResult) throws {
     guard !result.reports.isEmpty else { return }
     try write { result.rendered(as: json ? .json : format, width: $0) ?? "" }

@@ -5,15 +5,16 @@ import Operations
 struct SelectionFlags: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Apply to tensors whose name matches; may be repeated, the last match decides.",
+      "Include tensors whose name matches the pattern. Can be repeated; the last match applies.",
       valueName: "glob"))
   var include: [String] = []
 
-  @Option(help: ArgumentHelp("Do not apply to tensors whose name matches.", valueName: "glob"))
+  @Option(help: ArgumentHelp("Exclude tensors whose name matches the pattern.", valueName: "glob"))
   var exclude: [String] = []
 
   @Option(
-    help: ArgumentHelp("Apply only to the names in this file, one a line.", valueName: "file"),
+    help: ArgumentHelp(
+      "Include only the tensors named in this file, one name per line.", valueName: "file"),
     completion: .file())
   var namesFrom: String?
 
@@ -24,8 +25,10 @@ struct SelectionFlags: ParsableArguments {
     return settings
   }
 
-  /// The parser keeps each option's values in order, but not the order between two options; the
-  /// arguments tell which came first.
+  /// Returns the rules in the order of the command line.
+  ///
+  /// The parser keeps the order of each option's values, but not the order between two options, which is
+  /// taken from `arguments`.
   private func orderedRules(_ arguments: [String]) -> [SelectionSettings.Rule] {
     var includes = include[...]
     var excludes = exclude[...]

@@ -2,11 +2,11 @@ import ArgumentParser
 import Base
 import Operations
 
-/// How a `.sumac` output stores its tensors.
+/// The options for how a `.sumac` output stores its tensors.
 struct StorageFlags: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Store weights as this type, such as int4:g64, int8, nf4 or fp8; see: sumac explain types.",
+      "Store weights as this type, such as int4:g64, int8, nf4 or fp8. See: sumac explain types.",
       valueName: "type"))
   var type: String?
 
@@ -18,27 +18,28 @@ struct StorageFlags: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Store tensors whose name matches as this type or these terms; may be repeated, the last "
-        + "match decides.", valueName: "glob=type"))
+      "Store tensors whose name matches the pattern as this type or these terms. Can be repeated; the "
+        + "last match applies.", valueName: "glob=type"))
   var tensorType: [String] = []
 
-  @Option(help: "Store lossless tensors with many zeros by their places: auto or never.")
+  @Option(help: "Store lossless tensors as indices and nonzero values if that is smaller.")
   var sparse = SparseChoice.never
 
   @Option(
     help: ArgumentHelp(
-      "Choose a type for each weight so that all tensors take this many bits per value.",
+      "Choose a type for each weight so that all tensors average this many bits per value.",
       valueName: "bits"))
   var targetBpw: Double?
 
   @Option(
     help: ArgumentHelp(
-      "Choose a type for each weight so that the file gets this size.", valueName: "size"))
+      "Choose a type for each weight so that the file reaches this size.", valueName: "size"))
   var targetSize: SizeArgument?
 
   @Option(
     help: ArgumentHelp(
-      "Types to choose from with a target, separated by commas.", valueName: "types"))
+      "Comma-separated types to choose from, with --target-bpw or --target-size.",
+      valueName: "types"))
   var candidates: String?
 
   enum SparseChoice: String, CaseIterable, ExpressibleByArgument {
@@ -47,20 +48,21 @@ struct StorageFlags: ParsableArguments {
 
   mutating func validate() throws {
     if type != nil, terms != nil {
-      throw ValidationError("--type and --terms cannot be given together")
+      throw ValidationError("--type and --terms cannot be used together")
     }
     if targetBpw != nil, targetSize != nil {
-      throw ValidationError("--target-bpw and --target-size cannot be given together")
+      throw ValidationError("--target-bpw and --target-size cannot be used together")
     }
     if targetBpw != nil || targetSize != nil {
       guard type == nil, terms == nil else {
-        throw ValidationError("a target chooses the types; leave out --type and --terms")
+        throw ValidationError(
+          "--target-bpw and --target-size choose the types; omit --type and --terms")
       }
     } else if candidates != nil {
       throw ValidationError("--candidates needs --target-bpw or --target-size")
     }
     if let targetBpw, !(targetBpw > 0 && targetBpw <= 64) {
-      throw ValidationError("--target-bpw is \(targetBpw), expected a number above 0, at most 64")
+      throw ValidationError("--target-bpw is \(targetBpw), expected a number above 0 and up to 64")
     }
   }
 

@@ -5,12 +5,12 @@ import Codecs
 import Containers
 import Operations
 
-/// What every command that writes a checkpoint takes.
+/// The options of every command that writes a checkpoint.
 struct WriterFlags: ParsableArguments {
   @Option(
     name: [.customShort("o"), .customLong("output")],
     help: ArgumentHelp(
-      "Where to write: NAME.safetensors, NAME.sumac, or a folder for a model directory.",
+      "Path of the output: NAME.safetensors, NAME.sumac, or a folder.",
       valueName: "path"),
     completion: .file())
   var givenOutput: String?
@@ -18,51 +18,52 @@ struct WriterFlags: ParsableArguments {
   @Flag(name: .shortAndLong, help: "Replace an existing output.")
   var force = false
 
-  @Flag(help: "Show what would be written, and how much memory it takes; write nothing.")
+  @Flag(help: "Show the plan, the output size and the memory needed; write nothing.")
   var dryRun = false
 
-  @Flag(name: .customLong("no-lineage"), help: "Do not record where the output came from.")
+  @Flag(name: .customLong("no-lineage"), help: "Do not record the origin of the output.")
   var leavesOutLineage = false
 
   @Option(
     help: ArgumentHelp(
-      "Cut a model directory's weights into files of at most this size.", valueName: "size"))
+      "Split the weights of a model folder into files up to this size.", valueName: "size"))
   var shardSize: SizeArgument?
 
   @Option(
     help: ArgumentHelp(
-      "Format of the output, if its name does not tell: safetensors, sumac or directory.",
+      "Format of the output. (default: from its name)",
       valueName: "format"))
   var to: ContainerName?
 
   @Option(
-    help: "Tied tensors in formats without aliases: keep writes each in full, drop only the first.")
+    help: "Tied tensors in formats without aliases: keep writes each one, drop only the first.")
   var aliases = AliasChoice.keep
 
   @Option(
     help: ArgumentHelp(
-      "How small .sumac streams get: none (one mapped array for each lossless tensor), fast or "
-        + "small; fast if not given, but what a .sumac input holds is then copied as it is.",
+      "Compression of .sumac files; none stores each lossless tensor as one array that can be mapped. "
+        + "(default: fast, except that streams of a .sumac input are copied unchanged)",
       valueName: "effort"))
   var compress: Compression?
 
   @Flag(
-    help: ".sumac only: a SHA-256 for each chunk, so that one hash vouches for every byte.")
+    help: ".sumac only: store a SHA-256 of each chunk, so that one hash covers every byte.")
   var sealed = false
 
   @Flag(
-    help: ".sumac only: a SHA-256 of each tensor's values, whatever their coding.")
+    help: ".sumac only: store a SHA-256 of each tensor's values, independent of their encoding.")
   var contentIds = false
 }
 
 extension WriterFlags {
+  /// Throws an error if `--output` is missing.
   func requireOutput() throws {
     guard givenOutput != nil else {
       throw ValidationError("Missing expected argument '--output <path>'")
     }
   }
 
-  /// What the flags say of the output, whose name `requireOutput` has seen.
+  /// The settings of the output; `requireOutput` checks before that a path is given.
   var settings: OutputSettings {
     var settings = OutputSettings(path: givenOutput ?? "")
     settings.replacesExisting = force

@@ -2,7 +2,7 @@ import Base
 import CLinux
 import Glibc
 
-/// What the program does to its process before anything else.
+/// The setup of the process, done before anything else.
 enum ProcessSetup {
   static func run() {
     sumac_configure_allocator()
@@ -10,8 +10,9 @@ enum ProcessSetup {
     raiseFileLimit()
   }
 
-  /// If a standard descriptor is closed, the next file to be opened would become it, and messages
-  /// would go into that file.
+  /// Opens closed standard descriptors on `/dev/null`.
+  ///
+  /// Otherwise the next opened file would get such a descriptor, and messages would be written to it.
   private static func openStandardDescriptors() {
     while true {
       let descriptor = unsafe open("/dev/null", O_RDWR)
@@ -23,7 +24,7 @@ enum ProcessSetup {
     }
   }
 
-  /// A model in many shards keeps all of them open.
+  /// Raises the limit of open files, since a sharded model keeps all its shards open.
   private static func raiseFileLimit() {
     var limit = rlimit()
     guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
@@ -32,9 +33,9 @@ enum ProcessSetup {
   }
 }
 
-/// An error that the program should have turned into one for users.
+/// An error that no code turned into a `UserError`.
 struct UnexpectedError: UserError {
   let message: Message
   var status: ExitStatus { .bug }
-  var hint: Message? { "this is a fault of sumac: please report it with the command line" }
+  var hint: Message? { "this is a bug in sumac; please report it with the command line" }
 }

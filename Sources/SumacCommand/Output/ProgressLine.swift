@@ -15,8 +15,9 @@ extension GlobalOptions {
   }
 }
 
-/// One line that counts bytes, at most ten times a second; or one such line after the other, at
-/// most one a second.
+/// Progress as a line of text with the byte count.
+///
+/// The line is redrawn up to ten times a second, or printed anew up to once a second.
 final class ProgressLine: Progress {
   private struct State {
     var total = 0
@@ -55,7 +56,7 @@ final class ProgressLine: Progress {
   func end() { if redraws { Terminal.show("\r\u{1B}[K") } }
 }
 
-/// One JSON object a line for each tensor that is done.
+/// Progress as JSON lines, one object for each completed tensor.
 final class ProgressRecords: Progress {
   private let done = Mutex((tensors: 0, byteCount: 0))
 
@@ -69,7 +70,7 @@ final class ProgressRecords: Progress {
   func advance(byteCount: Int) { done.withLock { $0.byteCount += byteCount } }
 
   func finish(tensor: TensorInfo) {
-    // Said inside the lock, so that counts never fall from line to line.
+    // Printed while the lock is held, so that counts never decrease from line to line.
     done.withLock { done in
       done.tensors += 1
       say([

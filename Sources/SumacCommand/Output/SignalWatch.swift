@@ -2,14 +2,14 @@ import Base
 import Glibc
 import Synchronization
 
-/// Turns SIGINT and SIGTERM into a request to stop; the second one ends the program at once.
+/// Turns SIGINT and SIGTERM into a cancellation request; a second signal ends the program immediately.
 enum SignalWatch {
-  /// What a signal stops; nil before anything is watched.
+  /// The cancellation that a signal requests, or nil before `begin`.
   private static let watched = Mutex<Cancellation?>(nil)
 
-  /// From now on `cancellation` is what a signal stops.
+  /// Makes signals request `cancellation` from now on.
   ///
-  /// To be called before other threads start, since these inherit which signals are blocked.
+  /// Call this before other threads start, since they inherit the mask of blocked signals.
   static func begin(_ cancellation: Cancellation) {
     let isFirst = watched.withLock { watched in
       defer { watched = cancellation }

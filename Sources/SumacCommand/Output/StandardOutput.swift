@@ -3,9 +3,9 @@ import Checkpoints
 import Glibc
 import SystemPackage
 
-/// Data for the user or the next program in a pipe.
+/// Standard output, which carries data for the user or the next program in a pipe.
 enum StandardOutput {
-  /// Columns of the terminal, or of `COLUMNS` there; nil if standard output is no terminal.
+  /// The number of columns, from `COLUMNS` or the terminal, or nil if standard output is not a terminal.
   static var width: Int? {
     guard isatty(1) == 1 else { return nil }
     if let columns = Environment["COLUMNS"].flatMap(Int.init), columns > 0 { return columns }
@@ -21,7 +21,7 @@ enum StandardOutput {
     }
   }
 
-  /// Lets errors show that only appear when the file is closed.
+  /// Closes a duplicate of the descriptor, to report errors that appear only on closing.
   static func flush() throws {
     let copy = dup(1)
     guard copy >= 0 else { return }
@@ -31,6 +31,7 @@ enum StandardOutput {
   }
 }
 
+/// The environment variables of the process.
 enum Environment {
   static subscript(name: String) -> String? {
     // SAFETY: the value is copied at once; no thread of this program changes the environment.

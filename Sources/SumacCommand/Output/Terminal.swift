@@ -9,8 +9,8 @@ enum Terminal {
 
   static func show(_ text: String) {
     let bytes = Array(text.utf8)
-    // SAFETY: the array's own memory for the length of the call. A message that cannot be written
-    // has nobody to read it.
+    // SAFETY: the array's memory is valid for the length of the call. Errors are ignored, since there is
+    // no other channel to report them on.
     _ = unsafe bytes.withUnsafeBytes { unsafe write(2, $0.baseAddress, $0.count) }
   }
 
@@ -18,7 +18,7 @@ enum Terminal {
     say("sumac: \(emphasized("warning:", 33, color)) \(text)")
   }
 
-  /// The word in bold and a colour of the terminal, where colours are wanted.
+  /// Returns the word in bold and in the color `code`, if colors are enabled.
   private static func emphasized(_ word: String, _ code: Int, _ choice: ColorChoice) -> String {
     let isColored =
       switch choice {
@@ -29,6 +29,7 @@ enum Terminal {
       }
     return isColored ? "\u{1B}[1;\(code)m\(word)\u{1B}[0m" : word
   }
+
   static func note(_ text: String) { say("sumac: \(text)") }
 
   /// Reports an error and ends the program with its status.

@@ -2,7 +2,7 @@ import Base
 import Checkpoints
 import Operations
 
-/// Shows on standard error what an operation reports.
+/// An observer that prints the notices of an operation on standard error.
 struct TerminalObserver: OperationObserver {
   private let isQuiet: Bool
   private let verbosity: Int

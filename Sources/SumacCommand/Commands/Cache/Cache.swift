@@ -2,7 +2,7 @@ import ArgumentParser
 
 struct Cache: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Key and value caches: pack them small, unpack, inspect, convert between layouts.",
+    abstract: "Pack, unpack, inspect and convert key-value caches.",
     discussion: """
       Examples:
         sumac cache pack prompt.safetensors -o prompt.sumac

@@ -4,10 +4,10 @@ import Operations
 struct CacheAppend: OutputVerb {
   static let configuration = CommandConfiguration(
     commandName: "append",
-    abstract: "Put new tokens behind those of a packed cache.",
+    abstract: "Append new tokens to a packed cache.",
     discussion: """
-      The cache's blocks stay as they are, to the byte. New tokens, and those that were exact before them, \
-      become a block of their own as soon as they fill a group; the rest stays exact.
+      The existing blocks are copied byte for byte. New tokens, together with earlier tokens that are \
+      still exact, form a new block once they fill a group; the remaining tokens stay exact.
 
       Examples:
         sumac cache append prompt.sumac answer.safetensors -o all.sumac
@@ -19,13 +19,13 @@ struct CacheAppend: OutputVerb {
 
   @Option(
     help: ArgumentHelp(
-      "Rank of the new block's products; half of the cache's if not given.", valueName: "r"))
+      "Rank of the new block's products. (default: half the cache's rank)", valueName: "r"))
   var rank: Int?
 
-  @Argument(help: "A packed cache.", completion: .file())
+  @Argument(help: "Packed cache.", completion: .file())
   var packed: String
 
-  @Argument(help: "A cache of the new tokens alone.", completion: .file())
+  @Argument(help: "Cache with only the new tokens.", completion: .file())
   var new: String
 
   func operation(_ invocation: Invocation) -> CacheAppendOperation {

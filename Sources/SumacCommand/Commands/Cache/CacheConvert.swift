@@ -5,10 +5,11 @@ import Operations
 struct CacheConvert: OutputVerb {
   static let configuration = CommandConfiguration(
     commandName: "convert",
-    abstract: "Write a cache in the layout of another program.",
+    abstract: "Convert a cache to the layout of another program.",
     discussion: """
-      Read are: \(CacheLayouts.all.map { "\($0.name) (\($0.summary))" }.joined(separator: "; ")). Packed caches are \
-      read too. Written are: \(CacheLayouts.writable.map { $0.name }.joined(separator: ", ")).
+      Reads packed caches and the layouts \
+      \(CacheLayouts.all.map { "\($0.name) (\($0.summary))" }.joined(separator: "; ")). \
+      Writes the layouts \(CacheLayouts.writable.map { $0.name }.joined(separator: ", ")).
 
       Examples:
         sumac cache convert prompt.seq -o prompt.safetensors --model model/
@@ -21,7 +22,7 @@ struct CacheConvert: OutputVerb {
   @OptionGroup(title: "Input") var input: CacheInputFlags
   @OptionGroup(title: "Output") var writer: WriterFlags
 
-  @Argument(help: "A cache: a file or folder; of chunks all in order.", completion: .file())
+  @Argument(help: "Cache file or folder, or all chunks in order.", completion: .file())
   var caches: [String]
 
   func operation(_ invocation: Invocation) -> CacheConvertOperation {

@@ -4,10 +4,11 @@ import Operations
 struct CacheInspect: ReportVerb {
   static let configuration = CommandConfiguration(
     commandName: "inspect",
-    abstract: "Show what a cache holds, what each part takes, and how far it is from another.",
+    abstract:
+      "Show the contents of a cache, the size of each part, and its error against another cache.",
     discussion: """
-      With --against the errors of each head are measured, and those of the outputs of attention, for queries \
-      that are given or drawn.
+      With --against, measures the error of each head and of the attention outputs, for queries from a \
+      file or random queries.
 
       Examples:
         sumac cache inspect prompt.sumac
@@ -19,20 +20,21 @@ struct CacheInspect: ReportVerb {
   @OptionGroup(title: "Input") var input: CacheInputFlags
   @OptionGroup(title: "Report") var report: ReportFlags
 
-  @Option(help: "The cache that it was made from.", completion: .file())
+  @Option(help: "Original cache to compare with.", completion: .file())
   var against: String?
 
   @Option(
     help: ArgumentHelp(
-      "Tensors layers.N.query [batch, heads, queries, head dim] for --against.", valueName: "file"),
+      "File with tensors layers.N.query [batch, heads, queries, head dim], for --against.",
+      valueName: "file"),
     completion: .file())
   var queries: String?
 
   @Option(
-    help: ArgumentHelp("Queries that are drawn for each head; 16 if not given.", valueName: "n"))
+    help: ArgumentHelp("Number of random queries per head.", valueName: "n"))
   var sample = 16
 
-  @Argument(help: "A cache: a file or folder; of chunks all in order.", completion: .file())
+  @Argument(help: "Cache file or folder, or all chunks in order.", completion: .file())
   var caches: [String]
 
   func operation() -> any Operation {

@@ -4,10 +4,10 @@ import Operations
 struct CachePack: OutputVerb {
   static let configuration = CommandConfiguration(
     commandName: "pack",
-    abstract: "Pack a cache: quantized, with outliers kept exact and a product of low rank.",
+    abstract: "Compress a cache: quantize it, keep outliers exact, and add low-rank products.",
     discussion: """
-      Keys are quantized per channel, values per token. The method gear keeps the largest and smallest \
-      entries exact and adds a product of low rank for each head.
+      Keys are quantized per channel, values per token. The method gear also stores the largest and \
+      smallest entries exactly and adds a low-rank product for each head.
 
       Examples:
         sumac cache pack prompt.safetensors -o prompt.sumac
@@ -20,10 +20,10 @@ struct CachePack: OutputVerb {
   @OptionGroup(title: "Input") var input: CacheInputFlags
   @OptionGroup(title: "Output") var writer: WriterFlags
 
-  @Option(help: ArgumentHelp("The most recent tokens, which stay exact.", valueName: "n"))
+  @Option(help: ArgumentHelp("Number of most recent tokens that stay exact.", valueName: "n"))
   var residual = 0
 
-  @Argument(help: "A cache: a file or folder; of chunks all in order.", completion: .file())
+  @Argument(help: "Cache file or folder, or all chunks in order.", completion: .file())
   var caches: [String]
 
   func operation(_ invocation: Invocation) -> CachePackOperation {

@@ -5,9 +5,9 @@ import Operations
 struct CacheUnpack: OutputVerb {
   static let configuration = CommandConfiguration(
     commandName: "unpack",
-    abstract: "Write a packed cache in full, in any layout.",
+    abstract: "Decode a packed cache and write it in any layout.",
     discussion: """
-      Layouts to write: \(CacheLayouts.writable.map { "\($0.name) (\($0.summary))" }.joined(separator: "; ")).
+      Writes the layouts \(CacheLayouts.writable.map { "\($0.name) (\($0.summary))" }.joined(separator: "; ")).
 
       Examples:
         sumac cache unpack prompt.sumac -o prompt.safetensors
@@ -19,7 +19,7 @@ struct CacheUnpack: OutputVerb {
   @OptionGroup(title: "Input") var input: CacheInputFlags
   @OptionGroup(title: "Output") var writer: WriterFlags
 
-  @Argument(help: "A packed cache.", completion: .file())
+  @Argument(help: "Packed cache.", completion: .file())
   var packed: String
 
   func operation(_ invocation: Invocation) -> CacheUnpackOperation {

@@ -2,11 +2,12 @@ import ArgumentParser
 
 struct Rope: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Longer context: show a model's rotary frequencies, and rescale them.",
+    abstract: "Show and rescale a model's rotary frequencies for a longer context.",
     discussion: """
-      The rotary embedding turns pairs of dimensions with the position. Beyond the trained length slow \
-      pairs reach angles that the model never saw. Rescaling slows them down, in the model's config.json \
-      alone. A model tuned with CLEX is frozen at a length, so that any runtime can use it.
+      The rotary embedding rotates pairs of dimensions by an angle that grows with the position. Beyond \
+      the trained length, slow pairs reach angles that the model has not seen. Rescaling slows them \
+      down and changes only config.json. A model tuned with CLEX is frozen at one length, so that any \
+      runtime can use it.
 
       Examples:
         sumac rope show model/

@@ -7,8 +7,8 @@ struct RopeScale: Verb {
     commandName: "scale",
     abstract: "Rescale a model's rotary frequencies for a longer context.",
     discussion: """
-      Writes the model with another config.json, in the way that it has it; all else is copied as it is. \
-      With --config-only just that file is written.
+      Writes the model with a changed config.json, in the form that the model uses; everything else is \
+      copied unchanged. With --config-only, writes only that file.
 
       Methods: \(RopeMethod.allCases.map { "\($0.rawValue) (\($0.summary))" }.joined(separator: "; ")).
 
@@ -23,53 +23,53 @@ struct RopeScale: Verb {
   @OptionGroup(title: "Output") var writer: WriterFlags
 
   @Option(
-    help: "How to rescale: \(RopeMethod.allCases.map(\.rawValue).joined(separator: ", ")).")
+    help: "Scaling method: \(RopeMethod.allCases.map(\.rawValue).joined(separator: ", ")).")
   var method: RopeMethod
 
-  @Option(help: "How many times longer the context gets, 1 or more.")
+  @Option(help: "Factor by which the context grows, 1 or more.")
   var factor: Double?
 
-  @Option(help: ArgumentHelp("The longest context, in positions.", valueName: "n"))
+  @Option(help: ArgumentHelp("Maximum context, in positions.", valueName: "n"))
   var context: Int?
 
   @Option(
-    help: ArgumentHelp("clex: how many times the trained length to solve for.", valueName: "t"))
+    help: ArgumentHelp("clex: multiple of the trained length to solve for.", valueName: "t"))
   var time: Int?
 
   @Option(
     help: ArgumentHelp(
-      "longrope: a file with long_factor and short_factor, or a list.", valueName: "file"),
+      "longrope: file with long_factor and short_factor, or a list of factors.", valueName: "file"),
     completion: .file(extensions: ["json", "yaml"]))
   var factors: String?
 
-  @Option(help: "yarn: turns above which a dimension is kept; 32 if not given.")
+  @Option(help: "yarn: keep dimensions with more rotations than this. (default: 32)")
   var betaFast: Double?
 
-  @Option(help: "yarn: turns below which a dimension is divided; 1 if not given.")
+  @Option(help: "yarn: divide dimensions with fewer rotations than this. (default: 1)")
   var betaSlow: Double?
 
-  @Option(help: "yarn, longrope: what cosines and sines are multiplied by.")
+  @Option(help: "yarn, longrope: factor on cosines and sines.")
   var attentionFactor: Double?
 
-  @Option(help: "llama3: waves longer than the context over this are divided; 1 if not given.")
+  @Option(help: "llama3: divide wavelengths longer than the context / this. (default: 1)")
   var lowFreqFactor: Double?
 
-  @Option(help: "llama3: waves shorter than the context over this are kept; 4 if not given.")
+  @Option(help: "llama3: keep wavelengths shorter than the context / this. (default: 4)")
   var highFreqFactor: Double?
 
-  @Flag(help: "clex: solve in float64; in float32 as the official code does if not given.")
+  @Flag(help: "clex: solve in float64. (default: float32, as the official code does)")
   var exact = false
 
-  @Flag(help: "clex: keep the model as it is up to its trained length.")
+  @Flag(help: "clex: keep the original frequencies up to the trained length.")
   var shortExact = false
 
-  @Option(help: "clex: approximate sets log_scale to its value at the full length.")
+  @Option(help: "clex: approximate sets log_scale to its value at the maximum length.")
   var logScale: LogScaleChoice?
 
-  @Flag(help: "Write config.json alone: into the folder, or to the .json file, that -o names.")
+  @Flag(help: "Write only config.json, to the folder or .json file that -o names.")
   var configOnly = false
 
-  @Argument(help: "A model.", completion: .file())
+  @Argument(help: "Model folder, or .sumac or .safetensors file.", completion: .file())
   var model: String
 
   enum LogScaleChoice: String, CaseIterable, ExpressibleByArgument { case approximate }

@@ -4,10 +4,10 @@ import Operations
 struct RopeShow: ReportVerb {
   static let configuration = CommandConfiguration(
     commandName: "show",
-    abstract: "Show rotary frequencies, wavelengths, and how far each dimension is trained.",
+    abstract: "Show rotary frequencies, wavelengths, and the trained range of each dimension.",
     discussion: """
-      MODEL is a model folder (one with a config.json alone will do, but for CLEX), a config.json, or a \
-      .sumac or .safetensors file. With -o NAME.svg a plot is written.
+      MODEL is a model folder, a config.json, or a .sumac or .safetensors file. A folder needs only a \
+      config.json, except for CLEX models. With -o NAME.svg, writes a plot.
 
       Examples:
         sumac rope show model/
@@ -21,15 +21,16 @@ struct RopeShow: ReportVerb {
 
   @Option(
     help: ArgumentHelp(
-      "Positions in use, which some types look at; may be repeated.", valueName: "n"))
+      "Number of positions in use, which some rope types depend on. Can be repeated.",
+      valueName: "n"))
   var length: [Int] = []
 
   @Option(
     help: ArgumentHelp(
-      "Another model, or METHOD:FACTOR such as yarn:4; may be repeated.", valueName: "other"))
+      "Another model, or METHOD:FACTOR such as yarn:4. Can be repeated.", valueName: "other"))
   var compare: [String] = []
 
-  @Argument(help: "A model, or its config.json.", completion: .file())
+  @Argument(help: "Model folder or file, or config.json.", completion: .file())
   var model: String
 
   private var plots: Bool { report.output?.hasSuffix(".svg") == true }

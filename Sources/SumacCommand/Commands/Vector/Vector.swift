@@ -3,11 +3,11 @@ import Operations
 
 struct Vector: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Task vectors: what a fine-tune adds to its base, as a small file.",
+    abstract: "Extract, apply, add and compress task vectors.",
     discussion: """
-      A vector is taken out of a fine-tune and its base, stored dense, sparse, as products of low rank \
-      or quantized, and put on a base again, times any number. In .sumac its terms are added to those \
-      of the base as they lie; nothing is decoded. LoRA adapters of PEFT are vectors too.
+      A task vector is the difference between a fine-tuned model and its base. It can be stored dense, \
+      sparse, as low-rank products or quantized, and added to a base with any scale. In .sumac files its \
+      terms are added to those of the base without decoding. LoRA adapters of PEFT also work as vectors.
 
       Examples:
         sumac vector extract tuned/ --base base/ -o tuned.sumac --density 10%
@@ -21,22 +21,22 @@ struct Vector: ParsableCommand {
     ])
 }
 
-/// How vectors are stored.
+/// The options for how a task vector is stored.
 struct VectorFormFlags: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Keep this share of each tensor's values, the largest, such as 10% or 0.1.",
+      "Keep this share of each tensor's values, largest first, such as 10% or 0.1.",
       valueName: "share"))
   var density: ShareArgument?
 
   @Option(
     help: ArgumentHelp(
-      "Store weights as a product of factors of this rank.", valueName: "r"))
+      "Store weights as low-rank products of this rank.", valueName: "r"))
   var rank: Int?
 
   @Option(
     help: ArgumentHelp(
-      "Store weights as this type, such as int4:g64 or int8; see: sumac explain types.",
+      "Store weights as this type, such as int4:g64 or int8. See: sumac explain types.",
       valueName: "type"))
   var type: String?
 
@@ -49,12 +49,12 @@ struct VectorFormFlags: ParsableArguments {
   }
 }
 
-/// Scales of several vectors.
+/// The option for the scales of task vectors.
 struct ScaleFlags: ParsableArguments {
   @Option(
     parsing: .unconditionalSingleValue,
     help: ArgumentHelp(
-      "What vectors are multiplied by, or the one of that name; may be repeated. 1 if not given.",
+      "Factor on all vectors, or on the named vector. Can be repeated. (default: 1)",
       valueName: "[name=]x"))
   var scale: [ModelValue] = []
 }

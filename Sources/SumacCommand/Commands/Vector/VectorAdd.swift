@@ -4,7 +4,7 @@ import Operations
 struct VectorAdd: OutputVerb {
   static let configuration = CommandConfiguration(
     commandName: "add",
-    abstract: "Add task vectors, each times its scale, to one vector.",
+    abstract: "Add task vectors, each multiplied by its scale.",
     discussion: """
       Examples:
         sumac vector add a.sumac b.sumac -o both.sumac
@@ -16,7 +16,7 @@ struct VectorAdd: OutputVerb {
   @OptionGroup(title: "Output") var writer: WriterFlags
 
   @Argument(
-    help: ArgumentHelp("Task vectors, or folders of LoRA adapters."), completion: .file())
+    help: ArgumentHelp("Task vectors or LoRA adapter folders."), completion: .file())
   var vectors: [String]
 
   func operation(_ invocation: Invocation) -> VectorAddOperation {

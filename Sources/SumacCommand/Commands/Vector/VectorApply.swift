@@ -6,8 +6,8 @@ struct VectorApply: OutputVerb {
     commandName: "apply",
     abstract: "Add task vectors or LoRA adapters to a model.",
     discussion: """
-      Vectors are added in order, each times its scale. In .sumac their terms stand beside those of the \
-      base as they are; in other formats values are added in float32 and rounded once.
+      Vectors are added in order, each multiplied by its scale. In .sumac files their terms are stored \
+      unchanged next to those of the base; in other formats values are added in float32 and rounded once.
 
       Examples:
         sumac vector apply tuned.sumac --base base/ -o model/
@@ -20,12 +20,12 @@ struct VectorApply: OutputVerb {
   @OptionGroup(title: "Output") var writer: WriterFlags
 
   @Option(
-    help: ArgumentHelp("The model that vectors are added to.", valueName: "model"),
+    help: ArgumentHelp("Model to add the vectors to.", valueName: "model"),
     completion: .file())
   var base: String
 
   @Argument(
-    help: ArgumentHelp("Task vectors, or folders of LoRA adapters."), completion: .file())
+    help: ArgumentHelp("Task vectors or LoRA adapter folders."), completion: .file())
   var vectors: [String]
 
   func operation(_ invocation: Invocation) -> VectorApplyOperation {

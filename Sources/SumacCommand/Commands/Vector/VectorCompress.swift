@@ -4,7 +4,7 @@ import Operations
 struct VectorCompress: OutputVerb {
   static let configuration = CommandConfiguration(
     commandName: "compress",
-    abstract: "Store a task vector in fewer bytes: sparse, of low rank, or quantized.",
+    abstract: "Compress a task vector: sparse, low-rank or quantized.",
     discussion: """
       Examples:
         sumac vector compress tuned.sumac -o small.sumac --density 5%
@@ -17,7 +17,7 @@ struct VectorCompress: OutputVerb {
   @OptionGroup(title: "Output") var writer: WriterFlags
 
   @Argument(
-    help: ArgumentHelp("A task vector, or the folder of a LoRA adapter."), completion: .file())
+    help: ArgumentHelp("Task vector or LoRA adapter folder."), completion: .file())
   var vector: String
 
   func operation(_ invocation: Invocation) -> VectorCompressOperation {

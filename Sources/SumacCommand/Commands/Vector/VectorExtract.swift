@@ -4,10 +4,10 @@ import Operations
 struct VectorExtract: OutputVerb {
   static let configuration = CommandConfiguration(
     commandName: "extract",
-    abstract: "Take what a fine-tune adds to its base.",
+    abstract: "Extract the task vector of a fine-tuned model.",
     discussion: """
-      Without options all differences are stored, in the base's dtype. With --exact the file restores the \
-      fine-tune bit for bit. With --rank and a folder for the output it is a LoRA adapter of PEFT.
+      Without options, stores all differences in the base's dtype. With --exact, the vector restores the \
+      fine-tuned model bit for bit. With --rank and a folder as the output, writes a LoRA adapter for PEFT.
 
       Examples:
         sumac vector extract tuned/ --base base/ -o tuned.sumac --density 10%
@@ -22,18 +22,18 @@ struct VectorExtract: OutputVerb {
   @OptionGroup(title: "Selection") var selectionFlags: SelectionFlags
 
   @Option(
-    help: ArgumentHelp("The model that it was tuned from.", valueName: "model"),
+    help: ArgumentHelp("Model that it was fine-tuned from.", valueName: "model"),
     completion: .file())
   var base: String
 
-  @Flag(help: "Store the values that changed, so that apply restores the fine-tune bit for bit.")
+  @Flag(help: "Store the changed values, so that apply restores the fine-tuned model bit for bit.")
   var exact = false
 
-  @Option(help: "Dtype of differences, f32, f16 or bf16; that of the base if not given.")
+  @Option(help: "Dtype of the differences. (default: that of the base)")
   var dtype: FloatType?
 
   @Argument(
-    help: ArgumentHelp("The fine-tuned model."), completion: .file())
+    help: ArgumentHelp("Fine-tuned model."), completion: .file())
   var tuned: String
 
   func operation(_ invocation: Invocation) -> VectorExtractOperation {

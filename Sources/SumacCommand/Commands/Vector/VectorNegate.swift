@@ -4,7 +4,7 @@ import Operations
 struct VectorNegate: OutputVerb {
   static let configuration = CommandConfiguration(
     commandName: "negate",
-    abstract: "Turn a task vector around, so that applying it unlearns the task.",
+    abstract: "Negate a task vector, so that applying it unlearns the task.",
     discussion: """
       Examples:
         sumac vector negate toxic.sumac -o unlearn.sumac
@@ -15,7 +15,7 @@ struct VectorNegate: OutputVerb {
   @OptionGroup(title: "Output") var writer: WriterFlags
 
   @Argument(
-    help: ArgumentHelp("A task vector, or the folder of a LoRA adapter."), completion: .file())
+    help: ArgumentHelp("Task vector or LoRA adapter folder."), completion: .file())
   var vector: String
 
   func operation(_ invocation: Invocation) -> VectorNegateOperation {

@@ -4,10 +4,10 @@ import Operations
 struct VectorStats: ReportVerb {
   static let configuration = CommandConfiguration(
     commandName: "stats",
-    abstract: "Show norms of task vectors, and how they lie to each other.",
+    abstract: "Show norms of task vectors and compare them in pairs.",
     discussion: """
-      For each layer: norms, and for pairs the cosine and the share of values whose signs differ. With \
-      --base fine-tuned models may be given as they are.
+      Shows the norms of each layer and, for each pair of vectors, the cosine and the share of values \
+      with different signs. With --base, the arguments can also be fine-tuned models.
 
       Examples:
         sumac vector stats math.sumac code.sumac
@@ -19,11 +19,11 @@ struct VectorStats: ReportVerb {
   @OptionGroup(title: "Report") var report: ReportFlags
 
   @Option(
-    help: ArgumentHelp("The model that they were tuned from.", valueName: "model"),
+    help: ArgumentHelp("Model that they were fine-tuned from.", valueName: "model"),
     completion: .file())
   var base: String?
 
-  @Flag(help: "List tensors, not layers.")
+  @Flag(help: "List tensors instead of layers.")
   var tensors = false
 
   @Argument(
