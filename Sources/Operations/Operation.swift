@@ -1,27 +1,27 @@
 package import Base
 package import Reporting
 
-/// A command as a value: it can be stored as JSON, checked, planned and run without a terminal.
+/// A command as a value that can be stored as JSON, checked, planned and run without a terminal.
 ///
-/// Paths are relative to the working directory. Settings are what a user gives, as text and numbers; what
-/// they mean is checked when the operation runs, all faults at once.
+/// Paths are relative to the working directory. Settings are text and numbers as the user gives them. They
+/// are checked when the operation runs, and all errors are reported together.
 package protocol Operation: Codable, Sendable {
-  /// The command's words, such as `cache pack`; also the verb of lineages.
+  /// The command's name, such as `cache pack`; also the verb recorded in lineages.
   static var verb: String { get }
 
-  /// Runs the operation to its end.
-  /// - Throws: ``UserError``: everything that headers can tell is wrong, before any work; or what goes wrong
-  ///   later. Outputs are whole or absent.
+  /// Runs the operation.
+  /// - Throws: ``UserError``: all errors that headers show, before the work starts, or the first error after
+  ///   that. Outputs are complete or absent.
   func run(_ context: OperationContext) throws -> OperationResult
 }
 
-/// What an operation has to say when it is done.
+/// The status and reports of a completed operation.
 package struct OperationResult: Sendable {
-  /// `done`, or why a report is not good news: a comparison that failed, some inputs that failed.
+  /// `done`, or the status of a report on a difference or on failed inputs.
   package var status = ExitStatus.done
-  /// Data for standard output, a report for each input.
+  /// The reports for standard output, one per input.
   package var reports: [any Report] = []
-  /// How many inputs the reports are on; one is rendered alone, several as a list.
+  /// The number of inputs; the report on one input is rendered alone, reports on several as a list.
   package var inputCount = 1
 
   package init(reports: [any Report] = [], inputCount: Int = 1, status: ExitStatus = .done) {
@@ -30,7 +30,7 @@ package struct OperationResult: Sendable {
     self.status = status
   }
 
-  /// The reports as text; nil if there are none.
+  /// Returns the reports as text, or nil if there are none.
   package func rendered(as format: ReportFormat, width: Int?) -> String? {
     guard let first = reports.first else { return nil }
     return inputCount == 1
@@ -43,8 +43,8 @@ package struct OperationResult: Sendable {
 package protocol OutputOperation: Operation {
   var output: OutputSettings { get }
 
-  /// Reads headers and checks everything that they can tell.
-  /// - Returns: what would be written, what is wrong with it, and the survey that has to be done before.
+  /// Reads headers and checks everything that can be checked with them.
+  /// - Returns: The planned output, its errors, and the survey it needs.
   func request(_ context: OperationContext) throws -> OutputRequest
 }
 
@@ -53,8 +53,8 @@ extension OutputOperation {
     try OutputRun(request(context), verb: Self.verb, output, context).run()
   }
 
-  /// The plan: a row for each tensor, the output's size, the peak of memory. Nothing is written.
-  /// - Throws: what `run` would throw before its work.
+  /// Returns the plan: a row for each tensor, the output's size, and the peak memory. Writes nothing.
+  /// - Throws: The errors that `run` throws before its work starts.
   package func plan(_ context: OperationContext) throws -> PlanReport {
     try OutputRun(request(context), verb: Self.verb, output, context).plan()
   }

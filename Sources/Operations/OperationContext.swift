@@ -4,9 +4,9 @@ import Containers
 import Glibc
 import SystemPackage
 
-/// What an operation may use, and whom it reports to.
+/// The resources of an operation and the observer of its progress.
 package struct OperationContext: Sendable {
-  /// Threads to use at most.
+  /// The maximum number of threads.
   package var jobs: Int
   package var memory: MemoryBudget
   package var temporaryFolder: String
@@ -25,7 +25,7 @@ package struct OperationContext: Sendable {
   }
 }
 
-/// Receives what an operation reports while it runs; may be called from any thread.
+/// Receives the notices of a running operation; may be called from any thread.
 package protocol OperationObserver: Sendable {
   func report(_ notice: OperationNotice)
   /// The receiver of progress, one phase after the other.
@@ -34,15 +34,15 @@ package protocol OperationObserver: Sendable {
 
 /// A message of an operation.
 package enum OperationNotice: Sendable {
-  /// What a user should know, though the work goes on.
+  /// A problem that does not stop the work.
   case warning(Message)
-  /// What was done or decided.
+  /// Something that was done or decided.
   case note(Message)
   /// How one tensor is written.
   case decision(tensor: String, from: String, to: String)
-  /// One of several inputs failed; the others go on.
+  /// An error in one of several inputs; the others are still processed.
   case failure(any UserError)
-  /// Time and memory that the work took.
+  /// The time or memory that the work used.
   case measurement(String)
 }
 
@@ -51,7 +51,7 @@ extension OperationContext {
   package static let standardInputPath = "-"
   package static let standardInputName = "standard input"
 
-  /// Reads a checkpoint's headers and reports what should be known of them.
+  /// Reads a checkpoint's headers and reports their notes as warnings.
   package func read(_ path: String) throws -> Checkpoint {
     try cancellation.check()
     guard path != Self.standardInputPath else {
@@ -64,17 +64,18 @@ extension OperationContext {
     return checkpoint
   }
 
-  /// Keeps standard input in a file without a name; returns its path while the process runs.
+  /// Copies standard input to an unnamed file.
+  /// - Returns: A path of the file that is valid while the process runs.
   package func spooledStandardInput() throws -> String {
     guard isatty(0) == 0 else {
-      throw UsageError("standard input is a terminal", hint: "name a file, or pipe one in")
+      throw UsageError("standard input is a terminal", hint: "pass a file name, or pipe a file in")
     }
     let file = try FileSystem.openUnnamedFile(in: temporaryFolder)
     do {
       var buffer = [UInt8](repeating: 0, count: 1 << 18)
       while true {
         let count = try unsafe buffer.withUnsafeMutableBytes { bytes in
-          // SAFETY: the array's own memory for the length of the call.
+          // SAFETY: the array's memory is valid for the length of the call.
           try unsafe FileDescriptor.standardInput.read(into: bytes)
         }
         guard count > 0 else { break }
@@ -84,12 +85,12 @@ extension OperationContext {
     } catch let error as InterruptedError {
       throw error
     } catch {
-      throw FileError("keep standard input in", temporaryFolder, Errno(caught: error))
+      throw FileError("copy standard input to", temporaryFolder, Errno(caught: error))
     }
     return "/proc/self/fd/\(file.rawValue)"
   }
 
-  /// What an operation needs beside its own memory in each worker, for reading.
+  /// The memory that each worker needs for reading, in addition to that of the operation.
   private static let workerReserveByteCount = 256 << 10
 
   /// Runs a phase on an engine with as many workers as the memory allows.

@@ -1,9 +1,9 @@
 import Base
 import FoundationEssentials
 
-/// Every operation, and its form as JSON.
+/// The registry of operations and their JSON encoding.
 package enum Operations {
-  /// One line for each operation.
+  /// All operations, one line each.
   package static let all: [any Operation.Type] = [
     ConvertOperation.self,
     PruneOperation.self,
@@ -42,7 +42,7 @@ package enum Operations {
     var verb: String
   }
 
-  /// The operation as a JSON document: schema, verb and settings, keys sorted.
+  /// Returns the operation as a JSON document with schema, verb and settings, and sorted keys.
   package static func json(_ operation: some Operation) throws -> [UInt8] {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
@@ -51,12 +51,12 @@ package enum Operations {
     return Array(try encoder.encode(envelope))
   }
 
-  /// The operation that a JSON document describes.
-  /// - Throws: ``UsageError`` if the document is not an operation that this version knows.
+  /// Returns the operation that a JSON document describes.
+  /// - Throws: ``UsageError`` if the document is not an operation of this version.
   package static func operation(json: [UInt8]) throws -> any Operation {
     let header: Header
     do { header = try JSONDecoder().decode(Header.self, from: Data(json)) } catch {
-      throw UsageError("is not an operation: \(reason(error))")
+      throw UsageError("the document is not an operation: \(reason(error))")
     }
     guard header.schema == schema else {
       throw UsageError("the schema is '\(header.schema.printable)', expected '\(schema)'")
@@ -64,7 +64,7 @@ package enum Operations {
     guard let type = all.first(where: { $0.verb == header.verb }) else {
       let verbs = all.map { $0.verb }
       throw UsageError(
-        "there is no operation '\(header.verb.printable)'",
+        "unknown operation '\(header.verb.printable)'",
         hint: Nearest.name(header.verb, of: verbs).map { "did you mean '\($0)'?" })
     }
     return try decode(type, from: json)
@@ -76,10 +76,11 @@ package enum Operations {
     do {
       return try JSONDecoder().decode(Envelope<O>.self, from: Data(json)).settings
     } catch {
-      throw UsageError("the settings of '\(type.verb)' cannot be read: \(reason(error))")
+      throw UsageError("invalid settings of '\(type.verb)': \(reason(error))")
     }
   }
 
+  /// Returns the reason of a decoding error with the path of the setting.
   private static func reason(_ error: any Error) -> String {
     guard let error = error as? DecodingError else { return "\(error)" }
     let context: DecodingError.Context

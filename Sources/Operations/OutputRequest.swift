@@ -2,26 +2,26 @@ package import Base
 package import Checkpoints
 package import Reporting
 
-/// What an operation would write, as far as headers tell.
+/// The output that an operation plans, as far as it is known from headers.
 package struct OutputRequest: Sendable {
-  /// The options that shape the output, for its lineage.
+  /// The options that shape the output, recorded in its lineage.
   package var options: [Lineage.Option]
   package var inputs: [Checkpoint]
-  /// The output as it is planned: of the dtypes, shapes and storage that it will have.
+  /// The planned output, with its final dtypes, shapes and storage.
   package var output: Checkpoint
-  /// Everything that is known to be wrong.
+  /// All errors that are known before the work starts.
   package var errors: [any UserError]
-  /// What the user should know before.
+  /// Warnings shown before the work starts.
   package var notes: [Message]
-  /// What replaces `notes` in a plan; nil if they are the same.
+  /// The notes of a plan, if they differ from `notes`.
   package var planNotes: [Message]?
-  /// The inputs whose tensors the output has as they are; all inputs if nil.
+  /// The inputs whose tensors the output contains unchanged; all inputs if nil.
   package var carried: [Checkpoint]?
-  /// The verb of the lineage, where it is not the operation's.
+  /// The verb recorded in the lineage, if it is not the operation's.
   package var verb: String?
-  /// What the weights of a model directory are called, without suffix.
+  /// The file name of the weights in a model directory, without suffix.
   package var weightsName = "model"
-  /// A writer that no container makes: that of a cache layout, with its name.
+  /// The writer of a cache layout and the layout's name, used instead of a container.
   package var writer: (writer: any CheckpointWriter, format: String)?
   package var survey: OutputSurvey?
 
@@ -40,16 +40,16 @@ package struct OutputRequest: Sendable {
   }
 }
 
-/// The reading that has to be done before an output can be written.
+/// A pass over the inputs that is needed before the output can be written.
 package struct OutputSurvey: Sendable {
   package var phase: ProgressPhase
   package var demand: MemoryBudget.Demand
   package var tensorCount: Int
-  /// Bytes that are read: what progress counts.
+  /// The number of bytes that are read, for progress.
   package var byteCount: Int
-  /// Whether a plan without it would say too little, so that it is done for plans as well.
+  /// True if a plan needs the survey too.
   package var isNeededForPlan: Bool
-  /// - Parameter options: of the writer that will write the output.
+  /// Runs the survey with the options of the writer of the output.
   package var run: @Sendable (Engine, WriterOptions) throws -> SurveyedOutput
 
   package init(
@@ -66,14 +66,14 @@ package struct OutputSurvey: Sendable {
   }
 }
 
-/// What a survey found.
+/// The result of a survey.
 package struct SurveyedOutput: Sendable {
-  /// The output with what was found; nil if it is as it was planned.
+  /// The output after the survey, or nil if it is as planned.
   package var output: Checkpoint?
   package var notices: [OperationNotice] = []
-  /// Outputs to be written before the main one, such as masks.
+  /// Outputs that are written before the main one, such as masks.
   package var extras: [OutputJob] = []
-  /// A report on the written output.
+  /// Makes a report on the written output.
   package var report: (@Sendable (_ writtenByteCount: Int) throws -> any Report)?
 
   package init(output: Checkpoint? = nil, notices: [OperationNotice] = []) {

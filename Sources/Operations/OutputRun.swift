@@ -5,7 +5,7 @@ import Glibc
 import Reporting
 import TensorCore
 
-/// The life of every operation that writes a checkpoint: check, plan, survey, write, report.
+/// Runs an operation that writes a checkpoint: check, plan, survey, write, report.
 struct OutputRun {
   private let request: OutputRequest
   private let verb: String
@@ -58,7 +58,7 @@ struct OutputRun {
     get throws { try request.writer?.format ?? settings.container.name.rawValue }
   }
 
-  /// The output's job, whose names, plan, space and memory are checked.
+  /// Returns the output's job after checking its names, plan, disk space and memory.
   private func checkedJob() throws -> OutputJob {
     let job: OutputJob
     if let (writer, _) = request.writer {
@@ -77,11 +77,13 @@ struct OutputRun {
     return job
   }
 
-  /// The container of the output; if there is none, that error together with those that are known.
+  /// Returns the container of the output.
+  /// - Throws: The error of the container, together with the errors of the request.
   private func container() throws -> any ContainerOutput.Type {
     if settings.path == OutputJob.standardOutputName, isatty(1) == 1 {
       let error = UsageError(
-        "a checkpoint is not written to a terminal", hint: "name a file with -o, or pipe it on")
+        "cannot write a checkpoint to a terminal",
+        hint: "pass a file name with -o, or pipe the output to another program")
       throw SeveralErrors(errors: request.errors + [error])
     }
     do { return try settings.container } catch {
@@ -89,7 +91,7 @@ struct OutputRun {
     }
   }
 
-  /// What shapes the bytes of the output.
+  /// Returns the writer options, which determine the bytes of the output.
   private func options(for container: any ContainerOutput.Type) -> WriterOptions {
     var options = settings.writerOptions
     options.weightsName = request.weightsName
@@ -137,7 +139,7 @@ struct OutputRun {
     }
   }
 
-  /// Tensors that take more room because the output has no way to leave zeros out.
+  /// A note if sparse tensors grow because the output format stores every zero.
   private var sparsityNotes: [Message] {
     guard request.writer == nil, let container = try? settings.container, !container.holdsTerms
     else { return [] }
@@ -149,7 +151,7 @@ struct OutputRun {
     let after = sparse.reduce(0) { $0 + $1.info.byteCount }
     return [
       "\(sparse.count.counted("tensor")) stored sparse in \(ByteSize(before)) will take "
-        + "\(ByteSize(after)): \(container.name.rawValue) writes every zero"
+        + "\(ByteSize(after)): \(container.name.rawValue) stores every zero"
     ]
   }
 

@@ -3,7 +3,7 @@ import Checkpoints
 package import Reporting
 import TensorCore
 
-/// The plan of an output: what a dry run shows.
+/// The plan of an output, shown by a dry run.
 package struct PlanReport: Report {
   package static let schema = "sumac.plan/1"
 
@@ -11,7 +11,7 @@ package struct PlanReport: Report {
   let format: String
   let plan: OutputPlan
   let allotment: MemoryBudget.Allotment
-  /// From a sample, where the size is not known exactly.
+  /// An estimate of the size from a sample, if the size is not known exactly.
   let estimatedByteCount: Int?
 
   package var sections: [Section] {
@@ -33,8 +33,8 @@ package struct PlanReport: Report {
   private var size: String {
     let bound = "\(ByteSize(plan.byteCount)) (\(plan.byteCount.grouped) bytes)"
     guard !plan.isExact else { return bound }
-    let most = "at most \(bound)"
-    return estimatedByteCount.map { "about \(ByteSize($0)), \(most)" } ?? most
+    let maximum = "at most \(bound)"
+    return estimatedByteCount.map { "about \(ByteSize($0)), \(maximum)" } ?? maximum
   }
 
   private var table: Table {

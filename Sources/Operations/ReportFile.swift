@@ -2,15 +2,16 @@ import Base
 import Checkpoints
 import SystemPackage
 
-/// A report as a file, whole or not at all.
+/// Writes a report to a file, completely or not at all.
 ///
 /// Devices and pipes are written to directly.
 package enum ReportFile {
-  /// Checks what is known to be wrong with the path before the work.
+  /// Checks before the work starts that a report can be written to the path.
   package static func check(_ path: String) throws {
     guard try !isDevice(path) else { return }
     guard try FileSystem.typeIfPresent(path) == nil else {
-      throw OutputExistsError(path: path, reason: "exists already; a report replaces no file")
+      throw OutputExistsError(
+        path: path, reason: "already exists; a report does not replace a file")
     }
     try AtomicOutput(path: path, replacesExisting: false).check(isDirectory: false, inputs: [])
   }

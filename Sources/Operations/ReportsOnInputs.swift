@@ -3,7 +3,10 @@ import Checkpoints
 import Reporting
 
 extension OperationContext {
-  /// Does the same with each input; an error of one of several is reported, and the others go on.
+  /// Reads each input and makes a report on it.
+  ///
+  /// If there are several inputs, an error in one of them is reported to the observer and the others are
+  /// still processed.
   func reports(
     on paths: [String], _ body: (Checkpoint) throws -> any Report
   ) throws -> OperationResult {

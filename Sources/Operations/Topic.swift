@@ -5,7 +5,7 @@ import Packing
 package import Reporting
 import TensorCore
 
-/// What `sumac explain TOPIC` tells.
+/// A topic of `sumac explain TOPIC`, with its text.
 package enum Topic: String, CaseIterable, Sendable {
   case exitCodes = "exit-codes"
   case formats
@@ -18,27 +18,28 @@ package enum Topic: String, CaseIterable, Sendable {
     switch self {
     case .exitCodes:
       """
-      0    done
-      1    a comparison that was asked for found a difference
-      2    some files of a batch failed
-      3    an input is malformed, damaged or of an unsupported kind
-      4    reading or writing failed: missing, no permission, no space
-      5    the output exists already; --force replaces it
+      0    success
+      1    a comparison found a difference
+      2    some of several inputs failed
+      3    an input is malformed, damaged or unsupported
+      4    reading or writing failed: missing file, no permission, no space
+      5    the output already exists; use --force to replace it
       64   wrong usage
-      70   a fault of sumac itself: please report it
-      130  interrupted by SIGINT, 143 by SIGTERM; nothing is left behind
+      70   internal error: a bug in sumac, please report it
+      130  interrupted by SIGINT; no partial output is left
+      143  terminated by SIGTERM; no partial output is left
 
       """
     case .formats:
       """
-      safetensors  one file; nothing but tensors and strings
-      sumac        one file; compressed without loss, every byte under a checksum, with
-                   the files that belong to the model inside
+      safetensors  one file with tensors and strings only
+      sumac        one file, losslessly compressed, with a checksum for every byte; it also
+                   contains the other files of the model
       directory    a Hugging Face model folder: model.safetensors or shards with an index,
-                   config.json, the tokenizer and whatever else lies beside them
+                   config.json, the tokenizer and all other files in the folder
 
-      Inputs are told by their content, outputs by their name: .safetensors, .sumac, or no
-      suffix for a folder; --to decides otherwise.
+      The format of an input is detected from its content. The format of an output follows
+      from its name: .safetensors, .sumac, or no suffix for a folder. Use --to to override it.
 
       """
     case .dtypes:
@@ -49,42 +50,45 @@ package enum Topic: String, CaseIterable, Sendable {
       }.joined()
     case .types:
       """
-      What --type and --tensor-type take: NAME, then options behind colons.
+      --type and --tensor-type accept a NAME, followed by options separated by colons.
 
       \(Self.typeTable)
 
-      gN       groups of N values along a row share a scale: int4:g64
-      row      a scale for each row: int8:row
-      tensor   one scale for the tensor: fp8:tensor
-      sym      codes lie evenly around zero (the default, but for int1)
+      gN       one scale per group of N values along a row: int4:g64
+      row      one scale per row: int8:row
+      tensor   one scale per tensor: fp8:tensor
+      sym      codes symmetric around zero (default, except for int1)
       asym     a zero point for each group
-      f16, bf16, f32  dtype of the scales; f16 becomes f32 where it could not hold them
+      f16, bf16, f32  dtype of the scales; f32 replaces f16 where scales are out of its range
 
-      int8 and fp8 have a scale for each row unless you say otherwise; int1 to int3 groups of
-      64, int4 to int7 groups of 128, nf4 of 64, mx types of 32, nvfp4 of 16.
-      --type applies to float tensors of two dimensions and more whose last name part contains
-      "weight"; all others are kept without loss. --tensor-type 'PATTERN=TYPE' decides otherwise.
+      Default granularity: one scale per row for int8 and fp8; groups of 64 for int1 to int3
+      and nf4, of 128 for int4 to int7, of 32 for mx types, and of 16 for nvfp4.
+      --type applies to float tensors with two or more dimensions whose last name part
+      contains "weight"; all other tensors are stored losslessly. Use --tensor-type
+      'PATTERN=TYPE' to override this.
 
       """
     case .terms:
       """
-      What --terms takes: terms joined by +, each at most once. They are added up.
+      --terms accepts terms joined by +, each kind up to once. A tensor is the sum of its terms.
 
-      dense:TYPE        every value, as a type of: sumac explain types
-      lowrank:R         the product of two matrices of rank R, for what the dense term leaves
-      sparse:P%         the P % of largest magnitude, taken out before the rest is quantized and
-                        kept exactly; sparse:P%:add stores what the others leave there
+      dense:TYPE        all values, as one of the types of: sumac explain types
+      lowrank:R         a product of two matrices of rank R that approximates the error of the
+                        dense term
+      sparse:P%         the P % of values with the largest magnitude, removed before the rest is
+                        quantized and stored exactly; sparse:P%:add instead stores the error of
+                        the other terms at these positions
 
       Example: --terms dense:int4:g64+lowrank:8+sparse:1%
-      What each term brings is shown by: sumac explain FILE:TENSOR
+      To show the effect of each term: sumac explain FILE:TENSOR
 
       """
     case .memory:
       """
-      --memory is a promise: resident memory stays below it, however large the tensors.
-      Tensors are read in tiles of about 1 MiB; each worker holds a few of them. Fewer workers
-      run when they would not fit. --dry-run says how much will be used. The output's bytes
-      depend on neither --memory nor --jobs. The least is \(ByteSize(MemoryBudget.leastByteCount)).
+      Resident memory stays below --memory, regardless of the size of the tensors. The
+      minimum is \(ByteSize(MemoryBudget.leastByteCount)). Tensors are read in tiles of about 1 MiB, and each worker
+      holds a few of them. If memory is short, fewer workers run. --dry-run shows the peak
+      memory. The bytes of the output depend on neither --memory nor --jobs.
 
       """
     }

@@ -4,14 +4,14 @@ package import Caches
 import Checkpoints
 import Models
 
-/// What a cache's files do not say.
+/// The settings that describe an input cache where its files do not.
 package struct CacheInputSettings: Codable, Sendable {
-  /// The name of the layout, if it is not detected.
+  /// The name of the layout; detected if nil.
   package var layout: String?
-  /// KV heads and head dim, such as `8x128`.
+  /// The numbers of KV heads and of values in a head, such as `8x128`.
   package var shape: String?
   package var axes: CacheHints.Axes?
-  /// The model that the cache is of, or its config.json.
+  /// The path of the model that produced the cache, or of its config.json.
   package var model: String?
   package var layers: Int?
   /// The dtype of raw values.
@@ -43,15 +43,15 @@ extension CacheInputSettings {
       guard parts.count == 2, let heads = parts[0], let dim = parts[1], heads > 0, dim > 0
       else {
         throw UsageError(
-          "\(setting: "kv-shape") \(shape.printable) is no shape",
-          hint: "KV heads x head dim, such as 8x128")
+          "\(setting: "kv-shape") \(shape.printable) is not a shape",
+          hint: "write KV heads x head dim, such as 8x128")
       }
       (hints.heads, hints.headDim) = (heads, dim)
     }
     return hints
   }
 
-  /// What the model says, if one is named.
+  /// Returns the details from the model's configuration, if a model is given.
   func details() throws -> CacheDetails? {
     guard let model else { return nil }
     var details = CacheDetails()
@@ -59,6 +59,7 @@ extension CacheInputSettings {
     return details
   }
 
+  /// Reads a cache from its files and reports its notes as warnings.
   func read(_ paths: [String], _ context: OperationContext) throws -> KVCache {
     try context.cancellation.check()
     var cache: KVCache

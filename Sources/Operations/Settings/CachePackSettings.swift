@@ -1,23 +1,23 @@
 import Base
 package import CacheCompression
 
-/// How a cache is packed.
+/// The settings for how a cache is packed.
 package struct CachePackSettings: Codable, Sendable {
   package var method = GearSettings.Method.gear
   package var bits = 4
-  /// Tokens of a channel, and entries of a token, that share a scale; 64 if nil.
+  /// The number of tokens in a key channel, or entries in a value token, that share a scale; 64 if nil.
   package var group: Int?
-  /// The rank of each head's product; 4, or what the cache allows, if nil.
+  /// The rank of each head's product; if nil, 4 or the largest rank that the cache allows.
   package var rank: Int?
-  /// The share of entries that stay exact, such as `2%`.
+  /// The share of entries that are stored exactly, such as `2%`.
   package var outliers: String?
-  /// Rounds of the power iteration; 3 if nil.
+  /// The number of rounds of the power iteration; 3 if nil.
   package var rounds: Int?
-  /// Whether products are the nearest ones, by eigenvectors.
+  /// True if the best products are computed from eigenvectors instead of power iteration.
   package var isNearest = false
-  /// Matrices that the iteration starts from, as FILE or FILE:TENSOR.
+  /// The start matrices of the iteration, as FILE or FILE:TENSOR.
   package var start: String?
-  /// Whether counts, rounds and orders are those of the authors' simulation.
+  /// True if counts, rounding and order follow the authors' simulation.
   package var isOfficial = false
 
   package init() {}
@@ -26,7 +26,8 @@ package struct CachePackSettings: Codable, Sendable {
 extension GearSettings.Method: Codable {}
 
 extension CachePackSettings {
-  /// - Throws: everything that is wrong with the settings.
+  /// Returns the checked settings of the compression.
+  /// - Throws: All errors in the settings.
   func gear() throws -> GearSettings {
     var errors: [any UserError] = []
     func fault(_ message: Message, hint: Message? = nil) {
@@ -40,7 +41,7 @@ extension CachePackSettings {
     if let group {
       if !method.hasGroups {
         fault(
-          "\(setting: "group") has no meaning for \(setting: "method") \(method.rawValue), whose groups are whole"
+          "\(setting: "group") does not apply to \(setting: "method") \(method.rawValue), which has no groups"
         )
       }
       if !(1...1 << 20 ~= group) {
@@ -54,7 +55,7 @@ extension CachePackSettings {
       ("start", start != nil),
     ] where isGiven && !method.hasProduct {
       fault(
-        "\(setting: name) has no meaning for \(setting: "method") \(method.rawValue), which has no product"
+        "\(setting: name) does not apply to \(setting: "method") \(method.rawValue), which has no products"
       )
     }
     if method.hasProduct {
@@ -68,7 +69,7 @@ extension CachePackSettings {
       }
       settings.isNearest = isNearest
       if isNearest, rounds != nil {
-        fault("\(setting: "rounds") has no meaning with \(setting: "svd")")
+        fault("\(setting: "rounds") cannot be used with \(setting: "svd")")
       }
     }
     if method.hasOutliers {
@@ -77,12 +78,12 @@ extension CachePackSettings {
         settings.outlierShare = share
       } else {
         fault(
-          "\(setting: "outliers") \(text.printable) is no share",
-          hint: "up to half, such as 2% or 0.02")
+          "\(setting: "outliers") \(text.printable) is not a valid share",
+          hint: "use a share from 0 to 50%, such as 2% or 0.02")
       }
     } else if outliers != nil {
       fault(
-        "\(setting: "outliers") has no meaning for \(setting: "method") \(method.rawValue), which has none"
+        "\(setting: "outliers") does not apply to \(setting: "method") \(method.rawValue), which has no outliers"
       )
     }
     settings.isOfficial = isOfficial
@@ -94,7 +95,7 @@ extension CachePackSettings {
     text.hasSuffix("%") ? Double(text.dropLast()).map { $0 / 100 } : Double(text)
   }
 
-  /// The start matrices, if there are some.
+  /// Reads the start matrices, if any are given.
   func startMatrices(_ context: OperationContext) throws -> CacheStart? {
     guard let start else { return nil }
     if FileSystem.targetType(start) == nil, let colon = start.lastIndex(of: ":") {

@@ -1,6 +1,6 @@
 package import TensorCore
 
-/// A dtype that values can be converted to.
+/// A floating-point dtype that values can be converted to.
 package enum FloatType: String, CaseIterable, Codable, Sendable {
   case f32, f16, bf16, f64
 

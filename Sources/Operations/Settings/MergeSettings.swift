@@ -3,7 +3,7 @@ import Checkpoints
 package import Merging
 import Recipes
 
-/// What a merge computes: a recipe, or its parts.
+/// The settings of a merge: a recipe, or the values that make one.
 package struct MergeSettings: Codable, Sendable {
   /// A recipe in mergekit's YAML; the other settings override it.
   package var recipe: String?
@@ -16,15 +16,15 @@ package struct MergeSettings: Codable, Sendable {
   package var scales: [ModelValue] = []
   package var t: Double?
   package var lambda: Double?
-  /// The method's own choice if nil.
+  /// True if sums are divided by the weights; the method decides if nil.
   package var normalizes: Bool?
   package var rescales: Bool?
-  /// The dtype that inputs are rounded to first.
+  /// The dtype that inputs are rounded to before merging.
   package var dtype: FloatType?
   package var outputDType: FloatType?
   package var seed: UInt64 = 0
   package var scope = MergeOptions.Scope.tensor
-  /// A table of weights as JSON or YAML.
+  /// The path of a JSON or YAML table of weights.
   package var coefficients: String?
   package var truncatesEmbeddings = false
 
@@ -34,7 +34,7 @@ package struct MergeSettings: Codable, Sendable {
 extension MergeOptions.Scope: Codable {}
 
 extension MergeSettings {
-  /// The recipe that file and settings make together.
+  /// Returns the recipe from the file, overridden by the other settings.
   func mergeRecipe(models: [String]) throws -> MergeRecipe {
     var result = try startingRecipe(models)
     if let dtype { result.dtype = dtype.dtype }
@@ -53,8 +53,8 @@ extension MergeSettings {
     if let recipe {
       guard models.isEmpty else {
         throw UsageError(
-          "models are named on the command line and by \(setting: "recipe")",
-          hint: "leave out one of them")
+          "models are given both as arguments and by \(setting: "recipe")",
+          hint: "omit one of them")
       }
       var result = try MergeRecipeReader.recipe(RecipeFile.read(recipe), path: recipe)
       if let method { result.method = method }
@@ -63,20 +63,21 @@ extension MergeSettings {
     }
     guard let method else {
       throw UsageError(
-        "how to merge is not said",
+        "no merge method given",
         hint:
-          "give \(setting: "method"), one of \(MergeMethods.names.joined(separator: ", ")), or \(setting: "recipe")"
+          "use \(setting: "recipe"), or \(setting: "method") with one of \(MergeMethods.names.joined(separator: ", "))"
       )
     }
     guard !models.isEmpty else {
       throw UsageError(
-        "no models are named", hint: "sumac merge A/ B/ \(setting: "method") linear -o OUT/")
+        "no models given",
+        hint: "for example: sumac merge A/ B/ \(setting: "method") linear -o OUT/")
     }
     var result = MergeRecipe(method: method, base: base, models: models)
     if MergeMethods[method]?.parameters.contains(where: { $0.name == "weight" }) == true,
       coefficients == nil
     {
-      // What the settings do not say is 1.
+      // The default weight is 1.
       result.override("weight", with: .number(1))
     }
     return result
@@ -89,19 +90,19 @@ extension MergeSettings {
     ]
     var errors: [any UserError] = []
     for (parameter, values) in given {
-      // A value for all comes first, then those of single models.
+      // Values for all models come first, so that values for single models override them.
       for value in values where value.model == nil {
         recipe.override(parameter, with: .number(value.number))
       }
       for value in values {
         guard let model = value.model else { continue }
         let isFound = recipe.override(
-          parameter, with: .number(value.number), where: value.isMeant(for:))
+          parameter, with: .number(value.number), where: value.applies(toModelAt:))
         if !isFound {
           let names = recipe.models.map { FileSystem.ownName(of: $0) }
           errors.append(
             UsageError(
-              "--\(parameter) \(model.printable)=…: no model has that name",
+              "--\(parameter) \(model.printable)=…: no model with this name",
               hint: Nearest.name(model, of: names).map { "did you mean '\($0)'?" }
                 ?? "the models are \(names.joined(separator: ", "))"))
         }

@@ -2,7 +2,7 @@ import Base
 import Checkpoints
 import Containers
 
-/// A number for all models, or for the one of a name.
+/// A number for all models, or for the named model.
 package struct ModelValue: Codable, Sendable, Equatable {
   package var model: String?
   package var number: Double
@@ -12,9 +12,10 @@ package struct ModelValue: Codable, Sendable, Equatable {
     self.number = number
   }
 
-  /// Whether the name means what a path leads to: the path itself, its last part, or that without the
-  /// suffix of a format.
-  func isMeant(for path: String) -> Bool {
+  /// Returns true if the value applies to the model at `path`.
+  ///
+  /// The name can be the path itself, its last component, or that without the suffix of a format.
+  func applies(toModelAt path: String) -> Bool {
     guard let model else { return true }
     let name = FileSystem.ownName(of: path)
     let suffix = Containers.registry.all.compactMap { $0.suffix }.first { name.hasSuffix($0) }

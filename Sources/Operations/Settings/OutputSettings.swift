@@ -2,28 +2,28 @@ package import Checkpoints
 package import Codecs
 import Containers
 
-/// Where an output goes, and what shapes it whatever the operation.
+/// The path, format and options of an output, common to all operations that write one.
 package struct OutputSettings: Codable, Sendable, Equatable {
   /// The path of a file or folder; `-` is standard output.
   package var path: String
-  /// Whether an existing output is replaced.
+  /// True if an existing output is replaced.
   package var replacesExisting = false
-  /// The name of the container; that of the path's suffix if nil.
+  /// The name of the container; derived from the path's suffix if nil.
   package var format: String?
-  /// The most bytes of a shard of a model directory.
+  /// The maximum number of bytes in a shard of a model directory.
   package var shardByteCount: Int?
-  /// Whether tied tensors are written in full in formats without aliases; otherwise only the first is.
+  /// True if every tied tensor is written in formats without aliases; otherwise only the first is.
   package var keepsAliases = true
   package var compression: Compression?
-  /// `.sumac`: a SHA-256 for each chunk.
+  /// True if a `.sumac` output stores a SHA-256 of each chunk.
   package var isSealed = false
-  /// `.sumac`: a SHA-256 of each tensor's values.
+  /// True if a `.sumac` output stores a SHA-256 of each tensor's values.
   package var hasContentIDs = false
   package var recordsLineage = true
 
   package init(path: String) { self.path = path }
 
-  /// The container that the format or the path asks for.
+  /// The container of the format, or of the path if no format is set.
   package var container: any ContainerOutput.Type {
     get throws {
       if let format, let container = Containers.registry.output(named: format) { return container }
@@ -37,7 +37,7 @@ package struct OutputSettings: Codable, Sendable, Equatable {
       shardByteCount: shardByteCount, keepsAliases: keepsAliases)
   }
 
-  /// What lineage records of aliases that are left out.
+  /// The lineage option that records dropped aliases, if they are dropped.
   var aliasOptions: [Lineage.Option] {
     keepsAliases ? [] : [Lineage.Option("aliases", "drop")]
   }

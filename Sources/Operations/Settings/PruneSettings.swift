@@ -3,7 +3,7 @@ import Checkpoints
 package import Pruning
 import Surveys
 
-/// How weights are chosen to be pruned.
+/// The settings that choose the weights to prune.
 package struct PruneSettings: Codable, Sendable {
   package enum Method: String, CaseIterable, Codable, Sendable {
     case pqi, magnitude, nm, random, wanda
@@ -16,20 +16,20 @@ package struct PruneSettings: Codable, Sendable {
   package var eta: Double?
   package var gamma: Double?
   package var beta: Double?
-  /// What is compared: `neuron`, `layer` or `global`.
+  /// The weights that are ranked together: those of a neuron, of a layer, or all.
   package var scope: Pruning.Scope?
-  /// The share that goes, from 0 to 1.
+  /// The share of weights to prune, from 0 to 1.
   package var amount: Double?
-  /// `N:M`: n of m neighbours are kept.
+  /// `N:M`: keeps n of every m consecutive weights.
   package var pattern: String?
   package var iterations = 1
-  /// wanda: a file with the norms of inputs.
+  /// wanda: the path of a file with the norms of inputs.
   package var norms: String?
   /// random: the seed.
   package var seed: UInt64?
-  /// Whether weights that are 0 count as pruned before.
+  /// True if weights that are 0 count as already pruned.
   package var zerosArePruned = false
-  /// A file of masks of what was pruned before.
+  /// The path of a file with masks of the weights that are already pruned.
   package var mask: String?
 
   package init() {}
@@ -38,7 +38,7 @@ package struct PruneSettings: Codable, Sendable {
 extension Pruning.Scope: Codable {}
 
 extension PruneSettings {
-  /// The request, and everything that is wrong with it and needs no input to see.
+  /// Returns the pruning request and all errors that can be found without reading an input.
   func pruning(
     selection: Selection, norms: Checkpoint?, mask: Checkpoint?
   ) -> (pruning: Pruning, errors: [any UserError]) {
@@ -63,7 +63,7 @@ extension PruneSettings {
     if zerosArePruned, mask != nil {
       errors.append(
         UsageError(
-          "\(setting: "mask") says what was pruned; \(setting: "zeros-are-pruned") says otherwise"))
+          "\(setting: "mask") and \(setting: "zeros-are-pruned") cannot be used together"))
     }
     return (
       Pruning(
@@ -73,7 +73,7 @@ extension PruneSettings {
     )
   }
 
-  /// How weights are scored, and which of the scores go.
+  /// Returns the score of the weights and the rule that selects which are pruned.
   private func rule(
     norms: Checkpoint?, _ options: inout [Lineage.Option], _ errors: inout [any UserError]
   ) -> (any PruningScore, Pruning.Selecting) {
@@ -107,8 +107,9 @@ extension PruneSettings {
         errors.append(
           UsageError(
             "\(setting: "by") wanda needs the norms of inputs",
-            hint: "give a file that has, under each weight's name, a norm for each of its inputs: "
-              + "\(setting: "norms") FILE"))
+            hint:
+              "pass \(setting: "norms") FILE, with the norm of each input feature under the weight's name"
+          ))
       }
       return (
         norms.map { WandaScore(norms: $0) } ?? MagnitudeScore(),
@@ -135,7 +136,7 @@ extension PruneSettings {
       errors.append(UsageError("\(setting: "gamma") is \(sap.gamma), expected more than 0"))
     }
     if !(sap.beta > 0 && sap.beta <= 1) {
-      errors.append(UsageError("\(setting: "beta") is \(sap.beta), expected over 0, at most 1"))
+      errors.append(UsageError("\(setting: "beta") is \(sap.beta), expected above 0 and up to 1"))
     }
     return sap
   }
@@ -154,8 +155,8 @@ extension PruneSettings {
     guard let amount else {
       errors.append(
         UsageError(
-          "\(setting: "by") \(method.rawValue) needs to know how much goes",
-          hint: "such as \(setting: "amount") 30%"))
+          "\(setting: "by") \(method.rawValue) needs the share of weights to prune",
+          hint: "for example: \(setting: "amount") 30%"))
       return 0
     }
     guard (0...1).contains(amount) else {
@@ -166,7 +167,7 @@ extension PruneSettings {
     return amount
   }
 
-  /// An error for each option that the method does not follow.
+  /// An error for each given option that the method does not use.
   private var misplacedOptions: [any UserError] {
     let isPattern = method == .nm || (method == .wanda && pattern != nil)
     let given: [(flag: String, isGiven: Bool, isUsed: Bool)] = [
@@ -180,7 +181,7 @@ extension PruneSettings {
     ]
     return given.filter { $0.isGiven && !$0.isUsed }.map { flag, _, _ in
       UsageError(
-        "\(setting: flag) has no meaning for \(setting: "by") \(method.rawValue)\(isPattern ? " with a pattern" : "")"
+        "\(setting: flag) does not apply to \(setting: "by") \(method.rawValue)\(isPattern ? " with a pattern" : "")"
       )
     }
   }

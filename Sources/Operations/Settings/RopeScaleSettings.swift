@@ -2,27 +2,27 @@ import Base
 import Recipes
 package import RotaryScaling
 
-/// How far rotary frequencies are rescaled, and how.
+/// The settings for how rotary frequencies are rescaled, and by how much.
 package struct RopeScaleSettings: Codable, Sendable {
   package var method: RopeMethod
-  /// How many times longer the context gets.
+  /// The factor by which the context grows.
   package var factor: Double?
-  /// The longest context, in positions.
+  /// The maximum context, in positions.
   package var context: Int?
-  /// clex: so many times the trained length.
+  /// clex: the multiple of the trained length.
   package var time: Int?
-  /// longrope: a file with long_factor and short_factor, or a list.
+  /// longrope: the path of a file with long_factor and short_factor, or a list of factors.
   package var factors: String?
   package var betaFast: Double?
   package var betaSlow: Double?
   package var attentionFactor: Double?
   package var lowFrequencyFactor: Double?
   package var highFrequencyFactor: Double?
-  /// clex: whether the solver runs in float64.
+  /// clex: true if the solver runs in float64.
   package var isExact = false
-  /// clex: whether the model stays as it is up to its trained length.
+  /// clex: true if the original frequencies are kept up to the trained length.
   package var isShortExact = false
-  /// clex: whether log_scale gets its value at the full length.
+  /// clex: true if log_scale is set to its value at the maximum length.
   package var approximatesLogScale = false
 
   package init(method: RopeMethod) { self.method = method }
@@ -31,7 +31,8 @@ package struct RopeScaleSettings: Codable, Sendable {
 extension RopeMethod: Codable {}
 
 extension RopeScaleSettings {
-  /// - Throws: everything that is wrong with the settings.
+  /// Returns the scaling request.
+  /// - Throws: All errors in the settings.
   func request() throws -> RopeRequest {
     try SeveralErrors.throwIfAny(errors)
     let target: RopeRequest.Target =
@@ -57,10 +58,10 @@ extension RopeScaleSettings {
       errors.append(
         UsageError(
           targets == 0
-            ? "how far to go is not said"
-            : "\(setting: "factor"), \(setting: "context") and \(setting: "time") each say how far to go",
+            ? "no target length given"
+            : "\(setting: "factor"), \(setting: "context") and \(setting: "time") cannot be used together",
           hint:
-            "pass one of \(setting: "factor"), \(setting: "context"), and for clex \(setting: "time")"
+            "pass \(setting: "factor") or \(setting: "context"), or for clex \(setting: "time")"
         ))
     }
     let clexOnly = [
@@ -68,12 +69,12 @@ extension RopeScaleSettings {
     ]
     for (flag, isGiven) in clexOnly where isGiven && method != .clex {
       errors.append(
-        UsageError("\(setting: flag) has no meaning for \(setting: "method") \(method.rawValue)"))
+        UsageError("\(setting: flag) does not apply to \(setting: "method") \(method.rawValue)"))
     }
     if factors != nil, method != .longrope {
       errors.append(
         UsageError(
-          "\(setting: "factors") has no meaning for \(setting: "method") \(method.rawValue)"))
+          "\(setting: "factors") does not apply to \(setting: "method") \(method.rawValue)"))
     }
     return errors
   }
@@ -84,7 +85,7 @@ extension RopeScaleSettings {
       guard let value else { return nil }
       let numbers = value.asList?.compactMap(\.asNumber) ?? []
       guard !numbers.isEmpty, numbers.count == value.asList?.count else {
-        throw UsageError("\(path.printable): line \(value.line): \(what) is no list of numbers")
+        throw UsageError("\(path.printable): line \(value.line): \(what) is not a list of numbers")
       }
       return numbers
     }
@@ -98,7 +99,8 @@ extension RopeScaleSettings {
     request.shortFactors = try list(members["short_factor"], "short_factor")
     guard request.longFactors != nil else {
       throw UsageError(
-        "\(path.printable): has no long_factor", hint: "it is a list, or a map with lists")
+        "\(path.printable): has no long_factor",
+        hint: "write a list, or a map with the lists long_factor and short_factor")
     }
   }
 }

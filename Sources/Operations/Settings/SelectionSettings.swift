@@ -1,7 +1,7 @@
 import Base
 import Checkpoints
 
-/// Which tensors an operation applies to.
+/// The settings that select the tensors an operation applies to.
 package struct SelectionSettings: Codable, Sendable, Equatable {
   package struct Rule: Codable, Sendable, Equatable {
     package enum Kind: String, Codable, Sendable { case include, exclude }
@@ -16,9 +16,9 @@ package struct SelectionSettings: Codable, Sendable, Equatable {
     }
   }
 
-  /// In the order in which they were given; the last that matches decides.
+  /// The rules in the order in which they were given; the last match applies.
   package var rules: [Rule] = []
-  /// A file with a name a line; all other names are left out.
+  /// The path of a file with one name per line; other names are excluded.
   package var namesFile: String?
 
   package init() {}
@@ -30,7 +30,7 @@ package struct SelectionSettings: Codable, Sendable, Equatable {
     if let namesFile {
       let file = try InputFile(path: namesFile)
       guard file.byteCount <= Self.maximumByteCount else {
-        throw UsageError("\(namesFile): a list of names over 256 MiB")
+        throw UsageError("\(namesFile.printable): the list of names is larger than 256 MiB")
       }
       let text = String(decoding: try file.bytes(at: 0, count: file.byteCount), as: UTF8.self)
       names = Set(text.split(whereSeparator: \.isNewline).map(String.init))

@@ -2,28 +2,28 @@ import Base
 import Checkpoints
 import Conversion
 
-/// How a `.sumac` output stores its tensors.
+/// The settings for how a `.sumac` output stores its tensors.
 package struct StorageSettings: Codable, Sendable, Equatable {
   /// The type of weights, such as `int4:g64`.
   package var type: String?
   /// The terms of weights, such as `dense:int4:g64+lowrank:8`.
   package var terms: String?
-  /// `GLOB=TYPE` or `GLOB=TERMS`; the last that matches decides.
+  /// Rules `GLOB=TYPE` or `GLOB=TERMS`; the last match applies.
   package var tensorTypes: [String] = []
-  /// Whether lossless tensors are stored sparse where that is smaller.
+  /// True if lossless tensors are stored sparse where that is smaller.
   package var findsZeros = false
-  /// Types are chosen so that all tensors together take so many bits a value.
+  /// The target of the type choice, in bits per value over all tensors.
   package var targetBitsPerWeight: Double?
-  /// Types are chosen so that the file gets this size.
+  /// The target of the type choice, as the size of the file in bytes.
   package var targetByteCount: Int?
-  /// The types to choose from; a standard set if nil.
+  /// The types to choose from; the default candidates if nil.
   package var candidates: [String]?
 
   package init() {}
 
   var hasTarget: Bool { targetBitsPerWeight != nil || targetByteCount != nil }
 
-  /// The choice of types that a target asks for.
+  /// Returns the type choice for the target, or nil if there is no target.
   func typeChoice() throws -> TypeChoice? {
     let target: TypeChoice.Target
     if let targetBitsPerWeight {
@@ -36,7 +36,8 @@ package struct StorageSettings: Codable, Sendable, Equatable {
     let names = candidates ?? TypeChoice.standardCandidates
     guard !names.isEmpty else {
       throw UsageError(
-        "\(setting: "candidates") names no type", hint: "see them with: \(command: "explain types")"
+        "\(setting: "candidates") contains no type",
+        hint: "to list the types: \(command: "explain types")"
       )
     }
     do {
@@ -44,7 +45,7 @@ package struct StorageSettings: Codable, Sendable, Equatable {
     } catch { throw UsageError("\(setting: "candidates"): \(error)") }
   }
 
-  /// What lineage records of a target.
+  /// The lineage options that record the target.
   private var targetOptions: [Lineage.Option] {
     var options: [Lineage.Option] = []
     if let targetBitsPerWeight {
@@ -59,7 +60,8 @@ package struct StorageSettings: Codable, Sendable, Equatable {
     return options
   }
 
-  /// - Throws: everything that is wrong with types and terms.
+  /// Returns the storage of the tensors that the settings describe.
+  /// - Throws: All errors in types and terms.
   func choice(selection: Selection) throws -> StorageChoice {
     var errors: [any UserError] = []
     func parsed(_ option: String, _ parse: () throws -> TermRecipe) -> TermRecipe? {
@@ -67,7 +69,7 @@ package struct StorageSettings: Codable, Sendable, Equatable {
         errors.append(
           UsageError(
             "\(setting: option): \(error)",
-            hint: "the types are listed by: \(command: "explain types")"))
+            hint: "to list the types: \(command: "explain types")"))
         return nil
       }
     }
@@ -79,8 +81,8 @@ package struct StorageSettings: Codable, Sendable, Equatable {
       guard let equals = text.lastIndex(of: "=") else {
         errors.append(
           UsageError(
-            "\(setting: "tensor-type") '\(text.printable)' lacks a type",
-            hint: "write 'PATTERN=TYPE'"))
+            "\(setting: "tensor-type") '\(text.printable)' has no type",
+            hint: "write it as 'PATTERN=TYPE'"))
         continue
       }
       let value = String(text[text.index(after: equals)...])
@@ -95,7 +97,7 @@ package struct StorageSettings: Codable, Sendable, Equatable {
     return choice
   }
 
-  /// What of it the output cannot hold.
+  /// Returns an error if the output's format cannot store what the settings ask for.
   func errors(output: OutputSettings) -> [any UserError] {
     let given =
       [
@@ -109,8 +111,8 @@ package struct StorageSettings: Codable, Sendable, Equatable {
     }
     return [
       UsageError(
-        Message(settings: given) + ": only .sumac files can hold that, and "
-          + "\(output.path.printable) is none",
+        Message(settings: given) + ": supported only in .sumac files, but "
+          + "\(output.path.printable) is not a .sumac file",
         hint: "name the output NAME.sumac, or add \(setting: "to") sumac")
     ]
   }

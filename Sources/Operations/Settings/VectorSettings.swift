@@ -2,11 +2,11 @@ import Base
 import Checkpoints
 import Merging
 
-/// How a task vector is stored.
+/// The settings for how a task vector is stored.
 package struct VectorFormSettings: Codable, Sendable, Equatable {
-  /// The share of values that are kept, above 0 and at most 1.
+  /// The share of values that are kept, above 0 and up to 1.
   package var density: Double?
-  /// The rank of products of factors, for weights.
+  /// The rank of the low-rank products that store weights.
   package var rank: Int?
   /// The type of weights, such as `int4:g64`.
   package var type: String?
@@ -20,14 +20,14 @@ package struct VectorFormSettings: Codable, Sendable, Equatable {
         do { return try StorageType(text) } catch {
           throw UsageError(
             "\(setting: "type"): \(error)",
-            hint: "the types are listed by: \(command: "explain types")")
+            hint: "to list the types: \(command: "explain types")")
         }
       })
   }
 }
 
 extension [ModelValue] {
-  /// Each checkpoint as a vector with the scale that these values give it; 1 unless given.
+  /// Returns each checkpoint as a task vector with its scale, 1 by default.
   func vectors(_ checkpoints: [Checkpoint]) throws -> [(vector: TaskVector, scale: Double)] {
     var errors: [any UserError] = []
     var result: [(vector: TaskVector, scale: Double)] = []
@@ -39,16 +39,16 @@ extension [ModelValue] {
     }
     for value in self {
       guard let name = value.model else { continue }
-      let places = result.indices.filter {
-        value.isMeant(for: result[$0].vector.checkpoint.path)
+      let indices = result.indices.filter {
+        value.applies(toModelAt: result[$0].vector.checkpoint.path)
       }
-      if places.isEmpty {
+      if indices.isEmpty {
         errors.append(
           UsageError(
-            "\(setting: "scale") \(name.printable)=…: no vector has that name",
+            "\(setting: "scale") \(name.printable)=…: no vector with this name",
             hint: "the vectors are \(result.map(\.vector.name).joined(separator: ", "))"))
       }
-      for place in places { result[place].scale = value.number }
+      for index in indices { result[index].scale = value.number }
     }
     try SeveralErrors.throwIfAny(errors)
     return result

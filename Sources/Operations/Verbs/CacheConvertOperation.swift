@@ -2,11 +2,11 @@ import Base
 import Caches
 import Checkpoints
 
-/// Writes a cache in the layout of another program.
+/// Converts a cache to the layout of another program.
 package struct CacheConvertOperation: OutputOperation {
   package static let verb = "cache convert"
 
-  /// A cache: a file or folder; all chunks in order.
+  /// The path of a cache file or folder, or the paths of all chunks in order.
   package var caches: [String]
   package var output: OutputSettings
   package var layout = CacheLayoutSettings()
@@ -23,7 +23,7 @@ package struct CacheConvertOperation: OutputOperation {
   }
 }
 
-/// Writes a packed cache in full.
+/// Decodes a packed cache and writes it in any layout.
 package struct CacheUnpackOperation: OutputOperation {
   package static let verb = "cache unpack"
 
@@ -43,11 +43,11 @@ package struct CacheUnpackOperation: OutputOperation {
   }
 }
 
-/// How a cache is written.
+/// The settings for the layout of a written cache.
 package struct CacheLayoutSettings: Codable, Sendable, Equatable {
-  /// The name of a layout; safetensors if nil.
+  /// The name of the layout; safetensors if nil.
   package var name: String?
-  /// The dtype of the values; as they are if nil.
+  /// The dtype of the values; unchanged if nil.
   package var dtype: String?
 
   package init() {}
@@ -59,8 +59,8 @@ package struct CacheLayoutSettings: Codable, Sendable, Equatable {
     guard name != LayeredLayout.name else { return try layered(cache, output) }
     guard let target = CacheLayouts.writable.first(where: { $0.name == name }) else {
       throw UsageError(
-        "\(setting: "layout") \(name.printable) is none that is written",
-        hint: "they are \(CacheLayouts.writable.map { $0.name }.joined(separator: ", "))")
+        "\(setting: "layout") \(name.printable) is not a layout that can be written",
+        hint: "the layouts are \(CacheLayouts.writable.map { $0.name }.joined(separator: ", "))")
     }
     let isLlama = name == LlamaLayout.name
     let cast = try isLlama ? cache : self.cast(cache)
@@ -78,7 +78,9 @@ package struct CacheLayoutSettings: Codable, Sendable, Equatable {
     var errors: [any UserError] = []
     if try output.container.isFolder {
       errors.append(
-        UsageError("a cache is one file in this layout", hint: "name a .safetensors file with -o"))
+        UsageError(
+          "the layout safetensors is a single file",
+          hint: "pass the name of a .safetensors file with -o"))
     }
     return OutputRequest(
       options: dtype.map { [Lineage.Option("dtype", $0)] } ?? [], inputs: [cache.origin],
@@ -89,8 +91,8 @@ package struct CacheLayoutSettings: Codable, Sendable, Equatable {
     guard let dtype else { return cache }
     guard let type = FloatType(rawValue: dtype.lowercased()) else {
       throw UsageError(
-        "\(setting: "dtype") \(dtype.printable) is not for this layout",
-        hint: "expected f32, f16 or bf16")
+        "\(setting: "dtype") \(dtype.printable) is not supported by this layout",
+        hint: "use f32, f16 or bf16")
     }
     return try cache.cast(to: type.dtype)
   }

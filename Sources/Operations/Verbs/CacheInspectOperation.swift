@@ -3,18 +3,18 @@ import CacheCompression
 import Caches
 import Checkpoints
 
-/// Shows what a cache holds, what each part takes, and how far it is from another.
+/// Shows the contents of a cache, the size of each part, and its error against another cache.
 package struct CacheInspectOperation: Operation {
   package static let verb = "cache inspect"
 
-  /// A cache: a file or folder; all chunks in order.
+  /// The path of a cache file or folder, or the paths of all chunks in order.
   package var caches: [String]
   package var input = CacheInputSettings()
-  /// The cache that it was made from.
+  /// The path of the original cache to compare with.
   package var against: String?
-  /// A file of queries for the comparison.
+  /// The path of a file with queries for the comparison.
   package var queries: String?
-  /// Queries that are drawn for each head.
+  /// The number of random queries per head.
   package var sampleCount = 16
 
   package init(caches: [String]) { self.caches = caches }
@@ -37,7 +37,7 @@ package struct CacheInspectOperation: Operation {
           engine: $0)
       }
     } else if queries != nil {
-      throw UsageError("\(setting: "queries") has no meaning without \(setting: "against")")
+      throw UsageError("\(setting: "queries") needs \(setting: "against")")
     }
     return OperationResult(
       reports: [CacheReport(inspection, hasComparison: against != nil)])

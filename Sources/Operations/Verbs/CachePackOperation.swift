@@ -7,12 +7,12 @@ import Checkpoints
 package struct CachePackOperation: OutputOperation {
   package static let verb = "cache pack"
 
-  /// A cache: a file or folder; all chunks in order.
+  /// The path of a cache file or folder, or the paths of all chunks in order.
   package var caches: [String]
   package var output: OutputSettings
   package var settings = CachePackSettings()
   package var input = CacheInputSettings()
-  /// The most recent tokens, which stay exact.
+  /// The number of most recent tokens that stay exact.
   package var residual = 0
 
   package init(caches: [String], output: OutputSettings) {
@@ -38,16 +38,16 @@ package struct CachePackOperation: OutputOperation {
   }
 }
 
-/// Adds new tokens after those of a packed cache.
+/// Appends new tokens to a packed cache.
 package struct CacheAppendOperation: OutputOperation {
   package static let verb = "cache append"
 
   package var packed: String
-  /// A cache of the new tokens alone.
+  /// The path of a cache with only the new tokens.
   package var new: String
   package var output: OutputSettings
   package var input = CacheInputSettings()
-  /// The rank of the new block's products; half of the cache's if nil.
+  /// The rank of the new block's products; half the cache's rank if nil.
   package var rank: Int?
 
   package init(packed: String, new: String, output: OutputSettings) {
@@ -68,7 +68,7 @@ package struct CacheAppendOperation: OutputOperation {
     let notes =
       appending.losses + tokens.repackingNotes
       + (appending.blockTokenCount > 0
-        ? [] : ["no group is full yet: all new tokens stay exact"])
+        ? [] : ["the new tokens do not fill a group yet; all of them stay exact"])
     return OutputRequest(
       options: appending.lineageOptions, inputs: appending.inputs,
       output: try appending.appended(), errors: appending.errors, notes: notes, carried: [])
@@ -76,11 +76,15 @@ package struct CacheAppendOperation: OutputOperation {
 }
 
 extension OutputSettings {
-  /// An error if the output cannot hold a packed cache.
+  /// An error if the output's format cannot store a packed cache.
   fileprivate var packedCacheErrors: [any UserError] {
     get throws {
       try container.holdsTerms
-        ? [] : [UsageError("a packed cache is a .sumac file", hint: "name one with -o")]
+        ? []
+        : [
+          UsageError(
+            "a packed cache must be a .sumac file", hint: "pass the name of a .sumac file with -o")
+        ]
     }
   }
 }

@@ -14,11 +14,11 @@ package struct ConvertOperation: OutputOperation {
   package var input: String
   package var output: OutputSettings
   package var dtype: FloatType?
-  /// Whether values too large for the dtype become its largest instead of infinite.
+  /// True if values beyond the dtype's range become its largest value instead of infinity.
   package var isSaturating = false
-  /// Patterns of names that are left out.
+  /// Patterns of the names of tensors to omit.
   package var drop: [String] = []
-  /// A `.sumac` file whose tensors come first, as they are.
+  /// The path of a `.sumac` file whose tensors come first, unchanged.
   package var appendTo: String?
   package var storage = StorageSettings()
   package var selection = SelectionSettings()
@@ -61,14 +61,16 @@ package struct ConvertOperation: OutputOperation {
     var errors = Appending.errors(adding: addition, to: base)
     if let container = try? output.container, !container.holdsTerms {
       errors.append(
-        UsageError("\(setting: "append-to") makes a .sumac file, and \(output.path) is none"))
+        UsageError(
+          "\(setting: "append-to") writes a .sumac file, but \(output.path.printable) is not a .sumac file"
+        ))
     }
     return errors
   }
 
   // MARK: Targets
 
-  /// Tries every candidate on every weight.
+  /// Returns the survey that tries every candidate type on every weight.
   private func survey(
     _ choice: TypeChoice, _ storage: StorageChoice, _ checkpoint: Checkpoint, base: Checkpoint?
   ) throws -> OutputSurvey {
@@ -105,7 +107,7 @@ package struct ConvertOperation: OutputOperation {
     }
   }
 
-  /// The length of the file with these types, seen by writing it to nowhere.
+  /// Returns the length of the file with these types, measured by writing it to a counting sink.
   private static func byteCount(
     _ checkpoint: Checkpoint, _ storage: StorageChoice, _ types: [UTF8Key: StorageType],
     _ options: WriterOptions, _ engine: Engine

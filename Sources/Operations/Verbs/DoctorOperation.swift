@@ -1,7 +1,7 @@
 import Checkpoints
 import Inspection
 
-/// Shows versions, what the CPU can do, and how fast it is.
+/// Shows versions, CPU features and kernel speed.
 package struct DoctorOperation: Operation {
   package static let verb = "doctor"
 

@@ -16,7 +16,7 @@ package struct ExplainOperation: Operation {
   }
 
   private func report(_ context: OperationContext) throws -> any Report {
-    // A file wins over a topic of the same name, since it can be seen and the topic cannot.
+    // A file takes precedence over a topic of the same name.
     if subject != OperationContext.standardInputPath,
       try FileSystem.typeIfPresent(subject) == nil
     {
@@ -34,12 +34,12 @@ package struct ExplainOperation: Operation {
     return LineageReport(try context.read(subject))
   }
 
-  /// FILE and TENSOR of a subject: the file is the longest part before a colon that exists.
+  /// Returns FILE and TENSOR of the subject, where FILE is the longest existing path before a colon.
   private func tensor() throws -> (path: String, name: String)? {
-    for place in subject.indices.reversed() where subject[place] == ":" {
-      let path = String(subject[..<place])
+    for colon in subject.indices.reversed() where subject[colon] == ":" {
+      let path = String(subject[..<colon])
       if !path.isEmpty, try FileSystem.typeIfPresent(path) != nil {
-        return (path, String(subject[subject.index(after: place)...]))
+        return (path, String(subject[subject.index(after: colon)...]))
       }
     }
     return nil

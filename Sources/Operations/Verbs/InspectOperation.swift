@@ -4,19 +4,19 @@ package import Inspection
 import Surveys
 import TensorCore
 
-/// Shows what checkpoints hold.
+/// Shows the contents of checkpoints.
 package struct InspectOperation: Operation {
   package static let verb = "inspect"
 
   package var inputs: [String]
-  /// Whether all values are read for statistics.
+  /// True if all values are read for statistics.
   package var showsStatistics = false
-  /// Whether statistics are also shown for each index of the first dimension.
+  /// True if statistics are also shown for each neuron, an index of the first dimension.
   package var showsNeurons = false
   /// The exponents of the PQ Index.
   package var p = PQIndex.standard.p
   package var q = PQIndex.standard.q
-  /// `N:M`: the sparsity that rows are compared with.
+  /// The sparsity pattern `N:M` that rows are compared with.
   package var pattern = Pattern.twoOfFour.description
   package var showsLayout = false
   package var showsMetadata = false

@@ -7,7 +7,7 @@ import SystemPackage
 package struct MergeOperation: OutputOperation {
   package static let verb = "merge"
 
-  /// Paths of models; none with a recipe.
+  /// The paths of the models; empty with a recipe.
   package var models: [String]
   package var output: OutputSettings
   package var settings = MergeSettings()
@@ -38,7 +38,7 @@ package struct MergeOperation: OutputOperation {
     return request
   }
 
-  /// Every model that the recipe names, where it is found.
+  /// Returns every model that the recipe names, by name.
   private func checkpoints(
     of recipe: MergeRecipe, _ context: OperationContext
   ) throws -> [String: Checkpoint] {
@@ -53,7 +53,7 @@ package struct MergeOperation: OutputOperation {
     return models
   }
 
-  /// A model, or `MODEL+ADAPTER`.
+  /// Reads a model, or a model with an adapter applied: `MODEL+ADAPTER`.
   private func checkpoint(_ name: String, _ context: OperationContext) throws -> Checkpoint {
     if let path = existing(name) { return try context.read(path) }
     guard let plus = name.lastIndex(of: "+"), let base = existing(String(name[..<plus])),
@@ -71,7 +71,7 @@ package struct MergeOperation: OutputOperation {
     return applied
   }
 
-  /// A model of a recipe lies where its path leads to from here, or from the recipe.
+  /// Returns the path of a model, relative to the working directory or to the recipe, or nil if it does not exist.
   private func existing(_ name: String) -> String? {
     if (try? FileSystem.stat(name)) != nil { return name }
     guard let recipe = settings.recipe, !name.hasPrefix("/") else { return nil }

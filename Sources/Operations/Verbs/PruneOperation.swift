@@ -15,13 +15,13 @@ package struct PruneOperation: OutputOperation {
   package var output: OutputSettings
   package var settings = PruneSettings()
   package var selection = SelectionSettings()
-  /// Where to write which weights are kept.
+  /// The path where the masks of kept weights are written.
   package var maskOutput: String?
-  /// A checkpoint whose values the weights that are kept get.
+  /// The path of a checkpoint that supplies the values of the kept weights.
   package var rewind: String?
-  /// Surveys of all shards, which settle the common threshold.
+  /// The paths of the surveys of all shards, which determine the common threshold.
   package var surveys: [String] = []
-  /// Whether every decision is recorded for the report.
+  /// True if every decision is recorded for the report.
   package var recordsDecisions = true
 
   package init(input: String, output: OutputSettings) {
@@ -76,15 +76,15 @@ package struct PruneOperation: OutputOperation {
     return result
   }
 
-  /// Stores tensors in scope as what is smaller, with their zeros or without.
+  /// Returns the output with the tensors at `indices` of the input stored dense or sparse, as is smaller.
   private static func stored(
-    _ output: Checkpoint, _ places: [Int], _ input: Checkpoint
+    _ output: Checkpoint, _ indices: [Int], _ input: Checkpoint
   ) -> Checkpoint {
-    let names = Set(places.map { UTF8Key(input.tensors[$0].name) })
+    let names = Set(indices.map { UTF8Key(input.tensors[$0].name) })
     var result = output
-    for place in result.tensors.indices where names.contains(UTF8Key(result.tensors[place].name)) {
-      guard SparseAutoEncoding.applies(to: result.tensors[place].info) else { continue }
-      result.tensors[place].storage = .losslessOrSparse
+    for index in result.tensors.indices where names.contains(UTF8Key(result.tensors[index].name)) {
+      guard SparseAutoEncoding.applies(to: result.tensors[index].info) else { continue }
+      result.tensors[index].storage = .losslessOrSparse
     }
     return result
   }
@@ -96,8 +96,8 @@ package struct PruneOperation: OutputOperation {
     guard let first = lossy.first else { return [] }
     return [
       .warning(
-        "\(lossy.count.counted("tensor")) stored with loss, such as '\(first.name.printable)' "
-          + "(\(first.stored.label)), will be stored without: the values as they are read, and zeros"
+        "\(lossy.count.counted("tensor")) with lossy storage, such as '\(first.name.printable)' "
+          + "(\(first.stored.label)), will be stored losslessly, as decoded"
       )
     ]
   }
@@ -107,7 +107,7 @@ package struct PruneOperation: OutputOperation {
   private func maskErrors(_ inputs: [Checkpoint]) -> [any UserError] {
     guard let maskOutput else { return [] }
     guard maskOutput != output.path else {
-      return [UsageError("\(setting: "save-mask") and \(setting: "output") are the same file")]
+      return [UsageError("\(setting: "save-mask") and \(setting: "output") name the same file")]
     }
     do {
       try AtomicOutput(path: maskOutput, replacesExisting: output.replacesExisting).check(
@@ -125,8 +125,8 @@ package struct PruneOperation: OutputOperation {
     _ masks: Checkpoint, to path: String, _ job: PruneInputs, _ options: WriterOptions
   ) throws -> OutputJob {
     var masks = masks
-    for place in masks.tensors.indices where masks.tensors[place].info.elementCount > 0 {
-      masks.tensors[place].storage = .losslessOrSparse
+    for index in masks.tensors.indices where masks.tensors[index].info.elementCount > 0 {
+      masks.tensors[index].storage = .losslessOrSparse
     }
     let lineage = Lineage(
       verb: "prune mask", options: job.pruning.options, versions: Version.shapingOutput,
@@ -138,7 +138,7 @@ package struct PruneOperation: OutputOperation {
   }
 }
 
-/// What pruning reads, and everything that is known to be wrong with it.
+/// The inputs of pruning and all errors that are known from their headers.
 struct PruneInputs: Sendable {
   let checkpoint: Checkpoint
   let initial: Checkpoint?

@@ -5,17 +5,17 @@ import Pruning
 import Surveys
 import TensorCore
 
-/// Writes what a shard contributes to the common threshold of several shards, and prunes nothing.
+/// Writes a survey of a shard for the common threshold of several shards; prunes nothing.
 package struct PruneSurveyOperation: Operation {
   package static let verb = "prune survey"
 
   package var input: String
-  /// Where the survey is written.
+  /// The path where the survey is written.
   package var surveyOutput: String
   package var settings = PruneSettings()
   package var selection = SelectionSettings()
   package var rewind: String?
-  /// The surveys of all shards from the rounds before.
+  /// The paths of the surveys of all shards from the previous round.
   package var surveys: [String] = []
 
   package init(input: String, surveyOutput: String) {
@@ -42,7 +42,7 @@ package struct PruneSurveyOperation: Operation {
   }
 }
 
-/// The surveys of the shards of a model, and the threshold that they give together.
+/// The state of the surveys of a model's shards, which determine a common threshold.
 struct ShardSurvey {
   private let pruning: Pruning
   private let checkpoint: Checkpoint
@@ -52,7 +52,7 @@ struct ShardSurvey {
 
   init(_ paths: [String], _ pruning: Pruning, _ checkpoint: Checkpoint) throws {
     guard case .amount(let amount, _, let iterations) = pruning.selecting else {
-      throw UsageError("patterns have no surveys")
+      throw UsageError("surveys do not apply to patterns")
     }
     self.pruning = pruning
     self.checkpoint = checkpoint
@@ -65,55 +65,57 @@ struct ShardSurvey {
     let files = try paths.map { (path: $0, file: try SurveyFile(path: $0)) }
     guard files[0].file.options == pruning.options else {
       throw UsageError(
-        "\(files[0].path.printable): was made with other options than these",
-        hint: "prune with the options of the survey")
+        "\(files[0].path.printable): was made with different options",
+        hint: "use the same options for all surveys and for pruning")
     }
     let seen = Set(files.flatMap(\.file.tensors).map { UTF8Key($0.name) })
-    for place in pruning.places(in: checkpoint) {
-      let name = checkpoint.tensors[place].name
+    for index in pruning.places(in: checkpoint) {
+      let name = checkpoint.tensors[index].name
       guard seen.contains(UTF8Key(name)) else {
         throw UsageError(
           "tensor '\(name.printable)' is in none of the surveys",
-          hint: "give the survey of this shard as well")
+          hint: "pass the survey of this shard too")
       }
     }
     state = try SurveyFile.state(after: files, amount: amount, iterations: iterations)
   }
 
-  /// What is wrong with surveys for such a request.
+  /// Returns the errors if the request does not support surveys.
   static func errors(_ pruning: Pruning, _ settings: PruneSettings) -> [any UserError] {
     guard case .amount(let amount, .global, _) = pruning.selecting else {
       return [
-        UsageError("surveys are for \(setting: "scope") global: other scopes need no other shard")
+        UsageError(
+          "surveys apply only to \(setting: "scope") global; other scopes do not need other shards")
       ]
     }
     guard case .exactly = amount else { return [] }
     return [
       UsageError(
-        "\(setting: "by") \(settings.method.rawValue) has no surveys; use pqi or magnitude")
+        "surveys do not apply to \(setting: "by") \(settings.method.rawValue); use pqi or magnitude"
+      )
     ]
   }
 
   private var round: String { "round \(state.round) of \(2 * iterations)" }
 
-  /// What is kept of this shard under the threshold of all.
+  /// Returns the weights of this shard that are kept under the common threshold.
   func outcome(engine: Engine) throws -> PruningOutcome {
     guard state.isDone(after: iterations) else {
       throw UsageError(
-        "these surveys do not tell the threshold yet: \(round) is next",
+        "the surveys do not determine the threshold yet: \(round) is next",
         hint:
-          "run it on each shard, with the same \(setting: "survey-in") and a \(setting: "survey-out")"
+          "run it on every shard, with the same \(setting: "survey-in") and with \(setting: "survey-out")"
       )
     }
     return try pruning.outcome(
       for: checkpoint, state, amount: amount, iterations: iterations, engine: engine)
   }
 
-  /// The survey of this shard in the next round.
+  /// Returns the survey of this shard for the next round.
   func next(engine: Engine) throws -> (round: String, survey: SurveyFile) {
     guard !state.isDone(after: iterations) else {
       throw UsageError(
-        "the surveys are complete", hint: "leave out \(setting: "survey-out"), and prune with -o")
+        "the surveys are complete", hint: "omit \(setting: "survey-out") and prune with -o")
     }
     return (
       round,

@@ -24,7 +24,7 @@ package struct RopeScaleOperation: OutputOperation {
     guard let checkpoint = model.checkpoint else {
       throw UsageError(
         "\(model.path.printable): has no tensors",
-        hint: "pass \(setting: "config-only") for the file alone")
+        hint: "pass \(setting: "config-only") to write only config.json")
     }
     for note in checkpoint.notes { context.observer.report(.warning(note)) }
     return OutputRequest(
@@ -33,12 +33,12 @@ package struct RopeScaleOperation: OutputOperation {
   }
 }
 
-/// Writes the rescaled `config.json` of a model, without the model.
+/// Writes only the rescaled `config.json` of a model.
 package struct RopeConfigOperation: Operation {
   package static let verb = "rope scale --config-only"
 
   package var model: String
-  /// A `.json` file, or a folder that gets a `config.json`.
+  /// The path of a `.json` file, or of a folder for `config.json`.
   package var path: String
   package var replacesExisting = false
   package var settings: RopeScaleSettings
@@ -65,8 +65,8 @@ package struct RopeConfigOperation: Operation {
     return OperationResult()
   }
 
-  /// The text that would be written.
-  /// - Throws: what `run` would throw before its work.
+  /// Returns the text that `run` writes.
+  /// - Throws: The errors that `run` throws before its work starts.
   package func plannedText(_ context: OperationContext) throws -> [UInt8] {
     try checked(context).text
   }

@@ -2,16 +2,16 @@ import Base
 import Reporting
 import RotaryScaling
 
-/// Shows rotary frequencies, wavelengths, and how far each dimension is trained.
+/// Shows rotary frequencies, wavelengths, and the trained range of each dimension.
 package struct RopeShowOperation: Operation {
   package static let verb = "rope show"
 
   package var model: String
-  /// Positions in use, which some types look at.
+  /// The numbers of positions in use, which some rope types depend on.
   package var lengths: [Int] = []
-  /// Other models, or `METHOD:FACTOR`.
+  /// Paths of other models, or `METHOD:FACTOR`.
   package var comparisons: [String] = []
-  /// A file for a plot as SVG, in place of the report.
+  /// The path of an SVG plot that replaces the report.
   package var plot: String?
 
   package init(model: String) { self.model = model }
@@ -47,7 +47,7 @@ package struct RopeShowOperation: Operation {
     return "\(name) at \(length)"
   }
 
-  /// A comparison: a method with a factor, or a model.
+  /// Returns the series of a comparison: a method with a factor, or a model.
   private func compared(
     _ other: String, with model: RopeModel, length: Int?
   ) throws -> [RopeSeries] {
@@ -55,8 +55,8 @@ package struct RopeShowOperation: Operation {
     if parts.count == 2, let method = RopeMethod(rawValue: parts[0]) {
       guard let factor = Double(parts[1]) else {
         throw UsageError(
-          "\(setting: "compare") \(other.printable): the factor is no number",
-          hint: "such as yarn:4")
+          "\(setting: "compare") \(other.printable): the factor is not a number",
+          hint: "for example: yarn:4")
       }
       let scaling = try RopeScaling(
         model, RopeRequest(method: method, target: .factor(factor)))
@@ -68,7 +68,7 @@ package struct RopeShowOperation: Operation {
     }
     if parts.count == 2, FileSystem.targetType(other) == nil {
       throw UsageError(
-        "\(setting: "compare") \(other.printable): is neither a method with its factor nor a model",
+        "\(setting: "compare") \(other.printable): is neither METHOD:FACTOR nor a model",
         hint: "the methods are \(RopeMethod.allCases.map(\.rawValue).joined(separator: ", "))")
     }
     let found = try RopeModel(other)

@@ -3,7 +3,7 @@ import Checkpoints
 import Merging
 import TensorCore
 
-/// Takes what a fine-tune adds to its base.
+/// Extracts the task vector of a fine-tuned model.
 package struct VectorExtractOperation: OutputOperation {
   package static let verb = "vector extract"
 
@@ -11,9 +11,9 @@ package struct VectorExtractOperation: OutputOperation {
   package var base: String
   package var output: OutputSettings
   package var form = VectorFormSettings()
-  /// Whether the vector restores the fine-tune bit for bit.
+  /// True if the vector restores the fine-tuned model bit for bit.
   package var isExact = false
-  /// The dtype of differences; that of the base if nil.
+  /// The dtype of the differences; that of the base if nil.
   package var dtype: FloatType?
   package var selection = SelectionSettings()
 
@@ -37,8 +37,8 @@ package struct VectorExtractOperation: OutputOperation {
     if !container.holdsTerms, isExact || !extraction.form.isDense {
       errors.append(
         UsageError(
-          "\(container.name.rawValue) cannot hold "
-            + "\(isExact ? "what replaces values" : "these terms"), only all values",
+          "\(container.name.rawValue) cannot store "
+            + "\(isExact ? "replaced values" : "these terms"), only dense differences",
           hint: "write a .sumac file"))
       (extraction.form, extraction.isExact) = (VectorForm(), false)
     }
@@ -58,7 +58,7 @@ package struct VectorExtractOperation: OutputOperation {
     return request
   }
 
-  /// A LoRA adapter of PEFT: differences as factors, in a folder.
+  /// Returns the request for a LoRA adapter of PEFT: differences as low-rank factors, in a folder.
   private func request(
     _ adapter: AdapterExtraction, _ inputs: [Checkpoint]
   ) throws -> OutputRequest {
@@ -67,7 +67,7 @@ package struct VectorExtractOperation: OutputOperation {
       options: adapter.lineageOptions, inputs: inputs, output: planned, errors: adapter.errors,
       notes: adapter.extraction.notes, carried: [])
     request.weightsName = adapter.weightsName
-    request.planNotes = ["the plan shows differences before they are factored"]
+    request.planNotes = ["the plan shows the differences before they are factored"]
     guard adapter.errors.isEmpty else { return request }
     request.survey = OutputSurvey(
       .survey,

@@ -4,7 +4,7 @@ import Merging
 import Reporting
 import TensorCore
 
-/// Adds task vectors, each times its scale, to one vector.
+/// Adds task vectors, each multiplied by its scale.
 package struct VectorAddOperation: OutputOperation {
   package static let verb = "vector add"
 
@@ -22,7 +22,7 @@ package struct VectorAddOperation: OutputOperation {
   }
 }
 
-/// Turns a task vector around.
+/// Negates a task vector.
 package struct VectorNegateOperation: OutputOperation {
   package static let verb = "vector negate"
 
@@ -48,7 +48,7 @@ extension VectorSum {
   }
 }
 
-/// Stores a task vector in fewer bytes.
+/// Compresses a task vector.
 package struct VectorCompressOperation: OutputOperation {
   package static let verb = "vector compress"
 
@@ -69,8 +69,8 @@ package struct VectorCompressOperation: OutputOperation {
     if try !output.container.holdsTerms {
       errors.append(
         UsageError(
-          "only .sumac files hold terms, and \(output.path.printable) is none",
-          hint: "write a .sumac file"))
+          "only .sumac files can store terms, but \(output.path.printable) is not a .sumac file",
+          hint: "name the output NAME.sumac"))
     }
     return OutputRequest(
       options: compression.lineageOptions, inputs: [checkpoint],
@@ -118,14 +118,14 @@ package struct VectorApplyOperation: OutputOperation {
   }
 }
 
-/// Shows norms of task vectors, and how they lie to each other.
+/// Shows norms of task vectors and compares them in pairs.
 package struct VectorStatsOperation: Operation {
   package static let verb = "vector stats"
 
   package var vectors: [String]
-  /// The model that they were tuned from.
+  /// The path of the model that they were fine-tuned from.
   package var base: String?
-  /// Whether tensors are listed, not layers.
+  /// True if tensors are listed instead of layers.
   package var listsTensors = false
 
   package init(vectors: [String]) { self.vectors = vectors }

@@ -3,18 +3,18 @@ import Checkpoints
 import Inspection
 import Packing
 
-/// Checks that checkpoints are whole, or that one equals another.
+/// Checks the integrity of checkpoints, or compares one with another.
 package struct VerifyOperation: Operation {
   package static let verb = "verify"
 
   package var inputs: [String]
-  /// The checkpoint to compare with.
+  /// The path of the checkpoint to compare with.
   package var against: String?
-  /// The root mean square error that is allowed for a tensor.
+  /// The maximum root mean square error of a tensor.
   package var largestRMSE: Double?
-  /// The error of any value that is allowed.
+  /// The maximum absolute error of a value.
   package var largestError: Double?
-  /// Whether inputs without faults are left out of the reports.
+  /// True if the reports omit inputs without faults.
   package var reportsFailuresOnly = false
 
   package init(inputs: [String]) { self.inputs = inputs }
