@@ -2,20 +2,22 @@ import Base
 package import Checkpoints
 import TensorCore
 
-/// Tensors of a packed cache that go on where others end: `layers.0.key.block.1` behind `layers.0.key`, and
-/// `layers.0.key.recent`, the last tokens, at the end.
+/// The tensors of a packed cache that continue other tensors along the tokens.
+///
+/// `layers.0.key.block.1` follows `layers.0.key`, and `layers.0.key.recent` contains the last tokens.
 package struct CacheBlocks: Sendable {
-  /// By the name of the first tensor.
+  /// The blocks by the name of the first tensor.
   private var blocks: [String: [(number: Int, tensor: LazyTensor)]] = [:]
 
   package static let recentSuffix = ".recent"
   private static let blockLimit = 1 << 32
 
+  /// Returns the name of a block of the tensor `first`.
   package static func name(_ first: String, block: Int) -> String {
     block == 0 ? first : "\(first).block.\(block)"
   }
 
-  /// Takes the blocks out of tensors.
+  /// Removes the blocks from `tensors` and keeps them.
   init(_ tensors: inout [LazyTensor]) {
     var rest: [LazyTensor] = []
     for tensor in tensors {
@@ -29,7 +31,8 @@ package struct CacheBlocks: Sendable {
     tensors = rest
   }
 
-  /// The first block's name and this one's number; the recent tokens come last.
+  /// Returns the name of the first block and the number of this block, which is `Int.max` for recent tokens.
+  /// - Returns: Nil if the name is not that of a later block.
   package static func place(of name: String) -> (first: String, number: Int)? {
     if name.hasSuffix(recentSuffix) {
       return (String(name.dropLast(recentSuffix.count)), .max)
@@ -41,27 +44,29 @@ package struct CacheBlocks: Sendable {
     return (parts.dropLast(2).joined(separator: "."), number)
   }
 
-  /// A tensor with those that go on behind it.
+  /// Returns the tensor joined with its later blocks.
   func joined(_ tensor: LazyTensor, path: String) throws -> LazyTensor {
     guard let more = blocks[tensor.name], !more.isEmpty else { return tensor }
     for (place, block) in more.enumerated()
     where block.number != place + 1 && (block.number != .max || place + 1 < more.count) {
       throw FormatError(
-        .cacheShape, "is there, block \(place + 1) of '\(tensor.name)' is not, or is there twice",
+        .cacheShape,
+        "follows a gap: block \(place + 1) of '\(tensor.name)' is missing or occurs twice",
         path: path, tensor: block.tensor.name)
     }
     return try JoinedTokens.tensor([tensor] + more.map(\.tensor), path: path)
   }
 }
 
-/// Tensors [batch, kv heads, tokens, head dim] one behind the other along the tokens.
+/// Tensors [batch, kv heads, tokens, head dim], concatenated along the tokens.
 package struct JoinedTokens: TensorSource {
   private let parts: [LazyTensor]
   private let info: TensorInfo
-  /// Where each part begins, in tokens.
+  /// The first token of each part.
   private let starts: [Int]
 
-  /// - Throws: an error if they differ in anything but the number of tokens.
+  /// Returns the parts concatenated.
+  /// - Throws: An error if they differ in anything except the number of tokens.
   package static func tensor(_ parts: [LazyTensor], path: String) throws -> LazyTensor {
     let first = parts[0].info
     var tokens = 0
@@ -73,7 +78,7 @@ package struct JoinedTokens: TensorSource {
       else {
         throw FormatError(
           .cacheShape,
-          "is \(part.info.dtype.name) \(part.info.shape), which does not go on from "
+          "is \(part.info.dtype.name) \(part.info.shape), which does not continue "
             + "\(first.dtype.name) \(first.shape)", path: path, tensor: part.name)
       }
       starts.append(tokens)
@@ -91,7 +96,7 @@ package struct JoinedTokens: TensorSource {
   private var width: Int { info.dtype.bitsPerElement / 8 }
 
   package func scratchByteCount(elementCount: Int) -> Int {
-    // A part of the range, and what lies between its pieces.
+    // A part of the range and the gaps between its pieces.
     let count = elementCount + 2 * tokens * dim
     return width * count
       + (parts.map { $0.source.scratchByteCount(elementCount: count) }.max() ?? 0)
@@ -107,7 +112,7 @@ package struct JoinedTokens: TensorSource {
     let heads = elements.lowerBound / slab...(elements.upperBound - 1) / slab
     for (part, start) in zip(parts, starts) {
       let count = part.info.shape.dimensions[2]
-      // Of each head what the part has: as a range of the whole, and where it lies in the part.
+      // The piece of each head in this part: its range in the whole tensor and its index in the part.
       let pieces = heads.compactMap { head -> (range: Range<Int>, place: Int)? in
         let range = (head * slab + start * dim..<head * slab + (start + count) * dim)
           .clamped(to: elements)
@@ -130,7 +135,7 @@ package struct JoinedTokens: TensorSource {
   }
 }
 
-/// Some tokens of a tensor [batch, kv heads, tokens, head dim].
+/// A range of the tokens of a tensor [batch, kv heads, tokens, head dim].
 package struct TokenRange: TensorSource {
   private let base: LazyTensor
   private let range: Range<Int>

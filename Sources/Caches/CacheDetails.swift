@@ -4,7 +4,7 @@ import Crypto
 import Models
 import TensorCore
 
-/// What is kept with a packed cache: where it came from and how it was packed.
+/// The metadata of a packed cache: where it came from and how it was packed.
 package struct CacheDetails: Sendable {
   package static let metadataKey = "sumac.cache"
   package static let schema = "sumac.cache/1"
@@ -16,7 +16,7 @@ package struct CacheDetails: Sendable {
     self.object["schema"] = .string(Self.schema)
   }
 
-  /// Of a packed cache; nil if it has none.
+  /// Reads the details of a packed cache, or returns nil if it has none.
   package init?(_ cache: KVCache) {
     guard
       let text = cache.origin.metadataString(Self.metadataKey),
@@ -25,7 +25,7 @@ package struct CacheDetails: Sendable {
     self.init(object)
   }
 
-  /// What the cache itself tells.
+  /// Records the layout, dtype, token count and token ids of the cache.
   package mutating func describe(_ cache: KVCache) {
     object["layout"] = .string(cache.layout)
     object["dtype"] = .string(cache.layers[0].key.info.dtype.name)
@@ -33,7 +33,7 @@ package struct CacheDetails: Sendable {
     if let ids = cache.tokenIDs { describe(tokenIDs: Array(ids.prefix(cache.tokenCount))) }
   }
 
-  /// A hash of the ids, each of four bytes.
+  /// Records a SHA-256 of the token ids, each as four little-endian bytes.
   package mutating func describe(tokenIDs ids: [Int32]) {
     var hash = SHA256()
     for id in ids {
@@ -42,7 +42,7 @@ package struct CacheDetails: Sendable {
     object["token_ids_sha256"] = .string(Array(hash.finalize()).hexadecimal)
   }
 
-  /// What a model's configuration tells: its name, a hash, and the rotary parameters.
+  /// Records a model's name, the hash of its configuration, and its rotary parameters.
   package mutating func describeModel(named name: String, config: [UInt8]) {
     object["model"] = .string(name)
     object["config_sha256"] = .string(Array(SHA256.hash(data: config)).hexadecimal)

@@ -4,16 +4,16 @@ import Containers
 import Safetensors
 import TensorCore
 
-/// Writes caches whose files are bytes and tensors one behind the other: headers, rows, safetensors.
+/// Writes caches whose files are a sequence of bytes and tensors, such as headers, rows and safetensors.
 package struct CacheFilesWriter: CheckpointWriter {
   package enum Part: Sendable {
     case bytes([UInt8])
-    /// Its canonical bytes.
+    /// The canonical bytes of a tensor.
     case tensor(LazyTensor)
   }
 
   package struct File: Sendable {
-    /// Inside the folder; empty for an output that is one file.
+    /// The name inside the folder; empty if the output is a single file.
     var name: String
     var parts: [Part]
 
@@ -22,7 +22,7 @@ package struct CacheFilesWriter: CheckpointWriter {
       self.parts = parts
     }
 
-    /// A safetensors file of these tensors, with no metadata but this.
+    /// Creates a safetensors file of `tensors` with only the given metadata.
     init(
       name: String, safetensors tensors: [LazyTensor], metadata: [Checkpoint.Metadatum] = [],
       path: String
@@ -46,7 +46,8 @@ package struct CacheFilesWriter: CheckpointWriter {
   package let isDirectory: Bool
   package let plan: OutputPlan
 
-  /// - Parameter notes: what the user should know of the output.
+  /// Creates a writer.
+  /// - Parameter notes: Warnings about the output.
   package init(_ files: [File], isDirectory: Bool, notes: [Message] = []) {
     self.files = files
     self.isDirectory = isDirectory
@@ -111,15 +112,16 @@ package struct CacheFilesWriter: CheckpointWriter {
   }
 }
 
-/// A layout that caches can be written in.
+/// A cache layout that can be written.
 package protocol WritableCacheLayout: CacheLayout {
-  /// Whether files have room for other tensors.
+  /// True if files can store tensors other than keys and values.
   static var holdsAll: Bool { get }
-  /// Whether files have room for the tokens' positions.
+  /// True if files can store the positions of the tokens.
   static var holdsPositions: Bool { get }
-  /// Whether files say the numbers of layers, and not just their order.
+  /// True if files store the numbers of layers, not only their order.
   static var numbersLayers: Bool { get }
-  /// - Throws: an error that names what the layout asks for and the cache does not have.
+  /// Returns a writer of the cache in this layout.
+  /// - Throws: An error that names what the layout requires and the cache does not have.
   static func writer(_ cache: KVCache, _ request: CacheOutput) throws -> CacheFilesWriter
 }
 
@@ -127,20 +129,20 @@ extension WritableCacheLayout {
   package static var holdsPositions: Bool { holdsAll }
   package static var numbersLayers: Bool { holdsAll }
 
-  /// A writer, once what the layout cannot hold is ruled out.
+  /// Returns a writer after checking that the layout can store the layer numbers.
   package static func checkedWriter(
     _ cache: KVCache, _ request: CacheOutput
   ) throws -> CacheFilesWriter {
     if !numbersLayers, let first = cache.missingLayers.first {
       throw FormatError(
         .cacheShape,
-        "has no layer \(first), and \(name) counts layers by their order: all behind it would move up",
+        "has no layer \(first), but \(name) numbers layers by their order, so later layers would change number",
         path: cache.origin.path)
     }
     return try writer(cache, request)
   }
 
-  /// What of a cache is not written.
+  /// Returns notes on the parts of a cache that this layout does not store.
   package static func losses(of cache: KVCache) -> [Message] {
     var losses: [Message] = []
     let known =
@@ -148,21 +150,21 @@ extension WritableCacheLayout {
     let others = cache.others.map(\.name).filter { !known.contains($0) }
     if !holdsAll, !others.isEmpty {
       losses.append(
-        "\(name) has no room for other tensors; left out: "
+        "\(name) cannot store other tensors; omitted: "
           + others.map(\.printable).joined(separator: ", "))
     }
     if !holdsPositions, cache.positions != nil {
       losses.append(
-        "\(name) has no room for positions; its readers take the tokens' to be 0, 1, 2, …")
+        "\(name) cannot store positions; its readers assume the positions 0, 1, 2, …")
     }
     return losses
   }
 }
 
-/// What is asked of a written cache.
+/// The path, dtype and hints of a cache to write.
 package struct CacheOutput: Sendable {
   package var path: String
-  /// Of the values; as they are if nil.
+  /// The dtype of the values; unchanged if nil.
   package var dtype: String?
   package var hints: CacheHints
 
@@ -172,17 +174,18 @@ package struct CacheOutput: Sendable {
     self.hints = hints
   }
 
-  /// Whether the output is one file, by its name.
+  /// True if the output is a folder, according to its name.
   var isFolder: Bool { (try? Containers.output(forPath: path))?.isFolder ?? false }
 }
 
 extension LazyTensor {
-  /// [tokens, kv heads · head dim] of a tensor [1, kv heads, tokens, head dim].
+  /// Returns a tensor [1, kv heads, tokens, head dim] as [tokens, kv heads · head dim].
+  /// - Throws: An error if the batch is not 1.
   func tokenMajor(named name: String, path: String) throws -> LazyTensor {
     let dimensions = info.shape.dimensions
     guard dimensions[0] == 1 else {
       throw FormatError(
-        .cacheShape, "has a batch of \(dimensions[0]), and this layout holds one sequence",
+        .cacheShape, "has a batch of \(dimensions[0]), but this layout stores only one sequence",
         path: path, tensor: self.name)
     }
     let info = try TensorInfo(

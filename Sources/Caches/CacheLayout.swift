@@ -2,19 +2,20 @@ import Base
 import Checkpoints
 package import TensorCore
 
-/// What a user says of a cache that its file does not.
+/// Facts about a cache that its files do not contain.
 package struct CacheHints: Sendable {
   package enum Choice: String, Sendable, CaseIterable { case auto, yes, no }
   /// How the rotary embedding pairs the dimensions of a head.
   package enum Pairing: String, Sendable, CaseIterable {
-    /// Half a head apart, as in Hugging Face's models.
+    /// Pairs are half a head apart, as in Hugging Face models.
     case halves
-    /// Side by side, as in llama.cpp's Llama models.
+    /// Pairs are adjacent, as in llama.cpp's Llama models.
     case adjacent
   }
+  /// The order of three dimensions: heads (h), tokens (t) and head dim (d).
   package enum Axes: String, Sendable, CaseIterable { case htd, thd }
 
-  /// The layout, if it is not to be told from the files.
+  /// The name of the layout; detected from the files if nil.
   package var layout: String?
   package var heads: Int?
   package var headDim: Int?
@@ -23,31 +24,32 @@ package struct CacheHints: Sendable {
   package var axes: Axes?
   package var rotated = Choice.auto
   package var pairing: Pairing?
-  /// Which sequence of several to read.
+  /// The sequence to read if a file has several.
   package var sequence: Int?
 
   package init() {}
 
-  /// Heads, values of a head and layers are each fewer than this, so that products of them stay numbers.
+  /// The exclusive upper limit of heads, values in a head, and layers, so that their products do not overflow.
   package static let limit = 1 << 16
 
-  /// - Throws: an error that names a number out of range.
+  /// Checks the ranges of the numbers.
+  /// - Throws: An error that names a number out of range.
   func check() throws {
     for (what, number) in [("kv heads", heads), ("values in a head", headDim), ("layers", layers)] {
       guard let number, !(1..<Self.limit ~= number) else { continue }
-      throw UsageError("\(number) \(what) were asked for, expected 1 to \(Self.limit - 1)")
+      throw UsageError("\(number) \(what) requested, expected 1 to \(Self.limit - 1)")
     }
     if let sequence, Int32(exactly: sequence) == nil {
-      throw UsageError("sequence \(sequence) was asked for, their numbers have 32 bits")
+      throw UsageError("sequence \(sequence) is out of range; sequence numbers have 32 bits")
     }
   }
 }
 
-/// Files as a layout sees them before it reads them.
+/// The files of a cache before they are read, for detecting the layout.
 package struct CacheFiles: Sendable {
-  /// As they were named: several for layouts of chunks.
+  /// The paths as given; several for layouts with chunks.
   package let paths: [String]
-  /// Names in it, if it is one folder.
+  /// The names of the entries if the first path is a folder.
   package let names: [String]
   /// The first bytes of the first file.
   package let prefix: [UInt8]
@@ -63,23 +65,27 @@ package struct CacheFiles: Sendable {
   package var isFolder: Bool { FileSystem.isDirectory(path) }
 }
 
-/// A way in which programs keep caches in files.
+/// A file layout in which programs store caches.
 package protocol CacheLayout: Sendable {
   static var name: String { get }
-  /// In half a sentence.
+  /// A short description for help texts.
   static var summary: String { get }
+  /// Returns true if the files have this layout.
   static func recognizes(_ files: CacheFiles) throws -> Bool
-  /// - Throws: an error that names what the file does not say and the option that does.
+  /// Reads the headers of a cache.
+  /// - Throws: An error that names the missing fact and the option that supplies it.
   static func read(_ files: CacheFiles, _ hints: CacheHints) throws -> KVCache
 }
 
+/// The registry of cache layouts.
 package enum CacheLayouts {
-  /// The first that recognizes files reads them.
+  /// All layouts; the first that recognizes the files reads them.
   package static let all: [any CacheLayout.Type] = [
     LayeredLayout.self, MLXLayout.self, OlderMLXLayout.self, VLLMLayout.self,
     OlderVLLMLayout.self, LMCacheLayout.self, LlamaLayout.self,
   ]
 
+  /// Returns the layout with the given name.
   package static subscript(name: String) -> (any CacheLayout.Type)? {
     all.first { $0.name == name }
   }
@@ -90,20 +96,22 @@ package enum CacheLayouts {
     if let name = hints.layout {
       guard let layout = self[name] else {
         throw UsageError(
-          "\(setting: "from") \(name.printable) is not known",
+          "\(setting: "from") \(name.printable) is not a known layout",
           hint: "the layouts are \(all.map { $0.name }.joined(separator: ", "))")
       }
       return try read(files, layout, hints)
     }
     if paths.count > 1, try !LMCacheLayout.recognizes(files) {
       throw UsageError(
-        "\(paths.count) files were named, and \(files.path.printable) is no chunk of LMCache",
-        hint: "other caches are one file or folder; name one at a time")
+        "\(paths.count) files given, but \(files.path.printable) is not an LMCache chunk",
+        hint: "other caches are a single file or folder; pass one at a time")
     }
     for layout in all where try layout.recognizes(files) { return try read(files, layout, hints) }
     throw FormatError(
-      .cacheLayout, "is no cache of a layout that is known", path: files.path,
-      hint: "name one with \(setting: "from"): \(all.map { $0.name }.joined(separator: ", "))")
+      .cacheLayout, "is not a cache in a known layout", path: files.path,
+      hint:
+        "pass \(setting: "from") with one of \(all.map { $0.name }.joined(separator: ", "))"
+    )
   }
 }
 
@@ -115,33 +123,33 @@ extension CacheLayouts {
     if !cache.missingLayers.isEmpty {
       let numbers = cache.missingLayers.prefix(8).map(String.init).joined(separator: ", ")
       cache.origin.notes.append(
-        "\(files.path.printable): there are layers up to \(cache.layers.last?.number ?? 0), but none numbered \(numbers)"
+        "\(files.path.printable): has layers up to \(cache.layers.last?.number ?? 0), but none numbered \(numbers)"
       )
     }
     for (what, found, wanted, hint) in [
       (
         "kv heads", cache.dimensions[1], hints.heads,
-        "with tensor parallelism a file has the heads of one rank only" as Message?
+        "with tensor parallelism, a file has the heads of only one rank" as Message?
       ),
       ("values in a head", cache.dimensions[3], hints.headDim, nil),
       ("layers", cache.layers.count, hints.layers, nil),
     ] {
       guard let wanted, found != wanted else { continue }
       throw FormatError(
-        .cacheShape, "has \(found) \(what), \(wanted) were asked for", path: files.path,
+        .cacheShape, "has \(found) \(what), expected \(wanted)", path: files.path,
         hint: hint ?? "check \(setting: "kv-shape"), \(setting: "layers") or \(setting: "model")")
     }
     return cache
   }
 
-  /// Those that are written, our own first.
+  /// The layouts that can be written, sumac's own first.
   package static var writable: [any WritableCacheLayout.Type] {
     all.compactMap { $0 as? any WritableCacheLayout.Type }
   }
 }
 
 extension KVCache {
-  /// With values of another dtype; reading throws where one is beyond its range.
+  /// Returns the cache with values of another dtype; reading throws if a value is out of range.
   package func cast(to dtype: DType) throws -> KVCache {
     try mapped { tensor in
       guard tensor.info.dtype != dtype else { return tensor }

@@ -2,11 +2,12 @@ package import Base
 package import Checkpoints
 import TensorCore
 
-/// The values of a tensor, none of which may be NaN or infinite.
+/// A tensor whose values are checked when they are read: none may be NaN or infinite.
 package struct FiniteSource: TensorSource {
   private let base: LazyTensor
 
-  /// The same tensor; reading it throws an error that names the first value that is not finite.
+  /// Returns the same tensor, except that reading it throws an error that names the first value that is not
+  /// finite.
   package static func tensor(_ base: LazyTensor) -> LazyTensor {
     guard isChecked(base.info.dtype) else { return base }
     return LazyTensor(info: base.info, source: FiniteSource(base: base), stored: base.stored)
@@ -35,12 +36,12 @@ package struct FiniteSource: TensorSource {
   }
 }
 
-/// Values of another dtype, which must have room for them.
+/// A cast tensor whose values are checked when they are read: all must be in the range of the dtype.
 struct RangeSource: TensorSource {
   private let original: LazyTensor
   private let cast: LazyTensor
 
-  /// A cast tensor; reading it throws an error that names the first finite value that became infinite.
+  /// Returns the cast tensor; reading it throws an error that names the first finite value that became infinite.
   static func tensor(_ cast: LazyTensor, of original: LazyTensor) -> LazyTensor {
     guard FiniteSource.isChecked(cast.info.dtype) else { return cast }
     return LazyTensor(
@@ -70,7 +71,7 @@ struct RangeSource: TensorSource {
         throw FormatError(
           .cacheShape,
           "value \(cast.info.indices(of: element)) is beyond the range of \(dtype.name)",
-          path: original.stored.file, tensor: original.name, hint: "write another dtype")
+          path: original.stored.file, tensor: original.name, hint: "choose another dtype")
       }
       start += place + 1
     }
@@ -91,7 +92,7 @@ struct RangeSource: TensorSource {
 }
 
 extension TensorInfo {
-  /// The indices of an element, the first dimension first.
+  /// Returns the index of an element in each dimension.
   func indices(of element: Int) -> [Int] {
     var (rest, indices) = (element, [Int]())
     for dimension in shape.dimensions.reversed() {

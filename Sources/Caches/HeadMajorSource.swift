@@ -2,7 +2,7 @@ import Base
 import Checkpoints
 import TensorCore
 
-/// Keys or values [1, kv heads, tokens, head dim] of a tensor that has tokens before heads.
+/// Keys or values [1, kv heads, tokens, head dim], read from a tensor with tokens before heads.
 struct HeadMajorSource: TensorSource {
   let info: TensorInfo
   let base: LazyTensor
@@ -22,7 +22,8 @@ struct HeadMajorSource: TensorSource {
   ) throws -> LazyTensor {
     guard base.info.dtype.bitsPerElement % 8 == 0 else {
       throw FormatError(
-        .cacheShape, "is \(base.info.dtype.name), keys and values are floats of whole bytes",
+        .cacheShape,
+        "is \(base.info.dtype.name), but keys and values must be floats of whole bytes",
         path: base.stored.file, tensor: base.name)
     }
     let info = try TensorInfo(
@@ -32,7 +33,7 @@ struct HeadMajorSource: TensorSource {
     return LazyTensor(info: info, source: source, stored: base.stored)
   }
 
-  /// Tokens that are read together.
+  /// The number of tokens that are read together.
   private var blockTokenCount: Int {
     max(1, min(tokens, (1 << 18) / max(1, tokenStride)))
   }
@@ -52,14 +53,14 @@ struct HeadMajorSource: TensorSource {
     guard !elements.isEmpty else { return }
     let slab = tokens * dim
     let (first, last) = (elements.lowerBound / slab, (elements.upperBound - 1) / slab)
-    // Rows of one or two heads are small pieces of what lies there.
+    // A range within one of many heads is a small part of each block; it is read row by row.
     guard last - first + 1 >= 2 || heads <= 4 else {
       return try readPieces(elements, into: &values, scratch: &scratch)
     }
     let size = blockTokenCount
     for start in stride(from: 0, to: tokens, by: size) {
       let block = start..<min(tokens, start + size)
-      // What the block has of the range, head by head.
+      // The part of the range in this block, per head.
       let parts = (first...last).map { head in
         (
           head: head,
@@ -99,13 +100,13 @@ struct HeadMajorSource: TensorSource {
     }
   }
 
-  /// Where a value lies in the base.
+  /// Returns the index of a value in the base.
   private func place(of element: Int) -> Int {
     let (row, column) = (element / dim, element % dim)
     return offset + row % tokens * tokenStride + row / tokens * headStride + column
   }
 
-  /// A range cut where rows of a head end.
+  /// Splits a range at the ends of rows.
   private func pieces(of elements: Range<Int>) -> [Range<Int>] {
     var pieces: [Range<Int>] = []
     var start = elements.lowerBound

@@ -2,18 +2,18 @@ package import Base
 package import Checkpoints
 package import TensorCore
 
-/// The keys and values of a model's layers for some tokens, whatever files they lie in.
+/// The keys and values of a model's layers for a sequence of tokens, independent of their files.
 ///
-/// Tensors are [batch, kv heads, tokens, head dim]; keys have been rotated, with pairs of dimensions half a
-/// head apart.
+/// Tensors have the shape [batch, kv heads, tokens, head dim]. Keys are rotated, with pairs of dimensions half
+/// a head apart.
 package struct KVCache: Sendable {
   package struct Layer: Sendable {
-    /// As the file counts it, from 0.
+    /// The number of the layer in the file, from 0.
     package var number: Int
     package var key: LazyTensor
     package var value: LazyTensor
 
-    /// With values that are checked when they are read.
+    /// The layer with values that are checked for NaN and infinity when they are read.
     package var finite: Layer {
       Layer(
         number: number, key: FiniteSource.tensor(key), value: FiniteSource.tensor(value))
@@ -26,14 +26,15 @@ package struct KVCache: Sendable {
     }
   }
 
-  /// What the file was read as; its layers are in ascending order.
+  /// The name of the layout of the files.
   package var layout: String
+  /// The layers, in ascending order of their numbers.
   package private(set) var layers: [Layer]
-  /// What lies beside them: token ids, logits.
+  /// The other tensors of the files, such as token ids and logits.
   package var others: [LazyTensor]
-  /// The ids of the tokens, where they are known.
+  /// The ids of the tokens, if known.
   package var tokenIDs: [Int32]?
-  /// The positions of the tokens, where they are not 0, 1, 2, …
+  /// The positions of the tokens, or nil if they are 0, 1, 2, …
   package var positions: [Int32]? {
     didSet {
       if let positions, positions.enumerated().allSatisfy({ $0.offset == Int($0.element) }) {
@@ -41,11 +42,11 @@ package struct KVCache: Sendable {
       }
     }
   }
-  /// The number of the sequence in files that number them.
+  /// The number of the sequence, in files that number sequences.
   package var sequence: Int32 = 0
-  /// Token ids that stand in the header of its file, which need not be those of the tokens.
+  /// The token ids in the header of the file, which can differ from those of the tokens.
   package var headerTokens: [Int32]?
-  /// Where it was read from, with the metadata and lineage of that; its tensors are not the cache's.
+  /// The checkpoint it was read from, with metadata and lineage; its tensors are not those of the cache.
   package var origin: Checkpoint
 
   package init(
@@ -66,8 +67,9 @@ package struct KVCache: Sendable {
   package static let tokensName = "token_ids"
   package static let positionsName = "positions"
 
+  /// Returns an I32 tensor of the values.
   package static func numbers(_ name: String, _ values: [Int32]) -> LazyTensor {
-    // A list in memory has fewer than 2^48 values, each of whole bytes.
+    // Creation cannot fail: an array has fewer than 2^48 values, each of whole bytes.
     let info = try! TensorInfo(name: name, dtype: .i32, shape: Shape([values.count]))
     let bytes = values.flatMap { value in
       (0..<4).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
@@ -77,23 +79,23 @@ package struct KVCache: Sendable {
       stored: StoredForm(file: "", byteOffset: 0, byteCount: bytes.count, dtype: .i32))
   }
 
-  /// Of the first layer: [batch, kv heads, tokens, head dim].
+  /// The dimensions of the first layer's keys: [batch, kv heads, tokens, head dim].
   package var dimensions: [Int] { layers[0].key.info.shape.dimensions }
   package var tokenCount: Int { dimensions[2] }
 
-  /// Numbers from 0 to the last layer's that no layer has.
+  /// The numbers below that of the last layer that no layer has.
   package var missingLayers: [Int] {
     let numbers = Set(layers.map(\.number))
     return (0..<(layers.last?.number ?? 0)).filter { !numbers.contains($0) }
   }
 
-  /// Layers must be there, and be alike.
+  /// Checks that there are layers and that their shapes fit together.
   private func check() throws {
     func fault(_ message: Message, _ tensor: String? = nil, hint: Message? = nil) -> FormatError {
       FormatError(.cacheShape, message, path: origin.path, tensor: tensor, hint: hint)
     }
     guard let first = layers.first else {
-      throw fault("has no keys and values of layers")
+      throw fault("has no keys and values")
     }
     for (place, layer) in layers.enumerated() where place > 0 {
       if layer.number == layers[place - 1].number {
@@ -109,26 +111,27 @@ package struct KVCache: Sendable {
         }
         guard tensor.info.dtype.isFloat, tensor.info.dtype.bitsPerElement % 8 == 0 else {
           throw fault(
-            "is \(tensor.info.dtype.name), keys and values are floats of whole bytes", tensor.name)
+            "is \(tensor.info.dtype.name), but keys and values must be floats of whole bytes",
+            tensor.name)
         }
         guard dimensions.allSatisfy({ $0 > 0 }) else {
-          throw fault("is \(tensor.info.shape), which holds nothing", tensor.name)
+          throw fault("is \(tensor.info.shape), which is empty", tensor.name)
         }
         let wanted = first.key.info.shape.dimensions
         guard dimensions[2] == wanted[2] else {
           throw fault(
-            "has \(dimensions[2]) tokens, \(first.key.name) has \(wanted[2]): layers of unequal length",
-            tensor.name, hint: "caches with a window in some layers are not read")
+            "has \(dimensions[2]) tokens, but \(first.key.name) has \(wanted[2]); layers must have the same length",
+            tensor.name, hint: "caches with a sliding window in some layers are not supported")
         }
         guard dimensions[0] == wanted[0] else {
           throw fault(
-            "has a batch of \(dimensions[0]), \(first.key.name) has \(wanted[0])", tensor.name)
+            "has a batch of \(dimensions[0]), but \(first.key.name) has \(wanted[0])", tensor.name)
         }
       }
       let (key, value) = (layer.key.info.shape.dimensions, layer.value.info.shape.dimensions)
       guard key[0] == value[0], key[1] == value[1] else {
         throw fault(
-          "is \(layer.value.info.shape), the keys beside it are \(layer.key.info.shape)",
+          "is \(layer.value.info.shape), but the keys of the layer are \(layer.key.info.shape)",
           layer.value.name)
       }
     }
@@ -137,7 +140,7 @@ package struct KVCache: Sendable {
     }
   }
 
-  /// As a checkpoint with the cache's own names.
+  /// The cache as a checkpoint with sumac's tensor names.
   package var checkpoint: Checkpoint {
     var result = origin
     result.tensors = layers.flatMap { layer in
@@ -159,7 +162,7 @@ package struct KVCache: Sendable {
     return result
   }
 
-  /// The same with other tensors in place of the layers'.
+  /// Returns the cache with each key and value tensor replaced by the result of `body`.
   package func mapped(_ body: (LazyTensor) throws -> LazyTensor) throws -> KVCache {
     var result = self
     for place in layers.indices {
@@ -172,7 +175,7 @@ package struct KVCache: Sendable {
 }
 
 extension LazyTensor {
-  /// The same values under another name.
+  /// Returns the tensor with another name.
   package func renamed(_ name: String) -> LazyTensor {
     var info = info
     info.name = name
@@ -181,7 +184,7 @@ extension LazyTensor {
     return result
   }
 
-  /// The same values in another shape of as many.
+  /// Returns the tensor with another shape of the same number of elements.
   package func reshaped(_ shape: Shape) throws -> LazyTensor {
     precondition(shape.elementCount == info.elementCount)
     return LazyTensor(
@@ -190,7 +193,7 @@ extension LazyTensor {
   }
 }
 
-/// The values of a tensor as another shape has them.
+/// The values of a tensor with another shape.
 private struct ReshapedSource: TensorSource {
   let base: LazyTensor
 

@@ -2,7 +2,7 @@ import Base
 import Checkpoints
 import TensorCore
 
-/// [tokens, kv heads, 2 · head dim]: keys and values of each head side by side.
+/// A tensor [tokens, kv heads, 2 · head dim] with the keys of each head followed by its values.
 struct PairedSource: TensorSource {
   private let parts: [LazyTensor]
   private let heads: Int
@@ -28,7 +28,7 @@ struct PairedSource: TensorSource {
     _ elements: Range<Int>, into values: inout MutableRawSpan, scratch: inout MutableRawSpan
   ) throws {
     guard !elements.isEmpty else { return }
-    // Whole heads of both parts that the range touches.
+    // The heads that contain elements of the range.
     let rows = elements.lowerBound / (2 * dim)..<(elements.upperBound - 1) / (2 * dim) + 1
     for (place, part) in parts.enumerated() {
       try scratch.split(at: width * rows.count * dim) { found, rest in
@@ -48,7 +48,7 @@ struct PairedSource: TensorSource {
   }
 }
 
-/// Tensors of one shape one behind the other, under a new first dimension.
+/// Tensors of the same shape, stacked along a new first dimension.
 struct StackedSource: TensorSource {
   private let parts: [LazyTensor]
   private let size: Int

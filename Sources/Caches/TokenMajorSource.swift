@@ -2,7 +2,7 @@ import Base
 package import Checkpoints
 import TensorCore
 
-/// Tokens before heads: [tokens, kv heads · head dim] of keys or values [1, kv heads, tokens, head dim].
+/// Keys or values [1, kv heads, tokens, head dim], rearranged to [tokens, kv heads · head dim].
 package struct TokenMajorSource: TensorSource {
   private let base: LazyTensor
   private let heads: Int

@@ -6,7 +6,7 @@ import TensorCore
 import TestSupport
 import Testing
 
-/// A cache file of another program, what its reader is told, and the values that it holds.
+/// The files of a cache of another program, the facts given to its reader, and the expected values.
 struct CacheFixture: Sendable, CustomTestStringConvertible {
   var files: [String]
   var expected: String
@@ -15,7 +15,7 @@ struct CacheFixture: Sendable, CustomTestStringConvertible {
   var layers: Int?
   var sequence: Int?
   var rotated = CacheHints.Choice.auto
-  /// Largest distance over the largest value.
+  /// The maximum error, relative to the largest value.
   var tolerance = 0.0
 
   var testDescription: String { files[0] + (sequence.map { " \($0)" } ?? "") }
@@ -27,7 +27,7 @@ struct CacheFixture: Sendable, CustomTestStringConvertible {
     hints.layers = layers
     hints.sequence = sequence
     hints.rotated = rotated
-    // Expected values lie as in the file.
+    // Expected values have the order of the file.
     hints.pairing = .halves
     return hints
   }
@@ -97,7 +97,7 @@ struct CacheFixture: Sendable, CustomTestStringConvertible {
 }
 
 extension KVCache {
-  /// Values of all layers in F32, by name.
+  /// Returns the values of all layers as float32, by name.
   func values() throws -> [String: [Float]] {
     var values: [String: [Float]] = [:]
     for layer in layers {
@@ -110,7 +110,7 @@ extension KVCache {
 }
 
 extension Checkpoint {
-  /// The expected values of a fixture, by name.
+  /// Returns the expected values of a fixture, by name.
   static func expected(_ name: String) throws -> [String: [Float]] {
     let file = try Containers.read(Fixtures.path("caches/\(name).expected.safetensors"))
     return Dictionary(
@@ -124,7 +124,7 @@ extension Checkpoint {
   }
 }
 
-/// An error with its hint.
+/// Returns an error with its hint as text.
 func said(_ error: any Error) -> String {
   "\(error) \((error as? any UserError)?.hint ?? "")"
 }

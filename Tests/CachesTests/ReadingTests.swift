@@ -6,13 +6,13 @@ import TensorCore
 import TestSupport
 import Testing
 
-/// Caches that other programs wrote.
+/// Reading caches of other programs.
 @Suite struct ReadingTests {
-  @Test("there are files") func count() {
+  @Test("fixtures are found") func count() {
     #expect(CacheFixture.llama.count == 10 && CacheFixture.mlx.count == 10)
   }
 
-  @Test("files hold the values that their programs have", arguments: CacheFixture.all)
+  @Test("values are those of the program that wrote the file", arguments: CacheFixture.all)
   func values(fixture: CacheFixture) throws {
     let cache = try fixture.read()
     #expect(cache.layout == fixture.layout)
@@ -28,7 +28,7 @@ import Testing
   }
 
   @Test(
-    "keys of llama.cpp come in the order of Hugging Face's models",
+    "keys of llama.cpp have the order of Hugging Face models",
     arguments: [
       ("a64-f32.seq", 0.005), ("a64-f16.seq", 0.006), ("a64-f16-vtrans.seq", 0.002),
       ("a64-q8_0-rot.seq", 0.011), ("a64-kq8_0-vf16-nofa.seq", 0.011), ("b32-q4_0.seq", 0.16),
@@ -51,7 +51,7 @@ import Testing
     #expect(cache.origin.notes.contains { $0.contains("--pairing halves") })
   }
 
-  @Test("tokens are known, and sorted by position")
+  @Test("tokens are read and sorted by position")
   func tokens() throws {
     let gap = try CacheFixture.named("b32-f16-gap").read()
     #expect(gap.tokenCount == 35)
@@ -60,23 +60,23 @@ import Testing
     #expect(plain.positions == nil && plain.tokenIDs?.count == 37)
   }
 
-  @Test("a ring is read in the order of time", arguments: ["0.28.3", "0.32.2"])
+  @Test("a ring buffer is read in the order of time", arguments: ["0.28.3", "0.32.2"])
   func ring(version: String) throws {
     let cache = try CacheFixture.named("rotating-f16-mlxlm\(version)").read()
     #expect(cache.positions == [0, 1, 2, 3] + Array(11...18))
     #expect(cache.origin.notes == ["holds 12 of 19 tokens: the first 4 and the last 8"])
   }
 
-  @Test("one of several sequences is asked for")
+  @Test("a file with several sequences needs a choice")
   func sequences() throws {
     var fixture = CacheFixture.named("a64-f16.seq")
     fixture.files = ["llama/b32-f16-2seq.session"]
     fixture.shape = CacheFixture.b
     #expect { try fixture.read() } throws: { "\($0)".contains("has sequences 0, 1") }
     #expect { try fixture.read { $0.sequence = 7 } } throws: {
-      "\($0)".contains("has no sequence 7, it has 0, 1")
+      "\($0)".contains("has no sequence 7, only 0, 1")
     }
-    // Expected values are those of all cells in their order: 9 of the first, 37 of the second.
+    // Expected values are those of all cells in order: 9 of the first sequence, 37 of the second.
     let expected = try Checkpoint.expected("llama/b32-f16-2seq.session")
     for (sequence, cells) in [(0, 0..<9), (1, 9..<46)] {
       let cache = try fixture.read { $0.sequence = sequence }
@@ -93,7 +93,7 @@ import Testing
     }
   }
 
-  @Test("what is rotated is not told by the file, and can be said")
+  @Test("the rotation, which the file does not state, follows the hint")
   func rotation() throws {
     let plain = try CacheFixture.named("norot").read().values()
     let turned = try CacheFixture.named("norot").read { $0.rotated = .yes }.values()
@@ -101,7 +101,7 @@ import Testing
     #expect(plain != turned)
     #expect(try guessed.values() == turned)
     #expect(guessed.origin.notes.contains { $0.contains("--rotated no") })
-    // A norm is no other for a rotation.
+    // A rotation does not change the norm.
     func norm(_ values: [Float]) -> Double {
       values.reduce(0) { $0 + Double($1) * Double($1) }
     }
@@ -111,7 +111,7 @@ import Testing
     }
   }
 
-  @Test("axes of three are asked for, unless heads tell them")
+  @Test("three-dimensional tensors need axes or the number of heads")
   func axes() throws {
     let folder = try TemporaryFolder()
     let wanted = try LazyTensor.random("x", [4, 6, 8], seed: 3)
@@ -131,7 +131,7 @@ import Testing
     #expect(found[(2 * 4 + 3) * 8 + 5] == values[(3 * 6 + 2) * 8 + 5])
     hints.heads = 5
     #expect { try CacheLayouts.read([folder["a.safetensors"]], hints) } throws: {
-      "\($0)".contains("5 kv heads were asked for")
+      "\($0)".contains("but 5 kv heads are expected")
     }
   }
 

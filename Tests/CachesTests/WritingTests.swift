@@ -6,11 +6,11 @@ import TensorCore
 import TestSupport
 import Testing
 
-/// Caches that are written for other programs.
+/// Writing caches for other programs.
 @Suite struct WritingTests {
   static let layouts = CacheLayouts.writable.map { $0.name }
 
-  /// Writes a cache and tells where it is.
+  /// Writes a cache and returns its paths.
   static func write(
     _ cache: KVCache, _ layout: String, to folder: TemporaryFolder, dtype: String? = nil,
     _ hints: CacheHints = CacheHints()
@@ -46,7 +46,7 @@ import Testing
   }
 
   @Test(
-    "every layout gives back what it was given", arguments: layouts,
+    "every layout reads back what was written", arguments: layouts,
     [(1, 1, 2), (3, 37, 32), (8, 300, 16), (2, 17, 6)])
   func roundTrip(layout: String, shape: (Int, Int, Int)) throws {
     let folder = try TemporaryFolder()
@@ -65,7 +65,7 @@ import Testing
   }
 
   @Test(
-    "files of llama.cpp are written as it writes them",
+    "files of llama.cpp are written byte for byte as llama.cpp writes them",
     arguments: [("a64-f32.seq", nil), ("a64-f16.seq", nil), ("b32-f32-unified2.seq", 1)])
   func sameBytes(name: String, sequence: Int?) throws {
     let folder = try TemporaryFolder()
@@ -82,7 +82,7 @@ import Testing
     }
   }
 
-  @Test("quantized heads are near what they were, rotated or not", arguments: [true, false])
+  @Test("quantized heads are close to the original, rotated or not", arguments: [true, false])
   func quantized(isRotated: Bool) throws {
     let folder = try TemporaryFolder()
     let source = try Containers.read(Fixtures.path("caches/llama/a64.hf-order.safetensors"))
@@ -101,14 +101,14 @@ import Testing
         let relative = relativeError(values, wanted)
         #expect(relative < tolerance && relative > 0, "\(type) \(name): \(relative)")
       }
-      // Read as if it were the other way round, it is another cache.
+      // With the opposite hint, other values are read.
       hints.rotated = isRotated ? .no : .yes
       #expect(try CacheLayouts.read(paths, hints).values() != found)
       hints.rotated = isRotated ? .auto : .no
     }
   }
 
-  @Test("positions with a gap stay, where there is room for them")
+  @Test("positions with a gap are kept in layouts that store positions")
   func positions() throws {
     let folder = try TemporaryFolder()
     let cache = try CacheFixture.named("b32-f16-gap").read()
@@ -125,7 +125,7 @@ import Testing
     }
   }
 
-  @Test("a missing layer is told, and refused where layers move up")
+  @Test("a missing layer is reported, and refused in layouts without layer numbers")
   func missingLayer() throws {
     let folder = try TemporaryFolder()
     let all = try Self.cache(heads: 2, tokens: 16, dim: 8)
@@ -136,7 +136,7 @@ import Testing
       let target = try #require(CacheLayouts.writable.first { $0.name == layout })
       guard target.numbersLayers else {
         #expect { try Self.write(some, layout, to: folder) } throws: {
-          "\($0)".contains("has no layer 1, and \(layout) counts layers by their order")
+          "\($0)".contains("has no layer 1, but \(layout) numbers layers by their order")
         }
         continue
       }
@@ -148,7 +148,7 @@ import Testing
     }
   }
 
-  @Test("a cast is refused where values are beyond its range, and keeps what was infinite")
+  @Test("a cast refuses values out of range and keeps infinite values")
   func cast() throws {
     let cache = try KVCache(
       layout: "safetensors",
@@ -167,7 +167,7 @@ import Testing
     }
   }
 
-  @Test("a chunk's name and its values say the same dtype")
+  @Test("the dtype in a chunk's name must be that of its values")
   func chunkName() throws {
     let folder = try TemporaryFolder()
     let cache = try Self.cache(heads: 1, tokens: 4, dim: 2)
@@ -180,11 +180,11 @@ import Testing
         _ = try target.checkedWriter(cache, request)
       } else {
         #expect { _ = try target.checkedWriter(cache, request) } throws: {
-          "\($0)".contains("says F16, the values are F32")
+          "\($0)".contains("says F16, but the values are F32")
         }
       }
     }
-    // A folder of one chunk needs no order.
+    // The order of chunks is not needed for a folder with only one.
     let paths = try Self.write(cache, "lmcache", to: folder)
     var hints = CacheHints()
     (hints.heads, hints.headDim) = (1, 2)
@@ -192,11 +192,13 @@ import Testing
     #expect(try found.values() == CacheLayouts.read(paths, hints).values())
     try folder.write(try folder.bytes("out/chunk.pt"), to: "out/other.pt")
     #expect { _ = try CacheLayouts.read([folder["out"]], hints) } throws: {
-      "\($0)".contains("holds 2 chunks")
+      "\($0)".contains("contains 2 chunks")
     }
   }
 
-  @Test("values that a type cannot hold are refused by name", arguments: ["f16", "q4_0", "q8_0"])
+  @Test(
+    "values that a type cannot represent are refused with their tensor",
+    arguments: ["f16", "q4_0", "q8_0"])
   func range(type: String) throws {
     let folder = try TemporaryFolder()
     var values = [Float](repeating: 1, count: 64)
@@ -212,7 +214,7 @@ import Testing
         path: "memory", container: .memory, tensors: [],
         identity: InputIdentity(hash: "00", byteCount: 0), files: []))
     #expect { try Self.write(cache, "llamacpp", to: folder, dtype: type) } throws: {
-      "\($0)".contains("cannot hold") && "\($0)".contains("layers.0.")
+      "\($0)".contains("cannot represent") && "\($0)".contains("layers.0.")
     }
     #expect(try folder.names().isEmpty)
   }

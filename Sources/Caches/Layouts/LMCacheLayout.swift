@@ -3,12 +3,14 @@ import Checkpoints
 import Crypto
 import TensorCore
 
-/// Chunks of LMCache's local disk: raw values [2, layers, tokens, kv heads · head dim], keys first, without a
-/// header. The name says the dtype in the later form; a sidecar or `--kv-shape` says the shape.
+/// The layout of chunks on LMCache's local disk.
+///
+/// Chunks are raw values [2, layers, tokens, kv heads · head dim], keys first, without a header. In the later
+/// form the file name contains the dtype. The shape comes from a sidecar or from `--kv-shape`.
 package enum LMCacheLayout: WritableCacheLayout {
   package static let name = "lmcache"
   package static let holdsAll = false
-  package static let summary = "raw chunks of LMCache, named in order"
+  package static let summary = "raw LMCache chunks, in order"
 
   private static let suffix = ".pt"
   private static let sidecarSuffix = ".meta"
@@ -20,18 +22,18 @@ package enum LMCacheLayout: WritableCacheLayout {
   package static func recognizes(_ files: CacheFiles) throws -> Bool {
     guard !files.isFolder else { return files.names.contains { $0.hasSuffix(suffix) } }
     guard files.path.hasSuffix(suffix) else { return false }
-    // Zip archives and pickles are PyTorch's.
+    // A zip archive is a PyTorch file.
     guard !files.prefix.starts(with: [0x50, 0x4B, 3, 4]) else { return false }
     return FileSystem.isRegularFile(files.path + sidecarSuffix)
       || FileSystem.baseName(of: files.path).contains("@")
   }
 
-  /// What a chunk's name and sidecar tell.
+  /// A chunk with the facts from its name and sidecar.
   private struct Chunk {
     var path: String
     var file: InputFile
     var dtype: DType?
-    /// [2, layers, tokens, hidden].
+    /// The shape [2, layers, tokens, hidden].
     var shape: [Int]?
   }
 
@@ -43,7 +45,7 @@ package enum LMCacheLayout: WritableCacheLayout {
       let tensors = try layers(of: chunk, hints)
       guard keys.isEmpty || keys.count == tensors.count else {
         throw FormatError(
-          .cacheShape, "has \(tensors.count) layers, the first chunk has \(keys.count)",
+          .cacheShape, "has \(tensors.count) layers, but the first chunk has \(keys.count)",
           path: chunk.path)
       }
       if keys.isEmpty { (keys, values) = (tensors.map { _ in [] }, tensors.map { _ in [] }) }
@@ -69,14 +71,14 @@ package enum LMCacheLayout: WritableCacheLayout {
     return try KVCache(layout: name, layers: layers, origin: origin)
   }
 
-  /// Chunks as they were named, or the only one of a folder.
+  /// Returns the paths of the chunks as given, or of the only chunk in a folder.
   private static func paths(_ files: CacheFiles) throws -> [String] {
     guard files.isFolder else { return files.paths }
     let names = files.names.filter { $0.hasSuffix(suffix) }
     guard names.count == 1 else {
       throw FormatError(
-        .cacheLayout, "holds \(names.count) chunks, whose order is not in their names",
-        path: files.path, hint: "name the files, in their order")
+        .cacheLayout, "contains \(names.count) chunks, but their names do not show their order",
+        path: files.path, hint: "pass the files in order")
     }
     return [files.path + "/" + names[0]]
   }
@@ -89,20 +91,23 @@ package enum LMCacheLayout: WritableCacheLayout {
     return chunk
   }
 
-  /// What the name of a chunk says of its values: engine@model@world@worker@hash says nothing,
-  /// model@world@worker@hash@dtype and perhaps tags does.
+  /// Returns the dtype in the name of a chunk.
+  ///
+  /// Names have the form `engine@model@world@worker@hash`, without a dtype, or
+  /// `model@world@worker@hash@dtype`, optionally with tags.
   private static func namedDType(_ path: String) throws -> DType? {
     let fields = FileSystem.baseName(of: path).dropLast(suffix.count)
       .split(separator: "@", omittingEmptySubsequences: false).map(String.init)
     guard fields.count >= 5, Int(fields[1]) != nil, Int(fields[2]) != nil else { return nil }
     guard let dtype = dtypes.first(where: { $0.name == fields[4] })?.dtype else {
       throw FormatError(
-        .cacheLayout, "has values of \(fields[4].printable), expected half, bfloat16 or float",
+        .cacheLayout,
+        "has dtype \(fields[4].printable) in its name, expected half, bfloat16 or float",
         path: path)
     }
     if fields.count == 6, Int(fields[5]) != nil {
       throw FormatError(
-        .cacheLayout, "is one layer of a chunk (LMCache's layerwise mode), which is not read",
+        .cacheLayout, "is one layer of a chunk (LMCache's layerwise mode), which is not supported",
         path: path)
     }
     return dtype
@@ -112,11 +117,12 @@ package enum LMCacheLayout: WritableCacheLayout {
     let path = chunk.path + sidecarSuffix
     let file = try InputFile(path: path)
     guard file.byteCount <= 1 << 20 else {
-      throw FormatError(.cacheLayout, "is over 1 MiB, expected a few lines of JSON", path: path)
+      throw FormatError(
+        .cacheLayout, "is larger than 1 MiB, expected a few lines of JSON", path: path)
     }
     let bytes = try file.bytes(at: 0, count: file.byteCount)
     guard let object = try? JSONValue.parse(bytes.span).asObject else {
-      throw FormatError(.cacheLayout, "is no JSON object", path: path)
+      throw FormatError(.cacheLayout, "is not a JSON object", path: path)
     }
     if let text = object["dtype"]?.asString {
       let name = text.hasPrefix("torch.") ? String(text.dropFirst(6)) : text
@@ -150,13 +156,13 @@ package enum LMCacheLayout: WritableCacheLayout {
     }
     guard let dtype = chunk.dtype else {
       throw fault(
-        "has values of a dtype that its name does not say",
-        hint: "say it: \(setting: "kv-dtype") bf16")
+        "has an unknown dtype: there is none in its name or sidecar",
+        hint: "pass it, for example: \(setting: "kv-dtype") bf16")
     }
     guard let heads = hints.heads, let dim = hints.headDim else {
       throw fault(
-        "is raw values: how many heads there are is not in the file",
-        hint: "say it: \(setting: "kv-shape") HEADSxDIM, or \(setting: "model")")
+        "contains raw values without the number of heads",
+        hint: "pass \(setting: "kv-shape") HEADSxDIM, or \(setting: "model")")
     }
     let hidden = heads * dim
     let width = dtype.bitsPerElement / 8
@@ -164,25 +170,25 @@ package enum LMCacheLayout: WritableCacheLayout {
     if let shape = chunk.shape {
       layerCount = shape[1]
       guard shape[3] == hidden else {
-        throw fault("has \(shape[3]) values for a token, \(heads) heads of \(dim) have \(hidden)")
+        throw fault("has \(shape[3]) values per token, but \(heads) heads of \(dim) have \(hidden)")
       }
     } else if let layers = hints.layers {
       layerCount = layers
     } else {
       throw fault(
-        "is raw values without a sidecar: how many layers there are is not in the file",
-        hint: "say it: \(setting: "layers") N, or \(setting: "model")")
+        "contains raw values without the number of layers, and has no sidecar",
+        hint: "pass \(setting: "layers") N, or \(setting: "model")")
     }
     let row = 2 * layerCount * hidden * width
     guard row > 0, chunk.file.byteCount > 0, chunk.file.byteCount % row == 0 else {
       throw fault(
-        "has \(chunk.file.byteCount) bytes, no multiple of \(row): 2 x \(layerCount) layers x \(hidden) "
-          + "values of \(dtype.name)", hint: "it is cut short, or of another shape")
+        "has \(chunk.file.byteCount) bytes, which is not a multiple of \(row): 2 x \(layerCount) layers x \(hidden) "
+          + "values of \(dtype.name)", hint: "the file is truncated or has another shape")
     }
     let tokens = chunk.file.byteCount / row
     if let shape = chunk.shape, shape[2] != tokens {
       throw fault(
-        "has \(chunk.file.byteCount) bytes, which are \(tokens) tokens; its sidecar says \(shape[2])"
+        "has \(chunk.file.byteCount) bytes, which are \(tokens) tokens, but its sidecar says \(shape[2])"
       )
     }
     let name = FileSystem.baseName(of: chunk.path)
@@ -203,20 +209,21 @@ package enum LMCacheLayout: WritableCacheLayout {
     }
   }
 
-  /// One chunk with a sidecar beside it in a folder, or the chunk alone.
+  /// Returns a writer of a folder with one chunk and its sidecar, or of only the chunk.
   package static func writer(
     _ cache: KVCache, _ request: CacheOutput
   ) throws -> CacheFilesWriter {
     let dtype = cache.layers[0].key.info.dtype
     guard let dtypeName = dtypes.first(where: { $0.dtype == dtype })?.name else {
       throw FormatError(
-        .cacheLayout, "has values of \(dtype.name), which LMCache has no name for",
+        .cacheLayout, "has dtype \(dtype.name), which LMCache does not support",
         path: cache.origin.path)
     }
     if let named = try namedDType(FileSystem.baseName(of: request.path)), named != dtype {
       throw UsageError(
-        "the name \(FileSystem.baseName(of: request.path).printable) says \(named.name), the values are \(dtype.name)",
-        hint: "write another dtype with \(setting: "dtype"), or name the file for this one")
+        "the file name \(FileSystem.baseName(of: request.path).printable) says \(named.name), but the values "
+          + "are \(dtype.name)",
+        hint: "choose another dtype with \(setting: "dtype"), or change the file name")
     }
     var parts: [CacheFilesWriter.Part] = []
     for part in [\KVCache.Layer.key, \KVCache.Layer.value] {
@@ -226,7 +233,8 @@ package enum LMCacheLayout: WritableCacheLayout {
           tensor.info.shape == cache.layers[0].key.info.shape
         else {
           throw FormatError(
-            .cacheShape, "differs from the first in dtype or shape, and a chunk has one",
+            .cacheShape,
+            "differs from the first tensor in dtype or shape, but a chunk has only one dtype and shape",
             path: cache.origin.path, tensor: tensor.name)
         }
         parts.append(.tensor(try tensor.tokenMajor(named: tensor.name, path: cache.origin.path)))
@@ -235,7 +243,7 @@ package enum LMCacheLayout: WritableCacheLayout {
     let dimensions = cache.dimensions
     let hidden = dimensions[1] * dimensions[3]
     let note: Message =
-      "LMCache finds chunks by a key that holds a hash of their tokens: give the file its name"
+      "LMCache finds chunks by a key with a hash of their tokens; rename the file to that key"
     guard request.isFolder else {
       return CacheFilesWriter(
         [CacheFilesWriter.File(name: "", parts: parts)], isDirectory: false, notes: [note])

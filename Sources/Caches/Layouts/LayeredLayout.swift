@@ -5,14 +5,15 @@ import Packing
 import Safetensors
 import TensorCore
 
-/// A tensor for the keys and one for the values of each layer, named by its number: safetensors files of
-/// sumac and others, and `.sumac` files.
+/// The layout with one tensor for the keys and one for the values of each layer, named by the layer's number.
+///
+/// The files are safetensors files of sumac and other programs, and `.sumac` files.
 package enum LayeredLayout: WritableCacheLayout {
   package static let name = "safetensors"
   package static let holdsAll = true
-  package static let summary = "a tensor for each layer's keys and values, by number"
+  package static let summary = "one tensor per layer for keys and one for values"
 
-  /// Names of keys and values, `N` standing for the layer's number.
+  /// The names of keys and values, where `N` is the layer's number.
   private static let patterns: [(key: String, value: String)] = [
     ("layers.N.key", "layers.N.value"), ("layers.N.k", "layers.N.v"),
     ("layer_N_keys", "layer_N_values"), ("layer_N_key", "layer_N_value"),
@@ -32,7 +33,7 @@ package enum LayeredLayout: WritableCacheLayout {
     return pattern(of: try Containers.read(files.path)) != nil
   }
 
-  /// The first pattern that some tensor has for its keys, and another for its values.
+  /// Returns the first pattern that matches at least one tensor of keys and one of values.
   private static func pattern(of checkpoint: Checkpoint) -> (key: String, value: String)? {
     let names = checkpoint.tensors.map(\.name)
     return patterns.first { pattern in
@@ -41,6 +42,7 @@ package enum LayeredLayout: WritableCacheLayout {
     }
   }
 
+  /// Returns the number at the place of `N` in the pattern, or nil if the name does not match.
   static func number(in name: String, _ pattern: String) -> Int? {
     let parts = pattern.split(separator: "N", omittingEmptySubsequences: false).map(String.init)
     guard parts.count == 2, name.hasPrefix(parts[0]), name.hasSuffix(parts[1]),
@@ -57,9 +59,9 @@ package enum LayeredLayout: WritableCacheLayout {
     let checkpoint = try Containers.read(files.path)
     guard let pattern = pattern(of: checkpoint) else {
       throw FormatError(
-        .cacheLayout, "has no keys and values of layers under a name that is known",
+        .cacheLayout, "has no keys and values with known names",
         path: files.path,
-        hint: "such as layers.0.key and layers.0.value; it has "
+        hint: "expected names such as layers.0.key and layers.0.value; the file has "
           + checkpoint.tensors.prefix(3).map { $0.name.printable }.joined(separator: ", "))
     }
     var keys: [Int: LazyTensor] = [:]
@@ -78,7 +80,7 @@ package enum LayeredLayout: WritableCacheLayout {
     let layers = try keys.keys.sorted().map { number -> KVCache.Layer in
       guard let key = keys[number], let value = values[number] else {
         throw FormatError(
-          .cacheShape, "is there, the values of its layer are not", path: files.path,
+          .cacheShape, "is present, but the values of its layer are missing", path: files.path,
           tensor: keys[number]?.name)
       }
       return KVCache.Layer(
@@ -88,7 +90,7 @@ package enum LayeredLayout: WritableCacheLayout {
     }
     for number in values.keys.sorted() where keys[number] == nil {
       throw FormatError(
-        .cacheShape, "is there, the keys of its layer are not", path: files.path,
+        .cacheShape, "is present, but the keys of its layer are missing", path: files.path,
         tensor: values[number]?.name)
     }
     var cache = try KVCache(
@@ -106,18 +108,18 @@ package enum LayeredLayout: WritableCacheLayout {
       let key = keys.values.first(where: { $0.info.shape.dimensions.count == 3 })
     {
       cache.origin.notes.append(
-        "'\(key.name.printable)' and the others are taken to be [kv heads, tokens, head dim]; if tokens come "
-          + "first: \(setting: "axes") thd")
+        "'\(key.name.printable)' and similar tensors are read as [kv heads, tokens, head dim]; if tokens come "
+          + "first, pass \(setting: "axes") thd")
     }
     return cache
   }
 
-  /// Whether tensors of three dimensions under this name are known to be [kv heads, tokens, head dim].
+  /// Returns true if three-dimensional tensors with this name are always [kv heads, tokens, head dim].
   private static func hasHeadsFirst(_ name: String) -> Bool {
     number(in: name, "layers.N.k") != nil || number(in: name, "layers.N.v") != nil
   }
 
-  /// A tensor as [batch, kv heads, tokens, head dim].
+  /// Returns the tensor with the dimensions [batch, kv heads, tokens, head dim].
   private static func canonical(
     _ tensor: LazyTensor, _ hints: CacheHints, _ path: String
   ) throws -> LazyTensor {
@@ -126,7 +128,7 @@ package enum LayeredLayout: WritableCacheLayout {
     guard dimensions.count == 3 else {
       throw FormatError(
         .cacheShape,
-        "is \(tensor.info.shape), expected [batch, kv heads, tokens, head dim] or three of these",
+        "is \(tensor.info.shape), expected [batch, kv heads, tokens, head dim] or three of these dimensions",
         path: path, tensor: tensor.name)
     }
     var axes = hints.axes
@@ -136,7 +138,7 @@ package enum LayeredLayout: WritableCacheLayout {
       }
       if !dimensions[..<2].contains(heads) {
         throw FormatError(
-          .cacheShape, "is \(tensor.info.shape), \(heads) kv heads were asked for",
+          .cacheShape, "is \(tensor.info.shape), but \(heads) kv heads are expected",
           path: path, tensor: tensor.name)
       }
     }
@@ -144,9 +146,9 @@ package enum LayeredLayout: WritableCacheLayout {
     guard let axes else {
       throw FormatError(
         .cacheShape,
-        "is \(tensor.info.shape): whether heads or tokens come first is not in the file",
+        "is \(tensor.info.shape), but the file does not say whether heads or tokens come first",
         path: path,
-        tensor: tensor.name, hint: "say it: \(setting: "axes") htd or \(setting: "axes") thd")
+        tensor: tensor.name, hint: "pass \(setting: "axes") htd or \(setting: "axes") thd")
     }
     switch axes {
     case .htd: return try tensor.reshaped(Shape([1] + dimensions))
@@ -157,7 +159,7 @@ package enum LayeredLayout: WritableCacheLayout {
     }
   }
 
-  /// Whole numbers of a tensor beside the layers', if there is one.
+  /// Returns the integers of the first of the other tensors with one of the names, or nil if there is none.
   private static func numbers(
     _ others: [LazyTensor], _ names: [String], _ path: String
   ) throws -> [Int32]? {
@@ -167,7 +169,7 @@ package enum LayeredLayout: WritableCacheLayout {
     else {
       throw FormatError(
         .cacheShape,
-        "is \(tensor.info.dtype.name) \(tensor.info.shape), expected at most 2^24 of I32 or I64",
+        "is \(tensor.info.dtype.name) \(tensor.info.shape), expected up to 2^24 values of I32 or I64",
         path: path, tensor: tensor.name)
     }
     let bytes = try tensor.bytes()
@@ -180,14 +182,14 @@ package enum LayeredLayout: WritableCacheLayout {
         : span.littleEndian(Int64.self, at: 8 * place)!
       guard let number = Int32(exactly: number) else {
         throw FormatError(
-          .cacheShape, "has the number \(number), which does not fit 32 bits", path: path,
+          .cacheShape, "contains \(number), which does not fit in 32 bits", path: path,
           tensor: tensor.name)
       }
       return number
     }
   }
 
-  /// Without metadata and lineage; commands write those too.
+  /// Returns a writer without metadata and lineage, which commands add themselves.
   package static func writer(
     _ cache: KVCache, _ request: CacheOutput
   ) throws -> CacheFilesWriter {

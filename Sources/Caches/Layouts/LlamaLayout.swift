@@ -3,12 +3,12 @@ import Checkpoints
 import Crypto
 import TensorCore
 
-/// Sequence files of llama.cpp, and session files.
+/// The layout of llama.cpp's sequence and session files.
 package enum LlamaLayout: WritableCacheLayout {
   package static let name = "llamacpp"
   package static let holdsAll = false
   package static let holdsPositions = true
-  package static let summary = "a sequence file of llama.cpp, version 2 or 3"
+  package static let summary = "a llama.cpp sequence file, version 2 or 3"
 
   package static func recognizes(_ files: CacheFiles) throws -> Bool {
     let magic = files.prefix.prefix(4).reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
@@ -27,10 +27,10 @@ package enum LlamaLayout: WritableCacheLayout {
     let (stream, sequence) = try self.stream(of: file, hints, path)
     guard let heads = hints.heads, let dim = hints.headDim else {
       throw fault(
-        "has \(stream.keys[0].width) values for a token: how many heads share them is not in the file",
-        hint: "say it: \(setting: "kv-shape") HEADSxDIM, or \(setting: "model")")
+        "has \(stream.keys[0].width) values per token, but the file does not say how many heads share them",
+        hint: "pass \(setting: "kv-shape") HEADSxDIM, or \(setting: "model")")
     }
-    // In the order of positions; what else is in the stream is not the sequence's.
+    // The cells of the sequence in the order of positions.
     let cells = stream.cells.indices.filter {
       sequence == nil || stream.cells[$0].sequences.contains(sequence ?? 0)
     }.sorted { (stream.cells[$0].position, $0) < (stream.cells[$1].position, $1) }
@@ -38,28 +38,28 @@ package enum LlamaLayout: WritableCacheLayout {
     let isAdjacent = (hints.pairing ?? .adjacent) == .adjacent
     if hints.pairing == nil {
       notes.append(
-        "keys are taken to have rotary pairs side by side, as llama.cpp keeps those of Llama models; if the "
-          + "model is of another family: \(setting: "pairing") halves")
+        "assuming that keys have adjacent rotary pairs, as llama.cpp stores Llama models; for other model "
+          + "families, pass \(setting: "pairing") halves")
     }
     guard dim % 2 == 0 || !isAdjacent else {
-      throw fault("has heads of \(dim) values, which do not come in pairs")
+      throw fault("has heads of \(dim) values, but adjacent pairs need an even number")
     }
     if hints.rotated == .yes, dim % 64 != 0 {
       throw UsageError(
-        "\(setting: "rotated") yes is for heads of a multiple of 64 values, these have \(dim)")
+        "\(setting: "rotated") yes needs heads with a multiple of 64 values; these have \(dim)")
     }
     let isRotated = hints.rotated != .no
     if hints.rotated == .auto, dim % 64 == 0,
       (stream.keys + stream.values).contains(where: { $0.type.isQuantized })
     {
       notes.append(
-        "quantized heads of \(dim) are taken to be rotated, as llama.cpp does since April 2026; if the file is "
-          + "older: \(setting: "rotated") no")
+        "assuming that quantized heads of \(dim) values are rotated, as in llama.cpp since April 2026; for "
+          + "older files, pass \(setting: "rotated") no")
     }
     func tensor(_ name: String, _ block: LlamaFile.Block, isKey: Bool) throws -> LazyTensor {
       guard block.width == heads * dim else {
         throw fault(
-          "has \(block.width) values for a token, \(heads) heads of \(dim) have \(heads * dim)",
+          "has \(block.width) values per token, but \(heads) heads of \(dim) have \(heads * dim)",
           hint: "check \(setting: "kv-shape")")
       }
       var rotation: Int?
@@ -102,13 +102,13 @@ package enum LlamaLayout: WritableCacheLayout {
     return cache
   }
 
-  /// The stream of the sequence that is asked for, or of the only one.
+  /// Returns the stream of the requested sequence and its number, or the only stream.
   private static func stream(
     of file: LlamaFile, _ hints: CacheHints, _ path: String
   ) throws -> (LlamaFile.Stream, Int32?) {
     let streams = file.streams.filter { !$0.cells.isEmpty }
     guard !streams.isEmpty else {
-      throw FormatError(.cacheShape, "has no cells: the sequence was empty", path: path)
+      throw FormatError(.cacheShape, "has no cells; the sequence is empty", path: path)
     }
     let sequences = Set(streams.flatMap { $0.cells.flatMap(\.sequences) }).sorted()
     if let wanted = hints.sequence.flatMap({ Int32(exactly: $0) }) {
@@ -119,7 +119,7 @@ package enum LlamaLayout: WritableCacheLayout {
       else {
         throw FormatError(
           .cacheShape,
-          "has no sequence \(wanted), it has "
+          "has no sequence \(wanted), only "
             + sequences.map(String.init).joined(separator: ", "), path: path)
       }
       return (stream, wanted)
@@ -127,7 +127,7 @@ package enum LlamaLayout: WritableCacheLayout {
     guard sequences.count <= 1, streams.count == 1 else {
       throw FormatError(
         .cacheShape, "has sequences " + sequences.map(String.init).joined(separator: ", "),
-        path: path, hint: "say which: \(setting: "sequence") N")
+        path: path, hint: "choose one with \(setting: "sequence") N")
     }
     return (streams[0], sequences.first)
   }
@@ -143,37 +143,38 @@ package enum LlamaLayout: WritableCacheLayout {
       let tokens = cache.headerTokens ?? cache.tokenIDs.map({ Array($0.prefix(cache.tokenCount)) })
     else {
       throw UsageError(
-        "\(cache.origin.path.printable): has no token ids, which llama.cpp's files begin with",
+        "\(cache.origin.path.printable): has no token ids, which llama.cpp files require",
         hint: "add a tensor token_ids, I32 [\(cache.tokenCount)], to the cache")
     }
     guard heads * dim % type.blockSize == 0 else {
       throw UsageError(
-        "\(heads) heads of \(dim) values are no multiple of 32, which \(type.name) needs")
+        "\(heads) heads of \(dim) values are not a multiple of 32, which \(type.name) needs")
     }
     let isAdjacent = (request.hints.pairing ?? .adjacent) == .adjacent
     guard !isAdjacent || dim % 2 == 0 else {
-      throw UsageError("heads of \(dim) values do not come in pairs")
+      throw UsageError(
+        "heads of \(dim) values cannot have adjacent pairs, which need an even number")
     }
     var notes: [Message] = []
     if request.hints.pairing == nil {
       notes.append(
-        "keys are written with rotary pairs side by side, as llama.cpp keeps those of Llama models; for other "
-          + "families: \(setting: "pairing") halves")
+        "writing keys with adjacent rotary pairs, as llama.cpp stores Llama models; for other model "
+          + "families, pass \(setting: "pairing") halves")
     }
     if request.hints.rotated == .yes, dim % 64 != 0 || !type.isQuantized {
       throw UsageError(
-        "\(setting: "rotated") yes is for q8_0 and q4_0 and heads of a multiple of 64 values, these are "
-          + "\(type.name) of \(dim)")
+        "\(setting: "rotated") yes needs q8_0 or q4_0 and heads with a multiple of 64 values; these are "
+          + "\(type.name) with \(dim)")
     }
     let isRotated = request.hints.rotated != .no && type.isQuantized && dim % 64 == 0
     if isRotated, request.hints.rotated == .auto {
       notes.append(
-        "quantized heads of \(dim) are written rotated, as llama.cpp does since April 2026; for older ones: "
-          + "\(setting: "rotated") no")
+        "writing quantized heads of \(dim) values rotated, as in llama.cpp since April 2026; for older "
+          + "versions, pass \(setting: "rotated") no")
     }
     guard max(tokens.count, cache.tokenCount) <= LlamaFile.mostCells else {
       throw UsageError(
-        "\(cache.tokenCount) tokens are more than the \(LlamaFile.mostCells) that are written")
+        "\(cache.tokenCount) tokens exceed the maximum of \(LlamaFile.mostCells)")
     }
     var header = Bytes()
     header.add(LlamaFile.sequenceMagic)
@@ -217,8 +218,8 @@ package enum LlamaLayout: WritableCacheLayout {
     if let name {
       guard let type = LlamaType.allCases.first(where: { $0.name == name.lowercased() }) else {
         throw UsageError(
-          "\(setting: "dtype") \(name.printable) is none of llama.cpp's caches",
-          hint: "they are \(LlamaType.allCases.map(\.name).joined(separator: ", "))")
+          "\(setting: "dtype") \(name.printable) is not a dtype of llama.cpp caches",
+          hint: "the dtypes are \(LlamaType.allCases.map(\.name).joined(separator: ", "))")
       }
       return type
     }
@@ -229,7 +230,7 @@ package enum LlamaLayout: WritableCacheLayout {
     }
   }
 
-  /// Little-endian numbers one behind the other.
+  /// A sequence of little-endian numbers.
   private struct Bytes {
     var bytes: [UInt8] = []
 

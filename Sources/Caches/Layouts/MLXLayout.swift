@@ -3,11 +3,13 @@ import Checkpoints
 import Safetensors
 import TensorCore
 
-/// Prompt caches of mlx-lm. Two versions: since 0.32.0 arrays may be longer than what is in them, and scalars
-/// say how long that is; before, arrays are cut and metadata says the rest.
+/// The layout of mlx-lm's prompt caches, in two versions.
+///
+/// Since 0.32.0, arrays can be longer than their contents, whose length is stored in scalar tensors. Before,
+/// arrays have the exact length, and the other numbers are in the metadata.
 package enum MLXLayout: CacheLayout {
   package static let name = "mlx"
-  package static let summary = "a prompt cache of mlx-lm, of either version"
+  package static let summary = "an mlx-lm prompt cache, either version"
 
   private static let classes = ["KVCache", "QuantizedKVCache", "RotatingKVCache"]
 
@@ -18,7 +20,7 @@ package enum MLXLayout: CacheLayout {
     return isPadded(try SafetensorsContainer.read(files.path)) != nil
   }
 
-  /// Whether the file is of the newer version; nil if of neither.
+  /// Returns true for the newer version, false for the older one, and nil for other files.
   private static func isPadded(_ checkpoint: Checkpoint) -> Bool? {
     func hasClass(_ key: String) -> Bool {
       value(checkpoint, key)?.hasSuffix("Cache") == true
@@ -37,7 +39,7 @@ package enum MLXLayout: CacheLayout {
     let checkpoint = try SafetensorsContainer.read(files.path)
     guard let isPadded = isPadded(checkpoint) else {
       throw FormatError(
-        .cacheLayout, "names no class of a cache in its metadata, as mlx-lm's files do",
+        .cacheLayout, "has no cache class in its metadata, as mlx-lm files do",
         path: files.path)
     }
     var file = File(checkpoint: checkpoint, isPadded: isPadded)
@@ -46,8 +48,9 @@ package enum MLXLayout: CacheLayout {
       guard classes.contains(name) else {
         throw FormatError(
           .cacheLayout,
-          "layer \(layers.count) is a \(name.printable), which is not read", path: files.path,
-          hint: "read are \(classes.joined(separator: ", "))")
+          "layer \(layers.count) has the class \(name.printable), which is not supported",
+          path: files.path,
+          hint: "the supported classes are \(classes.joined(separator: ", "))")
       }
       layers.append(try file.layer(layers.count, name))
     }
@@ -68,19 +71,19 @@ package enum MLXLayout: CacheLayout {
     let checkpoint: Checkpoint
     let isPadded: Bool
     var notes: [Message] = []
-    /// Of the rows of a ring that has gone round.
+    /// The positions of the rows if a ring buffer has wrapped around.
     var positions: [Int32]?
 
     func tensor(_ name: String) throws -> LazyTensor {
       guard let tensor = checkpoint.tensors.first(where: { $0.name == name }) else {
         throw FormatError(
-          .cacheShape, "has no tensor '\(name)', which its class asks for",
+          .cacheShape, "has no tensor '\(name)', which its class requires",
           path: checkpoint.path)
       }
       return tensor
     }
 
-    /// A number that is a tensor in the newer version and text in the older.
+    /// Returns a number, stored as a tensor in the newer version and as text in the older one.
     func number(_ layer: Int, tensor place: Int, text: Int) throws -> Int {
       if isPadded {
         let tensor = try tensor("\(layer).\(place)")
@@ -151,18 +154,18 @@ package enum MLXLayout: CacheLayout {
       return tensor.info.shape.dimensions[2]
     }
 
-    /// The first rows.
+    /// Returns the first `count` rows.
     private func cut(_ tensor: LazyTensor, to count: Int) throws -> LazyTensor {
       let rows = try rows(tensor)
       guard 1...max(1, rows) ~= count else {
         throw FormatError(
-          .cacheShape, "has \(rows) rows, the offset beside it is \(count)",
+          .cacheShape, "has \(rows) rows, but its offset is \(count)",
           path: checkpoint.path, tensor: tensor.name)
       }
       return try TokenRange.tensor(tensor, 0..<count, named: tensor.name)
     }
 
-    /// A ring of rows in the order of time.
+    /// Returns the rows of a ring buffer in the order of time.
     private mutating func ordered(
       _ tensor: LazyTensor, keep: Int, size: Int, offset: Int, index: Int, isFirst: Bool
     ) throws -> LazyTensor {
@@ -170,7 +173,7 @@ package enum MLXLayout: CacheLayout {
       guard keep >= 0, size > 0, offset > 0, keep <= rows, 0...rows ~= index else {
         throw FormatError(
           .cacheShape,
-          "has \(rows) rows, which do not fit keep \(keep), max_size \(size), offset "
+          "has \(rows) rows, which do not match keep \(keep), max_size \(size), offset "
             + "\(offset) and idx \(index)", path: checkpoint.path, tensor: tensor.name)
       }
       guard offset > rows else { return try cut(tensor, to: offset) }

@@ -2,7 +2,7 @@ import Base
 import Checkpoints
 import TensorCore
 
-/// Values of mlx's affine quantization: codes in words of 32 bits, a scale and a bias for each group.
+/// Values of mlx's affine quantization: codes in 32-bit words, with a scale and a bias for each group.
 struct MLXQuantizedRows: ChunkedTensorSource {
   let info: TensorInfo
   let codes: LazyTensor
@@ -22,7 +22,7 @@ struct MLXQuantizedRows: ChunkedTensorSource {
     var dimensions = codes.info.shape.dimensions
     guard codes.info.dtype == .u32, dimensions.count == 4, group > 0 else {
       throw fault(
-        "is \(codes.info.dtype.name) \(codes.info.shape), expected U32 of four dimensions")
+        "is \(codes.info.dtype.name) \(codes.info.shape), expected U32 with four dimensions")
     }
     let (dim, overflow) = dimensions[3].multipliedReportingOverflow(by: 32 / bits)
     var wanted = dimensions
@@ -32,11 +32,11 @@ struct MLXQuantizedRows: ChunkedTensorSource {
       scales.info.dtype.isPlainFloat
     else {
       throw fault(
-        "has \(dim) values in a row, scales \(scales.info.shape) and biases \(biases.info.shape) do not "
+        "has \(dim) values per row, but scales \(scales.info.shape) and biases \(biases.info.shape) do not "
           + "fit groups of \(group)")
     }
     dimensions[3] = dim
-    // Values are the sums of float32 products; in half precision each would be rounded again.
+    // Values are computed in float32; in half precision each would be rounded again.
     let info = try TensorInfo(name: codes.name, dtype: .f32, shape: Shape(dimensions))
     return LazyTensor(
       info: info,

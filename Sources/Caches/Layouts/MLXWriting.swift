@@ -39,7 +39,7 @@ extension MLXLayout: WritableCacheLayout {
         throw FormatError(
           .cacheLayout, "is \(tensor.info.dtype.name), expected F16, BF16 or F32",
           path: cache.origin.path, tensor: tensor.name,
-          hint: "write another dtype with \(setting: "dtype")")
+          hint: "choose another dtype with \(setting: "dtype")")
       }
     }
     for datum in cache.origin.metadata
@@ -56,10 +56,10 @@ extension MLXLayout: WritableCacheLayout {
   }
 }
 
-/// Prompt caches as mlx-lm wrote them before 0.32.0, and reads them no longer.
+/// The layout of mlx-lm's prompt caches before 0.32.0, which newer versions of mlx-lm no longer read.
 package enum OlderMLXLayout: WritableCacheLayout {
   package static let name = "mlx-older"
-  package static let summary = "a prompt cache of mlx-lm before 0.32.0"
+  package static let summary = "an mlx-lm prompt cache before 0.32.0"
   package static let holdsAll = false
 
   package static func recognizes(_ files: CacheFiles) throws -> Bool { false }

@@ -3,15 +3,16 @@ import Checkpoints
 import Safetensors
 import TensorCore
 
-/// Folders of vLLM's shared-storage connector: a safetensors file for each layer with one tensor `kv_cache`.
+/// The layout of folders of vLLM's shared-storage connector: a safetensors file for each layer with one tensor,
+/// `kv_cache`.
 ///
-/// Newer files have [tokens, kv heads, 2 · head dim], keys first in each head; older ones [2, tokens, kv heads ·
-/// head dim], keys first.
+/// Newer files have the shape [tokens, kv heads, 2 · head dim] with keys first in each head, older files
+/// [2, tokens, kv heads · head dim] with keys first.
 package enum VLLMLayout: WritableCacheLayout {
   package static var name: String { "vllm" }
   package static let holdsAll = false
   package static let numbersLayers = true
-  package static let summary = "a folder with a kv_cache for each layer, newer or older form"
+  package static let summary = "a folder with one kv_cache file per layer, newer or older form"
 
   static let tensorName = "kv_cache"
   private static let suffix = ".safetensors"
@@ -23,7 +24,7 @@ package enum VLLMLayout: WritableCacheLayout {
     return tensors.count == 1 && tensors[0].name == tensorName
   }
 
-  /// The last number in the name of a layer's file.
+  /// Returns the layer number, which is the last number in the name of its file.
   private static func number(_ name: String) -> Int? {
     guard name.hasSuffix(suffix) else { return nil }
     return name.dropLast(suffix.count).split(separator: ".").reversed().lazy
@@ -37,20 +38,21 @@ package enum VLLMLayout: WritableCacheLayout {
       let path = files.path + "/" + file
       guard let number = number(file) else {
         throw FormatError(
-          .cacheLayout, "has no number of a layer in its name", path: path,
-          hint: "such as model.layers.0.self_attn.attn.safetensors")
+          .cacheLayout, "has no layer number in its name", path: path,
+          hint: "expected a name such as model.layers.0.self_attn.attn.safetensors")
       }
       let checkpoint = try SafetensorsContainer.read(path)
       guard let tensor = checkpoint.tensors.first, tensor.name == tensorName,
         checkpoint.tensors.count == 1
       else {
-        throw FormatError(.cacheLayout, "has no single tensor '\(tensorName)'", path: path)
+        throw FormatError(
+          .cacheLayout, "does not contain exactly one tensor '\(tensorName)'", path: path)
       }
       checkpoints.append(checkpoint)
       layers.append(try layer(number, tensor, hints, path))
     }
     guard let first = checkpoints.first else {
-      throw FormatError(.cacheLayout, "holds no layers' safetensors files", path: files.path)
+      throw FormatError(.cacheLayout, "contains no safetensors files of layers", path: files.path)
     }
     var origin = first
     origin.path = files.path
@@ -73,25 +75,27 @@ package enum VLLMLayout: WritableCacheLayout {
       throw fault(
         "is \(tensor.info.shape), expected [tokens, kv heads, 2 · head dim] or "
           + "[2, tokens, kv heads · head dim]",
-        hint: dimensions.count == 2 ? "a cache of latent attention has no keys and values" : nil)
+        hint: dimensions.count == 2
+          ? "caches of latent attention, which have no keys and values, are not supported" : nil)
     }
     let parts: [(offset: Int, heads: Int, tokens: Int, dim: Int, token: Int, head: Int)]
     if dimensions[0] == 2 {
       guard let heads = hints.heads, let dim = hints.headDim else {
         throw fault(
-          "is \(tensor.info.shape): how many heads share \(dimensions[2]) values is not in the file",
-          hint: "say it: \(setting: "kv-shape") HEADSxDIM, or \(setting: "model")")
+          "is \(tensor.info.shape), but the file does not say how many heads share \(dimensions[2]) values",
+          hint: "pass \(setting: "kv-shape") HEADSxDIM, or \(setting: "model")")
       }
       guard heads * dim == dimensions[2] else {
         throw fault(
-          "has \(dimensions[2]) values for a token, \(setting: "kv-shape") \(heads)x\(dim) asks for "
+          "has \(dimensions[2]) values per token, but \(setting: "kv-shape") \(heads)x\(dim) has "
             + "\(heads * dim)")
       }
       let tokens = dimensions[1]
       parts = (0..<2).map { ($0 * tokens * dimensions[2], heads, tokens, dim, dimensions[2], dim) }
     } else {
       guard dimensions[2] % 2 == 0 else {
-        throw fault("has \(dimensions[2]) values for a head, which keys and values cannot share")
+        throw fault(
+          "has \(dimensions[2]) values per head, expected an even number for keys and values")
       }
       let (heads, dim) = (dimensions[1], dimensions[2] / 2)
       parts = (0..<2).map {
@@ -127,7 +131,7 @@ package enum VLLMLayout: WritableCacheLayout {
     var notes: [Message] = []
     if cache.tokenCount % 16 != 0 {
       notes.append(
-        "vLLM reads whole blocks, of 16 tokens unless it is told otherwise; this has \(cache.tokenCount)"
+        "vLLM reads only whole blocks, of 16 tokens by default; this cache has \(cache.tokenCount) tokens"
       )
     }
     let files = try cache.layers.map { layer in
@@ -136,7 +140,8 @@ package enum VLLMLayout: WritableCacheLayout {
         layer.key.info.dtype == layer.value.info.dtype
       else {
         throw FormatError(
-          .cacheShape, "differs from the keys in dtype or shape, and vLLM keeps them together",
+          .cacheShape,
+          "differs from the keys in dtype or shape, but vLLM stores both in one tensor",
           path: cache.origin.path, tensor: layer.value.name)
       }
       return try CacheFilesWriter.File(
@@ -147,12 +152,12 @@ package enum VLLMLayout: WritableCacheLayout {
   }
 }
 
-/// The older form of vLLM's files.
+/// The older form of vLLM's layout.
 package enum OlderVLLMLayout: WritableCacheLayout {
   package static let name = "vllm-older"
   package static let holdsAll = false
   package static let numbersLayers = true
-  package static let summary = "the older form of it, [2, tokens, kv heads · head dim]"
+  package static let summary = "the older form of vllm, [2, tokens, kv heads · head dim]"
 
   package static func recognizes(_ files: CacheFiles) throws -> Bool { false }
 

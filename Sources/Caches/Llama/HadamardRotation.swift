@@ -1,6 +1,7 @@
-/// The orthonormal Walsh-Hadamard transform that llama.cpp rotates quantized caches by; its own inverse.
+/// The orthonormal Walsh-Hadamard transform with which llama.cpp rotates quantized caches; it is its own inverse.
 enum HadamardRotation {
-  /// The block of keys: the largest 64 · 2^n that divides the head dim; nil if they are not rotated.
+  /// Returns the block size for keys, the largest 64 · 2^n that divides the head dim, or nil if they are not
+  /// rotated.
   static func keyBlock(dim: Int) -> Int? {
     guard dim % 64 == 0 else { return nil }
     var block = 64
@@ -8,6 +9,7 @@ enum HadamardRotation {
     return block
   }
 
+  /// Returns the block size for values, or nil if they are not rotated.
   static func valueBlock(dim: Int) -> Int? { dim % 64 == 0 ? 64 : nil }
 
   /// Rotates each block of `values` in place.

@@ -1,27 +1,28 @@
 import Base
 
-/// A sequence or session file of llama.cpp, read up to where its values lie.
+/// The headers of a llama.cpp sequence or session file, with the offsets of its values.
 ///
-/// Source: llama.cpp, `llama_state_seq_save_file`, version 3 and both kinds of version 2.
+/// Source: llama.cpp, `llama_state_seq_save_file`, version 3 and both variants of version 2.
 struct LlamaFile: Sendable {
   static let sequenceMagic: UInt32 = 0x6767_7371
   static let sessionMagic: UInt32 = 0x6767_736E
-  /// No file has more cells or tokens than this, so that lists of them stay small beside its values.
+  /// The maximum number of cells and of tokens, which limits the memory for their lists.
   static let mostCells = 1 << 24
 
-  /// A token's place in a stream.
+  /// A token of a stream: its position and the sequences that contain it.
   struct Cell: Sendable {
     var position: Int32
     var sequences: [Int32]
   }
 
-  /// Values of a layer, or of its transposed form.
+  /// The keys or values of a layer, by row or transposed.
   struct Block: Sendable {
     var type: LlamaType
-    /// Of a row of a cell; of an element if transposed.
+    /// The number of bytes of a cell's row, or of an element if transposed.
     var byteCount: Int
-    /// Values of a cell.
+    /// The number of values of a cell.
     var width: Int
+    /// The byte offset of the values in the file.
     var offset: Int
   }
 
@@ -53,7 +54,7 @@ struct LlamaFile: Sendable {
         throw cursor.fault("is a sequence file of version \(version), expected 2 or 3")
       }
       tokens = try readTokens()
-      // Two kinds of version 2 are told apart by which one comes out even.
+      // The two variants of version 2 are distinguished by the one that ends at the end of the file.
       if version == 2 { hasStreams = [true, false] }
     case Self.sessionMagic:
       guard version == 9 || version == 10 else {
@@ -64,7 +65,7 @@ struct LlamaFile: Sendable {
       cursor.skip(length)
     default:
       throw cursor.fault(
-        "does not begin as a file of llama.cpp does, with 71 73 67 67 or 6E 73 67 67")
+        "is not a llama.cpp file: it does not begin with 71 73 67 67 or 6E 73 67 67")
     }
     let start = cursor
     var faults: [any Error] = []
@@ -75,8 +76,8 @@ struct LlamaFile: Sendable {
         let streams = try Self.section(&cursor, hasStreams: kind)
         guard cursor.offset == file.byteCount else {
           throw cursor.fault(
-            "has \(file.byteCount - cursor.offset) bytes behind the last layer: other sections, such as "
-              + "those of sliding windows or recurrent layers, are not read")
+            "has \(file.byteCount - cursor.offset) bytes after the last layer; other sections, such as "
+              + "those of sliding windows or recurrent layers, are not supported")
         }
         found = streams
       } catch { faults.append(error) }
@@ -113,7 +114,8 @@ struct LlamaFile: Sendable {
           bytes <= cursor.left / count
         else {
           throw cursor.fault(
-            "has rows of \(size) bytes of \(type.name), of which \(count) do not fit into it")
+            "has rows of \(size) bytes of \(type.name), but \(count) of them do not fit in the file"
+          )
         }
         let block = Block(
           type: type, byteCount: bytes, width: bytes / type.blockByteCount * type.blockSize,
@@ -134,8 +136,8 @@ struct LlamaFile: Sendable {
         width <= cursor.left / size / count
       else {
         throw cursor.fault(
-          "has \(width) transposed values of \(size) bytes of \(type.name), of which \(count) do not fit "
-            + "into it")
+          "has \(width) transposed values of \(size) bytes of \(type.name), but \(count) of them do "
+            + "not fit in the file")
       }
       let block = Block(type: type, byteCount: size, width: width, offset: cursor.offset)
       cursor.skip(size * width * count)
@@ -144,7 +146,7 @@ struct LlamaFile: Sendable {
     return Stream(cells: cells, isTransposed: true, keys: keys, values: values)
   }
 
-  /// Reads numbers one behind the other.
+  /// Reads consecutive numbers from a file.
   struct Cursor {
     private let file: InputFile
     private(set) var offset = 0
@@ -163,7 +165,7 @@ struct LlamaFile: Sendable {
 
     private mutating func bytes(_ count: Int, _ what: String) throws -> ArraySlice<UInt8> {
       guard left >= count else {
-        throw fault("ends before \(what): it is cut short, or of another kind")
+        throw fault("ends before \(what); the file is truncated or has another format")
       }
       if offset < bufferStart || offset + count > bufferStart + buffer.count {
         buffer = try file.bytes(at: offset, count: min(1 << 16, left))
@@ -183,12 +185,13 @@ struct LlamaFile: Sendable {
 
     mutating func i32(_ what: String) throws -> Int32 { Int32(bitPattern: try u32(what)) }
 
-    /// A number of things that take at least so many bytes each.
+    /// Reads the number of items that need `size` bytes each or more.
+    /// - Throws: An error if there are more than `most`, or if they do not fit in the rest of the file.
     mutating func count(_ what: String, of size: Int, most: Int = .max) throws -> Int {
       let count = Int(try u32("the number of \(what)"))
       guard count <= most else { throw fault("has \(count) \(what), expected at most \(most)") }
       guard count <= left / size else {
-        throw fault("has \(count) \(what), more than its \(left) bytes hold")
+        throw fault("has \(count) \(what), which do not fit in the remaining \(left) bytes")
       }
       return count
     }

@@ -2,7 +2,7 @@ import Base
 import Checkpoints
 import TensorCore
 
-/// Rows of a llama.cpp file: of each token all heads, in the type of the file. As a tensor of bytes.
+/// The rows of a llama.cpp file as a tensor of bytes: all heads of each token, in the type of the file.
 struct LlamaRowSource: TensorSource {
   let base: LazyTensor
   let type: LlamaType
@@ -48,6 +48,7 @@ struct LlamaRowSource: TensorSource {
     }
   }
 
+  /// Returns a row of values encoded in the type of the file.
   private func encoded(_ row: [UInt8]) throws -> [UInt8] {
     if !hasAdjacentPairs, rotation == nil, !type.isQuantized, type.dtype == base.info.dtype {
       return row
@@ -72,14 +73,16 @@ struct LlamaRowSource: TensorSource {
     return span.bytes.array()
   }
 
-  /// Values that the type cannot hold: those beyond its range, and of blocks also NaN and infinity.
+  /// Checks that the type can represent the values.
+  ///
+  /// Values must be in its range; quantized types also cannot represent NaN and infinity.
   private func check(_ floats: [Float]) throws {
     for value in floats where !(value.magnitude < type.limit) {
       if !type.isQuantized, !value.isFinite { continue }
       throw FormatError(
-        .cacheShape, "has the value \(value), which \(type.name) cannot hold",
+        .cacheShape, "contains \(value), which \(type.name) cannot represent",
         path: base.stored.file, tensor: base.name,
-        hint: "write another type with \(setting: "dtype")")
+        hint: "choose another type with \(setting: "dtype")")
     }
   }
 }

@@ -2,19 +2,19 @@ import Base
 import Checkpoints
 import TensorCore
 
-/// Keys or values [1, kv heads, tokens, head dim] of a llama.cpp file.
+/// Keys or values [1, kv heads, tokens, head dim], read from a llama.cpp file.
 struct LlamaSource: TensorSource {
   let file: InputFile
   let info: TensorInfo
   let block: LlamaFile.Block
-  /// The cell of each token.
+  /// The index of each token's cell.
   let cells: [Int]
-  /// Of the stream; runs of transposed values have as many.
+  /// The number of cells in the stream, which is the length of a run of transposed values.
   let cellCount: Int
   let isTransposed: Bool
-  /// Of a rotation to be undone.
+  /// The block size of the rotation to undo, or nil if values are not rotated.
   let rotation: Int?
-  /// Whether pairs lie side by side, and are to be half a head apart.
+  /// True if rotary pairs in the file are adjacent; they are returned half a head apart.
   let hasAdjacentPairs: Bool
 
   private var tokens: Int { info.shape.dimensions[2] }
@@ -45,13 +45,13 @@ struct LlamaSource: TensorSource {
     }
   }
 
-  /// A head of a cell, in the order and dtype of the tensor.
+  /// Returns a head of a cell, in the order and dtype of the tensor.
   @_lifetime(scratch: copy scratch)
   private func row(
     head: Int, cell: Int, scratch: inout MutableRawSpan
   ) throws -> [UInt8] {
     let type = block.type
-    // Blocks of 32 values that the head touches.
+    // The blocks that contain values of the head.
     let first = head * dim / type.blockSize
     let end = ((head + 1) * dim + type.blockSize - 1) / type.blockSize
     let byteCount = (end - first) * type.blockByteCount
@@ -90,7 +90,7 @@ struct LlamaSource: TensorSource {
     return span.bytes.floats()
   }
 
-  /// Runs of one value of all cells.
+  /// Reads transposed values, stored as runs of one value of all cells.
   @_lifetime(values: copy values)
   @_lifetime(scratch: copy scratch)
   private func readTransposed(
@@ -120,7 +120,7 @@ struct LlamaSource: TensorSource {
   }
 }
 
-/// Conversions of rows.
+/// Conversions between rows of bytes and float32 values.
 enum LlamaRows {
   static func floats(_ bytes: [UInt8], from dtype: DType) throws -> [Float] {
     let count = bytes.count * 8 / dtype.bitsPerElement

@@ -1,7 +1,7 @@
 import Base
 import TensorCore
 
-/// A type of values in llama.cpp's caches.
+/// A ggml type of the values in llama.cpp's caches.
 enum LlamaType: UInt32, Sendable, CaseIterable {
   case f32 = 0
   case f16 = 1
@@ -41,7 +41,7 @@ enum LlamaType: UInt32, Sendable, CaseIterable {
 
   var isQuantized: Bool { self == .q4 || self == .q8 }
 
-  /// Values from here on would round to infinity, or make a block's scale do so.
+  /// The magnitude from which a value, or the scale of its block, would round to infinity.
   var limit: Float {
     switch self {
     case .f32: .infinity
@@ -52,7 +52,7 @@ enum LlamaType: UInt32, Sendable, CaseIterable {
     }
   }
 
-  /// What its values are read as.
+  /// The dtype that values are read as.
   var dtype: DType {
     switch self {
     case .f32, .q4, .q8: .f32
