@@ -52,7 +52,7 @@ package struct CacheAppending: Sendable {
     // A block begins where the last whole one ended: what was exact comes first.
     let recent = Dictionary(
       uniqueKeysWithValues: packed.tensors.compactMap { tensor -> (String, LazyTensor)? in
-        guard let place = CacheBlocks.place(of: tensor.name), place.number == .max else {
+        guard let place = CacheBlocks.block(named: tensor.name), place.number == .max else {
           return nil
         }
         return (place.first, tensor)
@@ -128,7 +128,7 @@ package struct CacheAppending: Sendable {
 
   /// The number of the next block.
   private var blockNumber: Int {
-    let numbers = packed.tensors.compactMap { CacheBlocks.place(of: $0.name)?.number }
+    let numbers = packed.tensors.compactMap { CacheBlocks.block(named: $0.name)?.number }
     return (numbers.filter { $0 != .max }.max() ?? 0) + 1
   }
 
@@ -140,7 +140,7 @@ package struct CacheAppending: Sendable {
 
   package func appended() throws -> Checkpoint {
     var result = packed
-    let isRecent = { (name: String) in CacheBlocks.place(of: name)?.number == .max }
+    let isRecent = { (name: String) in CacheBlocks.block(named: name)?.number == .max }
     let listed = Set([KVCache.tokensName, KVCache.positionsName])
     result.tensors = packed.tensors.filter { !isRecent($0.name) && !listed.contains($0.name) }
     if blockTokenCount > 0 {

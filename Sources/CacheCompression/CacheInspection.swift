@@ -67,7 +67,7 @@ package struct CacheInspection: Sendable {
           layer: layer.number, part: part, elementCount: tensor.info.elementCount,
           parts: Parts())
         let blocks = cache.origin.tensors.filter {
-          $0.name == first || CacheBlocks.place(of: $0.name)?.first == first
+          $0.name == first || CacheBlocks.block(named: $0.name)?.first == first
         }
         let packed = blocks.compactMap(\.packedOrigin)
         if packed.count == blocks.count, !packed.isEmpty {

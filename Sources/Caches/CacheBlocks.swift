@@ -21,7 +21,7 @@ package struct CacheBlocks: Sendable {
   init(_ tensors: inout [LazyTensor]) {
     var rest: [LazyTensor] = []
     for tensor in tensors {
-      guard let (first, number) = Self.place(of: tensor.name) else {
+      guard let (first, number) = Self.block(named: tensor.name) else {
         rest.append(tensor)
         continue
       }
@@ -33,7 +33,7 @@ package struct CacheBlocks: Sendable {
 
   /// Returns the name of the first block and the number of this block, which is `Int.max` for recent tokens.
   /// - Returns: Nil if the name is not that of a later block.
-  package static func place(of name: String) -> (first: String, number: Int)? {
+  package static func block(named name: String) -> (first: String, number: Int)? {
     if name.hasSuffix(recentSuffix) {
       return (String(name.dropLast(recentSuffix.count)), .max)
     }
@@ -47,11 +47,11 @@ package struct CacheBlocks: Sendable {
   /// Returns the tensor joined with its later blocks.
   func joined(_ tensor: LazyTensor, path: String) throws -> LazyTensor {
     guard let more = blocks[tensor.name], !more.isEmpty else { return tensor }
-    for (place, block) in more.enumerated()
-    where block.number != place + 1 && (block.number != .max || place + 1 < more.count) {
+    for (index, block) in more.enumerated()
+    where block.number != index + 1 && (block.number != .max || index + 1 < more.count) {
       throw FormatError(
         .cacheShape,
-        "follows a gap: block \(place + 1) of '\(tensor.name)' is missing or occurs twice",
+        "follows a gap: block \(index + 1) of '\(tensor.name)' is missing or occurs twice",
         path: path, tensor: block.tensor.name)
     }
     return try JoinedTokens.tensor([tensor] + more.map(\.tensor), path: path)
@@ -113,21 +113,21 @@ package struct JoinedTokens: TensorSource {
     for (part, start) in zip(parts, starts) {
       let count = part.info.shape.dimensions[2]
       // The piece of each head in this part: its range in the whole tensor and its index in the part.
-      let pieces = heads.compactMap { head -> (range: Range<Int>, place: Int)? in
+      let pieces = heads.compactMap { head -> (range: Range<Int>, index: Int)? in
         let range = (head * slab + start * dim..<head * slab + (start + count) * dim)
           .clamped(to: elements)
         guard !range.isEmpty else { return nil }
         return (range, head * count * dim + range.lowerBound - head * slab - start * dim)
       }
       guard let first = pieces.first, let last = pieces.last else { continue }
-      let from = first.place
-      let end = last.place + last.range.count
+      let from = first.index
+      let end = last.index + last.range.count
       try scratch.split(at: width * (end - from)) { found, rest in
         try part.source.read(from..<end, into: &found, scratch: &rest)
         for piece in pieces {
-          let place = width * (piece.place - from)
+          let byteOffset = width * (piece.index - from)
           values.copy(
-            found.bytes.extracting(place..<place + width * piece.range.count),
+            found.bytes.extracting(byteOffset..<byteOffset + width * piece.range.count),
             at: width * (piece.range.lowerBound - elements.lowerBound))
         }
       }
@@ -164,15 +164,15 @@ package struct TokenRange: TensorSource {
     let (tokens, dim) = (dimensions[2], dimensions[3])
     let width = base.info.dtype.bitsPerElement / 8
     let slab = range.count * dim
-    var place = elements.lowerBound
-    while place < elements.upperBound {
-      let (head, column) = (place / slab, place % slab)
+    var element = elements.lowerBound
+    while element < elements.upperBound {
+      let (head, column) = (element / slab, element % slab)
       let end = min(elements.upperBound, (head + 1) * slab)
       let from = (head * tokens + range.lowerBound) * dim + column
-      let start = width * (place - elements.lowerBound)
-      var target = values._mutatingExtracting(start..<start + width * (end - place))
-      try base.source.read(from..<from + end - place, into: &target, scratch: &scratch)
-      place = end
+      let start = width * (element - elements.lowerBound)
+      var target = values._mutatingExtracting(start..<start + width * (end - element))
+      try base.source.read(from..<from + end - element, into: &target, scratch: &scratch)
+      element = end
     }
   }
 }

@@ -100,14 +100,14 @@ package struct CacheFilesWriter: CheckpointWriter {
         end += tensor.info.byteCount
       }
     }
-    let places = offsets
+    let byteOffsets = offsets
     let infos = tensors.map(\.info)
     try engine.forEachTile(
       of: tensors,
       workspaceByteCount: Engine.workspaceByteCount(of: tensors, extra: { _ in 0 })
     ) { _, tile, values, _ in
       let bytes = infos[tile.tensor].bytes(of: tile.elements)
-      try output.write(values, at: places[tile.tensor] + bytes.lowerBound)
+      try output.write(values, at: byteOffsets[tile.tensor] + bytes.lowerBound)
     }
   }
 }

@@ -27,7 +27,7 @@ package struct FiniteSource: TensorSource {
     try base.source.read(elements, into: &values, scratch: &scratch)
     let dtype = base.info.dtype
     let read = values.bytes.extracting(0..<(dtype.byteCount(of: elements.count) ?? 0))
-    guard let place = Kernels.best.firstNotFinite(read, dtype: dtype) else { return }
+    guard let index = Kernels.best.firstNotFinite(read, dtype: dtype) else { return }
     throw FormatError(
       .nonfiniteCache,
       "value \(base.info.indices(of: elements.lowerBound + place)) is NaN or infinite, which can be "
@@ -65,15 +65,15 @@ struct RangeSource: TensorSource {
     var start = 0
     while start < elements.count {
       let rest = values.bytes.extracting(width * start..<width * elements.count)
-      guard let place = Kernels.best.firstNotFinite(rest, dtype: dtype) else { return }
-      let element = elements.lowerBound + start + place
+      guard let index = Kernels.best.firstNotFinite(rest, dtype: dtype) else { return }
+      let element = elements.lowerBound + start + index
       if try isFinite(element, scratch: &scratch) {
         throw FormatError(
           .cacheShape,
           "value \(cast.info.indices(of: element)) is beyond the range of \(dtype.name)",
           path: original.stored.file, tensor: original.name, hint: "choose another dtype")
       }
-      start += place + 1
+      start += index + 1
     }
   }
 

@@ -4,21 +4,34 @@ import TensorCore
 
 /// Keys or values [1, kv heads, tokens, head dim], read from a tensor with tokens before heads.
 struct HeadMajorSource: TensorSource {
-  let info: TensorInfo
-  let base: LazyTensor
-  /// Of the first value, and from one token or head to the next, in values.
-  let offset: Int
-  let tokenStride: Int
-  let headStride: Int
+  /// The order of keys or values in the base. Offsets and strides count values.
+  struct Arrangement: Sendable {
+    var heads: Int
+    var tokens: Int
+    var dim: Int
+    /// The index of the first value.
+    var offset: Int
+    /// The distance from a token to the next.
+    var tokenStride: Int
+    /// The distance from a head to the next.
+    var headStride: Int
+  }
 
-  private var heads: Int { info.shape.dimensions[1] }
-  private var tokens: Int { info.shape.dimensions[2] }
-  private var dim: Int { info.shape.dimensions[3] }
+  private let info: TensorInfo
+  private let base: LazyTensor
+  private let arrangement: Arrangement
 
-  /// - Throws: an error if values are no whole bytes or the shape is too large.
+  private var heads: Int { arrangement.heads }
+  private var tokens: Int { arrangement.tokens }
+  private var dim: Int { arrangement.dim }
+  private var offset: Int { arrangement.offset }
+  private var tokenStride: Int { arrangement.tokenStride }
+  private var headStride: Int { arrangement.headStride }
+
+  /// Returns the tensor of the values that `base` contains in the given arrangement.
+  /// - Throws: An error if values are not whole bytes or the shape is too large.
   static func tensor(
-    _ name: String, of base: LazyTensor, heads: Int, tokens: Int, dim: Int, offset: Int,
-    tokenStride: Int, headStride: Int
+    _ name: String, of base: LazyTensor, _ arrangement: Arrangement
   ) throws -> LazyTensor {
     guard base.info.dtype.bitsPerElement % 8 == 0 else {
       throw FormatError(
@@ -27,9 +40,9 @@ struct HeadMajorSource: TensorSource {
         path: base.stored.file, tensor: base.name)
     }
     let info = try TensorInfo(
-      name: name, dtype: base.info.dtype, shape: Shape([1, heads, tokens, dim]))
-    let source = HeadMajorSource(
-      info: info, base: base, offset: offset, tokenStride: tokenStride, headStride: headStride)
+      name: name, dtype: base.info.dtype,
+      shape: Shape([1, arrangement.heads, arrangement.tokens, arrangement.dim]))
+    let source = HeadMajorSource(info: info, base: base, arrangement: arrangement)
     return LazyTensor(info: info, source: source, stored: base.stored)
   }
 
@@ -77,9 +90,9 @@ struct HeadMajorSource: TensorSource {
         try base.source.read(from..<end, into: &rows, scratch: &rest)
         for part in parts {
           for piece in pieces(of: part.elements) {
-            let place = self.place(of: piece.lowerBound) - from
+            let index = baseIndex(of: piece.lowerBound) - from
             values.copy(
-              rows.bytes.extracting(width * place..<width * (place + piece.count)),
+              rows.bytes.extracting(width * index..<width * (index + piece.count)),
               at: width * (piece.lowerBound - elements.lowerBound))
           }
         }
@@ -95,13 +108,13 @@ struct HeadMajorSource: TensorSource {
     for piece in pieces(of: elements) {
       let start = width * (piece.lowerBound - elements.lowerBound)
       var target = values._mutatingExtracting(start..<start + width * piece.count)
-      let place = self.place(of: piece.lowerBound)
-      try base.source.read(place..<place + piece.count, into: &target, scratch: &scratch)
+      let index = baseIndex(of: piece.lowerBound)
+      try base.source.read(index..<index + piece.count, into: &target, scratch: &scratch)
     }
   }
 
   /// Returns the index of a value in the base.
-  private func place(of element: Int) -> Int {
+  private func baseIndex(of element: Int) -> Int {
     let (row, column) = (element / dim, element % dim)
     return offset + row % tokens * tokenStride + row / tokens * headStride + column
   }

@@ -97,10 +97,9 @@ package struct KVCache: Sendable {
     guard let first = layers.first else {
       throw fault("has no keys and values")
     }
-    for (place, layer) in layers.enumerated() where place > 0 {
-      if layer.number == layers[place - 1].number {
-        throw fault("has layer \(layer.number) twice")
-      }
+    for (previous, layer) in zip(layers, layers.dropFirst())
+    where layer.number == previous.number {
+      throw fault("has layer \(layer.number) twice")
     }
     for layer in layers {
       for tensor in [layer.key, layer.value] {
@@ -165,9 +164,9 @@ package struct KVCache: Sendable {
   /// Returns the cache with each key and value tensor replaced by the result of `body`.
   package func mapped(_ body: (LazyTensor) throws -> LazyTensor) throws -> KVCache {
     var result = self
-    for place in layers.indices {
-      result.layers[place].key = try body(layers[place].key)
-      result.layers[place].value = try body(layers[place].value)
+    for index in layers.indices {
+      result.layers[index].key = try body(layers[index].key)
+      result.layers[index].value = try body(layers[index].value)
     }
     try result.check()
     return result

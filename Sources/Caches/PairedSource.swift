@@ -30,12 +30,12 @@ struct PairedSource: TensorSource {
     guard !elements.isEmpty else { return }
     // The heads that contain elements of the range.
     let rows = elements.lowerBound / (2 * dim)..<(elements.upperBound - 1) / (2 * dim) + 1
-    for (place, part) in parts.enumerated() {
+    for (index, part) in parts.enumerated() {
       try scratch.split(at: width * rows.count * dim) { found, rest in
         try TokenMajorSource(part).read(
           rows.lowerBound * dim..<rows.upperBound * dim, into: &found, scratch: &rest)
         for row in rows {
-          let start = row * 2 * dim + place * dim
+          let start = row * 2 * dim + index * dim
           let wanted = (start..<start + dim).clamped(to: elements)
           guard !wanted.isEmpty else { continue }
           let from = (row - rows.lowerBound) * dim + wanted.lowerBound - start
@@ -74,14 +74,14 @@ struct StackedSource: TensorSource {
   func read(
     _ elements: Range<Int>, into values: inout MutableRawSpan, scratch: inout MutableRawSpan
   ) throws {
-    var place = elements.lowerBound
-    while place < elements.upperBound {
-      let (part, start) = (place / size, place % size)
-      let count = min(elements.upperBound - place, size - start)
-      let from = width * (place - elements.lowerBound)
+    var element = elements.lowerBound
+    while element < elements.upperBound {
+      let (part, start) = (element / size, element % size)
+      let count = min(elements.upperBound - element, size - start)
+      let from = width * (element - elements.lowerBound)
       var target = values._mutatingExtracting(from..<from + width * count)
       try parts[part].source.read(start..<start + count, into: &target, scratch: &scratch)
-      place += count
+      element += count
     }
   }
 }

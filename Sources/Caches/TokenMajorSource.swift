@@ -39,9 +39,9 @@ package struct TokenMajorSource: TensorSource {
           let target = (token * row + head * dim..<token * row + (head + 1) * dim)
             .clamped(to: elements)
           guard !target.isEmpty else { continue }
-          let place = (token - first) * dim + target.lowerBound - token * row - head * dim
+          let index = (token - first) * dim + target.lowerBound - token * row - head * dim
           values.copy(
-            piece.bytes.extracting(width * place..<width * (place + target.count)),
+            piece.bytes.extracting(width * index..<width * (index + target.count)),
             at: width * (target.lowerBound - elements.lowerBound))
         }
       }

@@ -49,9 +49,9 @@ package enum LMCacheLayout: WritableCacheLayout {
           path: chunk.path)
       }
       if keys.isEmpty { (keys, values) = (tensors.map { _ in [] }, tensors.map { _ in [] }) }
-      for (place, pair) in tensors.enumerated() {
-        keys[place].append(pair.key)
-        values[place].append(pair.value)
+      for (layer, pair) in tensors.enumerated() {
+        keys[layer].append(pair.key)
+        values[layer].append(pair.value)
       }
     }
     let path = files.path
@@ -148,49 +148,71 @@ package enum LMCacheLayout: WritableCacheLayout {
     }
   }
 
+  private static func fault(
+    _ chunk: Chunk, _ message: Message, hint: Message? = nil
+  ) -> FormatError {
+    FormatError(.cacheShape, message, path: chunk.path, hint: hint)
+  }
+
+  /// Returns the number of layers from the sidecar or the hints.
+  private static func layerCount(
+    of chunk: Chunk, heads: Int, dim: Int, _ hints: CacheHints
+  ) throws -> Int {
+    guard let shape = chunk.shape else {
+      guard let layers = hints.layers else {
+        throw fault(
+          chunk, "contains raw values without the number of layers, and has no sidecar",
+          hint: "pass \(setting: "layers") N, or \(setting: "model")")
+      }
+      return layers
+    }
+    guard shape[3] == heads * dim else {
+      throw fault(
+        chunk,
+        "has \(shape[3]) values per token, but \(heads) heads of \(dim) have \(heads * dim)")
+    }
+    return shape[1]
+  }
+
+  /// Returns the number of tokens, which follows from the length of the file.
+  private static func tokenCount(
+    of chunk: Chunk, _ dtype: DType, layerCount: Int, hidden: Int
+  ) throws -> Int {
+    let byteCount = chunk.file.byteCount
+    let row = 2 * layerCount * hidden * dtype.bitsPerElement / 8
+    guard row > 0, byteCount > 0, byteCount % row == 0 else {
+      throw fault(
+        chunk,
+        "has \(byteCount) bytes, which is not a multiple of \(row): 2 x \(layerCount) layers x "
+          + "\(hidden) values of \(dtype.name)",
+        hint: "the file is truncated or has another shape")
+    }
+    let tokens = byteCount / row
+    if let shape = chunk.shape, shape[2] != tokens {
+      throw fault(
+        chunk,
+        "has \(byteCount) bytes, which are \(tokens) tokens, but its sidecar says \(shape[2])")
+    }
+    return tokens
+  }
+
+  /// Returns the keys and values of each layer of a chunk.
   private static func layers(
     of chunk: Chunk, _ hints: CacheHints
   ) throws -> [(key: LazyTensor, value: LazyTensor)] {
-    func fault(_ message: Message, hint: Message? = nil) -> FormatError {
-      FormatError(.cacheShape, message, path: chunk.path, hint: hint)
-    }
     guard let dtype = chunk.dtype else {
       throw fault(
-        "has an unknown dtype: there is none in its name or sidecar",
+        chunk, "has an unknown dtype: there is none in its name or sidecar",
         hint: "pass it, for example: \(setting: "kv-dtype") bf16")
     }
     guard let heads = hints.heads, let dim = hints.headDim else {
       throw fault(
-        "contains raw values without the number of heads",
+        chunk, "contains raw values without the number of heads",
         hint: "pass \(setting: "kv-shape") HEADSxDIM, or \(setting: "model")")
     }
     let hidden = heads * dim
-    let width = dtype.bitsPerElement / 8
-    let layerCount: Int
-    if let shape = chunk.shape {
-      layerCount = shape[1]
-      guard shape[3] == hidden else {
-        throw fault("has \(shape[3]) values per token, but \(heads) heads of \(dim) have \(hidden)")
-      }
-    } else if let layers = hints.layers {
-      layerCount = layers
-    } else {
-      throw fault(
-        "contains raw values without the number of layers, and has no sidecar",
-        hint: "pass \(setting: "layers") N, or \(setting: "model")")
-    }
-    let row = 2 * layerCount * hidden * width
-    guard row > 0, chunk.file.byteCount > 0, chunk.file.byteCount % row == 0 else {
-      throw fault(
-        "has \(chunk.file.byteCount) bytes, which is not a multiple of \(row): 2 x \(layerCount) layers x \(hidden) "
-          + "values of \(dtype.name)", hint: "the file is truncated or has another shape")
-    }
-    let tokens = chunk.file.byteCount / row
-    if let shape = chunk.shape, shape[2] != tokens {
-      throw fault(
-        "has \(chunk.file.byteCount) bytes, which are \(tokens) tokens, but its sidecar says \(shape[2])"
-      )
-    }
+    let layerCount = try layerCount(of: chunk, heads: heads, dim: dim, hints)
+    let tokens = try tokenCount(of: chunk, dtype, layerCount: layerCount, hidden: hidden)
     let name = FileSystem.baseName(of: chunk.path)
     let info = try TensorInfo(
       name: name, dtype: dtype, shape: Shape([2, layerCount, tokens, hidden]))
@@ -201,9 +223,11 @@ package enum LMCacheLayout: WritableCacheLayout {
     return try (0..<layerCount).map { layer in
       let parts = try (0..<2).map { part in
         try HeadMajorSource.tensor(
-          part == 0 ? KVCache.keyName(layer) : KVCache.valueName(layer), of: base, heads: heads,
-          tokens: tokens, dim: dim, offset: (part * layerCount + layer) * tokens * hidden,
-          tokenStride: hidden, headStride: dim)
+          part == 0 ? KVCache.keyName(layer) : KVCache.valueName(layer), of: base,
+          HeadMajorSource.Arrangement(
+            heads: heads, tokens: tokens, dim: dim,
+            offset: (part * layerCount + layer) * tokens * hidden, tokenStride: hidden,
+            headStride: dim))
       }
       return (parts[0], parts[1])
     }

@@ -42,7 +42,7 @@ package enum LayeredLayout: WritableCacheLayout {
     }
   }
 
-  /// Returns the number at the place of `N` in the pattern, or nil if the name does not match.
+  /// Returns the number that stands for `N` in the pattern, or nil if the name does not match.
   static func number(in name: String, _ pattern: String) -> Int? {
     let parts = pattern.split(separator: "N", omittingEmptySubsequences: false).map(String.init)
     guard parts.count == 2, name.hasPrefix(parts[0]), name.hasSuffix(parts[1]),
@@ -154,8 +154,10 @@ package enum LayeredLayout: WritableCacheLayout {
     case .htd: return try tensor.reshaped(Shape([1] + dimensions))
     case .thd:
       return try HeadMajorSource.tensor(
-        tensor.name, of: tensor, heads: dimensions[1], tokens: dimensions[0], dim: dimensions[2],
-        offset: 0, tokenStride: dimensions[1] * dimensions[2], headStride: dimensions[2])
+        tensor.name, of: tensor,
+        HeadMajorSource.Arrangement(
+          heads: dimensions[1], tokens: dimensions[0], dim: dimensions[2], offset: 0,
+          tokenStride: dimensions[1] * dimensions[2], headStride: dimensions[2]))
     }
   }
 
@@ -174,12 +176,12 @@ package enum LayeredLayout: WritableCacheLayout {
     }
     let bytes = try tensor.bytes()
     let width = tensor.info.dtype == .i32 ? 4 : 8
-    return try (0..<tensor.info.elementCount).map { place in
+    return try (0..<tensor.info.elementCount).map { index in
       let span = bytes.rawSpan
       let number =
         width == 4
-        ? Int64(span.littleEndian(Int32.self, at: 4 * place)!)
-        : span.littleEndian(Int64.self, at: 8 * place)!
+        ? Int64(span.littleEndian(Int32.self, at: 4 * index)!)
+        : span.littleEndian(Int64.self, at: 8 * index)!
       guard let number = Int32(exactly: number) else {
         throw FormatError(
           .cacheShape, "contains \(number), which does not fit in 32 bits", path: path,

@@ -84,9 +84,9 @@ package enum MLXLayout: CacheLayout {
     }
 
     /// Returns a number, stored as a tensor in the newer version and as text in the older one.
-    func number(_ layer: Int, tensor place: Int, text: Int) throws -> Int {
+    func number(_ layer: Int, tensor index: Int, text: Int) throws -> Int {
       if isPadded {
-        let tensor = try tensor("\(layer).\(place)")
+        let tensor = try tensor("\(layer).\(index)")
         let bytes = try tensor.info.elementCount == 1 ? tensor.bytes() : []
         guard tensor.info.dtype == .i32, bytes.count == 4 else {
           throw FormatError(

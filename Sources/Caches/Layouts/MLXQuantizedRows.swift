@@ -66,11 +66,11 @@ struct MLXQuantizedRows: ChunkedTensorSource {
     try scratch.split(at: 4 * words.count) { stored, rest in
       try codes.source.read(words, into: &stored, scratch: &rest)
       try rest.split(at: 8 * cells.count) { pairs, rest in
-        for (place, tensor) in [scales, biases].enumerated() {
+        for (index, tensor) in [scales, biases].enumerated() {
           try rest.split(at: width * cells.count) { numbers, rest in
             try tensor.source.read(cells, into: &numbers, scratch: &rest)
             var target = pairs._mutatingExtracting(
-              4 * cells.count * place..<4 * cells.count * (place + 1))
+              4 * cells.count * index..<4 * cells.count * (index + 1))
             try Kernels.best.convert(
               numbers.bytes, from: tensor.info.dtype, to: .f32, elementCount: cells.count,
               saturating: false, into: &target)

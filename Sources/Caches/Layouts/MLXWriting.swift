@@ -10,10 +10,10 @@ extension MLXLayout: WritableCacheLayout {
   ) throws -> CacheFilesWriter {
     var tensors: [LazyTensor] = []
     var metadata = [("2.0", "")]
-    for (place, layer) in cache.layers.enumerated() {
-      tensors.append(layer.key.renamed("\(place).0"))
-      tensors.append(layer.value.renamed("\(place).1"))
-      let scalar = "\(place).2"
+    for (index, layer) in cache.layers.enumerated() {
+      tensors.append(layer.key.renamed("\(index).0"))
+      tensors.append(layer.value.renamed("\(index).1"))
+      let scalar = "\(index).2"
       let info = try TensorInfo(name: scalar, dtype: .i32, shape: Shape([]))
       tensors.append(
         LazyTensor(
@@ -22,9 +22,9 @@ extension MLXLayout: WritableCacheLayout {
             info: info,
             values: (0..<4).map { UInt8(truncatingIfNeeded: cache.tokenCount >> (8 * $0)) }),
           stored: StoredForm(file: "", byteOffset: 0, byteCount: 4, dtype: .i32)))
-      metadata.append(("1.\(place)", "KVCache"))
-      metadata.append(("2.\(place + 1).0", scalar))
-      metadata.append(("2.\(place + 1).1", "scalar"))
+      metadata.append(("1.\(index)", "KVCache"))
+      metadata.append(("2.\(index + 1).0", scalar))
+      metadata.append(("2.\(index + 1).1", "scalar"))
     }
     return try writer(tensors, metadata, userPrefix: "0.", cache, request)
   }
@@ -73,11 +73,11 @@ package enum OlderMLXLayout: WritableCacheLayout {
   ) throws -> CacheFilesWriter {
     var tensors: [LazyTensor] = []
     var metadata: [(String, String)] = []
-    for (place, layer) in cache.layers.enumerated() {
-      tensors.append(layer.key.renamed("\(place).0"))
-      tensors.append(layer.value.renamed("\(place).1"))
-      metadata.append(("0.\(place)", ""))
-      metadata.append(("2.\(place)", "KVCache"))
+    for (index, layer) in cache.layers.enumerated() {
+      tensors.append(layer.key.renamed("\(index).0"))
+      tensors.append(layer.value.renamed("\(index).1"))
+      metadata.append(("0.\(index)", ""))
+      metadata.append(("2.\(index)", "KVCache"))
     }
     return try MLXLayout.writer(tensors, metadata, userPrefix: "1.", cache, request)
   }

@@ -67,49 +67,59 @@ package enum VLLMLayout: WritableCacheLayout {
   private static func layer(
     _ number: Int, _ tensor: LazyTensor, _ hints: CacheHints, _ path: String
   ) throws -> KVCache.Layer {
-    let dimensions = tensor.info.shape.dimensions
-    func fault(_ message: Message, hint: Message? = nil) -> FormatError {
-      FormatError(.cacheShape, message, path: path, tensor: tensorName, hint: hint)
-    }
-    guard dimensions.count == 3 else {
-      throw fault(
-        "is \(tensor.info.shape), expected [tokens, kv heads, 2 · head dim] or "
-          + "[2, tokens, kv heads · head dim]",
-        hint: dimensions.count == 2
-          ? "caches of latent attention, which have no keys and values, are not supported" : nil)
-    }
-    let parts: [(offset: Int, heads: Int, tokens: Int, dim: Int, token: Int, head: Int)]
-    if dimensions[0] == 2 {
-      guard let heads = hints.heads, let dim = hints.headDim else {
-        throw fault(
-          "is \(tensor.info.shape), but the file does not say how many heads share \(dimensions[2]) values",
-          hint: "pass \(setting: "kv-shape") HEADSxDIM, or \(setting: "model")")
-      }
-      guard heads * dim == dimensions[2] else {
-        throw fault(
-          "has \(dimensions[2]) values per token, but \(setting: "kv-shape") \(heads)x\(dim) has "
-            + "\(heads * dim)")
-      }
-      let tokens = dimensions[1]
-      parts = (0..<2).map { ($0 * tokens * dimensions[2], heads, tokens, dim, dimensions[2], dim) }
-    } else {
-      guard dimensions[2] % 2 == 0 else {
-        throw fault(
-          "has \(dimensions[2]) values per head, expected an even number for keys and values")
-      }
-      let (heads, dim) = (dimensions[1], dimensions[2] / 2)
-      parts = (0..<2).map {
-        ($0 * dim, heads, dimensions[0], dim, heads * dimensions[2], dimensions[2])
-      }
-    }
-    let tensors = try parts.map {
-      try HeadMajorSource.tensor(
-        tensorName, of: tensor, heads: $0.heads, tokens: $0.tokens, dim: $0.dim,
-        offset: $0.offset, tokenStride: $0.token, headStride: $0.head)
+    let tensors = try arrangements(of: tensor, hints, path).map {
+      try HeadMajorSource.tensor(tensorName, of: tensor, $0)
     }
     return KVCache.Layer(
       number: number, key: tensors[0].renamed(KVCache.keyName(number)),
       value: tensors[1].renamed(KVCache.valueName(number)))
+  }
+
+  /// Returns the arrangements of keys and of values in a tensor of the newer or older form.
+  private static func arrangements(
+    of tensor: LazyTensor, _ hints: CacheHints, _ path: String
+  ) throws -> [HeadMajorSource.Arrangement] {
+    let dimensions = tensor.info.shape.dimensions
+    guard dimensions.count == 3 else {
+      throw fault(
+        "is \(tensor.info.shape), expected [tokens, kv heads, 2 · head dim] or "
+          + "[2, tokens, kv heads · head dim]", path,
+        hint: dimensions.count == 2
+          ? "caches of latent attention, which have no keys and values, are not supported" : nil)
+    }
+    guard dimensions[0] == 2 else {
+      guard dimensions[2] % 2 == 0 else {
+        throw fault(
+          "has \(dimensions[2]) values per head, expected an even number for keys and values", path)
+      }
+      let (heads, dim) = (dimensions[1], dimensions[2] / 2)
+      return (0..<2).map { part in
+        HeadMajorSource.Arrangement(
+          heads: heads, tokens: dimensions[0], dim: dim, offset: part * dim,
+          tokenStride: heads * dimensions[2], headStride: dimensions[2])
+      }
+    }
+    guard let heads = hints.heads, let dim = hints.headDim else {
+      throw fault(
+        "is \(tensor.info.shape), but the file does not say how many heads share \(dimensions[2]) values",
+        path, hint: "pass \(setting: "kv-shape") HEADSxDIM, or \(setting: "model")")
+    }
+    guard heads * dim == dimensions[2] else {
+      throw fault(
+        "has \(dimensions[2]) values per token, but \(setting: "kv-shape") \(heads)x\(dim) has "
+          + "\(heads * dim)", path)
+    }
+    return (0..<2).map { part in
+      HeadMajorSource.Arrangement(
+        heads: heads, tokens: dimensions[1], dim: dim,
+        offset: part * dimensions[1] * dimensions[2], tokenStride: dimensions[2], headStride: dim)
+    }
+  }
+
+  private static func fault(
+    _ message: Message, _ path: String, hint: Message? = nil
+  ) -> FormatError {
+    FormatError(.cacheShape, message, path: path, tensor: tensorName, hint: hint)
   }
 
   package static func writer(

@@ -20,15 +20,15 @@ enum HadamardRotation {
       var half = 1
       while half < block {
         for first in stride(from: 0, to: block, by: 2 * half) {
-          for place in first..<first + half {
-            let (a, b) = (sums[place], sums[place + half])
-            sums[place] = a + b
-            sums[place + half] = a - b
+          for index in first..<first + half {
+            let (a, b) = (sums[index], sums[index + half])
+            sums[index] = a + b
+            sums[index + half] = a - b
           }
         }
         half *= 2
       }
-      for place in 0..<block { values[start + place] = Float(sums[place] * scale) }
+      for index in 0..<block { values[start + index] = Float(sums[index] * scale) }
     }
   }
 }

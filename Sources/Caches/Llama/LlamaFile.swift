@@ -7,7 +7,7 @@ struct LlamaFile: Sendable {
   static let sequenceMagic: UInt32 = 0x6767_7371
   static let sessionMagic: UInt32 = 0x6767_736E
   /// The maximum number of cells and of tokens, which limits the memory for their lists.
-  static let mostCells = 1 << 24
+  static let maximumCellCount = 1 << 24
 
   /// A token of a stream: its position and the sequences that contain it.
   struct Cell: Sendable {
@@ -22,8 +22,8 @@ struct LlamaFile: Sendable {
     var byteCount: Int
     /// The number of values of a cell.
     var width: Int
-    /// The byte offset of the values in the file.
-    var offset: Int
+    /// The offset of the values in the file.
+    var byteOffset: Int
   }
 
   struct Stream: Sendable {
@@ -44,7 +44,7 @@ struct LlamaFile: Sendable {
     let magic = try cursor.u32("the magic number")
     let version = try cursor.u32("the version")
     func readTokens() throws -> [Int32] {
-      let count = try cursor.count("tokens", of: 4, most: Self.mostCells)
+      let count = try cursor.count("tokens", of: 4, maximum: Self.maximumCellCount)
       return try (0..<count).map { _ in try cursor.i32("a token") }
     }
     var hasStreams = [true]
@@ -93,7 +93,7 @@ struct LlamaFile: Sendable {
   }
 
   private static func stream(_ cursor: inout Cursor) throws -> Stream {
-    let count = try cursor.count("cells", of: 8, most: mostCells)
+    let count = try cursor.count("cells", of: 8, maximum: maximumCellCount)
     guard count > 0 else { return Stream(cells: [], isTransposed: false, keys: [], values: []) }
     let cells = try (0..<count).map { _ in
       let position = try cursor.i32("a position")
@@ -119,7 +119,7 @@ struct LlamaFile: Sendable {
         }
         let block = Block(
           type: type, byteCount: bytes, width: bytes / type.blockByteCount * type.blockSize,
-          offset: cursor.offset)
+          byteOffset: cursor.offset)
         cursor.skip(bytes * count)
         return block
       }
@@ -139,7 +139,7 @@ struct LlamaFile: Sendable {
           "has \(width) transposed values of \(size) bytes of \(type.name), but \(count) of them do "
             + "not fit in the file")
       }
-      let block = Block(type: type, byteCount: size, width: width, offset: cursor.offset)
+      let block = Block(type: type, byteCount: size, width: width, byteOffset: cursor.offset)
       cursor.skip(size * width * count)
       return block
     }
@@ -186,10 +186,12 @@ struct LlamaFile: Sendable {
     mutating func i32(_ what: String) throws -> Int32 { Int32(bitPattern: try u32(what)) }
 
     /// Reads the number of items that need `size` bytes each or more.
-    /// - Throws: An error if there are more than `most`, or if they do not fit in the rest of the file.
-    mutating func count(_ what: String, of size: Int, most: Int = .max) throws -> Int {
+    /// - Throws: An error if there are more than `maximum`, or if they do not fit in the rest of the file.
+    mutating func count(_ what: String, of size: Int, maximum: Int = .max) throws -> Int {
       let count = Int(try u32("the number of \(what)"))
-      guard count <= most else { throw fault("has \(count) \(what), expected at most \(most)") }
+      guard count <= maximum else {
+        throw fault("has \(count) \(what), expected up to \(maximum)")
+      }
       guard count <= left / size else {
         throw fault("has \(count) \(what), which do not fit in the remaining \(left) bytes")
       }

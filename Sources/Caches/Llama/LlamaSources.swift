@@ -57,7 +57,7 @@ struct LlamaSource: TensorSource {
     let byteCount = (end - first) * type.blockByteCount
     var stored = scratch._mutatingExtracting(0..<byteCount)
     try file.read(
-      at: block.offset + cell * block.byteCount + first * type.blockByteCount, into: &stored)
+      at: block.byteOffset + cell * block.byteCount + first * type.blockByteCount, into: &stored)
     guard type.isQuantized || hasAdjacentPairs || rotation != nil else {
       return stored.bytes.array()
     }
@@ -106,13 +106,13 @@ struct LlamaSource: TensorSource {
       for column in 0..<dim {
         var run = scratch._mutatingExtracting(0..<size * cellCount)
         try file.read(
-          at: block.offset + (head * dim + column) * size * cellCount, into: &run)
+          at: block.byteOffset + (head * dim + column) * size * cellCount, into: &run)
         for token in rows {
           let element = (head * tokens + token) * dim + column
           guard range.contains(element) else { continue }
-          let place = size * cells[token]
+          let byteOffset = size * cells[token]
           values.copy(
-            run.bytes.extracting(place..<place + size),
+            run.bytes.extracting(byteOffset..<byteOffset + size),
             at: size * (element - elements.lowerBound))
         }
       }
