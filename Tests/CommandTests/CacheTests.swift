@@ -8,7 +8,7 @@ import TensorCore
 import TestSupport
 import Testing
 
-/// Caches on the built program.
+/// Tests of cache commands with the built program.
 @Suite(.serialized) struct CacheTests {
   private static func run(_ folder: TemporaryFolder, _ line: String) throws -> CommandRun {
     try CommandRun.sumac(line.split(separator: " ").map(String.init), in: folder.path)
@@ -19,7 +19,7 @@ import Testing
     #expect(run.status == 0, "\(line): \(run.messages)")
   }
 
-  /// Two layers of `heads` heads of 64 and `tokens` tokens.
+  /// Writes a cache with two layers of `heads` heads of 64 values and `tokens` tokens.
   private static func write(
     _ folder: TemporaryFolder, heads: Int = 8, tokens: Int = 1100
   ) throws {
@@ -38,10 +38,10 @@ import Testing
       to: AtomicOutput(path: folder["in.safetensors"], replacesExisting: false), engine: .test())
   }
 
-  @Test("threads and memory change no byte, and memory stays below its limit and its plan")
+  @Test("the bytes do not depend on threads and memory, and memory stays below limit and plan")
   func memory() throws {
     let folder = try TemporaryFolder()
-    // Enough work that each of five workers gets some.
+    // Enough work for each of five workers.
     try Self.write(folder, tokens: 4400)
     for command in [
       "cache pack in.safetensors -o packed.sumac --bits 3",
@@ -67,7 +67,7 @@ import Testing
   }
 
   @Test(
-    "the second reader finds the values that are unpacked",
+    "the second reader finds the same values as unpack",
     arguments: [
       "--method gear --bits 2", "--method gear --bits 8 --residual 30", "--method kcvt --bits 3",
       "--method gear-l --svd", "--method gear --parity official --group 32",
@@ -87,7 +87,7 @@ import Testing
     }
   }
 
-  @Test("a cache goes through every layout and comes back")
+  @Test("a cache survives a round trip through every layout")
   func roundTrips() throws {
     let workspace = try Workspace()
     let folder = workspace.folder
@@ -108,7 +108,7 @@ import Testing
     }
   }
 
-  @Test("what came before stays when a cache turns out to hold NaN")
+  @Test("the old output stays if the cache contains NaN")
   func notFinite() throws {
     let folder = try TemporaryFolder()
     try Self.write(folder, heads: 1, tokens: 64)
@@ -123,7 +123,7 @@ import Testing
     #expect(try folder.names() == ["in.safetensors", "p.sumac"])
   }
 
-  @Test("an appended cache says where both of its parts came from")
+  @Test("an appended cache records the origin of both parts")
   func appended() throws {
     let workspace = try Workspace()
     let folder = workspace.folder
@@ -141,6 +141,6 @@ import Testing
 }
 
 extension String {
-  /// How often a text occurs.
+  /// Returns the number of occurrences of a text.
   fileprivate func count(of text: String) -> Int { ranges(of: text).count }
 }

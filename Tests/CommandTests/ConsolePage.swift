@@ -2,8 +2,8 @@ import Foundation
 
 /// A page of the documentation and the commands that it shows.
 ///
-/// A block fenced as `console` holds commands, lines that start with `$ `, each followed by what it
-/// prints. A block fenced as `sh` is a script whose output is not shown. A comment on the line before
+/// A block fenced as `console` contains commands, lines that start with `$ `, each followed by its
+/// output. A block fenced as `sh` is a script whose output is not shown. A comment on the line before
 /// a block is invisible in the rendered page:
 ///
 /// - `<!-- not run: REASON -->`: the block is not run.
@@ -12,7 +12,7 @@ import Foundation
 /// - `<!-- prepare: COMMAND -->`: runs before the block.
 struct ConsolePage {
   enum Content: Equatable {
-    /// A command, and the lines of the page that show what it prints.
+    /// A command and the lines of the page that show its output.
     case command(String, shown: Range<Int>, varies: Bool)
     /// Commands that must succeed.
     case script(String)
@@ -20,7 +20,7 @@ struct ConsolePage {
   }
 
   struct Step: Equatable {
-    /// Where the command stands in the page, from 1.
+    /// The line of the command in the page, from 1.
     var line: Int
     var content: Content
   }
@@ -28,23 +28,23 @@ struct ConsolePage {
   private(set) var lines: [String]
   private(set) var steps: [Step] = []
   private(set) var blockCount = 0
-  /// Why each block that is not run is not.
+  /// The reasons of the blocks that are not run.
   private(set) var reasons: [String] = []
-  /// Lines that look like commands, in blocks that are not run and do not say so.
+  /// The lines that look like commands in blocks that are neither run nor marked.
   private(set) var strays: [Int] = []
 
   init(_ text: String) {
     lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
-    var place = 0
-    while place < lines.count {
-      guard let language = Self.language(lines[place]) else {
-        place += 1
+    var index = 0
+    while index < lines.count {
+      guard let language = Self.language(lines[index]) else {
+        index += 1
         continue
       }
-      let start = place + 1
+      let start = index + 1
       let end = lines[start...].firstIndex { $0.hasPrefix("```") } ?? lines.count
-      addBlock(language, start..<end, mark: place > 0 ? Mark(lines[place - 1]) : nil)
-      place = end + 1
+      addBlock(language, start..<end, mark: index > 0 ? Mark(lines[index - 1]) : nil)
+      index = end + 1
     }
   }
 
@@ -94,28 +94,28 @@ struct ConsolePage {
   }
 
   private mutating func addCommands(_ range: Range<Int>, varies: Bool) {
-    var place = range.lowerBound
-    while place < range.upperBound {
-      guard lines[place].hasPrefix("$ ") else {
-        strays.append(place + 1)
-        place += 1
+    var index = range.lowerBound
+    while index < range.upperBound {
+      guard lines[index].hasPrefix("$ ") else {
+        strays.append(index + 1)
+        index += 1
         continue
       }
-      let first = place
-      var text = String(lines[place].dropFirst(2))
-      place += 1
-      while text.hasSuffix("\\"), place < range.upperBound {
-        text += "\n" + lines[place]
-        place += 1
+      let first = index
+      var text = String(lines[index].dropFirst(2))
+      index += 1
+      while text.hasSuffix("\\"), index < range.upperBound {
+        text += "\n" + lines[index]
+        index += 1
       }
-      let end = lines[place..<range.upperBound].firstIndex { $0.hasPrefix("$ ") }
-      let shown = place..<(end ?? range.upperBound)
+      let end = lines[index..<range.upperBound].firstIndex { $0.hasPrefix("$ ") }
+      let shown = index..<(end ?? range.upperBound)
       steps.append(Step(line: first + 1, content: .command(text, shown: shown, varies: varies)))
-      place = shown.upperBound
+      index = shown.upperBound
     }
   }
 
-  /// Returns the page with other lines in place of those that some commands show.
+  /// Returns the page with the shown output of some commands replaced.
   func replacing(_ replacements: [(shown: Range<Int>, lines: [String])]) -> String {
     var changed = lines
     for (shown, other) in replacements.sorted(by: { $0.shown.lowerBound > $1.shown.lowerBound }) {

@@ -1,14 +1,14 @@
 import Foundation
 import TestSupport
 
-/// One run of bash in which the commands of a page run in their order, as a reader would type them.
+/// A bash process that runs the commands of a page in order.
 struct ConsoleSession {
   struct Result {
     var lines: [String]
     var status: Int
   }
 
-  /// A folder with links to what lies at the top of the repository.
+  /// A folder with links to the top-level files and folders of the repository.
   let folder: TemporaryFolder
 
   init() throws {
@@ -24,9 +24,9 @@ struct ConsoleSession {
   static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .deletingLastPathComponent().deletingLastPathComponent()
 
-  /// Runs all steps and returns the result of each, standard output and standard error together.
+  /// Runs all steps and returns the result of each, with standard output and standard error combined.
   func run(_ steps: [ConsolePage.Content]) throws -> [Result] {
-    // A mark ends the output of a step and carries its status, which the next one may ask for.
+    // A mark with the status ends the output of a step; the status is also passed on to the next step.
     let script = steps.map { step in
       Self.shell(step) + "\n__status=$?; printf '\\001%d\\001' $__status; (exit $__status)\n"
     }.joined()
@@ -43,24 +43,24 @@ struct ConsoleSession {
     let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
     shell.waitUntilExit()
     let parts = text.split(separator: "\u{1}", omittingEmptySubsequences: false).map(String.init)
-    return stride(from: 0, to: parts.count - 1, by: 2).map { place in
-      var lines = parts[place].split(separator: "\n", omittingEmptySubsequences: false)
+    return stride(from: 0, to: parts.count - 1, by: 2).map { index in
+      var lines = parts[index].split(separator: "\n", omittingEmptySubsequences: false)
       while lines.last?.isEmpty == true { lines.removeLast() }
-      return Result(lines: lines.map(String.init), status: Int(parts[place + 1]) ?? -1)
+      return Result(lines: lines.map(String.init), status: Int(parts[index + 1]) ?? -1)
     }
   }
 
   private static func shell(_ step: ConsolePage.Content) -> String {
     switch step {
     case .command(let text, shown: _, varies: _): text
-    // In a shell of its own that ends with the first command that fails.
+    // A subshell that ends at the first failing command.
     case .script(let text): "(\nset -e\n\(text)\n)"
     case .file(let name, let content): "cat > '\(name)' <<'END_OF_FILE'\n\(content)END_OF_FILE"
     }
   }
 
-  /// That of the tests, with the program that was built on the path and nothing that changes how it
-  /// prints.
+  /// The environment of the tests, with the built program in `PATH` and without variables that change its
+  /// output.
   private static let environment: [String: String] = {
     var result = ProcessInfo.processInfo.environment.filter {
       !$0.key.hasPrefix("SUMAC_") && !["NO_COLOR", "COLUMNS"].contains($0.key)

@@ -1,9 +1,9 @@
 import Foundation
 import Testing
 
-/// The commands that README.md and the pages in docs show are run, and what they print is compared.
+/// Tests that run the commands in README.md and docs and compare their output with the pages.
 ///
-/// With SUMAC_REGENERATE=1 the pages are written anew from what is seen.
+/// With SUMAC_REGENERATE=1 the pages are rewritten from the actual output.
 @Suite struct DocumentationTests {
   static let names: [String] = {
     let root = ConsoleSession.root.path
@@ -17,14 +17,16 @@ import Testing
     return ConsolePage(try String(contentsOf: url, encoding: .utf8))
   }
 
-  /// Pages whose examples start at the top of the clone say so; all others start in the folder that
-  /// the first command of docs/index.md makes.
+  /// Returns the steps to run before those of the page.
+  ///
+  /// Pages whose examples start at the top of the clone say so; all others start in the folder that the first
+  /// command of docs/index.md creates.
   static func preparation(for page: ConsolePage) throws -> [ConsolePage.Content] {
     guard !page.lines.contains(where: { $0.contains("the top of the clone") }) else { return [] }
     return [try #require(try Self.page("docs/index.md").steps.first?.content)]
   }
 
-  @Test("what a page shows is what its commands print", arguments: names)
+  @Test("the output that a page shows is that of its commands", arguments: names)
   func page(name: String) throws {
     let page = try Self.page(name)
     let preparation = try Self.preparation(for: page)
@@ -65,15 +67,15 @@ import Testing
   }
 
   @Test(
-    "every command that a page shows is in a block that is run or says why not", arguments: names)
+    "every command in a page is run or has a reason why not", arguments: names)
   func strays(name: String) throws {
     #expect(try Self.page(name).strays == [])
   }
 }
 
-/// What the tests of the documentation rely on.
+/// Tests of the parser and runner of pages.
 @Suite struct ConsolePageTests {
-  @Test("commands, scripts, files and marks of a page")
+  @Test("a page is parsed into commands, scripts, files and marks")
   func steps() {
     let page = ConsolePage(
       """
@@ -122,7 +124,7 @@ import Testing
   }
 
   @Test(
-    "a line … stands for any number of lines, and everything else is compared",
+    "the line … matches any number of lines, and all others are compared",
     arguments: [
       ("a b", "a b", true), ("a b", "a c", false), ("a", "a b", false), ("a b", "a", false),
       ("… b", "a b", true), ("… b", "a c", false), ("a …", "a b c", true), ("a …", "b c", false),
@@ -134,7 +136,7 @@ import Testing
     #expect(text.matches(seen.split(separator: " ").map(String.init)) == expected)
   }
 
-  @Test("numbers count unless the page says that they vary")
+  @Test("numbers are compared unless the page marks them as varying")
   func numbers() {
     #expect(!ShownText(lines: ["copy  1.5 GB/s"]).matches(["copy  12 GB/s"]))
     #expect(ShownText(lines: ["copy  1.5 GB/s"], varies: true).matches(["copy   12 GB/s"]))
@@ -142,7 +144,7 @@ import Testing
     #expect(ShownText(lines: ["id sha256:01 (zstd 1.5.4)"]).matches(["id sha256:ff (zstd 1.6.0)"]))
   }
 
-  @Test("text that is written anew leaves out what was left out")
+  @Test("rewritten text omits the lines that were omitted before")
   func updating() {
     let text = ShownText(lines: ["size 1", "…", "b 2", "…"])
     #expect(text.updated(from: ["size 3", "a 1", "b 4", "c 5"]) == ["size 3", "…", "b 4", "…"])
@@ -153,7 +155,7 @@ import Testing
     #expect(ShownText(lines: []).updated(from: ["a"]) == ["a"])
   }
 
-  @Test("a session keeps its folder, and each step sees the status of the one before")
+  @Test("a session keeps its folder, and each step gets the status of the previous one")
   func session() throws {
     let results = try ConsoleSession().run([
       .command("mkdir new && cd new && false", shown: 0..<0, varies: false),

@@ -4,9 +4,9 @@ import Packing
 import TestSupport
 import Testing
 
-/// Full disks, failing calls, kills: the old output is whole, the new one absent, nothing is left.
+/// Tests of full disks, failing calls and kills: the old output stays whole, or the new one is complete.
 @Suite(.serialized) struct FaultTests {
-  /// The library that lets the n-th call fail, compiled once.
+  /// The path of the library that makes the n-th call fail, compiled once.
   static let library: Result<String, any Error> = Result {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
       "sumac-faults-\(getpid())")
@@ -25,7 +25,7 @@ import Testing
 
   static let outputs = ["out.sumac", "out.safetensors", "out"]
 
-  /// An old output of the kind that `name` asks for, and what it holds.
+  /// Writes an old output and returns the bytes of its files.
   private func prepare(_ workspace: Workspace, _ name: String) throws -> [String: [UInt8]] {
     let made = try CommandRun.sumac(
       ["convert", "base", "-o", name, "-q", "--dtype", "f32", "--no-lineage"],
@@ -48,7 +48,7 @@ import Testing
   }
 
   @Test(
-    "whichever call fails, nothing of a cache is left behind",
+    "a failing call leaves no partial cache",
     arguments: [
       ("llamacpp", "out.seq"), ("vllm", "out"), ("lmcache", "out"), ("mlx", "out.safetensors"),
     ])
@@ -69,15 +69,17 @@ import Testing
       failures += 1
       #expect(result.status == 4, "call \(call): \(result.messages)")
       let left = Set(try folder.names()).subtracting(before)
-      // Only when the last sync fails is the output in place, whole.
+      // If only the last sync fails, the complete output is in place.
       #expect(left.isEmpty || left == [name], "call \(call): \(left)")
       if left == [name] { try FileManager.default.removeItem(atPath: folder[name]) }
     }
-    #expect(failures >= 4, "the library did not count")
+    #expect(failures >= 4, "the library counted no calls")
     #expect(folder.exists(name))
   }
 
-  @Test("whichever call fails, nothing is left behind", arguments: outputs, [false, true])
+  @Test(
+    "a failing call leaves the old output or the complete new one", arguments: outputs,
+    [false, true])
   func everyCall(name: String, replaces: Bool) throws {
     let workspace = try Workspace()
     let folder = workspace.folder
@@ -92,7 +94,7 @@ import Testing
           "FAIL_COUNT": folder["calls"],
         ])
     }
-    // The output itself may be there, whole, when only the last sync of the folder fails.
+    // If only the last sync of the folder fails, the complete output is in place.
     let before = Set(try folder.names() + ["calls", name])
     var failures = 0
     for call in 1...10_000 {
@@ -101,13 +103,13 @@ import Testing
       failures += 1
       #expect(result.status == 4, "call \(call): \(result.messages)")
       #expect(Set(try folder.names()).subtracting(before).isEmpty, "call \(call)")
-      // Once the exchange has happened the new output is in place, whole; only the folder's entry is
-      // not synced yet, or the old one not removed.
+      // After the exchange, the complete new output is in place; the folder may not be synced and the old
+      // output not removed.
       let now = try contents(folder, name)
       if now != old { #expect(try isWhole(workspace, name), "call \(call)") }
       if now != old { try restore(folder, name, old) }
     }
-    #expect(failures >= 4, "the library did not count")
+    #expect(failures >= 4, "the library counted no calls")
     #expect(try isWhole(workspace, name))
   }
 
@@ -124,11 +126,11 @@ import Testing
     }
   }
 
-  @Test("killed at any moment, there is the old output or the new one, whole", arguments: outputs)
+  @Test("a kill at any moment leaves the old output or the complete new one", arguments: outputs)
   func kills(name: String) throws {
     let workspace = try Workspace()
     let folder = workspace.folder
-    // Large enough that a kill falls into reading, encoding, writing and renaming.
+    // Large enough that kills occur during reading, encoding, writing and renaming.
     try LargeFile.write(to: folder["in.safetensors"], tensors: 3, columns: 1 << 20)
     let arguments = ["convert", "in.safetensors", "-o", name, "-q", "--force", "-j", "2"]
     let start = Date()
@@ -161,7 +163,8 @@ import Testing
     #expect(killed >= 20)
   }
 
-  @Test("SIGINT and SIGTERM end with their status and leave nothing", arguments: [SIGINT, SIGTERM])
+  @Test(
+    "SIGINT and SIGTERM end with their status and leave no output", arguments: [SIGINT, SIGTERM])
   func interrupted(signal: Int32) throws {
     let workspace = try Workspace()
     let folder = workspace.folder
@@ -172,7 +175,7 @@ import Testing
         ["convert", "in.safetensors", "-o", "out.sumac", "-j", "1"], in: folder.path)
       process.standardError = FileHandle.nullDevice
       try process.run()
-      // As soon as the work has begun.
+      // Wait until the work has started.
       while process.isRunning, !(try folder.names().contains { $0.contains(".partial-") }) {
         usleep(500)
       }
@@ -187,7 +190,7 @@ import Testing
     #expect(seen > 0)
   }
 
-  /// Whether this process may mount a file system, which is how a disk is made that is soon full.
+  /// True if this process may mount a file system, which the test of a full disk needs.
   static let canMount: Bool = {
     guard let folder = try? TemporaryFolder(),
       unsafe mount("tmpfs", folder.path, "tmpfs", 0, "size=1m") == 0
@@ -196,8 +199,8 @@ import Testing
   }()
 
   @Test(
-    "a full disk is told of and leaves the old output",
-    .enabled(if: canMount, "needs the right to mount a file system, as root has it"),
+    "a full disk is reported and the old output stays",
+    .enabled(if: canMount, "needs permission to mount a file system"),
     arguments: outputs)
   func fullDisk(name: String) throws {
     let workspace = try Workspace()
@@ -213,7 +216,7 @@ import Testing
     #expect(try workspace.folder.names(in: "disk") == ["old.safetensors"])
   }
 
-  @Test("a folder that cannot be written is told of before the work")
+  @Test("a folder that is not writable is reported before the work starts")
   func readOnly() throws {
     let workspace = try Workspace()
     let result = try CommandRun.sumac(
@@ -221,7 +224,7 @@ import Testing
     #expect(result.status == 4)
   }
 
-  @Test("messages do not go into the output when standard error is closed")
+  @Test("messages are not written to the output if standard error is closed")
   func closedDescriptors() throws {
     let workspace = try Workspace()
     let shell = Process()
@@ -236,7 +239,7 @@ import Testing
     #expect(try isWhole(workspace, "x.sumac"))
   }
 
-  @Test("a report that cannot be written is an error")
+  @Test("a failed write of a report is an error")
   func fullOutput() throws {
     let workspace = try Workspace()
     let result = try CommandRun.sumac(

@@ -1,9 +1,9 @@
 import Foundation
 import TestSupport
 
-/// Safetensors files of any size, written without holding them in memory.
+/// Writes safetensors files of any size without keeping them in memory.
 enum LargeFile {
-  /// One tensor `weight` of BF16 with these codes.
+  /// Writes one BF16 tensor `weight` with the given codes.
   static func write(_ codes: [UInt16], rows: Int, columns: Int, to path: String) throws {
     let header = Array(
       "{\"weight\":{\"dtype\":\"BF16\",\"shape\":[\(rows),\(columns)],\"data_offsets\":[0,\(2 * codes.count)]}}"
@@ -13,14 +13,14 @@ enum LargeFile {
     try Data(length + header + values).write(to: URL(fileURLWithPath: path))
   }
 
-  /// F32 tensors `w0`, `w1`, … of shape [rows, columns] whose values repeat every 4 MiB.
+  /// Writes F32 tensors `w0`, `w1`, … with the shape [rows, columns] and values that repeat every 4 MiB.
   static func write(
     to path: String, tensors: Int, rows: Int = 1, columns: Int, name: String = "w"
   ) throws {
     let byteCount = 4 * rows * columns
-    let entries = (0..<tensors).map { place in
-      "\"\(name)\(place)\":{\"dtype\":\"F32\",\"shape\":[\(rows),\(columns)],"
-        + "\"data_offsets\":[\(place * byteCount),\((place + 1) * byteCount)]}"
+    let entries = (0..<tensors).map { index in
+      "\"\(name)\(index)\":{\"dtype\":\"F32\",\"shape\":[\(rows),\(columns)],"
+        + "\"data_offsets\":[\(index * byteCount),\((index + 1) * byteCount)]}"
     }
     var header = Array(("{" + entries.joined(separator: ",") + "}").utf8)
     header += [UInt8](repeating: 0x20, count: (8 - header.count % 8) % 8)
@@ -37,12 +37,12 @@ enum LargeFile {
     }
   }
 
-  /// 4 MiB of float32 like weights.
+  /// Returns 4 MiB of float32 values that resemble weights.
   private static func block() -> Data {
     var random = SeededGenerator(seed: 11)
     var data = Data(capacity: 4 << 20)
     for _ in 0..<1 << 16 {
-      // Sixteen values from one draw: enough for a file that is not to be all alike.
+      // One random number gives sixteen values, which is random enough for these files.
       let bits = random.next()
       for k in 0..<16 {
         let value = (Float(bits >> UInt64(4 * k) & 0xFFF) - 2048) * 1e-5

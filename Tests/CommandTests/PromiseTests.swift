@@ -3,9 +3,9 @@ import Packing
 import TestSupport
 import Testing
 
-/// Memory, determinism and exactness, as the promises have them, on the built program.
+/// Tests of the promises on memory, determinism and exactness, with the built program.
 @Suite(.serialized) struct PromiseTests {
-  /// The number before `label` in the messages of `-vv`.
+  /// Returns the number that a pattern captures in the messages of `-vv`.
   private static func number(_ pattern: Regex<(Substring, Substring)>, in text: String) throws
     -> Int
   {
@@ -15,11 +15,11 @@ import Testing
   static let limit = 64 << 20
 
   @Test(
-    "ten times the budget, one tensor of it larger than the budget, stays below it and below the plan",
+    "memory stays below budget and plan for ten times the budget in one tensor",
     arguments: ["out.sumac", "out.safetensors", "out"])
   func memory(name: String) throws {
     let folder = try TemporaryFolder()
-    // One tensor of 640 MiB, in one row.
+    // One tensor of 640 MiB with one row.
     try LargeFile.write(to: folder["in.safetensors"], tensors: 1, columns: 160 << 20)
     for extra in [[], ["--dtype", "bf16"]] {
       let run = try CommandRun.sumac(
@@ -44,7 +44,7 @@ import Testing
   }
 
   @Test(
-    "merges of models ten times the budget stay below it and below the plan",
+    "memory of merges stays below budget and plan for ten times the budget",
     arguments: ["linear", "ties", "dare_ties", "slerp"])
   func mergeMemory(method: String) throws {
     let folder = try TemporaryFolder()
@@ -67,7 +67,8 @@ import Testing
   }
 
   @Test(
-    "the plan holds for small models, large budgets and many tensors too", arguments: [1, 2, 7])
+    "memory stays below the plan for small models, large budgets and many tensors",
+    arguments: [1, 2, 7])
   func plannedPeak(jobs: Int) throws {
     let workspace = try Workspace()
     try Self.manyTensors(20_000, to: workspace.folder, "many.safetensors")
@@ -87,10 +88,10 @@ import Testing
   }
 
   @Test(
-    "statistics and pruning of more than the budget stay below it", arguments: [1, 40])
+    "memory of statistics and pruning stays below the budget for larger models", arguments: [1, 40])
   func surveysMemory(tensors: Int) throws {
     let folder = try TemporaryFolder()
-    // 160 MiB, in one row or in forty.
+    // 160 MiB in 1 or 40 tensors.
     try LargeFile.write(
       to: folder["in.safetensors"], tensors: tensors, columns: (40 << 20) / tensors)
     for arguments in [
@@ -110,7 +111,7 @@ import Testing
     }
   }
 
-  @Test("a pruned output has the same bytes for any threads and memory")
+  @Test("the bytes of a pruned output do not depend on threads and memory")
   func prunedBytes() throws {
     let workspace = try Workspace()
     let options = ["--p", "0.3", "--q", "1.2", "--iterations", "2", "--scope"]
@@ -127,14 +128,14 @@ import Testing
           try workspace.folder.bytes("a.sumac") + workspace.folder.bytes("a.safetensors"))
       }
       #expect(seen[0] == seen[1] && seen[1] == seen[2])
-      // Both hold the same values, and what was pruned is smaller in the format that leaves it out.
+      // Both formats contain the same values.
       let verify = try CommandRun.sumac(
         ["verify", "a.sumac", "--against", "a.safetensors"], in: workspace.folder.path)
       #expect(verify.status == 0, "\(verify.output)\(verify.messages)")
     }
   }
 
-  @Test("many shards take no more memory than one")
+  @Test("memory stays below the plan for many shards")
   func shards() throws {
     let folder = try TemporaryFolder()
     try LargeFile.write(to: folder["in.safetensors"], tensors: 40, columns: 1 << 20)
@@ -149,9 +150,9 @@ import Testing
   }
 
   private static func manyTensors(_ count: Int, to folder: TemporaryFolder, _ name: String) throws {
-    let entries = (0..<count).map { place in
-      "\"model.layers.\(place).self_attn.q_proj.weight\":{\"dtype\":\"U8\",\"shape\":[4],"
-        + "\"data_offsets\":[\(4 * place),\(4 * place + 4)]}"
+    let entries = (0..<count).map { index in
+      "\"model.layers.\(index).self_attn.q_proj.weight\":{\"dtype\":\"U8\",\"shape\":[4],"
+        + "\"data_offsets\":[\(4 * index),\(4 * index + 4)]}"
     }
     let header = Array(("{" + entries.joined(separator: ",") + "}").utf8)
     let length = (0..<8).map { UInt8(truncatingIfNeeded: header.count >> (8 * $0)) }
@@ -159,7 +160,7 @@ import Testing
   }
 
   @Test(
-    "the same bytes come out for any jobs, memory and round",
+    "the bytes do not depend on threads, memory and repetition",
     arguments: ["out.sumac", "out.safetensors"])
   func determinism(name: String) throws {
     let workspace = try Workspace()
@@ -179,7 +180,7 @@ import Testing
     }
   }
 
-  @Test("every valid file goes to every container and back, bit for bit")
+  @Test("every valid file survives a round trip through every container bit for bit")
   func goldenRoundTrips() throws {
     let workspace = try Workspace()
     let names = Fixtures.names(in: "safetensors/valid", suffix: ".safetensors")
@@ -200,7 +201,8 @@ import Testing
     #expect(names.count >= 13)
   }
 
-  @Test("a model that is converted says its new dtype in config.json, a mixed one keeps the old")
+  @Test(
+    "config.json states the new dtype of a converted model, and the old one if dtypes are mixed")
   func configuration() throws {
     let workspace = try Workspace()
     for (extra, expected) in [([], "float16"), (["--exclude", "lm_head*"], "bfloat16")] {
@@ -215,7 +217,7 @@ import Testing
     }
   }
 
-  @Test("standard input is an input, a pipe under a name is refused at once")
+  @Test("standard input is read, and a named pipe is refused")
   func pipes() throws {
     let workspace = try Workspace()
     let shell = Process()
@@ -234,7 +236,7 @@ import Testing
     #expect(verify.status == 0)
   }
 
-  @Test("a damaged file is refused by verify and convert, with tensor and offset")
+  @Test("verify and convert refuse a damaged file and name tensor and offset")
   func damage() throws {
     let workspace = try Workspace()
     let folder = workspace.folder
@@ -252,7 +254,7 @@ import Testing
     #expect(!folder.exists("y.safetensors"))
   }
 
-  @Test("Python's safetensors and NumPy read what we write, tensor for tensor")
+  @Test("Python's safetensors and NumPy read the written files tensor for tensor")
   func python() throws {
     let workspace = try Workspace()
     let folder = workspace.folder
@@ -303,7 +305,7 @@ import Testing
     #expect(text == "equal\n")
   }
 
-  @Test("the planes of the trained model are packed within 0.5 % of their entropy")
+  @Test("the planes of a trained model are packed to within 0.5 % of their entropy")
   func entropy() throws {
     let workspace = try Workspace()
     let folder = workspace.folder
@@ -327,8 +329,8 @@ import Testing
     for tensor in tensors {
       let count = try #require(tensor["bytes"] as? Int)
       let start = try #require(offsets[tensor["name"] as! String])
-      for place in stride(from: start, to: start + count, by: 2) {
-        let word = UInt16(bytes[place]) | UInt16(bytes[place + 1]) << 8
+      for offset in stride(from: start, to: start + count, by: 2) {
+        let word = UInt16(bytes[offset]) | UInt16(bytes[offset + 1]) << 8
         let rotated = word << 1 | word >> 15
         counts[0][Int(rotated & 0xFF)] += 1
         counts[1][Int(rotated >> 8)] += 1

@@ -4,7 +4,7 @@ import Packing
 import TestSupport
 import Testing
 
-/// `rope` on the built program and real models.
+/// Tests of `rope` with the built program and real models.
 @Suite struct RopeTests {
   private static func models() throws -> TemporaryFolder {
     let folder = try TemporaryFolder()
@@ -24,7 +24,7 @@ import Testing
     #expect(run.status == 0, "\(line): \(run.messages)")
   }
 
-  /// What `rope show` says of a model, without its name.
+  /// Returns the frequencies and attention factor that `rope show` reports for a model.
   private static func shown(
     _ folder: TemporaryFolder, _ model: String, length: Int
   ) throws -> NSDictionary {
@@ -36,7 +36,7 @@ import Testing
     return object.filter { ["inv_freq", "attention_factor"].contains($0.key) } as NSDictionary
   }
 
-  @Test("a rescaled folder has all files and values of the model, but for config.json")
+  @Test("a rescaled folder has all files and values of the model, except config.json")
   func folder() throws {
     let folder = try Self.models()
     try Self.expectDone(folder, "rope scale base --method yarn --factor 4 -o longer")
@@ -46,7 +46,7 @@ import Testing
       let isSame = try folder.bytes("longer/" + name) == Fixtures.bytes("models/base/" + name)
       #expect(isSame == (name != "config.json"), "\(name)")
     }
-    // The configuration alone is the same, in a folder or a file.
+    // --config-only writes the same configuration, to a folder or a file.
     try Self.expectDone(folder, "rope scale base --method yarn --factor 4 -o alone --config-only")
     try Self.expectDone(
       folder, "rope scale base --method yarn --context 1024 -o other.json --config-only")
@@ -58,10 +58,10 @@ import Testing
   }
 
   @Test(
-    "values lie in pages as in the file that they are copied from", arguments: ["base", "moved"])
+    "values keep their alignment to pages when they are copied", arguments: ["base", "moved"])
   func pages(model: String) throws {
     let folder = try Self.models()
-    // A header of another length.
+    // A model with a header of another length.
     try FileManager.default.copyItem(
       atPath: Fixtures.path("models/base"), toPath: folder["moved"])
     let name = "moved/model.safetensors"
@@ -86,19 +86,19 @@ import Testing
     (0..<8).reduce(0) { $0 | Int(bytes[$1]) << (8 * $1) }
   }
 
-  /// Where the largest tensor starts.
+  /// Returns the byte offset of the largest tensor.
   private static func largestStart(_ bytes: [UInt8]) -> Int {
     let end = 8 + headerLength(bytes)
     let header = try? JSONSerialization.jsonObject(with: Data(bytes[8..<end])) as? [String: Any]
-    let places = (header ?? [:]).compactMap { name, value in
+    let ranges = (header ?? [:]).compactMap { name, value in
       (value as? [String: Any])?["data_offsets"] as? [Int]
     }
-    let sizes = places.map { $0[1] - $0[0] }
-    let largest = places.filter { $0[1] - $0[0] == sizes.max() }.map { $0[0] }.min()
+    let sizes = ranges.map { $0[1] - $0[0] }
+    let largest = ranges.filter { $0[1] - $0[0] == sizes.max() }.map { $0[0] }.min()
     return end + (largest ?? 0)
   }
 
-  @Test("a frozen CLEX model is the same from and in every format", arguments: [2, 8])
+  @Test("a frozen CLEX model is the same for every input and output format", arguments: [2, 8])
   func formats(time: Int) throws {
     let folder = try Self.models()
     let scale = "--method clex --time \(time)"
@@ -125,7 +125,7 @@ import Testing
     #expect(!tensors.output.contains("ode_up_proj"))
   }
 
-  @Test("nothing is written over what is there, or beside an error")
+  @Test("nothing is overwritten, and nothing is written after an error")
   func outputs() throws {
     let folder = try Self.models()
     try folder.write([1], to: "there.json")
@@ -144,7 +144,7 @@ import Testing
     #expect(try folder.bytes("there.json") == [1])
   }
 
-  @Test("a plot is an SVG with a line for each series")
+  @Test("a plot is an SVG file with a line for each series")
   func plot() throws {
     let folder = try Self.models()
     try Self.expectDone(

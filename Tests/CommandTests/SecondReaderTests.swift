@@ -3,12 +3,13 @@ import Packing
 import TestSupport
 import Testing
 
-/// The reader in Python, written from the specification alone, against the fixtures and what the
-/// program writes.
+/// Tests that the Python reader, written only from the specification, agrees with the program on the
+/// fixtures and on written files.
 @Suite struct SecondReaderTests {
   static let reader = Fixtures.path("../Formats/sumac_reader.py")
 
-  /// Reads many files in one process: lines of name, a tab, and digest with tensor, or code.
+  /// A script that reads files and prints lines of a file name, a tab, and either a digest with a tensor's
+  /// name or an error code.
   private static let script = """
     import hashlib, os, sys
     sys.path.insert(0, os.path.dirname(sys.argv[1]))
@@ -33,7 +34,7 @@ import Testing
     return run.output
   }
 
-  /// The first `python3` of the path that this process has.
+  /// The first `python3` in `PATH`.
   private static let python: String = {
     let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin").split(separator: ":")
     return folders.map { "\($0)/python3" }.first {
@@ -46,19 +47,19 @@ import Testing
     Fixtures.names(in: folder, suffix: ".sumac").map { Fixtures.path("\(folder)/\($0)") }
   }
 
-  @Test("both readers find the same bits in every fixture")
+  @Test("both readers read the same bits from every fixture")
   func fixtures() throws {
     let expected = String(decoding: try Fixtures.bytes("sumac/digests.tsv"), as: UTF8.self)
     #expect(try Self.run(Self.files("sumac")) == expected)
   }
 
-  @Test("both readers refuse every file of the corpus for the same reason")
+  @Test("both readers refuse every hostile file with the same error code")
   func corpus() throws {
     let expected = String(decoding: try Fixtures.bytes("hostile/expected.tsv"), as: UTF8.self)
     #expect(try Self.run(Self.files("hostile")) == expected)
   }
 
-  @Test("the program says why it refuses a file of the corpus")
+  @Test("the program prints the error code of every hostile file")
   func messages() throws {
     let run = try CommandRun.sumac(["verify"] + Self.files("hostile"))
     #expect(run.status == 2)

@@ -1,20 +1,20 @@
-/// What a page shows of the output of a command. A line `…` stands for any lines left out.
+/// The output of a command as a page shows it, where a line `…` stands for any omitted lines.
 struct ShownText {
   static let ellipsis = "…"
 
   var lines: [String]
-  /// Whether numbers, and the width of columns with them, may be others.
+  /// True if numbers, and the width of their columns, can differ.
   var varies = false
 
-  /// Whether `seen` is what the page shows.
+  /// Returns true if `seen` matches the text.
   func matches(_ seen: [String]) -> Bool {
-    place(seen.map(normalized), isAnchored: true, by: normalized) != nil
+    segmentStarts(in: seen.map(normalized), isAnchored: true, by: normalized) != nil
   }
 
-  /// Returns the lines to show for `seen`, with lines left out where they were left out before if the
-  /// lines around them are still found.
+  /// Returns the lines to show for `seen`, which omit the same parts if the lines around them are found.
   func updated(from seen: [String]) -> [String] {
-    guard let starts = place(seen.map(Self.shape), isAnchored: false, by: Self.shape) else {
+    guard let starts = segmentStarts(in: seen.map(Self.shape), isAnchored: false, by: Self.shape)
+    else {
       return seen
     }
     let kept = zip(segments, starts).map { segment, start in
@@ -31,20 +31,20 @@ struct ShownText {
   }
 
   /// Returns where each segment starts in `seen`, or nil if one of them is not found.
-  /// - Parameter isAnchored: whether nothing may come before the first segment and after the last.
-  ///   If not, only an empty last segment is at the end.
-  private func place(
-    _ seen: [String], isAnchored: Bool, by key: (String) -> String
+  /// - Parameter isAnchored: True if the first segment must be at the start and the last at the end.
+  ///   Otherwise only an empty last segment must be at the end.
+  private func segmentStarts(
+    in seen: [String], isAnchored: Bool, by key: (String) -> String
   ) -> [Int]? {
     let segments = segments.map { $0.map(key) }
     var starts: [Int] = []
     var next = 0
-    for (place, segment) in segments.enumerated() {
+    for (index, segment) in segments.enumerated() {
       let last = seen.count - segment.count
       guard next <= last else { return nil }
-      let isFirst = place == 0 && (isAnchored || segment.isEmpty)
-      let isLast = place == segments.count - 1 && (isAnchored || segment.isEmpty)
-      // A text without ellipses is all there is.
+      let isFirst = index == 0 && (isAnchored || segment.isEmpty)
+      let isLast = index == segments.count - 1 && (isAnchored || segment.isEmpty)
+      // A text without ellipses must match all lines.
       guard !(isFirst && isLast) || last == 0 else { return nil }
       let candidates = isFirst ? 0...0 : isLast ? last...last : next...last
       let start = candidates.first { seen[$0..<$0 + segment.count].elementsEqual(segment) }
@@ -60,7 +60,7 @@ struct ShownText {
     return varies ? Self.shape(line) : line
   }
 
-  /// A line without its numbers and the width of its columns.
+  /// Returns a line with its numbers and runs of spaces replaced.
   private static func shape(_ line: String) -> String {
     SnapshotTests.normalized(line)
       .replacing(/[0-9][0-9.,]*/, with: "N").replacing(/\s+/, with: " ")

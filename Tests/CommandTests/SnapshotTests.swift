@@ -3,10 +3,10 @@ import Packing
 import TestSupport
 import Testing
 
-/// Command lines with what they print, as files in `Cases`.
+/// Tests that compare the output of commands with the files in `Cases`.
 ///
-/// `NAME.case` holds a command line, `--- terminal`, `--- stdout` or `--- stderr` with the text, and
-/// `--- exit N`. With SUMAC_REGENERATE=1 the files are written anew from what is seen.
+/// `NAME.case` contains command lines, then the output of the last one as `--- terminal`, or as `--- stdout`
+/// and `--- stderr`, and `--- exit N`. With SUMAC_REGENERATE=1 the files are rewritten from the actual output.
 @Suite struct SnapshotTests {
   static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .appendingPathComponent("Cases").path
@@ -14,9 +14,9 @@ import Testing
     .filter { $0.hasSuffix(".case") }.sorted()
   static let isRegenerating = ProcessInfo.processInfo.environment["SUMAC_REGENERATE"] == "1"
 
-  @Test("there are cases") func present() { #expect(Self.names.count >= 20) }
+  @Test("cases are found") func present() { #expect(Self.names.count >= 20) }
 
-  @Test("a command prints what its case says", arguments: names)
+  @Test("a command prints the text of its case", arguments: names)
   func snapshot(name: String) throws {
     let path = Self.folder + "/" + name
     let text = try String(contentsOfFile: path, encoding: .utf8)
@@ -25,9 +25,9 @@ import Testing
     let inTerminal = lines.contains("--- terminal")
     let workspace = try Workspace()
     var seen = ""
-    for (place, command) in commands.enumerated() {
+    for (index, command) in commands.enumerated() {
       let arguments = command.dropFirst(2).split(separator: " ").map(String.init)
-      let isLast = place == commands.count - 1
+      let isLast = index == commands.count - 1
       if isLast, inTerminal {
         let run = try TerminalRun.sumac(
           Array(arguments.dropFirst()), in: workspace.folder.path, columns: 80)
@@ -49,8 +49,8 @@ import Testing
     }
   }
 
-  /// What differs between machines: the version of zstd, hashes of what names it, and the memory of
-  /// the program itself.
+  /// Returns the text without what differs between machines: the version of zstd, hashes that depend on it,
+  /// and the memory of the program.
   static func normalized(_ text: String) -> String {
     text.replacing(/zstd \d+\.\d+\.\d+/, with: "zstd N.N.N")
       .replacing(/"zstd": "[\d.]+"/, with: "\"zstd\": \"N.N.N\"")
@@ -63,12 +63,12 @@ import Testing
         with: "peak resident memory N bytes, N planned, N workers")
   }
 
-  @Test("what a terminal of 80 columns shows is never wider")
+  @Test("output in a terminal of 80 columns is never wider")
   func width() throws {
     var count = 0
     for name in Self.names {
       let text = try String(contentsOfFile: Self.folder + "/" + name, encoding: .utf8)
-      // Messages are sentences, which a terminal wraps.
+      // Messages are exempt, since a terminal wraps them.
       guard let start = text.range(of: "--- terminal\n") else { continue }
       count += 1
       for line in text[start.upperBound...].split(separator: "\n") where !line.contains("sumac:") {
@@ -79,7 +79,7 @@ import Testing
   }
 }
 
-/// A folder with links to the fixtures, so that what is printed holds no path of this machine.
+/// A folder with links to the fixtures, so that output does not contain paths of this machine.
 struct Workspace {
   let folder: TemporaryFolder
 

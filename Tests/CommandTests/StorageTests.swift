@@ -7,7 +7,7 @@ import TensorCore
 import TestSupport
 import Testing
 
-/// Types, terms and targets of `convert`, on the built program and a real model.
+/// Tests of types, terms and targets of `convert` with the built program and a real model.
 @Suite struct StorageTests {
   private static let types = [
     "int1:asym", "int2:g32", "int3", "int4:g64:asym", "int5:bf16", "int6:row", "int7:f32", "int8",
@@ -28,7 +28,7 @@ import Testing
   }
 
   @Test(
-    "every type and sum is read by both readers as its content ids say",
+    "both readers read every type and sum of terms with the right content ids",
     arguments: ["fast", "none"])
   func types(compression: String) throws {
     let workspace = try Workspace()
@@ -42,14 +42,14 @@ import Testing
     }
     let verified = try CommandRun.sumac(["verify"] + paths)
     #expect(verified.status == 0, "\(verified.output) \(verified.messages)")
-    // The other reader compares content ids as well.
+    // The Python reader compares content ids too.
     let other = try SecondReaderTests.run(paths)
     #expect(!other.contains("sumac."), "\(other)")
     #expect(other.split(separator: "\n").count > paths.count * 10)
   }
 
   @Test(
-    "the same bytes come out for any jobs and memory, and into a pipe",
+    "the bytes do not depend on threads, memory, or writing to a pipe",
     arguments: [
       ["--type", "int4:g64"], ["--terms", "dense:int4+lowrank:8+sparse:1%"],
       ["--target-bpw", "3.5"], ["--sparse", "auto"],
@@ -77,7 +77,7 @@ import Testing
   }
 
   @Test(
-    "memory stays below the plan, and the plan below twice of it",
+    "memory stays below the plan, and the plan below twice the memory",
     arguments: [
       ["--type", "int4"], ["--terms", "dense:int4:g64+lowrank:8+sparse:1%"], ["--sparse", "auto"],
     ])
@@ -97,7 +97,7 @@ import Testing
 
   // MARK: Targets
 
-  /// The sum over all values of the noise that a value has, relative to its tensor.
+  /// Returns the sum of the squared relative errors of all values.
   private static func cost(_ path: String) throws -> Double {
     try PackedContainer.read(path).tensors.reduce(0) { sum, tensor in
       guard let source = tensor.source as? PackedTensorSource,
@@ -108,7 +108,7 @@ import Testing
     }
   }
 
-  /// Stored bits of all tensors over the number of values.
+  /// Returns the stored bits of all tensors divided by the number of values.
   private static func bitsPerWeight(_ path: String) throws -> Double {
     let checkpoint = try PackedContainer.read(path)
     let stored = checkpoint.tensors.reduce(0) { $0 + $1.stored.byteCount }
@@ -116,7 +116,7 @@ import Testing
   }
 
   @Test(
-    "chosen types have less error than one type for all that takes as much, or are that type",
+    "chosen types have no more error than a uniform type of the same size",
     arguments: [("int3:g32", true), ("int4", false), ("int6:g64", true)])
   func chosenAgainstUniform(uniform: String, isBeaten: Bool) throws {
     let workspace = try Workspace()
@@ -134,7 +134,7 @@ import Testing
     #expect(isBeaten ? cost < other : cost <= other, "\(cost) and \(other)")
   }
 
-  @Test("a target size is hit within 1 %", arguments: [350_000, 610_000])
+  @Test("a target size is reached to within 1 %", arguments: [350_000, 610_000])
   func targetSize(size: Int) throws {
     let workspace = try Workspace()
     let run = try CommandRun.sumac(
@@ -145,7 +145,7 @@ import Testing
     #expect(found <= size && Double(found) >= 0.99 * Double(size), "\(found) of \(size)")
   }
 
-  @Test("a target of bits per weight is hit within 1 %", arguments: [2.5, 7.25])
+  @Test("a target of bits per weight is reached to within 1 %", arguments: [2.5, 7.25])
   func targetBits(bits: Double) throws {
     let workspace = try Workspace()
     let run = try CommandRun.sumac(
@@ -160,7 +160,7 @@ import Testing
 
   // MARK: Sizes
 
-  @Test("an int4 model takes what the entropy of its codes asks for, within 2 %")
+  @Test("the size of an int4 model is within 2 % of the entropy of its codes")
   func int4Size() throws {
     let workspace = try Workspace()
     let run = try CommandRun.sumac(
@@ -175,7 +175,7 @@ import Testing
     var (bits, stored) = (0.0, 0)
     for (tensor, other) in zip(packed.tensors, raw.tensors) where tensor.info.shape.rowCount > 1 {
       let file = try InputFile(path: workspace.folder["y.sumac"])
-      // A table of two streams, the codes, two in a byte, and the scales.
+      // The chunk is a table of two streams, the codes, two per byte, and the scales.
       let chunk = try file.bytes(at: other.stored.byteOffset, count: other.stored.byteCount)
       let codes = chunk[16..<16 + tensor.info.elementCount / 2]
       var counts = [Int](repeating: 0, count: 16)
@@ -191,8 +191,8 @@ import Testing
   }
 
   @Test(
-    "a pruned model takes two thirds of its kept values, and what its mask asks for, within 2 %",
-    // Bytes of index for a kept value of an even mask: the entropy at a half, of gaps at a tenth.
+    "the size of a pruned model is within 2 % of that of its kept values and its mask",
+    // Bytes of index per kept value of a uniform mask: the entropy of the mask at 50 %, of gaps at 90 %.
     arguments: [(0.5, 0.250), (0.9, 0.596)])
   func prunedSize(share: Double, index: Double) throws {
     let folder = try TemporaryFolder()
@@ -205,12 +205,12 @@ import Testing
     let stored = try PackedContainer.read(folder["x.sumac"]).tensors[0].stored
     #expect(stored.codec.hasPrefix("sparse"))
     let kept = Double(values.count { $0 != 0 })
-    // Weights in bfloat16 shrink by 1.4937 without loss.
+    // Weights in bfloat16 shrink losslessly by a factor of 1.4937.
     let predicted = kept * (2 / 1.4937 + index)
     #expect(Double(stored.byteCount) <= 1.02 * predicted, "\(stored.byteCount) of \(predicted)")
   }
 
-  /// Normal weights in bfloat16, the smallest cut.
+  /// Returns normally distributed weights in bfloat16, with the smallest set to 0.
   private static func prunedWeights(_ count: Int, share: Double) -> [UInt16] {
     var random = SeededGenerator(seed: 99)
     let values = (0..<count).map { _ -> Float in
@@ -225,7 +225,7 @@ import Testing
 
   // MARK: Appending and bad input
 
-  @Test("appending gives the tensors of both, those of the first as they were")
+  @Test("appending keeps the tensors of the first file unchanged and adds those of the second")
   func appending() throws {
     let workspace = try Workspace()
     func sumac(_ arguments: [String]) throws -> CommandRun {
@@ -247,12 +247,12 @@ import Testing
     let again = try sumac(["convert", "b.sumac", "--append-to", "ab.sumac", "-o", "c.sumac"])
     #expect(again.status == 64 && again.messages.contains("is in ab.sumac already"))
     let (a, ab) = (try workspace.folder.bytes("a.sumac"), try workspace.folder.bytes("ab.sumac"))
-    // Segments of the first lie where they lay.
+    // The segments of the first file keep their offsets.
     #expect(a[..<400_000] == ab[..<400_000])
   }
 
   @Test(
-    "what cannot be is said before the work",
+    "impossible requests are refused before the work starts",
     arguments: [
       (["--type", "int9"], "is no type"), (["--type", "int1:sym"], "int1 has no symmetric form"),
       (["--type", "int4:g1000"], "the longest row has 344"),
@@ -260,12 +260,12 @@ import Testing
       (["--terms", "dense:int4+sparse:101%"], "needs a share"),
       (["--terms", "dense:int4+dense:int8"], "two dense terms"),
       (["--tensor-type", "nothing*=int4"], "matches no tensor"),
-      (["--tensor-type", "int4"], "lacks a type"),
+      (["--tensor-type", "int4"], "has no type"),
       (["--tensor-type", "*norm*=q8_0"], nil),
       (["--type", "int4", "--include", "*norm*"], "fits no tensor"),
       (["--target-bpw", "0.5"], "is too little"), (["--target-size", "10KB"], "is too little"),
       (["--candidates", "int4"], "needs --target"),
-      (["--target-bpw", "6", "--candidates", ","], "names no type"),
+      (["--target-bpw", "6", "--candidates", ","], "contains no type"),
       // Rows of 344 have no blocks of 32.
       (["--target-bpw", "16", "--candidates", "q4_0"], nil),
     ] as [([String], String?)])
@@ -282,15 +282,16 @@ import Testing
     #expect(!workspace.folder.exists("x.sumac"))
   }
 
-  @Test("a lossy type in a container that has none is refused")
+  @Test("a lossy type is refused in a container without terms")
   func wrongContainer() throws {
     let workspace = try Workspace()
     let run = try convert(workspace, "x.safetensors", ["--type", "int4"])
-    #expect(run.status == 64 && run.messages.contains("only .sumac files can hold that"))
+    #expect(run.status == 64 && run.messages.contains("supported only in .sumac files"))
   }
 
   @Test(
-    "a value that is not finite is named with its place", arguments: ["int4", "int8:f32", "mxfp4"])
+    "an error names the index of a value that is not finite",
+    arguments: ["int4", "int8:f32", "mxfp4"])
   func notFinite(type: String) throws {
     let folder = try TemporaryFolder()
     var values = [UInt16](repeating: 0x3F80, count: 64 * 64)
@@ -305,12 +306,14 @@ import Testing
     #expect(try folder.names() == ["in.safetensors"])
   }
 
-  @Test("low-rank terms come out the same at every power of two", arguments: [-115, -70, 60, 110])
+  @Test(
+    "the error of low-rank terms does not depend on a power-of-two scale",
+    arguments: [-115, -70, 60, 110])
   func lowRankRange(exponent: Int) throws {
     let folder = try TemporaryFolder()
     func error(_ exponent: Int) throws -> Double {
-      let values = (0..<4096).map { place in
-        let (row, column) = (place / 64, place % 64)
+      let values = (0..<4096).map { index in
+        let (row, column) = (index / 64, index % 64)
         let value = Float((row * 7) % 13 - 6) * Float((column * 5) % 11 - 5) / 32
         let scaled = Float(sign: .plus, exponent: exponent, significand: value)
         return UInt16(scaled.bitPattern >> 16)
@@ -324,13 +327,13 @@ import Testing
       let text = try #require(report.output.firstMatch(of: /"relative_error": ?([0-9.e-]+)/)?.1)
       return try #require(Double(text))
     }
-    let standard = try error(0)
-    #expect(standard < 0.002)
-    #expect(try error(exponent) == standard)
+    let expected = try error(0)
+    #expect(expected < 0.002)
+    #expect(try error(exponent) == expected)
   }
 
   @Test(
-    "a value that a type cannot come near is refused, not stored as something else",
+    "a value beyond the range of a type is refused",
     arguments: [["--type", "q4_0"], ["--type", "q8_0"], ["--terms", "lowrank:1"]])
   func tooLarge(options: [String]) throws {
     let folder = try TemporaryFolder()
@@ -342,7 +345,7 @@ import Testing
     #expect(try folder.names() == ["in.safetensors"])
   }
 
-  @Test("F64 values that are all 0 in float32 are refused")
+  @Test("F64 values that all round to 0 in float32 are refused")
   func tooSmall() throws {
     let folder = try TemporaryFolder()
     let header =
@@ -358,7 +361,7 @@ import Testing
     #expect(run.status == 3 && run.messages.contains("too small for float32"), "\(run.messages)")
   }
 
-  @Test("looking for zeros leaves alone what is stored with loss")
+  @Test("--sparse auto does not change lossy tensors")
   func sparseOfLossy() throws {
     let workspace = try Workspace()
     #expect(try convert(workspace, "a.sumac", ["--type", "int4", "--content-ids"]).status == 0)
@@ -372,7 +375,7 @@ import Testing
     #expect(after < before + 4096)
   }
 
-  @Test("an output is never put in place of a device")
+  @Test("an output never replaces a device")
   func device() throws {
     let workspace = try Workspace()
     let link = workspace.folder["x.sumac"]
@@ -383,7 +386,7 @@ import Testing
   }
 
   @Test(
-    "a range of rows is read from the chunks that hold it and no others",
+    "a range of rows is read only from the chunks that contain it",
     arguments: [
       ["--type", "lossless"], ["--type", "int4:g64"], ["--terms", "dense:int4+sparse:1%"],
       ["--terms", "dense:nf4+sparse:1%:add"], ["--sparse", "auto"],
@@ -392,8 +395,8 @@ import Testing
     let folder = try TemporaryFolder()
     let (rows, columns) = (2048, 1024)
     var random = SeededGenerator(seed: 11)
-    let values = (0..<rows * columns).map { place -> UInt16 in
-      place % 4 == 0 ? 0x3C00 + UInt16.random(in: 0..<0x300, using: &random) : 0
+    let values = (0..<rows * columns).map { index -> UInt16 in
+      index % 4 == 0 ? 0x3C00 + UInt16.random(in: 0..<0x300, using: &random) : 0
     }
     try LargeFile.write(values, rows: rows, columns: columns, to: folder["in.safetensors"])
     let run = try CommandRun.sumac(

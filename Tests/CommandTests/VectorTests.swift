@@ -3,7 +3,7 @@ import Packing
 import TestSupport
 import Testing
 
-/// Task vectors on the built program and real models.
+/// Tests of task vectors with the built program and real models.
 @Suite struct VectorTests {
   private static func models() throws -> TemporaryFolder {
     let folder = try TemporaryFolder()
@@ -27,7 +27,7 @@ import Testing
   }
 
   @Test(
-    "an exact vector restores the fine-tune bit for bit, on its own base alone",
+    "an exact vector restores the fine-tuned model bit for bit, only on its own base",
     arguments: [("poetry", "base"), ("tech", "base"), ("ft_a", "f32"), ("ft_b", "f32")])
   func exact(tuned: String, base: String) throws {
     let folder = try Self.models()
@@ -37,7 +37,7 @@ import Testing
       try Self.expectDone(folder, "vector apply v.sumac --base \(base) -o \(output)")
       try Self.expectDone(folder, "verify \(output) --against \(tuned)")
     }
-    // A packed base keeps its terms.
+    // The terms of a packed base are kept.
     try Self.expectDone(folder, "convert \(base) -o base.sumac")
     try Self.expectDone(folder, "vector apply v.sumac --base base.sumac -o packed.sumac")
     try Self.expectDone(folder, "verify packed.sumac --against \(tuned)")
@@ -51,7 +51,7 @@ import Testing
   }
 
   @Test(
-    "a vector gives the same in every format, packed or not",
+    "a vector has the same effect in every format, packed or not",
     arguments: [
       "", "--density 10%", "--rank 4", "--type int4:g32", "--density 1% --type int8 --rank 2",
       "--dtype f32",
@@ -69,7 +69,7 @@ import Testing
       folder, "vector add p.sumac t.sumac --scale p=0.7 --scale t=-0.3 -o sum.sumac")
     try Self.expectDone(folder, "vector apply sum.sumac --base base -o c.sumac")
     for output in ["a.sumac", "b.sumac", "c.sumac"] {
-      // Vectors of another dtype than the base's are rounded to it when they are added to one.
+      // Vectors of another dtype are rounded to the base's dtype when they are added up.
       let tolerance = form.contains("f32") && output == "c.sumac" ? " --max-rmse 1e-4" : ""
       let run = try Self.run(folder, "verify \(output) --against plain\(tolerance)")
       #expect(run.status == 0, "\(output): \(run.output)\(run.messages)")
@@ -79,17 +79,17 @@ import Testing
     try Self.expectDone(folder, "verify same --against base --max-rmse 1e-4")
   }
 
-  @Test("sparse and low-rank vectors are as small as their terms")
+  @Test("sparse and low-rank vectors are no larger than their terms")
   func sizes() throws {
     let folder = try Self.models()
     func size(_ name: String) throws -> Int {
       let attributes = try FileManager.default.attributesOfItem(atPath: folder[name])
       return attributes[.size] as? Int ?? .max
     }
-    // 988,288 values of BF16: a tenth of them with a bit or less for each place.
+    // 988,288 values of BF16: a tenth of them, and up to one bit per value for the index.
     try Self.expectDone(folder, "vector extract poetry --base base -o s.sumac --density 10%")
     #expect(try size("s.sumac") < 988_288 / 10 * 2 + 988_288 / 8)
-    // 30 matrices; factors of F16, the norms whole, and the index.
+    // 30 matrices with factors in F16, the norms in full, and the index of the file.
     try Self.expectDone(folder, "vector extract poetry --base base -o r.sumac --rank 4")
     let factors = 4 * (2 * (1024 + 128) + 4 * (3 * (344 + 128) + 2 * (128 + 128) + 2 * (64 + 128)))
     #expect(try size("r.sumac") < 2 * factors + 9 * 256 + 24_000)
@@ -97,7 +97,7 @@ import Testing
     #expect(try size("c.sumac") < 40_000)
   }
 
-  @Test("a LoRA adapter that is written is read as what it was made from")
+  @Test("a written LoRA adapter has the effect of the vector it was made from")
   func adapter() throws {
     let folder = try Self.models()
     try Self.expectDone(folder, "vector extract poetry --base base -o adapter --rank 8")
@@ -107,7 +107,7 @@ import Testing
     try Self.expectDone(folder, "vector apply adapter --base base -o a")
     try Self.expectDone(folder, "vector apply r.sumac --base base -o b")
     try Self.expectDone(folder, "verify a --against b --max-rmse 1e-4")
-    // A whole rank is the fine-tune itself, but for rounding.
+    // At full rank it is the fine-tuned model, except for rounding.
     try Self.expectDone(folder, "vector extract poetry --base base -o full --rank 128")
     try Self.expectDone(folder, "vector apply full --base base -o c")
     try Self.expectDone(folder, "verify c --against poetry --max-rmse 2e-3")

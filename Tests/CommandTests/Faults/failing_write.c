@@ -1,5 +1,5 @@
 // Preloaded into the program under test: the FAIL_AT-th call that changes the disk fails as on a full
-// disk. Counts all calls into the file FAIL_COUNT when the program ends.
+// disk. Writes the number of calls to the file FAIL_COUNT when the program ends.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
