@@ -140,6 +140,7 @@ package struct TokenRange: TensorSource {
   private let base: LazyTensor
   private let range: Range<Int>
 
+  /// Returns the tokens `range` of a tensor, under another name.
   package static func tensor(
     _ base: LazyTensor, _ range: Range<Int>, named name: String
   ) throws -> LazyTensor {

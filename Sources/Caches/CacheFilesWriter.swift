@@ -6,12 +6,14 @@ import TensorCore
 
 /// Writes caches whose files are a sequence of bytes and tensors, such as headers, rows and safetensors.
 package struct CacheFilesWriter: CheckpointWriter {
+  /// A part of a file.
   package enum Part: Sendable {
     case bytes([UInt8])
     /// The canonical bytes of a tensor.
     case tensor(LazyTensor)
   }
 
+  /// A file as a sequence of parts.
   package struct File: Sendable {
     /// The name inside the folder; empty if the output is a single file.
     var name: String

@@ -4,8 +4,9 @@ package import TensorCore
 
 /// Facts about a cache that its files do not contain.
 package struct CacheHints: Sendable {
+  /// A fact that is true, false, or detected.
   package enum Choice: String, Sendable, CaseIterable { case auto, yes, no }
-  /// How the rotary embedding pairs the dimensions of a head.
+  /// The pairs that the rotary embedding forms from the dimensions of a head.
   package enum Pairing: String, Sendable, CaseIterable {
     /// Pairs are half a head apart, as in Hugging Face models.
     case halves
@@ -90,6 +91,8 @@ package enum CacheLayouts {
     all.first { $0.name == name }
   }
 
+  /// Reads the headers of a cache in the layout of the hints, or in the layout that is detected.
+  /// - Throws: An error if no layout recognizes the files, or if they contradict the hints.
   package static func read(_ paths: [String], _ hints: CacheHints) throws -> KVCache {
     try hints.check()
     let files = try CacheFiles(paths)

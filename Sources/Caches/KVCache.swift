@@ -7,6 +7,7 @@ package import TensorCore
 /// Tensors have the shape [batch, kv heads, tokens, head dim]. Keys are rotated, with pairs of dimensions half
 /// a head apart.
 package struct KVCache: Sendable {
+  /// The keys and values of a layer.
   package struct Layer: Sendable {
     /// The number of the layer in the file, from 0.
     package var number: Int
@@ -61,7 +62,9 @@ package struct KVCache: Sendable {
     try check()
   }
 
+  /// Returns sumac's name of a layer's keys.
   package static func keyName(_ number: Int) -> String { "layers.\(number).key" }
+  /// Returns sumac's name of a layer's values.
   package static func valueName(_ number: Int) -> String { "layers.\(number).value" }
 
   package static let tokensName = "token_ids"

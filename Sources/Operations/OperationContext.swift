@@ -38,7 +38,7 @@ package enum OperationNotice: Sendable {
   case warning(Message)
   /// Something that was done or decided.
   case note(Message)
-  /// How one tensor is written.
+  /// The storage of a tensor in the input and in the output.
   case decision(tensor: String, from: String, to: String)
   /// An error in one of several inputs; the others are still processed.
   case failure(any UserError)

@@ -21,6 +21,7 @@ package enum ReportFile {
     return stat.type != .regular && stat.type != .directory
   }
 
+  /// Writes a report to a new file, or to a device or pipe.
   package static func write(_ text: String, to path: String) throws {
     guard try !isDevice(path) else {
       do {

@@ -46,7 +46,7 @@ extension OutputVerb {
   }
 }
 
-/// One call of the program.
+/// An invocation of the program: its arguments and the context of its operation.
 struct Invocation {
   /// The arguments of the command line, which keep the order between different options.
   let arguments: [String]

@@ -67,6 +67,7 @@ package enum MLXLayout: CacheLayout {
     return cache
   }
 
+  /// A file that is being read.
   private struct File {
     let checkpoint: Checkpoint
     let isPadded: Bool

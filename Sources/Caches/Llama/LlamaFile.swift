@@ -26,6 +26,7 @@ struct LlamaFile: Sendable {
     var byteOffset: Int
   }
 
+  /// The cells of one or several sequences, with the keys and values of each layer.
   struct Stream: Sendable {
     var cells: [Cell]
     var isTransposed: Bool

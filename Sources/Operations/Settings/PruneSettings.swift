@@ -5,6 +5,7 @@ import Surveys
 
 /// The settings that choose the weights to prune.
 package struct PruneSettings: Codable, Sendable {
+  /// A method that scores and selects weights.
   package enum Method: String, CaseIterable, Codable, Sendable {
     case pqi, magnitude, nm, random, wanda
   }

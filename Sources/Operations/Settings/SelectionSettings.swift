@@ -3,6 +3,7 @@ import Checkpoints
 
 /// The settings that select the tensors an operation applies to.
 package struct SelectionSettings: Codable, Sendable, Equatable {
+  /// A pattern of names to include or exclude.
   package struct Rule: Codable, Sendable, Equatable {
     package enum Kind: String, Codable, Sendable { case include, exclude }
 

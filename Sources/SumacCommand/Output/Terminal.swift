@@ -1,7 +1,7 @@
 import Base
 import Glibc
 
-/// Messages for people, on standard error.
+/// Prints messages on standard error.
 enum Terminal {
   static var isInteractive: Bool { isatty(2) == 1 }
 
