@@ -75,8 +75,8 @@ package enum Topic: String, CaseIterable, Sendable {
       dense:TYPE        all values, as one of the types of: sumac explain types
       lowrank:R         a product of two matrices of rank R that approximates the error of the
                         dense term
-      sparse:P%         the P % of values with the largest magnitude, removed before the rest is
-                        quantized and stored exactly; sparse:P%:add instead stores the error of
+      sparse:P%         the P % of values with the largest magnitude, stored exactly; only the
+                        other values are quantized. sparse:P%:add instead stores the error of
                         the other terms at these positions
 
       Example: --terms dense:int4:g64+lowrank:8+sparse:1%

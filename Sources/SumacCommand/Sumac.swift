@@ -18,7 +18,7 @@ struct Sumac: ParsableCommand {
         sumac verify model.sumac --against model/
         sumac convert model.sumac -o restored/   unpack it again
 
-      For help on a topic, use 'sumac explain TOPIC', for example: sumac explain exit-codes
+      For help on a topic: sumac explain exit-codes
 
       Exit status: 0 success; 1 a comparison found a difference; 2 some of several inputs failed; 3 \
       an input is malformed, damaged or unsupported; 4 reading or writing failed; 5 the output \
