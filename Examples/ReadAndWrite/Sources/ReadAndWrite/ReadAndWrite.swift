@@ -1,9 +1,9 @@
 import Sumac
 
-/// Writes a file of two tensors, one of them quantized, reads it again, and checks what comes back.
+/// Writes a file with two tensors, one of them quantized, reads it again, and checks the values.
 @main
 struct ReadAndWrite {
-  /// The values that came back are not those that were expected.
+  /// A tensor whose values differ from the written ones by more than its storage allows.
   struct Difference: Error {
     var tensor: String
     var error: Float
@@ -19,8 +19,8 @@ struct ReadAndWrite {
     try output.add("small", shape: [64, 64], floats: values, as: "int4:g32")
     try output.write(to: path, replacing: true)
 
-    // Values of four bits err by half a step at most; the largest of ±7 steps is 0.5 here. A little
-    // more allows for scales in half precision.
+    // A four-bit value has an error of at most half a step. Seven steps are the largest magnitude, which is 0.5
+    // here. 0.51 instead of 0.5 allows for the rounding of scales to half precision.
     let allowed: [String: Float] = ["exact": 0, "small": 0.51 * 0.5 / 7]
     let file = try SumacFile(path: path)
     guard Set(file.tensors.map(\.name)) == Set(allowed.keys) else {
