@@ -1,12 +1,11 @@
 #!/usr/bin/env python3
-"""Times sumac against what a user would run instead, side by side on the same data.
+"""Times sumac and the programs that a user would otherwise run, on the same data.
 
 usage: bench.py SUMAC [--folder DIR] [--rounds N] [--size MIB] [--only NAME]
 
-Commands of a group run in turn, round after round, so that a machine whose speed drifts slows all of
-them alike; medians and ratios are printed. A command's CPU time is the kernel's own account of the process.
-Data: see `make_inputs`. Everything is written below --folder, which should
-lie on the disk that is to be measured.
+The commands of a group run in turn, round after round, so that changes in the speed of the machine affect all of them
+alike. The script prints medians and ratios. The CPU time of a command is the kernel's own account of the process.
+`make_inputs` describes the data. Everything is written below --folder; choose a folder on the disk to measure.
 """
 import argparse
 import json
@@ -25,7 +24,7 @@ MIB = 1 << 20
 
 
 def write_safetensors(path, tensors):
-    """tensors: list of (name, dtype name, array as bytes view, shape)."""
+    """Writes a safetensors file of `tensors`, a list of (name, dtype name, array, shape)."""
     header, offset = {}, 0
     for name, dtype, data, shape in tensors:
         header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [offset, offset + data.nbytes]}
@@ -40,7 +39,10 @@ def write_safetensors(path, tensors):
 
 
 def weights(rng, rows, columns):
-    """N(0, 1) x 0.02 x exp(0.35 N(0, 1)) a row, float32: weights of a trained net, roughly."""
+    """Returns float32 values N(0, 1) x scale, with the scale 0.02 x exp(0.35 N(0, 1)) of each row.
+
+    They resemble the weights of a trained net.
+    """
     scale = (0.02 * np.exp(0.35 * rng.standard_normal((rows, 1)))).astype(np.float32)
     return rng.standard_normal((rows, columns), dtype=np.float32) * scale
 
@@ -51,7 +53,7 @@ def to_bf16(x):
 
 
 def make_inputs(folder, size_mib):
-    """float32 weights in tensors of 64 MiB, and the same recipe rounded to bfloat16."""
+    """Writes float32 weights in tensors of 64 MiB, and the same weights rounded to bfloat16; returns the paths."""
     f32, bf16 = f"{folder}/f32.safetensors", f"{folder}/bf16.safetensors"
     if not os.path.exists(f32):
         rng = np.random.default_rng(1234)
@@ -67,7 +69,7 @@ def make_inputs(folder, size_mib):
 
 
 def rope_model(folder, weights):
-    """A model folder of these weights, with what a configuration needs."""
+    """Returns a model folder of these weights, with the configuration that rope scale needs."""
     model = f"{folder}/model"
     os.makedirs(model, exist_ok=True)
     if not os.path.exists(f"{model}/model.safetensors"):
@@ -78,7 +80,7 @@ def rope_model(folder, weights):
 
 
 def caches(folder):
-    """Keys and values of one layer, [1, 32, 4096, 128], in F32 and F16."""
+    """Returns the paths of files with keys and values of one layer, [1, 32, 4096, 128], in F32 and F16."""
     paths = [f"{folder}/cache-f32.safetensors", f"{folder}/cache-f16.safetensors"]
     if not all(os.path.exists(path) for path in paths):
         rng = np.random.default_rng(2)
@@ -92,7 +94,7 @@ def caches(folder):
 
 
 def cache_floor(path, target, byte_count):
-    """CPU seconds of reading a layer, six skinny products for each head, and writing what it packs to."""
+    """Returns CPU seconds: of reading a layer, of six skinny products per head, of writing the packed size."""
     piece = bytearray(1 << 20)
     with open(path, "rb", buffering=0) as file:
         file.readinto(piece)
@@ -118,7 +120,7 @@ def cache_floor(path, target, byte_count):
 
 
 def run(command, shell=False):
-    """(wall seconds, CPU seconds, peak MiB) of one run."""
+    """Runs a command and returns (wall seconds, CPU seconds, peak MiB)."""
     start = time.perf_counter()
     process = subprocess.Popen(command, shell=shell, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     message = process.stderr.read()
@@ -126,14 +128,14 @@ def run(command, shell=False):
     wall = time.perf_counter() - start
     if status != 0:
         sys.exit(f"{command}: status {status}\n{message.decode()}")
-    # ru_maxrss of a child starts with what this process had when it forked, so it tells nothing of a
-    # small program; sumac says its own peak.
+    # ru_maxrss of a child starts with the memory of this process at the fork, so it is useless for a small
+    # program. sumac reports its own peak.
     peak = re.search(rb"peak resident memory (\d+) bytes", message)
     return wall, usage.ru_utime + usage.ru_stime, int(peak[1]) / MIB if peak else None
 
 
 def compare(title, commands, rounds, cleanup=()):
-    """commands: list of (label, command, shell). The first is what ratios are taken of."""
+    """Times `commands`, a list of (label, command, shell), and prints them with ratios to the first."""
     results = {label: [] for label, _, _ in commands}
     for round_number in range(rounds + 1):
         for label, command, shell in commands:
@@ -171,7 +173,7 @@ with safe_open(sys.argv[1], 'np') as f: save_file({k: bf16(f.get_tensor(k)) for 
 NUMPY_PQI = """
 import sys, numpy as np
 from safetensors import safe_open
-# The formulas of the paper's code, in float32: PQ Index of p = 1/2, q = 1, the zeros and norms.
+# The formulas of the paper's code, in float32: PQ Index for p = 1/2 and q = 1, zeros, and norms.
 with safe_open(sys.argv[1], 'np') as f:
     for k in f.keys():
         w = np.abs(f.get_tensor(k)).ravel()

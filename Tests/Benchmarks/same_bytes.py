@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Compares the outputs of two builds of sumac byte for byte.
 
-usage: same_bytes.py OLD NEW [--bench FOLDER]
+usage: same_bytes.py OLD NEW [--bench FOLDER] [--messages]
 
-Each command below runs with both programs in folders of their own, on the models in Fixtures; files, printed reports
-and exit codes must be equal. Lineage names versions, which are the same for two builds of one version. With --bench,
-the inputs that bench.py makes in FOLDER are converted as well.
+Runs each command below with both programs, each in its own folder, on the models in Fixtures. Files, printed reports
+and exit codes must be equal; with --messages, standard error too. Lineage records versions, which are the same for two
+builds of one version. With --bench, the script also converts the inputs that bench.py makes in FOLDER.
 """
 import argparse
 import hashlib

@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
-"""Packed caches of real models: size, error, and what they do to the text that follows.
+"""Measures packed caches of real models: size, error, and the effect on the text that follows.
 
 usage: caches.py SUMAC
 
-Needs torch and transformers, and loads a converted cache in mlx-lm where that is installed. Prefixes of held-out technical text go through the model in transformers; their keys and
-values are written to a file, packed and unpacked by `sumac cache`, and put back in place; then 127 tokens
-follow. The judge is the mean Kullback-Leibler divergence of their distributions from those with the exact cache.
-128 tokens are of the base model, 512 and 1,024 of the CLEX model, frozen by `sumac rope scale`.
+Needs torch and transformers. If mlx-lm is installed, the script also loads a converted cache in it.
 
-At last the authors' simulation, in torch, and `sumac cache pack` are timed side by side on a layer of
-[1, 32, 4096, 128].
+Prefixes of held-out technical text go through the model in transformers. The script writes their keys and values to a
+file, packs and unpacks them with `sumac cache`, and puts them back. Then 127 tokens follow. The measure is the mean
+Kullback-Leibler divergence of their distributions from those with the exact cache. Prefixes of 128 tokens use the base
+model; 512 and 1,024 tokens use the CLEX model, frozen by `sumac rope scale`.
+
+Finally, the script times the authors' simulation in torch and `sumac cache pack` on a layer of [1, 32, 4096, 128].
 """
 import json
 import os
@@ -34,7 +35,10 @@ GROUP, RANK, SHARE = 64, 4, 0.02
 
 
 def paper_bits(method, bits, heads, tokens, dim):
-    """Bits an element as the paper counts, mean of keys and values: 32-bit indices, 16-bit scales and minima."""
+    """Returns the bits per element by the paper's accounting, the mean of keys and values.
+
+    It counts 32-bit indices, and 16-bit scales and minima.
+    """
     group = {"kcvt": (tokens, heads * dim)}.get(method, (min(GROUP, tokens), min(GROUP, heads * dim)))
     result = bits + (32 / group[0] + 32 / group[1]) / 2
     if method in ("gear", "gear-l"):
@@ -45,7 +49,7 @@ def paper_bits(method, bits, heads, tokens, dim):
 
 
 class Trial:
-    """A prefix whose cache is packed, and the tokens behind it."""
+    """A prefix whose cache is packed, and the tokens after it."""
 
     def __init__(self, model, ids):
         import torch
@@ -57,7 +61,7 @@ class Trial:
         self.exact = self.following(self.layers)
 
     def following(self, layers):
-        """Log probabilities of the tokens behind the prefix, with a cache in its place."""
+        """Returns log probabilities of the tokens after the prefix, computed with `layers` as its cache."""
         torch = self.torch
         from transformers import DynamicCache
         past = DynamicCache()
@@ -161,7 +165,7 @@ def report(program, work, trials, count, name, method, bits):
 
 
 def simulated(torch, x, bits, group, share, rank, rounds, is_key):
-    """The steps of the authors' simulation for a layer's keys or values, in torch."""
+    """Returns keys or values of a layer after the steps of the authors' simulation, in torch."""
     batch, heads, tokens, dim = x.shape
     count = int(int(x.numel() * share) / batch / tokens / 2)
     rows = x.permute(0, 2, 1, 3).reshape(batch, tokens, heads * dim)
@@ -196,7 +200,7 @@ def simulated(torch, x, bits, group, share, rank, rounds, is_key):
 
 
 def speed(program, rounds=5):
-    """CPU seconds of a layer of keys and values: the simulation in memory, the program from file to file."""
+    """Times a layer of keys and values in CPU seconds: the simulation in memory, the program from file to file."""
     import torch
     torch.set_num_threads(2)
     generator = torch.Generator().manual_seed(1)
@@ -224,7 +228,7 @@ def speed(program, rounds=5):
 
 
 def against_mlx(program):
-    """A cache that mlx-lm loads, goes on with, quantizes and saves, which is read again."""
+    """Checks that mlx-lm loads a written cache with equal values, and that a cache which it saves is read back."""
     try:
         import mlx.core as mx
         from mlx_lm.models.cache import load_prompt_cache, save_prompt_cache

@@ -3,9 +3,10 @@
 
 usage: contexts.py SUMAC
 
-The trained length is 256. A forward pass in NumPy with the frequencies that `sumac rope show` tells of each
-written model, on held-out prose and technical text: of all positions, and of the last 128 of each window. Where transformers is installed, it runs the frozen
-CLEX models as they are, and its logits are compared with CLEX's own.
+The trained length is 256. A forward pass in NumPy uses the frequencies that `sumac rope show` reports for each written
+model, on held-out prose and technical text. Each cell shows the perplexity of all positions and of the last 128
+positions of each window. If transformers is installed, it runs the frozen CLEX models unchanged, and the script
+compares its logits with those of CLEX.
 """
 import json
 import os
@@ -21,7 +22,7 @@ LENGTHS = [256, 512, 1024, 2048]
 TOKENS = 20480
 PARTS = ["prose", "tech"]
 CLEX = os.path.join(os.path.dirname(llama.BASE), "clex")
-# A name, a method, and a context to scale to: None for the length that is measured.
+# The name, the method, and the context to scale to. None is the length that is measured.
 METHODS = [
     ("as trained", None, None), ("PI", "pi", None), ("NTK", "ntk", None), ("YaRN", "yarn", None),
     ("YaRN for 2,048", "yarn", 2048), ("CLEX", "clex", None), ("CLEX for 2,048", "clex", 2048),
@@ -62,7 +63,7 @@ def main():
 
 
 def against_transformers(program, text):
-    """Logits of frozen models in stock transformers against CLEX's own at that length."""
+    """Compares the logits of frozen models in stock transformers with those of CLEX at that length."""
     try:
         import torch
         from transformers import AutoModelForCausalLM
@@ -79,7 +80,7 @@ def against_transformers(program, text):
             model = AutoModelForCausalLM.from_pretrained(frozen, dtype=torch.float32, attn_implementation="eager")
             with torch.no_grad():
                 found = model(torch.tensor(ids.astype(np.int64))).logits.numpy()
-            # Angles as the official layer has them: float32 frequencies by float32 positions.
+            # As in the official layer, angles are float32 frequencies times float32 positions.
             frequencies = rope(program, CLEX, length)[0].astype(np.float32)
             wanted = llama.logits(net, llama.config(), ids, frequencies)
             print(f"transformers, {length} positions: largest difference of logits "

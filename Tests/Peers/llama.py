@@ -1,4 +1,4 @@
-"""The small Llama of Fixtures/models, in NumPy: tensors of its files, logits, perplexity."""
+"""The small Llama of Fixtures/models in NumPy: reads tensors and computes logits, losses and perplexity."""
 import json
 import os
 import struct
@@ -32,7 +32,7 @@ def tensors(path):
 
 
 def logits(net, config, ids, frequencies=None, attention_factor=1.0):
-    """Of windows [N, T]; rotary frequencies are those of training unless given."""
+    """Returns the logits of windows of ids [N, T]. The default rotary frequencies are those of training."""
     heads, kv_heads = config["num_attention_heads"], config["num_key_value_heads"]
     width = config["hidden_size"] // heads
     count = ids.shape[1]
@@ -76,7 +76,7 @@ def logits(net, config, ids, frequencies=None, attention_factor=1.0):
 
 
 def losses(net, config, text, window=WINDOW, frequencies=None, attention_factor=1.0):
-    """Of each token of the text, in windows of their own: [N, window], in nats."""
+    """Returns the loss of each token of the text in nats, [N, window]. Each window is computed separately."""
     windows = text.reshape(-1, window)
     found = []
     step = max(1, 8 * WINDOW // window)
@@ -95,7 +95,7 @@ def perplexity(*arguments):
 
 
 def held_out():
-    """The tokens that the tables score, by part."""
+    """Returns the held-out tokens of each part that the tables use."""
     return {part: tensors(TOKENS)["heldout_" + part][:count] for part, count in PARTS.items()}
 
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Times merges of a base and two fine-tunes of 1 GB each, beside copying them and beside mergekit.
+"""Times merges of a base and two fine-tunes of 1 GB each, and compares copying them and mergekit.
 
 usage: merge_speed.py SUMAC [--folder DIR] [--rounds N]
 
-The models are synthetic, Llama-shaped, BF16. mergekit takes part where it is installed in this Python.
+The models are synthetic, with the shapes of a Llama, in BF16. mergekit is timed if this Python has it installed.
 """
 import argparse
 import json

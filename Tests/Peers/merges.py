@@ -3,9 +3,9 @@
 
 usage: merges.py SUMAC
 
-Runs every recipe of docs/reproductions/merging, and vectors of several forms, and a forward pass in NumPy
-over what they give. Where mergekit is installed, its outputs of the same recipes are compared: values of
-methods without chance within BF16's steps.
+Runs every recipe of docs/reproductions/merging and makes vectors of several forms. A forward pass in NumPy computes
+the perplexity of the results. If mergekit is installed, the script compares its outputs for the recipes without random
+choices: the share of values that differ by more than two steps of BF16.
 """
 import os
 import subprocess
@@ -78,7 +78,7 @@ def main():
 
 
 def against_mergekit(recipe, net, work):
-    """Compares with mergekit, if it is here."""
+    """Compares the merged tensors with those of mergekit, if it is installed."""
     try:
         import mergekit  # noqa: F401
     except ImportError:

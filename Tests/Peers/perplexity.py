@@ -3,8 +3,8 @@
 
 usage: perplexity.py SUMAC
 
-A forward pass in NumPy, float32, of Fixtures/models/base and what the program makes of it, on the
-first 20,480 held-out tokens of each part (poetry 9,472) in windows of 256.
+Computes a forward pass in NumPy, in float32, of Fixtures/models/base and of the pruned models, on the first 20,480
+held-out tokens of each part (9,472 of poetry), in windows of 256.
 """
 import json
 import os

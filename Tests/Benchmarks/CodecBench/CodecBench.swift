@@ -3,10 +3,10 @@ import Codecs
 import Glibc
 import TensorCore
 
-/// Times every codec on one core, beside memcpy in the same run.
+/// Times every codec on one core, and memcpy in the same run.
 ///
-/// Rates are bytes of values (float32 for lossy codecs, bfloat16 for lossless ones) in a second of
-/// CPU time, the median of several rounds over a chunk of the size that files have.
+/// Rates are bytes of values (float32 for lossy codecs, bfloat16 for lossless ones) per second of
+/// CPU time: the median of several rounds over a chunk of the size that files use.
 @main
 struct CodecBench {
   static let rounds = 15
@@ -205,7 +205,7 @@ struct CodecBench {
     }
   }
 
-  /// GB of `byteCount` bytes in a CPU second.
+  /// Returns the rate of `body` in GB per CPU second, if each call processes `byteCount` bytes.
   private static func median(_ byteCount: Int, _ body: () -> Void) -> Double {
     body()
     let times = (0..<rounds).map { _ in

@@ -1,12 +1,11 @@
 #!/usr/bin/env python3
-"""Coefficients for each block and task, found without labels or with the text itself.
+"""Finds coefficients for each block and task, without labels or by the loss on the text.
 
 usage: search.py entropy|loss > TABLE.yaml
 
-Adds to the base the two task vectors of Fixtures/models, each times a coefficient for each block
-(AdaMerging, layer-wise), and lowers the mean entropy of predictions (as the paper does) or the loss of
-next tokens, on 4,096 calibration tokens of each task, by trying steps up and down one coefficient at a
-time. Coefficients start at 0.3 and stay in [0, 1].
+Adds the two task vectors of Fixtures/models to the base, each multiplied by a coefficient for each block (AdaMerging,
+layer-wise). Lowers the mean entropy of predictions (as in the paper) or the loss of next tokens, on 4,096 calibration
+tokens of each task, by steps up and down of one coefficient at a time. Coefficients start at 0.3 and stay in [0, 1].
 """
 import os
 import sys
@@ -76,7 +75,7 @@ def main():
                             break
                         table[name][task] = old
             print(f"step {step}: {best:.5f}", file=sys.stderr, flush=True)
-    print(f"# By search.py {objective}.")
+    print(f"# Found by search.py {objective}.")
     print("grouping: block")
     print(f"models: [{', '.join(TASKS)}]")
     print("coefficients:")

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Accuracy against sparsity on the digits nets, pruned in one go by every method of `sumac prune`.
+"""Measures accuracy against sparsity on the digits nets, pruned without retraining by every method of `sumac prune`.
 
 usage: reproduce.py SUMAC [FOLDER]
 
-Calls nothing but the program SUMAC and NumPy. Writes results.csv and NET.svg into FOLDER, which is
-the folder of this script unless given.
+Uses only the program SUMAC and NumPy. Writes results.csv and NET.svg into FOLDER. The default is the folder of this
+script.
 """
 import csv
 import json
@@ -22,7 +22,7 @@ SHARES = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98]
 
 
 def tensors(path):
-    """The tensors of a safetensors file."""
+    """Returns the tensors of a safetensors file."""
     with open(path, "rb") as file:
         length, = struct.unpack("<Q", file.read(8))
         header = json.loads(file.read(length))
@@ -43,7 +43,7 @@ def mlp(net, images):
 
 
 def convolution(x, weight, bias):
-    """3 x 3 with padding 1; x is [N, C, H, W]."""
+    """Returns a 3 x 3 convolution with padding 1 of x [N, C, H, W]."""
     _, _, height, width = x.shape
     padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
     out = sum(
@@ -66,7 +66,7 @@ def conv(net, images):
 
 
 def methods():
-    """Name of a curve, and the options of each of its points."""
+    """Yields the name of each curve, and the options of each of its points."""
     for p, q, gamma in [(0.5, 1, 1), (1, 2, 1), (0.5, 1, 3), (1, 2, 3), (0.2, 1, 1)]:
         for scope in ["global", "layer", "neuron"]:
             if scope != "global" and (p, gamma) not in [(0.5, 1), (1, 1)]:
