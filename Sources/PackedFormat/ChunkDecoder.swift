@@ -3,7 +3,7 @@ import Codecs
 import TensorCore
 package import Zstd
 
-/// What an error about a chunk names.
+/// The file and tensor that an error about a chunk names.
 package struct ChunkPlace: Sendable {
   package var path: String
   package var tensor: String?
@@ -18,17 +18,17 @@ package struct ChunkPlace: Sendable {
   }
 }
 
-/// Checks stored chunks, and finds their streams. Specification, section 6.
+/// Checks stored chunks and decompresses their streams. Specification, section 6.
 package struct ChunkDecoder: Sendable {
   private let zstd: Zstd
 
   package init(zstd: Zstd) { self.zstd = zstd }
 
-  /// Where each stream of a chunk lies in `buffer` after it was decompressed.
+  /// Returns the range of each stream of a chunk in `buffer`, after decompression.
   ///
-  /// The stored bytes are the first of `buffer`; the bytes behind them, as many as the chunk decodes
-  /// to, are room for its streams.
-  /// - Parameter lengths: how long each stream may be.
+  /// `buffer` starts with the stored bytes. After them it has room for as many bytes as the chunk decodes
+  /// to, which receives the decompressed streams.
+  /// - Parameter lengths: The allowed length of each stream.
   @_lifetime(buffer: copy buffer)
   package func streams(
     of record: ChunkRecord, lengths: [ClosedRange<Int>], in buffer: inout MutableRawSpan,
@@ -52,7 +52,7 @@ package struct ChunkDecoder: Sendable {
     return try framedStreams(of: record, lengths: lengths, in: &buffer, place: place)
   }
 
-  /// Checks the stream table and decompresses what is compressed.
+  /// Checks the stream table and decompresses the compressed streams.
   @_lifetime(buffer: copy buffer)
   private func framedStreams(
     of record: ChunkRecord, lengths: [ClosedRange<Int>], in buffer: inout MutableRawSpan,
@@ -106,9 +106,9 @@ package struct ChunkDecoder: Sendable {
       throw place.error(
         .streamTable,
         start == storedCount
-          ? "the streams of a chunk decode to \(total) bytes, its record says "
+          ? "the streams of a chunk decode to \(total) bytes, but its record declares "
             + "\(record.decodedByteCount)"
-          : "a chunk has \(storedCount - start) bytes behind its last stream",
+          : "a chunk has \(storedCount - start) bytes after its last stream",
         at: record.byteOffset + start)
     }
     return ranges

@@ -3,7 +3,7 @@ package import Codecs
 import TensorCore
 package import Zstd
 
-/// Turns the values of one chunk into the bytes that are stored. Specification, section 6.
+/// Encodes the values of one chunk into its stored bytes. Specification, section 6.
 package struct ChunkEncoder: Sendable {
   private let zstd: Zstd
   package let compression: Compression
@@ -13,7 +13,7 @@ package struct ChunkEncoder: Sendable {
     self.compression = compression
   }
 
-  /// What is stored of a chunk, apart from its place and checksum.
+  /// The record of an encoded chunk, except its byte offset, stored length and checksum.
   package struct Encoded: Sendable {
     package var codecs: ChunkCodecs
     package var flags: ChunkRecord.Flags
@@ -29,7 +29,7 @@ package struct ChunkEncoder: Sendable {
       self.valueCount = valueCount
     }
 
-    /// A chunk that lies in a file already.
+    /// Creates the description of a chunk that is already stored in a file.
     package init(_ record: ChunkRecord) {
       self.init(
         codecs: record.codecs, flags: record.flags, decodedByteCount: record.decodedByteCount,
@@ -37,7 +37,7 @@ package struct ChunkEncoder: Sendable {
     }
   }
 
-  /// Memory that a compression context holds for each worker, for streams of up to `byteCount` bytes.
+  /// The memory of a worker's compression context, for streams of up to `byteCount` bytes.
   package func contextByteCount(streamByteCount byteCount: Int) -> Int {
     (compression.attempts + compression.followUps).map {
       $0.contextByteCount(inputByteCount: byteCount)
@@ -46,14 +46,14 @@ package struct ChunkEncoder: Sendable {
 
   // MARK: Dense terms
 
-  /// Scratch memory that `encode` needs for chunks as large as `layout`, wherever they start.
+  /// The scratch memory that `encode` needs for chunks as large as `layout`, wherever they start.
   package func scratchByteCount(_ codec: any ValueCodec, _ layout: ChunkLayout) -> Int {
     if codec.isLossless, compression == .none { return 0 }
     let streams = Self.mostByteCount(of: codec.streamByteCounts(layout))
     return 2 * streams + StreamTable.byteCount(streamCount: 8) + 2 * codec.scratchByteCount(layout)
   }
 
-  /// The most that an encoded chunk takes.
+  /// The maximum length of an encoded chunk in bytes.
   package func mostByteCount(_ codec: any ValueCodec, _ layout: ChunkLayout) -> Int {
     let lengths = codec.streamByteCounts(layout)
     // A lossless chunk that does not shrink is stored as it is.
@@ -61,16 +61,18 @@ package struct ChunkEncoder: Sendable {
       ? layout.byteCount : lengths.reduce(StreamTable.byteCount(streamCount: lengths.count), +)
   }
 
-  /// Streams of a chunk that starts inside a group have more scales than those of the first.
+  /// The maximum total length of streams, where `lengths` are those of the first chunk.
+  ///
+  /// A chunk that starts inside a group has more scales than the first chunk.
   private static func mostByteCount(of lengths: [Int]) -> Int {
     lengths.dropFirst().reduce(lengths.first ?? 0) { $0 + 2 * $1 }
   }
 
   /// Encodes `values` and lends the stored bytes to `body`.
   ///
-  /// A stream is stored compressed only if that saves at least one byte in a hundred. Of a lossless
-  /// codec, a chunk of one value is coded as `constant`, and one whose frame is not smaller than its
-  /// values as `raw`.
+  /// A stream is stored compressed only if that saves at least one byte in a hundred. For a lossless
+  /// codec, a chunk that repeats one value is encoded as `constant`, and a chunk whose frame is not
+  /// smaller than its values is stored as `raw`.
   @_lifetime(scratch: copy scratch)
   package func encode<Result>(
     _ values: borrowing RawSpan, _ layout: ChunkLayout, codec: any ValueCodec,
@@ -106,12 +108,12 @@ package struct ChunkEncoder: Sendable {
     return try framed ?? body(values, encoded(RawCodec.id, [], values.byteCount))
   }
 
-  /// Scratch memory that `frame` needs for chunks as large as `layout`, wherever they start.
+  /// The scratch memory that `frame` needs for chunks as large as `layout`, wherever they start.
   package func frameScratchByteCount(_ codec: any ValueCodec, _ layout: ChunkLayout) -> Int {
     Self.mostByteCount(of: codec.streamByteCounts(layout)) + StreamTable.byteCount(streamCount: 8)
   }
 
-  /// Lends the stored bytes of a chunk whose streams are made already.
+  /// Frames streams that are already encoded and lends the stored bytes to `body`.
   @_lifetime(scratch: copy scratch)
   package func frame<Result>(
     _ streams: borrowing RawSpan, _ ranges: [Range<Int>], of codec: any ValueCodec,
@@ -128,10 +130,10 @@ package struct ChunkEncoder: Sendable {
 
   // MARK: Factors
 
-  /// The codec of what beside codes is stored without loss: factors, kept values.
+  /// The codec for values that are stored without loss beside codes: factors and kept values.
   package var losslessCodec: any ValueCodec { compression == .none ? RawCodec() : PlanesCodec() }
 
-  /// Encodes a chunk of a factor in half precision, whole in memory.
+  /// Encodes a chunk of a factor in half precision; `factor` holds the whole factor.
   @_lifetime(scratch: copy scratch)
   package func encodeFactor<Result>(
     _ factor: [UInt8], _ layout: ChunkLayout, scratch: inout MutableRawSpan,
@@ -144,7 +146,7 @@ package struct ChunkEncoder: Sendable {
 
   // MARK: Sparse terms
 
-  /// Scratch memory that `encodeSparse` needs for chunks as large as `layout`.
+  /// The scratch memory that `encodeSparse` needs for chunks as large as `layout`.
   package func sparseScratchByteCount(_ codec: any ValueCodec, _ layout: ChunkLayout) -> Int {
     let list = ChunkLayout(dtype: layout.dtype, listOf: layout.elementCount)
     let streams = sparseStreamByteCount(codec, list)
@@ -152,7 +154,7 @@ package struct ChunkEncoder: Sendable {
       + codec.scratchByteCount(list)
   }
 
-  /// A mask, gaps, and the streams of the values.
+  /// The maximum total length of a mask, its gaps, and the streams of the values.
   private func sparseStreamByteCount(_ codec: any ValueCodec, _ list: ChunkLayout) -> Int {
     Kernels.maskByteCount(elementCount: list.elementCount)
       + Kernels.maximumGapByteCount(
@@ -160,12 +162,12 @@ package struct ChunkEncoder: Sendable {
       + codec.streamByteCounts(list).reduce(0, +)
   }
 
-  /// Encodes those of `values` whose bits are set in `mask` and lends the stored bytes to `body`.
+  /// Encodes the `values` whose bits are set in `mask` and lends the stored bytes to `body`.
   ///
-  /// With `bitmask` or `gap8` as the index the smaller of both is kept, `bitmask` if they are equal;
-  /// with others `mask` is completed first.
-  /// - Parameter values: of all elements, as the codec works on them.
-  /// - Throws: a `CodecProblem` if the index codec cannot hold the mask.
+  /// If the index is `bitmask` or `gap8`, the smaller of both is stored, `bitmask` if they are equal.
+  /// For other indexes, `mask` is first completed to their pattern.
+  /// - Parameter values: The values of all elements, in the form that the codec works on.
+  /// - Throws: ``CodecProblem`` if the index codec cannot represent the mask.
   @_lifetime(scratch: copy scratch)
   @_lifetime(mask: copy mask)
   package func encodeSparse<Result>(
@@ -187,13 +189,13 @@ package struct ChunkEncoder: Sendable {
     }
   }
 
-  /// The indexes of which the smallest is taken for one that was asked for.
+  /// Returns the index codecs that are tried for a requested one; the smallest result is stored.
   package static func candidates(_ index: any IndexCodec) -> [any IndexCodec] {
     index is BitmaskIndex || index is Gap8Index ? [BitmaskIndex(), Gap8Index()] : [index]
   }
 
-  /// Encodes values that stand one behind the other, with a mask of their places that is complete.
-  /// - Parameter candidates: at least one, of which the smallest is taken.
+  /// Encodes a contiguous list of kept values with the complete mask of their positions.
+  /// - Parameter candidates: One or more index codecs; the smallest result is stored.
   @_lifetime(scratch: copy scratch)
   package func encodeKept<Result>(
     _ kept: borrowing RawSpan, mask: borrowing RawSpan, _ layout: ChunkLayout,
@@ -241,7 +243,7 @@ package struct ChunkEncoder: Sendable {
           if stored < best?.stored ?? .max { best = (candidate, place..<place + length, stored) }
           place += length
         }
-        // There is always a candidate.
+        // `candidates` is not empty.
         let (chosen, range, _) = best!
         let lengths = [range.count] + valueLengths
         let length = try compress(
@@ -264,7 +266,7 @@ package struct ChunkEncoder: Sendable {
     }
   }
 
-  /// Writes the stream table and the streams into `frame`; returns their length.
+  /// Writes the stream table and the streams into `frame`; returns the number of bytes written.
   @_lifetime(frame: copy frame)
   private func compress(
     _ streams: borrowing RawSpan, lengths: [Int], into frame: inout MutableRawSpan
@@ -291,7 +293,7 @@ package struct ChunkEncoder: Sendable {
     return end
   }
 
-  /// Compresses one stream to `place`; nil if it saves less than one byte in a hundred.
+  /// Compresses one stream into `frame` at `place`; returns nil if that saves less than one byte in a hundred.
   @_lifetime(frame: copy frame)
   private func compress(
     _ stream: borrowing RawSpan, into frame: inout MutableRawSpan, at place: Int
@@ -310,12 +312,12 @@ package struct ChunkEncoder: Sendable {
       best = (settings, count)
     }
     for settings in compression.attempts { try consider(settings) }
-    // What shrinks this much has runs and repeats, which matches code better than literals.
+    // A stream that shrinks this much has runs and repeats, which matches encode better than literals.
     if let count = best?.count, count <= stream.byteCount / 4 {
       for settings in compression.followUps { try consider(settings) }
     }
     guard let best else { return nil }
-    // A later attempt that lost has written over the winner.
+    // A later attempt that was larger has overwritten the best one.
     if last != best.settings { _ = try attempt(best.settings) }
     return best.count
   }

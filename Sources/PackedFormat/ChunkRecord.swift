@@ -2,16 +2,16 @@ import Base
 package import Codecs
 import TensorCore
 
-/// Where a chunk lies and how it is coded: 32 bytes of the chunk table. Specification, section 7.
+/// The location and codecs of a chunk: a record of 32 bytes in the chunk table. Specification, section 7.
 package struct ChunkRecord: Equatable, Sendable {
   package static let byteCount = 32
-  /// No chunk has more bytes in its streams, before compression, than this.
+  /// The maximum total length of a chunk's streams before compression.
   package static let maximumDecodedByteCount = 64 << 20
 
   package struct Flags: OptionSet, Sendable {
     package let rawValue: UInt16
     package init(rawValue: UInt16) { self.rawValue = rawValue }
-    /// The chunk starts with a table of its streams. Without it, it is one stream as it is.
+    /// The chunk starts with a table of its streams. Without this flag it is one uncompressed stream.
     package static let framed = Flags(rawValue: 1)
     package static let all: Flags = [.framed]
   }
@@ -22,7 +22,7 @@ package struct ChunkRecord: Equatable, Sendable {
   package var decodedByteCount: Int
   /// XXH64 of the stored bytes, seed 0.
   package var checksum: UInt64
-  /// Elements of the grid's chunk; of a sparse term the values that it keeps.
+  /// The number of values: the elements of the grid's chunk, or the kept values of a sparse term.
   package var valueCount: Int
   package var codecs: ChunkCodecs
   package var flags: Flags
@@ -53,7 +53,7 @@ package struct ChunkRecord: Equatable, Sendable {
     target.storeLittleEndian(flags.rawValue, at: place + 30)
   }
 
-  /// The record at `place`, or nil if it does not lie inside `table`. Nothing is checked yet.
+  /// Reads the record at `place`; nil if it is not inside `table`. The fields are not checked.
   package init?(_ table: borrowing RawSpan, at place: Int) {
     guard let offset = table.littleEndian(UInt64.self, at: place),
       let stored = table.littleEndian(UInt32.self, at: place + 8),

@@ -4,7 +4,7 @@ import TensorCore
 /// The first 64 bytes of a `.sumac` file. Specification, section 3.
 package struct FileHeader: Equatable, Sendable {
   package static let byteCount = 64
-  /// A byte over 127, the name, and line ends of both kinds: damage as by a text transfer shows.
+  /// A byte above 127, the name, and line ends of both kinds, so that damage by a text transfer is detected.
   package static let magic: [UInt8] = [
     0x89, 0x53, 0x55, 0x4D, 0x41, 0x43, 0x0D, 0x0A, 0x1A, 0x0A, 0x00,
   ]
@@ -13,9 +13,9 @@ package struct FileHeader: Equatable, Sendable {
 
   package var major = Self.major
   package var minor = Self.minor
-  /// No flag has a meaning in version 1.
+  /// Reserved; version 1 defines no flags.
   package var flags: UInt16 = 0
-  /// A bit for each feature without which nothing in the file can be trusted; none in version 1.
+  /// One bit for each feature that a reader must support to read the file; version 1 defines none.
   package var requiredFeatures: UInt64 = 0
 
   package init() {}
@@ -33,13 +33,13 @@ package struct FileHeader: Equatable, Sendable {
     target.storeLittleEndian(Kernels.xxh64(target.bytes.extracting(0..<56)), at: 56)
   }
 
-  /// Reads and checks a header that may be shorter than 64 bytes if the file is.
+  /// Reads and checks a header; `bytes` has fewer than 64 bytes only if the file has.
   package init(_ bytes: borrowing RawSpan, path: String) throws(FormatError) {
     for (index, byte) in Self.magic.enumerated() where index < bytes.byteCount {
       guard bytes.littleEndian(UInt8.self, at: index) != byte else { continue }
       if index >= 6 {
         throw FormatError(
-          .textDamage, "the signature is damaged as by a transfer in text mode", path: path,
+          .textDamage, "the signature is damaged, as by a transfer in text mode", path: path,
           byteOffset: index, hint: "copy the file again in binary mode")
       }
       throw FormatError(.notSumac, "is not a .sumac file", path: path, byteOffset: index)

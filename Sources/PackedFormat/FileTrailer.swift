@@ -1,24 +1,24 @@
 package import Base
 import TensorCore
 
-/// The last 64 bytes of a `.sumac` file: where the index is, and the hash that covers all of the
-/// file but the chunks, whose own hashes are in the table. Specification, section 8.
+/// The last 64 bytes of a `.sumac` file: the location of the index, and the hash of the whole file except
+/// the chunks, whose hashes are in the chunk table. Specification, section 8.
 package struct FileTrailer: Equatable, Sendable {
   package static let byteCount = 64
   package static let magic: [UInt8] = [0x53, 0x55, 0x4D, 0x41, 0x43, 0x45, 0x4E, 0x44]
-  /// The index is at most this long, stored and decoded.
+  /// The maximum length of the index in bytes, stored and decoded.
   package static let maximumIndexByteCount = 1 << 30
-  /// A compressed index decodes to at most this, or to `maximumIndexGrowth` times its stored length
-  /// if that is more, so that a small file cannot ask for much memory.
+  /// A compressed index decodes to at most this length, or to `maximumIndexGrowth` times its stored length
+  /// if that is more, so that a small file cannot demand much memory.
   package static let freeIndexByteCount = 1 << 24
   package static let maximumIndexGrowth = 64
 
-  /// SHA-256 of the header, then of all from the index to the end of the file without this hash.
+  /// SHA-256 of the header and of everything from the index to the end of the file, except this hash.
   package var hash: [UInt8]
   package var indexOffset: Int
   package var fileByteCount: Int
   package var storedIndexByteCount: Int
-  /// Equal to `storedIndexByteCount` where the index is stored as it is.
+  /// The length of the decoded index; equal to `storedIndexByteCount` if the index is stored uncompressed.
   package var indexByteCount: Int
 
   package init(
@@ -32,19 +32,19 @@ package struct FileTrailer: Equatable, Sendable {
     self.indexByteCount = indexByteCount
   }
 
-  /// Where the chunk table starts: the first multiple of 32 behind the index.
+  /// The byte offset of the chunk table: the first multiple of 32 after the index.
   package var tableOffset: Int { (indexOffset + storedIndexByteCount).rounded(upTo: 32) }
   package var trailerOffset: Int { fileByteCount - Self.byteCount }
-  /// Pieces of 32 bytes from the start of the chunk table to the trailer.
+  /// The number of pieces of 32 bytes from the start of the chunk table to the trailer.
   package var slotCount: Int { (trailerOffset - tableOffset) / ChunkRecord.byteCount }
 
-  /// Records of the chunk table; nil if slots are not twice as many in a sealed file.
+  /// The number of records in the chunk table; nil if a sealed file does not have two slots for each record.
   package func chunkCount(isSealed: Bool) -> Int? {
     guard isSealed else { return slotCount }
     return slotCount % 2 == 0 ? slotCount / 2 : nil
   }
 
-  /// The 32 bytes behind the hash.
+  /// The 32 bytes after the hash.
   package var fields: [UInt8] {
     var buffer = ByteBuffer(byteCount: 32)
     var span = buffer.mutableBytes
@@ -56,7 +56,7 @@ package struct FileTrailer: Equatable, Sendable {
     return buffer.bytes.array()
   }
 
-  /// Reads the last 64 bytes of a file of `fileByteCount` bytes and checks what needs no hash.
+  /// Reads the last 64 bytes of a file of `fileByteCount` bytes and checks everything except the hash.
   package init(_ bytes: borrowing RawSpan, fileByteCount: Int, path: String) throws(FormatError) {
     let place = fileByteCount - Self.byteCount
     guard bytes.extracting(56..<64).elementsEqual(Self.magic.rawSpan) else {
@@ -71,7 +71,7 @@ package struct FileTrailer: Equatable, Sendable {
     else { throw FormatError(.truncated, "the trailer is cut short", path: path) }
     guard length == UInt64(fileByteCount) else {
       throw FormatError(
-        .fileLength, "the file has \(fileByteCount) bytes, its trailer says \(length)",
+        .fileLength, "the file has \(fileByteCount) bytes, but its trailer records \(length)",
         path: path, byteOffset: place + 40)
     }
     guard stored > 0, decoded > 0, Int(stored) <= Self.maximumIndexByteCount,
@@ -79,14 +79,17 @@ package struct FileTrailer: Equatable, Sendable {
       Int(decoded) <= max(Self.freeIndexByteCount, Self.maximumIndexGrowth * Int(stored))
     else {
       throw FormatError(
-        .indexLength, "the index is said to have \(stored) bytes that decode to \(decoded)",
+        .indexLength,
+        "the trailer records invalid index lengths: \(stored) stored bytes that decode to \(decoded)",
         path: path, byteOffset: place + 48)
     }
     guard offset >= UInt64(FileHeader.byteCount), offset % 64 == 0,
       offset <= UInt64(place), Int(stored) <= place - Int(offset)
     else {
       throw FormatError(
-        .indexPlace, "the index is said to lie at byte \(offset), outside the file", path: path,
+        .indexPlace,
+        "the trailer records the index at byte \(offset), outside the file or not a multiple of 64",
+        path: path,
         byteOffset: place + 32)
     }
     self.init(
@@ -97,13 +100,14 @@ package struct FileTrailer: Equatable, Sendable {
       (trailerOffset - tableOffset) % ChunkRecord.byteCount == 0
     else {
       throw FormatError(
-        .chunkTableLength, "the chunk table is no whole number of records", path: path,
+        .chunkTableLength, "the length of the chunk table is not a whole number of records",
+        path: path,
         byteOffset: tableOffset)
     }
   }
 }
 
 extension Int {
-  /// The least multiple of `step` that is not below this number.
+  /// Returns the smallest multiple of `step` that is not below this number.
   package func rounded(upTo step: Int) -> Int { (self + step - 1) / step * step }
 }

@@ -1,7 +1,7 @@
 package import Base
 import TensorCore
 
-/// The ways in which a `.sumac` file can be wrong, by the codes of the format's specification.
+/// The faults of a `.sumac` file, with the codes of the format's specification.
 package enum PackedFault: String, CaseIterable, Sendable {
   case truncated = "sumac.truncated"
   case notSumac = "sumac.not-sumac"

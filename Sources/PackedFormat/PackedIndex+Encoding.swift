@@ -2,7 +2,7 @@ import Base
 import TensorCore
 
 extension PackedIndex {
-  /// The CBOR of section 5, not compressed.
+  /// Returns the uncompressed CBOR of the index. Specification, section 5.
   package func encoded() -> [UInt8] {
     var writer = CBORWriter()
     writer.beginMap()

@@ -2,13 +2,13 @@ import Base
 import Codecs
 package import TensorCore
 
-/// What the index of a `.sumac` file says. Specification, section 5.
+/// The contents of a `.sumac` file's index. Specification, section 5.
 package struct PackedIndex: Sendable {
-  /// A named tensor, or another name of one.
+  /// A named tensor or an alias.
   package struct Entry: Sendable {
     package enum Content: Sendable {
       case tensor(PackedTensor)
-      /// The place of the entry that this is another name of.
+      /// An alias; the value is the index of the entry that it is another name of.
       case alias(of: Int)
     }
 
@@ -21,7 +21,7 @@ package struct PackedIndex: Sendable {
     }
   }
 
-  /// A file that belongs to the model, stored as the U8 tensor of its bytes.
+  /// A file that belongs to the model. It is stored as a tensor of dtype U8.
   package struct Attachment: Equatable, Sendable {
     package let info: TensorInfo
 
@@ -52,7 +52,7 @@ package struct PackedIndex: Sendable {
   package var optionalFeatures: [String]
   package var writer: [Pair]
   package var lineage: String?
-  /// Whether each chunk has a SHA-256 behind the chunk table.
+  /// True if the chunk table is followed by a SHA-256 of each chunk.
   package var isSealed: Bool
   package var extensions: [PackedExtension]
 
@@ -72,7 +72,7 @@ package struct PackedIndex: Sendable {
     self.extensions = extensions
   }
 
-  /// What `features.optional` says of the terms.
+  /// Returns the names for `features.optional`, in byte order.
   package static func optionalFeatures(of entries: [Entry], isSealed: Bool) -> [String] {
     var features: Set<String> = isSealed ? ["sealed"] : []
     for entry in entries {
@@ -81,7 +81,7 @@ package struct PackedIndex: Sendable {
     return features.sorted { UTF8Key($0) < UTF8Key($1) }
   }
 
-  /// Every segment of the file, in order.
+  /// All segments of the file, in order.
   package var segments: [PackedSegment] {
     var segments: [PackedSegment] = []
     for (place, entry) in entries.enumerated() {

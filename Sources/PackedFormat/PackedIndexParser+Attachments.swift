@@ -1,7 +1,7 @@
 import Base
 import TensorCore
 
-/// Attachments, and what else stands in an index beside its tensors.
+/// Parsing of attachments, extensions, metadata and features.
 extension PackedIndexParser {
   mutating func readAttachments(
     _ reader: inout CBORReader
@@ -29,24 +29,26 @@ extension PackedIndexParser {
       }
       guard RelativePath.isSafe(name) else {
         throw error(
-          .attachmentName, "the attachment '\(name.printable)' is no plain relative path", place)
+          .attachmentName,
+          "the name of the attachment '\(name.printable)' is not a plain relative path", place)
       }
       guard names.insert(UTF8Key(name)).inserted else {
-        throw error(.duplicateName, "the attachment '\(name.printable)' is there twice", place)
+        throw error(.duplicateName, "the attachment '\(name.printable)' appears twice", place)
       }
       guard let shape = try? Shape([byteCount]),
         let info = try? TensorInfo(name: name, dtype: .u8, shape: shape)
       else {
         throw error(
           .attachmentLength,
-          "the attachment '\(name.printable)' is said to have \(byteCount) bytes", place)
+          "the attachment '\(name.printable)' declares \(byteCount) bytes, which exceeds the limits "
+            + "of a shape", place)
       }
       let attachment = PackedIndex.Attachment(info)
       guard chunkCount == attachment.info.grid.count else {
         throw error(
           .chunkCount,
-          "the attachment '\(name.printable)' is said to have \(chunkCount) chunks, its "
-            + "length gives \(attachment.info.grid.count)", place)
+          "the attachment '\(name.printable)' declares \(chunkCount) chunks, but its length "
+            + "requires \(attachment.info.grid.count)", place)
       }
       attachments.append(attachment)
     }
@@ -59,7 +61,7 @@ extension PackedIndexParser {
     while let name = try reader.nextKey() {
       let place = reader.byteOffset
       guard let map = try reader.readValue().asMap else {
-        throw error(.indexValue, "an extension is no map", place)
+        throw error(.indexValue, "an extension is not a map", place)
       }
       guard map.count == 2, let safe = map["safe"], let value = map["value"] else {
         throw error(.indexKey, "an extension needs 'safe' and 'value'", place)
@@ -94,7 +96,7 @@ extension PackedIndexParser {
       while reader.nextElement() {
         let name = try reader.readText()
         guard names.last.map({ UTF8Key($0) < UTF8Key(name) }) ?? true else {
-          throw error(.indexValue, "the \(key) features are not in order", place)
+          throw error(.indexValue, "the \(key) features are not in ascending order", place)
         }
         names.append(name)
       }
@@ -105,7 +107,7 @@ extension PackedIndexParser {
       }
     }
     guard missing.isEmpty else {
-      throw error(.indexKey, "the features need lists of required and optional ones", place)
+      throw error(.indexKey, "the features must have the lists 'required' and 'optional'", place)
     }
     if let name = index.requiredFeatures.first(where: { !Self.knownRequiredFeatures.contains($0) })
     {

@@ -3,24 +3,24 @@ import Codecs
 import TensorCore
 
 extension PackedIndex {
-  /// Reads the CBOR of section 5.
-  /// - Parameter byteOffset: where it lies in the file; nil if it was compressed.
+  /// Creates an index from the CBOR of section 5.
+  /// - Parameter byteOffset: The offset of the CBOR in the file; nil if it was compressed.
   package init(
     _ bytes: borrowing RawSpan, path: String, byteOffset: Int?
   ) throws(FormatError) {
     var parser = PackedIndexParser(path: path, byteOffset: byteOffset)
     do { self = try parser.parse(bytes) } catch {
-      // A feature that is not known may have changed all else.
+      // An unknown required feature may have changed everything else.
       if let missing = parser.unknownFeature(bytes) { throw missing }
       throw parser.formatError(error)
     }
   }
 }
 
-/// Pulls the parts of an index out of its CBOR.
+/// Parses the CBOR of an index.
 struct PackedIndexParser {
   static let maximumNameByteCount = 4096
-  /// Features without which a file cannot be trusted and which this version has.
+  /// The required features that this version supports.
   static let knownRequiredFeatures: Set<String> = Set(
     ["sealed"]
       + [PackedTerm.denseKind, PackedTerm.sparseKind, PackedTerm.lowRankKind].map { "term:\($0)" }
@@ -57,7 +57,7 @@ struct PackedIndexParser {
         let place = reader.byteOffset
         index.isSealed = try reader.readBool()
         guard index.isSealed else {
-          throw error(.indexValue, "'sealed' is there and not true", place)
+          throw error(.indexValue, "'sealed' is present but not true", place)
         }
       case "extensions": index.extensions = try readExtensions(&reader)
       default:
@@ -73,7 +73,7 @@ struct PackedIndexParser {
     return index
   }
 
-  /// The error of a required feature that is not known, whatever else is wrong.
+  /// Returns the error for an unknown required feature, even if other parts of the index are invalid.
   func unknownFeature(_ bytes: borrowing RawSpan) -> FormatError? {
     var reader = CBORReader(bytes)
     guard (try? reader.peekKind()) == .map, (try? reader.enterMap()) != nil else { return nil }
@@ -146,18 +146,18 @@ struct PackedIndexParser {
     }
     guard let name else { throw error(.indexKey, "an entry has no name", start) }
     guard places[UTF8Key(name)] == nil else {
-      throw error(.duplicateName, "the name is there twice", start)
+      throw error(.duplicateName, "the name appears twice", start)
     }
     if let alias {
       guard dtype == nil, shape == nil, terms == nil, quality == nil, contentID == nil,
         extensions.isEmpty
       else {
-        throw error(.indexKey, "an alias has more than a name", start)
+        throw error(.indexKey, "an alias must not have keys other than name and alias", start)
       }
       guard let target = places[UTF8Key(alias)], case .tensor = entries[target].content else {
         throw error(
-          .aliasTarget, "is another name of '\(alias.printable)', which is no tensor before it",
-          start)
+          .aliasTarget,
+          "is an alias of '\(alias.printable)', which is not the name of an earlier tensor", start)
       }
       return PackedIndex.Entry(name: name, content: .alias(of: target))
     }
@@ -206,7 +206,7 @@ struct PackedIndexParser {
     while reader.nextElement() {
       let place = reader.byteOffset
       guard let map = try reader.readValue().asMap else {
-        throw error(.indexValue, "a term is no map", place)
+        throw error(.indexValue, "a term is not a map", place)
       }
       terms.append((place, map))
     }
@@ -222,7 +222,7 @@ struct PackedIndexParser {
   private func readQuality(_ reader: inout CBORReader) throws -> PackedTensor.Quality {
     let place = reader.byteOffset
     guard let map = try reader.readValue().asMap else {
-      throw self.error(.indexValue, "a quality is no map", place)
+      throw self.error(.indexValue, "a quality is not a map", place)
     }
     guard map.count == 3, ["norm", "error", "largest"].allSatisfy({ map[$0] != nil }) else {
       throw self.error(.indexKey, "a quality needs norm, error and largest", place)
@@ -232,7 +232,7 @@ struct PackedIndexParser {
       [norm, error, largest].allSatisfy({ $0.isFinite && $0 >= 0 })
     else {
       throw self.error(
-        .indexValue, "a quality has a number that is not finite or below 0", place)
+        .indexValue, "a quality has a number that is negative or not finite", place)
     }
     return PackedTensor.Quality(norm: norm, error: error, largest: largest)
   }
@@ -245,7 +245,7 @@ struct PackedIndexParser {
     guard tensor.terms.allSatisfy({ $0.fault == nil }), tensor.form != .bits,
       !tensor.info.dtype.isPlainFloat
     else { return }
-    throw error(.termDType, "terms of \(tensor.info.dtype.name) cannot be added up", place)
+    throw error(.termDType, "terms of \(tensor.info.dtype.name) cannot be added", place)
   }
 
   func error(_ fault: PackedFault, _ reason: String, _ place: Int) -> FormatError {
@@ -253,7 +253,7 @@ struct PackedIndexParser {
       fault, reason, path: path, tensor: current, byteOffset: byteOffset.map { $0 + place })
   }
 
-  /// What was thrown by `parse`, as an error of the format.
+  /// Converts an error of `parse` into an error of the format.
   func formatError(_ thrown: any Error) -> FormatError {
     if let error = thrown as? FormatError { return error }
     guard let failure = thrown as? CBORError else {

@@ -2,15 +2,15 @@ import Base
 import Codecs
 import TensorCore
 
-/// What the chunk table must be for an index; checked before any chunk is read.
+/// The expected structure of the chunk table, which is checked before any chunk is read.
 struct PackedLayout {
   let segments: [PackedSegment]
   let trailer: FileTrailer
-  /// Records of the chunk table.
+  /// The number of records in the chunk table.
   let chunkCount: Int
   let path: String
 
-  /// Throws the first departure of the table from section 7 of the specification.
+  /// Checks the chunk table against section 7 of the specification; throws the first violation.
   func check(_ file: borrowing RawSpan) throws(FormatError) {
     try checkCount()
     var place = trailer.tableOffset
@@ -24,9 +24,9 @@ struct PackedLayout {
         guard record.byteOffset == expected, record.end <= trailer.indexOffset else {
           throw error(
             .chunkPlace,
-            "chunk \(chunk) is said to lie at byte \(record.byteOffset) with "
-              + "\(record.storedByteCount) bytes, expected byte \(expected) and an end before the "
-              + "index at \(trailer.indexOffset)", segment, place)
+            "chunk \(chunk) is recorded at byte \(record.byteOffset) with "
+              + "\(record.storedByteCount) bytes; expected byte \(expected) and an end before the "
+              + "index at byte \(trailer.indexOffset)", segment, place)
         }
         guard record.storedByteCount > 0,
           record.decodedByteCount <= ChunkRecord.maximumDecodedByteCount
@@ -90,7 +90,7 @@ struct PackedLayout {
     guard isSparse ? record.valueCount <= count : record.valueCount == count else {
       throw error(
         .chunkValues,
-        "chunk \(chunk) is said to have \(record.valueCount) values, expected "
+        "chunk \(chunk) is recorded with \(record.valueCount) values, expected "
           + (isSparse ? "at most " : "") + "\(count)", segment, place + 24)
     }
   }
@@ -100,8 +100,8 @@ struct PackedLayout {
   ) -> FormatError {
     error(
       .chunkLength,
-      "chunk \(chunk) is said to have \(record.storedByteCount) bytes that decode to "
-        + "\(record.decodedByteCount)", segment, place)
+      "chunk \(chunk) is recorded with invalid lengths: \(record.storedByteCount) stored bytes "
+        + "that decode to \(record.decodedByteCount)", segment, place)
   }
 
   private func error(

@@ -2,7 +2,7 @@ import Base
 import Codecs
 import TensorCore
 
-/// Products of factors. Specification, section 5.4.
+/// Reading of low-rank terms. Specification, section 5.4.
 extension PackedReader {
   @_lifetime(sums: copy sums)
   @_lifetime(scratch: copy scratch)
@@ -20,7 +20,7 @@ extension PackedReader {
           term, matrices, elements, segment, to: &sums, factors: &factors, scratch: &rest)
       }
     case .f64:
-      // Products are made in float32 and then added in float64.
+      // Products are computed in float32 and then added in float64.
       try scratch.split(at: room.converted) { converted, rest in
         try converted.split(at: 4 * elements.count) { narrow, wide in
           narrow.fill()
@@ -38,7 +38,7 @@ extension PackedReader {
     }
   }
 
-  /// Adds scale · U · V for flat elements of the tensor, matrix by matrix.
+  /// Adds scale · U · V to the sums of a flat range of the tensor's elements, matrix by matrix.
   @_lifetime(sums: copy sums)
   @_lifetime(factors: copy factors)
   @_lifetime(scratch: copy scratch)
@@ -80,7 +80,7 @@ extension PackedReader {
     }
   }
 
-  /// A range of a factor as float32.
+  /// Reads a range of a factor as float32.
   @_lifetime(values: copy values)
   @_lifetime(stored: copy stored)
   @_lifetime(scratch: copy scratch)

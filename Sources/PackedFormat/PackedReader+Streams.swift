@@ -2,7 +2,8 @@ import Base
 import Codecs
 
 extension PackedReader {
-  /// Stored bytes of each stream of a chunk, its stream table behind them; one number if it is plain.
+  /// Returns the stored length of each stream of a chunk, followed by that of its stream table; the length
+  /// of the chunk alone if it is not framed.
   package func storedStreamByteCounts(segment: Int, chunk: Int) throws -> [Int] {
     if let fault = fault(ofSegment: segment) { throw fault }
     let record = record(segment: segment, chunk: chunk)

@@ -2,34 +2,34 @@ import Base
 import Codecs
 import TensorCore
 
-/// Values of tensors: what their terms make together. Specification, section 5.4.
+/// Reading of tensors, whose values are combined from their terms. Specification, section 5.4.
 extension PackedReader {
-  /// The tensor of an entry; nil if the entry is an alias.
+  /// Returns the tensor of an entry; nil if the entry is an alias.
   package func tensor(ofEntry entry: Int) -> PackedTensor? {
     if case .tensor(let tensor) = index.entries[entry].content { tensor } else { nil }
   }
 
-  /// Memory for the parts of a sum.
+  /// The scratch memory for the parts of a sum, in bytes.
   struct Room {
-    /// The sums themselves, where they are not made in place.
+    /// The sums themselves, if they are not computed in place.
     var sums = 0
-    /// Values of one term, as its codec gives them.
+    /// The values of one term in the form that its codec returns.
     var values = 0
-    /// The same in the dtype of the sums.
+    /// The values of one term in the dtype of the sums.
     var converted = 0
     var mask = 0
-    /// What reading chunks takes.
+    /// The scratch memory for reading chunks.
     var reading = 0
 
     var total: Int { sums + values + converted + mask + reading }
   }
 
-  /// - Parameter isElsewhere: whether terms are added to sums that the caller keeps.
+  /// - Parameter isElsewhere: True if terms are added to sums that the caller owns.
   private func room(entry: Int, _ tensor: PackedTensor, isElsewhere: Bool = false) -> Room {
     let count = tensor.info.grid.largestChunk
     var room = Room()
     room.mask = Kernels.maskByteCount(elementCount: count)
-    // A dense term that is the only one is read to where the sums are.
+    // A single dense term is read directly into the sums.
     var isLoneDense = tensor.terms.count == 1 && !isElsewhere
     var segment = firstSegments[entry]
     for term in tensor.terms {
@@ -53,7 +53,7 @@ extension PackedReader {
     if isElsewhere {
       room.converted = 4 * count
     } else if case .sum(let dtype) = tensor.form {
-      // Rounding needs the same room once more.
+      // Rounding needs the same amount of memory again.
       room.sums = 2 * dtype.byteCount * count
       room.converted = isLoneDense ? 0 : dtype.byteCount * count
       if dtype == .f64 { room.converted = 12 * count }
@@ -61,7 +61,7 @@ extension PackedReader {
     return room
   }
 
-  /// U for the rows of a chunk and V of one matrix, as stored and as float32.
+  /// The memory for U of the rows of a chunk and V of one matrix, both as stored and as float32.
   private func factorByteCount(_ term: LowRankTerm, _ info: TensorInfo) -> Int {
     guard let matrices = LowRankTerm.Matrices(info.shape, batch: term.batch) else { return 0 }
     let rows = min(
@@ -69,12 +69,12 @@ extension PackedReader {
     return 8 * term.rank * (rows + matrices.columns)
   }
 
-  /// Scratch memory for `readTensorChunk`.
+  /// The scratch memory that `readTensorChunk` needs.
   package func scratchByteCount(entry: Int) -> Int {
     tensor(ofEntry: entry).map { room(entry: entry, $0).total } ?? 0
   }
 
-  /// Scratch memory for `add` and `replace` of its terms.
+  /// The scratch memory that `add` and `replace` need for the entry's terms.
   package func termScratchByteCount(entry: Int) -> Int {
     tensor(ofEntry: entry).map { room(entry: entry, $0, isElsewhere: true).total } ?? 0
   }
@@ -137,14 +137,16 @@ extension PackedReader {
     }
   }
 
-  /// How the places of kept values are lent.
+  /// The form in which the positions of kept values are passed on.
   private enum PlaceForm {
     case gaps(Gap8Index)
     case mask
   }
 
-  /// Lends the places of a sparse chunk's kept values and the values as the codec gives them: as
-  /// gaps, where these are the stored form, or, if `body` returns false to that, as a mask.
+  /// Passes the positions and the values of a sparse chunk's kept values to `body`.
+  ///
+  /// The values have the form that the codec returns. Stored gaps are passed on first; if `body` returns
+  /// false for them, and for all other indexes, the positions are passed on as a mask.
   @_lifetime(scratch: copy scratch)
   private func readKept(
     _ segment: Int, _ chunk: Int, _ room: Room, scratch: inout MutableRawSpan,
@@ -201,10 +203,10 @@ extension PackedReader {
     }
   }
 
-  /// Adds a term of an entry to the float32 sums of a chunk, or puts its values in their place.
+  /// Adds a term of an entry to the float32 sums of a chunk, or replaces sums by its values.
   ///
   /// Needs the scratch memory of `termScratchByteCount`.
-  /// - Parameter factor: what its values, or its product, are multiplied by, in the place of its own
+  /// - Parameter factor: The number that multiplies the values or the product, instead of the term's own
   ///   factor or scale.
   @_lifetime(sums: copy sums)
   @_lifetime(scratch: copy scratch)
@@ -219,7 +221,7 @@ extension PackedReader {
       to: &sums, scratch: &scratch, room(entry: entry, tensor, isElsewhere: true))
   }
 
-  /// Puts the values of a lossless term of an entry in their places among those of a chunk.
+  /// Replaces values of a chunk by the kept values of a lossless term of an entry.
   @_lifetime(values: copy values)
   @_lifetime(scratch: copy scratch)
   package func replace(
@@ -238,7 +240,7 @@ extension PackedReader {
     }
   }
 
-  /// The first segment of a term.
+  /// Returns the first segment of a term.
   package func segment(ofTerm place: Int, entry: Int) -> Int {
     let terms = tensor(ofEntry: entry)?.terms ?? []
     return terms.prefix(place).reduce(firstSegments[entry]) { $0 + $1.segmentCount }
@@ -270,7 +272,7 @@ extension PackedReader {
     }
   }
 
-  /// Values as the codec gives them in the dtype of the sums.
+  /// Converts values in the form that the codec returns to the dtype of the sums.
   @_lifetime(target: copy target)
   private func convert(
     _ values: borrowing RawSpan, _ segment: Int, _ codec: any ValueCodec, count: Int,

@@ -2,9 +2,9 @@ import Base
 import Codecs
 import TensorCore
 
-/// Values of dense segments: of attachments, factors, and dense terms.
+/// Reading of dense segments: attachments, factors and dense terms.
 extension PackedReader {
-  /// Bytes of a segment's values in the form that its codec works on.
+  /// The number of bytes of a segment's values in the form that its codec works on.
   func valueByteCount(ofSegment segment: Int, elementCount: Int) -> Int {
     let owner = segments[segment]
     switch owner.content {
@@ -18,7 +18,7 @@ extension PackedReader {
   func codecScratchByteCount(ofSegment segment: Int) -> Int {
     let owner = segments[segment]
     guard owner.chunkCount > 0 else { return 0 }
-    // The first chunk has as many elements as any; groups may be cut in one more place elsewhere.
+    // The first chunk is the largest; other chunks may split one more group.
     let layout = owner.layout(ofChunk: 0)
     switch owner.content {
     case .dense(let codec): return 2 * codec.scratchByteCount(layout)
@@ -29,13 +29,13 @@ extension PackedReader {
     }
   }
 
-  /// Scratch memory for `readChunk`.
+  /// The scratch memory that `readChunk` needs.
   package func scratchByteCount(segment: Int) -> Int {
     chunkByteCount(ofSegment: segment) + codecScratchByteCount(ofSegment: segment)
   }
 
-  /// Decodes one chunk of a dense segment into `values`: canonical bytes if its codec is lossless,
-  /// float32 otherwise.
+  /// Decodes one chunk of a dense segment into `values`: as canonical bytes if its codec is lossless,
+  /// as float32 otherwise.
   @_lifetime(values: copy values)
   @_lifetime(scratch: copy scratch)
   package func readChunk(
@@ -44,7 +44,7 @@ extension PackedReader {
     let owner = segments[segment]
     try scratch.split(at: chunkByteCount(ofSegment: segment)) { buffer, rest in
       let (record, streams) = try readStreams(segment: segment, chunk: chunk, into: &buffer)
-      // As for the streams, records were checked against their segments.
+      // Opening the file has checked all records against their segments.
       let codec = owner.valueCodec(of: record)!
       do throws(CodecProblem) {
         try codec.decode(
@@ -59,16 +59,16 @@ extension PackedReader {
       .streamValues, "a chunk: \(problem.description)", at: record.byteOffset)
   }
 
-  /// Scratch memory for `readValues` of up to `elementCount` elements.
+  /// The scratch memory that `readValues` needs for any range of a segment.
   package func rangeScratchByteCount(segment: Int) -> Int {
     scratchByteCount(segment: segment)
       + valueByteCount(
         ofSegment: segment, elementCount: segments[segment].info.grid.largestChunk)
   }
 
-  /// Decodes any range of a dense segment that starts and ends on a byte.
+  /// Decodes a range of a dense segment; the range must start and end on a byte.
   ///
-  /// Only the chunks that hold a part of the range are read; each is checked whole.
+  /// Only the chunks that overlap the range are read; the checksum of each covers the whole chunk.
   @_lifetime(values: copy values)
   @_lifetime(scratch: copy scratch)
   package func readValues(

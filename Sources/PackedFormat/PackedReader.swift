@@ -4,24 +4,26 @@ import Crypto
 import TensorCore
 import Zstd
 
-/// An open `.sumac` file whose index and chunk table are checked; its chunks are checked as they
-/// are read.
+/// An open `.sumac` file.
+///
+/// Opening it checks the index and the chunk table; each chunk is checked when it is read.
 package final class PackedReader: Sendable {
   package let file: InputFile
   package let index: PackedIndex
   package let trailer: FileTrailer
-  /// Records of the chunk table.
+  /// The number of records in the chunk table.
   package let chunkCount: Int
-  /// The first record of each segment, in the order of `index.segments`; one more at the end.
+  /// The first record of each segment, in the order of `index.segments`, followed by the number of records.
   package let firstRecords: [Int]
   package let segments: [PackedSegment]
-  /// The first segment of each entry, and of the attachments at the end; an alias has none.
+  /// The first segment of each entry, followed by the first segment of the attachments. An alias has no
+  /// segments.
   package let firstSegments: [Int]
-  /// The longest that a chunk of each segment is, stored and in its streams.
+  /// The maximum length of a chunk of each segment, stored and decoded.
   private let largestChunks: [(stored: Int, decoded: Int)]
   private let table: MappedFile
   let decoder: ChunkDecoder
-  /// Seals are compared besides checksums.
+  /// True if seals are compared in addition to checksums.
   private let checksSeals: Bool
 
   package init(_ file: InputFile, checksSeals: Bool = false) throws {
@@ -46,7 +48,8 @@ package final class PackedReader: Sendable {
       let segments = index.segments
       guard let chunkCount = trailer.chunkCount(isSealed: index.isSealed) else {
         throw FormatError(
-          .chunkTableLength, "the chunk table of a sealed file has no seal for each record",
+          .chunkTableLength,
+          "the chunk table of a sealed file does not have one seal for each record",
           path: path, byteOffset: trailer.tableOffset)
       }
       try Self.checkLayout(
@@ -83,7 +86,7 @@ package final class PackedReader: Sendable {
     let end = first?.byteOffset ?? trailer.indexOffset
     guard Kernels.isAllZero(bytes.extracting(FileHeader.byteCount..<end)) else {
       throw FormatError(
-        .chunkPadding, "bytes behind the header are not zero", path: path,
+        .chunkPadding, "padding bytes after the header are not zero", path: path,
         byteOffset: FileHeader.byteCount)
     }
   }
@@ -95,25 +98,25 @@ package final class PackedReader: Sendable {
     guard PackedTail.hash(header: head.rawSpan, body: body, fields: trailer.fields) == trailer.hash
     else {
       throw FormatError(
-        .indexChecksum, "index or chunk table do not match their checksum", path: path,
+        .indexChecksum, "the index or the chunk table does not match its checksum", path: path,
         byteOffset: trailer.trailerOffset, hint: "the file is damaged; fetch or write it again")
     }
     let indexEnd = trailer.indexOffset + trailer.storedIndexByteCount
     guard Kernels.isAllZero(bytes.extracting(indexEnd..<trailer.tableOffset)) else {
       throw FormatError(
-        .indexPadding, "bytes between index and chunk table are not zero", path: path,
+        .indexPadding, "padding bytes between index and chunk table are not zero", path: path,
         byteOffset: indexEnd)
     }
     let stored = bytes.extracting(trailer.indexOffset..<indexEnd)
     guard trailer.storedIndexByteCount < trailer.indexByteCount else {
       return try PackedIndex(stored, path: path, byteOffset: trailer.indexOffset)
     }
-    // A frame says how long its content is; only a true claim is believed with memory.
+    // The buffer is allocated only if the frame declares the length that the trailer does.
     guard Zstd.contentByteCount(stored) == trailer.indexByteCount else {
       throw FormatError(
         .indexCompression,
-        "the compressed index does not say that it has "
-          + "\(trailer.indexByteCount) bytes", path: path, byteOffset: trailer.indexOffset)
+        "the compressed index does not declare the \(trailer.indexByteCount) bytes that the "
+          + "trailer records", path: path, byteOffset: trailer.indexOffset)
     }
     var buffer = ByteBuffer(byteCount: trailer.indexByteCount)
     var span = buffer.mutableBytes
@@ -127,19 +130,19 @@ package final class PackedReader: Sendable {
 
   // MARK: Records
 
-  /// The record of chunk `chunk` of segment `segment`.
+  /// Returns the record of a chunk of a segment.
   package func record(segment: Int, chunk: Int) -> ChunkRecord {
     recordAt(firstRecords[segment] + chunk)
   }
 
   private func recordAt(_ number: Int) -> ChunkRecord {
-    // The table's length was checked against the sum of all chunks.
+    // Opening the file has checked the length of the table against the sum of all chunks.
     table.withBytes {
       ChunkRecord($0, at: trailer.tableOffset + number * ChunkRecord.byteCount)!
     }
   }
 
-  /// The SHA-256 of a chunk's stored bytes; nil if the file is not sealed.
+  /// Returns the SHA-256 of a chunk's stored bytes; nil if the file is not sealed.
   package func seal(segment: Int, chunk: Int) -> [UInt8]? {
     guard index.isSealed else { return nil }
     let number = chunkCount + firstRecords[segment] + chunk
@@ -166,7 +169,7 @@ package final class PackedReader: Sendable {
     }
   }
 
-  /// Where a segment starts; the index offset for one without chunks at the end.
+  /// The byte offset of a segment's first chunk; the index offset if no chunk follows.
   package func byteOffset(ofSegment segment: Int) -> Int {
     firstRecords[segment] < chunkCount
       ? record(segment: segment, chunk: 0).byteOffset : trailer.indexOffset
@@ -174,13 +177,13 @@ package final class PackedReader: Sendable {
 
   // MARK: Chunks
 
-  /// Memory for the stored bytes of a chunk with the padding behind it, and for its streams.
+  /// The memory for the stored bytes of a chunk with the padding after it, and for its decoded streams.
   func chunkByteCount(ofSegment segment: Int) -> Int {
     let largest = largestChunks[segment]
     return largest.stored + max(largest.decoded, 4096)
   }
 
-  /// Reads a chunk to the start of `buffer`, checks it, and tells where its streams lie there.
+  /// Reads a chunk to the start of `buffer` and checks it; returns the ranges of its streams in `buffer`.
   @_lifetime(buffer: copy buffer)
   func readStreams(
     segment: Int, chunk: Int, into buffer: inout MutableRawSpan
@@ -198,7 +201,9 @@ package final class PackedReader: Sendable {
         buffer.bytes.extracting(
           record.storedByteCount..<record.storedByteCount + padding))
     else {
-      throw place.error(.chunkPadding, "bytes behind the last chunk are not zero", at: record.end)
+      throw place.error(
+        .chunkPadding, "padding bytes after the last chunk of a segment are not zero",
+        at: record.end)
     }
     if checksSeals, let seal = seal(segment: segment, chunk: chunk) {
       var hash = SHA256()
@@ -209,7 +214,7 @@ package final class PackedReader: Sendable {
           at: record.byteOffset)
       }
     }
-    // Records were checked against their segments when the file was opened.
+    // Opening the file has checked all records against their segments.
     let lengths = owner.streamByteCounts(of: record, chunk: chunk)!
     let streams = try decoder.streams(of: record, lengths: lengths, in: &buffer, place: place)
     return (record, streams)
@@ -217,10 +222,10 @@ package final class PackedReader: Sendable {
 
   package func chunkCount(ofSegment segment: Int) -> Int { segments[segment].chunkCount }
 
-  /// The most stored bytes that a chunk of a segment has.
+  /// The maximum stored length of a segment's chunks.
   package func largestStoredChunk(ofSegment segment: Int) -> Int { largestChunks[segment].stored }
 
-  /// Reads the stored bytes of a chunk to the start of `buffer`, and compares their checksum.
+  /// Reads the stored bytes of a chunk to the start of `buffer` and compares their checksum.
   @_lifetime(buffer: copy buffer)
   package func readStored(
     segment: Int, chunk: Int, into buffer: inout MutableRawSpan
@@ -242,13 +247,13 @@ package final class PackedReader: Sendable {
     ChunkPlace(path: file.path, tensor: segments[segment].info.name)
   }
 
-  /// Where the padding behind a segment ends: at the next segment with chunks, or at the index.
+  /// The end of the padding after a segment: the next segment with chunks, or the index.
   private func segmentEnd(_ segment: Int) -> Int {
     let next = firstRecords[segment + 1]
     return next < chunkCount ? recordAt(next).byteOffset : trailer.indexOffset
   }
 
-  /// Why this version cannot decode a segment, if so.
+  /// The reason why this version cannot decode a segment; nil if it can.
   package func fault(ofSegment segment: Int) -> FormatError? {
     guard case .tensor(let entry, let term) = segments[segment].owner,
       case .tensor(let tensor) = index.entries[entry].content,
@@ -256,12 +261,12 @@ package final class PackedReader: Sendable {
     else { return nil }
     return FormatError(
       fault,
-      (fault == .unknownTerm ? "has a term of kind" : "is coded by")
+      (fault == .unknownTerm ? "has a term of kind" : "uses the codec")
         + " '\(name.printable)', which this version does not have", path: file.path,
       tensor: tensor.info.name, hint: "use a newer version of sumac")
   }
 
-  /// Why this version cannot read an entry's tensor, if so.
+  /// The reason why this version cannot read an entry's tensor; nil if it can.
   package func fault(ofEntry entry: Int) -> FormatError? {
     (firstSegments[entry]..<firstSegments[entry + 1]).lazy
       .compactMap { self.fault(ofSegment: $0) }.first

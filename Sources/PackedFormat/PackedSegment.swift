@@ -2,10 +2,10 @@ import Base
 package import Codecs
 package import TensorCore
 
-/// The chunks of one term, of a factor, or of one attachment: contiguous in the file.
+/// The chunks of one term, one factor or one attachment, which are contiguous in the file.
 package struct PackedSegment: Sendable {
   package enum Owner: Equatable, Sendable {
-    /// A term of an entry; a low-rank term has two segments, U and V.
+    /// A term of an entry. A low-rank term has two segments, U and V.
     case tensor(Int, term: Int)
     case attachment(Int)
   }
@@ -17,7 +17,7 @@ package struct PackedSegment: Sendable {
   }
 
   package var owner: Owner
-  /// Name of the owner, and dtype and shape of what the grid cuts.
+  /// The name of the owner, and the dtype and shape of the values that the chunk grid divides.
   package var info: TensorInfo
   package var content: Content
   package var chunkCount: Int
@@ -29,7 +29,7 @@ package struct PackedSegment: Sendable {
     self.chunkCount = chunkCount
   }
 
-  /// Of what its first chunk's place is a multiple.
+  /// The byte offset of the first chunk is a multiple of this number.
   package var alignment: Int {
     if case .tensor = owner, case .dense(let codec) = content, codec is RawCodec,
       info.byteCount >= 1 << 20
@@ -41,7 +41,7 @@ package struct PackedSegment: Sendable {
 
   package func layout(ofChunk chunk: Int) -> ChunkLayout { ChunkLayout(info, chunk: chunk) }
 
-  /// The segments of a term.
+  /// Returns the segments of a term.
   package static func segments(
     of term: PackedTerm, place: Int, entry: Int, info: TensorInfo
   ) -> [PackedSegment] {
@@ -63,8 +63,8 @@ package struct PackedSegment: Sendable {
       ]
     case .lowRank(let term):
       return [term.u, term.v].map { factor in
-        // Factors are F16, BF16 or F32 and their shapes keep the limits of 2^56 values: whole bytes, and
-        // a number of them that an Int holds. All else was refused when the index was read.
+        // Factors are F16, BF16 or F32, and their shapes are limited to 2^56 values: both end on whole bytes,
+        // and their byte count fits an Int. Reading the index has refused everything else.
         let info = try! TensorInfo(name: info.name, dtype: factor.dtype, shape: factor.shape)
         return PackedSegment(
           owner: owner, info: info, content: .dense(factor.codec), chunkCount: info.grid.count)
@@ -72,7 +72,7 @@ package struct PackedSegment: Sendable {
     }
   }
 
-  /// The codec that coded a chunk: the term's, or one that may stand in its place.
+  /// The codec that encoded a chunk: the codec of the term, or one of its permitted substitutes.
   func valueCodec(of record: ChunkRecord) -> (any ValueCodec)? {
     let own: any ValueCodec
     switch content {
@@ -98,7 +98,7 @@ package struct PackedSegment: Sendable {
     }
   }
 
-  /// How long the streams of a chunk may be; nil if its codecs are not this segment's.
+  /// The allowed lengths of a chunk's streams; nil if the chunk has codecs that the segment does not allow.
   func streamByteCounts(of record: ChunkRecord, chunk: Int) -> [ClosedRange<Int>]? {
     guard let codec = valueCodec(of: record) else { return nil }
     let layout = layout(ofChunk: chunk)

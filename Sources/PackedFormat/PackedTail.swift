@@ -2,16 +2,16 @@ import Base
 import Crypto
 import Zstd
 
-/// Index, chunk table and trailer: all that follows the last segment. Specification, sections 5 to 8.
+/// The index, chunk table and trailer, which follow the last segment. Specification, sections 5 to 8.
 package struct PackedTail: Sendable {
-  /// An index of fewer bytes is stored as it is.
+  /// An index shorter than this is stored uncompressed.
   private static let leastCompressedByteCount = 4096
 
   package let indexOffset: Int
   package let bytes: [UInt8]
   package let trailer: FileTrailer
 
-  /// - Parameter seals: one for each record, or none.
+  /// - Parameter seals: The seal of each record; empty if the file is not sealed.
   package init(
     index: PackedIndex, records: [ChunkRecord], seals: [[UInt8]] = [], indexOffset: Int
   ) throws {
@@ -52,21 +52,22 @@ package struct PackedTail: Sendable {
     guard let count = try Zstd().compress(index.rawSpan, into: &span, .matches) else {
       return nil
     }
-    // One that shrinks too far to be believed is stored as it is.
+    // A reader refuses an index that shrinks further than this, so it is stored uncompressed.
     guard
       index.count <= max(FileTrailer.freeIndexByteCount, FileTrailer.maximumIndexGrowth * count)
     else { return nil }
     return span.bytes.extracting(0..<count).array()
   }
 
-  /// The SHA-256 of a chunk's stored bytes.
+  /// Returns the SHA-256 of a chunk's stored bytes.
   package static func seal(of bytes: borrowing RawSpan) -> [UInt8] {
     var hash = SHA256()
     hash.update(bytes)
     return Array(hash.finalize())
   }
 
-  /// The hash of section 8 over the header, what lies from index to trailer, and the trailer's fields.
+  /// Returns the hash of section 8 over the header, the bytes from the index to the trailer, and the
+  /// trailer's fields.
   package static func hash(
     header: borrowing RawSpan, body: borrowing RawSpan, fields: [UInt8]
   ) -> [UInt8] {

@@ -2,17 +2,17 @@ package import Base
 package import Codecs
 package import TensorCore
 
-/// What an entry of the index says of a tensor. Specification, section 5.3.
+/// A tensor as the index describes it. Specification, section 5.3.
 package struct PackedTensor: Sendable {
-  /// How its terms make its values.
+  /// The way in which the terms combine to the values.
   package enum Form: Sendable, Equatable {
-    /// The bits of the first term, some replaced by those of the others.
+    /// The bits of the first term, some of them replaced by those of the following terms.
     case bits
     /// A sum in float32 or float64, rounded once.
     case sum(Kernels.SummedDType)
   }
 
-  /// How far the values are from those that they were made from.
+  /// The distance between the stored values and the original values.
   package struct Quality: Sendable, Equatable {
     /// ‖x‖₂ of the original values.
     package var norm: Double
@@ -48,7 +48,7 @@ package struct PackedTensor: Sendable {
     self.extensions = extensions
   }
 
-  /// One dense term.
+  /// Creates a tensor of one dense term.
   package init(_ info: TensorInfo, _ codec: any ValueCodec) {
     self.init(info, terms: [PackedTerm(codec, of: info)])
   }
@@ -61,7 +61,7 @@ package struct PackedTensor: Sendable {
     return .sum(info.dtype == .f64 ? .f64 : .f32)
   }
 
-  /// The terms joined by `+`.
+  /// The labels of the terms, joined by `+`.
   package var label: String { terms.map(\.label).joined(separator: " + ") }
 
   package func segments(entry: Int) -> [PackedSegment] {
@@ -70,7 +70,7 @@ package struct PackedTensor: Sendable {
     }
   }
 
-  /// Names for `features.optional`.
+  /// The names that the terms add to `features.optional`.
   var features: Set<String> {
     var features: Set<String> = []
     for term in terms {
@@ -91,10 +91,10 @@ package struct PackedTensor: Sendable {
   }
 }
 
-/// What a later version or another program keeps in a file. Specification, section 5.6.
+/// Data that a later version or another program keeps in a file. Specification, section 5.6.
 package struct PackedExtension: Sendable, Equatable {
   package var name: String
-  /// Whether it stays true when what it stands beside is changed.
+  /// True if the extension stays valid when the tensor or file that it belongs to changes.
   package var isSafeToCopy: Bool
   package var value: CBORValue
 

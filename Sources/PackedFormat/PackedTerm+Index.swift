@@ -2,7 +2,7 @@ import Base
 import Codecs
 import TensorCore
 
-/// What is wrong with a term.
+/// A fault of a term in the index.
 struct TermProblem: Error {
   var fault: PackedFault
   var reason: String
@@ -13,9 +13,9 @@ struct TermProblem: Error {
   }
 }
 
-/// Terms as maps of the index.
+/// Conversion between terms and their maps in the index.
 extension PackedTerm {
-  /// The map of the index.
+  /// The map of the term in the index.
   var map: CBORMap {
     var map: CBORMap
     switch content {
@@ -55,21 +55,21 @@ extension PackedTerm {
     return map
   }
 
-  /// Reads a map of the index. Specification, section 5.4.
+  /// Creates a term from its map in the index. Specification, section 5.4.
   init(_ map: CBORMap, of info: TensorInfo) throws(TermProblem) {
     var rest = map
     guard let kind = rest["kind"], let chunks = rest["chunks"] else {
       throw TermProblem(.indexKey, "a term needs kind and chunks")
     }
     guard let kind = kind.asText, let chunks = chunks.asUInt64 else {
-      throw TermProblem(.indexValue, "a term needs a kind that is text and a number of chunks")
+      throw TermProblem(.indexValue, "the kind of a term must be text, and its chunks a number")
     }
     chunkCount = Int(clamping: chunks)
     rest["kind"] = nil
     rest["chunks"] = nil
     if let value = rest["error"] {
       guard let number = value.asFloat, number.isFinite, number >= 0 else {
-        throw TermProblem(.indexValue, "a term has an error that is no number from 0")
+        throw TermProblem(.indexValue, "the error of a term is not a finite number of at least 0")
       }
       error = number
       rest["error"] = nil
@@ -108,14 +108,14 @@ extension PackedTerm {
     }
   }
 
-  /// Takes the factor of a dense term, or of a sparse one that adds.
+  /// Removes and returns the factor of a dense term or of a sparse term of mode `add`; 1 if it has none.
   private static func factor(_ rest: inout CBORMap, kind: String) throws(TermProblem) -> Float {
     guard [denseKind, sparseKind].contains(kind), let value = rest["factor"] else { return 1 }
     guard rest["mode"]?.asText != SparseMode.replace.rawValue else {
-      throw TermProblem(.indexKey, "a sparse term that replaces has no factor")
+      throw TermProblem(.indexKey, "a sparse term of mode 'replace' must not have a factor")
     }
     guard let number = value.asFloat, number.isFinite, Double(Float(number)) == number else {
-      throw TermProblem(.indexValue, "a factor is no finite float32")
+      throw TermProblem(.indexValue, "a factor is not a finite float32")
     }
     rest["factor"] = nil
     return Float(number)
@@ -125,11 +125,11 @@ extension PackedTerm {
     guard chunkCount == expected else {
       throw TermProblem(
         .chunkCount,
-        "a term is said to have \(chunkCount) chunks, dtype and shape give \(expected)")
+        "a term declares \(chunkCount) chunks, but dtype and shape require \(expected)")
     }
   }
 
-  /// Takes `codec` and the keys that are not the term's own.
+  /// Creates the codec from `codec` and all remaining keys, which it removes.
   private static func codec(
     _ rest: inout CBORMap, dtype: DType, dimensions: [Int]
   ) throws(TermProblem) -> any ValueCodec {
@@ -176,7 +176,7 @@ extension PackedTerm {
     indexMap["codec"] = nil
     do {
       let index = try indexType.init(indexMap, dimensions: info.shape.dimensions)
-      // Kept values are a list, whatever the shape.
+      // Kept values form a list, whatever the shape of the tensor.
       return .sparse(mode, index, try codec(&rest, dtype: info.dtype, dimensions: [1]))
     } catch let problem as CodecProblem {
       throw TermProblem(.codecParameters, problem.description)
@@ -232,7 +232,10 @@ extension PackedTerm {
     guard let name = rest["dtype"] else { throw TermProblem(.indexKey, "a factor has no dtype") }
     guard let dtype = name.asText.flatMap(DType.init(name:)),
       LowRankTerm.factorDTypes.contains(dtype)
-    else { throw TermProblem(.lowRank, "a factor is of no dtype that factors may have") }
+    else {
+      throw TermProblem(
+        .lowRank, "the dtype of a factor is not supported; expected F32, F16 or BF16")
+    }
     rest["dtype"] = nil
     let codec = try codec(&rest, dtype: dtype, dimensions: shape.dimensions)
     return LowRankTerm.Factor(dtype: dtype, codec: codec, shape: shape)

@@ -2,26 +2,26 @@ package import Base
 package import Codecs
 package import TensorCore
 
-/// One addend of a tensor. Specification, section 5.4.
+/// One term of the sum that makes a tensor. Specification, section 5.4.
 package struct PackedTerm: Sendable {
   package enum Content: Sendable {
-    /// A value for every element.
+    /// One value for every element.
     case dense(any ValueCodec)
-    /// Values at some places: added to the sum so far, or put in its place.
+    /// Values of some elements, which are added to the sum so far or replace it there.
     case sparse(SparseMode, any IndexCodec, any ValueCodec)
-    /// A product of two matrices for each place of the leading dimensions.
+    /// A product of two matrices for each index of the leading dimensions.
     case lowRank(LowRankTerm)
-    /// What this version does not know: why it is refused, and what the index says, as it is.
+    /// A term that this version does not know: the reason for refusing it, its name, and its map in the index.
     case unknown(PackedFault, String, CBORMap)
   }
 
   package var content: Content
-  /// Records of the chunk table that belong to the term.
+  /// The number of the term's records in the chunk table.
   package var chunkCount: Int
-  /// What the values of a dense term, or of a sparse one that adds, are multiplied by.
+  /// The factor of the values of a dense term or of a sparse term of mode `add`.
   package var factor: Float
-  /// ‖x − s‖₂, where x are the original values and s is the sum with this term; known where the
-  /// term was made from them.
+  /// ‖x − s‖₂, where x are the original values and s is the sum up to and including this term; nil if it
+  /// was not measured.
   package var error: Double?
 
   package init(
@@ -33,7 +33,7 @@ package struct PackedTerm: Sendable {
     self.error = error
   }
 
-  /// A dense term of a tensor.
+  /// Creates a dense term of a tensor.
   package init(_ codec: any ValueCodec, of info: TensorInfo, error: Double? = nil) {
     self.init(.dense(codec), chunkCount: info.grid.count, error: error)
   }
@@ -42,7 +42,7 @@ package struct PackedTerm: Sendable {
   package static let sparseKind = "sparse"
   package static let lowRankKind = "lowRank"
 
-  /// `planes`, `int4:g128`, `1.2 % …`: the term in a word or two.
+  /// A short description of the term, such as `planes` or `int4:g128`.
   package var label: String { factor == 1 ? contentLabel : "\(factor) × \(contentLabel)" }
 
   private var contentLabel: String {
@@ -60,7 +60,7 @@ package struct PackedTerm: Sendable {
     index is BitmaskIndex || index is Gap8Index ? "" : ":\(index.label)"
   }
 
-  /// Whether the values it gives are the bits that were put in.
+  /// True if the term decodes to exactly the bits that were stored.
   package var isLossless: Bool {
     switch content {
     case .dense(let codec), .sparse(_, _, let codec): codec.isLossless && factor == 1
@@ -68,14 +68,14 @@ package struct PackedTerm: Sendable {
     }
   }
 
-  /// Its factor, or the scale of its product.
+  /// The factor of the term; for a low-rank term, the scale of its product.
   package var multiplier: Float {
     if case .lowRank(let term) = content { term.scale } else { factor }
   }
 
   var segmentCount: Int { if case .lowRank = content { 2 } else { 1 } }
 
-  /// Whether it only adds to a sum, whatever that is, so that it can stand in another one.
+  /// True if the term only adds to a sum, so that it can be part of another sum.
   package var isAdded: Bool {
     switch content {
     case .dense, .sparse(.add, _, _), .lowRank: true
@@ -94,8 +94,10 @@ package struct PackedTerm: Sendable {
   }
 }
 
-/// scale · U · V for each place of the first `batch` dimensions: U has a row for each position of
-/// the next dimension, V a column for each of all dimensions behind it.
+/// The sum scale · U · V for each index of the first `batch` dimensions.
+///
+/// U has one row for each index of the following dimension, and V one column for each index of all
+/// dimensions after that one.
 package struct LowRankTerm: Sendable {
   package struct Factor: Sendable {
     package var dtype: DType
@@ -111,7 +113,7 @@ package struct LowRankTerm: Sendable {
 
   package static let factorDTypes: [DType] = [.f32, .f16, .bf16]
   package static let rankLimit = 1 << 16
-  /// Values of V for one place of the leading dimensions, which a reader keeps at once.
+  /// The maximum number of values of V for one index of the leading dimensions; a reader keeps them in memory.
   package static let factorLimit = 1 << 24
 
   package var batch: Int
@@ -128,13 +130,13 @@ package struct LowRankTerm: Sendable {
     self.v = v
   }
 
-  /// The matrices that a shape holds: how many, and of how many rows and columns each.
+  /// The matrices of a shape: their number, and the rows and columns of each.
   package struct Matrices: Sendable, Equatable {
     package var count: Int
     package var rows: Int
     package var columns: Int
 
-    /// nil if the shape has no dimension behind the first `batch`.
+    /// Returns nil if the shape does not have more than `batch` dimensions.
     package init?(_ shape: Shape, batch: Int) {
       guard batch >= 0, batch < shape.dimensions.count else { return nil }
       count = shape.dimensions[..<batch].reduce(1, *)
@@ -142,8 +144,10 @@ package struct LowRankTerm: Sendable {
       columns = shape.dimensions[(batch + 1)...].reduce(1, *)
     }
 
-    /// nil if it is outside the limits of shapes; so is a V.
+    /// The shape of U for all matrices; nil if it exceeds the limits of shapes.
     package func shapeOfU(rank: Int) -> Shape? { Self.shape(count, times: rows, by: rank) }
+
+    /// The shape of V for all matrices; nil if it exceeds the limits of shapes.
     package func shapeOfV(rank: Int) -> Shape? { Self.shape(count, times: rank, by: columns) }
 
     private static func shape(_ count: Int, times other: Int, by columns: Int) -> Shape? {
@@ -154,7 +158,7 @@ package struct LowRankTerm: Sendable {
 }
 
 extension LowRankTerm {
-  /// A range of a matrix as the end of a row, whole rows, and the start of a row.
+  /// Divides a range of a matrix into the end of a row, whole rows, and the start of a row.
   package static func pieces(
     of elements: Range<Int>, columns: Int
   ) -> [(elements: Range<Int>, rowCount: Int)] {

@@ -3,17 +3,18 @@ import Crypto
 import Synchronization
 import TensorCore
 
-/// Where the bytes of a `.sumac` file go.
+/// A destination for the bytes of a `.sumac` file.
 package protocol PackedSink: Sendable {
-  /// Whether bytes may only be written in ascending order, without gaps.
+  /// True if bytes may only be written in ascending order and without gaps.
   var isSequential: Bool { get }
   func write(_ bytes: borrowing RawSpan, at byteOffset: Int) throws
-  /// Appends bytes of another file where this one ends.
+  /// Appends bytes of another file at `byteOffset`, the current end of this one.
   func copy(_ bytes: Range<Int>, of file: InputFile, to byteOffset: Int) throws
 }
 
-/// Writes the parts of a `.sumac` file in order; chunks are placed one after the other and written
-/// by many threads.
+/// Writes the parts of a `.sumac` file in order.
+///
+/// Chunks are stored one after the other; several threads may write them at once.
 package final class PackedWriter: Sendable {
   private struct State {
     var end = FileHeader.byteCount
@@ -34,16 +35,16 @@ package final class PackedWriter: Sendable {
     try sink.write(header.bytes, at: 0)
   }
 
-  /// What is known of a chunk before it has its place.
+  /// A chunk that does not have a byte offset yet.
   package struct Chunk: Sendable {
     var checksum: UInt64
     var seal: [UInt8]?
     var encoded: ChunkEncoder.Encoded
-    /// Of the segment, if the chunk is its first.
+    /// The alignment of the segment if this is its first chunk; nil otherwise.
     var alignment: Int?
   }
 
-  /// Hashes a chunk; on any thread.
+  /// Computes the checksum and, in a sealed file, the seal of a chunk. May be called from any thread.
   package func chunk(
     _ bytes: borrowing RawSpan, _ encoded: ChunkEncoder.Encoded, alignment: Int?
   ) -> Chunk {
@@ -52,9 +53,11 @@ package final class PackedWriter: Sendable {
       encoded: encoded, alignment: alignment)
   }
 
-  /// Gives the next chunk its place. Chunks come in the order of the table; into a pipe they are
-  /// written here, else by `write`.
-  /// - Returns: where to write its bytes; nil if they are written.
+  /// Assigns the byte offset of the next chunk.
+  ///
+  /// Chunks must be placed in the order of the chunk table. If the output is a pipe, this function also
+  /// writes the bytes; otherwise the caller writes them with `write(_:at:)`.
+  /// - Returns: The byte offset at which to write the chunk; nil if its bytes are already written.
   package func place(_ chunk: Chunk, _ bytes: borrowing RawSpan) throws -> Int? {
     let record = ChunkRecord(
       byteOffset: 0, storedByteCount: bytes.byteCount,
@@ -78,8 +81,8 @@ package final class PackedWriter: Sendable {
     try sink.write(zeros.rawSpan, at: range.lowerBound)
   }
 
-  /// Copies segments of another file as they are, in the kernel where it can.
-  /// - Parameter segments: consecutive ones.
+  /// Copies segments of another file without decoding them, inside the kernel where possible.
+  /// - Parameter segments: Consecutive segments of `reader`.
   package func copy(_ segments: Range<Int>, of reader: PackedReader) throws {
     var stretch = Stretch()
     for segment in segments {
@@ -100,11 +103,11 @@ package final class PackedWriter: Sendable {
     try copy(stretch, of: reader)
   }
 
-  /// Bytes of a file that lie in the target as in the source, and so are copied at once.
+  /// A range of bytes that has the same layout in source and target, so that one copy suffices.
   private struct Stretch {
     var source = 0..<0
     var target = 0
-    /// Before it, in the target.
+    /// The padding before the range in the target.
     var padding = 0..<0
 
     func continues(with next: Range<Int>, at place: Int) -> Bool {
@@ -118,7 +121,7 @@ package final class PackedWriter: Sendable {
     try sink.copy(stretch.source, of: reader.file, to: stretch.target)
   }
 
-  /// Takes a record of another file at the end; returns the padding before its chunk.
+  /// Appends a record with a new byte offset; returns the padding before its chunk.
   private func append(_ record: ChunkRecord, seal: [UInt8]?, alignment: Int?) -> Range<Int> {
     var record = record
     return state.withLock { state in
@@ -140,8 +143,8 @@ package final class PackedWriter: Sendable {
     return PackedTail.seal(of: bytes.rawSpan)
   }
 
-  /// Writes index, chunk table and trailer behind the last chunk.
-  /// - Returns: the length of the file.
+  /// Writes the index, the chunk table and the trailer after the last chunk.
+  /// - Returns: The length of the file in bytes.
   package func finish(_ index: PackedIndex) throws -> Int {
     let (end, records, seals) = state.withLock { ($0.end, $0.records, $0.seals) }
     let tail = try PackedTail(

@@ -1,6 +1,6 @@
 import Base
 
-/// The table that starts a framed chunk: for each stream its stored and decoded length.
+/// The table at the start of a framed chunk: the stored and decoded length of each stream.
 enum StreamTable {
   struct Entry: Equatable {
     var storedByteCount: Int
