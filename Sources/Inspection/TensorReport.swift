@@ -41,9 +41,9 @@ package struct TensorReport: Report {
     let reader = origin.reader
     var segment = origin.segments.lowerBound
     let norm = packed.quality?.norm
-    rows = packed.terms.enumerated().map { place, term in
+    rows = packed.terms.enumerated().map { termIndex, term in
       let count = PackedSegment.segments(
-        of: term, place: place, entry: entry, info: packed.info
+        of: term, termIndex: termIndex, entry: entry, info: packed.info
       ).count
       defer { segment += count }
       return Row(

@@ -4,7 +4,7 @@ import TensorCore
 package import Zstd
 
 /// The file and tensor that an error about a chunk names.
-package struct ChunkPlace: Sendable {
+package struct ChunkLocation: Sendable {
   package var path: String
   package var tensor: String?
 
@@ -32,31 +32,31 @@ package struct ChunkDecoder: Sendable {
   @_lifetime(buffer: copy buffer)
   package func streams(
     of record: ChunkRecord, lengths: [ClosedRange<Int>], in buffer: inout MutableRawSpan,
-    place: ChunkPlace
+    location: ChunkLocation
   ) throws -> [Range<Int>] {
     let storedCount = record.storedByteCount
     guard record.checksum == Kernels.xxh64(buffer.bytes.extracting(0..<storedCount)) else {
-      throw place.error(
+      throw location.error(
         .chunkChecksum, "a chunk of \(storedCount) bytes does not match its checksum",
         at: record.byteOffset)
     }
     guard record.flags.contains(.framed) else {
       guard lengths.count == 1, lengths[0].contains(storedCount) else {
-        throw place.error(
+        throw location.error(
           .streamTable,
           "a chunk without a stream table cannot hold the \(lengths.count) streams of its codec",
           at: record.byteOffset)
       }
       return [0..<storedCount]
     }
-    return try framedStreams(of: record, lengths: lengths, in: &buffer, place: place)
+    return try framedStreams(of: record, lengths: lengths, in: &buffer, location: location)
   }
 
   /// Checks the stream table and decompresses the compressed streams.
   @_lifetime(buffer: copy buffer)
   private func framedStreams(
     of record: ChunkRecord, lengths: [ClosedRange<Int>], in buffer: inout MutableRawSpan,
-    place: ChunkPlace
+    location: ChunkLocation
   ) throws -> [Range<Int>] {
     let storedCount = record.storedByteCount
     var start = StreamTable.byteCount(streamCount: lengths.count)
@@ -64,7 +64,7 @@ package struct ChunkDecoder: Sendable {
     var total = 0
     var ranges: [Range<Int>] = []
     guard start <= storedCount else {
-      throw place.error(
+      throw location.error(
         .streamTable, "a chunk is too short for the table of its \(lengths.count) streams",
         at: record.byteOffset)
     }
@@ -78,7 +78,7 @@ package struct ChunkDecoder: Sendable {
         let wanted =
           allowed.count == 1
           ? "\(allowed.lowerBound)" : "\(allowed.lowerBound) to \(allowed.upperBound)"
-        throw place.error(
+        throw location.error(
           .streamTable, "stream \(index) of a chunk should decode to \(wanted) bytes",
           at: record.byteOffset + 8 * index)
       }
@@ -90,12 +90,12 @@ package struct ChunkDecoder: Sendable {
         continue
       }
       do {
-        try buffer.split(at: free) { before, behind in
-          var target = behind._mutatingExtracting(0..<entry.byteCount)
+        try buffer.split(at: free) { before, after in
+          var target = after._mutatingExtracting(0..<entry.byteCount)
           try zstd.decompress(before.bytes.extracting(stored), into: &target)
         }
       } catch let failure as ZstdFailure {
-        throw place.error(
+        throw location.error(
           .streamCompression, "stream \(index) of a chunk: \(failure)",
           at: record.byteOffset + stored.lowerBound)
       }
@@ -103,7 +103,7 @@ package struct ChunkDecoder: Sendable {
       free += entry.byteCount
     }
     guard start == storedCount, total == record.decodedByteCount else {
-      throw place.error(
+      throw location.error(
         .streamTable,
         start == storedCount
           ? "the streams of a chunk decode to \(total) bytes, but its record declares "

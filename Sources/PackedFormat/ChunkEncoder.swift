@@ -49,7 +49,7 @@ package struct ChunkEncoder: Sendable {
   /// The scratch memory that `encode` needs for chunks as large as `layout`, wherever they start.
   package func scratchByteCount(_ codec: any ValueCodec, _ layout: ChunkLayout) -> Int {
     if codec.isLossless, compression == .none { return 0 }
-    let streams = Self.mostByteCount(of: codec.streamByteCounts(layout))
+    let streams = Self.maximumByteCount(ofStreams: codec.streamByteCounts(layout))
     return 2 * streams + StreamTable.byteCount(streamCount: 8) + 2 * codec.scratchByteCount(layout)
   }
 
@@ -64,7 +64,7 @@ package struct ChunkEncoder: Sendable {
   /// The maximum total length of streams, where `lengths` are those of the first chunk.
   ///
   /// A chunk that starts inside a group has more scales than the first chunk.
-  private static func mostByteCount(of lengths: [Int]) -> Int {
+  private static func maximumByteCount(ofStreams lengths: [Int]) -> Int {
     lengths.dropFirst().reduce(lengths.first ?? 0) { $0 + 2 * $1 }
   }
 
@@ -110,7 +110,8 @@ package struct ChunkEncoder: Sendable {
 
   /// The scratch memory that `frame` needs for chunks as large as `layout`, wherever they start.
   package func frameScratchByteCount(_ codec: any ValueCodec, _ layout: ChunkLayout) -> Int {
-    Self.mostByteCount(of: codec.streamByteCounts(layout)) + StreamTable.byteCount(streamCount: 8)
+    Self.maximumByteCount(ofStreams: codec.streamByteCounts(layout))
+      + StreamTable.byteCount(streamCount: 8)
   }
 
   /// Frames streams that are already encoded and lends the stored bytes to `body`.
@@ -144,121 +145,10 @@ package struct ChunkEncoder: Sendable {
     return try encode(values, layout, codec: losslessCodec, scratch: &scratch, body)
   }
 
-  // MARK: Sparse terms
+  // MARK: Streams
 
-  /// The scratch memory that `encodeSparse` needs for chunks as large as `layout`.
-  package func sparseScratchByteCount(_ codec: any ValueCodec, _ layout: ChunkLayout) -> Int {
-    let list = ChunkLayout(dtype: layout.dtype, listOf: layout.elementCount)
-    let streams = sparseStreamByteCount(codec, list)
-    return codec.valueByteCount(list) + 2 * streams + StreamTable.byteCount(streamCount: 10)
-      + codec.scratchByteCount(list)
-  }
-
-  /// The maximum total length of a mask, its gaps, and the streams of the values.
-  private func sparseStreamByteCount(_ codec: any ValueCodec, _ list: ChunkLayout) -> Int {
-    Kernels.maskByteCount(elementCount: list.elementCount)
-      + Kernels.maximumGapByteCount(
-        positionCount: list.elementCount, elementCount: list.elementCount)
-      + codec.streamByteCounts(list).reduce(0, +)
-  }
-
-  /// Encodes the `values` whose bits are set in `mask` and lends the stored bytes to `body`.
-  ///
-  /// If the index is `bitmask` or `gap8`, the smaller of both is stored, `bitmask` if they are equal.
-  /// For other indexes, `mask` is first completed to their pattern.
-  /// - Parameter values: The values of all elements, in the form that the codec works on.
-  /// - Throws: ``CodecProblem`` if the index codec cannot represent the mask.
-  @_lifetime(scratch: copy scratch)
-  @_lifetime(mask: copy mask)
-  package func encodeSparse<Result>(
-    _ values: borrowing RawSpan, mask: inout MutableRawSpan, _ layout: ChunkLayout,
-    index: any IndexCodec, codec: any ValueCodec, scratch: inout MutableRawSpan,
-    _ body: (borrowing RawSpan, Encoded) throws -> Result
-  ) throws -> Result {
-    guard index.complete(&mask, layout) else {
-      throw CodecProblem(.values, "more values are kept than the pattern \(index.label) allows")
-    }
-    let places = mask.bytes
-    let count = Kernels.best.count(ofMask: places, elementCount: layout.elementCount)
-    let width = codec.isLossless ? layout.dtype.bitsPerElement / 8 : 4
-    return try scratch.split(at: width * count) { kept, rest in
-      Kernels.best.gather(values, width: width, mask: places, into: &kept)
-      return try encodeKept(
-        kept.bytes, mask: places, layout, candidates: Self.candidates(index), codec: codec,
-        scratch: &rest, body)
-    }
-  }
-
-  /// Returns the index codecs that are tried for a requested one; the smallest result is stored.
-  package static func candidates(_ index: any IndexCodec) -> [any IndexCodec] {
-    index is BitmaskIndex || index is Gap8Index ? [BitmaskIndex(), Gap8Index()] : [index]
-  }
-
-  /// Encodes a contiguous list of kept values with the complete mask of their positions.
-  /// - Parameter candidates: One or more index codecs; the smallest result is stored.
-  @_lifetime(scratch: copy scratch)
-  package func encodeKept<Result>(
-    _ kept: borrowing RawSpan, mask: borrowing RawSpan, _ layout: ChunkLayout,
-    candidates: [any IndexCodec], codec: any ValueCodec, scratch: inout MutableRawSpan,
-    _ body: (borrowing RawSpan, Encoded) throws -> Result
-  ) throws -> Result {
-    let count = Kernels.best.count(ofMask: mask, elementCount: layout.elementCount)
-    let list = ChunkLayout(dtype: layout.dtype, listOf: count)
-    let isConstant =
-      codec.isLossless && compression != .none && count > 0
-      && ConstantCodec.fits(kept, dtype: layout.dtype)
-    let codec: any ValueCodec = isConstant ? ConstantCodec() : codec
-    return try encode(
-      kept, list, mask: mask, layout, candidates: candidates, codec: codec, scratch: &scratch, body)
-  }
-
-  /// Encodes kept values and their mask.
-  @_lifetime(scratch: copy scratch)
-  private func encode<Result>(
-    _ kept: borrowing RawSpan, _ list: ChunkLayout, mask: borrowing RawSpan,
-    _ layout: ChunkLayout, candidates: [any IndexCodec], codec: any ValueCodec,
-    scratch: inout MutableRawSpan, _ body: (borrowing RawSpan, Encoded) throws -> Result
-  ) throws -> Result {
-    let count = list.elementCount
-    let valueLengths = codec.streamByteCounts(list)
-    let valueTotal = valueLengths.reduce(0, +)
-    let indexRoom = candidates.map {
-      $0.streamByteCounts(layout, valueCount: count).reduce(0) { $0 + $1.upperBound }
-    }.reduce(0, +)
-    return try scratch.split(at: indexRoom + valueTotal) { streams, rest in
-      let frameByteCount =
-        indexRoom + valueTotal + StreamTable.byteCount(streamCount: 1 + valueLengths.count)
-      return try rest.split(at: frameByteCount) { frame, rest in
-        var target = streams._mutatingExtracting(indexRoom..<indexRoom + valueTotal)
-        codec.encode(kept, list, into: &target, scratch: &rest)
-        var best: (codec: any IndexCodec, place: Range<Int>, stored: Int)?
-        var place = 0
-        for candidate in candidates {
-          var target = streams._mutatingExtracting(place..<indexRoom)
-          let length = candidate.encode(mask, layout, valueCount: count, into: &target)
-            .reduce(0, +)
-          let stream = streams.bytes.extracting(place..<place + length)
-          let stored =
-            candidates.count == 1 ? length : try compress(stream, into: &frame, at: 0) ?? length
-          if stored < best?.stored ?? .max { best = (candidate, place..<place + length, stored) }
-          place += length
-        }
-        // `candidates` is not empty.
-        let (chosen, range, _) = best!
-        let lengths = [range.count] + valueLengths
-        let length = try compress(
-          streams.bytes, pieces: [range] + Self.ranges(of: valueLengths, from: indexRoom),
-          into: &frame)
-        return try body(
-          frame.bytes.extracting(0..<length),
-          Encoded(
-            codecs: ChunkCodecs(index: chosen.id, value: codec.id), flags: .framed,
-            decodedByteCount: lengths.reduce(0, +), valueCount: count))
-      }
-    }
-  }
-
-  private static func ranges(of lengths: [Int], from start: Int) -> [Range<Int>] {
+  /// Returns consecutive ranges of these lengths, the first from `start`.
+  static func ranges(of lengths: [Int], from start: Int) -> [Range<Int>] {
     var end = start
     return lengths.map { length in
       end += length
@@ -274,8 +164,9 @@ package struct ChunkEncoder: Sendable {
     try compress(streams, pieces: Self.ranges(of: lengths, from: 0), into: &frame)
   }
 
+  /// Writes a stream table and the given pieces of `streams` into `frame`; returns the number of bytes written.
   @_lifetime(frame: copy frame)
-  private func compress(
+  func compress(
     _ streams: borrowing RawSpan, pieces: [Range<Int>], into frame: inout MutableRawSpan
   ) throws -> Int {
     var end = StreamTable.byteCount(streamCount: pieces.count)
@@ -293,15 +184,15 @@ package struct ChunkEncoder: Sendable {
     return end
   }
 
-  /// Compresses one stream into `frame` at `place`; returns nil if that saves less than one byte in a hundred.
+  /// Compresses one stream into `frame` at `byteOffset`; returns nil if that saves less than one byte in a hundred.
   @_lifetime(frame: copy frame)
-  private func compress(
-    _ stream: borrowing RawSpan, into frame: inout MutableRawSpan, at place: Int
+  func compress(
+    _ stream: borrowing RawSpan, into frame: inout MutableRawSpan, at byteOffset: Int
   ) throws -> Int? {
     let limit = stream.byteCount - max(1, (stream.byteCount + 99) / 100)
     guard limit > 0 else { return nil }
     func attempt(_ settings: ZstdSettings) throws -> Int? {
-      var target = frame._mutatingExtracting(place..<place + limit)
+      var target = frame._mutatingExtracting(byteOffset..<byteOffset + limit)
       return try zstd.compress(stream, into: &target, settings)
     }
     var best: (settings: ZstdSettings, count: Int)?

@@ -43,25 +43,25 @@ package struct ChunkRecord: Equatable, Sendable {
   package var end: Int { byteOffset + storedByteCount }
 
   @_lifetime(target: copy target)
-  package func write(into target: inout MutableRawSpan, at place: Int) {
-    target.storeLittleEndian(UInt64(byteOffset), at: place)
-    target.storeLittleEndian(UInt32(storedByteCount), at: place + 8)
-    target.storeLittleEndian(UInt32(decodedByteCount), at: place + 12)
-    target.storeLittleEndian(checksum, at: place + 16)
-    target.storeLittleEndian(UInt32(valueCount), at: place + 24)
-    target.storeLittleEndian(codecs.rawValue, at: place + 28)
-    target.storeLittleEndian(flags.rawValue, at: place + 30)
+  package func write(into target: inout MutableRawSpan, at recordOffset: Int) {
+    target.storeLittleEndian(UInt64(byteOffset), at: recordOffset)
+    target.storeLittleEndian(UInt32(storedByteCount), at: recordOffset + 8)
+    target.storeLittleEndian(UInt32(decodedByteCount), at: recordOffset + 12)
+    target.storeLittleEndian(checksum, at: recordOffset + 16)
+    target.storeLittleEndian(UInt32(valueCount), at: recordOffset + 24)
+    target.storeLittleEndian(codecs.rawValue, at: recordOffset + 28)
+    target.storeLittleEndian(flags.rawValue, at: recordOffset + 30)
   }
 
-  /// Reads the record at `place`; nil if it is not inside `table`. The fields are not checked.
-  package init?(_ table: borrowing RawSpan, at place: Int) {
-    guard let offset = table.littleEndian(UInt64.self, at: place),
-      let stored = table.littleEndian(UInt32.self, at: place + 8),
-      let decoded = table.littleEndian(UInt32.self, at: place + 12),
-      let checksum = table.littleEndian(UInt64.self, at: place + 16),
-      let values = table.littleEndian(UInt32.self, at: place + 24),
-      let codec = table.littleEndian(UInt16.self, at: place + 28),
-      let flags = table.littleEndian(UInt16.self, at: place + 30)
+  /// Reads the record at `recordOffset`; nil if it is not inside `table`. The fields are not checked.
+  package init?(_ table: borrowing RawSpan, at recordOffset: Int) {
+    guard let offset = table.littleEndian(UInt64.self, at: recordOffset),
+      let stored = table.littleEndian(UInt32.self, at: recordOffset + 8),
+      let decoded = table.littleEndian(UInt32.self, at: recordOffset + 12),
+      let checksum = table.littleEndian(UInt64.self, at: recordOffset + 16),
+      let values = table.littleEndian(UInt32.self, at: recordOffset + 24),
+      let codec = table.littleEndian(UInt16.self, at: recordOffset + 28),
+      let flags = table.littleEndian(UInt16.self, at: recordOffset + 30)
     else { return nil }
     self.init(
       byteOffset: Int(clamping: offset), storedByteCount: Int(stored),

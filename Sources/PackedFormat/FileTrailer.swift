@@ -58,11 +58,11 @@ package struct FileTrailer: Equatable, Sendable {
 
   /// Reads the last 64 bytes of a file of `fileByteCount` bytes and checks everything except the hash.
   package init(_ bytes: borrowing RawSpan, fileByteCount: Int, path: String) throws(FormatError) {
-    let place = fileByteCount - Self.byteCount
+    let start = fileByteCount - Self.byteCount
     guard bytes.extracting(56..<64).elementsEqual(Self.magic.rawSpan) else {
       throw FormatError(
         .trailerMagic, "the file does not end in a trailer; it is cut short or has bytes added",
-        path: path, byteOffset: place + 56, hint: "fetch or write the file again")
+        path: path, byteOffset: start + 56, hint: "fetch or write the file again")
     }
     guard let offset = bytes.littleEndian(UInt64.self, at: 32),
       let length = bytes.littleEndian(UInt64.self, at: 40),
@@ -72,7 +72,7 @@ package struct FileTrailer: Equatable, Sendable {
     guard length == UInt64(fileByteCount) else {
       throw FormatError(
         .fileLength, "the file has \(fileByteCount) bytes, but its trailer records \(length)",
-        path: path, byteOffset: place + 40)
+        path: path, byteOffset: start + 40)
     }
     guard stored > 0, decoded > 0, Int(stored) <= Self.maximumIndexByteCount,
       Int(decoded) <= Self.maximumIndexByteCount, stored <= decoded,
@@ -81,16 +81,15 @@ package struct FileTrailer: Equatable, Sendable {
       throw FormatError(
         .indexLength,
         "the trailer records invalid index lengths: \(stored) stored bytes that decode to \(decoded)",
-        path: path, byteOffset: place + 48)
+        path: path, byteOffset: start + 48)
     }
     guard offset >= UInt64(FileHeader.byteCount), offset % 64 == 0,
-      offset <= UInt64(place), Int(stored) <= place - Int(offset)
+      offset <= UInt64(start), Int(stored) <= start - Int(offset)
     else {
       throw FormatError(
         .indexPlace,
         "the trailer records the index at byte \(offset), outside the file or not a multiple of 64",
-        path: path,
-        byteOffset: place + 32)
+        path: path, byteOffset: start + 32)
     }
     self.init(
       hash: bytes.extracting(0..<32).array(), indexOffset: Int(offset),

@@ -52,9 +52,9 @@ extension PackedIndex {
     writer.key("name")
     writer.value(entry.name)
     switch entry.content {
-    case .alias(let place):
+    case .alias(let target):
       writer.key("alias")
-      writer.value(entries[place].name)
+      writer.value(entries[target].name)
     case .tensor(let tensor):
       writer.key("dtype")
       writer.value(tensor.info.dtype.name)

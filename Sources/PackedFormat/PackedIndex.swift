@@ -84,14 +84,14 @@ package struct PackedIndex: Sendable {
   /// All segments of the file, in order.
   package var segments: [PackedSegment] {
     var segments: [PackedSegment] = []
-    for (place, entry) in entries.enumerated() {
+    for (index, entry) in entries.enumerated() {
       guard case .tensor(let tensor) = entry.content else { continue }
-      segments += tensor.segments(entry: place)
+      segments += tensor.segments(entry: index)
     }
-    for (place, attachment) in attachments.enumerated() {
+    for (index, attachment) in attachments.enumerated() {
       segments.append(
         PackedSegment(
-          owner: .attachment(place), info: attachment.info, content: .dense(RawCodec()),
+          owner: .attachment(index), info: attachment.info, content: .dense(RawCodec()),
           chunkCount: attachment.chunkCount))
     }
     return segments

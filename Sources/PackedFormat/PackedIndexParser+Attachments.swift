@@ -10,7 +10,7 @@ extension PackedIndexParser {
     var names: Set<UTF8Key> = []
     _ = try reader.enterArray()
     while reader.nextElement() {
-      let place = reader.byteOffset
+      let offset = reader.byteOffset
       var name: String?
       var byteCount: Int?
       var chunkCount: Int?
@@ -21,19 +21,19 @@ extension PackedIndexParser {
         case "bytes": byteCount = Int(clamping: try reader.readUInt())
         case "chunks": chunkCount = Int(clamping: try reader.readUInt())
         default:
-          throw error(.indexKey, "an attachment has the unknown key '\(key.printable)'", place)
+          throw error(.indexKey, "an attachment has the unknown key '\(key.printable)'", offset)
         }
       }
       guard let name, let byteCount, let chunkCount else {
-        throw error(.indexKey, "an attachment needs name, bytes and chunks", place)
+        throw error(.indexKey, "an attachment needs name, bytes and chunks", offset)
       }
       guard RelativePath.isSafe(name) else {
         throw error(
           .attachmentName,
-          "the name of the attachment '\(name.printable)' is not a plain relative path", place)
+          "the name of the attachment '\(name.printable)' is not a plain relative path", offset)
       }
       guard names.insert(UTF8Key(name)).inserted else {
-        throw error(.duplicateName, "the attachment '\(name.printable)' appears twice", place)
+        throw error(.duplicateName, "the attachment '\(name.printable)' appears twice", offset)
       }
       guard let shape = try? Shape([byteCount]),
         let info = try? TensorInfo(name: name, dtype: .u8, shape: shape)
@@ -41,14 +41,14 @@ extension PackedIndexParser {
         throw error(
           .attachmentLength,
           "the attachment '\(name.printable)' declares \(byteCount) bytes, which exceeds the limits "
-            + "of a shape", place)
+            + "of a shape", offset)
       }
       let attachment = PackedIndex.Attachment(info)
       guard chunkCount == attachment.info.grid.count else {
         throw error(
           .chunkCount,
           "the attachment '\(name.printable)' declares \(chunkCount) chunks, but its length "
-            + "requires \(attachment.info.grid.count)", place)
+            + "requires \(attachment.info.grid.count)", offset)
       }
       attachments.append(attachment)
     }
@@ -59,15 +59,15 @@ extension PackedIndexParser {
     var extensions: [PackedExtension] = []
     _ = try reader.enterMap()
     while let name = try reader.nextKey() {
-      let place = reader.byteOffset
+      let offset = reader.byteOffset
       guard let map = try reader.readValue().asMap else {
-        throw error(.indexValue, "an extension is not a map", place)
+        throw error(.indexValue, "an extension is not a map", offset)
       }
       guard map.count == 2, let safe = map["safe"], let value = map["value"] else {
-        throw error(.indexKey, "an extension needs 'safe' and 'value'", place)
+        throw error(.indexKey, "an extension needs 'safe' and 'value'", offset)
       }
       guard let isSafe = safe.asBool else {
-        throw error(.indexValue, "an extension has a 'safe' that is not true or false", place)
+        throw error(.indexValue, "an extension has a 'safe' that is not true or false", offset)
       }
       extensions.append(PackedExtension(name: name, isSafeToCopy: isSafe, value: value))
     }
@@ -84,19 +84,19 @@ extension PackedIndexParser {
   }
 
   func readFeatures(_ reader: inout CBORReader, into index: inout PackedIndex) throws {
-    let place = reader.byteOffset
+    let offset = reader.byteOffset
     var missing: Set<String> = ["required", "optional"]
     _ = try reader.enterMap()
     while let key = try reader.nextKey() {
       guard missing.remove(key) != nil else {
-        throw error(.indexKey, "the features have the unknown key '\(key.printable)'", place)
+        throw error(.indexKey, "the features have the unknown key '\(key.printable)'", offset)
       }
       var names: [String] = []
       _ = try reader.enterArray()
       while reader.nextElement() {
         let name = try reader.readText()
         guard names.last.map({ UTF8Key($0) < UTF8Key(name) }) ?? true else {
-          throw error(.indexValue, "the \(key) features are not in ascending order", place)
+          throw error(.indexValue, "the \(key) features are not in ascending order", offset)
         }
         names.append(name)
       }
@@ -107,7 +107,7 @@ extension PackedIndexParser {
       }
     }
     guard missing.isEmpty else {
-      throw error(.indexKey, "the features must have the lists 'required' and 'optional'", place)
+      throw error(.indexKey, "the features must have the lists 'required' and 'optional'", offset)
     }
     if let name = index.requiredFeatures.first(where: { !Self.knownRequiredFeatures.contains($0) })
     {

@@ -30,7 +30,7 @@ struct PackedIndexParser {
   let path: String
   let byteOffset: Int?
   private var entries: [PackedIndex.Entry] = []
-  private var places: [UTF8Key: Int] = [:]
+  private var entryIndexes: [UTF8Key: Int] = [:]
   private var current: String?
 
   init(path: String, byteOffset: Int?) {
@@ -54,10 +54,10 @@ struct PackedIndexParser {
       case "features": try readFeatures(&reader, into: &index)
       case "lineage": index.lineage = try reader.readText()
       case "sealed":
-        let place = reader.byteOffset
+        let offset = reader.byteOffset
         index.isSealed = try reader.readBool()
         guard index.isSealed else {
-          throw error(.indexValue, "'sealed' is present but not true", place)
+          throw error(.indexValue, "'sealed' is present but not true", offset)
         }
       case "extensions": index.extensions = try readExtensions(&reader)
       default:
@@ -103,65 +103,83 @@ struct PackedIndexParser {
     while reader.nextElement() {
       current = nil
       let entry = try readEntry(&reader)
-      places[UTF8Key(entry.name)] = entries.count
+      entryIndexes[UTF8Key(entry.name)] = entries.count
       entries.append(entry)
     }
     current = nil
   }
 
-  private mutating func readEntry(_ reader: inout CBORReader) throws -> PackedIndex.Entry {
-    let start = reader.byteOffset
+  /// The values of an entry's keys; nil for keys that are missing.
+  private struct EntryFields {
     var name: String?
     var alias: String?
     var dtype: DType?
     var shape: Shape?
-    var terms: [(place: Int, map: CBORMap)]?
+    var terms: [(offset: Int, map: CBORMap)]?
     var quality: PackedTensor.Quality?
     var contentID: [UInt8]?
     var extensions: [PackedExtension] = []
-    _ = try reader.enterMap()
-    while let key = try reader.nextKey() {
-      let place = reader.byteOffset
-      switch key {
-      case "name":
-        name = try readName(&reader)
-        current = name
-      case "alias": alias = try reader.readText()
-      case "dtype":
-        let text = try reader.readText()
-        dtype = DType(name: text)
-        if dtype == nil { throw error(.dtype, "unknown dtype '\(text.printable)'", place) }
-      case "shape": shape = try readShape(&reader)
-      case "terms": terms = try readTerms(&reader)
-      case "quality": quality = try readQuality(&reader)
-      case "content":
-        let bytes = try reader.readBytes()
-        contentID = bytes
-        guard bytes.count == 32 else {
-          throw error(.indexValue, "a content id has \(bytes.count) bytes, expected 32", place)
-        }
-      case "extensions": extensions = try readExtensions(&reader)
-      default: throw error(.indexKey, "an entry has the unknown key '\(key.printable)'", place)
-      }
+
+    /// True if there are no keys other than name and alias.
+    var describesNoTensor: Bool {
+      dtype == nil && shape == nil && terms == nil && quality == nil && contentID == nil
+        && extensions.isEmpty
     }
-    guard let name else { throw error(.indexKey, "an entry has no name", start) }
-    guard places[UTF8Key(name)] == nil else {
+  }
+
+  private mutating func readEntry(_ reader: inout CBORReader) throws -> PackedIndex.Entry {
+    let start = reader.byteOffset
+    let fields = try readFields(&reader)
+    guard let name = fields.name else { throw error(.indexKey, "an entry has no name", start) }
+    guard entryIndexes[UTF8Key(name)] == nil else {
       throw error(.duplicateName, "the name appears twice", start)
     }
-    if let alias {
-      guard dtype == nil, shape == nil, terms == nil, quality == nil, contentID == nil,
-        extensions.isEmpty
-      else {
+    if let alias = fields.alias {
+      guard fields.describesNoTensor else {
         throw error(.indexKey, "an alias must not have keys other than name and alias", start)
       }
-      guard let target = places[UTF8Key(alias)], case .tensor = entries[target].content else {
+      guard let target = entryIndexes[UTF8Key(alias)], case .tensor = entries[target].content else {
         throw error(
           .aliasTarget,
           "is an alias of '\(alias.printable)', which is not the name of an earlier tensor", start)
       }
       return PackedIndex.Entry(name: name, content: .alias(of: target))
     }
-    guard let dtype, let shape, let terms else {
+    return PackedIndex.Entry(name: name, content: .tensor(try tensor(name, fields, start)))
+  }
+
+  private mutating func readFields(_ reader: inout CBORReader) throws -> EntryFields {
+    var fields = EntryFields()
+    _ = try reader.enterMap()
+    while let key = try reader.nextKey() {
+      let offset = reader.byteOffset
+      switch key {
+      case "name":
+        fields.name = try readName(&reader)
+        current = fields.name
+      case "alias": fields.alias = try reader.readText()
+      case "dtype":
+        let text = try reader.readText()
+        fields.dtype = DType(name: text)
+        if fields.dtype == nil { throw error(.dtype, "unknown dtype '\(text.printable)'", offset) }
+      case "shape": fields.shape = try readShape(&reader)
+      case "terms": fields.terms = try readTerms(&reader)
+      case "quality": fields.quality = try readQuality(&reader)
+      case "content":
+        let bytes = try reader.readBytes()
+        fields.contentID = bytes
+        guard bytes.count == 32 else {
+          throw error(.indexValue, "a content id has \(bytes.count) bytes, expected 32", offset)
+        }
+      case "extensions": fields.extensions = try readExtensions(&reader)
+      default: throw error(.indexKey, "an entry has the unknown key '\(key.printable)'", offset)
+      }
+    }
+    return fields
+  }
+
+  private func tensor(_ name: String, _ fields: EntryFields, _ start: Int) throws -> PackedTensor {
+    guard let dtype = fields.dtype, let shape = fields.shape, let terms = fields.terms else {
       throw error(.indexKey, "an entry needs dtype, shape and terms, or alias", start)
     }
     guard let info = try? TensorInfo(name: name, dtype: dtype, shape: shape) else {
@@ -169,88 +187,89 @@ struct PackedIndexParser {
         .shape, "\(shape.elementCount) values of \(dtype.name) do not end on a byte", start)
     }
     let tensor = PackedTensor(
-      info, terms: try terms.map { try term($0.map, of: info, $0.place) }, quality: quality,
-      contentID: contentID, extensions: extensions)
+      info, terms: try terms.map { try term($0.map, of: info, $0.offset) },
+      quality: fields.quality, contentID: fields.contentID, extensions: fields.extensions)
     try check(tensor, start)
-    return PackedIndex.Entry(name: name, content: .tensor(tensor))
+    return tensor
   }
 
   private func readName(_ reader: inout CBORReader) throws -> String {
-    let place = reader.byteOffset
+    let offset = reader.byteOffset
     let name = try reader.readText()
     guard name.utf8.count <= Self.maximumNameByteCount else {
       throw error(
         .nameLength,
         "a name has \(name.utf8.count) bytes, the limit is "
-          + "\(Self.maximumNameByteCount)", place)
+          + "\(Self.maximumNameByteCount)", offset)
     }
     return name
   }
 
   private func readShape(_ reader: inout CBORReader) throws -> Shape {
-    let place = reader.byteOffset
+    let offset = reader.byteOffset
     var dimensions: [Int] = []
     let count = try reader.enterArray()
     guard count <= Shape.maximumRank else {
-      throw error(.shape, "\(Shape.Problem.rank(count))", place)
+      throw error(.shape, "\(Shape.Problem.rank(count))", offset)
     }
     while reader.nextElement() { dimensions.append(Int(clamping: try reader.readUInt())) }
-    do { return try Shape(dimensions) } catch { throw self.error(.shape, "\(error)", place) }
+    do { return try Shape(dimensions) } catch { throw self.error(.shape, "\(error)", offset) }
   }
 
   private func readTerms(
     _ reader: inout CBORReader
-  ) throws -> [(place: Int, map: CBORMap)] {
-    var terms: [(place: Int, map: CBORMap)] = []
+  ) throws -> [(offset: Int, map: CBORMap)] {
+    var terms: [(offset: Int, map: CBORMap)] = []
     _ = try reader.enterArray()
     while reader.nextElement() {
-      let place = reader.byteOffset
+      let offset = reader.byteOffset
       guard let map = try reader.readValue().asMap else {
-        throw error(.indexValue, "a term is not a map", place)
+        throw error(.indexValue, "a term is not a map", offset)
       }
-      terms.append((place, map))
+      terms.append((offset, map))
     }
     return terms
   }
 
-  private func term(_ map: CBORMap, of info: TensorInfo, _ place: Int) throws -> PackedTerm {
+  private func term(_ map: CBORMap, of info: TensorInfo, _ offset: Int) throws -> PackedTerm {
     do { return try PackedTerm(map, of: info) } catch {
-      throw self.error(error.fault, error.reason, place)
+      throw self.error(error.fault, error.reason, offset)
     }
   }
 
   private func readQuality(_ reader: inout CBORReader) throws -> PackedTensor.Quality {
-    let place = reader.byteOffset
+    let offset = reader.byteOffset
     guard let map = try reader.readValue().asMap else {
-      throw self.error(.indexValue, "a quality is not a map", place)
+      throw self.error(.indexValue, "a quality is not a map", offset)
     }
     guard map.count == 3, ["norm", "error", "largest"].allSatisfy({ map[$0] != nil }) else {
-      throw self.error(.indexKey, "a quality needs norm, error and largest", place)
+      throw self.error(.indexKey, "a quality needs norm, error and largest", offset)
     }
     guard let norm = map["norm"]?.asFloat, let error = map["error"]?.asFloat,
       let largest = map["largest"]?.asFloat,
       [norm, error, largest].allSatisfy({ $0.isFinite && $0 >= 0 })
     else {
       throw self.error(
-        .indexValue, "a quality has a number that is negative or not finite", place)
+        .indexValue, "a quality has a number that is negative or not finite", offset)
     }
     return PackedTensor.Quality(norm: norm, error: error, largest: largest)
   }
 
-  private func check(_ tensor: PackedTensor, _ place: Int) throws {
+  private func check(_ tensor: PackedTensor, _ offset: Int) throws {
     guard (1...PackedTensor.termLimit).contains(tensor.terms.count) else {
       throw error(
-        .terms, "has \(tensor.terms.count) terms, expected 1 to \(PackedTensor.termLimit)", place)
+        .terms, "has \(tensor.terms.count) terms, expected 1 to \(PackedTensor.termLimit)", offset)
     }
     guard tensor.terms.allSatisfy({ $0.fault == nil }), tensor.form != .bits,
       !tensor.info.dtype.isPlainFloat
     else { return }
-    throw error(.termDType, "terms of \(tensor.info.dtype.name) cannot be added", place)
+    throw error(.termDType, "terms of \(tensor.info.dtype.name) cannot be added", offset)
   }
 
-  func error(_ fault: PackedFault, _ reason: String, _ place: Int) -> FormatError {
+  /// Returns an error of the current entry, if any, at `offset` in the CBOR.
+  func error(_ fault: PackedFault, _ reason: String, _ offset: Int) -> FormatError {
     FormatError(
-      fault, reason, path: path, tensor: current, byteOffset: byteOffset.map { $0 + place })
+      fault, reason, path: path, tensor: current, byteOffset: byteOffset.map { $0 + offset })
   }
 
   /// Converts an error of `parse` into an error of the format.

@@ -13,12 +13,12 @@ struct PackedLayout {
   /// Checks the chunk table against section 7 of the specification; throws the first violation.
   func check(_ file: borrowing RawSpan) throws(FormatError) {
     try checkCount()
-    var place = trailer.tableOffset
+    var recordOffset = trailer.tableOffset
     var end = FileHeader.byteCount
     for segment in segments {
       for chunk in 0..<segment.chunkCount {
-        guard let record = ChunkRecord(file, at: place) else {
-          throw error(.chunkTableLength, "the chunk table is cut short", segment, place)
+        guard let record = ChunkRecord(file, at: recordOffset) else {
+          throw error(.chunkTableLength, "the chunk table is cut short", segment, recordOffset)
         }
         let expected = chunk == 0 ? end.rounded(upTo: segment.alignment) : end
         guard record.byteOffset == expected, record.end <= trailer.indexOffset else {
@@ -26,14 +26,17 @@ struct PackedLayout {
             .chunkPlace,
             "chunk \(chunk) is recorded at byte \(record.byteOffset) with "
               + "\(record.storedByteCount) bytes; expected byte \(expected) and an end before the "
-              + "index at byte \(trailer.indexOffset)", segment, place)
+              + "index at byte \(trailer.indexOffset)", segment, recordOffset)
         }
         guard record.storedByteCount > 0,
           record.decodedByteCount <= ChunkRecord.maximumDecodedByteCount
-        else { throw lengthError(record, chunk, segment, place + 8) }
-        if case .unknown = segment.content {} else { try check(record, chunk, segment, place) }
+        else { throw lengthError(record, chunk, segment, recordOffset + 8) }
+        if case .unknown = segment.content {
+        } else {
+          try check(record, chunk, segment, recordOffset)
+        }
         end = record.end
-        place += ChunkRecord.byteCount
+        recordOffset += ChunkRecord.byteCount
       }
     }
     guard end.rounded(upTo: 64) == trailer.indexOffset else {
@@ -59,31 +62,31 @@ struct PackedLayout {
   }
 
   private func check(
-    _ record: ChunkRecord, _ chunk: Int, _ segment: PackedSegment, _ place: Int
+    _ record: ChunkRecord, _ chunk: Int, _ segment: PackedSegment, _ recordOffset: Int
   ) throws(FormatError) {
     guard ChunkRecord.Flags.all.isSuperset(of: record.flags) else {
       throw error(
         .chunkFlags, "chunk \(chunk) has unknown flags \(record.flags.rawValue)", segment,
-        place + 30)
+        recordOffset + 30)
     }
-    try checkValueCount(record, chunk, segment, place)
+    try checkValueCount(record, chunk, segment, recordOffset)
     guard let lengths = segment.streamByteCounts(of: record, chunk: chunk) else {
       throw error(
         .chunkCodec,
         "chunk \(chunk) has codecs \(record.codecs.rawValue), which are not those of its term",
-        segment, place + 28)
+        segment, recordOffset + 28)
     }
-    let least = lengths.reduce(0) { $0 + $1.lowerBound }
-    let most = lengths.reduce(0) { $0 + $1.upperBound }
+    let minimum = lengths.reduce(0) { $0 + $1.lowerBound }
+    let maximum = lengths.reduce(0) { $0 + $1.upperBound }
     let stored = record.decodedByteCount + StreamTable.byteCount(streamCount: lengths.count)
-    guard (least...most).contains(record.decodedByteCount),
+    guard (minimum...maximum).contains(record.decodedByteCount),
       record.flags.contains(.framed)
         ? record.storedByteCount <= stored : record.storedByteCount == record.decodedByteCount
-    else { throw lengthError(record, chunk, segment, place + 8) }
+    else { throw lengthError(record, chunk, segment, recordOffset + 8) }
   }
 
   private func checkValueCount(
-    _ record: ChunkRecord, _ chunk: Int, _ segment: PackedSegment, _ place: Int
+    _ record: ChunkRecord, _ chunk: Int, _ segment: PackedSegment, _ recordOffset: Int
   ) throws(FormatError) {
     let count = segment.info.grid[chunk].count
     let isSparse = if case .sparse = segment.content { true } else { false }
@@ -91,22 +94,22 @@ struct PackedLayout {
       throw error(
         .chunkValues,
         "chunk \(chunk) is recorded with \(record.valueCount) values, expected "
-          + (isSparse ? "at most " : "") + "\(count)", segment, place + 24)
+          + (isSparse ? "at most " : "") + "\(count)", segment, recordOffset + 24)
     }
   }
 
   private func lengthError(
-    _ record: ChunkRecord, _ chunk: Int, _ segment: PackedSegment, _ place: Int
+    _ record: ChunkRecord, _ chunk: Int, _ segment: PackedSegment, _ byteOffset: Int
   ) -> FormatError {
     error(
       .chunkLength,
       "chunk \(chunk) is recorded with invalid lengths: \(record.storedByteCount) stored bytes "
-        + "that decode to \(record.decodedByteCount)", segment, place)
+        + "that decode to \(record.decodedByteCount)", segment, byteOffset)
   }
 
   private func error(
-    _ fault: PackedFault, _ reason: String, _ segment: PackedSegment, _ place: Int
+    _ fault: PackedFault, _ reason: String, _ segment: PackedSegment, _ byteOffset: Int
   ) -> FormatError {
-    FormatError(fault, reason, path: path, tensor: segment.info.name, byteOffset: place)
+    FormatError(fault, reason, path: path, tensor: segment.info.name, byteOffset: byteOffset)
   }
 }

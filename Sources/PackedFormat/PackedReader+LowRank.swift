@@ -4,16 +4,19 @@ import TensorCore
 
 /// Reading of low-rank terms. Specification, section 5.4.
 extension PackedReader {
+  /// Adds the product of a low-rank term, with the scale `addend.factor`, to the sums of a chunk.
   @_lifetime(sums: copy sums)
   @_lifetime(scratch: copy scratch)
   func addLowRank(
-    _ term: LowRankTerm, _ info: TensorInfo, _ segment: Int, _ chunk: Int,
-    _ dtype: Kernels.SummedDType, to sums: inout MutableRawSpan,
-    scratch: inout MutableRawSpan, _ room: Room
+    _ term: LowRankTerm, _ info: TensorInfo, _ addend: Addend, to sums: inout MutableRawSpan,
+    scratch: inout MutableRawSpan
   ) throws {
+    var term = term
+    term.scale = addend.factor
+    let (segment, room) = (addend.segment, addend.room)
     guard let matrices = LowRankTerm.Matrices(info.shape, batch: term.batch) else { return }
-    let elements = info.grid[chunk]
-    switch dtype {
+    let elements = info.grid[addend.chunk]
+    switch addend.dtype {
     case .f32:
       try scratch.split(at: room.values) { factors, rest in
         try addProducts(

@@ -55,7 +55,7 @@ extension PackedReader {
   }
 
   func streamError(_ problem: CodecProblem, _ segment: Int, _ record: ChunkRecord) -> FormatError {
-    place(ofSegment: segment).error(
+    location(ofSegment: segment).error(
       .streamValues, "a chunk: \(problem.description)", at: record.byteOffset)
   }
 
@@ -82,15 +82,16 @@ extension PackedReader {
           ofSegment: segment, elementCount: range.lowerBound - start)
         return first..<first + valueByteCount(ofSegment: segment, elementCount: range.count)
       }
-      let place = bytes(wanted, from: elements.lowerBound)
+      let targetBytes = bytes(wanted, from: elements.lowerBound)
       guard wanted != whole else {
-        var target = values._mutatingExtracting(place)
+        var target = values._mutatingExtracting(targetBytes)
         return try readChunk(segment: segment, chunk: chunk, into: &target, scratch: &scratch)
       }
       try scratch.split(at: bytes(whole, from: whole.lowerBound).count) { decoded, rest in
         try readChunk(segment: segment, chunk: chunk, into: &decoded, scratch: &rest)
         values.copy(
-          decoded.bytes.extracting(bytes(wanted, from: whole.lowerBound)), at: place.lowerBound)
+          decoded.bytes.extracting(bytes(wanted, from: whole.lowerBound)),
+          at: targetBytes.lowerBound)
       }
     }
   }

@@ -146,8 +146,10 @@ package final class PackedReader: Sendable {
   package func seal(segment: Int, chunk: Int) -> [UInt8]? {
     guard index.isSealed else { return nil }
     let number = chunkCount + firstRecords[segment] + chunk
-    let place = trailer.tableOffset + number * ChunkRecord.byteCount
-    return table.withBytes { $0.extracting(place..<place + ChunkRecord.byteCount).array() }
+    let byteOffset = trailer.tableOffset + number * ChunkRecord.byteCount
+    return table.withBytes {
+      $0.extracting(byteOffset..<byteOffset + ChunkRecord.byteCount).array()
+    }
   }
 
   private static func largestChunk(
@@ -155,8 +157,8 @@ package final class PackedReader: Sendable {
   ) -> (stored: Int, decoded: Int) {
     var largest = (stored: 0, decoded: 0)
     for number in records {
-      let place = trailer.tableOffset + number * ChunkRecord.byteCount
-      guard let record = ChunkRecord(file, at: place) else { continue }
+      let byteOffset = trailer.tableOffset + number * ChunkRecord.byteCount
+      guard let record = ChunkRecord(file, at: byteOffset) else { continue }
       largest.stored = max(largest.stored, record.storedByteCount)
       largest.decoded = max(largest.decoded, record.decodedByteCount)
     }
@@ -191,7 +193,7 @@ package final class PackedReader: Sendable {
     if let fault = fault(ofSegment: segment) { throw fault }
     let owner = segments[segment]
     let record = record(segment: segment, chunk: chunk)
-    let place = place(ofSegment: segment)
+    let location = location(ofSegment: segment)
     let isLast = chunk == owner.chunkCount - 1
     let padding = isLast ? segmentEnd(segment) - record.end : 0
     var stored = buffer._mutatingExtracting(0..<record.storedByteCount + padding)
@@ -201,7 +203,7 @@ package final class PackedReader: Sendable {
         buffer.bytes.extracting(
           record.storedByteCount..<record.storedByteCount + padding))
     else {
-      throw place.error(
+      throw location.error(
         .chunkPadding, "padding bytes after the last chunk of a segment are not zero",
         at: record.end)
     }
@@ -209,14 +211,14 @@ package final class PackedReader: Sendable {
       var hash = SHA256()
       hash.update(buffer.bytes.extracting(0..<record.storedByteCount))
       guard Array(hash.finalize()) == seal else {
-        throw place.error(
+        throw location.error(
           .chunkSeal, "a chunk of \(record.storedByteCount) bytes does not match its seal",
           at: record.byteOffset)
       }
     }
     // Opening the file has checked all records against their segments.
     let lengths = owner.streamByteCounts(of: record, chunk: chunk)!
-    let streams = try decoder.streams(of: record, lengths: lengths, in: &buffer, place: place)
+    let streams = try decoder.streams(of: record, lengths: lengths, in: &buffer, location: location)
     return (record, streams)
   }
 
@@ -235,7 +237,7 @@ package final class PackedReader: Sendable {
     var stored = buffer._mutatingExtracting(0..<record.storedByteCount)
     try file.read(at: record.byteOffset, into: &stored)
     guard record.checksum == Kernels.xxh64(stored.bytes) else {
-      throw place(ofSegment: segment).error(
+      throw location(ofSegment: segment).error(
         .chunkChecksum,
         "a chunk of \(record.storedByteCount) bytes does not match its checksum",
         at: record.byteOffset)
@@ -243,8 +245,8 @@ package final class PackedReader: Sendable {
     return record
   }
 
-  func place(ofSegment segment: Int) -> ChunkPlace {
-    ChunkPlace(path: file.path, tensor: segments[segment].info.name)
+  func location(ofSegment segment: Int) -> ChunkLocation {
+    ChunkLocation(path: file.path, tensor: segments[segment].info.name)
   }
 
   /// The end of the padding after a segment: the next segment with chunks, or the index.

@@ -43,9 +43,9 @@ package struct PackedSegment: Sendable {
 
   /// Returns the segments of a term.
   package static func segments(
-    of term: PackedTerm, place: Int, entry: Int, info: TensorInfo
+    of term: PackedTerm, termIndex: Int, entry: Int, info: TensorInfo
   ) -> [PackedSegment] {
-    let owner = Owner.tensor(entry, term: place)
+    let owner = Owner.tensor(entry, term: termIndex)
     switch term.content {
     case .dense(let codec):
       return [

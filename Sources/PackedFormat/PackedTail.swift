@@ -29,11 +29,11 @@ package struct PackedTail: Sendable {
     var span = buffer.mutableBytes
     span.fill()
     span.copy(stored.rawSpan)
-    for (place, record) in records.enumerated() {
-      record.write(into: &span, at: tableOffset + place * ChunkRecord.byteCount)
+    for (number, record) in records.enumerated() {
+      record.write(into: &span, at: tableOffset + number * ChunkRecord.byteCount)
     }
-    for (place, seal) in seals.enumerated() {
-      span.copy(seal.rawSpan, at: sealOffset + place * ChunkRecord.byteCount)
+    for (number, seal) in seals.enumerated() {
+      span.copy(seal.rawSpan, at: sealOffset + number * ChunkRecord.byteCount)
     }
     trailer.hash = Self.hash(
       header: FileHeader().bytes.rawSpan, body: span.bytes.extracting(0..<hashedCount),

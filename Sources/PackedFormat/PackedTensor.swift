@@ -65,8 +65,8 @@ package struct PackedTensor: Sendable {
   package var label: String { terms.map(\.label).joined(separator: " + ") }
 
   package func segments(entry: Int) -> [PackedSegment] {
-    terms.enumerated().flatMap { place, term in
-      PackedSegment.segments(of: term, place: place, entry: entry, info: info)
+    terms.enumerated().flatMap { termIndex, term in
+      PackedSegment.segments(of: term, termIndex: termIndex, entry: entry, info: info)
     }
   }
 

@@ -110,8 +110,8 @@ package final class PackedWriter: Sendable {
     /// The padding before the range in the target.
     var padding = 0..<0
 
-    func continues(with next: Range<Int>, at place: Int) -> Bool {
-      !source.isEmpty && place - target == next.lowerBound - source.lowerBound
+    func continues(with next: Range<Int>, at byteOffset: Int) -> Bool {
+      !source.isEmpty && byteOffset - target == next.lowerBound - source.lowerBound
     }
   }
 

@@ -75,7 +75,7 @@ struct PackedFileBuilder {
       let packed = try packed(tensor)
       for (term, source) in zip(packed.terms.enumerated(), tensor.terms) {
         let segments = PackedSegment.segments(
-          of: term.element, place: term.offset, entry: entries.count, info: packed.info)
+          of: term.element, termIndex: term.offset, entry: entries.count, info: packed.info)
         for (number, segment) in segments.enumerated() {
           try write(segment, source, number, writer)
         }
