@@ -1,12 +1,13 @@
-/// Names a value that one module attaches to the neutral types of this one.
+/// A key of ``Attributes``: names a value that one module attaches to types of this module.
 package protocol AttributeKey {
   associatedtype Value: Sendable
 }
 
-/// Values under keys that only the module that attached them knows; all others carry them unread.
+/// A dictionary of values, each of which is known only to the module that attached it; other modules copy
+/// them unread.
 ///
-/// A container uses it for what the neutral types have no field for: where a tensor lies in its files, or
-/// what other programs keep beside it.
+/// A container uses it for data that the neutral types have no field for, such as the location of a tensor
+/// in its files.
 package struct Attributes: Sendable {
   private var values: [ObjectIdentifier: any Sendable] = [:]
 
@@ -16,9 +17,9 @@ package struct Attributes: Sendable {
     self[key] = value
   }
 
-  /// The value under a key; nil if nothing is attached under it.
+  /// The value of a key; nil if the key has none.
   package subscript<Key: AttributeKey>(_ key: Key.Type) -> Key.Value? {
-    // The key's type decides the type of the value, so that the cast cannot fail.
+    // The key determines the type of the value, so the cast cannot fail.
     get { values[ObjectIdentifier(key)] as? Key.Value }
     set { values[ObjectIdentifier(key)] = newValue }
   }

@@ -1,7 +1,8 @@
 package import Base
 
 extension Checkpoint {
-  /// The tensors for a container without aliases, and what to say of it.
+  /// Returns the tensors for a container without aliases, and notes about its aliases.
+  /// - Parameter keeping: True if aliases are written as tensors of their own; false if they are left out.
   package func withoutAliases(keeping: Bool) -> ([LazyTensor], [Message]) {
     let aliases = tensors.filter { $0.aliasOf != nil }
     guard !aliases.isEmpty else { return (tensors, []) }

@@ -1,32 +1,34 @@
 package import Base
 import TensorCore
 
-/// An ordered catalog of named tensors that can be read lazily, with all that belongs to them.
+/// An ordered list of named tensors that are read lazily, with the metadata and files that belong to them.
 ///
-/// Readers make one, transforms map it to another without reading values, writers drive the reading.
+/// Readers create a checkpoint, transforms map it to another one without reading values, and writers read
+/// the values.
 package struct Checkpoint: Sendable {
-  /// Where it was read from.
+  /// The path that it was read from.
   package var path: String
   package var container: ContainerName
-  /// In the order of the catalog; names are unique as bytes.
+  /// The tensors in the order of the catalog; names are unique as bytes.
   package var tensors: [LazyTensor]
-  /// What the file says of itself beside its tensors, without lineage, sorted by key.
+  /// The metadata of the file without the lineage, sorted by key.
   package var metadata: [Metadatum]
-  /// The files beside the weights: `config.json`, the tokenizer, … Each is a U8 tensor of one
-  /// dimension whose name is its path inside the model directory.
+  /// The files beside the weights, such as `config.json` and the tokenizer.
+  ///
+  /// Each is a U8 tensor of one dimension whose name is its path inside the model directory.
   package var companions: [LazyTensor]
   package var lineage: Lineage
-  /// What identifies the files it was read from.
+  /// The identity of the files that it was read from.
   package var identity: InputIdentity
-  /// All files that must not be written over while it is in use.
+  /// All files that must not be overwritten while the checkpoint is in use.
   package var files: [FileIdentity]
-  /// What a user should know about how it was read.
+  /// Notes for the user about reading it.
   package var notes: [Message]
-  /// Bytes of all files that it lies in: weights, and companions where they are files of their own.
+  /// The total length of its files in bytes: weights, and companions that are files of their own.
   package var fileByteCount: Int
-  /// Whether every byte is under a checksum that reading compares.
+  /// True if a checksum, which reading compares, covers every byte.
   package var hasChecksums = false
-  /// What containers attach to it, for themselves.
+  /// Data that a container attaches for its own use.
   package var attributes = Attributes()
 
   package init(
@@ -47,13 +49,13 @@ package struct Checkpoint: Sendable {
   }
 
   package var hasAliases: Bool { tensors.contains { $0.aliasOf != nil } }
-  /// Elements of all tensors, each counted once.
+  /// The number of elements of all tensors; aliases are not counted.
   package var parameterCount: Int {
     tensors.reduce(0) { $0 + ($1.aliasOf == nil ? $1.info.elementCount : 0) }
   }
 }
 
-/// What tells one input from another: a hash of its header or index, and its size.
+/// The identity of an input: a hash of its header or index, and its size.
 package struct InputIdentity: Hashable, Sendable {
   /// SHA-256 in hexadecimal digits.
   package var hash: String

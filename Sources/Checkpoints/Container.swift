@@ -1,33 +1,33 @@
 package import Base
 
-/// The name of a container, as `--to` takes it and reports show it.
+/// The name of a container, as in `--to` and in reports.
 ///
-/// Each container declares its own as a static member.
+/// Each container declares its name as a static member.
 package struct ContainerName: RawRepresentable, Hashable, Sendable {
   package let rawValue: String
   package init(rawValue: String) { self.rawValue = rawValue }
 }
 
-/// A way to keep a checkpoint in files.
+/// A file format or folder layout for checkpoints.
 package protocol Container: Sendable {
   static var name: ContainerName { get }
-  /// Half a sentence about what it is, for messages that list what can be read.
+  /// A short description for messages that list the readable formats.
   static var summary: String { get }
-  /// The suffix of its files, dot included; nil for folders.
+  /// The suffix of its files, including the dot; nil for folders.
   static var suffix: String? { get }
-  /// What makes an input look like one of this kind; nil if nothing does.
+  /// Returns the evidence that an input has this format; nil if there is none.
   static func recognition(of input: InputTree) -> ContainerRecognition?
-  /// Reads headers only; values are read later, from the files that stay open.
+  /// Reads the headers; values are read later from files that stay open.
   static func read(_ input: InputTree) throws -> Checkpoint
-  /// How it is written; nil if it is only read.
+  /// The writer of the format; nil if it can only be read.
   static var output: (any ContainerOutput.Type)? { get }
 }
 
-/// Why an input is taken for one of a kind.
+/// The evidence that an input has a certain format.
 package enum ContainerRecognition: Sendable {
-  /// Its first bytes, or that it is a folder.
+  /// The first bytes of the file, or the fact that it is a folder.
   case content
-  /// Its name alone.
+  /// Only the name.
   case name
 }
 
@@ -41,15 +41,15 @@ extension Container {
   }
 }
 
-/// Writing of one kind of container.
+/// A container that can be written.
 package protocol ContainerOutput: Container {
-  /// Whether an output is a folder.
+  /// True if an output is a folder.
   static var isFolder: Bool { get }
-  /// Whether it holds tensors as terms: quantized, sparse, of low rank.
+  /// True if it can store tensors as terms: quantized, sparse, or of low rank.
   static var holdsTerms: Bool { get }
-  /// Whether it can be written to a pipe, from its first byte to its last.
+  /// True if it can be written to a pipe, from the first byte to the last.
   static var isSequential: Bool { get }
-  /// The options that shape its bytes, for the lineage.
+  /// Returns the options that affect the output bytes, for the lineage.
   static func lineageOptions(_ options: WriterOptions) -> [Lineage.Option]
   /// Plans an output from headers.
   static func writer(
@@ -62,30 +62,31 @@ extension ContainerOutput {
   package static var output: (any ContainerOutput.Type)? { Self.self }
 }
 
-/// A set of containers.
+/// A list of containers.
 ///
-/// An input is read by the first that recognizes its content, or else by the first that recognizes its name.
+/// An input is read by the first container that recognizes its content; if there is none, by the first that
+/// recognizes its name.
 package struct ContainerRegistry: Sendable {
   package let all: [any Container.Type]
 
   package init(_ all: [any Container.Type]) { self.all = all }
 
-  /// Reads headers of a file or folder.
-  /// - Throws: ``FormatError`` if no container recognizes it, and what its container finds wrong.
+  /// Reads the headers of a file or folder.
+  /// - Throws: ``FormatError`` if no container recognizes it; otherwise the errors of its container.
   package func read(_ path: String) throws -> Checkpoint {
     let input = try InputTree(path: path)
     let byContent = all.first { $0.recognition(of: input) == .content }
     guard let container = byContent ?? all.first(where: { $0.recognizes(input) }) else {
       let readable = all.map { $0.summary }
       throw FormatError(
-        .unknownContainer, input.guess ?? "is of no format that this version reads", path: path,
-        hint: "readable are \(readable.dropLast().joined(separator: ", ")) and "
+        .unknownContainer, input.guess ?? "is not in a format that this version reads", path: path,
+        hint: "readable formats: \(readable.dropLast().joined(separator: ", ")) and "
           + (readable.last ?? ""))
     }
     return try container.read(input)
   }
 
-  /// The container that a name of `--to` stands for, if it can be written.
+  /// Returns the container for a name of `--to`; nil if there is none that can be written.
   package func output(named name: String) -> (any ContainerOutput.Type)? {
     outputs.first { $0.name.rawValue == name }
   }
@@ -93,7 +94,7 @@ package struct ContainerRegistry: Sendable {
   /// All containers that can be written.
   package var outputs: [any ContainerOutput.Type] { all.compactMap { $0.output } }
 
-  /// The container that the name of an output asks for.
+  /// Returns the container for the name of an output.
   /// - Throws: ``UsageError`` if the suffix is not known.
   package func output(forPath path: String) throws(UsageError) -> any ContainerOutput.Type {
     let outputs = outputs
@@ -114,11 +115,11 @@ package struct ContainerRegistry: Sendable {
     let suffixes = outputs.compactMap { $0.suffix }.joined(separator: ", ")
     let suffix = name.lastIndex(of: ".").map { name[$0...].dropFirst() } ?? ""
     throw UsageError(
-      "cannot tell the format of the output from the suffix '.\(suffix)'",
+      "cannot determine the output format from the suffix '.\(suffix)'",
       hint: "use \(suffixes), a folder, or \(setting: "to")")
   }
 
-  /// Whether a name stands for a folder: "llama-3.1-8B" does, "model.safetensor" is a mistake.
+  /// True if a name stands for a folder: "llama-3.1-8B" does, "model.safetensor" is taken for a mistake.
   private static func isFolderName(_ path: String) -> Bool {
     let name = FileSystem.baseName(of: path)
     guard !path.hasSuffix("/"), let dot = name.lastIndex(of: "."), dot != name.startIndex else {
@@ -137,7 +138,7 @@ extension FormatError.Code {
 }
 
 extension InputTree {
-  /// What an unreadable file seems to be.
+  /// A description of a file in a known but unsupported format; nil if its first bytes are not known.
   fileprivate var guess: String? {
     let signatures: [([UInt8], String)] = [
       (Array("GGUF".utf8), "is a GGUF file, which this version does not read"),
@@ -147,8 +148,8 @@ extension InputTree {
         "is an npy file, which this version does not read"
       ),
       ([0x80, 2], "is a pickle, which this version does not read"),
-      ([0x1F, 0x8B], "is compressed by gzip; unpack it first"),
-      ([0x28, 0xB5, 0x2F, 0xFD], "is compressed by zstd; unpack it first"),
+      ([0x1F, 0x8B], "is compressed with gzip; decompress it first"),
+      ([0x28, 0xB5, 0x2F, 0xFD], "is compressed with zstd; decompress it first"),
     ]
     if prefix.isEmpty { return isFolder ? nil : "is empty" }
     return signatures.first { prefix.starts(with: $0.0) }?.1

@@ -3,8 +3,8 @@ import Crypto
 import Synchronization
 
 extension LazyTensor {
-  /// SHA-256 of the canonical bytes of all values: the same however they are stored.
-  /// - Complexity: O(*n*), on as many threads as the engine has but for the hash itself.
+  /// Returns the SHA-256 of the canonical bytes of all values, which does not depend on how they are stored.
+  /// - Complexity: O(*n*). Reading uses all threads of the engine, hashing one.
   package func contentID(engine: Engine) throws -> [UInt8] {
     let hash = Mutex(SHA256())
     let turnstile = Turnstile()

@@ -1,18 +1,18 @@
 package import Base
 package import TensorCore
 
-/// A tensor that is read only where and when it is needed.
+/// A tensor whose values are read when they are needed.
 package struct LazyTensor: Sendable {
   package var info: TensorInfo
   package var source: any TensorSource
   package var stored: StoredForm
-  /// The tensor that this is another name of, where the container says so.
+  /// The name of the tensor that this one is an alias of, if the container records it.
   package var aliasOf: String?
-  /// How it is to be stored.
+  /// The form in which the tensor is to be stored.
   package var storage = TensorStorage.asIs
-  /// What containers attach to it, for themselves.
+  /// Data that a container attaches for its own use.
   package var attributes = Attributes()
-  /// Why it cannot be read, if that is known from its header: a codec of a newer version.
+  /// The reason why the tensor cannot be read, if the header reveals it, such as an unknown codec.
   package var fault: FormatError?
 
   package init(
@@ -28,10 +28,10 @@ package struct LazyTensor: Sendable {
 
   package var name: String { info.name }
 
-  /// What the container records of the values, as long as no transform has changed them.
+  /// The container's record of the values, valid as long as no transform has changed them.
   package var record: StoredRecord { source.record }
 
-  /// All values in canonical bytes, for small tensors and files.
+  /// Reads all values as canonical bytes, for small tensors and files.
   package func bytes() throws -> [UInt8] {
     var values = ByteBuffer(byteCount: info.byteCount)
     var scratch = ByteBuffer(

@@ -1,7 +1,7 @@
 import Base
 package import TensorCore
 
-/// Values in memory: of small files that a transform has changed.
+/// A source of values in memory, such as small files that a transform has changed.
 package struct MemoryTensorSource: TensorSource {
   private let info: TensorInfo
   private let values: [UInt8]
@@ -24,6 +24,6 @@ package struct MemoryTensorSource: TensorSource {
 }
 
 extension ContainerName {
-  /// A checkpoint that was made in memory and lies in no file.
+  /// The container of checkpoints that were created in memory.
   package static let memory = ContainerName(rawValue: "memory")
 }

@@ -2,8 +2,7 @@ package import Base
 
 /// A value of a checkpoint's metadata.
 ///
-/// Formats whose metadata are strings, as safetensors and `.sumac`, hold `string` alone; other values are
-/// written there as JSON.
+/// The metadata of safetensors and `.sumac` files are strings. Other values are written there as JSON.
 package enum MetadataValue: Hashable, Sendable {
   case string(String)
   case integer(Int64)
@@ -16,7 +15,7 @@ package enum MetadataValue: Hashable, Sendable {
     if case .string(let text) = self { text } else { nil }
   }
 
-  /// The value as a string: itself, or as JSON.
+  /// The string, or other values as JSON.
   package var text: String { asString ?? json.serialized() }
 
   package var json: JSONValue {
@@ -33,7 +32,7 @@ package enum MetadataValue: Hashable, Sendable {
 }
 
 extension Checkpoint {
-  /// A key of the metadata with its value.
+  /// A key and a value of the metadata.
   package struct Metadatum: Hashable, Sendable {
     package var key: String
     package var value: MetadataValue
@@ -48,7 +47,7 @@ extension Checkpoint {
     }
   }
 
-  /// The string under a key of the metadata; nil if there is none, or it is no string.
+  /// Returns the string of a metadata key; nil if the key is missing or its value is not a string.
   package func metadataString(_ key: String) -> String? {
     metadata.first { $0.key == key }?.value.asString
   }

@@ -1,12 +1,12 @@
 package import TensorCore
 
-/// How a container holds a tensor, as `inspect --layout` shows it.
+/// The form in which a container stores a tensor, for `inspect --layout`.
 package struct StoredForm: Hashable, Sendable {
   package var file: String
-  /// The first stored byte, counted from the start of the file.
+  /// The offset of the first stored byte from the start of the file.
   package var byteOffset: Int
   package var byteCount: Int
-  /// The dtype in the file, whatever a transform makes of it.
+  /// The dtype in the file, which a transform does not change.
   package var dtype: DType
   /// The names of the codecs, such as `raw` or `planes`.
   package var codec: String
@@ -24,17 +24,17 @@ package struct StoredForm: Hashable, Sendable {
     self.chunkCount = chunkCount
   }
 
-  /// Dtype and codec in a word or two.
+  /// A short description of dtype and codec.
   package var label: String { codec == "raw" ? dtype.name : "\(dtype.name) \(codec)" }
 }
 
-/// What a container records of the values that it holds, beside the values.
+/// The data that a container records about its stored values.
 package struct StoredRecord: Sendable, Equatable {
-  /// ‖x − x̂‖₂ / ‖x‖₂, where x are the values that the stored ones were made from; nil if unknown.
+  /// ‖x − x̂‖₂ / ‖x‖₂, where x are the original values and x̂ the stored ones; nil if unknown.
   package var relativeError: Double?
-  /// Whether the container holds less than the values that it was given.
+  /// True if the stored values may differ from the original values.
   package var isLossy = false
-  /// Whether zeros are left out.
+  /// True if zeros are not stored.
   package var isSparse = false
   /// SHA-256 of the canonical bytes of the values.
   package var contentID: [UInt8]?

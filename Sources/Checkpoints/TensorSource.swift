@@ -1,27 +1,28 @@
 package import Base
 package import TensorCore
 
-/// Where a tensor's values come from: any range of them, on any thread.
+/// A source of a tensor's values. Any range of them may be read from any thread.
 package protocol TensorSource: Sendable {
-  /// Bytes of scratch memory that reads of up to `elementCount` elements need.
+  /// Returns the number of bytes of scratch memory that reads of up to `elementCount` elements need.
   func scratchByteCount(elementCount: Int) -> Int
 
-  /// Writes the canonical bytes of `elements` into `values`, which has exactly their length.
+  /// Writes the canonical bytes of `elements` into `values`, whose length is exactly that of these bytes.
   ///
-  /// The range lies inside the tensor and starts and ends on a byte.
+  /// The range must be inside the tensor, and start and end on a byte.
   @_lifetime(values: copy values)
   @_lifetime(scratch: copy scratch)
   func read(
     _ elements: Range<Int>, into values: inout MutableRawSpan, scratch: inout MutableRawSpan
   ) throws
 
-  /// The bytes of a file that are all values in canonical form, if they lie so: writers may copy them.
+  /// The range of a file that contains all values in canonical form, which writers may copy; nil if there
+  /// is none.
   var fileBytes: FileBytes? { get }
 
-  /// What the container that holds the values records of them.
+  /// The container's record of the values.
   var record: StoredRecord { get }
 
-  /// What the container that holds the values needs to copy them in its own form.
+  /// The data with which the original container can copy the values in its own form.
   var origin: Attributes { get }
 }
 
@@ -31,20 +32,20 @@ extension TensorSource {
   package var origin: Attributes { Attributes() }
 }
 
-/// A range of a file that holds values in canonical form.
+/// A range of a file that contains values in canonical form.
 package struct FileBytes: Sendable {
   package let file: InputFile
   package let range: Range<Int>
   package let dtype: DType
 }
 
-/// Values that are decoded a chunk at a time.
+/// A source whose values are decoded chunk by chunk.
 package protocol ChunkedTensorSource: TensorSource {
   var info: TensorInfo { get }
 
-  /// Writes the canonical bytes of a whole chunk of the grid.
+  /// Writes the canonical bytes of a whole chunk of the grid into `values`.
   ///
-  /// `scratch` has what `scratchByteCount` asked for, less the bytes of a chunk.
+  /// `scratch` has the length that `scratchByteCount` returns, less the bytes of one chunk.
   @_lifetime(values: copy values)
   @_lifetime(scratch: copy scratch)
   func read(
@@ -53,7 +54,7 @@ package protocol ChunkedTensorSource: TensorSource {
 }
 
 extension ChunkedTensorSource {
-  /// Bytes of a chunk, for one that is wanted in part.
+  /// The length of the largest chunk in bytes; scratch memory for chunks that are read in part.
   package var chunkByteCount: Int { info.dtype.byteCount(of: info.grid.largestChunk) ?? 0 }
 
   @_lifetime(values: copy values)
@@ -81,7 +82,7 @@ extension ChunkedTensorSource {
   }
 }
 
-/// Values that lie in a file as they are.
+/// A source whose values are stored in a file in canonical form.
 package struct FileTensorSource: TensorSource {
   package let file: InputFile
   package let info: TensorInfo

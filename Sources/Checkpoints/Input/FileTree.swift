@@ -1,20 +1,20 @@
 package import Base
 import SystemPackage
 
-/// A folder of files as readers see it: on disk, or inside an archive.
+/// A folder of files to read, on disk or inside an archive.
 ///
 /// Names are relative paths whose components are separated by `/`.
 package protocol FileTree: Sendable {
-  /// The entries of a folder in byte order of their names; "" is the root.
+  /// Returns the entries of a folder in byte order of their names; "" is the root.
   func entries(in folder: String) throws -> [FileTreeEntry]
 
   /// Opens a file for reading at any offset.
   func open(_ name: String) throws -> InputFile
 
-  /// The path of a file, for messages.
+  /// Returns the path of a file, for messages.
   func path(of name: String) -> String
 
-  /// Files and folders that must not be replaced while the tree is read, beside the opened files.
+  /// The files and folders, other than the opened files, that must not be replaced while the tree is read.
   var identities: [FileIdentity] { get }
 }
 
@@ -23,9 +23,9 @@ package struct FileTreeEntry: Sendable, Equatable {
     /// A regular file, or a link to one.
     case file
     case folder
-    /// A link to a folder, which may lead around in circles or out of the tree.
+    /// A link to a folder, which may form a cycle or lead out of the tree.
     case linkedFolder
-    /// A device, a pipe, or a link to nothing.
+    /// A device, a pipe, or a broken link.
     case other
   }
 

@@ -1,17 +1,17 @@
 package import Base
 import SystemPackage
 
-/// An input as it was named: a file, with the folder that it lies in, or a whole folder.
+/// An input: a file together with its folder, or a whole folder.
 package struct InputTree: Sendable {
-  /// As the user named it.
+  /// The path that the user gave.
   package let path: String
-  /// The named file inside the folder; nil if the folder itself was named.
+  /// The name of the file inside the folder; nil if the input is the folder.
   package let fileName: String?
-  /// The first bytes of the named file, at most 16; none of a folder.
+  /// The first 16 bytes of the file, fewer if it is shorter; empty for a folder.
   package let prefix: [UInt8]
   private let tree: any FileTree
 
-  /// A file or folder of the file system.
+  /// Creates an input from a file or folder of the file system.
   package init(path: String) throws {
     self.path = path
     guard try FileSystem.stat(path).type != .directory else {
@@ -25,7 +25,7 @@ package struct InputTree: Sendable {
     prefix = try file.bytes(at: 0, count: min(16, file.byteCount))
   }
 
-  /// A folder that is not on disk, such as the members of an archive.
+  /// Creates an input from a folder that is not on disk, such as the members of an archive.
   package init(path: String, tree: any FileTree) {
     self.path = path
     self.tree = tree
@@ -34,7 +34,7 @@ package struct InputTree: Sendable {
 
   package var isFolder: Bool { fileName == nil }
 
-  /// Opens the named file.
+  /// Opens the file of the input.
   /// - Throws: ``FileError`` for a folder.
   package func openNamedFile() throws -> InputFile { try InputFile(path: path) }
 
@@ -50,6 +50,6 @@ package struct InputTree: Sendable {
 
   package func path(of name: String) -> String { tree.path(of: name) }
 
-  /// The identity of the folder, which an output must not replace.
+  /// The identity of the folder, which no output may replace.
   package var identities: [FileIdentity] { tree.identities }
 }

@@ -1,12 +1,12 @@
 import Base
 
-/// How a file came to be: the steps that led to it, oldest first, the last having made it.
+/// The steps that led to a file, oldest first; the last step created the file.
 ///
-/// It holds what shapes the result and nothing else: no paths, times, threads or memory.
+/// It contains everything that shapes the result and nothing else: no paths, times, threads or memory.
 package struct Lineage: Equatable, Sendable {
   package static let metadataKey = "sumac.lineage"
   package static let schema = "sumac.lineage/1"
-  /// Older steps are dropped to stay below this.
+  /// The maximum length of the JSON document; older steps are dropped to stay below it.
   package static let maximumByteCount = 1 << 20
 
   package struct Option: Equatable, Sendable {
@@ -21,10 +21,10 @@ package struct Lineage: Equatable, Sendable {
 
   package struct Input: Equatable, Sendable {
     package var name: String
-    /// `sha256:` and the digits of the input's identity.
+    /// `sha256:` followed by the hexadecimal digits of the input's identity.
     package var id: String
     package var byteCount: Int
-    /// The place of the step that made it.
+    /// The index of the step that created it.
     package var step: Int?
   }
 
@@ -43,7 +43,7 @@ package struct Lineage: Equatable, Sendable {
   }
 
   package var steps: [Step]
-  /// How many older steps were left out for their size.
+  /// The number of older steps that were dropped because of their size.
   package var droppedStepCount: Int
 
   package init(steps: [Step] = [], droppedStepCount: Int = 0) {
@@ -51,7 +51,7 @@ package struct Lineage: Equatable, Sendable {
     self.droppedStepCount = droppedStepCount
   }
 
-  /// The lineage of what `verb` makes of `inputs`: theirs, each step once, and the new step.
+  /// Creates the lineage of an output of `verb`: the steps of `inputs`, each once, and the new step.
   package init(
     verb: String, options: [Option], versions: [Option], inputs: [Checkpoint]
   ) {
@@ -67,7 +67,7 @@ package struct Lineage: Equatable, Sendable {
     steps.append(Step(verb: verb, options: options, versions: versions, inputs: new))
   }
 
-  /// Adds steps that are not here yet; returns the place of the last one.
+  /// Adds the steps that are missing; returns the index of the last one.
   private mutating func append(_ others: [Step]) -> Int? {
     var places: [Int] = []
     for var step in others {
@@ -84,7 +84,7 @@ package struct Lineage: Equatable, Sendable {
     return places.last
   }
 
-  /// The lineage without its oldest steps.
+  /// Returns the lineage without its oldest steps.
   private func dropping(_ count: Int) -> Lineage {
     var result = Lineage(
       steps: Array(steps.dropFirst(count)), droppedStepCount: droppedStepCount + count)
@@ -97,9 +97,9 @@ package struct Lineage: Equatable, Sendable {
     return result
   }
 
-  /// The JSON document, without as many of the oldest steps as the limit asks for.
+  /// Returns the JSON document; the oldest steps are dropped if it would exceed the limit.
   package func json() throws -> String {
-    // Beside its steps, a document is a schema, a count and brackets.
+    // The rest of the document is a schema, a count and brackets.
     var room = Self.maximumByteCount - 256
     var kept = 0
     for step in steps.reversed() {
@@ -109,7 +109,7 @@ package struct Lineage: Equatable, Sendable {
     }
     guard kept > 0 || steps.isEmpty else {
       throw UsageError(
-        "the lineage of this step alone would have over 1 MiB",
+        "the lineage of this step alone exceeds 1 MiB",
         hint: "pass \(setting: "no-lineage")")
     }
     return dropping(steps.count - kept).document.serialized()

@@ -1,7 +1,7 @@
 package import Base
 
 extension Lineage {
-  /// Why a text is no lineage.
+  /// The reason why a text is not a lineage.
   package struct Malformed: Error, CustomStringConvertible {
     package let description: String
   }
@@ -14,7 +14,7 @@ extension Lineage {
     return .object(object)
   }
 
-  /// Reads what `json()` gives. Keys it does not know are passed over.
+  /// Creates a lineage from a document of `json()`; unknown keys are ignored.
   package init(json: String) throws {
     guard json.utf8.count <= Self.maximumByteCount else {
       throw Malformed(description: "it has \(json.utf8.count) bytes, the limit is 1 MiB")
@@ -65,7 +65,7 @@ extension Lineage.Step {
         let byteCount = input["bytes"]?.asInt, byteCount >= 0
       else { return nil }
       let step = input["step"]?.asInt
-      // A step can only use what earlier ones made.
+      // A step can only use outputs of earlier steps.
       guard step.map({ (0..<place).contains($0) }) ?? true else { return nil }
       self.inputs.append(Lineage.Input(name: name, id: id, byteCount: byteCount, step: step))
     }
@@ -73,7 +73,7 @@ extension Lineage.Step {
 }
 
 extension Lineage.Option {
-  /// An object; options that were given several times become a list.
+  /// Returns an object; options that were given several times become a list.
   fileprivate static func json(_ options: [Lineage.Option]) -> JSONValue {
     var object = JSONObject()
     for option in options {

@@ -2,9 +2,9 @@ package import Base
 import Glibc
 import SystemPackage
 
-/// A file or folder that appears under its name whole or not at all.
+/// A file or folder that appears under its name only when it is complete.
 ///
-/// It is built as `NAME.partial-PID` beside its place, synced, and renamed in one step.
+/// It is written as `NAME.partial-PID` in the same folder, synced, and then renamed.
 package struct AtomicOutput: Sendable {
   package let path: String
   package let replacesExisting: Bool
@@ -18,11 +18,11 @@ package struct AtomicOutput: Sendable {
 
   private var partialPath: String { "\(path).partial-\(getpid())" }
 
-  /// Throws what can be known before the work: the output exists, its folder does not, or it is one
-  /// of the inputs.
+  /// Throws errors that are known before the work: the output exists, its folder does not exist, or the
+  /// output is one of the inputs.
   package func check(isDirectory: Bool, inputs: [FileIdentity]) throws {
     guard !["", ".", "..", "/"].contains(FileSystem.baseName(of: path)) else {
-      throw UsageError("'\(path.printable)' is no name for an output")
+      throw UsageError("'\(path.printable)' cannot be the name of an output")
     }
     let folder = FileSystem.parent(of: path)
     guard FileSystem.isDirectory(folder) else {
@@ -38,7 +38,7 @@ package struct AtomicOutput: Sendable {
     }
     if isDirectory, FileSystem.isDirectory(path), try holds(inputs) {
       throw UsageError(
-        "the input lies in \(path.printable), which would be replaced",
+        "the input is inside \(path.printable), which would be replaced",
         hint: "choose another name with -o")
     }
     guard let type = try FileSystem.typeIfPresent(path) else { return }
@@ -51,16 +51,16 @@ package struct AtomicOutput: Sendable {
     switch (isDirectory, type == .directory) {
     case (false, true):
       throw OutputExistsError(
-        path: path, reason: "is a folder; \(setting: "force") does not replace it by a file")
+        path: path, reason: "is a folder; \(setting: "force") does not replace it with a file")
     case (true, false):
       throw OutputExistsError(
-        path: path, reason: "is a file; \(setting: "force") does not replace it by a folder")
+        path: path, reason: "is a file; \(setting: "force") does not replace it with a folder")
     case (true, true): try checkReplaceable()
     case (false, false): break
     }
   }
 
-  /// Whether a file of the output's old folder, at any depth, is one of the inputs.
+  /// True if a file inside the existing output folder, at any depth, is one of the inputs.
   private func holds(_ inputs: [FileIdentity]) throws -> Bool {
     let wanted = Set(inputs)
     func search(_ folder: String, depth: Int) throws -> Bool {
@@ -78,7 +78,7 @@ package struct AtomicOutput: Sendable {
     return try search(path, depth: 0)
   }
 
-  /// A folder is replaced only if it is empty or holds a model, so that a wrong path costs nothing.
+  /// Throws unless the existing folder is empty or contains a model, so that a wrong path deletes nothing.
   private func checkReplaceable() throws {
     let names = try FileSystem.names(in: path)
     let holdsModel = names.contains {
@@ -87,11 +87,11 @@ package struct AtomicOutput: Sendable {
     guard names.isEmpty || holdsModel else {
       throw OutputExistsError(
         path: path,
-        reason: "is a folder that holds no model; \(setting: "force") does not replace it")
+        reason: "is a folder without a model; \(setting: "force") does not replace it")
     }
   }
 
-  /// Makes a file of what `body` writes.
+  /// Creates a file with the content that `body` writes.
   package func writeFile(_ body: (OutputFile) throws -> Void) throws {
     try withPartial { partial in
       let file = try OutputFile(creating: partial)
@@ -100,7 +100,7 @@ package struct AtomicOutput: Sendable {
     }
   }
 
-  /// Makes a folder of the files that `body` creates in it.
+  /// Creates a folder with the files that `body` creates.
   package func writeDirectory(_ body: (StagedDirectory) throws -> Void) throws {
     try withPartial { partial in
       try FileSystem.createDirectory(partial)
@@ -111,7 +111,7 @@ package struct AtomicOutput: Sendable {
 
   private func withPartial(_ body: (String) throws -> Void) throws {
     let partial = partialPath
-    // Only a dead process can have had this name: the number is ours now.
+    // A file of this name was left by a process that has ended: the process number is ours now.
     if try FileSystem.typeIfPresent(partial) != nil { try FileSystem.removeTree(partial) }
     do {
       try body(partial)
@@ -127,7 +127,7 @@ package struct AtomicOutput: Sendable {
     switch try FileSystem.renameUnlessPresent(partial, to: path) {
     case .renamed: break
     case .unsupported:
-      // Nothing is replaced that was not there at the check.
+      // Check again that the replacement is allowed.
       if try FileSystem.typeIfPresent(path) != nil, !replacesExisting {
         throw OutputExistsError(path: path)
       }
@@ -142,7 +142,7 @@ package struct AtomicOutput: Sendable {
     try FileSystem.syncDirectory(folder)
   }
 
-  /// Makes the names in all folders durable, the innermost first; files are synced as they close.
+  /// Syncs all folders, the innermost first; files are synced when they are closed.
   private func syncTree(_ folder: String) throws {
     for name in try FileSystem.names(in: folder)
     where try FileSystem.typeIfPresent(folder + "/" + name) == .directory {
@@ -152,11 +152,11 @@ package struct AtomicOutput: Sendable {
   }
 }
 
-/// A folder under construction.
+/// A folder that is being written.
 package struct StagedDirectory: Sendable {
   package let path: String
 
-  /// Creates a file at a relative path, with the folders on the way, and syncs it after `body`.
+  /// Creates a file at a relative path, and its folders, and syncs it after `body`.
   package func writeFile(_ relativePath: String, _ body: (OutputFile) throws -> Void) throws {
     var folder = path
     for component in relativePath.split(separator: "/").dropLast() {

@@ -2,16 +2,15 @@ import Base
 package import Codecs
 package import SystemPackage
 
-/// A container's way of writing: planned from headers, then driven tile by tile.
+/// A writer of one output: planned from headers, then run tile by tile.
 package protocol CheckpointWriter: Sendable {
-  /// Whether the output is a folder.
+  /// True if the output is a folder.
   var isDirectory: Bool { get }
   var plan: OutputPlan { get }
-  /// The likely size of the output where the plan has only an upper bound, from a fixed sample of
-  /// the values.
+  /// Returns the likely size of the output, from a fixed sample of the values; nil if the plan is exact.
   func estimatedByteCount() throws -> Int?
   func write(to output: AtomicOutput, engine: Engine) throws
-  /// Writes the output into a pipe, from its first byte to its last.
+  /// Writes the output into a pipe, from the first byte to the last.
   /// - Throws: ``UsageError`` unless its container is sequential.
   func write(toPipe descriptor: FileDescriptor, engine: Engine) throws
 }
@@ -20,21 +19,21 @@ extension CheckpointWriter {
   package func estimatedByteCount() throws -> Int? { nil }
 
   package func write(toPipe descriptor: FileDescriptor, engine: Engine) throws {
-    throw UsageError("this format cannot be written in one pass")
+    throw UsageError("this format cannot be written to a pipe")
   }
 }
 
-/// What shapes the bytes of an output, whatever its container.
+/// The options that shape the bytes of an output, whatever its container.
 package struct WriterOptions: Sendable {
-  /// nil to copy what a `.sumac` file holds as it is, and compress all else as `fast`.
+  /// The compression; nil to copy the chunks of `.sumac` files and compress other values as `fast`.
   package var compression: Compression?
-  /// SHA-256 of each chunk, so that one hash stands for all bytes against forgery as well.
+  /// True to store a SHA-256 of each chunk, so that one hash protects all bytes against forgery.
   package var isSealed: Bool
-  /// SHA-256 of each tensor's values.
+  /// True to store a SHA-256 of each tensor's values.
   package var hasContentIDs: Bool
   package var shardByteCount: Int?
   package var keepsAliases: Bool
-  /// What the weights of a model directory are called, without suffix.
+  /// The base name of the weights in a model directory.
   package var weightsName = "model"
   /// The lineage to record; nil to record none.
   package var lineage: Lineage?

@@ -2,8 +2,8 @@ package import Base
 import Synchronization
 package import TensorCore
 
-/// Drives the reading of lazy tensors tile by tile: memory, threads, progress and stopping, once
-/// for all writers and surveys.
+/// Reads lazy tensors tile by tile for writers and surveys, with the threads, memory, progress and
+/// cancellation of an operation.
 package struct Engine: Sendable {
   package let workers: Int
   package let cancellation: Cancellation
@@ -15,7 +15,7 @@ package struct Engine: Sendable {
     self.progress = progress
   }
 
-  /// Bytes that a worker of `forEachTile` needs for these tensors.
+  /// Returns the number of bytes that each worker of `forEachTile` needs for these tensors.
   package static func workspaceByteCount(of tensors: [LazyTensor], extra: (LazyTensor) -> Int)
     -> Int
   {
@@ -29,10 +29,10 @@ package struct Engine: Sendable {
   /// Reads every tile of `tensors` and hands its values to `body`, on several threads.
   ///
   /// - Parameters:
-  ///   - workspaceByteCount: what `workspaceByteCount(of:extra:)` gave.
-  ///   - finishesTensors: whether a tensor is done when its tiles are.
-  ///   - onFailure: called at once when a tile fails.
-  ///   - body: gets the tile's number, the tile, its values, and the scratch memory that is left.
+  ///   - workspaceByteCount: The result of `workspaceByteCount(of:extra:)`.
+  ///   - finishesTensors: True to report a tensor as finished after its last tile.
+  ///   - onFailure: Called immediately when a tile fails.
+  ///   - body: Receives the tile's number, the tile, its values, and the remaining scratch memory.
   package func forEachTile(
     of tensors: [LazyTensor], workspaceByteCount: Int, finishesTensors: Bool = true,
     onFailure: @Sendable () -> Void = {},
@@ -63,7 +63,7 @@ package struct Engine: Sendable {
     try cancellation.check()
   }
 
-  /// Runs numbered pieces of work on several threads; `body` reads what it needs.
+  /// Runs numbered pieces of work on several threads; `body` does its own reading.
   package func forEachPiece(
     count: Int, workspaceByteCount: Int, onFailure: @Sendable () -> Void = {},
     _ body: @Sendable (Int, inout MutableRawSpan) throws -> Void

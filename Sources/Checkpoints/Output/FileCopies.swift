@@ -1,6 +1,6 @@
 package import Base
 
-/// Bytes of files that are written as they are, copied in the kernel where it can.
+/// Ranges of files that are copied to an output unchanged, inside the kernel where possible.
 package struct FileCopies: Sendable {
   private struct Stretch {
     var file: InputFile
@@ -8,16 +8,16 @@ package struct FileCopies: Sendable {
     var target: Int
   }
 
-  /// Of files in memory, and of most file systems' blocks.
+  /// The size of a memory page, and of the blocks of most file systems.
   package static let pageByteCount = 4096
-  /// What is copied before a look whether to stop.
+  /// The number of bytes that are copied between two checks for cancellation.
   private static let pieceByteCount = 16 << 20
 
   private var stretches: [Stretch] = []
-  /// What was added, by its numbers.
+  /// The indexes that were passed to `add`.
   package private(set) var places: Set<Int> = []
 
-  /// Adds bytes, which are copied together with those before them where both lie side by side.
+  /// Adds a range of bytes; it is merged with the previous range if both are adjacent in source and target.
   package mutating func add(_ bytes: Range<Int>, of file: InputFile, to target: Int, place: Int) {
     places.insert(place)
     if let last = stretches.last, last.file === file, last.source.upperBound == bytes.lowerBound,
@@ -31,14 +31,14 @@ package struct FileCopies: Sendable {
 
   package init() {}
 
-  /// One after the other: the file system lets in one writer to a file at a time.
+  /// Copies the ranges one after the other, since the file system allows only one writer of a file at a time.
   package func write(to output: OutputFile, engine: Engine) throws {
     for stretch in stretches {
       var done = 0
       while done < stretch.source.count {
         try engine.cancellation.check()
         let target = stretch.target + done
-        // Whole pages, but at the ends.
+        // Whole pages, except at the ends.
         let toPage = -target & (Self.pageByteCount - 1)
         let count = min(
           toPage > 0 ? toPage : Self.pieceByteCount, stretch.source.count - done)

@@ -1,20 +1,20 @@
 package import Base
 import Glibc
 
-/// Resident memory that a command may take, and how it is shared between workers.
+/// The maximum resident memory of a command, and its division between workers.
 package struct MemoryBudget: Sendable {
   package static let leastByteCount = 32 << 20
   package static let standardByteCount = 2 << 30
-  /// What a thread touches of its stack and of the allocator's bookkeeping.
+  /// The stack and allocator memory that a thread touches.
   private static let threadByteCount = 128 << 10
-  /// For what no plan counts: error paths, the page tables of the program itself.
+  /// A reserve for memory that no plan counts, such as error paths and page tables.
   private static let reserveByteCount = 3 << 19
 
   package let limit: Int
 
   package init(limit: Int) { self.limit = limit }
 
-  /// What a writer needs: once, and for each worker.
+  /// The memory that a writer needs: once, and for each worker.
   package struct Demand: Sendable, Equatable {
     package var fixedByteCount: Int
     package var workerByteCount: Int
@@ -27,16 +27,16 @@ package struct MemoryBudget: Sendable {
 
   package struct Allotment: Sendable, Equatable {
     package var workers: Int
-    /// Never less than what is then measured.
+    /// The planned peak; the measured peak does not exceed it.
     package var peakByteCount: Int
   }
 
-  /// As many workers as asked for, or as fit.
+  /// Returns the number of workers: as many as requested, or as fit into the limit.
   ///
-  /// A worker is worth its start only for a MiB of values or more.
+  /// Starting a worker pays off from about 1 MiB of values.
   /// - Parameters:
-  ///   - tiles: pieces of work, of which a worker does at least one.
-  ///   - valueByteCount: bytes of all of them.
+  ///   - tiles: The number of pieces of work; there are no more workers than pieces.
+  ///   - valueByteCount: The number of bytes of all pieces.
   package func allot(
     _ demand: Demand, jobs: Int, tiles: Int, valueByteCount: Int
   ) throws(UsageError) -> Allotment {
@@ -45,7 +45,7 @@ package struct MemoryBudget: Sendable {
     func peak(_ workers: Int) -> Int { base + workers * worker }
     guard peak(1) <= limit else {
       throw UsageError(
-        "\(setting: "memory") \(ByteSize(limit)) is too little: this needs at least \(ByteSize(peak(1)))",
+        "\(setting: "memory") \(ByteSize(limit)) is too little: this operation needs at least \(ByteSize(peak(1)))",
         hint: "pass \(setting: "memory") \((peak(1) >> 20) + 1)MiB or more")
     }
     let fitting = (limit - base) / worker
@@ -54,9 +54,9 @@ package struct MemoryBudget: Sendable {
   }
 }
 
-/// The memory of this process that is in use, mapped pages included.
+/// The resident memory of this process, including mapped pages.
 package enum ResidentMemory {
-  /// The most that was ever in use: `VmHWM`.
+  /// The peak so far: `VmHWM`.
   package static var peakByteCount: Int { kibibytes(of: "VmHWM:") << 10 }
 
   private static func kibibytes(of key: String) -> Int {

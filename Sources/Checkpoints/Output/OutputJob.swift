@@ -1,7 +1,7 @@
 package import Base
 import SystemPackage
 
-/// One output of a command: planned and checked when it is made, then shown or run.
+/// One output of a command. Creating it plans and checks the output; it can then be shown or run.
 package struct OutputJob: Sendable {
   package private(set) var writer: any CheckpointWriter
   private let container: (any ContainerOutput.Type)?
@@ -9,17 +9,17 @@ package struct OutputJob: Sendable {
 
   package enum Target: Sendable {
     case path(AtomicOutput)
-    /// A pipe, or wherever else standard output leads.
+    /// A pipe, or any other destination of the standard output.
     case standardOutput
   }
 
-  /// The output's name that stands for standard output.
+  /// The output name that stands for the standard output.
   package static let standardOutputName = "-"
 
   package var plan: OutputPlan { writer.plan }
 
-  /// - Parameter errors: what is known to be wrong already.
-  /// - Throws: everything that is wrong and can be known from headers, together.
+  /// - Parameter errors: Errors that are already known.
+  /// - Throws: All errors that can be found from headers, together.
   package init(
     _ checkpoint: Checkpoint, to path: String, container: any ContainerOutput.Type,
     options: WriterOptions, replacesExisting: Bool, errors: [any UserError] = []
@@ -33,7 +33,7 @@ package struct OutputJob: Sendable {
       if !container.isSequential {
         errors.append(
           UsageError(
-            "only .sumac can be written to standard output, in one pass",
+            "only .sumac files can be written to standard output",
             hint: "leave out \(setting: "to"), or name a file with -o"))
       }
     } else {
@@ -44,16 +44,18 @@ package struct OutputJob: Sendable {
     if !container.isFolder, options.shardByteCount != nil {
       errors.append(
         UsageError(
-          "\(setting: "shard-size") cuts the weights of model directories, but \(path.printable) is one file",
+          "\(setting: "shard-size") applies to model directories, but \(path.printable) is a single file",
           hint: "name a folder with -o, without a suffix"))
     }
-    if options.shardByteCount == 0 { errors.append(UsageError("\(setting: "shard-size") is 0")) }
+    if options.shardByteCount == 0 {
+      errors.append(UsageError("\(setting: "shard-size") must be greater than 0"))
+    }
     try SeveralErrors.throwIfAny(errors)
     writer = try container.writer(checkpoint, options: options)
     try checkSpace()
   }
 
-  /// An output that its writer has planned already.
+  /// Creates a job for an output that `writer` has already planned.
   package init(
     _ writer: any CheckpointWriter, to path: String, inputs: [FileIdentity],
     replacesExisting: Bool
@@ -66,7 +68,7 @@ package struct OutputJob: Sendable {
     try checkSpace()
   }
 
-  /// Plans the output anew, of a checkpoint that a survey settled; what was checked stays checked.
+  /// Plans the output again, for a checkpoint that a survey has changed. Checks are not repeated.
   package mutating func replan(_ checkpoint: Checkpoint, options: WriterOptions) throws {
     guard let container else { return }
     writer = try container.writer(checkpoint, options: options)
@@ -81,7 +83,7 @@ package struct OutputJob: Sendable {
       "write \(ByteSize(plan.byteCount)), only \(ByteSize(free)) are free", output.path, .noSpace)
   }
 
-  /// How many workers run, and the most memory they take.
+  /// Returns the number of workers and their peak memory.
   package func allotment(jobs: Int, memory: MemoryBudget) throws(UsageError)
     -> MemoryBudget.Allotment
   {
@@ -90,7 +92,7 @@ package struct OutputJob: Sendable {
   }
 
   /// Writes the output.
-  /// - Returns: the workers that ran, and the memory that was planned for them.
+  /// - Returns: The number of workers that ran, and their planned peak memory.
   @discardableResult
   package func run(
     jobs: Int, memory: MemoryBudget, cancellation: Cancellation, progress: any Progress
@@ -109,7 +111,7 @@ package struct OutputJob: Sendable {
   }
 }
 
-/// The error as one for users; anything else is a fault of the program and thrown on.
+/// Returns the error as a user error; rethrows any other error, which is a fault of the program.
 package func asUserError(_ error: any Error) throws -> any UserError {
   guard let error = error as? any UserError else { throw error }
   return error

@@ -1,7 +1,7 @@
 package import Base
 package import TensorCore
 
-/// What a writer will do, known from headers alone.
+/// The work of a writer as known from headers alone.
 package struct OutputPlan: Sendable {
   /// One tensor of the output.
   package struct Row: Sendable, Equatable {
@@ -10,7 +10,7 @@ package struct OutputPlan: Sendable {
     package var from: String
     package var to: String
     package var byteCount: Int
-    /// Whether `byteCount` is exact; otherwise it is an upper bound.
+    /// True if `byteCount` is exact; otherwise it is an upper bound.
     package var isExact: Bool
     package var file: String
 
@@ -30,14 +30,14 @@ package struct OutputPlan: Sendable {
 
   package var rows: [Row]
   package var companions: [String]
-  /// Of all files together; an upper bound if `isExact` is false.
+  /// The total size of all files; an upper bound if `isExact` is false.
   package var byteCount: Int
   package var isExact: Bool
   package var demand: MemoryBudget.Demand
   package var tileCount: Int
-  /// Bytes of values that are read and written: what progress counts.
+  /// The number of bytes of values that are read and written; progress counts up to it.
   package var valueByteCount: Int
-  /// What the user should know before: what cannot be carried over, what is written in full.
+  /// Notes for the user, such as data that cannot be carried over.
   package var notes: [Message]
 
   package init(

@@ -3,7 +3,7 @@ package import TensorCore
 
 /// A part of an operation that reads or writes values.
 package enum ProgressPhase: String, Codable, Sendable {
-  /// Values are read to settle what will be written.
+  /// Values are read to decide what will be written.
   case survey
   /// Types are tried on tensors.
   case choose
@@ -14,9 +14,9 @@ package enum ProgressPhase: String, Codable, Sendable {
   case write
 }
 
-/// Receives progress of work; may be called from any thread.
+/// Receives progress events; may be called from any thread.
 package protocol Progress: Sendable {
-  /// A phase begins; `byteCount` is what `advance` counts up to.
+  /// Begins a phase; `advance` counts up to `byteCount`.
   func begin(_ phase: ProgressPhase, tensors: Int, byteCount: Int)
   func advance(byteCount: Int)
   func finish(tensor: TensorInfo)

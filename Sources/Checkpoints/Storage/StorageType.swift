@@ -2,8 +2,7 @@ import Base
 package import Codecs
 package import TensorCore
 
-/// A type that tensors can be stored as, as the command line names it: `int4:g64:asym`, `nf4`,
-/// `fp8:row`, `lossless`.
+/// A type that tensors can be stored as, such as `int4:g64:asym`, `nf4`, `fp8:row` or `lossless`.
 ///
 /// `TYPE = NAME{":"(gN|row|tensor|sym|asym|f16|bf16|f32)}`
 package struct StorageType: Sendable, Hashable {
@@ -15,7 +14,7 @@ package struct StorageType: Sendable, Hashable {
     case mx(DType)
     case nvfp4
     case nf4
-    /// Blocks of a ggml type.
+    /// Blocks of the ggml type with this number.
     case ggml(Int)
   }
 
@@ -31,7 +30,7 @@ package struct StorageType: Sendable, Hashable {
   package var zero: ZeroPoint
   package var scaleDType: DType
 
-  /// Every name, with what it stands for.
+  /// All names with their kinds and summaries.
   package static let names: [(name: String, kind: Kind, summary: String)] =
     [("lossless", .lossless, "every bit is kept")]
     + (1...8).map { bits in
@@ -39,19 +38,19 @@ package struct StorageType: Sendable, Hashable {
     } + [
       ("fp8", .fp8(.f8E4M3), "F8_E4M3 with scales"),
       ("fp8_e5m2", .fp8(.f8E5M2), "F8_E5M2 with scales"),
-      ("mxfp4", .mx(.f4), "OCP MX, 4 bits, a power of two for 32 values"),
+      ("mxfp4", .mx(.f4), "OCP MX, 4 bits, one power-of-two scale for 32 values"),
       ("mxfp6", .mx(.f6E2M3), "OCP MX, 6 bits, E2M3"),
       ("mxfp6_e3m2", .mx(.f6E3M2), "OCP MX, 6 bits, E3M2"),
       ("mxfp8", .mx(.f8E4M3), "OCP MX, 8 bits, E4M3"),
       ("mxfp8_e5m2", .mx(.f8E5M2), "OCP MX, 8 bits, E5M2"),
       ("nvfp4", .nvfp4, "4-bit floats with F8 scales for 16 values and one for the tensor"),
-      ("nf4", .nf4, "NormalFloat of 4 bits, of QLoRA"),
+      ("nf4", .nf4, "4-bit NormalFloat of QLoRA"),
     ]
     + GgmlCodec.types.filter(\.givesValues).map { type in
-      (type.name.lowercased(), .ggml(type.id), "ggml's blocks of \(type.elementCount) values")
+      (type.name.lowercased(), .ggml(type.id), "ggml blocks of \(type.elementCount) values")
     }
 
-  /// What is wrong with a text that should name a type.
+  /// An error in the text of a type.
   package struct Problem: Error, Equatable, CustomStringConvertible {
     package var description: String
   }
@@ -60,7 +59,7 @@ package struct StorageType: Sendable, Hashable {
     let parts = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
     guard let known = Self.names.first(where: { $0.name == parts[0] }) else {
       let names = Self.names.map(\.name).joined(separator: ", ")
-      throw Problem(description: "'\(parts[0].printable)' is no type; types are \(names)")
+      throw Problem(description: "'\(parts[0].printable)' is not a type; the types are \(names)")
     }
     kind = known.kind
     (groups, zero, scaleDType) = Self.defaults(of: kind)
@@ -68,7 +67,7 @@ package struct StorageType: Sendable, Hashable {
     for part in parts.dropFirst() {
       let family = try set(part, of: text)
       guard seen.insert(family).inserted else {
-        throw Problem(description: "'\(text.printable)' says twice what its \(family) are")
+        throw Problem(description: "'\(text.printable)' specifies its \(family) twice")
       }
     }
     if case .int(1) = kind, zero == .symmetric {
@@ -76,7 +75,7 @@ package struct StorageType: Sendable, Hashable {
     }
   }
 
-  /// Every bit is kept.
+  /// The type that keeps every bit.
   package static let lossless = StorageType(.lossless)
 
   private init(_ kind: Kind) {
@@ -99,14 +98,14 @@ package struct StorageType: Sendable, Hashable {
     }
   }
 
-  /// Takes one word behind the name; returns what it was about.
+  /// Applies one part after the name; returns the property that it sets.
   private mutating func set(_ part: String, of text: String) throws(Problem) -> String {
     func problem(_ reason: String) -> Problem {
       Problem(description: "'\(text.printable)': \(reason)")
     }
     switch part {
     case "sym", "asym":
-      guard case .int = kind else { throw problem("only int types are symmetric or not") }
+      guard case .int = kind else { throw problem("only int types accept sym or asym") }
       zero = part == "sym" ? .symmetric : .integer
       return "zero points"
     case "f16", "bf16", "f32":
@@ -138,7 +137,7 @@ package struct StorageType: Sendable, Hashable {
 
   package var isLossless: Bool { kind == .lossless }
 
-  /// The block type of a ggml type.
+  /// The block type of a ggml type; nil for other types.
   package var ggmlType: GgmlCodec.BlockType? {
     guard case .ggml(let id) = kind else { return nil }
     return GgmlCodec.types.first { $0.id == id }
@@ -146,7 +145,7 @@ package struct StorageType: Sendable, Hashable {
 }
 
 extension StorageType: CustomStringConvertible {
-  /// The text that gives this type, without what is the default.
+  /// The shortest text that denotes this type: properties with their default value are omitted.
   package var description: String {
     let name = Self.names.first { $0.kind == kind }?.name ?? "?"
     let (groups, zero, scaleDType) = Self.defaults(of: kind)

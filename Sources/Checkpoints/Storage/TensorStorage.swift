@@ -1,18 +1,18 @@
-/// How a tensor is to be stored: plain data that each container interprets or refuses.
+/// The requested form of a stored tensor. Each container interprets or refuses it.
 package enum TensorStorage: Sendable {
-  /// As the container holds such values best: bytes that already have its form are copied, all else is
+  /// The best form of the container: bytes that already have its form are copied, and other values are
   /// stored without loss.
   case asIs
-  /// Without loss and written anew, whatever form the values had.
+  /// Encoded anew and without loss, whatever form the values had.
   case lossless
-  /// Without loss, with or without its zeros, whichever is smaller.
+  /// Without loss, with or without zeros, whichever is smaller.
   case losslessOrSparse
   /// As a sum of terms, with loss.
   case recipe(TermRecipe)
-  /// In a way that only some containers know; the others write the values.
+  /// A form that only some containers know; the others store the values without loss.
   case custom(CustomStorage)
 
-  /// Whether the tensor's values change when it is stored.
+  /// True if storing changes the values.
   package var isLossy: Bool {
     switch self {
     case .asIs, .lossless, .losslessOrSparse: false
@@ -22,11 +22,11 @@ package enum TensorStorage: Sendable {
   }
 }
 
-/// A way of storing a tensor that no recipe describes.
+/// A form of storage that no recipe describes.
 package struct CustomStorage: Sendable {
-  /// Whether values change when they are stored so.
+  /// True if storing changes the values.
   package var isLossy: Bool
-  /// What each container that knows it writes, under a key of that container.
+  /// The form for each container that knows it, under a key of that container.
   package var forms: Attributes
 
   package init(isLossy: Bool, forms: Attributes) {

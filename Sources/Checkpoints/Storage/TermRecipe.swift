@@ -1,17 +1,16 @@
 import Base
 package import Codecs
 
-/// Which terms a tensor becomes, as the command line names them:
-/// `dense:int4:g64+lowrank:8+sparse:1%`.
+/// The terms that a tensor is stored as, such as `dense:int4:g64+lowrank:8+sparse:1%`.
 ///
 /// `TERMS = dense:TYPE | lowrank:R | sparse:P%[:add|replace]`, joined by `+`, each at most once.
-/// They are stored in this order, whatever the order they are given in.
+/// They are always stored in this order.
 package struct TermRecipe: Sendable, Hashable {
   package struct Sparse: Sendable, Hashable {
-    /// Of the values with the largest magnitudes, above 0 and at most 1.
+    /// The share of values with the largest magnitudes that the term keeps, above 0 and at most 1.
     package var share: Double
     package var mode: SparseMode
-    /// The share as it was given.
+    /// The text that the share was parsed from.
     fileprivate var text: String
 
     package init(share: Double, mode: SparseMode) {
@@ -25,17 +24,17 @@ package struct TermRecipe: Sendable, Hashable {
     }
   }
 
-  /// Rounds of power iteration of the GEAR paper.
+  /// The number of power iteration rounds in the GEAR paper.
   package static let standardRoundCount = 3
-  /// Rounds that bring the product within about a percent of the nearest one.
+  /// The number of rounds that bring the product within about one percent of the nearest one.
   package static let thoroughRoundCount = 10
-  /// The largest rank of a term.
+  /// The maximum rank of a term.
   package static let rankLimit = 1 << 16
 
   package var dense: StorageType?
   package var rank: Int?
   package var sparse: Sparse?
-  /// Rounds of the iteration that finds factors; more come nearer to the best product.
+  /// The number of rounds of the iteration that computes factors; more rounds come nearer to the best product.
   package var rounds = TermRecipe.standardRoundCount
 
   package init(dense: StorageType? = nil, rank: Int? = nil, sparse: Sparse? = nil) {
@@ -44,7 +43,7 @@ package struct TermRecipe: Sendable, Hashable {
     self.sparse = sparse
   }
 
-  /// Whether it has no term.
+  /// True if it has no terms.
   package var isEmpty: Bool { dense == nil && rank == nil && sparse == nil }
 
   package init(_ text: String) throws(StorageType.Problem) {
@@ -64,7 +63,7 @@ package struct TermRecipe: Sendable, Hashable {
         try once(rank != nil)
         guard let number = Int(rest), (1...Self.rankLimit).contains(number) else {
           throw StorageType.Problem(
-            description: "'\(part.printable)' needs a rank from 1, as in lowrank:8")
+            description: "'\(part.printable)' needs a rank of at least 1, as in lowrank:8")
         }
         rank = number
       case "sparse":
@@ -72,24 +71,27 @@ package struct TermRecipe: Sendable, Hashable {
         sparse = try Self.sparse(rest, of: part)
       default:
         throw StorageType.Problem(
-          description: "'\(part.printable)' is no term; expected dense:TYPE, lowrank:R or sparse:P%"
+          description:
+            "'\(part.printable)' is not a term; expected dense:TYPE, lowrank:R or sparse:P%"
         )
       }
     }
     if dense?.isLossless == true, rank != nil || sparse != nil {
-      throw StorageType.Problem(description: "nothing is left to add to a lossless dense term")
+      throw StorageType.Problem(
+        description: "a lossless dense term cannot be combined with other terms")
     }
   }
 
-  /// A sum of terms, or the name of a type for a dense one.
+  /// Creates a recipe from terms joined by `+`, or from the name of a type for a dense term.
   package init(typeOrTerms text: String) throws(StorageType.Problem) {
     let isSum =
       text.contains("+") || ["dense:", "lowrank:", "sparse:"].contains(where: text.hasPrefix)
     if isSum { try self.init(text) } else { self.init(dense: try StorageType(text)) }
   }
 
-  /// Whether what is 0 is decoded as 0: all types have a code for it but those of ggml with minima,
-  /// and products of factors have not.
+  /// True if zeros decode as zeros.
+  ///
+  /// All types have a code for zero except the ggml types with minima; products of factors have none.
   package var keepsZeros: Bool {
     guard rank == nil else { return false }
     guard case .ggml(let id)? = dense?.kind else { return true }
@@ -111,7 +113,7 @@ package struct TermRecipe: Sendable, Hashable {
     return Sparse(share: share, mode: mode, text: first)
   }
 
-  /// `1%` or `0.01`.
+  /// Parses a share such as `1%` or `0.01`.
   private static func share(_ text: String) -> Double? {
     let isPercent = text.hasSuffix("%")
     guard let number = Double(isPercent ? String(text.dropLast()) : text) else { return nil }
@@ -119,7 +121,7 @@ package struct TermRecipe: Sendable, Hashable {
     return share > 0 && share <= 1 ? share : nil
   }
 
-  /// The recipe with factors that come within about a percent of the best product.
+  /// The recipe with factors within about one percent of the best product.
   package var thorough: TermRecipe {
     var result = self
     result.rounds = TermRecipe.thoroughRoundCount

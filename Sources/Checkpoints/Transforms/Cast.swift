@@ -1,12 +1,12 @@
 import Base
 package import TensorCore
 
-/// Converts tensors of F16, BF16, F32 and F64 to one of these; all others stay as they are.
+/// Converts tensors of F16, BF16, F32 and F64 to one of these dtypes; other tensors stay unchanged.
 ///
-/// Values are rounded once, to nearest even; infinities and NaN stay what they are.
+/// Values are rounded once, to nearest even. Infinities and NaN are kept.
 package struct Cast: Sendable {
   package var dtype: DType
-  /// Finite values too large for `dtype`, and infinities, become its largest finite value.
+  /// True if infinities and finite values too large for `dtype` become its largest finite value.
   package var saturating: Bool
   package var selection: Selection
 
@@ -29,7 +29,7 @@ package struct Cast: Sendable {
         base: tensor.source, from: tensor.info.dtype, to: dtype, saturating: saturating)
       return cast
     }
-    // A name whose tensor was left alone while its alias was converted is no alias any more.
+    // An alias whose dtype now differs from that of its tensor is not an alias anymore.
     var dtypes: [UTF8Key: DType] = [:]
     for tensor in result.tensors { dtypes[UTF8Key(tensor.name)] = tensor.info.dtype }
     for (index, tensor) in result.tensors.enumerated() {
@@ -41,7 +41,7 @@ package struct Cast: Sendable {
   }
 }
 
-/// Reads another source and converts its values.
+/// A source that converts the values of another source.
 package struct CastSource: TensorSource {
   let base: any TensorSource
   let from: DType

@@ -1,15 +1,15 @@
 package import Base
 
-/// Which tensors a command applies to: `--include`, `--exclude` and `--names-from`.
+/// The tensors that a command applies to: `--include`, `--exclude` and `--names-from`.
 package struct Selection: Sendable, Equatable {
   package enum Rule: Sendable, Equatable {
     case include(Glob)
     case exclude(Glob)
   }
 
-  /// In the order in which they were given; the last that matches decides.
+  /// The rules in the order in which they were given; the last matching rule decides.
   package var rules: [Rule]
-  /// If given, all other names are out from the start.
+  /// The names that the rules apply to; all other names are excluded. nil stands for all names.
   package var names: Set<String>?
 
   package init(rules: [Rule] = [], names: Set<String>? = nil) {
@@ -34,7 +34,7 @@ package struct Selection: Sendable, Equatable {
     return isIn
   }
 
-  /// What lineage records of it: one list for both kinds of rule, since their order decides.
+  /// The options for the lineage: one list for both kinds of rules, since their order decides.
   package var lineageOptions: [Lineage.Option] {
     var options = rules.map { rule in
       switch rule {
@@ -49,7 +49,7 @@ package struct Selection: Sendable, Equatable {
     return options
   }
 
-  /// An error for each pattern and name that no tensor of `checkpoint` has.
+  /// Returns an error for each pattern or name that matches no tensor of `checkpoint`.
   package func errors(for checkpoint: Checkpoint) -> [any UserError] {
     let present = checkpoint.tensors.map(\.name)
     var errors: [any UserError] = rules.compactMap { rule in
@@ -70,7 +70,7 @@ package struct Selection: Sendable, Equatable {
   }
 }
 
-/// The error of a pattern that no tensor of `checkpoint` has.
+/// Returns the error for a pattern that matches no tensor of `checkpoint`.
 package func noMatch(_ flag: String, _ glob: Glob, _ checkpoint: Checkpoint) -> UsageError {
   UsageError(
     "\(setting: flag) '\(glob.pattern.printable)' matches no tensor of \(checkpoint.path.printable)",
