@@ -105,8 +105,8 @@ package struct SafetensorsLayout: Sendable {
     try file.write(header.rawSpan, at: 0)
     let copies = copies
     try copies.write(to: file, engine: engine)
-    let decoded = tensors.indices.filter { !copies.places.contains($0) }
-    for place in copies.places.sorted() { engine.progress.finish(tensor: tensors[place].info) }
+    let decoded = tensors.indices.filter { !copies.indexes.contains($0) }
+    for index in copies.indexes.sorted() { engine.progress.finish(tensor: tensors[index].info) }
     let offsets = decoded.map { byteOffsets[$0] }
     let infos = decoded.map { tensors[$0].info }
     try engine.forEachTile(
@@ -127,10 +127,10 @@ package struct SafetensorsLayout: Sendable {
 
   private var copies: FileCopies {
     var copies = FileCopies()
-    for (place, tensor) in tensors.enumerated() {
+    for (index, tensor) in tensors.enumerated() {
       guard let source = Self.copySource(of: tensor) else { continue }
       copies.add(
-        source.range, of: source.file, to: byteOffsets[place], place: place)
+        source.range, of: source.file, to: byteOffsets[index], index: index)
     }
     return copies
   }

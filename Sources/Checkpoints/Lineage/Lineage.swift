@@ -69,19 +69,19 @@ package struct Lineage: Equatable, Sendable {
 
   /// Adds the steps that are missing; returns the index of the last one.
   private mutating func append(_ others: [Step]) -> Int? {
-    var places: [Int] = []
+    var indexes: [Int] = []
     for var step in others {
       for index in step.inputs.indices {
-        step.inputs[index].step = step.inputs[index].step.map { places[$0] }
+        step.inputs[index].step = step.inputs[index].step.map { indexes[$0] }
       }
-      if let place = steps.firstIndex(of: step) {
-        places.append(place)
+      if let index = steps.firstIndex(of: step) {
+        indexes.append(index)
       } else {
-        places.append(steps.count)
+        indexes.append(steps.count)
         steps.append(step)
       }
     }
-    return places.last
+    return indexes.last
   }
 
   /// Returns the lineage without its oldest steps.
@@ -90,8 +90,8 @@ package struct Lineage: Equatable, Sendable {
       steps: Array(steps.dropFirst(count)), droppedStepCount: droppedStepCount + count)
     for step in result.steps.indices {
       for input in result.steps[step].inputs.indices {
-        let place = result.steps[step].inputs[input].step
-        result.steps[step].inputs[input].step = place.flatMap { $0 < count ? nil : $0 - count }
+        let origin = result.steps[step].inputs[input].step
+        result.steps[step].inputs[input].step = origin.flatMap { $0 < count ? nil : $0 - count }
       }
     }
     return result

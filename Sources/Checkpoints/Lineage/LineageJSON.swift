@@ -28,9 +28,9 @@ extension Lineage {
     }
     self.init()
     droppedStepCount = root["dropped"]?.asInt ?? 0
-    for (place, step) in steps.enumerated() {
-      guard let step = Step(json: step, place: place) else {
-        throw Malformed(description: "step \(place) is malformed")
+    for (index, step) in steps.enumerated() {
+      guard let step = Step(json: step, index: index) else {
+        throw Malformed(description: "step \(index) is malformed")
       }
       self.steps.append(step)
     }
@@ -54,7 +54,7 @@ extension Lineage.Step {
     ]
   }
 
-  fileprivate init?(json: JSONValue, place: Int) {
+  fileprivate init?(json: JSONValue, index: Int) {
     guard let verb = json["verb"]?.asString, let inputs = json["inputs"]?.asArray,
       let options = Lineage.Option.list(json["options"]),
       let versions = Lineage.Option.list(json["versions"])
@@ -66,7 +66,7 @@ extension Lineage.Step {
       else { return nil }
       let step = input["step"]?.asInt
       // A step can only use outputs of earlier steps.
-      guard step.map({ (0..<place).contains($0) }) ?? true else { return nil }
+      guard step.map({ (0..<index).contains($0) }) ?? true else { return nil }
       self.inputs.append(Lineage.Input(name: name, id: id, byteCount: byteCount, step: step))
     }
   }

@@ -25,7 +25,7 @@ package struct TermRecipe: Sendable, Hashable {
   }
 
   /// The number of power iteration rounds in the GEAR paper.
-  package static let standardRoundCount = 3
+  package static let defaultRoundCount = 3
   /// The number of rounds that bring the product within about one percent of the nearest one.
   package static let thoroughRoundCount = 10
   /// The maximum rank of a term.
@@ -35,7 +35,7 @@ package struct TermRecipe: Sendable, Hashable {
   package var rank: Int?
   package var sparse: Sparse?
   /// The number of rounds of the iteration that computes factors; more rounds come nearer to the best product.
-  package var rounds = TermRecipe.standardRoundCount
+  package var rounds = TermRecipe.defaultRoundCount
 
   package init(dense: StorageType? = nil, rank: Int? = nil, sparse: Sparse? = nil) {
     self.dense = dense
