@@ -2,9 +2,9 @@ import Base
 import Checkpoints
 import TensorCore
 
-/// The files of a model folder that are no weights: config.json, the tokenizer, a licence, …
+/// The files of a model folder other than the weights, such as config.json, the tokenizer or a licence.
 struct Companions {
-  /// Suffixes of weights in other formats, which a converted model must not drag along.
+  /// Suffixes of weights in other formats, which are not copied into a converted model.
   private static let weightSuffixes = [
     ".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".gguf", ".h5", ".msgpack", ".onnx", ".npz",
     ".npy", ".tflite", ".ot", ".sumac", ".index.json",
@@ -15,18 +15,18 @@ struct Companions {
   private(set) var identities: [FileIdentity] = []
   private var left: [String] = []
 
-  /// - Parameter weights: names that the weights themselves are in.
+  /// - Parameter weights: The names of the files that contain the weights.
   init(of input: InputTree, weights: [String]) throws {
     try collect(input, folder: "", weights: Set(weights), depth: 0)
   }
 
   var notes: [Message] {
     left.isEmpty
-      ? [] : ["not carried along: \(left.map(\.printable).joined(separator: ", "))"]
+      ? [] : ["not copied: \(left.map(\.printable).joined(separator: ", "))"]
   }
 
-  /// Whether a file of that path may lie beside a folder's weights: it is not hidden, and nothing
-  /// that a loader takes for weights or for their index.
+  /// True if a file of this path may be written beside weights: it is not hidden, and loaders do not take it
+  /// for weights or for their index.
   static func isCarried(_ path: String) -> Bool {
     let isHidden = path.split(separator: "/").contains { $0.hasPrefix(".") }
     return RelativePath.isSafe(path) && !isHidden
@@ -38,13 +38,13 @@ struct Companions {
   ) throws {
     for entry in try input.entries(in: folder) {
       let path = folder.isEmpty ? entry.name : folder + "/" + entry.name
-      // Version control, caches, unfinished downloads.
+      // Skip version control, caches and unfinished downloads.
       if entry.name.hasPrefix(".") || entry.name.contains(".partial-") { continue }
       if weights.contains(path) { continue }
       switch entry.kind {
       case .folder where depth < Self.deepestFolder:
         try collect(input, folder: path, weights: weights, depth: depth + 1)
-      // A link to a folder may lead around in circles, or far away.
+      // A link to a folder may form a cycle or lead out of the folder.
       case .folder, .linkedFolder: left.append(path + "/")
       case .file where !Self.weightSuffixes.contains(where: entry.name.lowercased().hasSuffix):
         try add(input.open(path), as: path)

@@ -8,8 +8,8 @@ extension ContainerName {
   package static let directory = ContainerName(rawValue: "directory")
 }
 
-/// Hugging Face model folders: `model.safetensors`, or shards and `model.safetensors.index.json`,
-/// and the files beside them.
+/// Hugging Face model folders: `model.safetensors`, or shards with `model.safetensors.index.json`, and the
+/// files beside them.
 package enum ModelDirectoryContainer: ContainerOutput {
   package static let name = ContainerName.directory
   package static let summary = "Hugging Face model folders"
@@ -57,7 +57,7 @@ package enum ModelDirectoryContainer: ContainerOutput {
         + companions.tensors.reduce(0) { $0 + $1.info.byteCount })
   }
 
-  /// The name of the single file, or of the one index, that a folder's weights are in.
+  /// Returns the name of the single weights file of a folder, or of its only index.
   private static func findWeights(in input: InputTree) throws -> String {
     let names = try input.entries().map(\.name)
     let indexes = names.filter { $0.hasSuffix(indexSuffix) }
@@ -70,16 +70,18 @@ package enum ModelDirectoryContainer: ContainerOutput {
         return candidates[0]
       }
       throw FormatError(
-        .modelDirectory, "holds the shard \(candidates[0].printable), but no index and no others",
-        path: input.path, hint: "fetch the missing files, or name the one file that you mean")
+        .modelDirectory,
+        "contains the shard \(candidates[0].printable), but neither an index nor other shards",
+        path: input.path, hint: "download the missing files, or name a single file")
     }
     let found =
       candidates.isEmpty
-      ? "no safetensors file is in the folder"
-      : "the folder holds several: \(candidates.map(\.printable).joined(separator: ", "))"
+      ? "the folder contains no safetensors file"
+      : "the folder contains several candidates: "
+        + candidates.map(\.printable).joined(separator: ", ")
     throw FormatError(
       .modelDirectory, "\(found); expected \(singleFile) or model\(indexSuffix)", path: input.path,
-      hint: candidates.isEmpty ? nil : "name the file or index that you mean")
+      hint: candidates.isEmpty ? nil : "name the file or index to read")
   }
 
   private static func checkNames(_ tensors: [LazyTensor], folder: String) throws(FormatError) {
@@ -87,13 +89,13 @@ package enum ModelDirectoryContainer: ContainerOutput {
     for tensor in tensors {
       if let other = files.updateValue(tensor.stored.file, forKey: UTF8Key(tensor.name)) {
         throw FormatError(
-          .modelDirectory, "is in \(other.printable) and in \(tensor.stored.file.printable)",
+          .modelDirectory, "is in both \(other.printable) and \(tensor.stored.file.printable)",
           path: folder, tensor: tensor.name)
       }
     }
   }
 
-  /// One file's own identity, or the hash of those of all.
+  /// Returns the identity of a single file, or a hash of the identities of several.
   private static func identity(of shards: [SafetensorsFile]) -> InputIdentity {
     guard shards.count > 1 else { return shards[0].identity }
     let hashes = shards.map(\.identity.hash).joined()

@@ -6,7 +6,7 @@ import Zstd
 
 /// Writes a checkpoint as a Hugging Face model folder.
 package struct ModelDirectoryWriter: CheckpointWriter {
-  /// What Hugging Face's tools cut at, unless told otherwise.
+  /// The default shard size of Hugging Face's tools.
   package static let standardShardByteCount = 5_000_000_000
 
   private struct Shard {
@@ -30,7 +30,7 @@ package struct ModelDirectoryWriter: CheckpointWriter {
     let metadata = try SafetensorsWriter.metadata(
       checkpoint.metadata, lineage: options.lineage, isAlwaysWritten: true)
     let shards = try parts.enumerated().map { number, tensors in
-      // Lineage and the model's own strings stand in the first file.
+      // The first file contains the lineage and the model's own strings.
       Shard(
         file: Self.name(of: number, among: parts.count, options.weightsName),
         layout: try SafetensorsLayout(
@@ -44,8 +44,9 @@ package struct ModelDirectoryWriter: CheckpointWriter {
     plan = Self.plan(shards, companions: companions, index: index, notes: notes)
   }
 
-  /// A packed file may come from anywhere: what it carries must not pass for weights, nor stand in
-  /// the way of itself.
+  /// Throws if a companion could be taken for weights or conflicts with another one.
+  ///
+  /// A packed file may come from an untrusted source.
   private static func checkCompanions(_ checkpoint: Checkpoint) throws {
     let names = Set(checkpoint.companions.map { UTF8Key($0.name) })
     try SeveralErrors.throwIfAny(
@@ -56,13 +57,13 @@ package struct ModelDirectoryWriter: CheckpointWriter {
         guard isBlocked || !Companions.isCarried(companion.name) else { return nil }
         return FormatError(
           .modelDirectory,
-          "carries the file '\(companion.name.printable)', which has no place in a "
+          "contains the file '\(companion.name.printable)', which cannot be written to a "
             + "model folder", path: checkpoint.path,
           hint: "write a .safetensors or .sumac file instead")
       })
   }
 
-  /// Tensors in the order of the catalog, as many to a file as stay below the size.
+  /// Distributes the tensors in the order of the catalog to files of up to `byteCount` bytes.
   private static func cut(_ tensors: [LazyTensor], at byteCount: Int) -> [[LazyTensor]] {
     var parts: [[LazyTensor]] = [[]]
     var size = 0

@@ -3,12 +3,12 @@ import Checkpoints
 import Safetensors
 import TensorCore
 
-/// `model.safetensors.index.json`: which file each tensor is in.
+/// The contents of `model.safetensors.index.json`: the file of each tensor.
 struct ShardIndex {
   private static let maximumByteCount = 1 << 28
 
   let path: String
-  /// Base names of the shards in the order of the weight map's values, sorted, each once.
+  /// The base names of the shards, sorted, each once.
   let files: [String]
   private let fileOfTensor: [(name: String, file: String)]
 
@@ -16,7 +16,8 @@ struct ShardIndex {
     path = file.path
     let path = path
     guard file.byteCount <= Self.maximumByteCount else {
-      throw FormatError(.shardIndex, "an index over 256 MiB is refused", path: path)
+      throw FormatError(
+        .shardIndex, "has \(file.byteCount) bytes, the limit of an index is 256 MiB", path: path)
     }
     let root = try Self.parse(file.bytes(at: 0, count: file.byteCount), path: path)
     guard case .object(let object) = root, case .object(let map)? = object["weight_map"] else {
@@ -25,14 +26,17 @@ struct ShardIndex {
     var entries: [(name: String, file: String)] = []
     for (name, value) in map {
       guard case .string(let file) = value else {
-        throw FormatError(.shardIndex, "its file must be a string", path: path, tensor: name)
+        throw FormatError(
+          .shardIndex, "its value in 'weight_map' must be a string", path: path, tensor: name)
       }
-      // A shard lies beside its index; anything else could read outside the folder.
+      // Shards are in the folder of the index; any other path could read files outside it.
       guard !file.isEmpty, file != ".", file != "..", !file.utf8.contains(UInt8(ascii: "/")),
         !file.utf8.contains(0)
       else {
         throw FormatError(
-          .shardIndex, "its file '\(file.printable)' is no plain name beside the index", path: path,
+          .shardIndex,
+          "its file '\(file.printable)' is not a plain file name in the folder of the index",
+          path: path,
           tensor: name)
       }
       entries.append((name, file))
@@ -51,7 +55,7 @@ struct ShardIndex {
     }
   }
 
-  /// Every tensor must be in the file that the index names, and in no other.
+  /// Throws unless every tensor is in exactly the file that the index names.
   func check(_ shards: [SafetensorsFile]) throws {
     var found: [UTF8Key: String] = [:]
     for shard in shards {
@@ -64,14 +68,15 @@ struct ShardIndex {
       guard let actual else {
         errors.append(
           FormatError(
-            .shardIndex, "is not in \(file.printable), where the index has it", path: path,
+            .shardIndex, "is not in \(file.printable), although the index lists it there",
+            path: path,
             tensor: name))
         continue
       }
       if !actual.equalsAsBytes(file) {
         errors.append(
           FormatError(
-            .shardIndex, "is in \(actual.printable), the index has it in \(file.printable)",
+            .shardIndex, "is in \(actual.printable), but the index lists it in \(file.printable)",
             path: path, tensor: name))
       }
     }
@@ -87,7 +92,7 @@ struct ShardIndex {
     try SeveralErrors.throwIfAny(errors)
   }
 
-  /// The text of an index for these files.
+  /// Returns the text of an index for these files.
   static func json(_ layouts: [(file: String, layout: SafetensorsLayout)]) -> [UInt8] {
     let entries = layouts.flatMap { file, layout in layout.tensors.map { ($0.name, file) } }
     let total = layouts.reduce(0) { sum, file in

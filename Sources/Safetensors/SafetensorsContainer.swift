@@ -7,7 +7,7 @@ extension ContainerName {
   package static let safetensors = ContainerName(rawValue: "safetensors")
 }
 
-/// Single safetensors files as checkpoints.
+/// The container for single safetensors files.
 package enum SafetensorsContainer: ContainerOutput {
   package static let name = ContainerName.safetensors
   package static let summary = ".safetensors"
@@ -44,7 +44,7 @@ package enum SafetensorsContainer: ContainerOutput {
       lineage: lineage, identity: shard.identity, files: [shard.file.identity], notes: notes)
   }
 
-  /// Takes the lineage out of the metadata; one that cannot be read is told of and left out.
+  /// Separates the lineage from the metadata; an unreadable lineage is left out and reported in `notes`.
   package static func split(
     _ metadata: [Checkpoint.Metadatum], path: String, notes: inout [Message]
   ) -> ([Checkpoint.Metadatum], Lineage) {

@@ -1,7 +1,7 @@
 package import Base
 import TensorCore
 
-/// The ways in which a safetensors file can be wrong.
+/// The faults of a safetensors file.
 package enum SafetensorsFault: String, CaseIterable, Sendable {
   case tooShort = "safetensors.too-short"
   case headerTooLong = "safetensors.header-too-long"

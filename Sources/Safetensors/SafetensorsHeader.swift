@@ -2,34 +2,34 @@ package import Base
 package import Checkpoints
 package import TensorCore
 
-/// The header of a safetensors file, read as strictly as the format's README asks.
+/// The header of a safetensors file, read as strictly as the format's README requires.
 ///
-/// Stricter than the official reader (0.8.0) in this: duplicate keys, a header that does not start
-/// with `{`, a list in place of a tensor's object and a null in place of the metadata are refused;
-/// so are shapes outside the limits of `Shape`. Like it, it passes over fields it does not know, and
-/// takes bytes of BOOL tensors as they are.
+/// It is stricter than the official reader (0.8.0) in these points: it refuses duplicate keys, a header
+/// that does not start with `{`, a list in place of a tensor's object, null in place of the metadata, and
+/// shapes outside the limits of `Shape`. Like the official reader, it ignores unknown fields and does not
+/// check the bytes of BOOL tensors.
 package struct SafetensorsHeader: Sendable {
-  /// The official limit.
+  /// The limit of the official reader.
   package static let maximumByteCount = 100_000_000
   package static let maximumNameByteCount = 4096
 
   package struct Entry: Sendable {
     package var info: TensorInfo
-    /// From the start of the file.
+    /// The offset from the start of the file.
     package var byteOffset: Int
   }
 
-  /// In the order of their data.
+  /// The tensors in the order of their data.
   package var entries: [Entry]
-  /// The strings of `__metadata__` in the order of the file; nil if there is no such key.
+  /// The strings of `__metadata__` in the order of the file; nil if that key is missing.
   package var metadata: [Checkpoint.Metadatum]?
-  /// Length of the JSON text.
+  /// The length of the JSON text.
   package var byteCount: Int
 
   package var dataOffset: Int { 8 + byteCount }
 
-  /// Reads the header of a file of `fileByteCount` bytes whose first bytes are `bytes`: all of it
-  /// or at least the header.
+  /// Reads the header of a file of `fileByteCount` bytes.
+  /// - Parameter bytes: The start of the file, including at least the header.
   package init(_ bytes: borrowing RawSpan, fileByteCount: Int, path: String) throws(FormatError) {
     byteCount = try Self.headerByteCount(bytes, fileByteCount: fileByteCount, path: path)
     let json = bytes.extracting(8..<8 + byteCount)
@@ -46,7 +46,7 @@ package struct SafetensorsHeader: Sendable {
       parser.tensors, dataOffset: 8 + byteCount, fileByteCount: fileByteCount, path: path)
   }
 
-  /// The length in the first eight bytes, checked against the limit and the file.
+  /// Returns the header length in the first eight bytes, after checking it against the limit and the file.
   package static func headerByteCount(
     _ bytes: borrowing RawSpan, fileByteCount: Int, path: String
   ) throws(FormatError) -> Int {
@@ -58,26 +58,26 @@ package struct SafetensorsHeader: Sendable {
     guard length <= UInt64(maximumByteCount) else {
       throw FormatError(
         .headerTooLong,
-        "the header is said to have \(length) bytes, the limit is "
+        "the header declares a length of \(length) bytes, the limit is "
           + "\(maximumByteCount)", path: path, byteOffset: 0,
-        hint: "the file may be no safetensors file, or damaged")
+        hint: "the file may be damaged or not a safetensors file")
     }
     guard Int(length) <= fileByteCount - 8 else {
       throw FormatError(
         .headerPastEnd,
-        "the header is said to have \(length) bytes, the file has "
-          + "\(fileByteCount - 8) behind its length", path: path, byteOffset: 0,
+        "the header declares a length of \(length) bytes, but the file has only "
+          + "\(fileByteCount - 8) bytes after the length field", path: path, byteOffset: 0,
         hint: "the file may be cut short")
     }
     guard length >= 2 else {
       throw FormatError(
-        .headerStart, "the header has \(length) bytes, an empty one has 2", path: path,
+        .headerStart, "the header has \(length) bytes, expected at least 2", path: path,
         byteOffset: 0)
     }
     return Int(length)
   }
 
-  /// Puts the tensors in the order of their data, which must cover the file without gap or overlap.
+  /// Sorts the tensors by their data, which must cover the file without gaps or overlaps.
   private static func place(
     _ tensors: [SafetensorsHeaderParser.Tensor], dataOffset: Int, fileByteCount: Int, path: String
   ) throws(FormatError) -> [Entry] {
@@ -90,13 +90,14 @@ package struct SafetensorsHeader: Sendable {
       guard tensor.start == end else {
         let fault: SafetensorsFault = tensor.start > end ? .hole : .overlap
         throw FormatError(
-          fault, "its data starts at byte \(tensor.start) of the data, expected byte \(end)",
+          fault,
+          "its data starts at byte \(tensor.start) of the data section, expected byte \(end)",
           path: path, tensor: name, byteOffset: dataOffset + min(tensor.start, dataByteCount))
       }
       guard tensor.end <= dataByteCount else {
         throw FormatError(
           .pastEnd,
-          "its data ends at byte \(tensor.end) of the data, which has \(dataByteCount) "
+          "its data ends at byte \(tensor.end) of the data section, which has \(dataByteCount) "
             + "bytes", path: path, tensor: name, byteOffset: dataOffset + tensor.start,
           hint: "the file may be cut short")
       }

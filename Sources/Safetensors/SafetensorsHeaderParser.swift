@@ -2,21 +2,21 @@ import Base
 import Checkpoints
 import TensorCore
 
-/// Pulls tensors and metadata out of the JSON text of a header.
+/// Parses the tensors and metadata in the JSON text of a header.
 struct SafetensorsHeaderParser {
   struct Tensor {
     var info: TensorInfo
-    /// Where its data starts and ends, from the first byte behind the header.
+    /// The start and end of its data, relative to the first byte after the header.
     var start: Int
     var end: Int
   }
 
   let path: String
-  /// Where the JSON text starts in the file.
+  /// The offset of the JSON text in the file.
   let headerOffset: Int
   private(set) var tensors: [Tensor] = []
   private(set) var metadata: [Checkpoint.Metadatum]?
-  /// The tensor whose entry is being read, for errors of the JSON reader.
+  /// The tensor whose entry is being read; errors of the JSON reader name it.
   private var current: String?
   private var names: Set<UTF8Key> = []
 
@@ -30,7 +30,7 @@ struct SafetensorsHeaderParser {
     try reader.enterObject()
     while let name = try reader.nextKey() {
       guard names.insert(UTF8Key(name)).inserted else {
-        throw error(.duplicateKey, "the name is there twice", name, reader.byteOffset)
+        throw error(.duplicateKey, "the name appears twice", name, reader.byteOffset)
       }
       if name == "__metadata__" {
         metadata = try readMetadata(&reader)
@@ -60,7 +60,7 @@ struct SafetensorsHeaderParser {
     while let key = try reader.nextKey() {
       guard keys.insert(UTF8Key(key)).inserted else {
         throw error(
-          .duplicateKey, "the key '\(key.printable)' of __metadata__ is there twice", nil,
+          .duplicateKey, "the key '\(key.printable)' of __metadata__ appears twice", nil,
           reader.byteOffset)
       }
       guard try reader.peekKind() == .string else {
@@ -88,7 +88,7 @@ struct SafetensorsHeaderParser {
     while let field = try reader.nextKey() {
       guard fields.insert(UTF8Key(field)).inserted else {
         throw error(
-          .duplicateKey, "the field '\(field.printable)' is there twice", name, reader.byteOffset)
+          .duplicateKey, "the field '\(field.printable)' appears twice", name, reader.byteOffset)
       }
       switch field {
       case "dtype": dtype = try readDType(&reader, name)
@@ -126,8 +126,8 @@ struct SafetensorsHeaderParser {
     guard offsets[1] - offsets[0] == info.byteCount else {
       throw error(
         .byteCount,
-        "dtype \(dtype.name) and shape \(shape) take \(info.byteCount) bytes, "
-          + "data_offsets hold \(offsets[1] - offsets[0])", name, place)
+        "dtype \(dtype.name) and shape \(shape) need \(info.byteCount) bytes, but "
+          + "data_offsets span \(offsets[1] - offsets[0])", name, place)
     }
     return Tensor(info: info, start: offsets[0], end: offsets[1])
   }
@@ -139,12 +139,12 @@ struct SafetensorsHeaderParser {
     }
     let text = try reader.readString()
     guard let dtype = DType(name: text) else {
-      throw error(.dtype, "dtype '\(text.printable)' is none of the format's", name, place)
+      throw error(.dtype, "dtype '\(text.printable)' is not a dtype of the format", name, place)
     }
     return dtype
   }
 
-  /// A list of integers below 2^62; more than the longest shape are refused unread.
+  /// Reads a list of integers below 2^62; a list longer than the maximum rank is refused while reading.
   private func readIntegers(
     _ reader: inout JSONReader, _ fault: SafetensorsFault, _ field: String, _ name: String
   ) throws -> [Int] {
@@ -163,7 +163,8 @@ struct SafetensorsHeaderParser {
       }
       let number = try reader.readNumber()
       guard let integer = number.asInt, integer >= 0, integer < 1 << 62 else {
-        throw error(fault, "\(field) has \(number), expected integers from 0 to 2^62", name, place)
+        throw error(
+          fault, "\(field) contains \(number), expected integers from 0 to 2^62", name, place)
       }
       integers.append(integer)
     }
@@ -176,7 +177,7 @@ struct SafetensorsHeaderParser {
     FormatError(fault, reason, path: path, tensor: tensor, byteOffset: headerOffset + place)
   }
 
-  /// What was thrown by `parse`, as an error of the format.
+  /// Converts an error of `parse` into an error of the format.
   func formatError(_ thrown: any Error) -> FormatError {
     if let error = thrown as? FormatError { return error }
     guard let failure = thrown as? JSONError else {

@@ -2,21 +2,21 @@ package import Base
 package import Checkpoints
 import TensorCore
 
-/// A safetensors file before it is written: its header's bytes and the place of every tensor.
+/// The layout of a safetensors file: the bytes of its header and the offset of every tensor.
 ///
-/// Tensors are ordered by descending size of dtype, then by name; the header is padded with spaces
-/// to a multiple of 8, so that the data of every dtype is aligned. Where tensors are copied from another
-/// file, it is padded further, by less than a page, so that they lie in pages as they do there: file
-/// systems share such pages, or copy them whole.
+/// Tensors are ordered by descending size of dtype, then by name. The header is padded with spaces to a
+/// multiple of 8, so that the data of every dtype is aligned. If tensors are copied from another file, the
+/// header is padded further, by less than a page, so that they have the same alignment to pages as in that
+/// file: file systems can then share these pages or copy them as a whole.
 package struct SafetensorsLayout: Sendable {
   package let header: [UInt8]
   /// The tensors in the order of their data.
   package let tensors: [LazyTensor]
-  /// Where each starts in the file.
+  /// The byte offset of each tensor in the file.
   package let byteOffsets: [Int]
   package let byteCount: Int
 
-  /// Throws if the header would be longer than a reader takes.
+  /// - Throws: ``FormatError`` if the header would exceed the format's limit.
   package init(
     _ tensors: [LazyTensor], metadata: [Checkpoint.Metadatum], path: String
   ) throws(FormatError) {
@@ -49,8 +49,8 @@ package struct SafetensorsLayout: Sendable {
     self.tensors = ordered
   }
 
-  /// What moves the largest copied tensor to where pages start as they do in its file; nothing where less
-  /// than a MiB is copied.
+  /// Returns the padding that gives the largest copied tensor the same alignment to pages as in its file; 0
+  /// if less than 1 MiB is copied.
   private static func padding(behind end: Int, of tensors: [LazyTensor], starts: [Int]) -> Int {
     let copied = zip(tensors, starts).compactMap { tensor, start in
       copySource(of: tensor).map { (source: $0, start: start) }
@@ -99,7 +99,7 @@ package struct SafetensorsLayout: Sendable {
     return writer.bytes
   }
 
-  /// Reserves the file, and writes header and values.
+  /// Reserves space for the file and writes the header and the values.
   package func write(to file: OutputFile, engine: Engine) throws {
     try file.reserve(byteCount: byteCount)
     try file.write(header.rawSpan, at: 0)
@@ -117,7 +117,7 @@ package struct SafetensorsLayout: Sendable {
     }
   }
 
-  /// The bytes of a file that are the tensor as it is to be written, if there are any.
+  /// Returns the bytes of a file that equal the stored form of the tensor; nil if there are none.
   private static func copySource(of tensor: LazyTensor) -> FileBytes? {
     guard let bytes = tensor.source.fileBytes, bytes.dtype == tensor.info.dtype,
       bytes.range.count == tensor.info.byteCount, tensor.info.byteCount > 0
@@ -142,7 +142,7 @@ package struct SafetensorsLayout: Sendable {
   package var chunkCount: Int { tensors.reduce(0) { $0 + $1.info.grid.count } }
 }
 
-/// The text behind its length in eight bytes.
+/// Returns the text preceded by its length in eight bytes.
 private func withLength(_ json: [UInt8]) -> [UInt8] {
   (0..<8).map { UInt8(truncatingIfNeeded: json.count >> (8 * $0)) } + json
 }

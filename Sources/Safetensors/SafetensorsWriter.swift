@@ -18,7 +18,7 @@ package struct SafetensorsWriter: CheckpointWriter {
     var notes = aliasNotes
     if !checkpoint.companions.isEmpty {
       let names = checkpoint.companions.map(\.name.printable).joined(separator: ", ")
-      notes.append("a safetensors file has no room for other files; left out: \(names)")
+      notes.append("a safetensors file cannot contain other files; left out: \(names)")
     }
     plan = OutputPlan(
       rows: Self.rows(layout, file: ""), companions: [], byteCount: layout.byteCount, isExact: true,
@@ -29,7 +29,7 @@ package struct SafetensorsWriter: CheckpointWriter {
       notes: notes)
   }
 
-  /// What stands in the file's metadata: `format` whenever there is any, and the lineage.
+  /// Returns the metadata to write: the given strings, the lineage, and `format` unless all of it is empty.
   package static func metadata(
     _ metadata: [Checkpoint.Metadatum], lineage: Lineage?, isAlwaysWritten: Bool
   ) throws -> [Checkpoint.Metadatum] {

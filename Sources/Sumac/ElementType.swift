@@ -1,7 +1,7 @@
 import Base
 import TensorCore
 
-/// The type of a tensor's elements: the 22 of the safetensors format.
+/// The type of a tensor's elements: one of the 22 dtypes of the safetensors format.
 public enum ElementType: String, CaseIterable, Sendable, Hashable {
   case bool = "BOOL"
   case f4 = "F4"
@@ -26,11 +26,11 @@ public enum ElementType: String, CaseIterable, Sendable, Hashable {
   case i64 = "I64"
   case u64 = "U64"
 
-  /// Bits that an element takes: 4 to 64.
+  /// The size of an element in bits: 4 to 64.
   public var bitsPerElement: Int { dtype.bitsPerElement }
 
   init(_ dtype: DType) {
-    // Both have the same names; a test holds that.
+    // Both types have the same names, which a test checks.
     self = ElementType(rawValue: dtype.name)!
   }
 

@@ -1,23 +1,23 @@
 import Base
 
-/// Why a file could not be read or written.
+/// The reason why a file could not be read or written.
 public struct SumacError: Error, Sendable, CustomStringConvertible {
-  /// What to branch on.
+  /// The kind of an error, for code that handles errors.
   public enum Kind: Sendable, Hashable {
-    /// The file is damaged, malformed, or needs a newer version.
+    /// The file is damaged or malformed, or needs a newer version.
     case badInput
-    /// The system refused: missing, no permission, no space.
+    /// The operating system reported an error, such as a missing file, a missing permission or a full disk.
     case inputOutput
-    /// The output is there already.
+    /// The output already exists.
     case outputExists
-    /// What was asked for makes no sense.
+    /// The request is invalid.
     case usage
   }
 
   public let kind: Kind
-  /// The code of the format's specification, such as `sumac.chunk-checksum`; nil for other kinds.
+  /// The error code of the format's specification, such as `sumac.chunk-checksum`; nil for other errors.
   public let code: String?
-  /// What was found and what was expected, with the names of file and tensor.
+  /// A message that says what was found and what was expected, with the names of file and tensor.
   public let description: String
 
   init(_ error: any Error) {
@@ -43,7 +43,7 @@ public struct SumacError: Error, Sendable, CustomStringConvertible {
     self.description = description
   }
 
-  /// Runs `body` and makes its errors errors of this type.
+  /// Runs `body` and converts its errors to this type.
   static func wrapping<Result>(_ body: () throws -> Result) throws(SumacError) -> Result {
     do { return try body() } catch let error as SumacError { throw error } catch {
       throw SumacError(error)

@@ -5,26 +5,27 @@ import TensorCore
 
 /// An open `.sumac` file.
 ///
-/// Opening reads and checks the index; values are read and checked when they are asked for, only the
-/// chunks that hold them. A value of this type may be used from any number of threads at once.
+/// Opening a file reads and checks its index. Values are read when they are requested, from the chunks that
+/// contain them, and each of these chunks is checked. A value of this type may be used from several threads at
+/// once.
 ///
 /// ```swift
 /// let file = try SumacFile(path: "model.sumac")
 /// let weights = try file.floats(of: "lm_head.weight")
 /// ```
 public struct SumacFile: Sendable {
-  /// What the index says of a tensor.
+  /// The description of a tensor in the index.
   public struct Tensor: Sendable, Hashable {
-    /// Any UTF-8, compared as bytes.
+    /// The name: any UTF-8 text; names are compared as bytes.
     public let name: String
     public let type: ElementType
-    /// Dimensions, outermost first; none for a scalar.
+    /// The dimensions, outermost first; empty for a scalar.
     public let shape: [Int]
-    /// How it is stored, such as `int4:g64 + sparse:replace`.
+    /// The form in which it is stored, such as `int4:g64 + sparse:replace`.
     public let storage: String
-    /// Bytes of all its chunks in the file.
+    /// The number of bytes of all its chunks in the file.
     public let storedByteCount: Int
-    /// The tensor that this is another name of.
+    /// The name of the tensor that this one is an alias of; nil if it is not an alias.
     public let aliasOf: String?
 
     /// The product of the dimensions.
@@ -37,9 +38,9 @@ public struct SumacFile: Sendable {
   public let tensors: [Tensor]
 
   /// Opens a file and checks its header, index and chunk table.
-  /// - Parameter path: of the file.
-  /// - Throws: ``SumacError`` if there is no such file, or it is not in order.
-  /// - Complexity: O(*n*) in the size of index and chunk table.
+  /// - Parameter path: The path of the file.
+  /// - Throws: ``SumacError`` if the file does not exist or is invalid.
+  /// - Complexity: O(*n*) in the size of the index and the chunk table.
   public init(path: String) throws(SumacError) {
     let checkpoint = try SumacError.wrapping { try PackedContainer.read(path) }
     self.checkpoint = checkpoint
@@ -54,34 +55,37 @@ public struct SumacFile: Sendable {
     self.places = places
   }
 
-  /// The strings that are stored with the tensors.
+  /// The strings that are stored with the tensors, by key.
   public var metadata: [String: String] {
     Dictionary(checkpoint.metadata.map { ($0.key, $0.value.text) }) { first, _ in first }
   }
 
-  /// Names of the files of the model inside, such as `config.json`.
+  /// The names of the attached files, such as `config.json`.
   public var attachments: [String] { checkpoint.companions.map(\.name) }
 
   // MARK: Values
 
-  /// The canonical bytes of rows of a tensor: little-endian, row by row.
+  /// Returns the canonical bytes of rows of a tensor: little-endian, in row-major order.
+  ///
+  /// The rows are those of the matrix whose columns are the last dimension and whose rows are all others.
   /// - Parameters:
-  ///   - name: of the tensor.
-  ///   - rows: of the matrix that has the last dimension as columns and all others as rows; all if
-  ///     not given.
-  /// - Throws: ``SumacError`` if there is no such tensor or row, or a chunk is damaged.
-  /// - Complexity: O(*m*) in the size of the chunks that hold the rows, of about 1 MiB each.
+  ///   - name: The name of the tensor.
+  ///   - rows: The range of rows; nil for all.
+  /// - Returns: The bytes of the elements of these rows.
+  /// - Throws: ``SumacError`` if there is no such tensor or row, or if a chunk is damaged.
+  /// - Complexity: O(*m*) in the size of the chunks that contain the rows, about 1 MiB each.
   public func bytes(of name: String, rows: Range<Int>? = nil) throws(SumacError) -> [UInt8] {
     let (tensor, elements) = try self.elements(of: name, rows: rows)
     return try SumacError.wrapping { try Self.read(tensor, elements) }
   }
 
-  /// Rows of a tensor as float32; F64 is rounded, integers beyond 2²⁴ too.
+  /// Returns rows of a tensor as float32. F64 values and integers beyond 2²⁴ are rounded.
   /// - Parameters:
-  ///   - name: of the tensor.
-  ///   - rows: as of ``bytes(of:rows:)``.
-  /// - Throws: ``SumacError`` as ``bytes(of:rows:)`` does, and for C64.
-  /// - Complexity: that of ``bytes(of:rows:)``.
+  ///   - name: The name of the tensor.
+  ///   - rows: The range of rows as in ``bytes(of:rows:)``; nil for all.
+  /// - Returns: The elements of these rows in row-major order.
+  /// - Throws: ``SumacError`` as ``bytes(of:rows:)`` does, and for tensors of type C64.
+  /// - Complexity: The same as that of ``bytes(of:rows:)``.
   public func floats(of name: String, rows: Range<Int>? = nil) throws(SumacError) -> [Float] {
     let (tensor, elements) = try self.elements(of: name, rows: rows)
     return try SumacError.wrapping {
@@ -93,7 +97,9 @@ public struct SumacFile: Sendable {
           bytes.rawSpan, from: tensor.info.dtype, to: .f32, elementCount: elements.count,
           saturating: false, into: &span)
       } catch {
-        throw SumacError(.usage, "'\(name.printable)' holds complex numbers, which are no floats")
+        throw SumacError(
+          .usage,
+          "'\(name.printable)' contains complex numbers, which cannot be converted to float32")
       }
       return (0..<elements.count).map { place in
         Float(bitPattern: span.bytes.littleEndian(UInt32.self, at: 4 * place)!)
@@ -101,9 +107,10 @@ public struct SumacFile: Sendable {
     }
   }
 
-  /// The bytes of a file of the model inside.
-  /// - Parameter name: as ``attachments`` has it.
-  /// - Throws: ``SumacError`` if there is none of that name, or it is damaged.
+  /// Returns the bytes of an attached file.
+  /// - Parameter name: A name in ``attachments``.
+  /// - Returns: The content of the file.
+  /// - Throws: ``SumacError`` if no attachment has this name, or if it is damaged.
   public func attachment(_ name: String) throws(SumacError) -> [UInt8] {
     guard let file = checkpoint.companions.first(where: { $0.name.equalsAsBytes(name) }) else {
       throw SumacError(.usage, "no attachment is named '\(name.printable)'")
@@ -123,7 +130,7 @@ public struct SumacFile: Sendable {
     let shape = tensor.info.shape
     guard rows.lowerBound >= 0, rows.upperBound <= shape.rowCount else {
       throw SumacError(
-        .usage, "'\(name.printable)' has \(shape.rowCount) rows, \(rows) was asked for")
+        .usage, "'\(name.printable)' has \(shape.rowCount) rows, but rows \(rows) were requested")
     }
     let columns = shape.columnCount
     guard columns * tensor.info.dtype.bitsPerElement % 8 == 0 else {

@@ -5,7 +5,7 @@ import PackedFormat
 import Packing
 import TensorCore
 
-/// Tensors and files to be written as a `.sumac` file.
+/// A collection of tensors and files that can be written as a `.sumac` file.
 ///
 /// ```swift
 /// var output = SumacOutput()
@@ -15,21 +15,21 @@ import TensorCore
 public struct SumacOutput: Sendable {
   private var tensors: [LazyTensor] = []
   private var files: [LazyTensor] = []
-  /// Strings to store with the tensors.
+  /// The strings to store with the tensors, by key.
   public var metadata: [String: String] = [:]
 
+  /// Creates an empty output.
   public init() {}
 
-  /// Adds a tensor of canonical bytes: little-endian, row by row.
+  /// Adds a tensor from its canonical bytes: little-endian, in row-major order.
   /// - Parameters:
-  ///   - name: not taken yet, at most 4096 bytes.
-  ///   - type: of the elements.
-  ///   - shape: dimensions, outermost first.
-  ///   - bytes: as many as elements of that type and shape take.
-  ///   - storage: a type such as `int4:g64` or terms such as
-  ///     `dense:int4:g64+lowrank:8+sparse:1%`, as the command line has them; without loss if not
-  ///     given. Other than that needs F16, BF16, F32 or F64.
-  /// - Throws: ``SumacError`` if they do not fit together.
+  ///   - name: The name of the tensor; unique, and no longer than 4096 bytes.
+  ///   - type: The type of the elements.
+  ///   - shape: The dimensions, outermost first.
+  ///   - bytes: The bytes of all elements; their number must match type and shape.
+  ///   - storage: A type such as `int4:g64` or terms such as `dense:int4:g64+lowrank:8+sparse:1%`, as on the
+  ///     command line; nil to store the values without loss. Lossy types need F16, BF16, F32 or F64.
+  /// - Throws: ``SumacError`` if the arguments do not match.
   public mutating func add(
     _ name: String, type: ElementType, shape: [Int], bytes: [UInt8], as storage: String? = nil
   ) throws(SumacError) {
@@ -45,13 +45,13 @@ public struct SumacOutput: Sendable {
       })
   }
 
-  /// Adds a tensor of float32.
+  /// Adds a tensor of type F32.
   /// - Parameters:
-  ///   - name: not taken yet, at most 4096 bytes.
-  ///   - shape: dimensions, outermost first.
-  ///   - floats: as many as elements of that shape.
-  ///   - storage: as of ``add(_:type:shape:bytes:as:)``.
-  /// - Throws: ``SumacError`` if they do not fit together.
+  ///   - name: The name of the tensor; unique, and no longer than 4096 bytes.
+  ///   - shape: The dimensions, outermost first.
+  ///   - floats: The elements in row-major order; their number must match the shape.
+  ///   - storage: The form of storage, as in ``add(_:type:shape:bytes:as:)``.
+  /// - Throws: ``SumacError`` if the arguments do not match.
   public mutating func add(
     _ name: String, shape: [Int], floats: [Float], as storage: String? = nil
   ) throws(SumacError) {
@@ -59,24 +59,25 @@ public struct SumacOutput: Sendable {
     try add(name, type: .f32, shape: shape, bytes: bytes, as: storage)
   }
 
-  /// Adds a file of the model, such as `config.json`.
+  /// Attaches a file of the model, such as `config.json`.
   /// - Parameters:
-  ///   - name: a relative path of plain components.
-  ///   - bytes: of the file.
-  /// - Throws: ``SumacError`` if the name is taken, or leads elsewhere.
+  ///   - name: A relative path of plain components, which must be unique.
+  ///   - bytes: The content of the file.
+  /// - Throws: ``SumacError`` if the name is taken or is not a plain relative path.
   public mutating func attach(_ name: String, bytes: [UInt8]) throws(SumacError) {
     guard RelativePath.isSafe(name), !files.contains(where: { $0.name.equalsAsBytes(name) }) else {
-      throw SumacError(.usage, "'\(name.printable)' is taken, or no plain relative path")
+      throw SumacError(
+        .usage, "'\(name.printable)' is taken, or is not a plain relative path")
     }
     files.append(try Self.tensor(name, .u8, [bytes.count], bytes))
   }
 
-  /// Writes the file: it appears under its name whole or not at all.
+  /// Writes the file, which appears under its name only when it is complete.
   /// - Parameters:
-  ///   - path: of the file.
-  ///   - replacing: whether an existing file may be replaced.
-  ///   - threads: how many to use at most; the bytes do not depend on it.
-  /// - Throws: ``SumacError``; for instance if values under a lossy type are not finite.
+  ///   - path: The path of the file.
+  ///   - replacing: True to replace an existing file.
+  ///   - threads: The maximum number of threads; the output bytes do not depend on it.
+  /// - Throws: ``SumacError``, for instance if values with a lossy type are not finite.
   public func write(
     to path: String, replacing: Bool = false, threads: Int = 4
   ) throws(SumacError) {

@@ -55,7 +55,7 @@ import Testing
       .replacing("model-x", with: "model-00002")
     let folder = try Self.folder(index: swapped)
     let error = #expect(throws: SeveralErrors.self) { try Containers.read(folder["m"]) }
-    #expect(error?.description.contains("the index has it in") == true)
+    #expect(error?.description.contains("the index lists it in") == true)
   }
 
   @Test("all tensors that the index has and the shards have not, or the other way round, are named")
@@ -81,7 +81,7 @@ import Testing
     }
     let checkpoint = try Containers.read(folder["m"])
     #expect(checkpoint.companions.map(\.name) == ["config.json", "sub/vocab.txt"])
-    #expect(checkpoint.notes == ["not carried along: pytorch_model.bin"])
+    #expect(checkpoint.notes == ["not copied: pytorch_model.bin"])
   }
 
   @Test("one shard of several without their index is no model")
@@ -118,7 +118,7 @@ import Testing
       atPath: folder["m/around"], withDestinationPath: ".")
     let checkpoint = try Containers.read(folder["m"])
     #expect(checkpoint.companions.isEmpty)
-    #expect(checkpoint.notes == ["not carried along: around/"])
+    #expect(checkpoint.notes == ["not copied: around/"])
   }
 
   @Test("a folder without weights, or with several, says what it found")
