@@ -9,7 +9,7 @@ struct Companions {
     ".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".gguf", ".h5", ".msgpack", ".onnx", ".npz",
     ".npy", ".tflite", ".ot", ".sumac", ".index.json",
   ]
-  private static let deepestFolder = 8
+  private static let maximumDepth = 8
 
   private(set) var tensors: [LazyTensor] = []
   private(set) var identities: [FileIdentity] = []
@@ -42,7 +42,7 @@ struct Companions {
       if entry.name.hasPrefix(".") || entry.name.contains(".partial-") { continue }
       if weights.contains(path) { continue }
       switch entry.kind {
-      case .folder where depth < Self.deepestFolder:
+      case .folder where depth < Self.maximumDepth:
         try collect(input, folder: path, weights: weights, depth: depth + 1)
       // A link to a folder may form a cycle or lead out of the folder.
       case .folder, .linkedFolder: left.append(path + "/")

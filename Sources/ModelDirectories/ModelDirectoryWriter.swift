@@ -7,7 +7,7 @@ import Zstd
 /// Writes a checkpoint as a Hugging Face model folder.
 package struct ModelDirectoryWriter: CheckpointWriter {
   /// The default shard size of Hugging Face's tools.
-  package static let standardShardByteCount = 5_000_000_000
+  package static let defaultShardByteCount = 5_000_000_000
 
   private struct Shard {
     var file: String
@@ -26,7 +26,7 @@ package struct ModelDirectoryWriter: CheckpointWriter {
     try Self.checkCompanions(checkpoint)
     let (tensors, notes) = checkpoint.withoutAliases(keeping: options.keepsAliases)
     let parts = Self.cut(
-      tensors, at: options.shardByteCount ?? Self.standardShardByteCount)
+      tensors, at: options.shardByteCount ?? Self.defaultShardByteCount)
     let metadata = try SafetensorsWriter.metadata(
       checkpoint.metadata, lineage: options.lineage, isAlwaysWritten: true)
     let shards = try parts.enumerated().map { number, tensors in

@@ -42,8 +42,8 @@ package struct SafetensorsHeader: Sendable {
       throw parser.formatError(error)
     }
     metadata = parser.metadata
-    entries = try Self.place(
-      parser.tensors, dataOffset: 8 + byteCount, fileByteCount: fileByteCount, path: path)
+    entries = try Self.entries(
+      of: parser.tensors, dataOffset: 8 + byteCount, fileByteCount: fileByteCount, path: path)
   }
 
   /// Returns the header length in the first eight bytes, after checking it against the limit and the file.
@@ -78,8 +78,8 @@ package struct SafetensorsHeader: Sendable {
   }
 
   /// Sorts the tensors by their data, which must cover the file without gaps or overlaps.
-  private static func place(
-    _ tensors: [SafetensorsHeaderParser.Tensor], dataOffset: Int, fileByteCount: Int, path: String
+  private static func entries(
+    of tensors: [SafetensorsHeaderParser.Tensor], dataOffset: Int, fileByteCount: Int, path: String
   ) throws(FormatError) -> [Entry] {
     let dataByteCount = fileByteCount - dataOffset
     var entries: [Entry] = []

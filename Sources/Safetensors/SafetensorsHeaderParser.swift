@@ -107,39 +107,39 @@ struct SafetensorsHeaderParser {
   }
 
   private func check(
-    name: String, dtype: DType, dimensions: [Int], offsets: [Int], _ place: Int
+    name: String, dtype: DType, dimensions: [Int], offsets: [Int], _ offset: Int
   ) throws -> Tensor {
     let shape: Shape
     do { shape = try Shape(dimensions) } catch {
-      throw self.error(.shape, "\(error)", name, place)
+      throw self.error(.shape, "\(error)", name, offset)
     }
     guard let info = try? TensorInfo(name: name, dtype: dtype, shape: shape) else {
       throw error(
         .byteCount, "\(shape.elementCount) values of \(dtype.name) do not end on a byte", name,
-        place)
+        offset)
     }
     guard offsets.count == 2, offsets[0] <= offsets[1] else {
       throw error(
         .offsets, "data_offsets must be a start and an end that is not before it, found \(offsets)",
-        name, place)
+        name, offset)
     }
     guard offsets[1] - offsets[0] == info.byteCount else {
       throw error(
         .byteCount,
         "dtype \(dtype.name) and shape \(shape) need \(info.byteCount) bytes, but "
-          + "data_offsets span \(offsets[1] - offsets[0])", name, place)
+          + "data_offsets span \(offsets[1] - offsets[0])", name, offset)
     }
     return Tensor(info: info, start: offsets[0], end: offsets[1])
   }
 
   private func readDType(_ reader: inout JSONReader, _ name: String) throws -> DType {
-    let place = reader.byteOffset
+    let offset = reader.byteOffset
     guard try reader.peekKind() == .string else {
-      throw error(.dtype, "dtype must be a string", name, place)
+      throw error(.dtype, "dtype must be a string", name, offset)
     }
     let text = try reader.readString()
     guard let dtype = DType(name: text) else {
-      throw error(.dtype, "dtype '\(text.printable)' is not a dtype of the format", name, place)
+      throw error(.dtype, "dtype '\(text.printable)' is not a dtype of the format", name, offset)
     }
     return dtype
   }
@@ -154,17 +154,17 @@ struct SafetensorsHeaderParser {
     var integers: [Int] = []
     try reader.enterArray()
     while try reader.nextElement() {
-      let place = reader.byteOffset
+      let offset = reader.byteOffset
       guard integers.count <= Shape.maximumRank else {
-        throw error(fault, "\(field) has more than \(Shape.maximumRank) numbers", name, place)
+        throw error(fault, "\(field) has more than \(Shape.maximumRank) numbers", name, offset)
       }
       guard try reader.peekKind() == .number else {
-        throw error(fault, "\(field) must be a list of integers", name, place)
+        throw error(fault, "\(field) must be a list of integers", name, offset)
       }
       let number = try reader.readNumber()
       guard let integer = number.asInt, integer >= 0, integer < 1 << 62 else {
         throw error(
-          fault, "\(field) contains \(number), expected integers from 0 to 2^62", name, place)
+          fault, "\(field) contains \(number), expected integers from 0 to 2^62", name, offset)
       }
       integers.append(integer)
     }
@@ -172,9 +172,9 @@ struct SafetensorsHeaderParser {
   }
 
   private func error(
-    _ fault: SafetensorsFault, _ reason: String, _ tensor: String?, _ place: Int
+    _ fault: SafetensorsFault, _ reason: String, _ tensor: String?, _ offset: Int
   ) -> FormatError {
-    FormatError(fault, reason, path: path, tensor: tensor, byteOffset: headerOffset + place)
+    FormatError(fault, reason, path: path, tensor: tensor, byteOffset: headerOffset + offset)
   }
 
   /// Converts an error of `parse` into an error of the format.

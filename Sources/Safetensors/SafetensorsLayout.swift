@@ -34,7 +34,7 @@ package struct SafetensorsLayout: Sendable {
     json += Array(repeating: UInt8(ascii: " "), count: (8 - json.count % 8) % 8)
     json += Array(
       repeating: UInt8(ascii: " "),
-      count: Self.padding(behind: 8 + json.count, of: ordered, starts: starts))
+      count: Self.padding(after: 8 + json.count, of: ordered, starts: starts))
     guard json.count <= SafetensorsHeader.maximumByteCount else {
       throw FormatError(
         .headerTooLong,
@@ -51,7 +51,7 @@ package struct SafetensorsLayout: Sendable {
 
   /// Returns the padding that gives the largest copied tensor the same alignment to pages as in its file; 0
   /// if less than 1 MiB is copied.
-  private static func padding(behind end: Int, of tensors: [LazyTensor], starts: [Int]) -> Int {
+  private static func padding(after end: Int, of tensors: [LazyTensor], starts: [Int]) -> Int {
     let copied = zip(tensors, starts).compactMap { tensor, start in
       copySource(of: tensor).map { (source: $0, start: start) }
     }

@@ -33,7 +33,7 @@ public struct SumacFile: Sendable {
   }
 
   private let checkpoint: Checkpoint
-  private let places: [UTF8Key: Int]
+  private let tensorIndexes: [UTF8Key: Int]
   /// All tensors, in the order of the file.
   public let tensors: [Tensor]
 
@@ -50,9 +50,11 @@ public struct SumacFile: Sendable {
         shape: tensor.info.shape.dimensions, storage: tensor.stored.codec,
         storedByteCount: tensor.stored.byteCount, aliasOf: tensor.aliasOf)
     }
-    var places: [UTF8Key: Int] = [:]
-    for (place, tensor) in checkpoint.tensors.enumerated() { places[UTF8Key(tensor.name)] = place }
-    self.places = places
+    var tensorIndexes: [UTF8Key: Int] = [:]
+    for (index, tensor) in checkpoint.tensors.enumerated() {
+      tensorIndexes[UTF8Key(tensor.name)] = index
+    }
+    self.tensorIndexes = tensorIndexes
   }
 
   /// The strings that are stored with the tensors, by key.
@@ -101,8 +103,8 @@ public struct SumacFile: Sendable {
           .usage,
           "'\(name.printable)' contains complex numbers, which cannot be converted to float32")
       }
-      return (0..<elements.count).map { place in
-        Float(bitPattern: span.bytes.littleEndian(UInt32.self, at: 4 * place)!)
+      return (0..<elements.count).map { index in
+        Float(bitPattern: span.bytes.littleEndian(UInt32.self, at: 4 * index)!)
       }
     }
   }
@@ -121,10 +123,10 @@ public struct SumacFile: Sendable {
   private func elements(
     of name: String, rows: Range<Int>?
   ) throws(SumacError) -> (LazyTensor, Range<Int>) {
-    guard let place = places[UTF8Key(name)] else {
+    guard let index = tensorIndexes[UTF8Key(name)] else {
       throw SumacError(.usage, "no tensor is named '\(name.printable)'")
     }
-    let tensor = checkpoint.tensors[place]
+    let tensor = checkpoint.tensors[index]
     if let fault = tensor.fault { throw SumacError(fault) }
     guard let rows else { return (tensor, 0..<tensor.info.elementCount) }
     let shape = tensor.info.shape
