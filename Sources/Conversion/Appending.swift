@@ -2,26 +2,26 @@ package import Base
 package import Checkpoints
 import Packing
 
-/// `--append-to`: tensors and files behind those of a `.sumac` file, which are copied as they are.
+/// `--append-to`: adds tensors and files to a `.sumac` file, whose own contents are copied unchanged.
 package enum Appending {
-  /// What is wrong with adding `addition` to `base`, all of it.
+  /// Returns all errors of adding `addition` to `base`.
   package static func errors(adding addition: Checkpoint, to base: Checkpoint) -> [any UserError] {
     guard base.container == .sumac else {
       return [
         UsageError(
-          "\(setting: "append-to") \(base.path.printable) is no .sumac file",
+          "\(setting: "append-to") \(base.path.printable) is not a .sumac file",
           hint: "convert it first: \(command: "convert \(base.path.printable) -o NAME.sumac")")
       ]
     }
     let names = Set(base.tensors.map { UTF8Key($0.name) })
     return addition.tensors.filter { names.contains(UTF8Key($0.name)) }.map { tensor in
       UsageError(
-        "tensor '\(tensor.name.printable)' is in \(base.path.printable) already",
+        "tensor '\(tensor.name.printable)' already exists in \(base.path.printable)",
         hint: "leave it out with \(setting: "drop")")
     }
   }
 
-  /// The tensors of both, those of `base` first; of two files with one name that of `base` is kept.
+  /// Returns the tensors of both, those of `base` first. If two files have the same name, that of `base` is kept.
   package static func result(
     adding addition: Checkpoint, to base: Checkpoint
   ) -> (checkpoint: Checkpoint, notes: [Message]) {
@@ -37,7 +37,7 @@ package enum Appending {
       kept.isEmpty
       ? []
       : [
-        "files kept as \(base.path.printable) has them: "
+        "files kept from \(base.path.printable): "
           + kept.map(\.printable).joined(separator: ", ")
       ]
     return (result, notes)

@@ -1,9 +1,9 @@
-/// A choice of one option for each weight with the least cost that fits a number of bytes.
+/// Chooses one option for each weight so that the total cost is small and the total size fits a number of bytes.
 ///
-/// The best choice is a knapsack. With few weights it is solved by dynamic programming over a budget
-/// in equal parts; with many, upgrades along each weight's convex hull in order of what a byte
-/// brings come near enough. Then single changes and exchanges of two are made while they lower the
-/// cost.
+/// This is a knapsack problem. For few weights it is solved by dynamic programming over a budget in equal
+/// parts. For many weights, upgrades along each weight's convex hull are applied in descending order of the
+/// cost reduction per byte, which comes near enough to the optimum. Afterwards, changes of one weight and
+/// exchanges of two are made while they lower the cost.
 struct Budget {
   private let weights: [TypeChoice.Weight]
   private let byteCount: Int
@@ -14,7 +14,7 @@ struct Budget {
   }
 
   func chosen() -> [TypeChoice.Weight.Option] {
-    // One type for all is among what is compared, so that no choice is worse than it.
+    // The choices of one type for all weights are candidates, so the result is never worse than them.
     let starts = [weights.count <= Self.mostWeightsOfTable ? byTable() : byHull()] + uniforms
     var places = starts.min { cost($0) < cost($1) } ?? smallest
     var left = byteCount - total(places)
@@ -25,7 +25,7 @@ struct Budget {
     return zip(weights, places).map { $0.options[$1] }
   }
 
-  /// Ties are settled by the order of options, so that the same values give the same types.
+  /// The smallest option of each weight. Ties are broken by cost and order, so that the result is deterministic.
   private var smallest: [Int] {
     weights.map { weight in
       weight.options.indices.min {
@@ -39,7 +39,7 @@ struct Budget {
     zip(weights, places).reduce(0) { $0 + $1.0.options[$1.1].cost }
   }
 
-  /// The choices of one type for all weights that fit.
+  /// The choices of one type for all weights that fit into the budget.
   private var uniforms: [[Int]] {
     guard let first = weights.first else { return [] }
     return first.options.compactMap { option in
@@ -57,11 +57,11 @@ struct Budget {
   // MARK: Dynamic programming
 
   private static let mostWeightsOfTable = 512
-  /// Parts of the budget, counted for each weight.
+  /// The limit of parts of the budget, summed over the weights.
   private static let mostCells = 1 << 22
   private static let mostParts = 1 << 16
 
-  /// The least cost for every part of the budget, weight after weight.
+  /// Minimizes the cost by dynamic programming: for each weight, the minimum cost for every part of the budget.
   private func byTable() -> [Int] {
     let base = smallest
     let spare = byteCount - total(base)
@@ -104,7 +104,7 @@ struct Budget {
     var left = byteCount - total(places)
     for upgrade in upgrades(from: places) {
       let (weight, option) = (upgrade.weight, upgrade.option)
-      // An upgrade stands on those before it on the hull.
+      // An upgrade requires the upgrades before it on the hull.
       guard weights[weight].options[places[weight]] == upgrade.base else { continue }
       let more = weights[weight].options[option].byteCount - upgrade.base.byteCount
       guard more <= left else { continue }
@@ -122,11 +122,11 @@ struct Budget {
     var weight: Int
     var base: TypeChoice.Weight.Option
     var option: Int
-    /// Cost that a byte more takes away.
+    /// The cost reduction per byte.
     var gain: Double
   }
 
-  /// Steps along the lower convex hull of bytes and cost, the best for a byte first.
+  /// Returns the steps along the lower convex hull of size and cost, in descending order of gain.
   private func upgrades(from places: [Int]) -> [Upgrade] {
     var upgrades: [Upgrade] = []
     for (number, weight) in weights.enumerated() {
@@ -152,7 +152,7 @@ struct Budget {
     }.map(\.element)
   }
 
-  /// The change of one weight, or of two, that lowers the cost most and still fits.
+  /// Returns the change of one weight, or of two, that lowers the cost most and still fits; nil if there is none.
   private func bestChange(_ places: [Int], left: Int) -> [(weight: Int, option: Int)]? {
     struct Move {
       var weight: Int
@@ -171,12 +171,12 @@ struct Budget {
       }
     }
     var best: (cost: Double, change: [(weight: Int, option: Int)])?
-    // What rounding alone gains is no reason to go on.
+    // Ignore gains that are only rounding errors.
     let threshold = -1e-12
     for move in moves where move.bytes <= left && move.cost < best?.cost ?? threshold {
       best = (move.cost, [(move.weight, move.option)])
     }
-    // Pairs of many weights would take long, and single changes come near enough there.
+    // With many weights, testing pairs takes too long, and single changes come near enough.
     if moves.count <= 4096 {
       for up in moves where up.cost < 0 {
         for down in moves where down.weight != up.weight && down.bytes < 0 {

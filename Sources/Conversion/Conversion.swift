@@ -5,7 +5,7 @@ import PackedFormat
 package import TensorCore
 import Zstd
 
-/// `convert`: drop tensors, change dtypes, and write what is left in any container.
+/// The `convert` operation: drops tensors, changes dtypes, and writes the rest in any container.
 package struct Conversion: Sendable {
   package var dtype: DType?
   package var saturating: Bool
@@ -24,7 +24,7 @@ package struct Conversion: Sendable {
     self.storage = storage
   }
 
-  /// What is wrong with the request for this input, all of it.
+  /// Returns all errors of the request for this input.
   package func errors(for checkpoint: Checkpoint) -> [any UserError] {
     var errors = selection.errors(for: checkpoint)
     for glob in drop where !checkpoint.tensors.contains(where: { glob.matches($0.name) }) {
@@ -39,9 +39,9 @@ package struct Conversion: Sendable {
       if selection != Selection(), storage.recipe == nil, storage.targetOptions.isEmpty {
         errors.append(
           UsageError(
-            "\(setting: "include"), \(setting: "exclude") and \(setting: "names-from") choose what \(setting: "dtype"), \(setting: "type") and \(setting: "terms") apply to, "
-              + "none of which is given",
-            hint: "leave tensors out with \(setting: "drop")"))
+            "\(setting: "include"), \(setting: "exclude") and \(setting: "names-from") have no effect "
+              + "without \(setting: "dtype"), \(setting: "type") or \(setting: "terms")",
+            hint: "to leave tensors out, use \(setting: "drop")"))
       }
     }
     return errors
@@ -52,7 +52,7 @@ package struct Conversion: Sendable {
     if !drop.isEmpty { result = dropping(from: result) }
     if let dtype {
       result = try Cast(to: dtype, saturating: saturating, selection: selection).applied(to: result)
-      // Where weights of two dtypes are left, the configuration keeps the one it names.
+      // If weights of several dtypes remain, the configuration keeps its dtype.
       let isUniform = result.tensors.allSatisfy {
         !$0.info.dtype.isPlainFloat || $0.info.dtype == dtype
       }
@@ -63,7 +63,7 @@ package struct Conversion: Sendable {
     return result
   }
 
-  /// Removes tensors; the first name left of a tied tensor becomes its own.
+  /// Removes tensors. If the owner of aliases is removed, its first remaining alias becomes the owner.
   private func dropping(from checkpoint: Checkpoint) -> Checkpoint {
     var result = checkpoint
     result.tensors = []
@@ -82,7 +82,7 @@ package struct Conversion: Sendable {
     return result
   }
 
-  /// What lineage records of the request.
+  /// The options of the request for the lineage.
   package var lineageOptions: [Lineage.Option] {
     var options: [Lineage.Option] = []
     if let dtype { options.append(Lineage.Option("dtype", dtype.name.lowercased())) }

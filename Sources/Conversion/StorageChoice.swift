@@ -4,9 +4,9 @@ import PackedFormat
 import Packing
 package import TensorCore
 
-/// How the tensors of a `.sumac` output are stored: `--type`, `--terms`, `--tensor-type`, `--sparse`.
+/// The form of storage for the tensors of a `.sumac` output: `--type`, `--terms`, `--tensor-type`, `--sparse`.
 package struct StorageChoice: Sendable {
-  /// What a pattern of names is stored as; the last that matches decides.
+  /// A recipe for the tensors that match a pattern; the last matching rule decides.
   package struct Rule: Sendable {
     package var glob: Glob
     package var recipe: TermRecipe
@@ -17,15 +17,15 @@ package struct StorageChoice: Sendable {
     }
   }
 
-  /// For weights: float tensors of two dimensions and more whose last name part contains `weight`.
+  /// The recipe for weights: float tensors of two or more dimensions with `weight` in the last part of their name.
   package var recipe: TermRecipe?
   package var rules: [Rule]
-  /// Whether lossless tensors are stored sparse where that is smaller.
+  /// True if lossless tensors are stored sparse where that is smaller.
   package var findsZeros: Bool
   package var selection: Selection
-  /// A type for each weight, where they were chosen one by one.
+  /// The types of weights whose types were chosen one by one.
   package var chosen: [UTF8Key: StorageType] = [:]
-  /// What was asked for then.
+  /// The options that requested that choice, for the lineage.
   package var targetOptions: [Lineage.Option] = []
 
   package init(
@@ -43,12 +43,12 @@ package struct StorageChoice: Sendable {
     recipe.map { !$0.isLossless } ?? false || rules.contains { !$0.recipe.isLossless }
   }
 
-  /// Whether a type for all weights applies to a tensor.
+  /// True if a type for all weights applies to the tensor.
   package static func isWeight(_ info: TensorInfo) -> Bool {
     info.dtype.isPlainFloat && info.isWeight
   }
 
-  /// What a tensor is stored as; nil if as it is.
+  /// Returns the recipe for a tensor; nil to keep its form.
   package func recipe(for tensor: LazyTensor) -> TermRecipe? {
     if let rule = rules.last(where: { $0.glob.matches(tensor.name) }) { return rule.recipe }
     if let type = chosen[UTF8Key(tensor.name)] { return TermRecipe(dense: type) }
@@ -57,7 +57,7 @@ package struct StorageChoice: Sendable {
 
   // MARK: Errors
 
-  /// What is wrong with the request for this checkpoint, all of it.
+  /// Returns all errors of the request for this checkpoint.
   package func errors(for checkpoint: Checkpoint) -> [any UserError] {
     var errors: [any UserError] = []
     for rule in rules {
@@ -83,13 +83,13 @@ package struct StorageChoice: Sendable {
       if eligible.isEmpty {
         errors.append(
           UsageError(
-            "\(recipe) fits no tensor of \(checkpoint.path.printable): none is a float tensor of two "
-              + "dimensions with 'weight' in its last name part",
-            hint: "say which with \(setting: "tensor-type") 'PATTERN=\(recipe)'"))
+            "\(recipe) applies to no tensor of \(checkpoint.path.printable): it has no float tensor of two "
+              + "or more dimensions with 'weight' in the last part of its name",
+            hint: "select tensors with \(setting: "tensor-type") 'PATTERN=\(recipe)'"))
       } else if eligible.allSatisfy({ SumEncoding.fault(recipe, $0.info) != nil }),
         let reason = SumEncoding.fault(recipe, eligible[0].info)
       {
-        errors.append(UsageError("\(recipe) fits no tensor: \(reason)"))
+        errors.append(UsageError("\(recipe) cannot be used for any tensor: \(reason)"))
       } else if let size = recipe.dense.flatMap(Self.explicitGroupSize),
         eligible.allSatisfy({ $0.info.shape.columnCount < size })
       {
@@ -97,13 +97,13 @@ package struct StorageChoice: Sendable {
         errors.append(
           UsageError(
             "\(recipe) has groups of \(size) values, but the longest row has \(longest)",
-            hint: "take groups of at most \(longest), or whole rows with :row"))
+            hint: "use groups of at most \(longest), or whole rows with :row"))
       }
     }
     return errors
   }
 
-  /// The size of groups, if it is not the type's own.
+  /// Returns the group size of a type; nil if it is the default of the type.
   private static func explicitGroupSize(_ type: StorageType) -> Int? {
     guard case .size(let size) = type.groups,
       let name = StorageType.names.first(where: {
@@ -115,7 +115,7 @@ package struct StorageChoice: Sendable {
 
   // MARK: Application
 
-  /// Sets how each tensor is stored, and says what could not be done as asked.
+  /// Sets the storage of each tensor, and returns notes about requests that could not be followed.
   package func applied(
     to checkpoint: Checkpoint
   ) -> (checkpoint: Checkpoint, notes: [Message]) {
@@ -135,27 +135,27 @@ package struct StorageChoice: Sendable {
           continue
         }
       }
-      // What is stored with loss is small already, and would only grow.
+      // Tensors that are stored with loss are already small and would only grow.
       if findsZeros, SparseAutoEncoding.applies(to: tensor.info),
         recipe?.isLossless == true || !tensor.record.isLossy
       {
         result.tensors[place].storage = .losslessOrSparse
       } else if recipe?.isLossless == true {
-        // What a packed file holds otherwise is written anew.
+        // Values of a packed file are encoded anew.
         result.tensors[place].storage = .lossless
       }
     }
     var notes = sparsityNotes(before: checkpoint)
     if !unfit.isEmpty {
-      notes.append("kept without loss, as the type does not fit: \(Self.list(unfit))")
+      notes.append("stored without loss because the type does not fit: \(Self.list(unfit))")
     }
     if !cut.isEmpty {
-      notes.append("one group for each row, as rows are shorter than the groups: \(Self.list(cut))")
+      notes.append("one group per row because rows are shorter than groups: \(Self.list(cut))")
     }
     return (result, notes)
   }
 
-  /// What happens to zeros that are known: of tensors that are stored sparse, and of pruned models.
+  /// Returns notes about the known zeros of tensors that were stored sparse, and of pruned models.
   private func sparsityNotes(before checkpoint: Checkpoint) -> [Message] {
     guard isLossy || !chosen.isEmpty else { return [] }
     let wasPruned = checkpoint.lineage.steps.contains { $0.verb == "prune" }
@@ -176,7 +176,7 @@ package struct StorageChoice: Sendable {
     let dense = lossy.filter { $0.record.isSparse && recipe(for: $0)?.dense != nil }
     if !dense.isEmpty {
       notes.append(
-        "stored sparse before, and now with a code for each zero: \(Self.list(dense.map(\.name)))")
+        "previously sparse, now stored with a code for each zero: \(Self.list(dense.map(\.name)))")
     }
     return notes
   }

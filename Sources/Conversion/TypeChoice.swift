@@ -6,22 +6,22 @@ import Packing
 import TensorCore
 import Zstd
 
-/// Chooses a type for each weight so that all of them together reach a size with the least error:
+/// Chooses a type for each weight so that all tensors together reach a size with the least error:
 /// `--target-bpw` and `--target-size`.
 ///
-/// Every candidate is tried on every weight, and its stored bytes and its error are measured. The
-/// cost of a type is the number of values times ‖x − x̂‖² / ‖x‖²: noise relative to the tensor's own
-/// size, since a scale common to a tensor is often undone by what follows it in a net. Types are
-/// taken where the cost falls most for a byte, until the budget is used.
+/// Every candidate is tried on every weight, and its stored size and error are measured. The cost of a type
+/// is the number of values times ‖x − x̂‖² / ‖x‖². This is the noise relative to the tensor's own size,
+/// because the following layer of a network often cancels a scale that is common to a tensor. Upgrades are
+/// applied where a byte lowers the cost most, until the budget is used.
 package struct TypeChoice: Sendable {
   package enum Target: Sendable, Equatable {
-    /// Stored bits of all tensors, over the number of their values.
+    /// The stored bits of all tensors divided by the number of their values.
     case bitsPerWeight(Double)
-    /// Bytes of the whole file.
+    /// The size of the whole file in bytes.
     case fileByteCount(Int)
   }
 
-  /// What is tried unless others are named, the smallest first.
+  /// The default candidates, the smallest first.
   package static let standardCandidates = [
     "int2:g32:asym", "int2:g64:asym", "int3:g16", "int3:g32", "int3:g64", "int3", "int4:g16",
     "int4:g32", "int4:g64", "int4", "nf4:g64:f16", "int5:g32", "int5:g64", "int5", "int5:asym",
@@ -37,7 +37,7 @@ package struct TypeChoice: Sendable {
     self.candidates = candidates
   }
 
-  /// A weight with what each candidate makes of it.
+  /// A weight with the measured result of each candidate.
   struct Weight: Sendable {
     var name: String
     var options: [Option]
@@ -50,9 +50,9 @@ package struct TypeChoice: Sendable {
   }
 
   package struct Result: Sendable {
-    /// By name, for all weights.
+    /// The types of all weights by name.
     package var types: [UTF8Key: StorageType]
-    /// Of all tensors as they will be stored.
+    /// The stored size of all tensors in bytes.
     package var byteCount: Int
     package var note: Message?
   }
@@ -76,7 +76,7 @@ package struct TypeChoice: Sendable {
   ) -> [(type: StorageType, encoding: any TensorEncoding)] {
     let types = isChosen(tensor, storage) ? candidates : [.lossless]
     let fitting = types.filter { SumEncoding.fault(TermRecipe(dense: $0), tensor.info) == nil }
-    // What no candidate fits stays as it is.
+    // A tensor that no candidate fits is stored without loss.
     return (fitting.isEmpty ? [.lossless] : fitting).map { type in
       (type, encoding(TermRecipe(dense: type), encoder.compression))
     }
@@ -90,7 +90,7 @@ package struct TypeChoice: Sendable {
       : SumEncoding(recipe, compression: compression)
   }
 
-  /// Whether the choice is about this tensor: a weight that no rule is about.
+  /// True if the tensor is a weight whose type is to be chosen: no rule applies to it.
   private static func isChosen(_ tensor: LazyTensor, _ storage: StorageChoice) -> Bool {
     StorageChoice.isWeight(tensor.info) && storage.selection.contains(tensor.name)
       && !storage.rules.contains { $0.glob.matches(tensor.name) }
@@ -98,15 +98,15 @@ package struct TypeChoice: Sendable {
 
   // MARK: Choice
 
-  /// What every candidate makes of every weight.
+  /// The measured results of every candidate for every weight.
   package struct Measured: Sendable {
     let weights: [Weight]
-    /// Of all other tensors.
+    /// The stored size of all other tensors in bytes.
     let fixedByteCount: Int
     let parameterCount: Int
   }
 
-  /// Reads all tensors once for each candidate, and once more for those that need a survey.
+  /// Reads all tensors once for each candidate, and once more for candidates that need a survey.
   package func measured(
     _ checkpoint: Checkpoint, storage: StorageChoice, compression: Compression, engine: Engine
   ) throws -> Measured {
@@ -140,13 +140,13 @@ package struct TypeChoice: Sendable {
       weights: weights, fixedByteCount: fixed, parameterCount: checkpoint.parameterCount)
   }
 
-  /// Rounds in which a file is brought below its size: with other types what it takes beside its tensors may
-  /// change by some bytes.
+  /// The maximum number of rounds that bring a file below its target size. The size of the data beside the
+  /// tensors may change by some bytes with other types.
   private static let fittingRoundCount = 4
 
-  /// The types whose cost is least for the target.
-  /// - Parameter fileByteCount: the length of the whole file with these types.
-  /// - Throws: ``UsageError`` if even the smallest types are too large.
+  /// Returns the types with the least cost for the target.
+  /// - Parameter fileByteCount: Returns the size of the whole file with the given types.
+  /// - Throws: ``UsageError`` if even the smallest types exceed the target.
   package func fitted(
     _ checkpoint: Checkpoint, storage: StorageChoice, compression: Compression, engine: Engine,
     fileByteCount: ([UTF8Key: StorageType]) throws -> Int
@@ -165,8 +165,9 @@ package struct TypeChoice: Sendable {
     return result
   }
 
-  /// - Parameter overhead: bytes of the file that are not of tensors.
-  /// - Throws: if even the smallest types are too large.
+  /// Returns the types with the least cost for a file with the given overhead.
+  /// - Parameter overhead: The number of bytes of the file that do not belong to tensors.
+  /// - Throws: ``UsageError`` if even the smallest types exceed the target.
   package func result(of measured: Measured, overhead: Int) throws -> Result {
     let (weights, fixed) = (measured.weights, measured.fixedByteCount)
     let budget: Int =
@@ -180,14 +181,14 @@ package struct TypeChoice: Sendable {
       let text =
         switch target {
         case .bitsPerWeight:
-          "\(setting: "target-bpw") is too little: the smallest types take "
+          "\(setting: "target-bpw") is too small: the smallest types need "
             + (Double(8 * counted) / Double(max(1, measured.parameterCount))).roundedUp
         case .fileByteCount:
-          "\(setting: "target-size") is too little: the smallest types take about "
+          "\(setting: "target-size") is too small: the smallest types need about "
             + "\(ByteSize(counted + overhead))"
         }
       throw UsageError(
-        text, hint: "name smaller types with \(setting: "candidates"), or ask for more")
+        text, hint: "name smaller types with \(setting: "candidates"), or raise the target")
     }
     let chosen = Budget(weights: weights, byteCount: budget).chosen()
     var types: [UTF8Key: StorageType] = [:]
@@ -197,12 +198,12 @@ package struct TypeChoice: Sendable {
       used += option.byteCount
     }
     let most = weights.reduce(0) { $0 + ($1.options.map(\.byteCount).max() ?? 0) }
-    let note: Message? = most < budget ? "the target is more than the largest types take" : nil
+    let note: Message? = most < budget ? "the target is larger than the largest types need" : nil
     return Result(types: types, byteCount: used, note: note)
   }
 }
 
 extension Double {
-  /// Three decimals, never fewer than it is.
+  /// The number with three decimals, rounded up.
   fileprivate var roundedUp: String { "\((self * 1000).rounded(.up) / 1000) bits" }
 }

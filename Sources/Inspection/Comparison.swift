@@ -5,7 +5,7 @@ package import Reporting
 import Synchronization
 import TensorCore
 
-/// How far a checkpoint is from another that it should equal.
+/// The differences between a checkpoint and the original that it should equal.
 package struct Comparison: Sendable {
   package struct Difference: Sendable, Equatable {
     package enum Kind: String, Sendable {
@@ -17,7 +17,7 @@ package struct Comparison: Sendable {
     package var detail: String
   }
 
-  /// What is still taken as equal; without either, every bit counts.
+  /// The errors that are still accepted as equal; without limits, every bit must match.
   package struct Tolerance: Sendable {
     package var largestError: Double?
     package var rootMeanSquare: Double?
@@ -37,8 +37,8 @@ package struct Comparison: Sendable {
 
   package var isEqual: Bool { differences.isEmpty }
 
-  /// Compares names, dtypes, shapes and values of all tensors, and the files beside them where both
-  /// inputs have some.
+  /// Compares names, dtypes, shapes and values of all tensors, and the files beside them if both inputs have
+  /// files.
   package init(
     _ checkpoint: Checkpoint, against original: Checkpoint, tolerance: Tolerance, engine: Engine
   ) throws {
@@ -49,7 +49,7 @@ package struct Comparison: Sendable {
     plan.differences += try ErrorSurvey.differences(
       plan.pairs, tolerance: tolerance, engine: engine)
     if !checkpoint.companions.isEmpty, !original.companions.isEmpty {
-      // A converted model names its new dtype there.
+      // The configuration of a converted model contains its new dtype.
       func files(of checkpoint: Checkpoint) -> [LazyTensor] {
         checkpoint.companions.filter { tolerance.isExact || $0.name != ModelConfig.name }
       }
@@ -108,7 +108,7 @@ package struct Comparison: Sendable {
   }
 }
 
-/// Tensors of two checkpoints that belong together, and what the names, dtypes and shapes tell.
+/// The tensors of two checkpoints that have the same name, and the differences in names, dtypes and shapes.
 struct Pairing {
   struct Pair: Sendable {
     var tensor: LazyTensor

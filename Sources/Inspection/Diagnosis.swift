@@ -4,7 +4,7 @@ package import Reporting
 import TensorCore
 import Zstd
 
-/// What `doctor` tells of the machine and of the program.
+/// The report of `doctor` about the machine and the program.
 package struct Diagnosis: Report {
   package static let schema = "sumac.doctor/1"
 
@@ -12,7 +12,7 @@ package struct Diagnosis: Report {
 
   private let facts: [Section.Fact]
 
-  /// Runs the main kernels for about a second.
+  /// Creates the report; runs the main kernels for about a second.
   package init(version: String, jobs: Int, memory: MemoryBudget) {
     facts =
       [
@@ -29,7 +29,7 @@ package struct Diagnosis: Report {
 
   private static var levels: String {
     let levels = Kernels.levels.map(\.level)
-    return "\(levels.last!) (this machine has \(levels.joined(separator: ", ")))"
+    return "\(levels.last!) (this machine supports \(levels.joined(separator: ", ")))"
   }
 
   private static func threads(_ jobs: Int, of processors: ProcessorCount) -> String {
@@ -58,7 +58,7 @@ package struct Diagnosis: Report {
   package var lines: [JSONValue] { [.object(members)] }
 }
 
-/// Bytes a second of the loops that most commands spend their time in, on one thread.
+/// The throughput, in bytes per second on one thread, of the loops that dominate most commands.
 struct SpeedCheck {
   private static let byteCount = 1 << 20
   private static let duration = Duration.milliseconds(150)

@@ -3,14 +3,14 @@ import Checkpoints
 import Synchronization
 import TensorCore
 
-/// The distance between the values of tensors, in one pass over both.
+/// Measures the differences between the values of tensors, in one pass over both.
 struct ErrorSurvey {
-  /// The first place where bits differ, and the error as numbers where it was asked for.
+  /// The first element whose bits differ, and the numeric error if it was requested.
   private struct Error {
     var firstDifference: Int?
     var largest = 0.0
     var squareSum = 0.0
-    /// Values that one side has as NaN and the other has not.
+    /// The number of values that are NaN on one side only.
     var unlikeNaNs = 0
 
     mutating func merge(_ next: Error) {
@@ -27,7 +27,7 @@ struct ErrorSurvey {
     }.max() ?? 0
   }
 
-  /// The original's values, and both as float64 if they are measured.
+  /// The memory for the original's values, and for both in float64 if they are measured.
   private static func scratchByteCount(_ pair: Pairing.Pair) -> Int {
     let count = pair.tensor.info.grid.largestChunk
     return (count * pair.original.info.dtype.bitsPerElement + 7) / 8
@@ -66,7 +66,7 @@ struct ErrorSurvey {
         guard let place = values.firstDifference(from: wanted.bytes) else { return error }
         error.firstDifference = elements.lowerBound + place * 8 / dtype.bitsPerElement
       }
-      // A complex number has no order of size; it is equal or it is not.
+      // Complex numbers have no order, so they are only tested for equality.
       guard !tolerance.isExact, dtype != .c64 else { return error }
       try rest.split(at: 8 * count) { found, expected in
         let kernels = Kernels.best

@@ -4,7 +4,7 @@ import Reporting
 package import Surveys
 import TensorCore
 
-/// What a checkpoint holds, as `inspect` shows it.
+/// The contents of a checkpoint, as reported by `inspect`.
 package struct Inspection: Report {
   package static let schema = "sumac.inspect/1"
 
@@ -20,15 +20,15 @@ package struct Inspection: Report {
 
   package let checkpoint: Checkpoint
   package let rows: [Row]
-  /// Of all float tensors together.
+  /// The statistics of all float tensors together.
   package let model: TensorStatistics?
   package let fileByteCount: Int
   package let showsMetadata: Bool
   package let showsLayout: Bool
 
   /// - Parameters:
-  ///   - statistics: if they were asked for.
-  ///   - neurons: for each tensor in the order of the catalog, if they were asked for.
+  ///   - statistics: The statistics, if they were requested.
+  ///   - neurons: The neurons of each tensor in the order of the catalog, if they were requested.
   package init(
     _ checkpoint: Checkpoint, fileByteCount: Int, statistics: StatisticsSurvey.Result? = nil,
     neurons: [[NeuronSurvey.Neuron]?]? = nil, sortKey: SortKey = .catalog,
@@ -47,12 +47,12 @@ package struct Inspection: Report {
     self.rows = rows.sorted(by: sortKey)
   }
 
-  /// Bytes of the values of all tensors, each counted once.
+  /// The number of bytes of all tensors' values; aliases are not counted.
   var valueByteCount: Int {
     checkpoint.tensors.reduce(0) { $0 + ($1.aliasOf == nil ? $1.info.byteCount : 0) }
   }
 
-  /// Dtypes with tensors and bytes, the largest first.
+  /// The dtypes with the number and bytes of their tensors, the largest first.
   var dtypes: [(dtype: DType, tensorCount: Int, byteCount: Int)] {
     var counts: [DType: (Int, Int)] = [:]
     for tensor in checkpoint.tensors where tensor.aliasOf == nil {
@@ -65,7 +65,7 @@ package struct Inspection: Report {
 }
 
 extension [Inspection.Row] {
-  /// Ties keep the order of the catalog.
+  /// Returns the rows in this order; ties keep the order of the catalog.
   fileprivate func sorted(by key: Inspection.SortKey) -> [Inspection.Row] {
     func stably(_ precedes: (Inspection.Row, Inspection.Row) -> Bool) -> [Inspection.Row] {
       enumerated().sorted { left, right in

@@ -43,7 +43,7 @@ extension Inspection {
 }
 
 extension Inspection.Row {
-  /// The same keys in the same order for every tensor of a report.
+  /// The members of a tensor: the same keys in the same order for every tensor of a report.
   fileprivate var json: JSONObject {
     var object: JSONObject = [
       "name": .string(tensor.name),
@@ -81,7 +81,7 @@ extension Moments {
 }
 
 extension TensorStatistics {
-  /// The same keys for every tensor; what a tensor has not is null.
+  /// The members of the statistics: the same keys for every tensor; missing values are null.
   fileprivate var json: JSONObject {
     func number(_ value: Double?) -> JSONValue { value.map { JSONValue($0) } ?? .null }
     var object = moments.json
@@ -122,10 +122,10 @@ extension [NeuronSurvey.Neuron] {
 }
 
 extension JSONObject {
-  /// Members of members under names with a dot, as the columns of a table.
+  /// The object with nested members under names with a dot, for the columns of a table.
   fileprivate var flattened: JSONObject {
     var flat: JSONObject = [:]
-    // Lists of neurons have no place in a row.
+    // Lists of neurons do not fit in a row.
     for (key, value) in self where key != "neurons" {
       guard case .object(let inner) = value else {
         flat[key] = value

@@ -24,7 +24,7 @@ extension Inspection {
       Section.Fact(
         "tensors",
         "\(checkpoint.tensors.count.grouped)"
-          + (aliases > 0 ? ", \(aliases) of them other names" : "")
+          + (aliases > 0 ? ", \(aliases) of them aliases" : "")
           + ", \(checkpoint.parameterCount.grouped) values"),
     ]
     if !dtypes.isEmpty {
@@ -104,7 +104,7 @@ extension Inspection {
 }
 
 extension Double {
-  /// Four significant digits, with an exponent where the number is very large or small.
+  /// The number with four significant digits, and an exponent if it is very large or small.
   var short: String {
     guard isFinite, self != 0 else { return self == 0 ? "0" : "\(self)" }
     guard magnitude >= 1e-3, magnitude < 1e6 else { return scientific }

@@ -2,7 +2,7 @@ package import Base
 package import Checkpoints
 package import Reporting
 
-/// A lineage as a tree: what made a file, of what, and what made that.
+/// A lineage as a tree: the step that created a file, its inputs, and the steps that created them.
 package struct LineageReport: Report {
   package static let schema = "sumac.lineage-report/1"
 
@@ -18,7 +18,7 @@ package struct LineageReport: Report {
         + "\(ByteSize(checkpoint.identity.byteCount))  sha256:\(checkpoint.identity.hash.prefix(16))"
     ]
     if lineage.steps.isEmpty {
-      lines.append("└─ of unknown origin: the file holds no lineage")
+      lines.append("└─ unknown origin: the file contains no lineage")
     } else {
       var shown: Set<Int> = []
       add(step: lineage.steps.count - 1, indent: "", to: &lines, shown: &shown)
@@ -29,7 +29,7 @@ package struct LineageReport: Report {
     return [.line(lines.joined(separator: "\n"))]
   }
 
-  /// Steps that several inputs share are told once.
+  /// Adds the lines of a step and of the steps before it; steps that several inputs share are shown once.
   private func add(
     step place: Int, indent: String, to lines: inout [String], shown: inout Set<Int>
   ) {
@@ -47,7 +47,7 @@ package struct LineageReport: Report {
       lines.append(
         "\(indent)   \(isLast ? "└" : "├")─ \(input.name.printable)  \(ByteSize(input.byteCount))  "
           + input.id.prefix(23).description.printable)
-      // A step names only steps before it, so this ends.
+      // A step refers only to earlier steps, so the recursion ends.
       if let origin = input.step {
         add(
           step: origin, indent: indent + (isLast ? "      " : "   │  "), to: &lines, shown: &shown)

@@ -4,7 +4,7 @@ import Reporting
 import Surveys
 
 extension Inspection {
-  /// The tables of `--stats`; the last row of each stands for all float tensors together.
+  /// Returns the tables of `--stats`; the last row of each is for all float tensors together.
   func statisticsSections(_ model: TensorStatistics) -> [Section] {
     var all = rows.compactMap { row in
       row.statistics.map { (name: row.tensor.name.printable, statistics: $0) }
@@ -97,7 +97,7 @@ extension Inspection {
       })
   }
 
-  /// Those that a line has room for; the others are in the data.
+  /// The quantiles that fit in a line; JSON and CSV contain all of them.
   private static let shownLevels = [0.1, 0.5, 0.9, 0.99, 0.999]
 
   private static func quantileTable(_ all: [Named]) -> Table {
@@ -119,7 +119,7 @@ extension Inspection {
     _ all: [(name: String, neurons: [NeuronSurvey.Neuron])]
   ) -> Table {
     table(
-      ["tensor", "neurons", "PQI least", "median", "most", "all zero"],
+      ["tensor", "neurons", "PQI min", "median", "max", "all zero"],
       rows: all.map { name, neurons in
         let indexes = neurons.map(\.pqIndex).sorted()
         return [
@@ -133,7 +133,7 @@ extension Inspection {
 }
 
 extension Double {
-  /// Without a fraction of zero.
+  /// The number without a fraction of zero.
   fileprivate var plain: String {
     self == rounded() && magnitude < 1e15 ? String(Int(self)) : String(self)
   }

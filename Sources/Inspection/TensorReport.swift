@@ -5,7 +5,7 @@ import Packing
 package import Reporting
 import TensorCore
 
-/// How one tensor is stored: its terms, with what each takes and what error is left after it.
+/// The stored form of one tensor: its terms, with the size of each and the error that remains after it.
 package struct TensorReport: Report {
   package static let schema = "sumac.tensor/1"
 
@@ -13,7 +13,7 @@ package struct TensorReport: Report {
   private struct Row {
     var term: String
     var byteCount: Int
-    /// ‖x − s‖ over ‖x‖, where it was recorded.
+    /// ‖x − s‖ / ‖x‖, where s is the sum up to this term; nil if it was not recorded.
     var relativeError: Double?
   }
 
@@ -22,7 +22,7 @@ package struct TensorReport: Report {
   private let rows: [Row]
   private let packed: PackedTensor?
 
-  /// - Throws: if no tensor has that name.
+  /// - Throws: ``UsageError`` if no tensor has that name.
   package init(_ checkpoint: Checkpoint, name: String) throws {
     guard let tensor = checkpoint.tensors.first(where: { $0.name.equalsAsBytes(name) }) else {
       throw UsageError(

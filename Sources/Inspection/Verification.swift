@@ -7,7 +7,7 @@ import Surveys
 import Synchronization
 import TensorCore
 
-/// What `verify` found in one input: every damaged place, not only the first.
+/// The result of `verify` for one input: all damaged parts, not only the first.
 package struct Verification: Report {
   package static let schema = "sumac.verify/1"
 
@@ -26,7 +26,7 @@ package struct Verification: Report {
     return comparison?.isEqual ?? true ? .done : .comparisonFailed
   }
 
-  /// Reads every byte of every tensor and file and keeps what is wrong with them.
+  /// Reads every byte of every tensor and file, and returns all faults.
   package static func faults(in checkpoint: Checkpoint, engine: Engine) throws -> [FormatError] {
     let collector = FaultCollector()
     let all = checkpoint.tensors.filter { $0.aliasOf == nil } + checkpoint.companions
@@ -67,7 +67,7 @@ package struct Verification: Report {
     Engine.workspaceByteCount(of: checkpoint.tensors + checkpoint.companions, extra: { _ in 0 })
   }
 
-  /// Bytes of all values that are checked.
+  /// Returns the number of bytes of all values that are checked.
   package static func byteCount(_ checkpoint: Checkpoint) -> Int {
     (checkpoint.tensors + checkpoint.companions).reduce(0) {
       $0 + ($1.aliasOf == nil ? $1.info.byteCount : 0)
@@ -122,7 +122,7 @@ package struct Verification: Report {
   }
 }
 
-/// Faults of the format that reads met, in the order of the file.
+/// Collects the faults that reads encounter, in the order of the file.
 private final class FaultCollector: Sendable {
   private let found = Mutex<[FormatError]>([])
 
@@ -135,7 +135,7 @@ private final class FaultCollector: Sendable {
   }
 }
 
-/// Passes over damage after writing it down.
+/// A source that records damage and continues.
 private struct CollectingSource: TensorSource {
   let base: any TensorSource
   let collector: FaultCollector

@@ -1,24 +1,24 @@
 package import Base
 
-/// A result that a command prints, as a value that knows no terminal.
+/// A result of a command as a value that does not depend on a terminal.
 package protocol Report: Sendable {
-  /// Name and version of the JSON document, such as `sumac.inspect/1`.
+  /// The name and version of the JSON document, such as `sumac.inspect/1`.
   static var schema: String { get }
-  /// What a person reads, in order.
+  /// The parts of the text for people, in order.
   var sections: [Section] { get }
-  /// The rows of `--format csv`: full names and plain numbers.
+  /// The rows of `--format csv`, with full names and plain numbers.
   var records: Table { get }
-  /// The members of the JSON document behind `schema`.
+  /// The members of the JSON document after `schema`.
   var members: JSONObject { get }
-  /// The objects of `--format jsonl`, one a line.
+  /// The objects of `--format jsonl`, one per line.
   var lines: [JSONValue] { get }
 }
 
-/// A part of a report for people.
+/// A part of a report's text.
 package enum Section: Equatable, Sendable {
   /// A line of its own.
   case line(String)
-  /// Labels and what they stand for.
+  /// Labels with their values.
   case facts([Fact])
   case table(Table)
 
@@ -37,9 +37,9 @@ package enum ReportFormat: String, CaseIterable, Sendable {
   case text, json, jsonl, csv, markdown
 }
 
-/// Reports on several inputs.
+/// Rendering of the reports on several inputs.
 package enum Reports {
-  /// One JSON list, however many there are, otherwise one after the other.
+  /// Renders JSON as one list, and CSV as one table; the other formats concatenate the reports.
   package static func rendered(
     _ reports: [any Report], as format: ReportFormat, width: Int?
   ) -> String {
@@ -47,7 +47,7 @@ package enum Reports {
     case .json:
       return JSONValue.array(reports.map { $0.document }).serialized(indented: true) + "\n"
     case .csv:
-      // One heading serves all rows.
+      // All rows share one header line.
       let tables = reports.map { $0.records }
       let columns = (tables.first { !$0.rows.isEmpty } ?? tables.first)?.columns ?? []
       return Table(columns, rows: tables.flatMap(\.rows)).csv
@@ -59,7 +59,7 @@ package enum Reports {
 }
 
 extension Report {
-  /// The report in `format`; lines of text are at most `width` long where names can be cut.
+  /// Renders the report in `format`; lines of text are limited to `width` where names can be shortened.
   package func rendered(as format: ReportFormat, width: Int?) -> String {
     switch format {
     case .text: joined { $0.text(width: width) }
@@ -70,7 +70,7 @@ extension Report {
     }
   }
 
-  /// An empty line between parts, but not between two lines.
+  /// Joins the sections with an empty line between them, except between two lines.
   private func joined(_ text: (Section) -> String) -> String {
     var result = ""
     var last: Section?
@@ -118,7 +118,7 @@ extension Section {
 }
 
 extension String {
-  /// Lines of at most `width` characters, broken behind commas and between words.
+  /// Breaks the text into lines of up to `width` characters at spaces.
   fileprivate func wrapped(to width: Int?) -> [String] {
     guard let width, count > width else { return [self] }
     var lines: [String] = []

@@ -1,4 +1,4 @@
-/// Rows under named columns, rendered for people or for programs.
+/// A table with named columns, for people or for programs.
 package struct Table: Equatable, Sendable {
   package struct Column: Equatable, Sendable {
     package var title: String
@@ -18,8 +18,8 @@ package struct Table: Equatable, Sendable {
     self.rows = rows
   }
 
-  /// Columns two spaces apart. A column of names is cut in the middle where lines would be longer
-  /// than `width`.
+  /// Returns the table as text with two spaces between columns. If lines would be longer than `width`, the
+  /// first column of names is shortened in the middle.
   package func text(width: Int?) -> String {
     var widths = columns.indices.map { column in
       rows.map { $0[column].count }.reduce(columns[column].title.count, max)
@@ -49,7 +49,7 @@ package struct Table: Equatable, Sendable {
     return line(columns.map(\.title)) + rule + rows.map(line).joined()
   }
 
-  /// As RFC 4180 has it, with line feeds.
+  /// The table as CSV according to RFC 4180, with line feeds as line ends.
   package var csv: String {
     func line(_ cells: [String]) -> String {
       cells.map(\.quotedForCSV).joined(separator: ",") + "\n"
@@ -59,8 +59,8 @@ package struct Table: Equatable, Sendable {
 }
 
 extension String {
-  /// The text in quotes if it holds what would end a cell. Readers of CSV go by code points, so these
-  /// are looked at: a carriage return with its line feed, or a quote with an accent, is one `Character`.
+  /// The text, in quotes if it contains a character that would end a cell. The check uses code points, as
+  /// readers of CSV do, because a carriage return with a line feed or a quote with an accent is one `Character`.
   fileprivate var quotedForCSV: String {
     guard unicodeScalars.contains(where: { ",\"\n\r".unicodeScalars.contains($0) }) else {
       return self
@@ -73,7 +73,7 @@ extension String {
     return String(quoted) + "\""
   }
 
-  /// The text with `…` in its middle if it is longer than `length`.
+  /// Returns the text with `…` in its middle if it is longer than `length`.
   fileprivate func shortened(to length: Int) -> String {
     guard count > length else { return self }
     let kept = length - 1

@@ -245,7 +245,7 @@ import Testing
     let verified = try sumac(["verify", "ab.sumac", "--against", "base"])
     #expect(verified.status == 0, "\(verified.output)")
     let again = try sumac(["convert", "b.sumac", "--append-to", "ab.sumac", "-o", "c.sumac"])
-    #expect(again.status == 64 && again.messages.contains("is in ab.sumac already"))
+    #expect(again.status == 64 && again.messages.contains("already exists in ab.sumac"))
     let (a, ab) = (try workspace.folder.bytes("a.sumac"), try workspace.folder.bytes("ab.sumac"))
     // The segments of the first file keep their offsets.
     #expect(a[..<400_000] == ab[..<400_000])
@@ -256,14 +256,14 @@ import Testing
     arguments: [
       (["--type", "int9"], "is not a type"), (["--type", "int1:sym"], "int1 has no symmetric form"),
       (["--type", "int4:g1000"], "the longest row has 344"),
-      (["--terms", "dense:int4+lowrank:500"], "fits no tensor: rank 500"),
+      (["--terms", "dense:int4+lowrank:500"], "cannot be used for any tensor: rank 500"),
       (["--terms", "dense:int4+sparse:101%"], "needs a share"),
       (["--terms", "dense:int4+dense:int8"], "two dense terms"),
       (["--tensor-type", "nothing*=int4"], "matches no tensor"),
       (["--tensor-type", "int4"], "has no type"),
       (["--tensor-type", "*norm*=q8_0"], nil),
-      (["--type", "int4", "--include", "*norm*"], "fits no tensor"),
-      (["--target-bpw", "0.5"], "is too little"), (["--target-size", "10KB"], "is too little"),
+      (["--type", "int4", "--include", "*norm*"], "applies to no tensor"),
+      (["--target-bpw", "0.5"], "is too small"), (["--target-size", "10KB"], "is too small"),
       (["--candidates", "int4"], "needs --target"),
       (["--target-bpw", "6", "--candidates", ","], "contains no type"),
       // Rows of 344 have no blocks of 32.
