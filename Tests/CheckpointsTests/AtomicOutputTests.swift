@@ -8,7 +8,7 @@ import Testing
 @Suite struct AtomicOutputTests {
   struct Failure: Error {}
 
-  @Test("a file is there when its body is through, and nothing else")
+  @Test("only the file exists after its body has returned")
   func file() throws {
     let folder = try TemporaryFolder()
     try AtomicOutput(path: folder["x"], replacesExisting: false).writeFile { file in
@@ -20,7 +20,8 @@ import Testing
   }
 
   @Test(
-    "when the body fails the old output is whole and nothing is left", arguments: [false, true])
+    "if the body fails, the old output is intact and no partial output remains",
+    arguments: [false, true])
   func failure(isDirectory: Bool) throws {
     let folder = try TemporaryFolder()
     try folder.write([7], to: isDirectory ? "x/config.json" : "x")
@@ -39,7 +40,7 @@ import Testing
     #expect(try folder.bytes(isDirectory ? "x/config.json" : "x") == [7])
   }
 
-  @Test("an output that appears meanwhile is not replaced")
+  @Test("an output that another process creates meanwhile is not replaced")
   func race() throws {
     let folder = try TemporaryFolder()
     let output = AtomicOutput(path: folder["x"], replacesExisting: false)
@@ -53,7 +54,7 @@ import Testing
     #expect(try folder.names() == ["x"])
   }
 
-  @Test("a folder is exchanged whole, and the old one goes")
+  @Test("a folder is replaced as a whole and the old one removed")
   func exchange() throws {
     let folder = try TemporaryFolder()
     try folder.write([7], to: "x/old.safetensors")
@@ -64,7 +65,7 @@ import Testing
     #expect(try folder.names(in: "x") == ["a"])
   }
 
-  @Test("a folder that holds no model is never replaced")
+  @Test("a folder without a model is never replaced")
   func precious() throws {
     let folder = try TemporaryFolder()
     try folder.write([7], to: "home/thesis.txt")
@@ -72,7 +73,7 @@ import Testing
     #expect(throws: OutputExistsError.self) { try output.check(isDirectory: true, inputs: []) }
   }
 
-  @Test("what can be known before is told before")
+  @Test("errors that are known before the work are thrown by the check")
   func checks() throws {
     let folder = try TemporaryFolder()
     try folder.write([7], to: "x")

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 @Suite struct CastTests {
-  @Test("plain floats are converted, all else is left alone")
+  @Test("F16, BF16, F32 and F64 are converted, other dtypes are unchanged")
   func scope() throws {
     let original = Checkpoint.inMemory(
       try DType.allCases.map { try .inMemory($0.name, $0, [16]) })
@@ -16,7 +16,7 @@ import Testing
     }
   }
 
-  @Test("a converted tensor reads what converting it at once gives", arguments: 0..<10)
+  @Test("reading a converted tensor in parts equals converting it as a whole", arguments: 0..<10)
   func tiles(seed: Int) throws {
     let folder = try TemporaryFolder()
     let tensor = try LazyTensor.inMemory("w", .f32, [700, 901], seed: UInt64(seed))
@@ -33,7 +33,7 @@ import Testing
   }
 
   @Test(
-    "too large values become infinity, or the largest finite value",
+    "values that are too large become infinity or the largest finite value",
     arguments: [(false, 0x7C00), (true, 0x7BFF)] as [(Bool, UInt16)])
   func overflow(saturating: Bool, expected: UInt16) throws {
     let tensor = try LazyTensor.inMemory("w", .f32, [1], values: [0, 0, 0x80, 0x47])
@@ -58,7 +58,7 @@ import Testing
     #expect(["a1", "a2", "b"].filter(selection.contains) == names)
   }
 
-  @Test("a list of names limits, and rules still decide")
+  @Test("rules apply to the names of a list only")
   func names() {
     let selection = Selection(rules: [.exclude(Glob("a1"))], names: ["a1", "a2"])
     #expect(["a1", "a2", "b"].filter(selection.contains) == ["a2"])

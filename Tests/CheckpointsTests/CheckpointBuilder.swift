@@ -42,7 +42,7 @@ extension Checkpoint {
     return try Containers.read(path)
   }
 
-  /// Name, dtype, shape and bytes of every tensor.
+  /// The name, dtype, shape and bytes of every tensor.
   func contents() throws -> [String] {
     try tensors.map {
       "\($0.name) \($0.info.dtype.name) \($0.info.shape) \(Digest.sha256(try $0.bytes())) "

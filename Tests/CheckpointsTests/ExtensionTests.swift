@@ -6,7 +6,7 @@ import TensorCore
 import TestSupport
 import Testing
 
-/// What other programs keep in a `.sumac` file is copied as long as it stays true.
+/// Tests that the data of other programs in a `.sumac` file is copied as long as it stays valid.
 @Suite struct ExtensionTests {
   private let folder: TemporaryFolder
   private let original: Checkpoint
@@ -20,7 +20,7 @@ import Testing
     var checkpoint = Checkpoint.inMemory([
       try .inMemory("a", .f32, [4, 8]), try .inMemory("b", .u8, [5]),
     ])
-    // Those of a file that was read stay with values that were read.
+    // The extensions of a file belong to the values that were read from it.
     checkpoint = try checkpoint.written(to: folder["plain.sumac"])
     checkpoint.attributes[PackedExtensions.self] = extensions
     for place in checkpoint.tensors.indices {
@@ -29,7 +29,7 @@ import Testing
     original = try checkpoint.written(to: folder["first.sumac"])
   }
 
-  /// In the order of their keys: the shorter first.
+  /// The names in the order of CBOR keys: shorter ones first.
   private static let both = ["org.example.exact", "org.example.always"]
   private static let one = ["org.example.always"]
 
@@ -44,7 +44,7 @@ import Testing
     )
   }
 
-  @Test("all of them go along with a file that is copied whole")
+  @Test("copying a file without changes keeps all extensions")
   func whole() throws {
     let copy = try original.written(to: folder["copy.sumac"])
     #expect(names(copy).0 == Self.both)
@@ -52,7 +52,7 @@ import Testing
     #expect(extensions(copy.attributes) == extensions(original.attributes))
   }
 
-  @Test("a tensor with new values keeps only what is safe to copy, and so does the file")
+  @Test("a tensor with new values, and its file, keep only extensions that are safe to copy")
   func changed() throws {
     var changed = original
     changed.tensors[0].source = MemoryTensorSource(
@@ -62,7 +62,7 @@ import Testing
     #expect(names(copy).1 == [Self.one, Self.both])
   }
 
-  @Test("a file with a tensor less, or with another name, is not the same file")
+  @Test("removing or renaming a tensor changes the file")
   func otherTensors() throws {
     var fewer = original
     fewer.tensors.removeLast()

@@ -6,14 +6,14 @@ import TensorCore
 import TestSupport
 import Testing
 
-/// Codecs against what other programs wrote and how they read it: bit for bit.
+/// Tests of codecs against the files of other programs and the values that these read, bit for bit.
 @Suite struct GoldenCodecTests {
   private static func tensors(_ path: String) throws -> [String: LazyTensor] {
     let checkpoint = try SafetensorsContainer.read(Fixtures.path("golden/\(path).safetensors"))
     return Dictionary(uniqueKeysWithValues: checkpoint.tensors.map { ($0.name, $0) })
   }
 
-  /// The values of streams, rounded to bfloat16.
+  /// Decodes streams and rounds the values to bfloat16.
   private static func decoded(
     _ codec: any ValueCodec, _ streams: [[UInt8]], shape: [Int], as dtype: DType
   ) throws -> [UInt8] {
@@ -47,7 +47,7 @@ import Testing
     "mxfp4-pack-quantized", "mxfp6-pack-quantized", "mxfp8-quantized", "nvfp4-pack-quantized",
   ]
 
-  @Test("what compressed-tensors packs is read as it reads it", arguments: schemes)
+  @Test("data packed by compressed-tensors decodes to the values that it reads", arguments: schemes)
   func compressedTensors(scheme: String) throws {
     let stored = try Self.tensors("compressed-tensors/\(scheme).model")
     let expected = try Self.tensors("compressed-tensors/\(scheme).expected_decompressed")
@@ -85,7 +85,7 @@ import Testing
     }
   }
 
-  /// Zero points of 4 bits, packed along the rows: one byte for each row and group.
+  /// Expands zero points of 4 bits, which are packed along the rows, to one byte per row and group.
   private static func zeros(_ tensor: LazyTensor, rows: Int) throws -> [UInt8] {
     let columns = tensor.info.shape.columnCount
     let bytes = try tensor.bytes()
@@ -99,7 +99,7 @@ import Testing
   // MARK: MLX
 
   @Test(
-    "what MLX quantizes is read as it reads it",
+    "data quantized by MLX decodes to the values that it reads",
     arguments: [
       "affine_b2_g64", "affine_b3_g64", "affine_b4_g64", "affine_b5_g64", "affine_b6_g64",
       "affine_b8_g64", "mxfp4", "mxfp8", "nvfp4",
@@ -131,7 +131,7 @@ import Testing
   // MARK: ggml
 
   @Test(
-    "ggml's blocks are written and read as ggml does",
+    "ggml blocks are encoded and decoded as in ggml",
     arguments: ["q4_0", "q4_1", "q5_0", "q5_1", "q8_0"]
   )
   func ggml(name: String) throws {
@@ -146,7 +146,7 @@ import Testing
       let blocks = try packed.bytes()
       let found = try Self.decoded(codec, [blocks], shape: shape, as: .f32)
       #expect(found == (try wanted.bytes()), "\(input) is read")
-      // Blocks of random bits come from no values.
+      // Blocks of random bits are not the encoding of any values.
       if input == "randbits" { continue }
       let values = try #require(inputs[input]).bytes()
       let layout = ChunkLayout(dtype: .f32, dimensions: shape, elements: 0..<shape.reduce(1, *))

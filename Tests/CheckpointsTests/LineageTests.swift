@@ -20,7 +20,7 @@ import Testing
       versions: [Lineage.Option("sumac", "0")], inputs: inputs)
   }
 
-  @Test("a lineage holds base names and ids, and comes back from its text")
+  @Test("a lineage contains base names and ids, and is restored from its text")
   func roundTrip() throws {
     let first = Self.step("first", [Self.checkpoint("a")])
     let second = Self.step("second", [Self.checkpoint("b", first), Self.checkpoint("c")])
@@ -41,7 +41,7 @@ import Testing
     #expect(merged.steps[2].inputs.map(\.step) == [0])
   }
 
-  @Test("the oldest steps go where the text would be over 1 MiB")
+  @Test("the oldest steps are dropped if the text would exceed 1 MiB")
   func limit() throws {
     var lineage = Lineage()
     for number in 0..<60 {
@@ -56,7 +56,7 @@ import Testing
   }
 
   @Test(
-    "a text that is no lineage is refused",
+    "a text that is not a lineage is refused",
     arguments: [
       "", "{}", #"{"schema":"sumac.lineage/2","steps":[]}"#, #"{"schema":"sumac.lineage/1"}"#,
       #"{"schema":"sumac.lineage/1","steps":[1]}"#,

@@ -10,7 +10,7 @@ import TestSupport
 import Testing
 
 @Suite struct ModelDirectoryTests {
-  /// A folder with two shards and an index that is right or changed.
+  /// Creates a folder with two shards and a correct or changed index.
   static func folder(index: String? = nil) throws -> TemporaryFolder {
     let folder = try TemporaryFolder()
     for name in ["model-00001-of-00002", "model-00002-of-00002"] {
@@ -22,7 +22,7 @@ import Testing
     return folder
   }
 
-  @Test("shards with their index are one checkpoint")
+  @Test("shards with their index are read as one checkpoint")
   func sharded() throws {
     let folder = try Self.folder()
     let checkpoint = try Containers.read(folder["m"])
@@ -37,7 +37,7 @@ import Testing
   }
 
   @Test(
-    "an index that does not fit its shards is refused",
+    "an index that does not match its shards is refused",
     arguments: [
       "{}", "[]", #"{"weight_map": {}}"#, #"{"weight_map": {"a": 1}}"#, "{", "",
       #"{"weight_map": {"a": "../secret.safetensors"}}"#,
@@ -48,7 +48,7 @@ import Testing
     #expect(throws: FormatError.self) { try Containers.read(folder["m"]) }
   }
 
-  @Test("a tensor that the index has in the other shard, or not at all, is named")
+  @Test("an error names a tensor that the index lists in the other shard or not at all")
   func misplaced() throws {
     let swapped = Self.right
       .replacing("model-00001", with: "model-x").replacing("model-00002", with: "model-00001")
@@ -58,7 +58,7 @@ import Testing
     #expect(error?.description.contains("the index lists it in") == true)
   }
 
-  @Test("all tensors that the index has and the shards have not, or the other way round, are named")
+  @Test("errors name all tensors that only the index or only the shards contain")
   func several() throws {
     let folder = try Self.folder(
       index: #"{"weight_map": {"nowhere": "model-00001-of-00002.safetensors"}}"#)
@@ -66,14 +66,14 @@ import Testing
     #expect((error?.errors.count ?? 0) > 1)
   }
 
-  @Test("a missing shard is named")
+  @Test("an error names a missing shard")
   func missing() throws {
     let folder = try Self.folder(index: Self.right.replacing("model-00002", with: "model-00009"))
     let error = #expect(throws: FileError.self) { try Containers.read(folder["m"]) }
     #expect(error?.path.hasSuffix("model-00009-of-00002.safetensors") == true)
   }
 
-  @Test("files beside the weights are carried, weights in other formats are named and left")
+  @Test("files beside the weights are copied; a note names weights in other formats")
   func companions() throws {
     let folder = try Self.folder()
     for name in ["config.json", "sub/vocab.txt", "pytorch_model.bin", ".git/HEAD"] {
@@ -84,7 +84,7 @@ import Testing
     #expect(checkpoint.notes == ["not copied: pytorch_model.bin"])
   }
 
-  @Test("one shard of several without their index is no model")
+  @Test("one of several shards without an index is refused")
   func loneShard() throws {
     let folder = try TemporaryFolder()
     let bytes = try Fixtures.bytes("safetensors/valid/sharded/model-00002-of-00002.safetensors")
@@ -96,7 +96,7 @@ import Testing
   }
 
   @Test(
-    "a packed file's own files cannot pass for weights, hide, or stand in each other's way",
+    "attached files that look like weights, are hidden or conflict are refused",
     arguments: [
       ["model.safetensors"], ["model.safetensors.index.json"], ["pytorch_model.bin"],
       [".git/hooks/post-checkout"], ["a/.hidden"], ["sub", "sub/notes.txt"],
@@ -111,7 +111,7 @@ import Testing
     #expect(throws: Never.self) { try packed.written(to: folder["x.safetensors"]) }
   }
 
-  @Test("a link to a folder is not followed around")
+  @Test("links to folders are not followed")
   func circle() throws {
     let folder = try Self.folder()
     try FileManager.default.createSymbolicLink(
@@ -121,7 +121,7 @@ import Testing
     #expect(checkpoint.notes == ["not copied: around/"])
   }
 
-  @Test("a folder without weights, or with several, says what it found")
+  @Test("the error for a folder with no or several weights names what was found")
   func none() throws {
     let folder = try TemporaryFolder()
     try folder.write([], to: "m/config.json")
@@ -134,7 +134,7 @@ import Testing
   }
 
   @Test(
-    "the name of an output tells its container",
+    "the name of an output determines its container",
     arguments: [
       ("x.sumac", .sumac), ("X.SUMAC", .sumac), ("a/b.safetensors", .safetensors),
       ("folder", .directory), ("folder/", .directory), ("llama-3.1-8B", .directory),
@@ -146,7 +146,7 @@ import Testing
   }
 
   @Test(
-    "a suffix that looks like a format but is none is refused",
+    "an unknown suffix that looks like a format is refused",
     arguments: ["x.gguf", "x.safetensor", "m.pt"])
   func unknownSuffix(path: String) {
     #expect(throws: UsageError.self) { try Containers.output(forPath: path) }

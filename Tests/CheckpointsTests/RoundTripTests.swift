@@ -9,7 +9,7 @@ import TestSupport
 import Testing
 
 @Suite struct RoundTripTests {
-  /// Every dtype, and shapes that are empty, scalar, cut in rows, cut in blocks, and not on bytes.
+  /// Tensors of every dtype, with empty and scalar shapes, and shapes that are divided into rows or blocks.
   static func checkpoint() throws -> Checkpoint {
     var tensors: [LazyTensor] = []
     for dtype in DType.allCases {
@@ -36,7 +36,8 @@ import Testing
       ])
   }
 
-  @Test(".sumac gives every bit back in the catalog's order", arguments: Compression.allCases)
+  @Test(
+    ".sumac files restore every bit in the order of the catalog", arguments: Compression.allCases)
   func sumac(compression: Compression) throws {
     let folder = try TemporaryFolder()
     let original = try Self.checkpoint()
@@ -50,7 +51,7 @@ import Testing
   }
 
   @Test(
-    "safetensors and model folders give every bit back",
+    "safetensors files and model folders restore every bit",
     arguments: ["x.safetensors", "x", "sharded"])
   func others(name: String) throws {
     let folder = try TemporaryFolder()
@@ -70,7 +71,7 @@ import Testing
     }
   }
 
-  @Test("raw segments are one array in the file, on a page if large")
+  @Test("raw segments are contiguous in the file, and large ones aligned to pages")
   func mapped() throws {
     let folder = try TemporaryFolder()
     let tensor = try LazyTensor.inMemory("w", .f32, [1024, 1024])
@@ -85,7 +86,7 @@ import Testing
     )
   }
 
-  @Test("any range of elements is read as from the whole", arguments: 0..<40)
+  @Test("reading any range of elements equals reading the whole tensor", arguments: 0..<40)
   func ranges(seed: Int) throws {
     var random = SeededGenerator(seed: UInt64(seed))
     let folder = try TemporaryFolder()
@@ -106,7 +107,8 @@ import Testing
   }
 
   @Test(
-    "the same bytes come out for any number of workers", arguments: ["x.sumac", "x.safetensors"])
+    "the output bytes do not depend on the number of workers",
+    arguments: ["x.sumac", "x.safetensors"])
   func workers(name: String) throws {
     let original = try Self.checkpoint()
     let files = try [1, 2, 7].map { workers -> [UInt8] in
@@ -117,7 +119,7 @@ import Testing
     #expect(files[0] == files[1] && files[0] == files[2])
   }
 
-  @Test("aliases stay aliases in .sumac, and are written in full or dropped elsewhere")
+  @Test("aliases stay aliases in .sumac files; other formats write them in full or leave them out")
   func aliases() throws {
     let folder = try TemporaryFolder()
     var alias = try LazyTensor.inMemory("a.tied", .f32, [4, 4])

@@ -7,10 +7,10 @@ import TestSupport
 import Testing
 
 @Suite struct SafetensorsTests {
-  /// Files of `Fixtures/safetensors/malformed` that sumac knowingly reads.
+  /// The files of `Fixtures/safetensors/malformed` that sumac accepts on purpose.
   static let accepted: Set<String> = ["bool_value_2", "nested_100_deep_extra"]
 
-  /// What is wrong with all others.
+  /// The faults of all other files.
   static let faults: [String: SafetensorsFault] = [
     "bad_utf8_name": .json, "bad_utf8_overlong": .json, "bad_utf8_surrogate": .json,
     "comment": .json, "dtype_number": .dtype,
@@ -52,7 +52,7 @@ import Testing
 
   static let malformedFiles = Fixtures.names(in: "safetensors/malformed", suffix: ".safetensors")
 
-  @Test("there is a verdict for every malformed file")
+  @Test("every malformed file has an expected result")
   func complete() {
     #expect(malformedNames == Set(Self.faults.keys).union(Self.accepted))
     #expect(Self.malformedFiles.count == 94)
@@ -62,7 +62,8 @@ import Testing
     Set(Self.malformedFiles.map { String($0.dropLast(".safetensors".count)) })
   }
 
-  @Test("a malformed file is refused with its own code and a place", arguments: malformedFiles)
+  @Test(
+    "a malformed file is refused with its own code and a byte offset", arguments: malformedFiles)
   func refused(name: String) throws {
     let path = Fixtures.path("safetensors/malformed/\(name)")
     let stem = String(name.dropLast(".safetensors".count))
@@ -92,7 +93,7 @@ import Testing
     #expect(Self.validFiles.count == 16)
   }
 
-  @Test("a valid file gives exactly the expected tensors", arguments: validFiles)
+  @Test("a valid file contains exactly the expected tensors", arguments: validFiles)
   func valid(_ expected: Expected) throws {
     let checkpoint = try SafetensorsContainer.read(
       Fixtures.path("safetensors/valid/\(expected.file)"))
@@ -111,7 +112,7 @@ import Testing
     }
   }
 
-  @Test("what is written is what the official writer would lay out")
+  @Test("written files have the layout of the official writer")
   func layout() throws {
     func tensor(_ name: String, _ dtype: DType, _ dimensions: [Int]) throws -> LazyTensor {
       let info = try TensorInfo(name: name, dtype: dtype, shape: Shape(dimensions))
@@ -142,7 +143,7 @@ import Testing
 
 @Suite struct GoldenCastTests {
   @Test(
-    "F32 casts equal PyTorch's, NaN payloads and overflow too",
+    "F32 casts equal PyTorch's, including NaN payloads and overflow",
     arguments: [DType.f16, .bf16, .f8E4M3, .f8E5M2, .f8E4M3FNUZ, .f8E5M2FNUZ])
   func cast(dtype: DType) throws {
     let golden = try SafetensorsContainer.read(
@@ -163,7 +164,7 @@ import Testing
     #expect(found == (try wanted.bytes()))
   }
 
-  @Test("every dtype decodes to float32 as the official packages do")
+  @Test("every dtype decodes to float32 as in the official packages")
   func decode() throws {
     let golden = try SafetensorsContainer.read(
       Fixtures.path("safetensors/expected/all_dtypes_as_f32.safetensors"))

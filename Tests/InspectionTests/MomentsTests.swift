@@ -14,7 +14,7 @@ import Testing
       of: bytes.rawSpan, dtype: .f32, elementCount: values.count, scratch: &scratch)
   }
 
-  @Test("NaN, infinities and both zeros are counted, the rest is about finite values")
+  @Test("NaN, infinities and both zeros are counted; other moments use finite values only")
   func counts() throws {
     let found = try Self.moments([0, -0.0, 1, -3, .nan, .infinity, -.infinity, .infinity])
     #expect(found.count == 8)
@@ -33,7 +33,7 @@ import Testing
     #expect(found.zeroShare == 0.25)
   }
 
-  @Test("no values, or no finite one, have no mean")
+  @Test("the mean is undefined without finite values")
   func empty() throws {
     #expect(try Self.moments([]).mean == nil)
     #expect(try Self.moments([]).zeroShare == nil)
@@ -41,7 +41,7 @@ import Testing
     #expect(try Self.moments([.nan]).minimum == nil)
   }
 
-  @Test("sums are those of Double, to the last digits", arguments: 0..<20)
+  @Test("sums equal those in Double to the last digits", arguments: 0..<20)
   func sums(seed: Int) throws {
     var random = SeededGenerator(seed: UInt64(seed))
     let values = (0..<5000 + seed).map { _ in Float.random(in: -2...1, using: &random) }
@@ -55,7 +55,8 @@ import Testing
   }
 
   @Test(
-    "a large mean costs the deviation no digits, in one chunk or in several", arguments: [1, 7])
+    "a large mean does not reduce the precision of the deviation, in one or several chunks",
+    arguments: [1, 7])
   func cancellation(parts: Int) throws {
     let values = (0..<7000).map { Float(1 << 24) + Float($0 % 3 * 2) }
     var found = Moments()
@@ -69,7 +70,7 @@ import Testing
     #expect(abs(deviation - variance.squareRoot()) < 1e-12)
   }
 
-  @Test("all CPU levels give the same bits", arguments: Kernels.levels.indices)
+  @Test("all CPU levels return the same bits", arguments: Kernels.levels.indices)
   func levels(level: Int) throws {
     for count in [0, 1, 15, 16, 17, 1000] {
       var random = SeededGenerator(seed: UInt64(count))
@@ -92,7 +93,7 @@ import Testing
     }
   }
 
-  @Test("wide integers are taken as float64, narrow floats as float32")
+  @Test("wide integers are converted to float64, narrow floats to float32")
   func dtypes() throws {
     let number = UInt64(1) << 40 | 1
     let bytes = (0..<8).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) }

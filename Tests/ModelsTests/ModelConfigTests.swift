@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct ModelConfigTests {
   @Test(
-    "the dtype is set wherever it stands, and nothing else changes",
+    "every dtype key is set, and nothing else changes",
     arguments: [
       (#"{"a": 1.50, "torch_dtype" : "float32"}"#, #"{"a": 1.50, "torch_dtype" : "bfloat16"}"#),
       (
@@ -20,7 +20,7 @@ import Testing
   }
 
   @Test(
-    "without such a dtype, or without JSON, there is nothing to change",
+    "a configuration without such a dtype or without JSON is not changed",
     arguments: [
       #"{"torch_dtype": "bfloat16"}"#, #"{"torch_dtype": "auto"}"#, #"{"torch_dtype": null}"#, "{}",
       "", "[]", "{", #"{"torch_dtype": "float32"} x"#,
@@ -29,7 +29,7 @@ import Testing
     #expect(ModelConfig.settingDType(.bf16, in: Array(text.utf8)) == nil)
   }
 
-  @Test("a converted model says its new dtype, in its own config.json only")
+  @Test("conversion sets the dtype in the config.json of the model only")
   func converted() throws {
     let empty = Checkpoint(
       path: "memory", container: .memory, tensors: [],

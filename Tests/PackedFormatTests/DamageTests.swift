@@ -4,9 +4,9 @@ import TensorCore
 import TestSupport
 import Testing
 
-/// Damage without repair of checksums: files cut short, and single bits flipped.
+/// Tests of damage that checksums detect: truncated files and flipped bits.
 @Suite struct DamageTests {
-  /// A file of a few hundred bytes with every kind of part.
+  /// A file of a few hundred bytes that contains every kind of part.
   static func small() throws -> [UInt8] {
     var file = try SampleFile()
     file.edit(["tensors"]) { _ in
@@ -35,14 +35,14 @@ import Testing
     return try file.assembled()
   }
 
-  @Test("the small file is whole")
+  @Test("the small file is valid")
   func whole() throws {
     let found = try HostileFileTests.read(Self.small())
     #expect(found.map(\.0) == ["b", "config.json"])
     #expect(found[0].1 == [1, 2, 3, 4, 5])
   }
 
-  @Test("a file cut short anywhere is refused as no whole file")
+  @Test("a file truncated at any length is refused")
   func truncation() throws {
     let bytes = try Self.small()
     for length in bytes.indices {
@@ -76,7 +76,7 @@ import Testing
     #expect(codes.contains(PackedFault.chunkPadding.code))
   }
 
-  @Test("cutting a large file at every boundary of its parts is refused")
+  @Test("a large file truncated at a boundary between parts is refused")
   func boundaries() throws {
     let bytes = try SampleFile.written()
     let sample = try SampleFile()

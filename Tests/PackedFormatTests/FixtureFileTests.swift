@@ -7,14 +7,15 @@ import TensorCore
 import TestSupport
 import Testing
 
-/// The `.sumac` files of `Fixtures/sumac` and `Fixtures/hostile`, which other readers are held to as
-/// well. With SUMAC_REGENERATE=1 they are written anew.
+/// Tests of the files in `Fixtures/sumac` and `Fixtures/hostile`, which also test other readers.
+///
+/// With SUMAC_REGENERATE=1 the files are written again.
 @Suite struct FixtureFileTests {
   static let isRegenerating = ProcessInfo.processInfo.environment["SUMAC_REGENERATE"] == "1"
 
   // MARK: Valid files
 
-  /// Files that are made here; others in the folder were made by the program.
+  /// The files that this test creates; the program created the others in the folder.
   static func made() throws -> [(name: String, bytes: [UInt8])] {
     var files: [(name: String, bytes: [UInt8])] = []
     for compression in Compression.allCases {
@@ -49,8 +50,8 @@ import Testing
     return builder
   }
 
-  /// What files of nets seldom hold: sums in float64, terms that replace, terms without a dense one,
-  /// values at the edge of a dtype, constants, and every group along another axis.
+  /// Contents that are rare in files of models: sums in float64, terms that replace, sums without a dense
+  /// term, values at the limits of a dtype, constants, and groups along other axes.
   static func edges() -> PackedFileBuilder {
     let floats = PackedFileBuilder.weights
     let canonical = PackedFileBuilder.bytes
@@ -180,7 +181,7 @@ import Testing
     try HostileFileTests.read(path).map { "\(Digest.sha256($0.1))  \($0.0)" }
   }
 
-  @Test("fixtures are what the writer makes today")
+  @Test("fixtures equal the files that the current writer creates")
   func unchanged() throws {
     for (name, bytes) in try Self.made() {
       if Self.isRegenerating {
@@ -192,7 +193,7 @@ import Testing
     }
   }
 
-  @Test("every valid file gives the values that are recorded")
+  @Test("every valid file decodes to the recorded values")
   func values() throws {
     var lines: [String] = []
     for name in Fixtures.names(in: "sumac", suffix: ".sumac") {
@@ -205,7 +206,7 @@ import Testing
     #expect(try String(decoding: Fixtures.bytes("sumac/digests.tsv"), as: UTF8.self) == text)
   }
 
-  @Test("samples of the same values are equal, however they are compressed")
+  @Test("samples of the same values are equal, whatever their compression")
   func samples() throws {
     let all = try ["fast", "none", "small"].map {
       try Self.digests(Fixtures.path("sumac/sample-\($0).sumac"))
@@ -245,7 +246,7 @@ import Testing
     .split(separator: "-").joined(separator: "-")
   }
 
-  /// Names and codes.
+  /// The file names of the corpus with the expected error codes.
   static func expected() throws -> [(name: String, code: String)] {
     String(decoding: try Fixtures.bytes("hostile/expected.tsv"), as: UTF8.self)
       .split(separator: "\n").map { line in
@@ -254,7 +255,7 @@ import Testing
       }
   }
 
-  @Test("the corpus holds every fault, one a file")
+  @Test("the corpus contains every fault, one per file")
   func corpus() throws {
     if Self.isRegenerating {
       let files = try Self.hostile()
@@ -270,7 +271,7 @@ import Testing
     #expect(Fixtures.names(in: "hostile", suffix: ".sumac") == expected.map(\.name).sorted())
   }
 
-  @Test("every file of the corpus is refused by its own code")
+  @Test("every file of the corpus is refused with its own code")
   func refusals() throws {
     for (name, code) in try Self.expected() {
       let error = #expect(throws: FormatError.self, "\(name)") {

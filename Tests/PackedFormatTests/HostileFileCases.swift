@@ -5,12 +5,12 @@ import TensorCore
 import TestSupport
 import Testing
 
-/// What is done to the sample file, one fault each.
+/// Changes to the sample file, each of which creates one fault.
 extension HostileFileTests {
   struct Case: Sendable, CustomTestStringConvertible {
     var fault: PackedFault
     var name: String
-    /// Of the sample that is changed; without any, streams can be written over.
+    /// The compression of the sample; without compression, streams can be overwritten.
     var compression: Compression
     var change: @Sendable (inout SampleFile) -> Void
 
@@ -24,7 +24,7 @@ extension HostileFileTests {
       self.change = change
     }
 
-    /// The file.
+    /// Returns the bytes of the changed file.
     func built() throws -> [UInt8] {
       var file = try SampleFile(SampleFile.written(compression: compression))
       change(&file)
@@ -378,7 +378,7 @@ extension HostileFileTests {
     },
     Case(.chunkPadding, "padding that is not zero") { $0.body[$0.body.count - 1] = 1 },
     Case(.chunkPadding, "padding between segments that is not zero") {
-      // Before the chunk of config.json.
+      // The byte is in the padding before the chunk of config.json.
       $0.body[$0.records[$0.records.count - 1].byteOffset - 64 - 1] = 1
     },
     Case(.indexPadding, "padding behind the index that is not zero") {
@@ -401,7 +401,7 @@ extension HostileFileTests {
       $0.overwrite(chunk: 0, at: frame, with: [0xA5, 0xA5, 0xA5, 0xA5])
     },
     Case(.streamTable, "a plain chunk of a codec with two streams") {
-      // The scalar of 8 bytes, stored plain by `raw`, is said to be in 8 planes.
+      // The record of the scalar, 8 bytes stored by `raw`, now names a codec with 8 planes.
       $0.recordCodecs[$0.record(of: "c")] = 1
     },
     Case(.unknownCodec, "a codec of the future") {
@@ -412,7 +412,7 @@ extension HostileFileTests {
     },
   ]
 
-  /// Chunks with true hashes whose streams mean nothing, or are no streams.
+  /// Chunks with valid checksums whose streams are invalid.
   static let streams = [
     Case(.streamValues, "a code of three bits that is 8", in: .none) {
       $0.overwrite("int3", stream: 0, of: 3, at: 0, with: [8])
@@ -427,7 +427,7 @@ extension HostileFileTests {
       $0.overwrite("int3", stream: 2, of: 3, at: 15, with: [8])
     },
     Case(.streamValues, "bits behind the last code", in: .none) {
-      // Five codes of two bits.
+      // The stream has five codes of two bits.
       $0.overwrite("tail", stream: 0, of: 3, at: 1, with: [0b100])
     },
     Case(.streamValues, "bits behind the end of a mask", in: .none) {
@@ -446,11 +446,11 @@ extension HostileFileTests {
       $0.overwrite("pairs", stream: 0, of: 3, at: 0, with: [216])
     },
     Case(.streamValues, "a short group filled up with other places than the lowest", in: .none) {
-      // Rows of 15 groups of four and one of two: number 5 is {2, 3}, number 0 {0, 1}.
+      // Each row has 15 groups of four and one of two; number 5 stands for {2, 3}, number 0 for {0, 1}.
       $0.overwrite("pairs", stream: 0, of: 3, at: 5, with: [5])
     },
     Case(.streamValues, "missing digits that are not 0", in: .none) {
-      // 8 rows of 16 groups: the last byte has two numbers.
+      // There are 8 rows of 16 groups, so the last byte contains two numbers.
       $0.overwrite("pairs", stream: 0, of: 3, at: 42, with: [215])
     },
     Case(.streamValues, "bits behind the last block", in: .none) {
@@ -500,6 +500,6 @@ extension HostileFileTests {
 }
 
 extension [SampleFile.Step] {
-  /// The path from the top of the index.
+  /// The path from the root of the index.
   var inTensors: [SampleFile.Step] { ["tensors"] + self }
 }

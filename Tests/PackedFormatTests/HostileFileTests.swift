@@ -6,9 +6,9 @@ import TensorCore
 import TestSupport
 import Testing
 
-/// Files with one fault each and checksums that match: every fault is met by its own check.
+/// Tests of files with one fault each and valid checksums: a check of its own must find every fault.
 @Suite struct HostileFileTests {
-  /// Opens the file and reads all that its catalog lists: canonical bytes by name.
+  /// Opens the file and reads all tensors and attachments; returns their names and canonical bytes.
   static func read(_ bytes: [UInt8]) throws -> [(String, [UInt8])] {
     let folder = try TemporaryFolder()
     try folder.write(bytes, to: "hostile.sumac")
@@ -49,7 +49,7 @@ import Testing
     return found
   }
 
-  @Test("the sample itself is read as it was written", arguments: Compression.allCases)
+  @Test("reading the unchanged sample returns the written values", arguments: Compression.allCases)
   func sample(compression: Compression) throws {
     let found = try Self.read(SampleFile.written(compression: compression))
     let names = (SampleFile.builder().tensors.map(\.name) + SampleFile.attachments.map(\.0))
@@ -61,7 +61,7 @@ import Testing
     }
   }
 
-  @Test("however it is compressed, a sample has the same values")
+  @Test("a sample has the same values with any compression")
   func compressions() throws {
     let all = try Compression.allCases.map { compression in
       try Self.read(SampleFile.written(compression: compression))
@@ -70,13 +70,13 @@ import Testing
     for other in all.dropFirst() { #expect(other.map(\.1) == all[0].map(\.1)) }
   }
 
-  @Test("parts put together anew are the file that was written")
+  @Test("assembling the parts again returns the written file")
   func assembled() throws {
     #expect(try SampleFile().assembled() == SampleFile.written())
   }
 
   @Test(
-    "each fault is refused by its own code",
+    "each fault is refused with its own code",
     arguments: all)
   func fault(_ test: Case) throws {
     let bytes = try test.built()
@@ -84,10 +84,10 @@ import Testing
     #expect(error?.code == test.fault.code, "\(error?.description ?? "")")
   }
 
-  @Test("every fault of the format is reached by some file")
+  @Test("every fault of the format occurs in a file")
   func coverage() {
     let missing = Set(PackedFault.allCases).subtracting(Self.all.map(\.fault))
-    // Truncation and a flipped bit reach the first two; the others have files of their own.
+    // Tests of truncation and flipped bits cover the first two; other tests cover the rest.
     #expect(missing == [.truncated, .headerChecksum, .chunkSeal, .contentID])
   }
 

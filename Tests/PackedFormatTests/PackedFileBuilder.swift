@@ -6,9 +6,9 @@ import TensorCore
 import TestSupport
 import Zstd
 
-/// Writes `.sumac` files with any terms, into memory.
+/// Writes `.sumac` files with arbitrary terms into memory.
 struct PackedFileBuilder {
-  /// A tensor as its terms, each with what it is made from.
+  /// A tensor as a list of terms with their sources.
   struct Tensor {
     var name: String
     var dtype: DType
@@ -20,19 +20,19 @@ struct PackedFileBuilder {
     /// A term with a factor.
     case scaled(Float, Term)
     case dense(any ValueCodec, Values)
-    /// Values for all elements; `mask` says which are kept.
+    /// Values of all elements; the bits of `mask` mark the kept ones.
     case sparse(SparseMode, any IndexCodec, any ValueCodec, Values, mask: [Bool])
     case lowRank(batch: Int, rank: Int, scale: Float, dtype: DType, u: [Float], v: [Float])
   }
 
   enum Values {
-    /// Canonical bytes, for lossless codecs.
+    /// Canonical bytes for lossless codecs.
     case bytes([UInt8])
     case floats([Float])
   }
 
   var tensors: [Tensor] = []
-  /// Name, and the place of the entry that it is another name of.
+  /// The position, name and target entry of each alias.
   var aliases: [(place: Int, name: String, target: Int)] = []
   var attachments: [(String, [UInt8])] = []
   var compression = Compression.fast
@@ -40,7 +40,7 @@ struct PackedFileBuilder {
   var extensions: [PackedExtension] = []
   var contentIDs: [String: [UInt8]] = [:]
 
-  /// Bytes of a file in memory.
+  /// A sink that keeps the bytes of the file in memory.
   final class MemorySink: PackedSink {
     private let state = Mutex<[UInt8]>([])
     var isSequential: Bool { false }
@@ -181,7 +181,7 @@ struct PackedFileBuilder {
     }
   }
 
-  /// Floats as canonical bytes of a dtype.
+  /// Returns the canonical bytes of floats in a dtype.
   static func bytes(_ values: [Float], as dtype: DType) -> [UInt8] {
     var buffer = ByteBuffer(byteCount: (values.count * dtype.bitsPerElement + 7) / 8)
     var span = buffer.mutableBytes
@@ -191,7 +191,7 @@ struct PackedFileBuilder {
     return span.bytes.array()
   }
 
-  /// Weights as they are in nets: a bell around 0, a scale of its own for each of a few rows.
+  /// Returns values like the weights of models: normally distributed around 0, with a scale for each row.
   static func weights(_ count: Int, seed: UInt64) -> [Float] {
     var random = SeededGenerator(seed: seed)
     return (0..<count).map { _ in
@@ -208,6 +208,6 @@ struct PackedFileBuilder {
 }
 
 extension PackedFileBuilder.Term {
-  /// Without its factor.
+  /// The source without its factor.
   var unscaled: Self { if case .scaled(_, let inner) = self { inner } else { self } }
 }

@@ -5,23 +5,22 @@ import TensorCore
 import TestSupport
 import Zstd
 
-/// A `.sumac` file in parts that can be changed one by one and put together again with checksums
-/// that match.
+/// The parts of a `.sumac` file. They can be changed separately and assembled again with valid checksums.
 struct SampleFile {
   var header = FileHeader()
   /// Bytes 24 to 55 of the header.
   var headerReserved = [UInt8](repeating: 0, count: 32)
-  /// From the header to the index.
+  /// The bytes from the header to the index.
   var body: [UInt8] = []
   var index: CBORValue
   var records: [ChunkRecord] = []
   var recordFlags: [Int: UInt16] = [:]
   var recordCodecs: [Int: UInt16] = [:]
-  /// Behind the chunk table.
+  /// The seals after the chunk table.
   var seals: [UInt8] = []
-  /// Between the index and the chunk table, beyond what alignment asks for or in its place.
+  /// The bytes between index and chunk table that replace or extend the padding.
   var indexPadding: [UInt8]?
-  /// Written in place of the encoded index.
+  /// Bytes that replace the encoded index.
   var rawIndex: [UInt8]?
   var compressesIndex = false
   /// Changes the trailer's 32 bytes of fields before they are hashed.
@@ -31,7 +30,8 @@ struct SampleFile {
 
   // MARK: The sample
 
-  /// Each kind of term and codec, an empty tensor, one of several chunks, an alias, attachments.
+  /// A file with each kind of term and codec, an empty tensor, a tensor of several chunks, an alias and
+  /// attachments.
   static func builder() -> PackedFileBuilder {
     let floats = PackedFileBuilder.weights
     let canonical = PackedFileBuilder.bytes
@@ -128,8 +128,8 @@ struct SampleFile {
 
   static let attachments = [("config.json", Array("{\"a\": 1}".utf8)), ("empty.txt", [])]
 
-  /// The sample as the writer makes it; without compression the long tensor is left out, so that
-  /// the file stays small.
+  /// The sample as the writer creates it. Without compression the long tensor is omitted, so that the file
+  /// stays small.
   static func written(compression: Compression = .fast) throws -> [UInt8] {
     var builder = builder()
     builder.compression = compression
@@ -142,7 +142,7 @@ struct SampleFile {
   /// The parts of the sample.
   init() throws { try self.init(Self.written()) }
 
-  /// The parts of a file whose index is stored as it is or compressed.
+  /// Creates the parts of a file whose index is uncompressed or compressed.
   init(_ bytes: [UInt8], isSealed: Bool = false) throws {
     let trailer = try FileTrailer(
       bytes.rawSpan.extracting(bytes.count - 64..<bytes.count), fileByteCount: bytes.count, path: ""
@@ -165,9 +165,9 @@ struct SampleFile {
     seals = Array(bytes[trailer.tableOffset + 32 * count..<trailer.trailerOffset])
   }
 
-  // MARK: Places
+  // MARK: Locations
 
-  /// The first record of an entry or attachment.
+  /// Returns the first record of an entry or attachment.
   func record(of name: String) -> Int {
     var place = 0
     for entry in index.asMap!["tensors"]!.asArray! + index.asMap!["attachments"]!.asArray! {
@@ -179,7 +179,7 @@ struct SampleFile {
     preconditionFailure("no entry is named \(name)")
   }
 
-  /// Where stream `stream` of a framed chunk starts, from the start of the chunk.
+  /// Returns the offset of a stream from the start of its framed chunk.
   func offset(ofStream stream: Int, of streamCount: Int, chunk: Int) -> Int {
     let start = records[chunk].byteOffset - 64
     var place = 8 * streamCount
@@ -190,7 +190,7 @@ struct SampleFile {
     return place
   }
 
-  /// The place of an entry in the index.
+  /// Returns the position of an entry in the index.
   func entry(_ name: String) -> Step {
     .place(
       index.asMap!["tensors"]!.asArray!.firstIndex { $0.asMap?["name"]?.asText == name }!)
@@ -198,7 +198,7 @@ struct SampleFile {
 
   // MARK: Assembly
 
-  /// The file with all checksums computed anew.
+  /// Returns the file with all checksums computed again.
   func assembled() throws -> [UInt8] {
     let start = headerBytes
     let indexOffset = 64 + body.count
@@ -223,7 +223,7 @@ struct SampleFile {
     return file
   }
 
-  /// How many bytes padding behind the index has.
+  /// The number of padding bytes after the index.
   var indexGap: Int {
     get throws {
       let file = try assembled()
@@ -255,7 +255,7 @@ struct SampleFile {
 
   // MARK: Changes
 
-  /// Changes a part of the index: keys and places lead to it.
+  /// Changes a part of the index, which is given by a path of keys and positions.
   mutating func edit(_ path: [Step], _ change: (CBORValue?) -> CBORValue?) {
     index = Self.edited(index, path[...], change)!
   }
@@ -289,7 +289,7 @@ struct SampleFile {
     }
   }
 
-  /// Writes `bytes` over a place of a chunk and gives it its true hash.
+  /// Overwrites bytes of a chunk and updates its checksum.
   mutating func overwrite(chunk: Int, at place: Int, with bytes: [UInt8]) {
     let start = records[chunk].byteOffset - 64
     body.replaceSubrange(start + place..<start + place + bytes.count, with: bytes)
@@ -305,7 +305,7 @@ struct SampleFile {
     overwrite(chunk: chunk, at: start + place, with: bytes)
   }
 
-  /// What a stream of a framed chunk decodes to.
+  /// Returns the decoded length of a stream of a framed chunk.
   func streamLength(_ stream: Int, chunk: Int) -> Int {
     let place = records[chunk].byteOffset - 64 + 8 * stream + 4
     return Int(body.rawSpan.littleEndian(UInt32.self, at: place)!)
@@ -319,7 +319,7 @@ struct SampleFile {
     overwrite(chunk: chunk, at: 8 * stream, with: span.bytes.array())
   }
 
-  /// Puts another frame in place of the last stream of a chunk, and all that follows in its new place.
+  /// Replaces the last stream of a chunk by another frame and moves everything after it.
   mutating func replaceFrame(chunk: Int, stream: Int, content: [UInt8]) {
     var buffer = ByteBuffer(byteCount: content.count)
     var span = buffer.mutableBytes
@@ -333,7 +333,7 @@ struct SampleFile {
     setStream(stream, chunk: chunk, stored: count | 1 << 31, decoded: decoded)
   }
 
-  /// Writes the body anew with other bytes for one chunk.
+  /// Writes the body again with other bytes for one chunk.
   private mutating func layOut(_ changed: Int, as bytes: [UInt8]) {
     let starts = segmentStarts
     var new: [UInt8] = []
@@ -353,7 +353,7 @@ struct SampleFile {
     [UInt8](repeating: 0, count: count.rounded(upTo: 64) - count)
   }
 
-  /// Records that start a segment; factors have one chunk each here.
+  /// The first records of all segments; each factor has one chunk here.
   private var segmentStarts: Set<Int> {
     var starts: Set<Int> = []
     var place = 0

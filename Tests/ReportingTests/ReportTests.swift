@@ -4,7 +4,7 @@ import TensorCore
 import Testing
 
 @Suite struct ReportTests {
-  /// A report of some rows.
+  /// A report with the given rows.
   private struct Sample: Report {
     static let schema = "sumac.sample/1"
     var rows: [[String]]
@@ -27,7 +27,7 @@ import Testing
 
   private let sample = Sample(rows: [["x", "1"], ["y,z", "20"]])
 
-  @Test("text has an empty line between parts, but not between lines")
+  @Test("text has an empty line between sections, but not between lines")
   func text() {
     #expect(
       sample.rendered(as: .text, width: nil) == """
@@ -44,7 +44,7 @@ import Testing
         """)
   }
 
-  @Test("facts are wrapped between words, under their first line")
+  @Test("facts are wrapped between words and indented below their first line")
   func wrapping() {
     let lines = sample.rendered(as: .text, width: 33).split(separator: "\n")
     #expect(lines[3...4] == ["other files  one, two, three,", "             four"])
@@ -68,7 +68,7 @@ import Testing
         """)
   }
 
-  @Test("JSON starts with the schema and is read as it was meant")
+  @Test("JSON starts with the schema and parses to the same values")
   func json() throws {
     let text = sample.rendered(as: .json, width: nil)
     #expect(text == "{\n  \"schema\": \"sumac.sample/1\",\n  \"count\": 2\n}\n")
@@ -76,13 +76,13 @@ import Testing
     #expect(value["count"]?.asInt == 2)
   }
 
-  @Test("JSON lines and CSV have a line for each row")
+  @Test("JSON Lines and CSV have a line for each row")
   func rows() {
     #expect(sample.rendered(as: .jsonl, width: nil) == "{\"name\":\"x\"}\n{\"name\":\"y,z\"}\n")
     #expect(sample.rendered(as: .csv, width: nil) == "name,n\nx,1\n\"y,z\",20\n")
   }
 
-  @Test("several reports are one JSON list, one table of CSV, and otherwise follow each other")
+  @Test("several reports become one JSON list or one CSV table; other formats concatenate them")
   func several() throws {
     let reports = [Sample(rows: []), sample]
     let json = try JSONValue.parse(

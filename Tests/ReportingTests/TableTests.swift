@@ -6,7 +6,7 @@ import Testing
     [Table.Column("name"), Table.Column("bytes", alignsRight: true)],
     rows: [["a", "1,024"], ["model.layers.0.mlp.up_proj.weight", "8"]])
 
-  @Test("text has columns two spaces apart, numbers on the right, and no spaces at the end")
+  @Test("text has two spaces between columns, right-aligned numbers, and no trailing spaces")
   func text() {
     #expect(
       Self.table.text(width: nil) == """
@@ -19,7 +19,8 @@ import Testing
     #expect(left.text(width: nil) == "a  b\n1\n   2\n")
   }
 
-  @Test("the first column of names is cut in its middle to fit a width", arguments: [21, 28, 40])
+  @Test(
+    "the first column of names is shortened in the middle to fit a width", arguments: [21, 28, 40])
   func width(width: Int) {
     let lines = Self.table.text(width: width).split(separator: "\n")
     #expect(lines.allSatisfy { $0.count == width })
@@ -28,7 +29,7 @@ import Testing
     #expect(lines[2].hasPrefix("model") && lines[2].hasSuffix("ght      8"))
   }
 
-  @Test("names keep twelve characters however narrow the terminal is")
+  @Test("names keep twelve characters in a terminal of any width")
   func narrow() {
     let lines = Self.table.text(width: 5).split(separator: "\n")
     #expect(
@@ -38,7 +39,7 @@ import Testing
   }
 
   @Test(
-    "CSV quotes what would end a cell, and doubles quotes",
+    "CSV puts cells with special characters in quotes, and doubles quotes",
     arguments: [
       ("plain", "plain"), ("", ""), ("a,b", "\"a,b\""), ("say \"x\"", "\"say \"\"x\"\"\""),
       ("two\nlines", "\"two\nlines\""), ("a\rb", "\"a\rb\""), ("a\r\nb", "\"a\r\nb\""),

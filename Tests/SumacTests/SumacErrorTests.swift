@@ -2,7 +2,7 @@ import Sumac
 import TestSupport
 import Testing
 
-/// The errors of the library: one type, with a kind to branch on and the code of the specification.
+/// Tests of the errors of the library: their kind, and the code of the specification.
 @Suite struct SumacErrorTests {
   private static func file(in folder: TemporaryFolder) throws -> SumacFile {
     var output = SumacOutput()
@@ -25,7 +25,7 @@ import Testing
       sourceLocation: location)
   }
 
-  @Test("a file that is not there, and one that is no .sumac file")
+  @Test("a missing file, and a file that is not a .sumac file")
   func opening() throws {
     let folder = try TemporaryFolder()
     Self.expect(.inputOutput, saying: "No such file") {
@@ -37,7 +37,7 @@ import Testing
     #expect(error?.code != nil)
   }
 
-  @Test("a damaged chunk is met when it is read, and no other tensor is affected")
+  @Test("a damaged chunk is reported when it is read and affects no other tensor")
   func damage() throws {
     let folder = try TemporaryFolder()
     let values = (0..<70_000).map { Float($0) }
@@ -55,7 +55,7 @@ import Testing
     #expect(try file.floats(of: "second") == values)
   }
 
-  @Test("names, rows and types that a file does not have")
+  @Test("names, rows and types that a file does not contain")
   func reading() throws {
     let file = try Self.file(in: try TemporaryFolder())
     Self.expect(.usage, saying: "no tensor is named 'x'") { _ = try file.bytes(of: "x") }
@@ -90,14 +90,14 @@ import Testing
     }
     try output.attach("a", bytes: [])
     Self.expect(.usage, saying: "is taken") { try output.attach("a", bytes: [1]) }
-    // What failed left nothing behind.
+    // The failed calls did not change the output.
     let folder = try TemporaryFolder()
     try output.write(to: folder["a.sumac"])
     let file = try SumacFile(path: folder["a.sumac"])
     #expect(file.tensors.map(\.name) == ["w"] && file.attachments == ["a"])
   }
 
-  @Test("an output that exists is replaced only when asked for, and whole")
+  @Test("an existing output is replaced only on request, and as a whole")
   func writing() throws {
     let folder = try TemporaryFolder()
     _ = try Self.file(in: folder)
@@ -105,7 +105,7 @@ import Testing
     var output = SumacOutput()
     try output.add("w", shape: [1, 32], floats: .init(repeating: .nan, count: 32), as: "int4:g32")
     Self.expect(.outputExists, saying: "a.sumac") { try output.write(to: folder["a.sumac"]) }
-    // Values that the type cannot hold are met in the midst of the work.
+    // Values that the type cannot represent are found while the file is written.
     let error = #expect(throws: SumacError.self) {
       try output.write(to: folder["a.sumac"], replacing: true)
     }

@@ -4,7 +4,7 @@ import TensorCore
 import TestSupport
 import Testing
 
-/// Reading and writing `.sumac` files as another package does it.
+/// Tests of reading and writing `.sumac` files through the public interface.
 @Suite struct SumacFileTests {
   private static let values = (0..<4096).map { Float($0 % 61) / 61 - 0.5 }
 
@@ -26,7 +26,7 @@ import Testing
     #expect(try file.bytes(of: "tensor") == bytes)
   }
 
-  @Test("the types are those of the package, with the same sizes")
+  @Test("the public types equal the internal ones and have the same sizes")
   func types() {
     #expect(ElementType.allCases.count == DType.allCases.count)
     for dtype in DType.allCases {
@@ -34,7 +34,7 @@ import Testing
     }
   }
 
-  @Test("rows are read as they are in the whole tensor", arguments: [nil, "int4:g32", "int8"])
+  @Test("reading rows equals reading the whole tensor", arguments: [nil, "int4:g32", "int8"])
   func rows(storage: String?) throws {
     let folder = try TemporaryFolder()
     var output = SumacOutput()
@@ -51,7 +51,7 @@ import Testing
   }
 
   @Test(
-    "a storage type is smaller than the values and keeps them near",
+    "a storage type is smaller than the values and limits their error",
     arguments: [
       ("int8", 0.5 / 127, 4096), ("int4:g32", 0.5 / 7, 2048), ("nf4", 0.153, 2048),
       ("dense:int4:g32+sparse:1%", 0.5 / 7, 2048),
@@ -66,11 +66,11 @@ import Testing
     #expect(file.tensors[0].storedByteCount < codes + 1024)
     let found = try file.floats(of: "w")
     let worst = zip(found, Self.values).map { ($0 - $1).magnitude }.max() ?? .infinity
-    // No value has a larger magnitude than half of 1.
+    // The magnitude of all values is at most 0.5.
     #expect(worst > 0 && worst <= 0.51 * error)
   }
 
-  @Test("without a storage type all values come back")
+  @Test("without a storage type all values are restored exactly")
   func lossless() throws {
     let folder = try TemporaryFolder()
     var output = SumacOutput()
@@ -99,7 +99,7 @@ import Testing
     }
   }
 
-  @Test("files and strings come back")
+  @Test("files and strings are restored")
   func attachments() throws {
     let folder = try TemporaryFolder()
     var output = SumacOutput()
@@ -114,7 +114,7 @@ import Testing
     #expect(file.metadata == ["a": "1", "ü": "Straße"])
   }
 
-  @Test("bytes do not depend on threads")
+  @Test("the output bytes do not depend on the number of threads")
   func threads() throws {
     let folder = try TemporaryFolder()
     var random = SeededGenerator(seed: 3)

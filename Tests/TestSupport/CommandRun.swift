@@ -6,10 +6,10 @@ package struct CommandRun: Sendable {
   package var output: String
   package var messages: String
 
-  /// Where the build put its products: beside the test bundle that this process runs.
+  /// The folder of the build products, which also contains the test bundle of this process.
   package static let productFolder: String = {
     var path = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
-    // With XCTest's own runner, the bundle is an argument.
+    // The runner of XCTest receives the bundle as an argument.
     if let bundle = CommandLine.arguments.first(where: { $0.contains(".xctest") }) { path = bundle }
     if let range = path.range(of: ".xctest") { path = String(path[..<range.lowerBound]) }
     return URL(fileURLWithPath: path).deletingLastPathComponent().path
@@ -17,8 +17,8 @@ package struct CommandRun: Sendable {
 
   package static var program: String { productFolder + "/sumac" }
 
-  /// Runs `sumac` and waits for it.
-  /// - Parameter environment: added to a small fixed one.
+  /// Runs `sumac` and waits for its end.
+  /// - Parameter environment: Variables that are added to a small fixed environment.
   package static func sumac(
     _ arguments: [String], in folder: String? = nil, environment: [String: String] = [:],
     program: String = program
@@ -43,7 +43,7 @@ package struct CommandRun: Sendable {
       messages: String(decoding: collected.get(), as: UTF8.self))
   }
 
-  /// A run of `sumac` that is not started yet.
+  /// Returns a run of `sumac` that is not started yet.
   package static func process(
     _ arguments: [String], in folder: String? = nil, environment: [String: String] = [:],
     program: String = program
@@ -59,7 +59,7 @@ package struct CommandRun: Sendable {
   }
 }
 
-/// Bytes that another thread hands over once.
+/// A box for bytes that another thread sets once.
 private final class Collected: @unchecked Sendable {
   private let done = DispatchSemaphore(value: 0)
   private var data = Data()

@@ -1,9 +1,9 @@
 import Foundation
 
-/// Files of the repository's `Fixtures` folder.
+/// Access to the files of the repository's `Fixtures` folder.
 package enum Fixtures {
   package static let path: String = {
-    // Tests/TestSupport/Fixtures.swift
+    // This file is Tests/TestSupport/Fixtures.swift.
     let root = URL(fileURLWithPath: #filePath)
       .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
     return root.appendingPathComponent("Fixtures").path
@@ -15,7 +15,7 @@ package enum Fixtures {
     try [UInt8](Data(contentsOf: URL(fileURLWithPath: path(relative))))
   }
 
-  /// The names in a folder, sorted, without dot files.
+  /// Returns the sorted names in a folder, without hidden files.
   package static func names(in relative: String, suffix: String = "") -> [String] {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: path(relative))) ?? []
     return names.filter { $0.hasSuffix(suffix) && !$0.hasPrefix(".") }.sorted()

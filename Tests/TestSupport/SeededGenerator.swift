@@ -1,4 +1,4 @@
-/// SplitMix64: numbers for property tests, the same in every run.
+/// A SplitMix64 generator for property tests; it returns the same numbers in every run.
 package struct SeededGenerator: RandomNumberGenerator {
   private var state: UInt64
 

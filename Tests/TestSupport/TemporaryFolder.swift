@@ -1,6 +1,6 @@
 import Foundation
 
-/// A folder that goes away with its owner.
+/// A temporary folder that is removed with this object.
 package final class TemporaryFolder: Sendable {
   package let path: String
 
@@ -26,7 +26,7 @@ package final class TemporaryFolder: Sendable {
     try [UInt8](Data(contentsOf: URL(fileURLWithPath: self[name])))
   }
 
-  /// The names in the folder, sorted.
+  /// Returns the sorted names in the folder.
   package func names(in relative: String = "") throws -> [String] {
     try FileManager.default.contentsOfDirectory(atPath: self[relative]).sorted()
   }

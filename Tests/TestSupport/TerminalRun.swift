@@ -1,14 +1,14 @@
 import Foundation
 import Glibc
 
-/// A run of the program under a terminal, to see what a person sees.
+/// A run of the program in a terminal, as a user sees it.
 package enum TerminalRun {
-  /// What standard output and standard error showed together, line ends as line feeds.
+  /// The combined text of standard output and standard error, with line feeds as line ends.
   package static func sumac(
     _ arguments: [String], in folder: String, columns: Int
   ) throws -> (status: Int32, screen: String) {
     let main = unsafe open("/dev/ptmx", O_RDWR | O_NOCTTY)
-    // TIOCSPTLCK unlocks the other side, TIOCGPTN tells its number.
+    // TIOCSPTLCK unlocks the other side, and TIOCGPTN returns its number.
     var (lock, number) = (Int32(0), UInt32(0))
     guard main >= 0, unsafe ioctl(main, 0x4004_5431, &lock) == 0,
       unsafe ioctl(main, 0x8004_5430, &number) == 0
@@ -27,7 +27,7 @@ package enum TerminalRun {
     var bytes: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 4096)
     while true {
-      // Reading fails with EIO when the last process on the other side has gone.
+      // Reading fails with EIO after the last process on the other side has ended.
       let count = unsafe buffer.withUnsafeMutableBytes { unsafe read(main, $0.baseAddress, 4096) }
       guard count > 0 else { break }
       bytes += buffer[..<count]

@@ -4,7 +4,7 @@ import PackedFormat
 import TensorCore
 
 extension LazyTensor {
-  /// A tensor of F32 values in memory.
+  /// Returns a tensor of F32 values in memory.
   package static func floats(_ name: String, _ dimensions: [Int], _ values: [Float]) throws
     -> LazyTensor
   {
@@ -14,7 +14,7 @@ extension LazyTensor {
       stored: StoredForm(file: "memory", byteOffset: 0, byteCount: info.byteCount, dtype: .f32))
   }
 
-  /// Heavy-tailed values, a share of them zeros.
+  /// Returns a tensor of heavy-tailed values, of which a given share is zero.
   package static func random(
     _ name: String, _ dimensions: [Int], seed: UInt64, zeros: Double = 0
   ) throws -> LazyTensor {
@@ -36,7 +36,7 @@ extension Engine {
 }
 
 extension LazyTensor {
-  /// Its values in F32.
+  /// The values of the tensor as F32.
   package func values() throws -> [Float] {
     var checkpoint = Checkpoint(
       path: "memory", container: .memory, tensors: [self],
@@ -46,7 +46,7 @@ extension LazyTensor {
   }
 }
 
-/// ‖found − wanted‖ / ‖wanted‖.
+/// Returns the relative error ‖found − wanted‖ / ‖wanted‖.
 package func relativeError(_ found: [Float], _ wanted: [Float]) -> Double {
   var (error, norm) = (0.0, 0.0)
   for (a, b) in zip(found, wanted) {
