@@ -15,14 +15,14 @@ struct Budget {
 
   func chosen() -> [TypeChoice.Weight.Option] {
     // The choices of one type for all weights are candidates, so the result is never worse than them.
-    let starts = [weights.count <= Self.mostWeightsOfTable ? byTable() : byHull()] + uniforms
-    var places = starts.min { cost($0) < cost($1) } ?? smallest
-    var left = byteCount - total(places)
-    while let change = bestChange(places, left: left) {
-      for (weight, option) in change { places[weight] = option }
-      left = byteCount - total(places)
+    let starts = [weights.count <= Self.maximumTableWeightCount ? byTable() : byHull()] + uniforms
+    var choices = starts.min { cost($0) < cost($1) } ?? smallest
+    var left = byteCount - total(choices)
+    while let change = bestChange(choices, left: left) {
+      for (weight, option) in change { choices[weight] = option }
+      left = byteCount - total(choices)
     }
-    return zip(weights, places).map { $0.options[$1] }
+    return zip(weights, choices).map { $0.options[$1] }
   }
 
   /// The smallest option of each weight. Ties are broken by cost and order, so that the result is deterministic.
@@ -35,46 +35,46 @@ struct Budget {
     }
   }
 
-  private func cost(_ places: [Int]) -> Double {
-    zip(weights, places).reduce(0) { $0 + $1.0.options[$1.1].cost }
+  private func cost(_ choices: [Int]) -> Double {
+    zip(weights, choices).reduce(0) { $0 + $1.0.options[$1.1].cost }
   }
 
   /// The choices of one type for all weights that fit into the budget.
   private var uniforms: [[Int]] {
     guard let first = weights.first else { return [] }
     return first.options.compactMap { option in
-      var places: [Int] = []
+      var choices: [Int] = []
       for weight in weights {
-        guard let place = weight.options.firstIndex(where: { $0.type == option.type }) else {
+        guard let index = weight.options.firstIndex(where: { $0.type == option.type }) else {
           return nil
         }
-        places.append(place)
+        choices.append(index)
       }
-      return total(places) <= byteCount ? places : nil
+      return total(choices) <= byteCount ? choices : nil
     }
   }
 
   // MARK: Dynamic programming
 
-  private static let mostWeightsOfTable = 512
+  private static let maximumTableWeightCount = 512
   /// The limit of parts of the budget, summed over the weights.
-  private static let mostCells = 1 << 22
-  private static let mostParts = 1 << 16
+  private static let maximumCellCount = 1 << 22
+  private static let maximumPartCount = 1 << 16
 
   /// Minimizes the cost by dynamic programming: for each weight, the minimum cost for every part of the budget.
   private func byTable() -> [Int] {
     let base = smallest
     let spare = byteCount - total(base)
     guard spare > 0 else { return base }
-    let part = max(1, spare / Self.mostParts, spare * weights.count / Self.mostCells)
+    let part = max(1, spare / Self.maximumPartCount, spare * weights.count / Self.maximumCellCount)
     let parts = spare / part
     var best = [Double](repeating: 0, count: parts + 1)
     var taken: [[UInt8]] = []
-    for (weight, place) in zip(weights, base) {
-      let least = weight.options[place].byteCount
-      let steps = weight.options.map { ($0.byteCount - least + part - 1) / part }
+    for (weight, index) in zip(weights, base) {
+      let minimum = weight.options[index].byteCount
+      let steps = weight.options.map { ($0.byteCount - minimum + part - 1) / part }
       var next = [Double](repeating: .infinity, count: parts + 1)
-      var choice = [UInt8](repeating: UInt8(place), count: parts + 1)
+      var choice = [UInt8](repeating: UInt8(index), count: parts + 1)
       for (number, option) in weight.options.enumerated() where steps[number] <= parts {
         for used in steps[number]...parts {
           let cost = best[used - steps[number]] + option.cost
@@ -87,35 +87,35 @@ struct Budget {
       best = next
       taken.append(choice)
     }
-    var places = base
+    var choices = base
     var used = parts
     for number in weights.indices.reversed() {
-      places[number] = Int(taken[number][used])
-      let least = weights[number].options[base[number]].byteCount
-      used -= (weights[number].options[places[number]].byteCount - least + part - 1) / part
+      choices[number] = Int(taken[number][used])
+      let minimum = weights[number].options[base[number]].byteCount
+      used -= (weights[number].options[choices[number]].byteCount - minimum + part - 1) / part
     }
-    return places
+    return choices
   }
 
   // MARK: Convex hulls
 
   private func byHull() -> [Int] {
-    var places = smallest
-    var left = byteCount - total(places)
-    for upgrade in upgrades(from: places) {
+    var choices = smallest
+    var left = byteCount - total(choices)
+    for upgrade in upgrades(from: choices) {
       let (weight, option) = (upgrade.weight, upgrade.option)
       // An upgrade requires the upgrades before it on the hull.
-      guard weights[weight].options[places[weight]] == upgrade.base else { continue }
+      guard weights[weight].options[choices[weight]] == upgrade.base else { continue }
       let more = weights[weight].options[option].byteCount - upgrade.base.byteCount
       guard more <= left else { continue }
-      places[weight] = option
+      choices[weight] = option
       left -= more
     }
-    return places
+    return choices
   }
 
-  private func total(_ places: [Int]) -> Int {
-    zip(weights, places).reduce(0) { $0 + $1.0.options[$1.1].byteCount }
+  private func total(_ choices: [Int]) -> Int {
+    zip(weights, choices).reduce(0) { $0 + $1.0.options[$1.1].byteCount }
   }
 
   private struct Upgrade {
@@ -127,12 +127,12 @@ struct Budget {
   }
 
   /// Returns the steps along the lower convex hull of size and cost, in descending order of gain.
-  private func upgrades(from places: [Int]) -> [Upgrade] {
+  private func upgrades(from choices: [Int]) -> [Upgrade] {
     var upgrades: [Upgrade] = []
     for (number, weight) in weights.enumerated() {
-      var place = places[number]
+      var current = choices[number]
       while true {
-        let base = weight.options[place]
+        let base = weight.options[current]
         func gain(_ option: TypeChoice.Weight.Option) -> Double {
           (base.cost - option.cost) / Double(option.byteCount - base.byteCount)
         }
@@ -143,7 +143,7 @@ struct Budget {
         else { break }
         upgrades.append(
           Upgrade(weight: number, base: base, option: next, gain: gain(weight.options[next])))
-        place = next
+        current = next
       }
     }
     return upgrades.enumerated().sorted {
@@ -153,7 +153,7 @@ struct Budget {
   }
 
   /// Returns the change of one weight, or of two, that lowers the cost most and still fits; nil if there is none.
-  private func bestChange(_ places: [Int], left: Int) -> [(weight: Int, option: Int)]? {
+  private func bestChange(_ choices: [Int], left: Int) -> [(weight: Int, option: Int)]? {
     struct Move {
       var weight: Int
       var option: Int
@@ -162,11 +162,11 @@ struct Budget {
     }
     var moves: [Move] = []
     for (number, weight) in weights.enumerated() {
-      let base = weight.options[places[number]]
-      for (place, option) in weight.options.enumerated() where place != places[number] {
+      let base = weight.options[choices[number]]
+      for (index, option) in weight.options.enumerated() where index != choices[number] {
         moves.append(
           Move(
-            weight: number, option: place, bytes: option.byteCount - base.byteCount,
+            weight: number, option: index, bytes: option.byteCount - base.byteCount,
             cost: option.cost - base.cost))
       }
     }

@@ -108,7 +108,7 @@ package struct StorageChoice: Sendable {
     guard case .size(let size) = type.groups,
       let name = StorageType.names.first(where: {
         $0.kind == type.kind
-      })?.name, let standard = try? StorageType(name), standard.groups != type.groups
+      })?.name, let defaults = try? StorageType(name), defaults.groups != type.groups
     else { return nil }
     return size
   }
@@ -121,8 +121,8 @@ package struct StorageChoice: Sendable {
   ) -> (checkpoint: Checkpoint, notes: [Message]) {
     var result = checkpoint
     var (unfit, cut): ([String], [String]) = ([], [])
-    for place in result.tensors.indices where result.tensors[place].aliasOf == nil {
-      let tensor = result.tensors[place]
+    for index in result.tensors.indices where result.tensors[index].aliasOf == nil {
+      let tensor = result.tensors[index]
       let recipe = recipe(for: tensor)
       if let recipe, !recipe.isLossless {
         if SumEncoding.fault(recipe, tensor.info) != nil {
@@ -131,7 +131,7 @@ package struct StorageChoice: Sendable {
           if tensor.info.elementCount > 0, SumEncoding.cutsGroups(recipe, of: tensor.info) {
             cut.append(tensor.name)
           }
-          result.tensors[place].storage = .recipe(recipe)
+          result.tensors[index].storage = .recipe(recipe)
           continue
         }
       }
@@ -139,10 +139,10 @@ package struct StorageChoice: Sendable {
       if findsZeros, SparseAutoEncoding.applies(to: tensor.info),
         recipe?.isLossless == true || !tensor.record.isLossy
       {
-        result.tensors[place].storage = .losslessOrSparse
+        result.tensors[index].storage = .losslessOrSparse
       } else if recipe?.isLossless == true {
         // Values of a packed file are encoded anew.
-        result.tensors[place].storage = .lossless
+        result.tensors[index].storage = .lossless
       }
     }
     var notes = sparsityNotes(before: checkpoint)

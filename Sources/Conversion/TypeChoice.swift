@@ -175,9 +175,9 @@ package struct TypeChoice: Sendable {
       case .bitsPerWeight(let bits): Int(bits * Double(measured.parameterCount) / 8) - fixed
       case .fileByteCount(let count): count - fixed - overhead
       }
-    let least = weights.reduce(0) { $0 + ($1.options.map(\.byteCount).min() ?? 0) }
-    guard least <= budget else {
-      let counted = fixed + least
+    let minimum = weights.reduce(0) { $0 + ($1.options.map(\.byteCount).min() ?? 0) }
+    guard minimum <= budget else {
+      let counted = fixed + minimum
       let text =
         switch target {
         case .bitsPerWeight:
@@ -197,8 +197,8 @@ package struct TypeChoice: Sendable {
       types[UTF8Key(weight.name)] = option.type
       used += option.byteCount
     }
-    let most = weights.reduce(0) { $0 + ($1.options.map(\.byteCount).max() ?? 0) }
-    let note: Message? = most < budget ? "the target is larger than the largest types need" : nil
+    let maximum = weights.reduce(0) { $0 + ($1.options.map(\.byteCount).max() ?? 0) }
+    let note: Message? = maximum < budget ? "the target is larger than the largest types need" : nil
     return Result(types: types, byteCount: used, note: note)
   }
 }

@@ -69,9 +69,9 @@ struct SpeedCheck {
     var random = SystemRandomNumberGenerator()
     var input = ByteBuffer(byteCount: Self.byteCount)
     var source = input.mutableBytes
-    for place in stride(from: 0, to: Self.byteCount, by: 4) {
+    for byteOffset in stride(from: 0, to: Self.byteCount, by: 4) {
       let value = Float.random(in: -1...1, using: &random)
-      source.storeLittleEndian(value.bitPattern, at: place)
+      source.storeLittleEndian(value.bitPattern, at: byteOffset)
     }
     var output = ByteBuffer(byteCount: 2 * Self.byteCount)
     var target = output.mutableBytes

@@ -63,8 +63,8 @@ struct ErrorSurvey {
       try pair.original.source.read(elements, into: &wanted, scratch: &rest)
       var error = Error()
       if dtype == originalDType {
-        guard let place = values.firstDifference(from: wanted.bytes) else { return error }
-        error.firstDifference = elements.lowerBound + place * 8 / dtype.bitsPerElement
+        guard let byteOffset = values.firstDifference(from: wanted.bytes) else { return error }
+        error.firstDifference = elements.lowerBound + byteOffset * 8 / dtype.bitsPerElement
       }
       // Complex numbers have no order, so they are only tested for equality.
       guard !tolerance.isExact, dtype != .c64 else { return error }
@@ -84,9 +84,9 @@ struct ErrorSurvey {
   private static func accumulate(
     _ found: borrowing RawSpan, _ expected: borrowing RawSpan, count: Int, into error: inout Error
   ) {
-    for place in 0..<count {
-      let a = Double(bitPattern: found.littleEndian(UInt64.self, at: 8 * place)!)
-      let b = Double(bitPattern: expected.littleEndian(UInt64.self, at: 8 * place)!)
+    for index in 0..<count {
+      let a = Double(bitPattern: found.littleEndian(UInt64.self, at: 8 * index)!)
+      let b = Double(bitPattern: expected.littleEndian(UInt64.self, at: 8 * index)!)
       if a.isNaN || b.isNaN {
         error.unlikeNaNs += a.isNaN == b.isNaN ? 0 : 1
       } else if a != b {

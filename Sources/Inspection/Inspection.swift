@@ -38,10 +38,10 @@ package struct Inspection: Report {
     self.fileByteCount = fileByteCount
     self.showsMetadata = showsMetadata
     self.showsLayout = showsLayout
-    let rows = checkpoint.tensors.indices.map { place in
+    let rows = checkpoint.tensors.indices.map { index in
       Row(
-        tensor: checkpoint.tensors[place], statistics: statistics?.tensors[place],
-        neurons: neurons?[place])
+        tensor: checkpoint.tensors[index], statistics: statistics?.tensors[index],
+        neurons: neurons?[index])
     }
     model = statistics?.model
     self.rows = rows.sorted(by: sortKey)

@@ -87,9 +87,9 @@ extension TensorStatistics {
     var object = moments.json
     let matrix = distribution?.matrix
     var quantiles: JSONObject = [:]
-    for (place, level) in Distribution.levels.enumerated() {
+    for (index, level) in Distribution.levels.enumerated() {
       let values = distribution?.quantiles ?? []
-      quantiles["\(level)"] = number(values.isEmpty ? nil : values[place])
+      quantiles["\(level)"] = number(values.isEmpty ? nil : values[index])
     }
     let more: JSONObject = [
       "pqi": number(distribution?.pqIndex), "pqi_p": number(distribution?.exponents.p),

@@ -31,11 +31,11 @@ package struct LineageReport: Report {
 
   /// Adds the lines of a step and of the steps before it; steps that several inputs share are shown once.
   private func add(
-    step place: Int, indent: String, to lines: inout [String], shown: inout Set<Int>
+    step index: Int, indent: String, to lines: inout [String], shown: inout Set<Int>
   ) {
-    let step = lineage.steps[place]
+    let step = lineage.steps[index]
     let options = step.options.map { " --\($0.name.printable) \($0.value.printable)" }.joined()
-    guard shown.insert(place).inserted else {
+    guard shown.insert(index).inserted else {
       lines.append("\(indent)└─ \(step.verb.printable)\(options), as above")
       return
     }
@@ -58,8 +58,8 @@ package struct LineageReport: Report {
   package var records: Table {
     Table(
       ["step", "verb", "inputs"].map { Table.Column($0) },
-      rows: lineage.steps.enumerated().map { place, step in
-        [String(place), step.verb, step.inputs.map(\.name).joined(separator: " ")]
+      rows: lineage.steps.enumerated().map { index, step in
+        [String(index), step.verb, step.inputs.map(\.name).joined(separator: " ")]
       })
   }
 

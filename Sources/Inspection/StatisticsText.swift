@@ -107,10 +107,10 @@ extension Inspection {
       rows: all.map { name, distribution in
         [name]
           + shownLevels.map { level in
-            guard let place = levels.firstIndex(of: level), !distribution.quantiles.isEmpty else {
+            guard let index = levels.firstIndex(of: level), !distribution.quantiles.isEmpty else {
               return "-"
             }
-            return distribution.quantiles[place].short
+            return distribution.quantiles[index].short
           }
       })
   }
