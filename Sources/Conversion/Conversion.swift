@@ -47,6 +47,7 @@ package struct Conversion: Sendable {
     return errors
   }
 
+  /// Returns the converted checkpoint; values are converted when they are read.
   package func applied(to checkpoint: Checkpoint) throws -> Checkpoint {
     var result = checkpoint
     if !drop.isEmpty { result = dropping(from: result) }

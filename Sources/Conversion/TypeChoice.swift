@@ -14,6 +14,7 @@ import Zstd
 /// because the following layer of a network often cancels a scale that is common to a tensor. Upgrades are
 /// applied where a byte lowers the cost most, until the budget is used.
 package struct TypeChoice: Sendable {
+  /// The size to reach.
   package enum Target: Sendable, Equatable {
     /// The stored bits of all tensors divided by the number of their values.
     case bitsPerWeight(Double)
@@ -49,6 +50,7 @@ package struct TypeChoice: Sendable {
     }
   }
 
+  /// The chosen types and the resulting size.
   package struct Result: Sendable {
     /// The types of all weights by name.
     package var types: [UTF8Key: StorageType]
@@ -59,6 +61,7 @@ package struct TypeChoice: Sendable {
 
   // MARK: Memory
 
+  /// Returns the number of bytes that each worker needs to try all candidates.
   package static func workerByteCount(
     _ checkpoint: Checkpoint, storage: StorageChoice, candidates: [StorageType],
     encoder: ChunkEncoder

@@ -7,7 +7,9 @@ import TensorCore
 
 /// The differences between a checkpoint and the original that it should equal.
 package struct Comparison: Sendable {
+  /// One difference between the checkpoints.
   package struct Difference: Sendable, Equatable {
+    /// The kind of a difference.
     package enum Kind: String, Sendable {
       case missing, extra, dtype, shape, values, file
     }
@@ -64,6 +66,7 @@ package struct Comparison: Sendable {
     differences = plan.differences
   }
 
+  /// Returns the number of bytes that each worker of a comparison needs.
   package static func workspaceByteCount(_ checkpoint: Checkpoint, _ original: Checkpoint) -> Int {
     let pairs =
       Pairing(checkpoint.tensors, original.tensors, tolerance: Tolerance()).pairs

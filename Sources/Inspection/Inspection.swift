@@ -8,10 +8,12 @@ import TensorCore
 package struct Inspection: Report {
   package static let schema = "sumac.inspect/1"
 
+  /// The order of the tensors.
   package enum SortKey: String, CaseIterable, Sendable {
     case catalog, name, size, dtype, offset
   }
 
+  /// A tensor with its statistics.
   package struct Row: Sendable {
     package var tensor: LazyTensor
     package var statistics: TensorStatistics?

@@ -63,6 +63,7 @@ package struct Verification: Report {
       path: tensor.stored.file, tensor: tensor.name)
   }
 
+  /// Returns the number of bytes that each worker of `faults(in:engine:)` needs.
   package static func workspaceByteCount(_ checkpoint: Checkpoint) -> Int {
     Engine.workspaceByteCount(of: checkpoint.tensors + checkpoint.companions, extra: { _ in 0 })
   }

@@ -8,6 +8,7 @@ package struct ChunkRecord: Equatable, Sendable {
   /// The maximum total length of a chunk's streams before compression.
   package static let maximumDecodedByteCount = 64 << 20
 
+  /// The flags of a chunk.
   package struct Flags: OptionSet, Sendable {
     package let rawValue: UInt16
     package init(rawValue: UInt16) { self.rawValue = rawValue }
@@ -42,6 +43,7 @@ package struct ChunkRecord: Equatable, Sendable {
 
   package var end: Int { byteOffset + storedByteCount }
 
+  /// Writes the record at `recordOffset`.
   @_lifetime(target: copy target)
   package func write(into target: inout MutableRawSpan, at recordOffset: Int) {
     target.storeLittleEndian(UInt64(byteOffset), at: recordOffset)

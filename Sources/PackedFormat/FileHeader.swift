@@ -20,6 +20,7 @@ package struct FileHeader: Equatable, Sendable {
 
   package init() {}
 
+  /// Writes the header and its checksum to the first 64 bytes of `target`.
   @_lifetime(target: copy target)
   package func write(into target: inout MutableRawSpan) {
     target.fill()

@@ -6,6 +6,7 @@ package import TensorCore
 package struct PackedIndex: Sendable {
   /// A named tensor or an alias.
   package struct Entry: Sendable {
+    /// The content of an entry: a tensor or an alias.
     package enum Content: Sendable {
       case tensor(PackedTensor)
       /// An alias; the value is the index of the entry that it is another name of.
@@ -35,6 +36,7 @@ package struct PackedIndex: Sendable {
     package var chunkCount: Int { info.grid.count }
   }
 
+  /// A key and its value, as in the metadata.
   package struct Pair: Equatable, Sendable {
     package var key: String
     package var value: String

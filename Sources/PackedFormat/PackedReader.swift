@@ -165,6 +165,7 @@ package final class PackedReader: Sendable {
     return largest
   }
 
+  /// Returns the total stored length of a segment's chunks.
   package func storedByteCount(ofSegment segment: Int) -> Int {
     (0..<segments[segment].chunkCount).reduce(0) {
       $0 + record(segment: segment, chunk: $1).storedByteCount

@@ -4,12 +4,14 @@ package import TensorCore
 
 /// The chunks of one term, one factor or one attachment, which are contiguous in the file.
 package struct PackedSegment: Sendable {
+  /// The part of the index that the segment belongs to.
   package enum Owner: Equatable, Sendable {
     /// A term of an entry. A low-rank term has two segments, U and V.
     case tensor(Int, term: Int)
     case attachment(Int)
   }
 
+  /// The codecs of the segment.
   package enum Content: Sendable {
     case dense(any ValueCodec)
     case sparse(any IndexCodec, any ValueCodec)

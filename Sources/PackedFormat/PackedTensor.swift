@@ -64,6 +64,7 @@ package struct PackedTensor: Sendable {
   /// The labels of the terms, joined by `+`.
   package var label: String { terms.map(\.label).joined(separator: " + ") }
 
+  /// Returns the segments of all terms, in order.
   package func segments(entry: Int) -> [PackedSegment] {
     terms.enumerated().flatMap { termIndex, term in
       PackedSegment.segments(of: term, termIndex: termIndex, entry: entry, info: info)

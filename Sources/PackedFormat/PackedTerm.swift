@@ -4,6 +4,7 @@ package import TensorCore
 
 /// One term of the sum that makes a tensor. Specification, section 5.4.
 package struct PackedTerm: Sendable {
+  /// The kind of a term with its codecs.
   package enum Content: Sendable {
     /// One value for every element.
     case dense(any ValueCodec)
@@ -99,6 +100,7 @@ package struct PackedTerm: Sendable {
 /// U has one row for each index of the following dimension, and V one column for each index of all
 /// dimensions after that one.
 package struct LowRankTerm: Sendable {
+  /// One of the two matrices of the product.
   package struct Factor: Sendable {
     package var dtype: DType
     package var codec: any ValueCodec

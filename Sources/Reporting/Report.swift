@@ -22,6 +22,7 @@ package enum Section: Equatable, Sendable {
   case facts([Fact])
   case table(Table)
 
+  /// A label with its value.
   package struct Fact: Equatable, Sendable {
     package var label: String
     package var value: String
@@ -33,6 +34,7 @@ package enum Section: Equatable, Sendable {
   }
 }
 
+/// The output format of a report.
 package enum ReportFormat: String, CaseIterable, Sendable {
   case text, json, jsonl, csv, markdown
 }

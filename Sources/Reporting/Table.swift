@@ -1,5 +1,6 @@
 /// A table with named columns, for people or for programs.
 package struct Table: Equatable, Sendable {
+  /// A column with its title and alignment.
   package struct Column: Equatable, Sendable {
     package var title: String
     package var alignsRight: Bool

@@ -13,6 +13,7 @@ package struct SafetensorsHeader: Sendable {
   package static let maximumByteCount = 100_000_000
   package static let maximumNameByteCount = 4096
 
+  /// A tensor and its location.
   package struct Entry: Sendable {
     package var info: TensorInfo
     /// The offset from the start of the file.

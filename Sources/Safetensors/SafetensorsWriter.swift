@@ -44,6 +44,7 @@ package struct SafetensorsWriter: CheckpointWriter {
     return metadata
   }
 
+  /// Returns the rows of the plan for the tensors of one file.
   package static func rows(_ layout: SafetensorsLayout, file: String) -> [OutputPlan.Row] {
     layout.tensors.map { tensor in
       OutputPlan.Row(

@@ -58,7 +58,7 @@ import Testing
     #expect(["a1", "a2", "b"].filter(selection.contains) == names)
   }
 
-  @Test("rules apply to the names of a list only")
+  @Test("a list of names is the initial selection, and rules still decide")
   func names() {
     let selection = Selection(rules: [.exclude(Glob("a1"))], names: ["a1", "a2"])
     #expect(["a1", "a2", "b"].filter(selection.contains) == ["a2"])

@@ -254,7 +254,8 @@ import Testing
   @Test(
     "impossible requests are refused before the work starts",
     arguments: [
-      (["--type", "int9"], "is not a type"), (["--type", "int1:sym"], "int1 has no symmetric form"),
+      (["--type", "int9"], "is not a type"),
+      (["--type", "int1:sym"], "int1 has no symmetric form"),
       (["--type", "int4:g1000"], "the longest row has 344"),
       (["--terms", "dense:int4+lowrank:500"], "cannot be used for any tensor: rank 500"),
       (["--terms", "dense:int4+sparse:101%"], "needs a share"),

@@ -18,7 +18,9 @@ package protocol FileTree: Sendable {
   var identities: [FileIdentity] { get }
 }
 
+/// An entry of a folder.
 package struct FileTreeEntry: Sendable, Equatable {
+  /// The kind of an entry, after following links to files.
   package enum Kind: Sendable, Equatable {
     /// A regular file, or a link to one.
     case file

@@ -9,6 +9,7 @@ package struct Lineage: Equatable, Sendable {
   /// The maximum length of the JSON document; older steps are dropped to stay below it.
   package static let maximumByteCount = 1 << 20
 
+  /// A named value that shaped a step, such as an option or a version.
   package struct Option: Equatable, Sendable {
     package var name: String
     package var value: String
@@ -19,6 +20,7 @@ package struct Lineage: Equatable, Sendable {
     }
   }
 
+  /// An input of a step.
   package struct Input: Equatable, Sendable {
     package var name: String
     /// `sha256:` followed by the hexadecimal digits of the input's identity.
@@ -28,6 +30,7 @@ package struct Lineage: Equatable, Sendable {
     package var step: Int?
   }
 
+  /// One step: a command with its options, versions and inputs.
   package struct Step: Equatable, Sendable {
     package var verb: String
     package var options: [Option]

@@ -7,7 +7,8 @@ package protocol CheckpointWriter: Sendable {
   /// True if the output is a folder.
   var isDirectory: Bool { get }
   var plan: OutputPlan { get }
-  /// Returns the likely size of the output, from a fixed sample of the values; nil if the plan is exact.
+  /// Returns the likely size of the output if the plan has only an upper bound, from a fixed sample of the
+  /// values; nil if there is no estimate.
   func estimatedByteCount() throws -> Int?
   func write(to output: AtomicOutput, engine: Engine) throws
   /// Writes the output into a pipe, from the first byte to the last.

@@ -25,6 +25,7 @@ package struct MemoryBudget: Sendable {
     }
   }
 
+  /// The number of workers and their memory.
   package struct Allotment: Sendable, Equatable {
     package var workers: Int
     /// The planned peak; the measured peak does not exceed it.

@@ -7,6 +7,7 @@ package struct OutputJob: Sendable {
   private let container: (any ContainerOutput.Type)?
   package let output: Target
 
+  /// The destination of an output.
   package enum Target: Sendable {
     case path(AtomicOutput)
     /// A pipe, or any other destination of the standard output.

@@ -23,6 +23,7 @@ package protocol Progress: Sendable {
   func end()
 }
 
+/// A receiver that ignores all progress events.
 package struct NoProgress: Progress {
   package init() {}
   package func begin(_ phase: ProgressPhase, tensors: Int, byteCount: Int) {}

@@ -6,6 +6,7 @@ package import TensorCore
 ///
 /// `TYPE = NAME{":"(gN|row|tensor|sym|asym|f16|bf16|f32)}`
 package struct StorageType: Sendable, Hashable {
+  /// The codec family of a type.
   package enum Kind: Sendable, Hashable {
     case lossless
     /// Codes of 1 to 8 bits.
@@ -18,6 +19,7 @@ package struct StorageType: Sendable, Hashable {
     case ggml(Int)
   }
 
+  /// The values that share a scale.
   package enum Groups: Sendable, Hashable {
     /// Consecutive values of a row; the last group may be shorter.
     case size(Int)

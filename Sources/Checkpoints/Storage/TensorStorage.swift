@@ -9,7 +9,7 @@ package enum TensorStorage: Sendable {
   case losslessOrSparse
   /// As a sum of terms, with loss.
   case recipe(TermRecipe)
-  /// A form that only some containers know; the others store the values without loss.
+  /// A form that only some containers know; the others store the values.
   case custom(CustomStorage)
 
   /// True if storing changes the values.

@@ -6,6 +6,7 @@ package import Codecs
 /// `TERMS = dense:TYPE | lowrank:R | sparse:P%[:add|replace]`, joined by `+`, each at most once.
 /// They are always stored in this order.
 package struct TermRecipe: Sendable, Hashable {
+  /// The sparse term of a recipe.
   package struct Sparse: Sendable, Hashable {
     /// The share of values with the largest magnitudes that the term keeps, above 0 and at most 1.
     package var share: Double

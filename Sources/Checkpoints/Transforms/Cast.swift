@@ -17,6 +17,8 @@ package struct Cast: Sendable {
     self.selection = selection
   }
 
+  /// Returns the checkpoint with converted tensors; values are converted when they are read.
+  /// - Throws: An error if a converted tensor would exceed the limits of tensors.
   package func applied(to checkpoint: Checkpoint) throws -> Checkpoint {
     var result = checkpoint
     result.tensors = try checkpoint.tensors.map { tensor in

@@ -2,6 +2,7 @@ package import Base
 
 /// The tensors that a command applies to: `--include`, `--exclude` and `--names-from`.
 package struct Selection: Sendable, Equatable {
+  /// A pattern that includes or excludes names.
   package enum Rule: Sendable, Equatable {
     case include(Glob)
     case exclude(Glob)
@@ -9,7 +10,7 @@ package struct Selection: Sendable, Equatable {
 
   /// The rules in the order in which they were given; the last matching rule decides.
   package var rules: [Rule]
-  /// The names that the rules apply to; all other names are excluded. nil stands for all names.
+  /// The names that are selected before the rules are applied; nil to let the first rule decide.
   package var names: Set<String>?
 
   package init(rules: [Rule] = [], names: Set<String>? = nil) {
@@ -17,6 +18,10 @@ package struct Selection: Sendable, Equatable {
     self.names = names
   }
 
+  /// True if the tensor of this name is selected.
+  ///
+  /// The last matching rule decides. A name that no rule matches is selected if it is in `names`; without
+  /// `names`, unless the first rule is an inclusion.
   package func contains(_ name: String) -> Bool {
     var isIn =
       if let names { names.contains(name) } else {
