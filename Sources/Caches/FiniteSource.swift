@@ -30,7 +30,7 @@ package struct FiniteSource: TensorSource {
     guard let index = Kernels.best.firstNotFinite(read, dtype: dtype) else { return }
     throw FormatError(
       .nonfiniteCache,
-      "value \(base.info.indices(of: elements.lowerBound + place)) is NaN or infinite, which can be "
+      "value \(base.info.indices(of: elements.lowerBound + index)) is NaN or infinite, which can be "
         + "neither packed nor compared", path: base.stored.file, tensor: base.name,
       hint: "the cache is damaged; make it again")
   }

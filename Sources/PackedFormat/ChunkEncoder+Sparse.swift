@@ -15,7 +15,8 @@ extension ChunkEncoder {
   /// The maximum total length of a mask, its gaps, and the streams of the values.
   private func sparseStreamByteCount(_ codec: any ValueCodec, _ list: ChunkLayout) -> Int {
     Kernels.maskByteCount(elementCount: list.elementCount)
-      + Kernels.maximumGapByteCount(positionCount: list.elementCount, elementCount: list.elementCount)
+      + Kernels.maximumGapByteCount(
+        positionCount: list.elementCount, elementCount: list.elementCount)
       + codec.streamByteCounts(list).reduce(0, +)
   }
 
