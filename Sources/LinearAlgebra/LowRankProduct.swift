@@ -1,31 +1,35 @@
 import Base
 import TensorCore
 
-/// The product U·V of low rank that is near a matrix [rows, columns] in memory.
+/// A low-rank product U·V that approximates a matrix in memory, shape [rows, columns].
 ///
-/// Source: `PowerIteration`; the nearest product by the eigenvectors of the matrix's Gram matrix (Eckart and
-/// Young, 1936).
+/// Source: `PowerIteration`; for the nearest product, the eigenvectors of the Gram matrix (Eckart and Young,
+/// 1936).
 package struct LowRankProduct: Sendable {
-  /// [rows, rank], with orthonormal columns.
+  /// The factor U, shape [rows, rank], with orthonormal columns.
   package let u: [Float]
-  /// [rank, columns].
+  /// The factor V, shape [rank, columns].
   package let v: [Float]
 
-  /// Values of rows that are read at once.
+  /// The number of values in the rows that are read at once.
   private static let blockElementCount = 1 << 13
 
-  /// V, then U as it is before its columns are orthonormal.
+  /// Returns the layout of the scratch memory: V, then U before its columns are made orthonormal.
   private static func layout(rows: Int, columns: Int, rank: Int) -> WorkspaceLayout {
     WorkspaceLayout(4 * rank * columns, 4 * rank * rows)
   }
 
-  /// Bytes of scratch memory for a matrix.
+  /// Returns the size of the scratch memory for a matrix, in bytes.
   package static func scratchByteCount(rows: Int, columns: Int, rank: Int) -> Int {
     layout(rows: rows, columns: columns, rank: rank).byteCount
   }
 
-  /// By rounds of power iteration.
-  /// - Parameter start: V before the first round, [rank, columns].
+  /// Creates a product by power iteration.
+  /// - Parameters:
+  ///   - rounds: The number of rounds of power iteration.
+  ///   - matrix: The F32 values, shape [rows, columns].
+  ///   - start: V before the first round, shape [rank, columns].
+  ///   - scratch: `scratchByteCount` bytes.
   /// - Complexity: O(*rounds* · *rows* · *columns* · *rank*).
   @_lifetime(scratch: copy scratch)
   package init(
@@ -64,7 +68,7 @@ package struct LowRankProduct: Sendable {
     }
   }
 
-  /// The nearest one.
+  /// Creates the product of the given rank that is nearest to `matrix`.
   /// - Complexity: O(*rows* · *columns*²) for the Gram matrix, and O(*columns*³) for its eigenvectors.
   @_lifetime(scratch: copy scratch)
   package init(
@@ -78,7 +82,7 @@ package struct LowRankProduct: Sendable {
       start: vectors.map { Float($0) }, scratch: &scratch)
   }
 
-  /// Rᵀ·R in float64, rows in order.
+  /// Returns the Gram matrix Rᵀ·R in float64, adding the rows in order.
   private static func gram(_ values: [Float], rows: Int, columns: Int) -> [Double] {
     var gram = [Double](repeating: 0, count: columns * columns)
     for row in 0..<rows {

@@ -1,23 +1,25 @@
 import Base
 import TensorCore
 
-/// The steps by which factors U and V of low rank come near a matrix R: V is made orthonormal, U = R·Vᵀ and
-/// V = Uᵀ·R in turn; in the last round the columns of U are made orthonormal instead.
+/// The steps that fit low-rank factors U and V to a matrix R.
 ///
-/// R may be read in blocks of rows. Every sum goes in one order, so that results depend on the blocks, but on
-/// neither the CPU nor the number of threads.
+/// Each round makes the rows of V orthonormal and computes U = R·Vᵀ, then V = Uᵀ·R. In the last round, the
+/// columns of U are made orthonormal instead.
+///
+/// R may be read in blocks of rows. Every sum is computed in a fixed order, so the results depend on the
+/// blocks, but not on the CPU or the number of threads.
 ///
 /// Source: the power iteration of GEAR (Kang et al., 2024).
 package enum PowerIteration {
-  /// Both products of a block of rows in one reading: `u` = R·Vᵀ, and `sums` += uᵀ·R.
+  /// Computes both products of a block of rows in one pass: `u` = R·Vᵀ, and `sums` += uᵀ·R.
   ///
   /// - Parameters:
-  ///   - values: the block, `rows` × `columns`.
-  ///   - v: `rank` × `columns`.
-  ///   - u: memory for `rows` × `rank` values.
-  ///   - sums: `rank` × `columns`.
-  ///   - scalesRows: whether `u` is brought near 1, by a power of two, before it is multiplied.
-  /// - Returns: the exponent of that power; 0 if `u` stays.
+  ///   - values: The block, shape [rows, columns].
+  ///   - v: V, shape [rank, columns].
+  ///   - u: Memory for the result, shape [rows, rank].
+  ///   - sums: The sums to add to, shape [rank, columns].
+  ///   - scalesRows: True to scale `u` near 1 by a power of two before the second product.
+  /// - Returns: The exponent of that power of two; 0 if `u` is not scaled.
   @_lifetime(u: copy u)
   @_lifetime(sums: copy sums)
   @discardableResult
@@ -33,8 +35,8 @@ package enum PowerIteration {
     return exponent
   }
 
-  /// U of matrices of `rows` × `rank`, one after another, with orthonormal columns.
-  /// - Parameter scalesFirst: whether each matrix is brought near 1 first.
+  /// Returns consecutive matrices U, each of shape [rows, rank], with their columns made orthonormal.
+  /// - Parameter scalesFirst: True to scale each matrix near 1 first.
   package static func orthonormalColumns(
     of u: [Float], rows: Int, rank: Int, scalesFirst: Bool = false
   ) -> [Float] {

@@ -1,11 +1,13 @@
-/// Eigenvectors of a symmetric matrix by the cyclic method of Jacobi, in float64 and in a fixed order.
+/// The eigenvectors of a symmetric matrix, computed by the cyclic Jacobi method in float64 and in a fixed
+/// order.
 package struct SymmetricEigenvectors: Sendable {
   private let size: Int
   private let values: [Double]
-  /// [size, size], a vector a row.
+  /// The eigenvectors, shape [size, size], one per row.
   private let vectors: [Double]
 
-  /// - Complexity: O(*n*³) a sweep, about eight sweeps.
+  /// Computes the eigenvectors of `matrix`, shape [size, size].
+  /// - Complexity: O(*n*³) per sweep, with about eight sweeps.
   package init(_ matrix: [Double], size: Int) {
     var a = matrix
     var v = [Double](repeating: 0, count: size * size)
@@ -51,7 +53,7 @@ package struct SymmetricEigenvectors: Sendable {
     vectors = v
   }
 
-  /// Vectors of the largest values, one behind the other.
+  /// Returns the eigenvectors of the `count` largest eigenvalues, one after another.
   package func largest(_ count: Int) -> [Double] {
     let order = (0..<size).sorted { (values[$0], $1) > (values[$1], $0) }
     return order.prefix(count).flatMap { vectors[$0 * size..<($0 + 1) * size] }

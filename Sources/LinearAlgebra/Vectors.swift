@@ -1,15 +1,16 @@
 import Base
 import TensorCore
 
-/// Groups of float32 vectors, one vector after another.
+/// Functions on groups of float32 vectors that are stored one after another.
 package enum Vectors {
-  /// Makes the vectors of each group orthonormal, each in turn against those before it.
+  /// Makes the vectors of each group orthonormal, each against the vectors before it.
   ///
-  /// Sums are taken in one order, whatever the CPU.
+  /// Sums are computed in the same order on every CPU.
   /// - Parameters:
-  ///   - count: vectors of a group; `values` holds whole groups.
-  ///   - length: values of a vector.
-  ///   - scalesFirst: whether each group is brought near 1 first, as `bringNearOne` does.
+  ///   - values: Whole groups of `count` vectors.
+  ///   - count: The number of vectors in a group.
+  ///   - length: The number of values in a vector.
+  ///   - scalesFirst: True to scale each group with `bringNearOne` first.
   package static func orthonormalize(
     _ values: inout [Float], count: Int, length: Int, scalesFirst: Bool = false
   ) {
@@ -30,7 +31,7 @@ package enum Vectors {
   }
 
   /// Divides values by a power of two if their squares could leave the range of float32.
-  /// - Returns: the exponent of that power; 0 if they stay.
+  /// - Returns: The exponent of that power of two; 0 if the values are unchanged.
   @discardableResult
   package static func bringNearOne(_ values: inout [Float], _ range: Range<Int>) -> Int {
     let largest = values[range].reduce(0) { max($0, $1.magnitude) }
@@ -42,7 +43,8 @@ package enum Vectors {
     return Int(largest.exponent)
   }
 
-  /// The same for F32 values in memory.
+  /// Divides F32 values in memory by a power of two if their squares could leave the range of float32.
+  /// - Returns: The exponent of that power of two; 0 if the values are unchanged.
   @_lifetime(values: copy values)
   package static func bringNearOne(_ values: inout MutableRawSpan) -> Int {
     var floats = values.bytes.floats()
@@ -53,7 +55,7 @@ package enum Vectors {
 
   // MARK: Rows and columns
 
-  /// Each matrix of `rows` × `columns`, of which `values` holds one after another, transposed.
+  /// Returns the transposes of the consecutive matrices in `values`, each of shape [rows, columns].
   package static func transposed(_ values: [Float], rows: Int, columns: Int) -> [Float] {
     var result = values
     for start in stride(from: 0, to: values.count, by: max(1, rows * columns)) {
@@ -66,7 +68,7 @@ package enum Vectors {
     return result
   }
 
-  /// A matrix of `rows` × `columns` values of `width` bytes each, transposed.
+  /// Returns the transpose of a matrix of shape [rows, columns] whose values have `width` bytes each.
   package static func transposed(
     _ values: [UInt8], width: Int, rows: Int, columns: Int
   ) -> [UInt8] {
