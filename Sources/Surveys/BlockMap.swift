@@ -1,7 +1,7 @@
 import Base
 import TensorCore
 
-/// Which blocks of 16 × 16 values of a matrix [R, C] hold something that is not zero.
+/// A map of the blocks of 16 × 16 values in a matrix [R, C] that contain a nonzero value.
 struct BlockMap: Sendable {
   static let side = 16
 
@@ -19,22 +19,23 @@ struct BlockMap: Sendable {
     words = [UInt64](repeating: 0, count: (blockCount + 63) / 64)
   }
 
-  /// Bytes that a map of so many values takes.
+  /// Returns the size in bytes of a map for a tensor of this shape.
   static func byteCount(_ shape: Shape) -> Int {
     let side = Self.side
     return (shape.rowCount + side - 1) / side * ((shape.columnCount + side - 1) / side) / 8 + 8
   }
 
+  /// The share of blocks that contain only zeros; 0 without blocks.
   var zeroShare: Double {
     guard blockCount > 0 else { return 0 }
     let used = words.reduce(0) { $0 + $1.nonzeroBitCount }
     return Double(blockCount - used) / Double(blockCount)
   }
 
-  /// Marks the blocks of `elements`, of which none is zero.
+  /// Marks the blocks of `elements`, none of which is zero.
   mutating func mark(_ elements: Range<Int>) {
     guard elements.lowerBound % columns != 0 || elements.upperBound % columns != 0 else {
-      // Whole rows: every block of theirs.
+      // The elements are whole rows, so every block of these rows is marked.
       let first = elements.lowerBound / columns / Self.side
       let last = (elements.upperBound / columns - 1) / Self.side
       for block in first * blockColumns..<(last + 1) * blockColumns {
@@ -45,7 +46,7 @@ struct BlockMap: Sendable {
     forEachPiece(of: elements) { words, block, _ in words[block / 64] |= 1 << UInt64(block % 64) }
   }
 
-  /// Marks the blocks of those `elements` whose bits are set.
+  /// Marks the blocks that contain an element whose bit in `mask` is set.
   mutating func mark(_ elements: Range<Int>, nonzero mask: borrowing RawSpan) {
     forEachPiece(of: elements) { words, block, bits in
       let bit: UInt64 = 1 << UInt64(block % 64)
@@ -53,7 +54,8 @@ struct BlockMap: Sendable {
     }
   }
 
-  /// Calls `body` with the block of each run of neighbours in a block, and their places in `elements`.
+  /// Calls `body` for each run of adjacent elements within a block, with the words of the map, the block and
+  /// the positions of the run relative to the start of `elements`.
   private mutating func forEachPiece(
     of elements: Range<Int>, _ body: (inout [UInt64], Int, Range<Int>) -> Void
   ) {
@@ -76,7 +78,7 @@ struct BlockMap: Sendable {
 }
 
 extension RawSpan {
-  /// Whether one of at most 16 bits is set.
+  /// Returns true if any of at most 16 bits is set.
   fileprivate func holdsSetBit(in bits: Range<Int>) -> Bool {
     var word: UInt32 = 0
     let first = bits.lowerBound / 8

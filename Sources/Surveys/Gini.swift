@@ -1,13 +1,14 @@
 import Base
 
-/// The Gini coefficient of magnitudes: 0 when all are equal, towards 1 when few hold all.
+/// The Gini coefficient of magnitudes.
 ///
-/// As in the official code of Diao et al., ICLR 2023: G = Σ(2i − n − 1)·xᵢ / (n·Σxᵢ) with
-/// xᵢ = |w|ᵢ + 1e-7 in ascending order.
+/// It is 0 when all magnitudes are equal and approaches 1 when a few values hold the whole sum:
+/// G = Σ(2i − n − 1)·xᵢ / (n·Σxᵢ) with xᵢ = |w|ᵢ + 1e-7 in ascending order.
+/// Source: the official code of Diao et al., ICLR 2023.
 package enum Gini {
   private static let offset = 1e-7
 
-  /// From the sorted magnitudes of finite values, as bits of float32.
+  /// Returns the coefficient of finite magnitudes, given as ascending float32 bits; nil if there are none.
   package static func value(sorted magnitudes: borrowing Span<UInt32>) -> Double? {
     let n = Double(magnitudes.count)
     guard n > 0 else { return nil }
@@ -20,7 +21,8 @@ package enum Gini {
     return weighted / (n * (sum + n * offset))
   }
 
-  /// From a histogram and the exact sum.
+  /// Returns the coefficient computed from a histogram and the exact sum of the magnitudes; nil if the
+  /// histogram has no finite values.
   package static func value(_ histogram: MagnitudeHistogram, magnitudeSum: Double) -> Double? {
     let n = Double(histogram.finiteCount)
     guard n > 0 else { return nil }

@@ -1,21 +1,23 @@
 import Base
 import TensorCore
 
-/// How many magnitudes have each value of the upper 16 of their 31 bits as float32: bins of one part
-/// in 256, that can be merged in any order.
+/// A histogram of float32 magnitudes by the upper 16 of their 31 bits.
+///
+/// A bin spans one part in 256 of its value. Histograms can be merged in any order.
 package struct MagnitudeHistogram: Sendable, Equatable {
   package static let binCount = 1 << 16
-  /// The first bin of infinity and NaN.
+  /// The number of bins for finite values; the bins of infinity and NaN follow them.
   package static let finiteBinCount = DigitCounts.finiteUpperCount
 
-  /// How many magnitudes each bin has.
+  /// The number of magnitudes in each bin.
   package private(set) var upper = DigitCounts(.upper)
-  /// The sum of the lower 15 bits of the magnitudes of each bin, which are linear in it.
+  /// The sum of the lower 15 bits of the magnitudes in each bin. Within a bin, the magnitude is linear in
+  /// these bits.
   private var lowerBits = [UInt64](repeating: 0, count: binCount)
 
   package init() {}
 
-  /// Adds 64-bit counters, as the kernel leaves them.
+  /// Adds the 64-bit counters that `Kernels.surveyHistogram` wrote.
   package mutating func add(_ counters: borrowing RawSpan) {
     let lowerMask: UInt64 = (1 << Kernels.surveyCountShift) - 1
     for bin in 0..<Self.binCount {
@@ -35,13 +37,13 @@ package struct MagnitudeHistogram: Sendable, Equatable {
     }
   }
 
-  /// Values that are finite.
+  /// The number of finite values.
   package var finiteCount: Int { upper.total(of: .finite) }
 
-  /// Σ(2i − n − 1)·xᵢ over the magnitudes in ascending order, as if those of a bin lay evenly around
-  /// their mean.
+  /// The sum Σ(2i − n − 1)·xᵢ over the magnitudes in ascending order.
   ///
-  /// Right to about 1e-6 of n·Σx; exact where no bin has two values that differ.
+  /// The magnitudes in a bin are assumed to be spread evenly around their mean. The error is about 1e-6 of
+  /// n·Σx. The sum is exact if no bin contains two different values.
   package var rankWeightedSum: Double {
     let n = Double(finiteCount)
     let counts = upper.counts
@@ -49,11 +51,11 @@ package struct MagnitudeHistogram: Sendable, Equatable {
     for bin in 0..<Self.finiteBinCount where counts[bin] > 0 {
       let count = Double(counts[bin])
       let low = Double(Float(bitPattern: UInt32(bin) << 15))
-      // Of the bits below a bin's, each stands for as much.
+      // Within a bin, a step of the lower bits always has the same size.
       let step = Double(Float(bitPattern: UInt32(bin) << 15 | 1)) - low
       let lower = Double(lowerBits[bin]) / count
       sum += count * (2 * below + count - n) * (low + step * lower)
-      // Values spread no wider than their mean allows: none at all if it is the lower bound.
+      // The mean limits the spread: it is zero if the mean equals a bound of the bin.
       let spread = 2 * min(lower, 32767 - lower)
       sum += step * spread * (count * count - 1) / 6
       below += count

@@ -1,20 +1,20 @@
 import Base
 package import TensorCore
 
-/// Counts, extremes and power sums of a tensor's values.
+/// The counts, extremes and power sums of a tensor's values.
 ///
-/// The counts cover all values, everything else the finite ones. Sums are in Double, in 16 lanes for
-/// each chunk of the grid and then in the order of chunks, so their bits depend on nothing but the
+/// The counts cover all values; everything else covers the finite values only. Sums are in Double: each
+/// chunk of the grid is added in 16 lanes, and the chunks are added in order. Their bits depend only on the
 /// values.
 package struct Moments: Equatable, Sendable {
   package private(set) var count = 0
-  /// Zeros of both signs.
+  /// The number of zeros of both signs.
   package private(set) var zeros = 0
   package private(set) var negativeZeros = 0
   package private(set) var nans = 0
   package private(set) var positiveInfinities = 0
   package private(set) var negativeInfinities = 0
-  /// Nil if there is no finite value; so are all below but the sums.
+  /// The smallest value. This and the other extremes are nil if no value is finite.
   package private(set) var minimum: Double?
   package private(set) var maximum: Double?
   package private(set) var largestMagnitude: Double?
@@ -22,8 +22,10 @@ package struct Moments: Equatable, Sendable {
   /// The L1 norm.
   package private(set) var magnitudeSum = 0.0
   package private(set) var squareSum = 0.0
-  /// Of distances from the mean: of a chunk in a second pass over it, of several by the formula of
-  /// Chan, Golub and LeVeque (1979), so that a large mean costs no digits.
+  /// The sum of squared distances from the mean.
+  ///
+  /// A chunk is summed in a second pass over it. Chunks are combined by the formula of Chan, Golub and
+  /// LeVeque (1979), so a large mean does not lose digits.
   private var centralSquareSum = 0.0
 
   package init() {}
@@ -32,17 +34,17 @@ package struct Moments: Equatable, Sendable {
   package var mean: Double? { finiteCount > 0 ? sum / Double(finiteCount) : nil }
   /// The L2 norm.
   package var euclideanNorm: Double { squareSum.squareRoot() }
-  /// Of the population: the root of the mean square distance from the mean.
+  /// The population standard deviation: the root of the mean square distance from the mean.
   package var standardDeviation: Double? {
     finiteCount > 0 ? (centralSquareSum / Double(finiteCount)).squareRoot() : nil
   }
-  /// Zeros of both signs as a share of all values.
+  /// The share of all values that are zeros of either sign; nil without values.
   package var zeroShare: Double? { count > 0 ? Double(zeros) / Double(count) : nil }
 
-  /// The moments of one chunk of canonical bytes.
+  /// Computes the moments of one chunk of canonical bytes.
   ///
-  /// Floats but F64, and integers of up to 16 bits, are taken as float32, which holds them exactly;
-  /// wider integers as float64; a complex number counts as two values.
+  /// Floats except F64, and integers of up to 16 bits, are converted to float32, which is exact. Wider
+  /// integers are converted to float64. A complex number counts as two values.
   /// - Parameter scratch: `scratchByteCount` bytes.
   @_lifetime(scratch: copy scratch)
   package init(
@@ -94,7 +96,7 @@ package struct Moments: Equatable, Sendable {
     }
   }
 
-  /// Adds what follows. The order matters to the last bits of the sums.
+  /// Adds the moments of the values that follow. The order affects the last bits of the sums.
   package mutating func merge(_ next: Moments) {
     func choose(_ a: Double?, _ b: Double?, _ pick: (Double, Double) -> Double) -> Double? {
       guard let a, let b else { return a ?? b }

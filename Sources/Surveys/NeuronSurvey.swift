@@ -3,9 +3,11 @@ package import Checkpoints
 import Synchronization
 package import TensorCore
 
-/// The statistics of each neuron: of each index of a tensor's first dimension, that is of a row of a
-/// linear layer and of a filter of a convolution.
+/// A survey that computes the statistics of each neuron of a tensor.
+///
+/// A neuron is an index of the first dimension: a row of a linear layer, or a filter of a convolution.
 package struct NeuronSurvey: Sendable {
+  /// The statistics of one neuron.
   package struct Neuron: Sendable, Equatable {
     package var zeros: Int
     package var magnitudeSum: Double
@@ -19,23 +21,25 @@ package struct NeuronSurvey: Sendable {
 
   package init(exponents: PQIndex = .standard) { self.exponents = exponents }
 
-  /// Whether a tensor has neurons: it is of floats, and of two dimensions or more.
+  /// Returns true if a tensor has neurons: its values are floats of whole bytes and it has two or more
+  /// dimensions.
   package static func applies(to info: TensorInfo) -> Bool {
     info.dtype.isFloat && info.isMatrix && info.dtype.bitsPerElement % 8 == 0
   }
 
-  /// Values that are read at once.
+  /// The number of values that are read at once.
   private static let blockElementCount = 1 << 18
 
+  /// Returns the memory of each worker, in bytes.
   package static func workspaceByteCount(_ tensors: [LazyTensor]) -> Int {
     tensors.filter { applies(to: $0.info) }.map { tensor in
       let count = min(blockElementCount, tensor.info.elementCount)
-      // Beside the memory that is lent, magnitudes are sorted in an array.
+      // Magnitudes are sorted in an array outside the workspace.
       return workspace(FloatReader(tensor), elementCount: count).byteCount + 4 * count
     }.max() ?? 0
   }
 
-  /// Values, and scratch memory to read them or to count their magnitudes.
+  /// Returns the layout of the workspace: values, and scratch memory to read them or count their magnitudes.
   private static func workspace(_ reader: FloatReader, elementCount: Int) -> WorkspaceLayout {
     WorkspaceLayout(
       FloatReader.byteCount(elementCount: elementCount),
@@ -44,7 +48,7 @@ package struct NeuronSurvey: Sendable {
       alignment: 64)
   }
 
-  /// Memory for the results.
+  /// Returns the memory for the results, in bytes.
   package static func fixedByteCount(_ tensors: [LazyTensor]) -> Int {
     tensors.filter { applies(to: $0.info) }.reduce(0) {
       $0 + $1.info.shape.dimensions[0] * MemoryLayout<Neuron>.stride
@@ -57,7 +61,7 @@ package struct NeuronSurvey: Sendable {
     var neurons: Range<Int>
   }
 
-  /// In the order of the tensors; nil for those without neurons.
+  /// Returns the neurons of each tensor, in the order of `tensors`; nil for a tensor without neurons.
   package func result(of tensors: [LazyTensor], engine: Engine) throws -> [[Neuron]?] {
     var pieces: [Piece] = []
     var empty: [[Neuron?]?] = []

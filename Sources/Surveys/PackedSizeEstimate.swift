@@ -2,12 +2,12 @@ import Base
 package import Checkpoints
 import TensorCore
 
-/// About the bytes that tensors take in a `.sumac` file without loss.
+/// An estimate of the size of tensors in a `.sumac` file with lossless encoding.
 package enum PackedSizeEstimate {
-  /// Chunks of each tensor that are looked at.
+  /// The maximum number of chunks that are sampled per tensor.
   private static let chunkCount = 4
 
-  /// Reads at most four chunks of each tensor, spread evenly.
+  /// Returns the estimated size in bytes. Reads at most four evenly spread chunks of each tensor.
   package static func byteCount(of tensors: [LazyTensor]) throws -> Int {
     try tensors.reduce(0) { sum, tensor in
       let info = tensor.info

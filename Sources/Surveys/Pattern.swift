@@ -1,18 +1,20 @@
-/// N:M sparsity: at most N of M neighbouring values in a row are not zero.
+/// An N:M sparsity pattern: at most N of M adjacent values in a row are nonzero.
 ///
-/// Groups end at the ends of rows, and of the blocks that rows of over 1 MiB are cut in.
+/// A group does not extend past the end of a row, or past a block of a row of more than 1 MiB.
 package struct Pattern: Sendable, Equatable, CustomStringConvertible {
+  /// N, the maximum number of nonzero values in a group.
   package let kept: Int
+  /// M, the number of values in a group.
   package let group: Int
 
-  /// nil unless 0 < N < M ≤ 1024.
+  /// Creates a pattern; nil unless 0 < N < M ≤ 1024.
   package init?(kept: Int, group: Int) {
     guard kept > 0, kept < group, group <= 1024 else { return nil }
     self.kept = kept
     self.group = group
   }
 
-  /// From text such as `2:4`.
+  /// Creates a pattern from text such as `2:4`; nil if the text or its numbers are invalid.
   package init?(_ text: String) {
     let parts = text.split(separator: ":", omittingEmptySubsequences: false).map { Int($0) }
     guard parts.count == 2, let kept = parts[0], let group = parts[1] else { return nil }

@@ -1,4 +1,4 @@
-/// Σ|w|ᵖ and Σ|w|^q.
+/// The power sums Σ|w|ᵖ and Σ|w|^q of values w.
 package struct PowerSums: Sendable, Equatable {
   package var p = 0.0
   package var q = 0.0

@@ -3,10 +3,12 @@ import Checkpoints
 import Synchronization
 import TensorCore
 
-/// Exact quantiles of magnitudes, and the energy of the largest: what the bins of a histogram leave
-/// open is counted in a second pass, over the bins that hold a wanted rank.
+/// A survey that computes exact quantiles of magnitudes and the energy of the largest values.
+///
+/// Where the bins of a histogram do not determine a quantile, a second pass counts the lower bits of the
+/// magnitudes in the bins that contain a wanted rank.
 enum QuantileSurvey {
-  /// Counters of the bins of a tensor, of all together, and of one that begins.
+  /// The memory for the counters of a tensor, of the whole model, and of the next tensor, in bytes.
   static let fixedByteCount = 3 * (2 * TensorStatistics.Distribution.levels.count + 1) * 4 << 15
 
   static func scratchByteCount(_ info: TensorInfo) -> Int {
@@ -19,6 +21,11 @@ enum QuantileSurvey {
     var model: QuantileTally
   }
 
+  /// Returns the quantiles of each tensor and of the whole model.
+  /// - Parameters:
+  ///   - wanted: The wanted ranks of each tensor.
+  ///   - model: The wanted ranks of all tensors together.
+  /// - Throws: An error if a tensor cannot be read or has changed since its histogram was computed.
   static func result(
     of tensors: [LazyTensor], wanted: [WantedRanks], model: WantedRanks, engine: Engine
   ) throws -> (tensors: [Quantiles], model: Quantiles) {
@@ -77,6 +84,6 @@ enum QuantileSurvey {
 }
 
 extension LazyTensor {
-  /// Whether its values count for all tensors together: it is of floats, and no other name of one.
+  /// True if the values count towards the whole model: they are floats and the tensor is not an alias.
   var joinsModel: Bool { aliasOf == nil && info.dtype.isFloat }
 }

@@ -1,17 +1,17 @@
 import Base
 import TensorCore
 
-/// The lower bits of magnitudes in the bins that hold wanted ranks.
+/// A tally of the lower bits of magnitudes in the bins that contain wanted ranks.
 ///
-/// A tensor has many wanted ranks, and tallies of several tensors are open at once: counters have 4 bytes
-/// until a bin is looked at as `DigitCounts`. Quantiles lie between the magnitudes of two ranks, as numpy
-/// has them, so that a search for the rank alone would not do.
+/// A tensor has many wanted ranks, and tallies of several tensors are open at once. Counters therefore have
+/// 4 bytes until a bin is converted to `DigitCounts`. As in numpy, a quantile lies between the magnitudes of
+/// two ranks, so a search for one rank is not enough.
 struct QuantileTally: Sendable {
   private let wanted: WantedRanks
   private let bins: [Int]
-  /// For each bin, how often each value of the lower 15 bits occurs, modulo 2³².
+  /// The number of times that each value of the lower 15 bits occurs in each bin, modulo 2³².
   private var counts: [UInt32]
-  /// How often a counter has wrapped around.
+  /// The number of times that a counter has wrapped around.
   private var carries: [Int: UInt64] = [:]
   private var squaresAbove = 0.0
 
@@ -21,12 +21,15 @@ struct QuantileTally: Sendable {
     counts = [UInt32](repeating: 0, count: bins.count << 15)
   }
 
-  /// Adds what the kernel found in the bins of a table.
+  /// Adds the magnitudes that the kernel found in the bins of a table.
+  /// - Parameters:
+  ///   - found: `count` words, each a slot and the lower 15 bits of a magnitude.
+  ///   - squares: The sum of squares of the values above the top bin.
   mutating func add(
     _ found: borrowing RawSpan, count: Int, _ table: SlotTable, squares: Double
   ) {
     squaresAbove += squares
-    // Where the counters of each slot begin; bins that only others want have none.
+    // The first counter of each slot, or -1 for a bin that only another tally wants.
     let starts = table.bins.map { bin in bins.firstIndex(of: bin).map { $0 << 15 } ?? -1 }
     for place in 0..<count {
       let word = Int(found.littleEndian(UInt32.self, at: 4 * place)!)
@@ -38,13 +41,15 @@ struct QuantileTally: Sendable {
     }
   }
 
-  /// - Parameter path: of the file, for the error of one that changed since its histogram was taken.
+  /// Returns the quantiles and the sum of squares of the largest values.
+  /// - Parameter path: The path of the file, for the error message.
+  /// - Throws: `ChangedInputError` if the file changed since its histogram was computed.
   func quantiles(path: String) throws -> Quantiles {
     guard wanted.count > 0 else { return Quantiles() }
     let place = wanted.place(wanted.count - wanted.topCount)
     let inBin = counts(of: place.digit)
     var squares = squaresAbove
-    // The largest in the bin of the threshold, down to the last that is wanted.
+    // Add the largest values in the bin of the threshold until `topCount` values are counted.
     var rest = wanted.topCount - (wanted.count - place.before - inBin.total())
     for (low, count) in inBin.counts.enumerated().reversed() where count > 0 {
       guard rest > 0 else { break }
@@ -72,7 +77,7 @@ struct QuantileTally: Sendable {
     Double(Float(bitPattern: UInt32(bin << 15 | low)))
   }
 
-  /// nil if the bin of the rank has fewer values than its histogram says.
+  /// Returns the magnitude of a rank; nil if its bin contains fewer values than the histogram counted.
   private func magnitude(_ rank: Int) -> Double? {
     let place = wanted.place(rank)
     return counts(of: place.digit).place(ofRank: rank - place.before, from: .smallest).map {

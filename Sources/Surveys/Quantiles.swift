@@ -1,9 +1,10 @@
-/// Quantiles of magnitudes, and the sum of squares of the largest.
+/// The quantiles of magnitudes, and the sum of squares of the largest.
 struct Quantiles: Sendable {
   var values: [Double] = []
   var topSquareSum = 0.0
 
-  /// - Parameter magnitude: of each rank that is wanted.
+  /// Interpolates the quantiles at `TensorStatistics.Distribution.levels`.
+  /// - Parameter magnitude: Returns the magnitude of a wanted rank.
   init(_ wanted: WantedRanks, topSquares: Double, _ magnitude: (Int) throws -> Double) rethrows {
     guard wanted.count > 0 else { return }
     values = try TensorStatistics.Distribution.levels.map { level in

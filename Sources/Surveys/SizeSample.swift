@@ -2,15 +2,15 @@ import Base
 import Glibc
 import TensorCore
 
-/// The bytes of a sample of a tensor's values, by which the size of its lossless coding is told.
+/// Byte statistics of a sample of a tensor's values, used to estimate its losslessly encoded size.
 struct SizeSample: Sendable {
-  /// Elements of each chunk that are looked at.
+  /// The maximum number of elements that are sampled per chunk.
   static let elementsPerChunk = 1024
 
   private let width: Int
   private var count = 0
   private var zeros = 0
-  /// How often each value of each byte plane occurs.
+  /// The number of times that each byte value occurs in each byte plane.
   private var planes: [[Int]]
 
   init(width: Int) {
@@ -54,7 +54,8 @@ struct SizeSample: Sendable {
     }
   }
 
-  /// About the bytes that `elementCount` such elements take, dense or sparse, whichever is less.
+  /// Returns the estimated size in bytes of `elementCount` such elements in dense or sparse form, whichever
+  /// is smaller.
   func byteCount(elementCount: Int) -> Int {
     guard count > 0 else { return 0 }
     let n = Double(elementCount)
@@ -74,7 +75,7 @@ struct SizeSample: Sendable {
         let share = Double(count - (byte == 0 ? zeros : 0)) / total
         if share > 0 { bits -= share * log2(share) }
       }
-      // Codes of whole bits cost a little more than the entropy; what they do not shrink stays.
+      // Codes of whole bits need slightly more than the entropy. Planes that do not shrink are stored raw.
       return sum + min(1, bits / 8 * 1.005 + 0.002)
     }
   }

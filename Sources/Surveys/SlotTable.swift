@@ -1,7 +1,7 @@
 import Base
 import TensorCore
 
-/// Which slot the upper 16 bits of a magnitude have.
+/// A table that maps the upper 16 bits of a magnitude to a slot.
 struct SlotTable: Sendable {
   private(set) var slots = [UInt8](repeating: Kernels.noSlot, count: 1 << 16)
   /// The bin of each slot.

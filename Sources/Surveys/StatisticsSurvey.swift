@@ -3,14 +3,15 @@ package import Checkpoints
 import Synchronization
 import TensorCore
 
-/// The statistics of every tensor of a checkpoint, and of all its floats together.
+/// A survey that computes the statistics of every tensor of a checkpoint, and of all its floats together.
 ///
-/// One pass over the values, and a second over tensors whose quantiles the first does not settle.
+/// It makes one pass over the values, and a second over the tensors whose quantiles the first pass does not
+/// determine.
 package struct StatisticsSurvey: Sendable {
   package struct Result: Sendable, Equatable {
-    /// In the order of the tensors.
+    /// The statistics of each tensor, in the order of the tensors.
     package var tensors: [TensorStatistics]
-    /// Of all float tensors, each counted once.
+    /// The statistics of all float tensors together, each counted once.
     package var model: TensorStatistics
   }
 
@@ -22,7 +23,7 @@ package struct StatisticsSurvey: Sendable {
     self.pattern = pattern
   }
 
-  /// Memory for each worker, besides its thread.
+  /// Returns the memory of each worker in bytes, without its thread.
   package static func workspaceByteCount(_ tensors: [LazyTensor]) -> Int {
     Engine.workspaceByteCount(of: tensors) { tensor in
       max(
@@ -30,7 +31,7 @@ package struct StatisticsSurvey: Sendable {
     }
   }
 
-  /// Memory that is shared: what is known of the tensors that are being read.
+  /// Returns the shared memory in bytes: the tallies of the tensors that are being read.
   package static func fixedByteCount(_ tensors: [LazyTensor]) -> Int {
     let largest = tensors.map { TensorTally.byteCount($0.info) }.max() ?? 0
     return 2 * largest + MagnitudeHistogram.binCount * 16 + 1024 * tensors.count
@@ -65,7 +66,7 @@ package struct StatisticsSurvey: Sendable {
       model: total.statistics(quantiles: quantiles.model))
   }
 
-  /// What is known so far; tensors that are read are reduced to their results.
+  /// The tallies of the tensors that are being read, and the results of those that are complete.
   private struct State {
     let tensors: [LazyTensor]
     var open: [Int: TensorTally] = [:]

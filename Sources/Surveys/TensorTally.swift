@@ -1,7 +1,7 @@
 import Base
 import TensorCore
 
-/// What one pass gathers of a tensor, or of several.
+/// The counts and sums that one pass gathers over a tensor, or over several.
 struct TensorTally: Sendable {
   private let info: TensorInfo?
   private let survey: StatisticsSurvey
@@ -9,14 +9,14 @@ struct TensorTally: Sendable {
   private var powers = PowerSums()
   private var histogram = MagnitudeHistogram()
   private var fit = Kernels.PatternFit()
-  /// Bits of the largest magnitude of each column.
+  /// The float32 bits of the largest magnitude in each column.
   private var peaks: [UInt32] = []
   private var blocks: BlockMap?
   private var sample: SizeSample?
   private var packedByteCount = 0
-  /// Sorted magnitudes, of tensors that are a single small chunk.
+  /// The Gini coefficient from sorted magnitudes, for a tensor that is a single small chunk.
   private var gini: Double?
-  /// Whether no bin of the histogram holds two values that differ.
+  /// True if no bin of the histogram can contain two different values.
   private var isSettled: Bool
 
   init(_ info: TensorInfo?, survey: StatisticsSurvey) {
@@ -32,7 +32,7 @@ struct TensorTally: Sendable {
     blocks = BlockMap(rows: info.shape.rowCount, columns: info.shape.columnCount)
   }
 
-  /// Values up to which the Gini coefficient comes from sorting.
+  /// The maximum number of values that are sorted to compute the Gini coefficient.
   static let sortedLimit = 1 << 16
 
   static func byteCount(_ info: TensorInfo) -> Int {
@@ -51,14 +51,15 @@ struct TensorTally: Sendable {
       + max(4 * count, SizeSample.scratchByteCount(width: 8))
   }
 
-  /// Bytes that a mask takes in scratch memory, where words behind it are aligned.
+  /// Returns the size in bytes of a mask in scratch memory, padded so that the words after it are aligned.
   private static func maskByteCount(_ elementCount: Int) -> Int {
     (Kernels.maskByteCount(elementCount: elementCount) + 63) & ~63
   }
 
   // MARK: Parts
 
-  /// What a worker finds in a chunk. Counters, peaks and masks stay in its scratch memory.
+  /// The counts and sums that a worker gathers over a chunk. Counters, peaks and masks stay in its scratch
+  /// memory.
   struct Part: Sendable {
     fileprivate var moments = Moments()
     fileprivate var powers = PowerSums()
@@ -116,7 +117,7 @@ struct TensorTally: Sendable {
       let columns = info.shape.columnCount
       let rowLength = min(columns, elements.count)
       let (kept, group) = (survey.pattern.kept, survey.pattern.group)
-      // Rows of whole groups are like one long row.
+      // Rows of whole groups can be processed as one long row.
       let run = rowLength % group == 0 ? elements.count : rowLength
       for start in stride(from: 0, to: elements.count, by: run) {
         kernels.patternFit(
@@ -133,7 +134,7 @@ struct TensorTally: Sendable {
     }
   }
 
-  /// Adds what a worker found in `elements`, which follow those that were added before.
+  /// Adds the part of a worker that read `elements`, which follow the elements added before.
   mutating func add(_ part: Part, _ scratch: borrowing RawSpan, _ elements: Range<Int>) {
     moments.merge(part.moments)
     guard let info, info.dtype.isFloat else { return }
@@ -159,7 +160,7 @@ struct TensorTally: Sendable {
     }
   }
 
-  /// Adds all of a tensor to a tally of several.
+  /// Adds the complete tally of a tensor to a tally of several tensors.
   mutating func merge(_ other: TensorTally) {
     moments.merge(other.moments)
     powers.merge(other.powers)
@@ -175,7 +176,7 @@ struct TensorTally: Sendable {
 
   // MARK: Results
 
-  /// What is left of a tally when its tensors are read.
+  /// The results of a tally whose tensors have been read.
   struct Finished: Sendable {
     var moments: Moments
     var distribution: TensorStatistics.Distribution?
@@ -223,15 +224,15 @@ extension TensorTally.Finished {
 }
 
 extension TensorInfo {
-  /// Whether it has rows and columns: two dimensions or more, and values.
+  /// True if the tensor has rows and columns: two or more dimensions, and at least one value.
   var isMatrix: Bool { shape.dimensions.count >= 2 && elementCount > 0 }
 
-  /// Whether its columns are told apart: a peak is kept of each.
+  /// True if a peak is recorded for each column, which is limited to 2²⁰ columns.
   var hasChannels: Bool { isMatrix && shape.columnCount <= 1 << 20 }
 }
 
 extension PowerSums {
-  /// Of finite F32 values; sums that `moments` has already are taken from it.
+  /// Computes the sums over finite F32 values. Sums that `moments` already contains are reused.
   init(_ floats: borrowing RawSpan, _ exponents: PQIndex, moments: Moments?) {
     func sum(_ exponent: Double) -> Double {
       switch (exponent, moments) {
@@ -245,7 +246,7 @@ extension PowerSums {
 }
 
 extension RawSpan {
-  /// The magnitudes of finite F32 values as bits, ascending.
+  /// Returns the magnitudes of finite F32 values as ascending float32 bits.
   func sortedMagnitudes() -> [UInt32] {
     var magnitudes: [UInt32] = []
     magnitudes.reserveCapacity(byteCount / 4)
@@ -259,7 +260,7 @@ extension RawSpan {
 }
 
 extension DType {
-  /// Whether values as float32 have no bits below the upper 16 of their magnitude.
+  /// True if the values as float32 have no bits below the upper 16 of their magnitude.
   fileprivate var fillsBins: Bool {
     switch self {
     case .f16, .f32, .f64: false

@@ -1,18 +1,19 @@
 import Base
 
-/// The ranks among ascending magnitudes that quantiles need, and where a histogram has them.
+/// The ranks among ascending magnitudes that quantiles need, and the histogram bins that contain them.
 struct WantedRanks: Sendable {
   let count: Int
-  /// The bin of each rank, and how many values lie below the bin.
+  /// The bin of each rank, and the number of values below the bin.
   private var places: [Int: DigitCounts.Place] = [:]
-  /// What is known without another pass, where each bin holds one value only.
+  /// The quantiles, if each bin contains a single value and no second pass is needed.
   private(set) var settled = Quantiles()
-  /// Whether another pass is needed.
+  /// True if a second pass is needed.
   private(set) var isOpen = false
-  /// The bin with the smallest of the largest values.
+  /// The bin that contains the smallest of the `topCount` largest values.
   private(set) var topBin = MagnitudeHistogram.binCount
 
-  /// - Parameter isSettled: whether no bin holds two values that differ.
+  /// Finds the bins of the wanted ranks.
+  /// - Parameter isSettled: True if no bin contains two different values.
   init(_ histogram: MagnitudeHistogram, isSettled: Bool) {
     count = histogram.finiteCount
     guard count > 0 else { return }
@@ -41,12 +42,12 @@ struct WantedRanks: Sendable {
 
   init() { count = 0 }
 
-  /// How many values the largest 1 % are.
+  /// The number of values in the largest 1 %, rounded up, at least 1.
   var topCount: Int {
     max(1, Int((Double(count) * TensorStatistics.Distribution.topShare).rounded(.up)))
   }
 
-  /// The ranks between which a quantile lies.
+  /// Returns the two ranks that a quantile is interpolated between.
   func neighbours(of level: Double) -> (low: Int, high: Int) {
     let low = min(count - 1, Int(level * Double(count - 1)))
     return (low, min(low + 1, count - 1))
@@ -54,6 +55,6 @@ struct WantedRanks: Sendable {
 
   func place(_ rank: Int) -> DigitCounts.Place { places[rank]! }
 
-  /// Ascending.
+  /// The bins of the wanted ranks, ascending.
   var bins: [Int] { Set(places.values.map(\.digit)).sorted() }
 }

@@ -1,31 +1,33 @@
 import Base
 package import TensorCore
 
-/// How often each value of some bits of magnitudes occurs.
+/// Counters of the values that a digit, a group of bits of a magnitude, takes.
 ///
-/// A magnitude is the lower 31 bits of a float32, whose order is that of its size. Counters of parts of the
-/// values, of several files or machines, are merged by adding them, in any order.
+/// A magnitude is the lower 31 bits of a float32; as an integer it has the same order as the value. Counters
+/// of parts of the values, from several files or machines, are merged by addition, in any order.
 ///
 /// Memory: 8 bytes for each of 65,536 counters of the upper 16 bits, or of 32,768 of the lower 15.
 package struct DigitCounts: Sendable, Equatable {
   /// The end from which magnitudes are ranked.
   package enum Order: Sendable, Equatable { case smallest, largest }
 
-  /// What has a rank.
+  /// The values that are ranked.
   package enum Ranked: Sendable, Equatable {
-    /// Every value; infinities are larger than finite values, and NaN is larger still.
+    /// Every value; infinities are larger than finite values, and NaN is larger than infinities.
     case all
-    /// Finite values alone, as if there were no others.
+    /// Finite values only, as if there were no others.
     case finite
   }
 
+  /// The digit of the magnitude that has a given rank.
   package struct Place: Sendable, Equatable {
     package var digit: Int
-    /// How many magnitudes have a digit that comes before it.
+    /// The number of magnitudes whose digit comes before `digit` in the order.
     package var before: Int
   }
 
-  /// The first value of the upper bits that infinities and NaN have.
+  /// The number of values of the upper bits that finite magnitudes can have; those of infinities and NaN
+  /// follow.
   package static let finiteUpperCount = 0x7F80_0000 >> 15
 
   package let digits: Kernels.MagnitudeDigits
@@ -47,9 +49,10 @@ package struct DigitCounts: Sendable, Equatable {
     Kernels.best.countMagnitudes(values, digits: digits, into: &counts)
   }
 
+  /// Adds `count` magnitudes with the digit `digit`.
   package mutating func add(_ count: UInt64, to digit: Int) { counts[digit] += count }
 
-  /// Adds 64-bit counters that a kernel left in memory. They are nearly all 0, but for a few runs.
+  /// Adds 64-bit counters that a kernel wrote. Most runs of counters are 0 and are skipped.
   package mutating func add(counters: borrowing RawSpan) {
     let run = 256
     for first in stride(from: 0, to: counts.count, by: run) {
@@ -69,19 +72,19 @@ package struct DigitCounts: Sendable, Equatable {
 
   // MARK: Ranks
 
-  /// How many values are counted.
+  /// Returns the number of values that were counted.
   package func total(of ranked: Ranked = .all) -> Int {
     Int(counts[range(of: ranked)].reduce(0, +))
   }
 
-  /// The digit of the magnitude of `rank`, from 0; nil if there are not so many.
+  /// Returns the digit of the magnitude of `rank`, counted from 0; nil if `rank` is not below the total.
   package func place(
     ofRank rank: Int, from order: Order, of ranked: Ranked = .all
   ) -> Place? {
     places(ofRanks: [rank], from: order, of: ranked).first
   }
 
-  /// The digits of several ranks, which ascend; of those ranks that exist.
+  /// Returns the digits of ascending ranks, omitting ranks that are not below the total.
   package func places(
     ofRanks ranks: [Int], from order: Order, of ranked: Ranked = .all
   ) -> [Place] {
@@ -104,7 +107,7 @@ package struct DigitCounts: Sendable, Equatable {
     return places
   }
 
-  /// The first digit after `digit`, in ascending order, that a counted magnitude has.
+  /// Returns the first digit after `digit`, in ascending order, with a nonzero count; nil if there is none.
   package func next(after digit: Int, of ranked: Ranked = .all) -> Int? {
     range(of: ranked).suffix(from: digit + 1).first { counts[$0] > 0 }
   }
@@ -112,7 +115,7 @@ package struct DigitCounts: Sendable, Equatable {
   private func range(of ranked: Ranked) -> Range<Int> {
     switch (ranked, digits) {
     case (.finite, .upper): 0..<Self.finiteUpperCount
-    // Of lower bits the upper ones tell what they belong to.
+    // Lower bits are counted for one value of the upper bits, so they need no filter.
     case (.all, _), (.finite, .lower): 0..<counts.count
     }
   }

@@ -1,32 +1,32 @@
 package import TensorCore
 
-/// The search for the magnitude of one rank: a radix selection in two steps.
+/// A search for the magnitude of one rank by radix selection in two steps.
 ///
 /// A search asks for `DigitCounts` twice: first of the upper 16 bits of all magnitudes, then of the lower 15
-/// bits of the magnitudes that share the upper bits of the one searched for. Each answer is a sum over all
-/// values, whoever counted them, so that the result is exact and the same for any number of workers, files
-/// or machines. Searches that ask the same can share an answer.
+/// bits of the magnitudes that share the upper bits of the target. Each answer is a sum over all values, so
+/// the result is exact and the same for any number of workers, files or machines. Searches that ask the same
+/// question can share an answer.
 ///
-/// The magnitudes that come before the rank are those beyond `threshold`, and of those that equal it the
-/// `tieCount` first by flat index; where that is not all of them, `TieCounts` tells where they end.
+/// The selected magnitudes are those beyond `threshold` and, among those that equal it, the first `tieCount`
+/// by flat index. If that excludes some ties, `TieCounts` finds the last selected one.
 ///
-/// - Complexity: O(*n*) for each answer; memory is that of one `DigitCounts`.
+/// - Complexity: O(*n*) for each answer; the memory is that of one `DigitCounts`.
 package struct RankSearch: Sendable, Equatable {
   private enum Step: Sendable, Equatable { case upper, lower, done }
 
-  /// How many magnitudes are taken from the end of the order, at least 1. The one of rank `count` - 1 is
-  /// searched for.
+  /// The number of magnitudes to select from the start of the order, at least 1. The search finds the
+  /// magnitude of rank `count` - 1.
   package let count: Int
   package let order: DigitCounts.Order
   package let ranked: DigitCounts.Ranked
   private var step = Step.upper
-  /// The upper 16 bits of the magnitude, once they are known.
+  /// The upper 16 bits of the magnitude, after the first answer.
   package private(set) var upper = 0
-  /// How many magnitudes come before those that are known to share its bits.
+  /// The number of magnitudes that come before those that share the bits known so far.
   package private(set) var before = 0
-  /// The magnitude, as bits of float32, once it is known.
+  /// The magnitude as float32 bits, after the second answer.
   package private(set) var threshold: UInt32 = 0
-  /// How many magnitudes share the bits that are known.
+  /// The number of magnitudes that share the bits known so far.
   package private(set) var equalCount = 0
 
   package init(
@@ -38,7 +38,7 @@ package struct RankSearch: Sendable, Equatable {
     self.ranked = ranked
   }
 
-  /// What has to be counted next; nil once the magnitude is found.
+  /// The digits to count next; nil after the magnitude is found.
   package var question: Kernels.MagnitudeDigits? {
     switch step {
     case .upper: .upper
@@ -47,8 +47,8 @@ package struct RankSearch: Sendable, Equatable {
     }
   }
 
-  /// Takes the counts that were asked for.
-  /// - Returns: false if there are not so many magnitudes: values have changed since the last answer.
+  /// Continues the search with the counts that `question` asked for.
+  /// - Returns: False if there are too few magnitudes because the values changed since the last answer.
   package mutating func take(_ counts: DigitCounts) -> Bool {
     precondition(counts.digits == question)
     guard let place = counts.place(ofRank: count - 1 - before, from: order, of: ranked) else {
@@ -63,15 +63,16 @@ package struct RankSearch: Sendable, Equatable {
     return true
   }
 
-  /// Settles a search whose magnitude was found in another way, all values being in memory at once.
+  /// Completes a search whose magnitude was found directly because all values are in memory.
   /// - Parameters:
-  ///   - before: how many magnitudes lie beyond it.
-  ///   - equalCount: how many equal it.
+  ///   - threshold: The magnitude as float32 bits.
+  ///   - before: The number of magnitudes beyond it.
+  ///   - equalCount: The number of magnitudes equal to it.
   package mutating func settle(threshold: UInt32, before: Int, equalCount: Int) {
     (self.threshold, self.before, self.equalCount) = (threshold, before, equalCount)
     (upper, step) = (Int(threshold >> 15), .done)
   }
 
-  /// How many of the magnitudes that equal the threshold are taken: the first by flat index.
+  /// The number of magnitudes equal to the threshold that are selected: the first by flat index.
   package var tieCount: Int { count - before }
 }

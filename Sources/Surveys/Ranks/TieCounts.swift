@@ -1,4 +1,4 @@
-/// How many magnitudes of each tile equal a threshold, in the order in which the first of them are taken.
+/// The number of magnitudes in each tile that equal a threshold, in the order in which ties are selected.
 ///
 /// Memory: 8 bytes for each tile.
 package struct TieCounts: Sendable, Equatable {
@@ -10,8 +10,9 @@ package struct TieCounts: Sendable, Equatable {
 
   package mutating func set(_ count: Int, ofTile tile: Int) { counts[tile] = count }
 
-  /// The tile with the last of the first `taken` ties, at least 1, and which tie of the tile it is, from 1;
-  /// nil if there are not so many.
+  /// Returns the tile that contains the last of the first `taken` ties and the number of that tie within the
+  /// tile, counted from 1; nil if there are fewer ties.
+  /// - Parameter taken: The number of ties that are selected, at least 1.
   package func last(of taken: Int) -> (tile: Int, occurrence: Int)? {
     precondition(taken > 0)
     var rest = taken
@@ -22,7 +23,7 @@ package struct TieCounts: Sendable, Equatable {
     return nil
   }
 
-  /// For each tile how many of the first `taken` ties it has.
+  /// Returns the number of the first `taken` ties that each tile contains.
   package func shares(of taken: Int) -> [Int] {
     var rest = taken
     return counts.map { count in
