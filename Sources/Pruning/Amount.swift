@@ -1,28 +1,34 @@
 package import Surveys
 
-/// How many weights of a group go in one iteration.
+/// The rule for the number of weights that one iteration drops from a group.
 package enum Amount: Sendable, Equatable {
-  /// As many as the PQ Index of what is left tells.
+  /// Drops the number of weights that SAP derives from the PQ Index of the remaining weights.
   case adaptive(SAP)
-  /// Those below the quantile of this share of the scores, linear between neighbours; what equals it
-  /// stays. In float32 as the one-shot mode of the official code, whose ranks are float64 for neurons
-  /// (`nanquantile`) and float32 otherwise.
+  /// Drops the weights whose scores are below the quantile at this share, interpolated linearly. Scores that
+  /// equal the quantile are kept.
+  ///
+  /// As in the one-shot mode of the official code, the quantile is computed in float32. Its ranks are float64
+  /// for neurons (`nanquantile`) and float32 otherwise.
   case quantile(Double, wideRanks: Bool)
-  /// ⌊share · count⌋, of equal scores the last.
+  /// Drops ⌊share · count⌋ weights; among equal scores, the last ones.
   case exactly(Double)
 
-  /// The score that decides and how the equal ones are treated.
+  /// The score at which a group is cut, and the treatment of scores that equal it.
   package struct Cut: Sendable, Equatable {
-    /// Scores below that of this rank in ascending order go.
+    /// The rank in ascending order of the score at the cut. Lower scores are dropped.
     package var rank: Int
-    /// How far the bound lies from the score of that rank to the next.
+    /// The position of the bound between the score of that rank and the next, from 0 to 1.
     package var fraction: Float = 0
-    /// Whether of those that equal it just as many go as are missing.
+    /// True to drop some of the scores that equal the bound, so that exactly `rank` weights are dropped.
     package var cutsTies: Bool
     package var decision: SAP.Decision?
   }
 
-  /// What scores have to reach, as bits: between the score of a rank and that of the next.
+  /// Returns the bound that scores must reach, as float32 bits.
+  /// - Parameters:
+  ///   - score: The score of the rank, as float32 bits.
+  ///   - next: The score of the next rank, as float32 bits.
+  ///   - fraction: The position of the bound between the two scores.
   static func bound(_ score: UInt32, next: UInt32, fraction: Float) -> UInt32 {
     let (low, high) = (Float(bitPattern: score), Float(bitPattern: next))
     guard fraction > 0, next > score else { return score }
@@ -32,7 +38,10 @@ package enum Amount: Sendable, Equatable {
     return max(score, min(next, bound.bitPattern))
   }
 
-  /// nil if nothing goes.
+  /// Returns the cut of a group; nil if nothing is dropped.
+  /// - Parameters:
+  ///   - count: The number of remaining weights.
+  ///   - powerSums: The power sums of the remaining weights.
   package func cut(count: Int, powerSums: PowerSums) -> Cut? {
     guard count > 0 else { return nil }
     switch self {
@@ -54,7 +63,7 @@ package enum Amount: Sendable, Equatable {
     }
   }
 
-  /// The exponents by which a report compares before and after.
+  /// The exponents of the PQ Index that a report compares before and after pruning.
   package var exponents: PQIndex {
     if case .adaptive(let sap) = self { sap.exponents } else { .standard }
   }

@@ -1,18 +1,21 @@
 import Base
 import TensorCore
 
-/// Appends runs of bits that do not begin on a byte.
+/// A writer that appends runs of mask bits that may start in the middle of a byte.
 struct BitRunWriter: ~Copyable {
   private var position = 0
   private var pending: UInt8 = 0
-  /// Bits of a run from its own first on.
+  /// A buffer for the bits of one run, starting at bit 0.
   private var run: ByteBuffer
 
-  /// - Parameter longestRun: elements of a run that does not begin on a byte.
+  /// Creates a writer.
+  /// - Parameter longestRun: The maximum number of elements in a run.
   init(longestRun: Int) {
     run = ByteBuffer(byteCount: Kernels.maskByteCount(elementCount: longestRun))
   }
 
+  /// Appends a bit for each score, set if the score is over the threshold.
+  /// - Parameter keepsTies: True to set the bits of scores that equal the threshold, too.
   @_lifetime(target: copy target)
   mutating func append(
     _ scores: borrowing RawSpan, threshold: UInt32, keepsTies: Bool,
@@ -20,7 +23,7 @@ struct BitRunWriter: ~Copyable {
   ) {
     let count = scores.byteCount / 4
     guard !(position % 8 == 0) else {
-      // On a byte: the kernel writes in place.
+      // The run starts on a byte boundary, so the kernel writes in place.
       var direct = target._mutatingExtracting(position / 8..<target.byteCount)
       Self.mark(scores, threshold, keepsTies, in: &direct)
       advance(count, &target)
@@ -31,6 +34,7 @@ struct BitRunWriter: ~Copyable {
     shift(count, into: &target)
   }
 
+  /// Appends a bit for each score, set for the `keep` largest scores of each group.
   @_lifetime(target: copy target)
   mutating func append(
     _ scores: borrowing RawSpan, keep: Int, group: Int, to target: inout MutableRawSpan
@@ -57,7 +61,7 @@ struct BitRunWriter: ~Copyable {
       scores, threshold: keepsTies ? threshold - 1 : threshold, ties: 0, into: &mask)
   }
 
-  /// After bits that were written in place.
+  /// Advances the position after bits that were written in place.
   @_lifetime(target: copy target)
   private mutating func advance(_ count: Int, _ target: inout MutableRawSpan) {
     position += count
@@ -90,7 +94,7 @@ struct BitRunWriter: ~Copyable {
     pending = UInt8(truncatingIfNeeded: word)
   }
 
-  /// Writes the bits of a last byte that is not full.
+  /// Writes the bits of an incomplete last byte.
   @_lifetime(target: copy target)
   func finish(_ target: inout MutableRawSpan) {
     if position % 8 != 0 { target.storeLittleEndian(pending, at: position / 8) }

@@ -1,8 +1,9 @@
-/// What is kept of a group: scores over a threshold, and of those that equal it the first.
+/// The rule that selects the kept weights of a group: scores over a threshold, and the first of the scores
+/// that equal it.
 struct GroupRule: Sendable, Equatable {
-  /// Bits of the magnitude of a float32.
+  /// The threshold, as the bits of a float32 magnitude.
   var threshold: UInt32 = 0
-  /// Elements of the tensor from this on are kept only if their score is over the threshold.
+  /// The first element of the tensor from which scores that equal the threshold are not kept.
   var tieEnd = Int.max
 
   static let keepsAll = GroupRule()

@@ -1,34 +1,35 @@
 package import Base
 package import Surveys
 
-/// How far the pruning of one large group has come, and what is asked next.
+/// The progress of pruning one large group, and the question to answer next.
 ///
-/// Each iteration asks twice: for sums and a histogram, which tell the bin of the threshold, and for
-/// the lower bits of the scores in that bin, which tell the threshold. Both are `DigitCounts`, whose places
-/// are those of a `RankSearch`; a state is kept in survey files between the two, and asks for the next score
-/// as well, because the official code cuts at a quantile that lies between two scores.
+/// Each iteration asks two questions: for sums and a histogram, which determine the bin of the threshold, and
+/// for the lower bits of the scores in that bin, which determine the threshold. Both answers are
+/// `DigitCounts`, as in a `RankSearch`. Survey files store the state between the two questions. The state also
+/// asks for the next score, because the official code cuts at a quantile that lies between two scores.
 package struct GroupState: Sendable, Equatable {
   package enum Question: Sendable, Equatable {
     case sums
     case lowerBits(LowerBits)
-    /// Where the last of `kept` scores that equal the threshold stands.
+    /// The position of the last of `kept` scores that equal the threshold.
     case ties(kept: Int)
     case nothing
   }
 
-  /// Asks for the lower bits of the scores in a bin.
+  /// A question for the lower bits of the scores in a bin.
   package struct LowerBits: Sendable, Equatable {
     package var bin: Int
-    /// The threshold is the score of this rank in the bin, or lies a fraction behind it towards the next.
+    /// The rank within the bin of the score at the cut. The threshold lies `fraction` of the way from this
+    /// score to the next.
     package var rank: Int
     package var fraction: Float
-    /// The next bin with scores.
+    /// The next bin that contains scores.
     package var nextBin: Int
-    /// Whether of the scores that equal the threshold only as many stay as are to be kept.
+    /// True to drop some of the scores that equal the threshold, so that the exact number is kept.
     package var cutsTies: Bool
   }
 
-  /// What is kept so far, of tensors in which no tie is cut.
+  /// The threshold that kept scores reach so far. It does not describe ties that are cut.
   package internal(set) var threshold: UInt32 = 0
   package internal(set) var iteration = 0
   package internal(set) var question = Question.sums
@@ -44,8 +45,9 @@ package struct GroupState: Sendable, Equatable {
     self.decisions = decisions
   }
 
-  /// Takes the sums of what is left; ends after `iterations`.
-  /// - Parameter path: of the file, for the error of one whose scores are not as many as its weights.
+  /// Continues with the sums of the remaining weights; ends after `iterations`.
+  /// - Parameter path: The path of the file, for the error message.
+  /// - Throws: `ChangedInputError` if the histogram contains fewer scores than there are weights.
   package mutating func take(
     _ tally: WeightTally, _ histogram: MagnitudeHistogram, amount: Amount, iterations: Int,
     path: String
@@ -57,7 +59,7 @@ package struct GroupState: Sendable, Equatable {
     }
     if let decision = cut.decision { decisions.append(decision) }
     guard cut.rank < tally.count else {
-      // All of it goes.
+      // Everything is dropped.
       threshold = .max
       endIteration()
       return
@@ -73,7 +75,8 @@ package struct GroupState: Sendable, Equatable {
         cutsTies: cut.cutsTies))
   }
 
-  /// Takes how often each value of the lower 15 bits occurs in the bin that was asked for.
+  /// Continues with the counts of the lower 15 bits in the bin that was asked for.
+  /// - Throws: `ChangedInputError` if the bin contains too few scores.
   package mutating func take(
     _ counts: DigitCounts, answering asked: LowerBits, path: String
   ) throws(ChangedInputError) {
@@ -86,15 +89,15 @@ package struct GroupState: Sendable, Equatable {
     question = .ties(kept: end - asked.rank)
   }
 
-  /// What scores have to reach.
-  /// - Parameter isLast: whether the score after that of the rank has other lower bits.
+  /// Returns the threshold that scores must reach.
+  /// - Parameter isLast: True if the score of the next rank has different lower bits.
   private static func threshold(
     _ low: Int, _ counts: DigitCounts, isLast: Bool, _ asked: LowerBits
   ) -> UInt32 {
     let score = UInt32(asked.bin << 15 | low)
     guard asked.fraction > 0, isLast else { return score }
-    // Of a next score in another bin only the bin is known, which tells as much: the bound lies over
-    // this score, or so near that it is the same.
+    // If the next score is in another bin, only that bin is known. This is enough: the bound lies over this
+    // score, or so close that it rounds to it.
     let next = counts.next(after: low).map { asked.bin << 15 | $0 }
     let bound = Amount.bound(
       score, next: UInt32(next ?? asked.nextBin << 15), fraction: asked.fraction)

@@ -2,14 +2,16 @@ package import Base
 package import Checkpoints
 import TensorCore
 
-/// What was pruned before.
+/// The weights that were pruned before.
 package enum InitialMask: Sendable {
   case nothing
-  /// Weights that are 0.
+  /// Weights that are 0 were pruned.
   case zeros
-  /// What is 0 in a mask: a U8 tensor of the same name and shape. Tensors without one are whole.
+  /// Weights whose mask value is 0 were pruned. A mask is a U8 tensor with the name and shape of the weights.
+  /// Tensors without a mask were not pruned.
   case masks([UTF8Key: LazyTensor])
 
+  /// Returns the masks of a mask file.
   package static func masks(of checkpoint: Checkpoint) -> InitialMask {
     .masks(
       Dictionary(
@@ -24,6 +26,8 @@ package enum InitialMask: Sendable {
     return stored + elementCount + mask.source.scratchByteCount(elementCount: elementCount)
   }
 
+  /// Sets the bits of the `elements` that were not pruned before.
+  /// - Parameter stored: The stored values of `elements`.
   @_lifetime(mask: copy mask)
   @_lifetime(scratch: copy scratch)
   func fill(
@@ -34,7 +38,6 @@ package enum InitialMask: Sendable {
     switch self {
     case .nothing: mask.fill(with: 0xFF)
     case .zeros:
-      // A zero of either sign: doubled, both have no bits.
       markNonzero(stored, width: width, &mask)
     case .masks(let masks):
       guard let source = masks[UTF8Key(tensor.name)]?.source else { return mask.fill(with: 0xFF) }
@@ -45,6 +48,7 @@ package enum InitialMask: Sendable {
     }
   }
 
+  /// Sets the bits of the values that are not zeros of either sign.
   @_lifetime(mask: copy mask)
   private func markNonzero(
     _ stored: borrowing RawSpan, width: Int, _ mask: inout MutableRawSpan

@@ -4,16 +4,17 @@ import Surveys
 import Synchronization
 import TensorCore
 
-/// A group that is pruned by passes over its tensors: all of them together, one, or a part of one.
+/// A group that is pruned by passes over its tensors. It consists of all tensors, one tensor, or a part of
+/// one tensor.
 struct LargeGroup: Sendable {
   struct Part: Sendable {
     var reading: MaskedReading
-    /// All of the tensor, or one of the groups it consists of.
+    /// The elements of the whole tensor, or of one of its groups.
     var elements: Range<Int>
   }
 
   struct Outcome: Sendable {
-    /// For each part.
+    /// The rule of each part.
     var rules: [GroupRule]
     var before: [WeightTally]
     var after: [WeightTally]
@@ -63,6 +64,7 @@ struct LargeGroup: Sendable {
 
   // MARK: Pruning
 
+  /// Prunes the group.
   func outcome(engine: Engine) throws -> Outcome {
     var state = GroupState()
     var rules = [GroupRule](repeating: .keepsAll, count: parts.count)
@@ -96,22 +98,23 @@ struct LargeGroup: Sendable {
       rules: rules, before: before ?? after, after: after, decisions: state.decisions)
   }
 
-  /// The file of the first part, for errors.
+  /// The file of the first part, for error messages.
   private var path: String { parts.first?.reading.tensor.stored.file ?? "" }
 
-  /// The rules with a new threshold; ties are kept up to an element of a part.
+  /// Returns the rules with a new threshold.
+  /// - Parameter ties: The part and the element up to which ties are kept; nil to keep all ties.
   private func cut(
     _ rules: [GroupRule], at threshold: UInt32, ties: (part: Int, end: Int)?
   ) -> [GroupRule] {
     rules.enumerated().map { part, old in
-      // Where the threshold was cut before, it stays cut.
+      // Ties that an earlier iteration cut at this threshold stay cut.
       var end = old.threshold == threshold ? old.tieEnd : .max
       if let ties { end = min(end, part < ties.part ? .max : part == ties.part ? ties.end : 0) }
       return GroupRule(threshold: threshold, tieEnd: end)
     }
   }
 
-  /// The sums of one round alone, without checks of what other processes have seen.
+  /// Returns the sums of one round of a survey, without the state of other rounds.
   func sums(threshold: UInt32, checks: Bool, engine: Engine) throws -> (
     tallies: [WeightTally], histogram: MagnitudeHistogram
   ) {
@@ -119,6 +122,7 @@ struct LargeGroup: Sendable {
       parts.map { _ in GroupRule(threshold: threshold) }, checks: checks, counts: true, engine)
   }
 
+  /// Returns the counts of the lower bits of the scores in a bin, for one round of a survey.
   func lowerBits(threshold: UInt32, bin: Int, engine: Engine) throws -> DigitCounts {
     try lowerBits(parts.map { _ in GroupRule(threshold: threshold) }, bin: bin, engine)
   }
@@ -174,7 +178,8 @@ struct LargeGroup: Sendable {
     return total.withLock { $0 }
   }
 
-  /// The part with the last score that equals the threshold and is kept, and the element behind it.
+  /// Returns the part that contains the last kept score equal to the threshold, and the element after that
+  /// score.
   private func lastTie(
     _ rules: [GroupRule], threshold: UInt32, kept: Int, _ engine: Engine
   ) throws -> (part: Int, end: Int) {
@@ -201,7 +206,7 @@ struct LargeGroup: Sendable {
       Int, Tile, borrowing RawSpan, borrowing RawSpan, NonfiniteTally, inout MutableRawSpan
     ) throws -> Void
 
-  /// Reads tiles: values and scores, NaN in the place of what the rules do not keep.
+  /// Reads the values and scores of tiles, with NaN for weights that the rules do not keep.
   private func forEachTile(
     _ rules: [GroupRule], _ engine: Engine, checks: Bool = false, only: Int? = nil,
     onFailure: @Sendable () -> Void = {}, _ body: Body
@@ -240,7 +245,7 @@ struct LargeGroup: Sendable {
 }
 
 extension MaskedReading {
-  /// The error of weights that are not finite.
+  /// Returns the error for weights that are not finite; nil if all are finite.
   func error(_ tally: NonfiniteTally) -> (any UserError)? {
     guard let first = tally.first else { return nil }
     let others = tally.count == 1 ? "" : ", the first of \(tally.count) that are not finite"
@@ -249,8 +254,8 @@ extension MaskedReading {
       "weight \(first) is \(tally.isNaN ? "NaN" : "infinite")\(others)"
         + (tensor.info.dtype == .f64 && !tally.isNaN ? " (or too large for float32)" : ""),
       path: tensor.stored.file, tensor: tensor.name,
-      hint:
-        "mend the weights, or leave the tensor out: \(setting: "exclude") '\(tensor.name.printable)'"
+      hint: "repair the weights, or exclude the tensor: "
+        + "\(setting: "exclude") '\(tensor.name.printable)'"
     )
   }
 }

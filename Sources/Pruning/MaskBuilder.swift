@@ -2,7 +2,7 @@ import Base
 import Checkpoints
 import TensorCore
 
-/// Makes the mask of any range of elements.
+/// A builder of the mask for any range of elements of a tensor.
 struct MaskBuilder: Sendable {
   let reading: MaskedReading
   let rule: TensorRule
@@ -13,13 +13,14 @@ struct MaskBuilder: Sendable {
     reading.workspace(elementCount: padded(elementCount)).byteCount
   }
 
-  /// Groups of neighbours are seen whole, so a range may need some more elements on both sides.
+  /// Returns the number of elements to read for a range. A pattern needs whole groups, so the range may grow
+  /// on both sides.
   private func padded(_ elementCount: Int) -> Int {
     guard case .pattern(_, let group) = rule.choice else { return elementCount }
     return min(elementCount + 2 * group, reading.tensor.info.elementCount)
   }
 
-  /// The groups of neighbours that `elements` touches; they are counted from the starts of rows.
+  /// Returns the elements of the pattern groups that overlap `elements`. Groups start at the starts of rows.
   private func whole(_ elements: Range<Int>) -> Range<Int> {
     guard case .pattern(_, let group) = rule.choice else { return elements }
     func start(_ element: Int) -> Int {
@@ -31,12 +32,12 @@ struct MaskBuilder: Sendable {
     return start(elements.lowerBound)..<min(rowEnd, start(last) + group)
   }
 
-  /// Whether the mask of `elements` is made from their values alone.
+  /// Returns true if the mask of `elements` depends on their values only.
   func needsOnly(_ elements: Range<Int>) -> Bool {
     !elements.isEmpty && whole(elements) == elements
   }
 
-  /// Reads what the mask of `elements` is made from, and lends it.
+  /// Reads the values that the mask of `elements` depends on, and passes the mask to `body`.
   @_lifetime(scratch: copy scratch)
   func withMask(
     _ elements: Range<Int>, scratch: inout MutableRawSpan, _ body: (borrowing RawSpan) -> Void
@@ -51,7 +52,9 @@ struct MaskBuilder: Sendable {
     }
   }
 
-  /// The same from stored values that were read already; `needsOnly` must hold.
+  /// Passes the mask of `elements` to `body`, computed from stored values that are in memory.
+  ///
+  /// `needsOnly` must be true for `elements`.
   @_lifetime(stored: copy stored)
   @_lifetime(scratch: copy scratch)
   func withMask(
@@ -86,7 +89,7 @@ struct MaskBuilder: Sendable {
   ) {
     let isMagnitude = reading.score.isMagnitude
     if case .pattern = rule.choice, !reading.startsWhole {
-      // What was pruned before takes nobody's place.
+      // Weights that were pruned before must not displace others in a group.
       if isMagnitude {
         Kernels.best.clear(unmasked: mask.bytes, width: 4, in: &values)
       } else {
@@ -101,7 +104,7 @@ struct MaskBuilder: Sendable {
 }
 
 extension MutableRawSpan {
-  /// Moves `count` bits from `offset` to the start.
+  /// Moves `count` bits from the bit at `offset` to the start.
   @_lifetime(self: copy self)
   fileprivate mutating func shiftBits(by offset: Int, count: Int) {
     guard offset > 0 else { return }

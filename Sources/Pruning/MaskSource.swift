@@ -2,7 +2,7 @@ import Base
 import Checkpoints
 import TensorCore
 
-/// The mask itself as a tensor: U8, 1 where a weight is kept.
+/// A source of the mask as a U8 tensor with the value 1 for each kept weight.
 struct MaskSource: TensorSource {
   let reading: MaskedReading
   let rule: TensorRule

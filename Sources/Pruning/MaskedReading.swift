@@ -2,7 +2,7 @@ import Base
 import Checkpoints
 import TensorCore
 
-/// Reading of a tensor that is pruned: values as float32, their scores, and what is kept of them.
+/// A reader of a tensor to prune: its values as float32, their scores, and the mask of kept weights.
 struct MaskedReading: Sendable {
   let tensor: LazyTensor
   let score: any PruningScore
@@ -14,7 +14,7 @@ struct MaskedReading: Sendable {
     (Kernels.maskByteCount(elementCount: elementCount) + 63) & ~63
   }
 
-  /// Bytes of scratch memory of `read`.
+  /// Returns the size of the scratch memory for `read`, in bytes.
   private func scratchByteCount(elementCount: Int) -> Int {
     max(
       FloatReader(tensor).scratchByteCount(elementCount: elementCount),
@@ -22,10 +22,11 @@ struct MaskedReading: Sendable {
       initialMask.scratchByteCount(tensor, elementCount: elementCount))
   }
 
-  /// The memory of so many elements: values, scores, a mask, and scratch memory for `read` and `apply`.
+  /// Returns the layout of the memory for `elementCount` elements: values, scores, a mask, and scratch memory
+  /// for `read` and `apply`.
   ///
-  /// There is none for scores where they are the values themselves.
-  /// - Parameter extra: bytes of scratch memory that are needed after the elements are read.
+  /// The scores have no memory if they are the values themselves.
+  /// - Parameter extra: The scratch memory that is needed after the elements are read, in bytes.
   func workspace(elementCount: Int, extra: Int = 0) -> WorkspaceLayout {
     let floats = FloatReader.byteCount(elementCount: elementCount)
     return WorkspaceLayout(
@@ -37,14 +38,16 @@ struct MaskedReading: Sendable {
 
   // MARK: Reading
 
-  /// Whether nothing was pruned before.
+  /// True if nothing was pruned before.
   var startsWhole: Bool { if case .nothing = initialMask { true } else { false } }
 
-  /// Fills `values` and `scores` (F32) of `elements`, and sets the bits of what was not pruned before.
+  /// Reads the `values` and `scores` (F32) of `elements`, and sets the mask bits of weights that were not
+  /// pruned before.
   ///
   /// - Parameters:
-  ///   - scores: not filled where values are their own scores.
-  ///   - counts: whether values that are not finite are counted.
+  ///   - counts: True to count values that are not finite.
+  ///   - scores: Not filled if the values are their own scores.
+  /// - Returns: The tally of values that are not finite.
   @_lifetime(values: copy values)
   @_lifetime(scores: copy scores)
   @_lifetime(mask: copy mask)
@@ -60,7 +63,7 @@ struct MaskedReading: Sendable {
     return found
   }
 
-  /// The same without scores.
+  /// Reads the `values` of `elements` as `read` does, without scores.
   @_lifetime(values: copy values)
   @_lifetime(mask: copy mask)
   @_lifetime(scratch: copy scratch)
@@ -75,7 +78,7 @@ struct MaskedReading: Sendable {
     }
   }
 
-  /// Lends the scores that a read left: those in `scores`, or the values themselves.
+  /// Passes the scores that were read to `body`: `scores`, or `values` if the values are their own scores.
   func withScores<Result>(
     _ values: borrowing RawSpan, _ scores: borrowing RawSpan,
     _ body: (borrowing RawSpan) throws -> Result
@@ -83,7 +86,7 @@ struct MaskedReading: Sendable {
     score.isMagnitude ? try body(values) : try body(scores)
   }
 
-  /// Fills `scores` of values that are read already.
+  /// Computes the `scores` of values that are in memory.
   @_lifetime(scores: copy scores)
   @_lifetime(scratch: copy scratch)
   private func replaceScores(
@@ -95,7 +98,7 @@ struct MaskedReading: Sendable {
     try score.replace(&scores, of: tensor, elements, scratch: &scratch)
   }
 
-  /// The mask of `elements` whose stored values are there already.
+  /// Computes the values, scores and mask of `elements` from stored values that are in memory.
   @_lifetime(values: copy values)
   @_lifetime(scores: copy scores)
   @_lifetime(mask: copy mask)
@@ -109,7 +112,7 @@ struct MaskedReading: Sendable {
     try replaceScores(values.bytes, &scores, elements, scratch: &scratch)
   }
 
-  /// Clears the bits of what `rule` does not keep.
+  /// Clears the mask bits of weights that `rule` does not keep.
   @_lifetime(mask: copy mask)
   @_lifetime(scratch: copy scratch)
   static func apply(
@@ -138,7 +141,7 @@ struct MaskedReading: Sendable {
       let group = start / length
       let end = min(elements.upperBound, (group + 1) * length)
       let rule = rules[group]
-      // Ties count up to here, and not behind.
+      // Ties are kept before this element, not after it.
       let tieEnd = max(start, min(end, rule.tieEnd))
       for (run, ties) in [(start..<tieEnd, true), (tieEnd..<end, false)] where !run.isEmpty {
         let bytes =
@@ -172,7 +175,7 @@ struct MaskedReading: Sendable {
 }
 
 extension MutableRawSpan {
-  /// Keeps the bits that `other` has as well.
+  /// Clears the bits that are not set in `other`.
   @_lifetime(self: copy self)
   mutating func formIntersection(_ other: borrowing RawSpan, byteCount: Int) {
     var place = 0

@@ -4,7 +4,7 @@ import Surveys
 import Synchronization
 import TensorCore
 
-/// What an N:M pattern leaves of a tensor.
+/// A survey of the weights that an N:M pattern keeps of a tensor.
 enum PatternSurvey {
   static func workspaceByteCount(_ reading: MaskedReading) -> Int {
     workspace(
@@ -13,7 +13,8 @@ enum PatternSurvey {
     ).byteCount
   }
 
-  /// Values, what was not pruned before, and scratch memory to read them or to make their mask.
+  /// Returns the layout of the workspace: values, the mask of weights that were not pruned before, and scratch
+  /// memory to read them or to build their mask.
   private static func workspace(_ builder: MaskBuilder, elementCount: Int) -> WorkspaceLayout {
     WorkspaceLayout(
       FloatReader.byteCount(elementCount: elementCount), MaskedReading.maskByteCount(elementCount),

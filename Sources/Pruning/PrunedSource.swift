@@ -2,13 +2,13 @@ import Base
 import Checkpoints
 import TensorCore
 
-/// Reads a tensor with 0 in the place of what a rule does not keep.
+/// A source of a tensor with 0 for each weight that a rule does not keep.
 struct PrunedSource: TensorSource {
   let reading: MaskedReading
   let rule: TensorRule
-  /// Whose values are kept where weights are rewound; nil to keep the tensor's own.
+  /// The source of the kept values if weights are rewound; nil to keep the tensor's own values.
   let initial: (any TensorSource)?
-  /// Of the values that are kept.
+  /// The dtype of the kept values.
   let dtype: DType
 
   private var builder: MaskBuilder { MaskBuilder(reading: reading, rule: rule) }

@@ -2,8 +2,8 @@ package import Base
 package import Checkpoints
 import TensorCore
 
-/// What is wrong with a request, told from headers.
 extension Pruning {
+  /// Returns the errors of a request that can be found from headers, without reading values.
   package func errors(for checkpoint: Checkpoint) -> [any UserError] {
     var errors = selection.errors(for: checkpoint)
     errors += aliasErrors(checkpoint)
@@ -12,15 +12,15 @@ extension Pruning {
       return errors + [
         UsageError(
           "no tensor of \(checkpoint.path.printable) is in scope: none has two dimensions and 'weight' "
-            + "in its last name part",
-          hint: "say which with \(setting: "include") GLOB")
+            + "in the last part of its name",
+          hint: "select tensors with \(setting: "include") GLOB")
       ]
     }
     for tensor in tensors where !tensor.info.dtype.isPlainFloat {
       errors.append(
         UsageError(
-          "tensor '\(tensor.name.printable)' is \(tensor.info.dtype.name), and only F16, BF16, F32 and "
-            + "F64 are pruned",
+          "tensor '\(tensor.name.printable)' is \(tensor.info.dtype.name), but only F16, BF16, F32 and "
+            + "F64 can be pruned",
           hint: "leave it out with \(setting: "exclude") '\(tensor.name.printable)'"))
     }
     errors += score.errors(for: tensors)
@@ -30,7 +30,7 @@ extension Pruning {
     return errors
   }
 
-  /// An error for each name that was included though the tensor that it stands for was not.
+  /// Returns an error for each alias that is included although its target is not.
   private func aliasErrors(_ checkpoint: Checkpoint) -> [any UserError] {
     guard decidesAlone else { return [] }
     return checkpoint.tensors.compactMap { tensor in
@@ -38,8 +38,8 @@ extension Pruning {
         !selection.contains(target)
       else { return nil }
       return UsageError(
-        "'\(tensor.name.printable)' is another name of '\(target.printable)', which is not in scope",
-        hint: "include both: \(setting: "include") '\(target.printable)'")
+        "'\(tensor.name.printable)' is an alias of '\(target.printable)', which is not in scope",
+        hint: "include the target as well: \(setting: "include") '\(target.printable)'")
     }
   }
 
@@ -47,14 +47,15 @@ extension Pruning {
     info.dtype == .u8 || info.dtype == .bool
   }
 
+  /// Returns the errors of masks that do not match the tensors in scope.
   private func maskErrors(
     _ masks: [UTF8Key: LazyTensor], _ tensors: [LazyTensor], _ checkpoint: Checkpoint
   ) -> [any UserError] {
     guard masks.values.contains(where: { Self.isMask($0.info) }) || masks.isEmpty else {
       return [
         UsageError(
-          "the file of \(setting: "mask") has no masks: none of its tensors is U8 or BOOL",
-          hint: "masks are made with \(setting: "save-mask")")
+          "the \(setting: "mask") file contains no masks: none of its tensors is U8 or BOOL",
+          hint: "create masks with \(setting: "save-mask")")
       ]
     }
     var errors: [any UserError] = []
@@ -64,7 +65,7 @@ extension Pruning {
       guard let tensor = known[key] else {
         errors.append(
           UsageError(
-            "the mask '\(mask.name.printable)' is of no tensor of \(checkpoint.path.printable)"))
+            "the mask '\(mask.name.printable)' matches no tensor of \(checkpoint.path.printable)"))
         continue
       }
       if !Self.isMask(mask.info) {
@@ -81,13 +82,13 @@ extension Pruning {
     for tensor in tensors where masks[UTF8Key(tensor.name)] == nil {
       errors.append(
         UsageError(
-          "there is no mask of tensor '\(tensor.name.printable)', which is in scope",
+          "there is no mask for tensor '\(tensor.name.printable)', which is in scope",
           hint: "leave it out with \(setting: "exclude") '\(tensor.name.printable)'"))
     }
     return errors
   }
 
-  /// What is wrong with rewinding to `initial`.
+  /// Returns the errors of rewinding the tensors in scope to `initial`.
   package func errors(rewinding checkpoint: Checkpoint, to initial: Checkpoint) -> [any UserError] {
     let known = Dictionary(
       initial.tensors.map { (UTF8Key($0.name), $0) }, uniquingKeysWith: { first, _ in first })

@@ -3,10 +3,10 @@ package import Checkpoints
 package import Surveys
 import TensorCore
 
-/// `prune`: what to drop of which tensors.
+/// The `prune` operation: the tensors to prune and the rule that selects their weights.
 package struct Pruning: Sendable {
   package enum Scope: String, CaseIterable, Sendable {
-    /// Each index of a tensor's first dimension: a row of a linear layer, a filter of a convolution.
+    /// Each index of a tensor's first dimension: a row of a linear layer, or a filter of a convolution.
     case neuron
     /// Each tensor.
     case layer
@@ -23,7 +23,7 @@ package struct Pruning: Sendable {
   package var selecting: Selecting
   package var selection: Selection
   package var initialMask: InitialMask
-  /// What `lineage` and errors call the method.
+  /// The options of the method, as `lineage` and reports show them.
   package var options: [Lineage.Option]
 
   package init(
@@ -42,14 +42,16 @@ package struct Pruning: Sendable {
     if case .amount(let amount, _, _) = selecting { amount.exponents } else { .standard }
   }
 
-  /// Whether the selection names tensors, so that it alone decides.
+  /// True if the selection includes tensors by name, so that only the selection decides.
   var decidesAlone: Bool {
     selection.names != nil
       || selection.rules.contains { if case .include = $0 { true } else { false } }
   }
 
-  /// The places of the tensors in scope, each once: weights, as the paper's code has it. A selection that includes by name decides alone;
-  /// one that only excludes leaves weights out.
+  /// Returns the indices of the tensors in scope, each once.
+  ///
+  /// The default scope is the weights, as in the paper's code. A selection that includes tensors by name
+  /// replaces this default; a selection that only excludes tensors restricts it.
   package func places(in checkpoint: Checkpoint) -> [Int] {
     return checkpoint.tensors.indices.filter { place in
       let tensor = checkpoint.tensors[place]
@@ -64,7 +66,7 @@ package struct Pruning: Sendable {
     MaskedReading(tensor: tensor, score: score, initialMask: initialMask)
   }
 
-  /// Memory of each worker while the tensors are surveyed.
+  /// Returns the memory of each worker while the tensors are surveyed, in bytes.
   package func workspaceByteCount(_ checkpoint: Checkpoint) -> Int {
     places(in: checkpoint).map { place in
       let reading = reading(checkpoint.tensors[place])
@@ -74,21 +76,21 @@ package struct Pruning: Sendable {
     }.max() ?? 0
   }
 
-  /// Memory for what is known of all groups.
+  /// Returns the memory for the results of all groups, in bytes.
   package func fixedByteCount(_ checkpoint: Checkpoint) -> Int {
     let groups = places(in: checkpoint).reduce(0) { sum, place in
       let info = checkpoint.tensors[place].info
-      // The first dimension is no more than the values that a file holds, if it holds any.
+      // If a tensor has values, its first dimension is not larger than their number.
       guard case .amount(_, .neuron, _) = selecting, info.elementCount > 0 else { return sum + 1 }
       return sum + (info.shape.dimensions.first ?? 1)
     }
     return groups * 128 + MagnitudeHistogram.binCount * 32 + (2 << 20)
   }
 
-  /// The most iterations that can be asked for.
+  /// The maximum number of iterations.
   package static let iterationLimit = 10_000
 
-  /// About how often the tensors in scope are read.
+  /// The approximate number of times that the tensors in scope are read.
   package var passCount: Int {
     switch selecting {
     case .pattern: 2
@@ -96,14 +98,14 @@ package struct Pruning: Sendable {
     }
   }
 
-  /// Bytes of the tensors in scope.
+  /// Returns the size of the tensors in scope, in bytes.
   package func valueByteCount(_ checkpoint: Checkpoint) -> Int {
     places(in: checkpoint).reduce(0) { $0 + checkpoint.tensors[$1].info.byteCount }
   }
 
   // MARK: Work
 
-  /// How the tensors in scope are read, in the order of names.
+  /// Returns readers of the tensors in scope, in the order of names.
   func sortedReadings(of checkpoint: Checkpoint) -> [MaskedReading] {
     sortedPlaces(in: checkpoint).map { reading(checkpoint.tensors[$0]) }
   }
@@ -114,7 +116,7 @@ package struct Pruning: Sendable {
     }
   }
 
-  /// What is kept where surveys of several shards have told the threshold.
+  /// Returns the outcome for a shard from the threshold that the surveys of all shards determined.
   package func outcome(
     for checkpoint: Checkpoint, _ state: GroupState, amount: Amount, iterations: Int,
     engine: Engine
@@ -132,7 +134,7 @@ package struct Pruning: Sendable {
     return result
   }
 
-  /// What is kept of each tensor in scope, found by reading them.
+  /// Reads the tensors in scope and returns the weights that are kept of each.
   package func outcome(
     for checkpoint: Checkpoint, recordsDecisions: Bool, engine: Engine
   ) throws -> PruningOutcome {
@@ -155,6 +157,7 @@ package struct Pruning: Sendable {
     return result
   }
 
+  /// Returns the group of all tensors.
   static func globalGroup(
     _ readings: [MaskedReading], amount: Amount, iterations: Int
   ) -> LargeGroup {
@@ -164,7 +167,7 @@ package struct Pruning: Sendable {
       }, amount: amount, iterations: iterations)
   }
 
-  /// Surveys of tensors or neurons one by one: small ones in memory, several at a time.
+  /// Surveys tensors or neurons one by one; small groups in memory, several at a time.
   private func survey(
     _ amount: Amount, _ scope: Scope, _ iterations: Int, recordsDecisions: Bool,
     into result: inout PruningOutcome, _ engine: Engine
@@ -196,8 +199,9 @@ package struct Pruning: Sendable {
 
   // MARK: Application
 
-  /// The checkpoint with 0 in the place of what is not kept; with the values of `initial` where
-  /// weights are rewound to it, and all its other tensors.
+  /// Returns the checkpoint with 0 for each weight that is not kept.
+  /// - Parameter initial: The checkpoint to rewind weights to. If it is given, kept weights have its values,
+  ///   and all other tensors are taken from it.
   package func applied(
     to checkpoint: Checkpoint, _ outcome: PruningOutcome, rewindingTo initial: Checkpoint? = nil
   ) -> Checkpoint {
@@ -216,7 +220,7 @@ package struct Pruning: Sendable {
     return result
   }
 
-  /// The masks as a checkpoint of U8 tensors.
+  /// Returns the masks as a checkpoint of U8 tensors.
   package func masks(of checkpoint: Checkpoint, _ outcome: PruningOutcome) throws -> Checkpoint {
     var result = checkpoint
     result.metadata = []

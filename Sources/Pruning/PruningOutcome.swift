@@ -3,22 +3,22 @@ import Checkpoints
 import Surveys
 import TensorCore
 
-/// What is kept of the tensors in scope.
+/// The weights that are kept of the tensors in scope.
 package struct PruningOutcome: Sendable {
-  /// Of one tensor.
+  /// The outcome of one tensor.
   package struct Tensor: Sendable {
     var rule: TensorRule
     package var before: WeightTally
     package var after: WeightTally
-    /// For each group, what was decided in each iteration; only what was asked for.
+    /// The decisions of each iteration for each group, if they are recorded.
     package var decisions: [[SAP.Decision]]
   }
 
-  /// Of the checkpoint's tensors, in the order of names.
+  /// The indices of the tensors in the checkpoint, in the order of names.
   package let places: [Int]
   let readings: [MaskedReading]
   package internal(set) var tensors: [Tensor]
-  /// Of all tensors together, where they are one group.
+  /// The decisions of each iteration, if all tensors are one group.
   package internal(set) var decisions: [SAP.Decision] = []
 
   init(places: [Int], readings: [MaskedReading]) {
@@ -35,7 +35,7 @@ package struct PruningOutcome: Sendable {
 
   package var names: [String] { readings.map(\.tensor.name) }
 
-  /// All weights in scope together.
+  /// The tallies of all weights in scope.
   package var total: (before: WeightTally, after: WeightTally) {
     var (before, after) = (WeightTally(), WeightTally())
     for tensor in tensors {
@@ -45,6 +45,7 @@ package struct PruningOutcome: Sendable {
     return (before, after)
   }
 
+  /// Adds the outcome of the group of all tensors.
   mutating func add(_ outcome: LargeGroup.Outcome, of group: LargeGroup) {
     for number in tensors.indices {
       tensors[number].rule = TensorRule(
@@ -56,7 +57,7 @@ package struct PruningOutcome: Sendable {
     decisions = outcome.decisions
   }
 
-  /// Adds a group of a tensor, which comes behind those that were added.
+  /// Adds the outcome of the next group of a tensor.
   mutating func add(_ outcome: LargeGroup.Outcome, group: Int, length: Int, to number: Int) {
     if group == 0 {
       tensors[number].rule = TensorRule(choice: .groups(length: length, []))

@@ -4,14 +4,15 @@ package import Reporting
 import Surveys
 import TensorCore
 
-/// What `prune` did: the PQ Index before and after, what is left of each tensor, and the bytes.
+/// The report of `prune`: the PQ Index before and after, the weights kept of each tensor, and the bytes.
 package struct PruningReport: Report {
   package static let schema = "sumac.prune/1"
 
+  /// The sizes of the input and the output, in bytes.
   package struct Bytes: Sendable {
     package var input: Int
     package var output: Int
-    /// About what the output takes as `.sumac`, where it is another format.
+    /// The estimated size of the output as `.sumac`, if it has another format.
     package var packed: Int?
 
     package init(input: Int, output: Int, packed: Int? = nil) {
@@ -43,8 +44,8 @@ package struct PruningReport: Report {
     count == 0 ? 1 : Double(tally.count) / Double(count)
   }
 
-  /// The share that the paper's theorem keeps of the weights that were decided on, over all
-  /// iterations; nil if another method decided.
+  /// Returns the share of the weights that the paper's theorem keeps over all iterations; nil for other
+  /// methods.
   private static func bound(_ groups: [[SAP.Decision]]) -> Double? {
     guard groups.contains(where: { !$0.isEmpty }) else { return nil }
     var (kept, count) = (0.0, 0.0)
@@ -63,7 +64,7 @@ package struct PruningReport: Report {
       ? Self.bound(outcome.tensors.flatMap(\.decisions)) : Self.bound([outcome.decisions])
   }
 
-  /// Values in scope.
+  /// The number of values in scope.
   private var valueCount: Int {
     outcome.readings.reduce(0) { $0 + $1.tensor.info.elementCount }
   }
@@ -82,18 +83,19 @@ package struct PruningReport: Report {
       Section.Fact(
         "PQ Index",
         "\(before.index(exponents).fixed(decimals: 4)) before, "
-          + "\(after.index(exponents).fixed(decimals: 4)) of what is left"),
+          + "\(after.index(exponents).fixed(decimals: 4)) after"),
     ]
     if let totalBound {
       facts.append(
-        Section.Fact("bound", "the theorem keeps \(Self.percent(totalBound)) or more at this eta"))
+        Section.Fact(
+          "bound", "the theorem keeps at least \(Self.percent(totalBound)) at this eta"))
     }
     facts.append(
       Section.Fact("bytes", "\(bytes.input.grouped) before, \(bytes.output.grouped) after"))
     if let packed = bytes.packed {
       facts.append(
         Section.Fact(
-          "as .sumac", "about \(ByteSize(packed)); zeros take no less room in this format"))
+          "as .sumac", "about \(ByteSize(packed)); zeros do not save space in the output format"))
     }
     return [.table(table), .facts(facts)]
   }

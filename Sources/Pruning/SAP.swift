@@ -1,17 +1,17 @@
 import Glibc
 package import Surveys
 
-/// How many weights SAP (sparsity-informed adaptive pruning) drops of a group.
+/// SAP, sparsity-informed adaptive pruning: the rule for the number of weights to drop from a group.
 ///
-/// In float32, in the order of operations of the official code, so that counts agree with it.
+/// Computes in float32, in the order of operations of the official code, so that the counts agree with it.
 /// Source: Diao et al., ICLR 2023, theorem 1 and algorithm 1.
 package struct SAP: Sendable, Equatable {
   package var exponents: PQIndex
-  /// Bounds the p-norm of what is dropped relative to what is kept; at least 0.
+  /// The bound η on the p-norm of the dropped weights relative to the kept weights; at least 0.
   package var eta: Double
-  /// Exaggerates the share that is dropped (over 1) or tempers it.
+  /// The factor γ on the dropped share; more than 1 increases the share.
   package var gamma: Double
-  /// The greatest share that one iteration drops, in (0, 1].
+  /// The maximum share β that one iteration drops, in (0, 1].
   package var beta: Double
 
   package init(
@@ -23,15 +23,17 @@ package struct SAP: Sendable, Equatable {
     self.beta = beta
   }
 
-  /// What is decided for a group in one iteration.
+  /// The decision for a group in one iteration.
   package struct Decision: Sendable, Equatable {
-    /// Weights that are left before it.
+    /// The number of remaining weights before the iteration.
     package var count: Int
+    /// The PQ Index of the remaining weights.
     package var index: Double
-    /// m: how many the theorem keeps.
+    /// The number m of weights that the theorem keeps.
     package var bound: Int
+    /// The share of the weights to drop.
     package var ratio: Double
-    /// How many are to go; those that equal the smallest kept one stay as well.
+    /// The number of weights to drop. Weights that equal the smallest kept weight are kept as well.
     package var dropCount: Int
 
     package init(count: Int, index: Double, bound: Int, ratio: Double, dropCount: Int) {
@@ -43,6 +45,7 @@ package struct SAP: Sendable, Equatable {
     }
   }
 
+  /// Returns the decision for a group of `count` remaining weights with these power sums.
   package func decision(count: Int, powerSums: PowerSums) -> Decision {
     let index = Float(exponents.value(count: count, powerSums: powerSums))
     guard count > 0, powerSums.q > 0 else {

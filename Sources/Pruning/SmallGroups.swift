@@ -4,22 +4,13 @@ import Surveys
 import Synchronization
 import TensorCore
 
-/// Groups of consecutive elements of a tensor, each small enough to be pruned in memory at once.
+/// Groups of consecutive elements of a tensor that are small enough to be pruned in memory.
 struct SmallGroups: Sendable {
-  /// The most elements of such a group, and of those that are read at once.
+  /// The maximum number of elements in a group, and of elements that are read at once.
   static let elementLimit = 1 << 18
 
-  struct Outcome: Sendable {
-    /// For each group.
-    var rules: [GroupRule]
-    var before = WeightTally()
-    var after = WeightTally()
-    /// The decisions of each group, where they were asked for.
-    var decisions: [[SAP.Decision]]
-  }
-
   let reading: MaskedReading
-  /// Elements of a group.
+  /// The number of elements in a group.
   let length: Int
   let amount: Amount
   let iterations: Int
@@ -35,12 +26,15 @@ struct SmallGroups: Sendable {
       .byteCount
   }
 
-  /// What is left of a group: values, scores, and scratch memory to select a rank.
+  /// Returns the layout of the remaining weights of a group: values, scores, and scratch memory to select a
+  /// rank.
   private static func groupLayout(length: Int) -> WorkspaceLayout {
     WorkspaceLayout(4 * length, 4 * length, scratch: 4 * length)
   }
 
+  /// The outcome of a piece, a run of whole groups that is read at once.
   struct PieceOutcome: Sendable {
+    /// The rule of each group.
     var rules: [GroupRule] = []
     var before = WeightTally()
     var after = WeightTally()
@@ -48,6 +42,7 @@ struct SmallGroups: Sendable {
     var nonfinite = NonfiniteTally()
   }
 
+  /// Prunes the groups of a piece.
   @_lifetime(workspace: copy workspace)
   func prune(piece: Int, _ workspace: inout MutableRawSpan) throws -> PieceOutcome {
     let first = piece * groupsPerPiece
@@ -78,7 +73,7 @@ struct SmallGroups: Sendable {
     return outcome
   }
 
-  /// Prunes one group; what was pruned before is NaN.
+  /// Prunes one group. Weights that were pruned before are NaN.
   @_lifetime(scratch: copy scratch)
   private func prune(
     _ group: Int, _ values: borrowing RawSpan, _ scores: borrowing RawSpan,
@@ -122,7 +117,8 @@ struct SmallGroups: Sendable {
     outcome.decisions.append(decisions)
   }
 
-  /// Copies what a rule keeps of a group; returns how many that are.
+  /// Copies the weights that a rule keeps of a group.
+  /// - Returns: The number of kept weights.
   @_lifetime(leftValues: copy leftValues)
   @_lifetime(leftScores: copy leftScores)
   private static func compact(
@@ -141,8 +137,9 @@ struct SmallGroups: Sendable {
     return count
   }
 
-  /// The element behind the last one that equals the threshold and is kept, where `rank` scores are to
-  /// go: all below the threshold, and the last of those that equal it.
+  /// Returns the element after the last kept score that equals the threshold.
+  /// - Parameter rank: The number of scores to drop: all below the threshold, and the last of those that equal
+  ///   it.
   private static func tieEnd(
     _ scores: borrowing RawSpan, _ rule: GroupRule, _ threshold: UInt32, rank: Int, first: Int
   ) -> Int {
@@ -162,7 +159,7 @@ struct SmallGroups: Sendable {
 }
 
 extension GroupRule {
-  /// Whether a weight stays; NaN, as bits, is what was pruned before.
+  /// Returns true if a weight is kept. A score with the bits of NaN was pruned before.
   fileprivate func keeps(_ score: UInt32, at element: Int) -> Bool {
     guard score < 0x7F80_0000 else { return false }
     return score > threshold || (score == threshold && element < tieEnd)
@@ -170,7 +167,7 @@ extension GroupRule {
 }
 
 extension SmallGroups {
-  /// Prunes the groups of several tensors, pieces of them at a time.
+  /// Prunes the groups of several tensors piece by piece.
   static func survey(
     _ tensors: [(number: Int, groups: SmallGroups)], recordsDecisions: Bool,
     into result: inout PruningOutcome, _ engine: Engine
@@ -212,7 +209,7 @@ extension SmallGroups {
 }
 
 extension [Int] {
-  /// The place of the first number over `value`; they ascend.
+  /// Returns the index of the first number over `value`. The numbers must ascend.
   fileprivate func partitioningIndex(above value: Int) -> Int {
     var (low, high) = (0, count)
     while low < high {

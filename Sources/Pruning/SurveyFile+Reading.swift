@@ -3,21 +3,24 @@ import Checkpoints
 import Surveys
 
 extension SurveyFile {
-  /// - Throws: an error that names the file, if it is no survey.
+  /// Reads a survey file.
+  /// - Throws: `FormatError` with the path if the file is not a valid survey.
   package init(path: String) throws {
     let file = try InputFile(path: path)
     func fault(_ reason: String) -> FormatError {
       FormatError(
-        .badSurvey, reason, path: path, hint: "surveys are made with \(setting: "survey-out")")
+        .badSurvey, reason, path: path, hint: "create surveys with \(setting: "survey-out")")
     }
-    guard file.byteCount <= 1 << 28 else { throw fault("is over 256 MiB") }
+    guard file.byteCount <= 1 << 28 else { throw fault("is larger than 256 MiB") }
     let bytes = try file.bytes(at: 0, count: file.byteCount)
     let value: JSONValue
-    do { value = try JSONValue.parse(bytes.span) } catch { throw fault("is no JSON: \(error)") }
-    guard case .object(let object) = value, object["schema"] == .string(Self.schema) else {
-      throw fault("is no survey of this version")
+    do { value = try JSONValue.parse(bytes.span) } catch {
+      throw fault("is not valid JSON: \(error)")
     }
-    guard let file = Self(object) else { throw fault("lacks what a survey has") }
+    guard case .object(let object) = value, object["schema"] == .string(Self.schema) else {
+      throw fault("is not a survey of this version, expected the schema '\(Self.schema)'")
+    }
+    guard let file = Self(object) else { throw fault("has missing or invalid survey fields") }
     self = file
   }
 
@@ -72,8 +75,8 @@ extension SurveyFile {
 extension FormatError.Code {
   package static let badSurvey = FormatError.Code(
     "survey.malformed",
-    meaning: "A survey of a shard is malformed, or belongs to another model or other options.",
-    remedy: "Make the surveys of all shards again with the same options.")
+    meaning: "The survey of a shard is malformed, or belongs to a different model or options.",
+    remedy: "Create the surveys of all shards again with the same options.")
 }
 
 extension GroupState.Question {
@@ -87,7 +90,7 @@ extension GroupState.Question {
         (0..<MagnitudeHistogram.finiteBinCount).contains(nextBin),
         let fraction = object["fraction"]?.asDouble, (0..<1).contains(fraction)
       else { return nil }
-      // Methods that cut ties have no surveys.
+      // Methods that cut ties do not support surveys.
       self = .lowerBits(
         GroupState.LowerBits(
           bin: bin, rank: rank, fraction: Float(fraction), nextBin: nextBin, cutsTies: false))

@@ -3,21 +3,21 @@ package import Checkpoints
 import Surveys
 import TensorCore
 
-/// One round of a global survey over the tensors of one shard: what several shards, on machines of
-/// their own, tell each other to prune by one threshold.
+/// A file with one round of a global survey over the tensors of one shard.
 ///
-/// Each iteration has two rounds. Files of the same round are merged; together they say what the next
-/// round asks, or what is pruned. Sums are kept for each tensor and added in the order of names, so
-/// that they have the bits of a survey in one process.
+/// With survey files, shards on different machines can be pruned by a common threshold. Each iteration has
+/// two rounds. The files of a round are merged and determine the question of the next round, or the final
+/// threshold. Sums are stored per tensor and added in the order of names, so that they have the same bits as
+/// a survey in one process.
 package struct SurveyFile: Sendable, Equatable {
   package static let schema = "sumac.survey/1"
 
-  /// What decides the result: files of other options do not go together.
+  /// The options that affect the result. Files with different options cannot be merged.
   package var options: [Lineage.Option]
   package var state: GroupState
-  /// By name, of this shard.
+  /// The tensors of this shard, in the order of names.
   package var tensors: [Tensor]
-  /// Scores in each bin, or lower bits in the bin that was asked for.
+  /// The number of scores in each bin, or of each value of the lower bits in the bin that was asked for.
   package var counts: [Int: UInt64]
 
   package struct Tensor: Sendable, Equatable {
@@ -60,7 +60,7 @@ package struct SurveyFile: Sendable, Equatable {
 
   // MARK: Rounds
 
-  /// Sees this shard's tensors with what the state asks.
+  /// Surveys the tensors of this shard to answer the question of `state`.
   package init(
     _ pruning: Pruning, _ checkpoint: Checkpoint, state: GroupState, amount: Amount,
     iterations: Int, engine: Engine
@@ -84,7 +84,9 @@ package struct SurveyFile: Sendable, Equatable {
     }
   }
 
-  /// The state after a round, of all its files.
+  /// Returns the state after a round.
+  /// - Parameter files: The files of all shards for the round, not empty.
+  /// - Throws: An error if the files do not belong together or contradict each other.
   package static func state(
     after files: [(path: String, file: SurveyFile)], amount: Amount, iterations: Int
   ) throws -> GroupState {
@@ -93,17 +95,17 @@ package struct SurveyFile: Sendable, Equatable {
     for (path, file) in files {
       guard file.options == first.file.options else {
         throw UsageError(
-          "\(path.printable): was made with other options than \(first.path.printable)")
+          "\(path.printable): was created with different options than \(first.path.printable)")
       }
       guard file.state == first.file.state else {
         throw UsageError(
-          "\(path.printable): is of another round than \(first.path.printable)",
-          hint: "give the files of one round, one for each shard")
+          "\(path.printable): belongs to a different round than \(first.path.printable)",
+          hint: "pass the files of one round, one per shard")
       }
       for tensor in file.tensors {
         if let other = seen.updateValue(path, forKey: UTF8Key(tensor.name)) {
           throw UsageError(
-            "\(path.printable): tensor '\(tensor.name.printable)' is in \(other.printable) as well")
+            "\(path.printable): tensor '\(tensor.name.printable)' is also in \(other.printable)")
         }
       }
     }
@@ -116,7 +118,8 @@ package struct SurveyFile: Sendable, Equatable {
       for tensor in tensors { total.merge(tensor.tally) }
       for (_, file) in files { for (bin, count) in file.counts { histogram.add(count, to: bin) } }
       guard histogram.finiteCount == total.count else {
-        throw UsageError("\(first.path.printable): the counts of the surveys do not add up")
+        throw UsageError(
+          "\(first.path.printable): the histograms of the surveys do not match their weight counts")
       }
       try state.take(
         total, histogram, amount: amount, iterations: iterations, path: first.path)
@@ -125,8 +128,8 @@ package struct SurveyFile: Sendable, Equatable {
       for (_, file) in files { for (place, count) in file.counts { lower.add(count, to: place) } }
       guard lower.total() > asked.rank else {
         throw UsageError(
-          "the surveys of this round hold less than those of the round before",
-          hint: "give the files of all shards")
+          "the surveys of this round count fewer weights than those of the previous round",
+          hint: "pass the files of all shards")
       }
       try state.take(lower, answering: asked, path: first.path)
     case .ties, .nothing: break
@@ -136,7 +139,7 @@ package struct SurveyFile: Sendable, Equatable {
 }
 
 extension SurveyFile {
-  /// No count may go over the most values that tensors have, so that sums of them stay numbers.
+  /// Checks that no total exceeds the maximum number of values of a tensor, so that sums cannot overflow.
   private static func checkTotals(_ files: [(path: String, file: SurveyFile)]) throws {
     var totals = (counts: 0, weights: 0, zeros: 0)
     for (path, file) in files {
@@ -159,12 +162,12 @@ extension SurveyFile {
 }
 
 extension GroupState {
-  /// Whether all iterations are done.
+  /// Returns true if all iterations are complete.
   package func isDone(after iterations: Int) -> Bool {
     question == .nothing || (question == .sums && iteration >= iterations)
   }
 
-  /// Which round of a survey answers it, from 1.
+  /// The number of the survey round that answers the question, counted from 1.
   package var round: Int {
     if case .lowerBits = question { 2 * iteration + 2 } else { 2 * iteration + 1 }
   }

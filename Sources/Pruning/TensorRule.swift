@@ -1,9 +1,9 @@
-/// What is kept of a tensor.
+/// The rule that selects the kept weights of a tensor.
 struct TensorRule: Sendable {
   enum Choice: Sendable {
-    /// A rule for each group of so many consecutive elements.
+    /// A rule for each group of `length` consecutive elements.
     case groups(length: Int, [GroupRule])
-    /// The best of each group of neighbours.
+    /// The `kept` highest scores of each group of `group` adjacent elements.
     case pattern(kept: Int, group: Int)
   }
 

@@ -2,10 +2,10 @@ import Base
 package import Surveys
 import TensorCore
 
-/// What is left of a tensor, or of a group: how many weights, and their power sums.
+/// The number and the power sums of the remaining weights of a tensor or a group.
 package struct WeightTally: Sendable, Equatable {
   package var count = 0
-  /// Of those that are left.
+  /// The number of remaining weights that are 0.
   package var zeros = 0
   package var powers = PowerSums()
 
@@ -17,7 +17,7 @@ package struct WeightTally: Sendable, Equatable {
     self.powers = powers
   }
 
-  /// Of F32 values, those that are NaN left out.
+  /// Computes the tally of F32 values, ignoring NaN.
   init(_ values: borrowing RawSpan, _ exponents: PQIndex) {
     let sums = Kernels.best.sums(values, of: .f32)
     count = sums.count - sums.nans
@@ -38,6 +38,7 @@ package struct WeightTally: Sendable, Equatable {
     powers.merge(next.powers)
   }
 
+  /// Returns the PQ Index of the remaining weights.
   package func index(_ exponents: PQIndex) -> Double {
     exponents.value(count: count, powerSums: powers)
   }

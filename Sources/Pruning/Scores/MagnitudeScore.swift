@@ -1,7 +1,7 @@
 import Base
 package import Checkpoints
 
-/// |w|.
+/// A score that is the magnitude |w| of a weight.
 package struct MagnitudeScore: PruningScore {
   package init() {}
 

@@ -2,24 +2,22 @@ package import Base
 package import Checkpoints
 import TensorCore
 
-/// What tells the weights that matter from those that do not: the lower a score, the sooner a weight
-/// goes.
+/// A score that ranks weights by importance. Weights with lower scores are dropped first.
 package protocol PruningScore: Sendable {
-  /// Whether a score is the value itself, so that nothing needs to be replaced.
+  /// True if the score of a weight is its own magnitude, so that `replace` does nothing.
   var isMagnitude: Bool { get }
 
-  /// Bytes that `replace` needs for up to `elementCount` values of a tensor.
+  /// Returns the scratch memory that `replace` needs for up to `elementCount` values of a tensor, in bytes.
   func scratchByteCount(_ tensor: LazyTensor, elementCount: Int) -> Int
 
-  /// Puts the scores of `elements` in place of their values, both F32; the sign of a score does not
-  /// count.
+  /// Replaces the F32 values of `elements` by their F32 scores. The sign of a score is ignored.
   @_lifetime(values: copy values)
   @_lifetime(scratch: copy scratch)
   func replace(
     _ values: inout MutableRawSpan, of tensor: LazyTensor, _ elements: Range<Int>,
     scratch: inout MutableRawSpan) throws
 
-  /// What is wrong with pruning these tensors by it.
+  /// Returns the errors of pruning these tensors by this score.
   func errors(for tensors: [LazyTensor]) -> [any UserError]
 }
 

@@ -2,7 +2,8 @@ import Base
 package import Checkpoints
 import TensorCore
 
-/// A random number for each weight, of the tensor's name, the seed and the place alone.
+/// A score that is a random number for each weight. It depends only on the tensor's name, the seed and the
+/// index of the weight.
 package struct RandomScore: PruningScore {
   package var seed: UInt64
 

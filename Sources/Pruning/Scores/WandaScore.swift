@@ -2,12 +2,13 @@ package import Base
 package import Checkpoints
 import TensorCore
 
-/// |w| · ‖x‖₂ with the norm of the input that the weight is multiplied with.
+/// The Wanda score |w| · ‖x‖₂, where x is the input that the weight is multiplied with.
 ///
+/// A tensor of shape [O, I, …] has I·… inputs.
 /// Source: Sun et al., "A Simple and Effective Pruning Approach for Large Language Models", ICLR 2024,
-/// equation 1. A tensor [O, I, …] has I·… inputs.
+/// equation 1.
 package struct WandaScore: PruningScore {
-  /// A tensor of floats for each name: the norms, one for each input.
+  /// The norms for each tensor name, a tensor of floats with one value per input.
   private let norms: [UTF8Key: LazyTensor]
   private let path: String
 
@@ -26,20 +27,20 @@ package struct WandaScore: PruningScore {
       let count = Self.inputCount(tensor.info)
       guard let norm = norms[UTF8Key(tensor.name)] else {
         return UsageError(
-          "\(path.printable): has no norms of the inputs of '\(tensor.name.printable)'",
-          hint: "it needs a tensor of that name with \(count) floats, or leave the tensor out: "
+          "\(path.printable): has no input norms for tensor '\(tensor.name.printable)'",
+          hint: "add a tensor of that name with \(count) floats, or exclude the tensor: "
             + "\(setting: "exclude") '\(tensor.name.printable)'")
       }
       guard norm.info.elementCount == count, norm.info.dtype.isPlainFloat else {
         return UsageError(
           "\(path.printable): '\(tensor.name.printable)' is \(norm.info.dtype.name) "
-            + "\(norm.info.shape), expected \(count) floats, one for each input")
+            + "\(norm.info.shape), expected \(count) floats, one per input")
       }
       return nil
     }
   }
 
-  /// Norms are read for each run of weights, in pieces of at most this many.
+  /// The maximum number of norms that are read at once.
   private static let pieceCount = 1 << 16
 
   package func scratchByteCount(_ tensor: LazyTensor, elementCount: Int) -> Int {
