@@ -50,7 +50,7 @@ extension PackedCheckpointWriter {
     _ = try writer.finish(index)
   }
 
-  /// The end of the items from `start` on that are written together.
+  /// Returns the end of the run of items, beginning at `start`, that are written together.
   private func stretch(from start: Int) -> Int {
     var end = start + 1
     while end < items.count, items[end - 1].continues(with: items[end]) { end += 1 }
@@ -59,7 +59,8 @@ extension PackedCheckpointWriter {
 
   // MARK: Lossless tensors
 
-  /// - Returns: content ids, if they are wanted.
+  /// Writes a run of lossless items.
+  /// - Returns: The content id of each item, if the options request them.
   private func writeLossless(
     _ items: [PackedItem], _ writer: PackedWriter, _ engine: Engine
   ) throws -> [[UInt8]?] {
@@ -99,6 +100,8 @@ extension PackedCheckpointWriter {
 
   // MARK: Encoded tensors
 
+  /// Writes a tensor in the terms of its encoding.
+  /// - Returns: The index entry of the tensor.
   private func write(
     _ item: PackedItem, _ encoding: any TensorEncoding, _ writer: PackedWriter, _ engine: Engine
   ) throws -> PackedTensor {
@@ -140,7 +143,7 @@ extension PackedItem {
     if case .copied(_, let segments) = work { segments } else { nil }
   }
 
-  /// Whether both are written in one go.
+  /// Returns true if this item and `next` are written in one pass.
   fileprivate func continues(with next: PackedItem) -> Bool {
     switch (work, next.work) {
     case (.lossless, .lossless): true

@@ -5,11 +5,11 @@ import PackedFormat
 import TensorCore
 import Zstd
 
-/// Writes a checkpoint as one `.sumac` file.
+/// A writer that stores a checkpoint as one `.sumac` file.
 package struct PackedCheckpointWriter: CheckpointWriter {
   let checkpoint: Checkpoint
   let options: WriterOptions
-  /// Tensors that are no aliases, then companions.
+  /// The tensors that are not aliases, followed by the companions.
   let items: [PackedItem]
   let encoder: ChunkEncoder
   package let plan: OutputPlan
@@ -35,7 +35,8 @@ package struct PackedCheckpointWriter: CheckpointWriter {
     plan = Self.plan(checkpoint, items, index, encoder, options, notes: notes)
   }
 
-  /// - Parameter tensors: what is said of each item.
+  /// Returns the index of the file.
+  /// - Parameter tensors: The index entry of each item.
   static func index(
     of checkpoint: Checkpoint, tensors: [PackedTensor], items: [PackedItem],
     options: WriterOptions
@@ -68,7 +69,7 @@ package struct PackedCheckpointWriter: CheckpointWriter {
       })
   }
 
-  /// Whether it has all tensors of one `.sumac` file, under their names.
+  /// Returns true if a checkpoint contains all tensors of one `.sumac` file under their original names.
   private static func isWhole(_ checkpoint: Checkpoint) -> Bool {
     let readers = checkpoint.tensors.compactMap { $0.packedOrigin?.reader }
     guard let reader = readers.first, readers.count == checkpoint.tensors.count else {
@@ -95,7 +96,7 @@ package struct PackedCheckpointWriter: CheckpointWriter {
     let encoded = zip(items, plans).filter { item, _ in
       if case .encoded = item.work { true } else { false }
     }
-    // The index may be compressed; until then its plain length bounds it.
+    // The index may be compressed later; its uncompressed length is an upper bound.
     let indexByteCount =
       index.encoded().count + encoded.reduce(0) { $0 + $1.1.indexByteCount }
       + (options.hasContentIDs ? 48 * items.count : 0)
@@ -139,7 +140,7 @@ package struct PackedCheckpointWriter: CheckpointWriter {
     }
   }
 
-  /// Chunks that are encoded for an estimate, spread evenly over the file.
+  /// The maximum number of chunks that are encoded for an estimate, spread evenly over the file.
   private static let sampleCount = 64
 
   package func estimatedByteCount() throws -> Int? {
@@ -152,7 +153,7 @@ package struct PackedCheckpointWriter: CheckpointWriter {
     }
     let tiles = TileList(lossless.map(\.tensor.info.grid))
     let byteCount = lossless.reduce(0) { $0 + $1.tensor.info.byteCount }
-    // What is bound alone says nothing of what it comes to.
+    // Only lossless tensors are sampled. The rest has upper bounds only, so it must not be the larger part.
     guard !plan.isExact, tiles.count > 0, 2 * byteCount >= plan.byteCount else { return nil }
     let workspaceByteCount =
       zip(lossless, codecs).map { $0.losslessWorkspaceByteCount($1, encoder) }.max() ?? 0

@@ -8,7 +8,7 @@ extension ContainerName {
   package static let sumac = ContainerName(rawValue: "sumac")
 }
 
-/// `.sumac` files as checkpoints.
+/// The container of `.sumac` files.
 package enum PackedContainer: ContainerOutput {
   package static let name = ContainerName.sumac
   package static let summary = ".sumac"
@@ -39,6 +39,7 @@ package enum PackedContainer: ContainerOutput {
     try PackedCheckpointWriter(checkpoint, options: options)
   }
 
+  /// Returns the checkpoint of an open `.sumac` file.
   static func read(_ reader: PackedReader, path: String) throws -> Checkpoint {
     let file = reader.file
     let index = reader.index
@@ -66,7 +67,8 @@ package enum PackedContainer: ContainerOutput {
     var lineage = Lineage()
     if let text = index.lineage {
       do { lineage = try Lineage(json: text) } catch {
-        notes.append("\(path.printable): the lineage cannot be read and is left out: \(error)")
+        notes.append(
+          "\(path.printable): the lineage cannot be read and is left out: \(error)")
       }
     }
     var checkpoint = Checkpoint(
@@ -109,8 +111,8 @@ package enum PackedContainer: ContainerOutput {
 }
 
 extension Checkpoint {
-  /// The same `.sumac` file with the seal of every chunk compared as it is read; other checkpoints
-  /// as they are.
+  /// Returns a checkpoint of the same `.sumac` file that verifies the seal of every chunk when it is read;
+  /// returns other checkpoints unchanged.
   package func checkingSeals() throws -> Checkpoint {
     let readers = (tensors + companions).lazy.compactMap { $0.packedOrigin?.reader }
     guard container == .sumac, let reader = readers.first, reader.index.isSealed else {

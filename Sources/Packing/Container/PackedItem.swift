@@ -4,18 +4,20 @@ import Codecs
 import PackedFormat
 import TensorCore
 
-/// What is to be done with one tensor or companion of a checkpoint to store it.
+/// A tensor or companion of a checkpoint, and the work that stores it.
 struct PackedItem: Sendable {
   enum Work: Sendable {
-    /// Segments of another file are copied as they are.
+    /// Segments of another file are copied unchanged.
     case copied(PackedReader, Range<Int>)
+    /// The values are encoded as one dense lossless term.
     case lossless(any ValueCodec)
+    /// The values are encoded in the terms of an encoding.
     case encoded(any TensorEncoding)
   }
 
   var tensor: LazyTensor
   var work: Work
-  /// Whether it is a file beside the tensors.
+  /// True for a companion file, false for a tensor.
   let isCompanion: Bool
 
   init(_ tensor: LazyTensor, compression: Compression?) {
@@ -32,7 +34,7 @@ struct PackedItem: Sendable {
     }
   }
 
-  /// A file of the model.
+  /// Creates an item for a companion file of the model.
   init(companion: LazyTensor) {
     tensor = companion
     isCompanion = true
@@ -49,22 +51,22 @@ struct PackedItem: Sendable {
     return codec.isLossless
   }
 
-  /// What the index of the file that it lies in says of it, if its values are stored as they are.
+  /// The index entry in the `.sumac` file that contains the tensor, if its values are stored unchanged.
   private var unchanged: PackedTensor? {
     guard case .asIs = tensor.storage else { return nil }
     return tensor.packedOrigin?.tensor
   }
 
-  /// Whether the values are those of an entry that was read.
+  /// True if the values are those of an entry of a `.sumac` file that was read.
   var keepsValues: Bool { unchanged != nil }
 
-  /// What the index is to say of it, but for what is known only when it is encoded.
+  /// The index entry to write, without the parts that are known only after encoding.
   var planned: PackedTensor {
     var planned: PackedTensor
     switch work {
     case .copied:
       planned = tensor.packedOrigin?.tensor ?? PackedTensor(tensor.info, RawCodec())
-      // A tensor that is no alias any more has its own name.
+      // A tensor that is not an alias any more has its own name.
       planned.info = tensor.info
     case .lossless(let codec): planned = PackedTensor(tensor.info, codec)
     case .encoded: planned = PackedTensor(tensor.info, PlanesCodec())
@@ -79,7 +81,7 @@ struct PackedItem: Sendable {
     return planned
   }
 
-  /// The most that its chunks take, what each worker needs, and the like.
+  /// Returns the maximum size of the chunks and the resources that encoding needs.
   func plan(_ encoder: ChunkEncoder) -> EncodingPlan {
     let info = tensor.info
     switch work {
@@ -104,7 +106,7 @@ struct PackedItem: Sendable {
     }
   }
 
-  /// In words for a plan.
+  /// The stored form as plans show it.
   var label: String {
     switch work {
     case .copied: tensor.stored.label

@@ -1,32 +1,34 @@
 package import Checkpoints
 package import PackedFormat
 
-/// Where a tensor or companion lies in a `.sumac` file.
+/// The position of a tensor or companion in a `.sumac` file.
 package struct PackedOrigin: AttributeKey, Sendable {
   package typealias Value = PackedOrigin
 
   package let reader: PackedReader
-  /// The entry of the index; nil for a file beside the tensors.
+  /// The index of the entry; nil for a companion file.
   package let entry: Int?
-  /// The segments that hold it.
+  /// The segments that contain the tensor or companion.
   package let segments: Range<Int>
 
-  /// What the index says of the tensor; nil for a file beside the tensors.
+  /// The index entry of the tensor; nil for a companion file.
   package var tensor: PackedTensor? { entry.flatMap(reader.tensor(ofEntry:)) }
 }
 
-/// What other programs keep in a `.sumac` file beside a tensor, or beside all of them.
+/// The attribute for extensions that other programs store in a `.sumac` file for a tensor or for the whole
+/// file.
 package enum PackedExtensions: AttributeKey {
   package typealias Value = [PackedExtension]
 }
 
 extension LazyTensor {
-  /// Where the values lie in a `.sumac` file; nil if they come from elsewhere or a transform changed them.
+  /// The position of the values in a `.sumac` file; nil if they have another source or a transform changed
+  /// them.
   package var packedOrigin: PackedOrigin? { source.origin[PackedOrigin.self] }
 }
 
 extension StoredRecord {
-  /// What the index of a file says of the values of a tensor.
+  /// Creates a record from the index entry of a tensor.
   init(_ tensor: PackedTensor?) {
     self.init()
     guard let tensor else { return }

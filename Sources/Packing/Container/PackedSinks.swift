@@ -11,7 +11,7 @@ extension OutputFile: PackedSink {
   }
 }
 
-/// A pipe, or whatever standard output is: bytes go out in their order.
+/// A sink that writes bytes in order to a pipe or to standard output.
 package final class PipeSink: PackedSink {
   private let descriptor: FileDescriptor
   private let end = Mutex(0)
@@ -25,9 +25,9 @@ package final class PipeSink: PackedSink {
       defer { end += bytes.byteCount }
       return end
     }
-    precondition(expected == byteOffset, "bytes of a pipe come in order")
+    precondition(expected == byteOffset, "bytes must be written to a pipe in order")
     do {
-      // SAFETY: the buffer is the span's own memory for the length of the call.
+      // SAFETY: The buffer is the span's own memory and is used only during the call.
       _ = try unsafe bytes.withUnsafeBytes { buffer in
         try unsafe descriptor.writeAll(buffer)
       }
@@ -50,7 +50,7 @@ package final class PipeSink: PackedSink {
   }
 }
 
-/// Keeps nothing but the length of what is written.
+/// A sink that discards the bytes and records the length of the file.
 package final class CountingSink: PackedSink {
   private let end = Mutex(0)
 

@@ -3,9 +3,10 @@ package import Checkpoints
 package import PackedFormat
 package import TensorCore
 
-/// The values of an entry of a `.sumac` file: what its terms make together.
+/// A source of the values of an entry of a `.sumac` file, which are the combination of its terms.
 ///
-/// Only the chunks that hold a part of the range are read; each is checked whole.
+/// Only the chunks that overlap the requested range are read. The checksum of each of these chunks is
+/// verified.
 package struct PackedTensorSource: ChunkedTensorSource {
   package let reader: PackedReader
   package let entry: Int
@@ -27,7 +28,7 @@ package struct PackedTensorSource: ChunkedTensorSource {
 
   package var record: StoredRecord { StoredRecord(reader.tensor(ofEntry: entry)) }
 
-  /// What reading chunks needs, and before it the values of a chunk that is wanted in part.
+  /// Returns the memory for reading a chunk, and for the values of a chunk that is requested in part.
   package func scratchByteCount(elementCount: Int) -> Int {
     reader.scratchByteCount(entry: entry) + chunkByteCount
   }
@@ -41,7 +42,7 @@ package struct PackedTensorSource: ChunkedTensorSource {
   }
 }
 
-/// The bytes of an attachment of a `.sumac` file.
+/// A source of the bytes of an attachment of a `.sumac` file.
 package struct PackedAttachmentSource: TensorSource {
   package let reader: PackedReader
   package let segment: Int

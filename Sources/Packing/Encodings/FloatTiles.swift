@@ -2,7 +2,7 @@ package import Base
 import Checkpoints
 import TensorCore
 
-/// Chunks of a tensor as float32, none of whose values may be NaN or infinite.
+/// A reader of the chunks of a tensor as float32, which refuses NaN and infinite values.
 struct FloatTiles: Sendable {
   private let reader: FloatReader
 
@@ -13,16 +13,18 @@ struct FloatTiles: Sendable {
   var tensor: LazyTensor { reader.tensor }
   var grid: ChunkGrid { tensor.info.grid }
 
-  /// Bytes that `read` needs beside the values.
+  /// The scratch memory that `read` needs besides the values, in bytes.
   var scratchByteCount: Int { reader.scratchByteCount(elementCount: grid.largestChunk) }
 
-  /// A chunk's values as float32, and what reading them needs.
+  /// Returns the layout of the memory for a chunk: its float32 values, and scratch memory to read them.
+  /// - Parameter chunk: The chunk; nil for the largest one.
   func workspace(chunk: Int? = nil) -> WorkspaceLayout {
     reader.workspace(elementCount: chunk.map { grid[$0].count } ?? grid.largestChunk)
   }
 
-  /// Fills `values` with the chunk.
-  /// - Throws: an error that names the first value that is not finite.
+  /// Fills `values` with the values of a chunk.
+  /// - Throws: An error that names the first value that is not finite, or values that are too small for
+  ///   float32.
   @_lifetime(values: copy values)
   @_lifetime(scratch: copy scratch)
   func read(
@@ -31,7 +33,7 @@ struct FloatTiles: Sendable {
     try reader.read(grid[chunk], into: &values, scratch: &scratch)
   }
 
-  /// Reports the bytes of a chunk that was read.
+  /// Reports the bytes of a chunk that was read as progress.
   func report(_ chunk: Int, to engine: Engine) {
     engine.progress.advance(
       byteCount: tensor.info.dtype.byteCount(of: grid[chunk].count) ?? 0)
@@ -41,34 +43,34 @@ struct FloatTiles: Sendable {
     func error(_ code: FormatError.Code, _ reason: String) -> FormatError {
       FormatError(
         code, reason, path: tensor.stored.file, tensor: tensor.name,
-        hint: "keep it without loss: \(setting: "tensor-type") '\(tensor.name.printable)=lossless'")
+        hint: "store it losslessly: \(setting: "tensor-type") '\(tensor.name.printable)=lossless'")
     }
     switch problem {
     case .nan(let element):
-      return error(.nonfiniteValue, "value \(element) is NaN, which a lossy type cannot hold")
+      return error(.nonfiniteValue, "value \(element) is NaN, which a lossy type cannot store")
     case .infinite(let element, let mayBeTooLarge):
       return error(
         .nonfiniteValue,
-        "value \(element) is infinite, which a lossy type cannot hold"
+        "value \(element) is infinite, which a lossy type cannot store"
           + (mayBeTooLarge ? " (or too large for float32)" : ""))
     case .flushed(let elements):
       return error(
         .valuesTooSmall,
         "values \(elements.lowerBound) to \(elements.upperBound - 1) are all too small for float32, "
-          + "which lossy types are made from")
+          + "which lossy types are computed from")
     }
   }
 }
 
 extension FormatError.Code {
-  /// Values are so small that float32 holds them as 0.
+  /// All values of a part of a tensor are so small that float32 rounds them to 0.
   package static let valuesTooSmall = FormatError.Code(
     "values.too-small",
     meaning: "All values of a part of a tensor are too small for float32.",
-    remedy: "Keep the tensor without loss.")
-  /// Values are so large that what is made of them is beyond the range of float32.
+    remedy: "Store the tensor losslessly.")
+  /// Values are so large that numbers derived from them exceed the range of float32.
   package static let valuesTooLarge = FormatError.Code(
     "values.too-large",
     meaning: "Values are too large for the scales or factors of a lossy type.",
-    remedy: "Keep the tensor without loss, or choose another type.")
+    remedy: "Store the tensor losslessly, or choose another type.")
 }

@@ -4,7 +4,7 @@ package import Codecs
 package import PackedFormat
 import TensorCore
 
-/// Stores a tensor as one dense lossless term, whatever terms it had.
+/// An encoding that stores a tensor as one dense lossless term, regardless of the terms it had.
 package struct LosslessEncoding: TensorEncoding {
   private let codec: any ValueCodec
 

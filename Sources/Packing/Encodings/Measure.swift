@@ -3,7 +3,7 @@ import Crypto
 import PackedFormat
 import Synchronization
 
-/// Sizes of two forms of a tensor, and the hash of its values.
+/// A measurement of the sizes of two forms of a tensor, and of the hash of its values.
 final class Measure: Sendable {
   private let sizes = Mutex((dense: 0, sparse: 0))
   private let values = Mutex(SHA256())

@@ -4,16 +4,20 @@ import Surveys
 import Synchronization
 import TensorCore
 
-/// The values of a tensor with the largest magnitudes, exactly as many as asked for; of those that
-/// are equal the first.
+/// A selection of the requested number of values with the largest magnitudes in a tensor. Among equal
+/// magnitudes, the first are selected.
 struct OutlierSurvey: Sendable {
-  /// Magnitudes above it, as bits of float32, are chosen.
+  /// The magnitude as float32 bits; all larger magnitudes are selected.
   let threshold: UInt32
-  /// How many that equal the threshold are chosen of each chunk.
+  /// The number of values in each chunk that equal the threshold and are selected.
   let tiesOfChunks: [Int]
 
-  /// Three passes over the values; memory for 65,536 counters, and for as many again for each worker.
-  /// - Parameter count: how many are chosen, at least 1 and at most all.
+  /// Selects values in three passes over the tensor.
+  ///
+  /// Memory: 65,536 counters, and the same number for each worker.
+  /// - Parameter count: The number of values to select, from 1 to the number of elements.
+  /// - Throws: An error if the tensor cannot be read, has values that are not finite, or changes between the
+  ///   passes.
   init(_ tiles: FloatTiles, count: Int, engine: Engine) throws {
     var search = RankSearch(count: count, from: .largest)
     while let digits = search.question {
@@ -65,7 +69,7 @@ struct OutlierSurvey: Sendable {
     }
   }
 
-  /// Marks the chosen values of a chunk.
+  /// Marks the selected values of a chunk in `mask`.
   @_lifetime(mask: copy mask)
   func mark(_ values: borrowing RawSpan, chunk: Int, in mask: inout MutableRawSpan) {
     _ = Kernels.best.markLargest(

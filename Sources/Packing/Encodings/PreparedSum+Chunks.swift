@@ -24,8 +24,8 @@ extension PreparedSum {
 
   // MARK: Dense
 
-  /// Lends the values of a chunk with its outliers set to 0, and the memory of its sums and streams beside
-  /// scratch memory.
+  /// Passes the values of a chunk to `body` with its outliers set to 0, followed by the memory for sums, the
+  /// memory for streams, and scratch memory.
   @_lifetime(workspace: copy workspace)
   func withValues(
     _ chunk: Int, _ workspace: inout MutableRawSpan,
@@ -43,13 +43,14 @@ extension PreparedSum {
     }
   }
 
+  /// Marks the outliers of a chunk in `mask`, if there are any.
   @_lifetime(mask: copy mask)
   func markOutliers(_ values: borrowing RawSpan, _ chunk: Int, _ mask: inout MutableRawSpan) {
     outliers?.mark(values, chunk: chunk, in: &mask)
   }
 
-  /// Sets the values at the places of a mask to 0.
-  /// - Parameter zeros: memory for as many values.
+  /// Sets the values whose mask bits are set to 0.
+  /// - Parameter zeros: Memory for as many values.
   @_lifetime(values: copy values)
   @_lifetime(zeros: copy zeros)
   func clear(
@@ -61,7 +62,8 @@ extension PreparedSum {
     Kernels.best.replace(zeros.bytes, width: 4, mask: mask, in: &values)
   }
 
-  /// Encodes values, their outliers being 0, by the dense codec; returns where its streams lie.
+  /// Encodes values whose outliers are 0 with the dense codec.
+  /// - Returns: The byte ranges of the streams in `streams`.
   @_lifetime(streams: copy streams)
   @_lifetime(scratch: copy scratch)
   func encodeDense(
@@ -80,7 +82,7 @@ extension PreparedSum {
     }
   }
 
-  /// Values of the dense term alone; 0 if there is none.
+  /// Decodes the values of the dense term into `sums`; fills `sums` with 0 if there is no dense term.
   @_lifetime(sums: copy sums)
   @_lifetime(scratch: copy scratch)
   func decodeDense(
@@ -110,7 +112,7 @@ extension PreparedSum {
     }
   }
 
-  /// What the dense term leaves of the values, outliers aside.
+  /// Computes the difference between the values and the dense term of a chunk. Outliers count as 0.
   @_lifetime(residual: copy residual)
   @_lifetime(workspace: copy workspace)
   func readResidual(
@@ -123,7 +125,7 @@ extension PreparedSum {
     }
   }
 
-  /// sums = values − sums.
+  /// Computes `sums` = `values` − `sums`.
   @_lifetime(sums: copy sums)
   func subtract(_ sums: inout MutableRawSpan, from values: borrowing RawSpan) {
     let whole = Grouping(dimensions: [values.byteCount / 4], axis: 0, size: 0, start: 0)
@@ -169,8 +171,8 @@ extension PreparedSum {
     }
   }
 
-  /// The sum of the dense and the low-rank term.
-  /// - Parameter spare: memory for two more copies of the values.
+  /// Computes the sum of the dense and the low-rank term.
+  /// - Parameter spare: Memory for two more copies of the values.
   @_lifetime(sums: copy sums)
   @_lifetime(spare: copy spare)
   @_lifetime(streams: copy streams)
@@ -185,7 +187,7 @@ extension PreparedSum {
     factors?.add(rows: rows(of: chunk), to: &sums)
   }
 
-  /// The dense term alone, which outliers do not reach.
+  /// Computes the dense term, which does not include the outliers.
   @_lifetime(sums: copy sums)
   @_lifetime(spare: copy spare)
   @_lifetime(streams: copy streams)
@@ -203,6 +205,7 @@ extension PreparedSum {
     }
   }
 
+  /// Returns the rows of a chunk, which consists of whole rows.
   func rows(of chunk: Int) -> Range<Int> {
     let columns = max(1, info.shape.columnCount)
     let elements = tiles.grid[chunk]

@@ -6,9 +6,9 @@ import PackedFormat
 import Synchronization
 import TensorCore
 
-/// How far the sum is from the values after each term.
+// The distance between the sum and the values after each term.
 extension PreparedSum {
-  /// Of a dense term that is the only one.
+  /// Records the distance of a dense term that is the only term.
   @_lifetime(sums: copy sums)
   @_lifetime(scratch: copy scratch)
   func measureAlone(
@@ -25,7 +25,7 @@ extension PreparedSum {
     }
   }
 
-  /// The distance of the sums once they are rounded to the dtype.
+  /// Returns the distance of the sums after they are rounded to the dtype.
   @_lifetime(sums: copy sums)
   @_lifetime(spare: copy spare)
   @_lifetime(scratch: copy scratch)
@@ -49,6 +49,7 @@ extension PreparedSum {
   }
 
   /// Measures all chunks before they are encoded.
+  /// - Parameter wantsContentID: True to compute the hash of the values that reading will return.
   func measure(_ engine: Engine, wantsContentID: Bool) throws {
     let hash = Mutex(SHA256())
     let turnstile = Turnstile()
@@ -71,6 +72,7 @@ extension PreparedSum {
     if wantsContentID { distances.setContentID(Array(hash.withLock { $0 }.finalize())) }
   }
 
+  /// Records the distance after each term of a chunk.
   @_lifetime(sums: copy sums)
   @_lifetime(streams: copy streams)
   @_lifetime(scratch: copy scratch)
@@ -120,7 +122,7 @@ extension PreparedSum {
       try spare.split(at: 4 * count) { residual, spare in
         residual.copy(sums.bytes)
         subtract(&residual, from: values)
-        // What is stored is rounded to the tensor's dtype.
+        // The stored values are rounded to the tensor's dtype.
         if info.dtype != .f32, info.dtype != .f64 {
           var narrow = spare._mutatingExtracting(0..<2 * count)
           try Kernels.best.convert(
@@ -137,7 +139,7 @@ extension PreparedSum {
     }
   }
 
-  /// The canonical bytes that reading the tensor will give, at the start of `result`.
+  /// Computes the canonical bytes that reading the tensor will return, at the start of `result`.
   @_lifetime(result: copy result)
   @_lifetime(streams: copy streams)
   @_lifetime(scratch: copy scratch)
@@ -160,7 +162,7 @@ extension PreparedSum {
         }
       }
     }
-    // Of F64 a dense term in float32 is widened, and kept values are the original ones.
+    // For F64, the dense term is widened from float32, and sparse values are the original ones.
     try result.split(at: 8 * count) { wide, spare in
       try spare.split(at: 4 * count) { sums, spare in
         try readSums(values, mask, chunk, into: &sums, &spare, &streams, scratch: &scratch)

@@ -5,7 +5,7 @@ import PackedFormat
 import Synchronization
 import TensorCore
 
-/// A tensor whose outliers are chosen, whose codec is settled and whose factors are known.
+/// A prepared `SumEncoding`: the outliers are selected, the codec is configured and the factors are fitted.
 struct PreparedSum: PreparedEncoding {
   let tiles: FloatTiles
   let recipe: TermRecipe
@@ -34,12 +34,14 @@ struct PreparedSum: PreparedEncoding {
 
   // MARK: Memory
 
-  /// What a worker needs for a chunk: its values as float32, a mask of outliers, sums and once more what is
-  /// added to them or what they are rounded to, streams, and scratch memory.
+  /// The memory that a worker needs for a chunk.
+  ///
+  /// It contains the values as float32, a mask of outliers, sums followed by room to add to or round them,
+  /// streams, and scratch memory.
   struct Workspace: Sendable {
     private let largestChunk: Int
     private let hasMask: Bool
-    /// Bytes of sums, and of what stands behind them, for each element.
+    /// The size of the sums and the room after them for each element, in bytes.
     private let sumByteCount: Int
     private let streams: Int
     private let scratch: Int
@@ -70,7 +72,7 @@ struct PreparedSum: PreparedEncoding {
       self.scratch = scratch
     }
 
-    /// The parts of a chunk: values, mask, sums, streams, and scratch memory.
+    /// Returns the layout for a chunk: values, mask, sums, streams, and scratch memory.
     func layout(elementCount: Int) -> WorkspaceLayout {
       WorkspaceLayout(
         FloatReader.byteCount(elementCount: elementCount),
@@ -81,7 +83,7 @@ struct PreparedSum: PreparedEncoding {
     var byteCount: Int { layout(elementCount: largestChunk).byteCount }
   }
 
-  /// Lends the memory of a chunk: values, mask, sums, streams, and scratch memory.
+  /// Passes the memory of a chunk to `body`: values, mask, sums, streams, and scratch memory.
   @_lifetime(workspace: copy workspace)
   func withSpans<Result>(
     _ chunk: Int, _ workspace: inout MutableRawSpan,
@@ -95,6 +97,7 @@ struct PreparedSum: PreparedEncoding {
 
   // MARK: Segments
 
+  /// The content of a segment.
   enum Part { case dense, u, v, sparse }
 
   var parts: [Part] {
@@ -105,7 +108,7 @@ struct PreparedSum: PreparedEncoding {
     return parts
   }
 
-  /// The terms, without errors.
+  /// The terms, without their measured errors.
   private var terms: [PackedTerm] {
     var terms: [PackedTerm] = []
     if let codec { terms.append(PackedTerm(codec, of: info)) }
@@ -153,10 +156,10 @@ struct PreparedSum: PreparedEncoding {
   }
 }
 
-/// How far sums are from the values, chunk by chunk, so that they add up in one order.
+/// The distances between sums and values, kept per chunk so that they are added in a fixed order.
 final class Distances: Sendable {
   private struct State {
-    /// For each chunk, the distance after each term, and that of the rounded values at the end.
+    /// For each chunk, the distance after each term, followed by the distance of the rounded values.
     var chunks: [[Distance]]
     var contentID: [UInt8]?
   }
@@ -174,6 +177,8 @@ final class Distances: Sendable {
   var contentID: [UInt8]? { state.withLock { $0.contentID } }
   func setContentID(_ id: [UInt8]) { state.withLock { $0.contentID = id } }
 
+  /// Returns the distance after each term and that of the rounded values; empty and nil unless every chunk
+  /// was measured.
   func total(termCount: Int) -> (terms: [Distance], whole: Distance?) {
     var sums = Array(repeating: Distance(), count: termCount + 1)
     let chunks = state.withLock { $0.chunks }

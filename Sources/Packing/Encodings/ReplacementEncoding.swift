@@ -4,15 +4,15 @@ import Codecs
 import PackedFormat
 import TensorCore
 
-/// A tensor as what differs from another: the places whose bits do, and the values there.
+/// A tensor as its difference from a base tensor: the positions whose bits differ, and the values there.
 ///
-/// Read alone it has its values there and 0 elsewhere; put over the other tensor it gives the first, bit
-/// for bit.
+/// Read alone, it has the tuned values at these positions and 0 elsewhere. Applied to the base tensor, it
+/// restores the tuned tensor bit for bit.
 package struct Replacement: Sendable {
   let tuned: LazyTensor
   let base: LazyTensor
 
-  /// Both have the same shape and dtype, of whole bytes.
+  /// Creates a replacement. Both tensors must have the same shape and the same dtype of whole bytes.
   package init(tuned: LazyTensor, base: LazyTensor) {
     precondition(tuned.info.dtype == base.info.dtype && tuned.info.shape == base.info.shape)
     precondition(tuned.info.dtype.bitsPerElement % 8 == 0)
@@ -20,6 +20,7 @@ package struct Replacement: Sendable {
     self.base = base
   }
 
+  /// A tensor that is stored as a sparse term in `.sumac` files.
   package var lazy: LazyTensor {
     var tensor = LazyTensor(
       info: tuned.info, source: Source(replacement: self), stored: tuned.stored)
@@ -36,7 +37,7 @@ package struct Replacement: Sendable {
         base.source.scratchByteCount(elementCount: elementCount))
   }
 
-  /// Fills `values` with the tuned values, and lends the mask of those that differ.
+  /// Reads the tuned values, and passes them to `body` with the mask of those that differ and scratch memory.
   @_lifetime(values: copy values)
   @_lifetime(scratch: copy scratch)
   func read(
@@ -73,7 +74,7 @@ package struct Replacement: Sendable {
   }
 }
 
-/// Stores a replacement as one sparse term that replaces.
+/// An encoding that stores a replacement as one sparse term in replace mode.
 private struct ReplacementEncoding: TensorEncoding {
   let replacement: Replacement
 
@@ -81,7 +82,7 @@ private struct ReplacementEncoding: TensorEncoding {
 
   func plan(for tensor: LazyTensor, encoder: ChunkEncoder) -> EncodingPlan {
     let info = tensor.info
-    // Places take a bit each at most; a frame has a table of a few streams.
+    // Positions need at most one bit per element; a frame has a table of a few streams.
     return EncodingPlan(
       byteCount: info.byteCount + info.elementCount / 8 + 96 * info.grid.count, isExact: false,
       workerByteCount: Prepared.workspaceByteCount(replacement, encoder), fixedByteCount: 0,

@@ -5,8 +5,8 @@ package import PackedFormat
 import Synchronization
 package import TensorCore
 
-/// Stores a tensor without loss as what is smaller: its values with their zeros, or what is not
-/// zero with its places. Only the bits of +0 are zero.
+/// An encoding that stores a tensor losslessly in the smaller of two forms: all values, or the nonzero
+/// values with their positions. Only +0 counts as zero.
 package struct SparseAutoEncoding: TensorEncoding {
   private let codec: any ValueCodec
 
@@ -16,7 +16,7 @@ package struct SparseAutoEncoding: TensorEncoding {
 
   package var label: String { "\(codec.name) or sparse" }
 
-  /// Whether such a tensor can have a sparse term.
+  /// Returns true if a tensor with this header can have a sparse term.
   package static func applies(to info: TensorInfo) -> Bool {
     info.dtype.bitsPerElement % 8 == 0 && info.elementCount > 0
   }
@@ -90,7 +90,8 @@ package struct SparseAutoEncoding: TensorEncoding {
 
     func finished() -> PackedTensor { PackedTensor(info, terms: [term], contentID: contentID) }
 
-    /// What a chunk takes dense and sparse.
+    /// Returns the encoded sizes of a chunk in dense and sparse form, in bytes.
+    /// - Parameter body: Receives the values of the chunk.
     @_lifetime(workspace: copy workspace)
     func sizes(
       _ chunk: Int, _ workspace: inout MutableRawSpan, _ body: (borrowing RawSpan) throws -> Void

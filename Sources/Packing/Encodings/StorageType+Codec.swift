@@ -3,14 +3,15 @@ package import Codecs
 package import TensorCore
 
 extension StorageType {
-  /// Why such a tensor cannot be stored so, if that is known from its shape.
+  /// Returns the reason why a tensor of this shape cannot be stored as this type; nil if it can.
   package func fault(for shape: Shape) -> String? {
     guard let type = ggmlType, !GgmlCodec.fits(type, shape.dimensions) else { return nil }
     return "rows of \(shape.columnCount) values are not whole blocks of \(type.elementCount)"
   }
 
-  /// The codec for a tensor, and whether its rows are shorter than the groups asked for, so that
-  /// each row became one.
+  /// Returns the codec for a tensor of this shape.
+  ///
+  /// `groupsAreCut` is true if the rows are shorter than the requested groups, so that each row is a group.
   package func codec(
     for shape: Shape, packing: CodeStream.Packing
   ) -> (codec: any ValueCodec, groupsAreCut: Bool) {

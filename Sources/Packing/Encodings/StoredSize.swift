@@ -3,9 +3,9 @@ package import Checkpoints
 package import PackedFormat
 import Synchronization
 
-/// What a tensor takes and loses under an encoding, seen by encoding all of it.
+/// The size and the error of a tensor under an encoding, measured by encoding all of it.
 package struct StoredSize: Sendable, Equatable {
-  /// Of all its chunks.
+  /// The size of all chunks, in bytes.
   package var byteCount: Int
   package var chunkCount: Int
   package var quality: PackedTensor.Quality?

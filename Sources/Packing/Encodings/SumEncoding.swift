@@ -5,13 +5,16 @@ package import PackedFormat
 import Synchronization
 package import TensorCore
 
-/// Stores a tensor of plain floats as a sum of terms: outliers are taken out first, what is left is
-/// quantized, and the error of that is approached by a product of low rank.
+/// An encoding that stores a tensor of plain floats as a sum of terms.
+///
+/// The outliers are separated first, the remaining values are quantized, and the quantization error is
+/// approximated by a low-rank product.
 package struct SumEncoding: TensorEncoding {
   package let recipe: TermRecipe
   let packing: CodeStream.Packing
 
-  /// - Parameter compression: of the streams; without any, codes are packed as bits.
+  /// Creates an encoding for a recipe that is not lossless.
+  /// - Parameter compression: The compression of the streams. Without compression, codes are packed as bits.
   package init(_ recipe: TermRecipe, compression: Compression) {
     precondition(!recipe.isLossless)
     self.recipe = recipe
@@ -20,20 +23,21 @@ package struct SumEncoding: TensorEncoding {
 
   package var label: String { recipe.description }
 
-  /// Why such a tensor cannot be stored so, if that is known from its header.
+  /// Returns the reason why a tensor with this header cannot be stored by a recipe; nil if it can.
   package static func fault(_ recipe: TermRecipe, _ info: TensorInfo) -> Message? {
     guard !recipe.isLossless else { return nil }
-    guard info.dtype.isPlainFloat else { return "\(info.dtype.name) is no plain float" }
+    guard info.dtype.isPlainFloat else { return "\(info.dtype.name) is not a plain float type" }
     if let reason = recipe.dense?.fault(for: info.shape) { return Message(reason) }
     if info.dtype == .f64, recipe.rank != nil || recipe.sparse?.mode == .add {
-      return "F64 takes no low-rank and no added terms; cast it with \(setting: "dtype") f32"
+      return "F64 supports no low-rank and no added terms; cast it with \(setting: "dtype") f32"
     }
     guard let rank = recipe.rank else { return nil }
     guard let matrices = matrices(info.shape) else {
       return "a low-rank term needs two dimensions"
     }
     guard rank <= min(matrices.rows, matrices.columns) else {
-      return "rank \(rank) is more than matrices of \(matrices.rows) × \(matrices.columns) have"
+      return "rank \(rank) exceeds the maximum rank of matrices of "
+        + "\(matrices.rows) × \(matrices.columns)"
     }
     guard rank * matrices.columns <= LowRankTerm.factorLimit,
       info.grid.largestChunk % matrices.columns == 0
@@ -41,7 +45,8 @@ package struct SumEncoding: TensorEncoding {
     return nil
   }
 
-  /// The last two dimensions are a matrix, the others count matrices.
+  /// Returns the matrices of a tensor: the last two dimensions form a matrix, and the other dimensions count
+  /// the matrices. Nil for fewer than two dimensions.
   static func matrices(_ shape: Shape) -> LowRankTerm.Matrices? {
     shape.dimensions.count < 2
       ? nil : LowRankTerm.Matrices(shape, batch: shape.dimensions.count - 2)
@@ -53,7 +58,7 @@ package struct SumEncoding: TensorEncoding {
     recipe.dense.map { $0.codec(for: info.shape, packing: packing).codec }
   }
 
-  /// Whether groups are cut to the length of the tensor's rows.
+  /// Returns true if groups are cut to the length of the tensor's rows.
   package static func cutsGroups(_ recipe: TermRecipe, of info: TensorInfo) -> Bool {
     recipe.dense?.codec(for: info.shape, packing: .bytes).groupsAreCut ?? false
   }
@@ -118,7 +123,7 @@ package struct SumEncoding: TensorEncoding {
       do throws(CodecProblem) { sum.codec = try codec.prepared(for: survey) } catch {
         throw FormatError(
           .valuesTooLarge, error.description, path: tensor.stored.file, tensor: info.name,
-          hint: "keep it without loss: \(setting: "tensor-type") '\(info.name.printable)=lossless'")
+          hint: "store it losslessly: \(setting: "tensor-type") '\(info.name.printable)=lossless'")
       }
     }
     if let rank = recipe.rank, let matrices = Self.matrices(info.shape), info.elementCount > 0 {
@@ -133,10 +138,10 @@ package struct SumEncoding: TensorEncoding {
         throw FormatError(
           .valuesTooLarge, "values are too large for a low-rank term in float32",
           path: tensor.stored.file, tensor: info.name,
-          hint: "keep it without loss: \(setting: "tensor-type") '\(info.name.printable)=lossless'")
+          hint: "store it losslessly: \(setting: "tensor-type") '\(info.name.printable)=lossless'")
       }
     }
-    // The error of a dense term alone is seen as it is encoded.
+    // The error of a lone dense term is measured while it is encoded.
     if recipe.rank != nil || recipe.sparse != nil || wantsContentID {
       try sum.measure(engine, wantsContentID: wantsContentID)
     }
@@ -161,11 +166,12 @@ package struct SumEncoding: TensorEncoding {
 }
 
 extension TermRecipe.Sparse {
-  /// How many of so many values are kept: rounded to nearest, at least one.
+  /// Returns the number of values to keep of `elementCount`, rounded to nearest, at least 1.
   func count(of elementCount: Int) -> Int {
     min(elementCount, max(1, Int((Double(elementCount) * share).rounded())))
   }
 }
 
-/// A frame of two streams, and what a value stream of bytes takes beyond its values.
+/// The maximum overhead of a sparse chunk: a frame of two streams, and the bytes that a value stream needs
+/// besides its values.
 private enum StreamTableSize { static let most = 8 * 10 }

@@ -3,34 +3,36 @@ package import Checkpoints
 package import PackedFormat
 import TensorCore
 
-/// A way to store a tensor in a `.sumac` file: which terms it becomes.
+/// A way to store a tensor as terms in a `.sumac` file.
 package protocol TensorEncoding: Sendable {
-  /// In a word or two, as in `int4:g128`.
+  /// A short name, such as `int4:g128`.
   var label: String { get }
 
-  /// What it will take, from the header alone.
+  /// Returns the size and the resources that encoding will need, from the header without reading values.
   func plan(for tensor: LazyTensor, encoder: ChunkEncoder) -> EncodingPlan
 
-  /// Reads what must be known of all values before the first chunk is encoded.
-  /// - Parameter wantsContentID: whether `finished` must know the hash of the values that reading
-  ///   will give.
+  /// Gathers the facts about all values that are needed before the first chunk is encoded.
+  /// - Parameter wantsContentID: True if `finished` must contain the hash of the values that reading will
+  ///   return.
   func prepared(
     _ tensor: LazyTensor, encoder: ChunkEncoder, engine: Engine, wantsContentID: Bool
   ) throws -> any PreparedEncoding
 }
 
+/// The size and the resources that encoding a tensor will need.
 package struct EncodingPlan: Sendable, Equatable {
-  /// Of all stored chunks: exact, or an upper bound.
+  /// The size of all stored chunks in bytes: exact if `isExact`, otherwise an upper bound.
   package var byteCount: Int
   package var isExact: Bool
-  /// Memory of each worker, values that are read included, in every pass.
+  /// The memory of each worker in any pass, including the values that are read, in bytes.
   package var workerByteCount: Int
-  /// Memory that is kept from one pass to another.
+  /// The memory that is kept between passes, in bytes.
   package var fixedByteCount: Int
   package var chunkCount: Int
-  /// How often all values are read.
+  /// The number of times that all values are read.
   package var passCount: Int
-  /// Of what the index says of the tensor beyond its name and shape, at most: parameters, tables, errors.
+  /// The maximum size of the index entry besides the tensor's name and shape, in bytes: parameters, tables and
+  /// errors.
   package var indexByteCount = 4096
 
   package init(
@@ -46,18 +48,18 @@ package struct EncodingPlan: Sendable, Equatable {
   }
 }
 
-/// A tensor whose terms are settled, and whose chunks can be encoded in any order.
+/// A tensor whose terms are determined, and whose chunks can be encoded in any order.
 package protocol PreparedEncoding: Sendable {
-  /// In the order of the file.
+  /// The segments, in the order of the file.
   var segments: [PackedSegment] { get }
   var workspaceByteCount: Int { get }
 
-  /// Encodes a chunk and lends its stored bytes to `body`.
+  /// Encodes a chunk and passes its stored bytes to `body`.
   @_lifetime(workspace: copy workspace)
   func encode(
     segment: Int, chunk: Int, workspace: inout MutableRawSpan,
     _ body: (borrowing RawSpan, ChunkEncoder.Encoded) throws -> Void) throws
 
-  /// What the index says of the tensor, known when all chunks are encoded.
+  /// Returns the index entry of the tensor, which is complete after all chunks are encoded.
   func finished() -> PackedTensor
 }

@@ -1,19 +1,19 @@
 package import Checkpoints
 package import Codecs
 
-/// The encoding that a custom storage has for `.sumac` files.
+/// The attribute for the encoding of a custom storage in `.sumac` files.
 package enum PackedEncodingKey: AttributeKey {
   package typealias Value = any TensorEncoding
 }
 
 extension TensorStorage {
-  /// A tensor with terms of its own in `.sumac` files.
+  /// Returns the storage of a tensor that has its own terms in `.sumac` files.
   package static func packed(_ encoding: any TensorEncoding, isLossy: Bool) -> TensorStorage {
     .custom(
       CustomStorage(isLossy: isLossy, forms: Attributes(PackedEncodingKey.self, encoding)))
   }
 
-  /// What a `.sumac` file does for it; nil if the tensor is copied, or written without loss.
+  /// Returns the encoding for `.sumac` files; nil if the tensor is copied, or written losslessly.
   package func encoding(compression: Compression) -> (any TensorEncoding)? {
     switch self {
     case .asIs: nil

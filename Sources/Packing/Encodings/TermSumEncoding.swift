@@ -4,7 +4,7 @@ import Codecs
 import PackedFormat
 import TensorCore
 
-/// Stores a sum of terms as its terms: those of packed files as they lie there, without decoding.
+/// An encoding that stores a sum as its terms. Terms of packed files are copied without decoding.
 struct TermSumEncoding: TensorEncoding {
   let sum: TermSum
 
@@ -13,7 +13,7 @@ struct TermSumEncoding: TensorEncoding {
     return label.count <= 28 ? label : "\(sum.parts.count) terms"
   }
 
-  /// Whether a packed tensor can have these terms.
+  /// Returns true if a packed tensor can have these terms.
   static func holds(_ sum: TermSum) -> Bool {
     guard sum.parts.count <= PackedTensor.termLimit,
       sum.isBits || sum.info.dtype.isPlainFloat
@@ -38,7 +38,7 @@ struct TermSumEncoding: TensorEncoding {
     }
   }
 
-  /// What the index says of the terms.
+  /// Returns the index entries of the terms.
   static func terms(of sum: TermSum, codec: any ValueCodec) -> [PackedTerm] {
     sum.parts.map { part in
       switch part {
@@ -77,7 +77,7 @@ struct TermSumEncoding: TensorEncoding {
       contentID: wantsContentID ? try tensor.contentID(engine: engine) : nil)
   }
 
-  /// Where the chunks of a segment come from.
+  /// The source of the chunks of a segment.
   private enum Origin {
     case stored(PackedReader, Int)
     case values(LazyTensor)

@@ -5,42 +5,45 @@ import PackedFormat
 import Synchronization
 import TensorCore
 
-/// The product of two skinny matrices that is nearest to a residual, by power iteration.
+/// A product of two skinny matrices that is fitted to a residual by power iteration.
 ///
-/// The steps are those of `PowerIteration`, over a residual that is read chunk by chunk. V starts uniform at
-/// random.
+/// The steps are those of `PowerIteration`, over a residual that is read chunk by chunk. V starts with
+/// uniform random values.
 struct LowRankFit: Sendable {
-  /// Readings of the values: one for each round and one more for the last.
+  /// Returns the number of passes over the values: one for each round, and one more for the last.
   static func passCount(rounds: Int) -> Int { rounds + 1 }
-  /// What factors are stored as; V is scaled so that its values lie around 1.
+  /// The dtype of the stored factors. V is scaled so that its values are around 1.
   static let dtype = DType.f16
 
   let matrices: LowRankTerm.Matrices
   let rank: Int
-  /// Of U · V; a power of two.
+  /// The factor of U · V, a power of two.
   let scale: Float
-  /// Whether no value left the range of float32 underway.
+  /// True if no intermediate value exceeded the range of float32.
   let isFinite: Bool
-  /// Canonical bytes of `dtype`: [count · rows, rank] and [count · rank, columns].
+  /// U as canonical bytes of `dtype`, shape [count · rows, rank].
   let u: [UInt8]
+  /// V as canonical bytes of `dtype`, shape [count · rank, columns].
   let v: [UInt8]
   /// V as float32.
   let vFloats: [Float]
 
+  /// Returns the memory of the factors while they are fitted, in bytes.
   static func fixedByteCount(_ matrices: LowRankTerm.Matrices, rank: Int) -> Int {
     // Floats, a copy while they are made orthonormal, sums in doubles, and the stored form.
     18 * rank * matrices.count * (matrices.rows + matrices.columns)
   }
 
-  /// A partial sum of V, and rows of U.
+  /// Returns the layout for a partial sum of V, and rows of U.
   private static func factorSpace(
     _ matrices: LowRankTerm.Matrices, rank: Int, rows: Int
   ) -> WorkspaceLayout {
     WorkspaceLayout(4 * rank * matrices.columns, 4 * rank * rows)
   }
 
-  /// The memory of a worker: the residual of a chunk, and scratch memory to read it or for factors.
-  /// - Parameter scratch: bytes that reading the residual needs.
+  /// Returns the layout of a worker's memory: the residual of a chunk, and scratch memory to read it or for
+  /// factors.
+  /// - Parameter scratch: The scratch memory that reading the residual needs, in bytes.
   static func workspace(
     _ matrices: LowRankTerm.Matrices, rank: Int, elementCount: Int, scratch: Int
   ) -> WorkspaceLayout {
@@ -50,9 +53,11 @@ struct LowRankFit: Sendable {
       scratch: max(scratch, factorSpace(matrices, rank: rank, rows: rows).byteCount))
   }
 
+  /// Fits the factors in `rounds` rounds of power iteration.
   /// - Parameters:
-  ///   - residual: fills its argument with the values of a chunk, which is whole rows.
-  ///   - workspaceByteCount: what `residual` needs beside the values.
+  ///   - workspaceByteCount: The scratch memory that `residual` needs besides the values, in bytes.
+  ///   - residual: Fills its second argument with the values of a chunk, which consists of whole rows; the
+  ///     third argument is scratch memory.
   init(
     _ info: TensorInfo, matrices: LowRankTerm.Matrices, rank: Int, rounds: Int, engine: Engine,
     workspaceByteCount: Int,
@@ -90,7 +95,7 @@ struct LowRankFit: Sendable {
     vFloats = HalfPrecision.floats(bytes.rawSpan)
   }
 
-  /// Adds scale · U · V for the rows of a chunk.
+  /// Adds the rows of scale · U · V for a chunk to `sums`.
   @_lifetime(sums: copy sums)
   func add(rows: Range<Int>, to sums: inout MutableRawSpan) {
     var row = rows.lowerBound
@@ -112,7 +117,7 @@ struct LowRankFit: Sendable {
 
   // MARK: Passes
 
-  /// A reading of the residual, chunk by chunk, each chunk matrix by matrix.
+  /// A pass over the residual, chunk by chunk, and matrix by matrix within each chunk.
   private struct Pass: Sendable {
     let info: TensorInfo
     let matrices: LowRankTerm.Matrices
@@ -123,7 +128,7 @@ struct LowRankFit: Sendable {
 
     private var vSize: Int { rank * matrices.columns }
 
-    /// What a chunk has of a matrix: its rows, counted over all matrices.
+    /// Returns the matrices that a chunk overlaps, and the rows of each, counted over all matrices.
     private func parts(_ chunk: Int) -> [(matrix: Int, rows: Range<Int>)] {
       let elements = info.grid[chunk]
       let all = elements.lowerBound / matrices.columns..<elements.upperBound / matrices.columns
@@ -138,7 +143,7 @@ struct LowRankFit: Sendable {
       return parts
     }
 
-    /// Reads every chunk and hands out its parts in order: where they stand in the residual.
+    /// Reads every chunk, and calls `body` with its number, its values and scratch memory.
     private func forEachChunk(
       _ body: @escaping @Sendable (Int, borrowing RawSpan, inout MutableRawSpan) throws -> Void,
       onFailure: @escaping @Sendable () -> Void = {}
@@ -160,6 +165,7 @@ struct LowRankFit: Sendable {
       }
     }
 
+    /// Returns the byte range of a part within the values of its chunk.
     private func part(
       _ part: (matrix: Int, rows: Range<Int>), of chunk: Int, _ values: RawSpan
     ) -> Range<Int> {
@@ -168,7 +174,7 @@ struct LowRankFit: Sendable {
         * (part.rows.upperBound - first)
     }
 
-    /// U = R · Vᵀ.
+    /// Returns U = R · Vᵀ.
     func projected(_ v: [Float]) throws -> [Float] {
       let u = Mutex([Float](repeating: 0, count: matrices.count * matrices.rows * rank))
       try forEachChunk { chunk, values, rest in
@@ -189,7 +195,7 @@ struct LowRankFit: Sendable {
       return u.withLock { $0 }
     }
 
-    /// V = Uᵀ · R, chunks added in order.
+    /// Returns V = Uᵀ · R, adding the chunks in order.
     func accumulated(_ u: [Float]) throws -> [Float] {
       try summed { values, part, target, _ in
         let rows = part.rows
@@ -201,7 +207,7 @@ struct LowRankFit: Sendable {
       }.map { Float($0) }
     }
 
-    /// V = (R · Vᵀ)ᵀ · R in one reading, but for a power of two.
+    /// Returns V = (R · Vᵀ)ᵀ · R in one pass, up to a power of two for each matrix.
     func refined(_ v: [Float]) throws -> [Float] {
       let sums = try summed { values, part, target, u in
         PowerIteration.refine(
@@ -219,6 +225,9 @@ struct LowRankFit: Sendable {
       }
     }
 
+    /// Returns the sums over all chunks of the products that `body` computes for each part.
+    /// - Parameter body: Writes the product, given the values, the part, and memory for the product and U;
+    ///   returns the exponent of the power of two to multiply it by.
     private func summed(
       _ body:
         @escaping @Sendable (
@@ -226,7 +235,7 @@ struct LowRankFit: Sendable {
           inout MutableRawSpan
         ) -> Int
     ) throws -> [Double] {
-      // Of values and their squares; only doubles hold all of them.
+      // The sums can be as large as squares of values, which only doubles can represent.
       let sums = Mutex([Double](repeating: 0, count: matrices.count * vSize))
       let turnstile = Turnstile()
       try forEachChunk(
@@ -258,6 +267,6 @@ struct LowRankFit: Sendable {
 }
 
 extension ElementRandom {
-  /// The first `count` uniforms.
+  /// Returns the first `count` uniform random values.
   func uniforms(count: Int) -> [Float] { (0..<count).map { uniform(at: UInt64($0)) } }
 }

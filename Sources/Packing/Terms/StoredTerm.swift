@@ -2,15 +2,15 @@ import Base
 package import Checkpoints
 package import PackedFormat
 
-/// A term of a tensor as it lies in a `.sumac` file.
+/// A term of a tensor as it is stored in a `.sumac` file.
 package struct StoredTerm: Sendable {
   package let reader: PackedReader
   package let entry: Int
   package let place: Int
   package let term: PackedTerm
 
-  /// The terms of a tensor that lies in a packed file; nil if it does not, or if one of them cannot be
-  /// read.
+  /// Returns the terms of a tensor in a packed file; nil if the tensor is not in a packed file, or if a term
+  /// cannot be read.
   package static func terms(of tensor: LazyTensor) -> [StoredTerm]? {
     guard let origin = tensor.packedOrigin, let entry = origin.entry, let packed = origin.tensor,
       packed.terms.allSatisfy({ $0.fault == nil })
@@ -20,13 +20,13 @@ package struct StoredTerm: Sendable {
     }
   }
 
-  /// Its factor, or the scale of its product.
+  /// The factor of the term, or the scale of its low-rank product.
   package var multiplier: Float { term.multiplier }
 
-  /// The term with another factor or scale.
+  /// Returns the term with another factor or scale.
   func term(multiplier: Float) -> PackedTerm {
     var result = term
-    // What its writer measured was another sum.
+    // The writer measured the error of a different sum.
     result.error = nil
     if case .lowRank(var product) = term.content {
       product.scale = multiplier
@@ -37,6 +37,7 @@ package struct StoredTerm: Sendable {
     return result
   }
 
+  /// The segments of the term in its file.
   var segments: Range<Int> {
     let first = reader.segment(ofTerm: place, entry: entry)
     return first..<reader.segment(ofTerm: place + 1, entry: entry)

@@ -4,11 +4,11 @@ import Codecs
 import PackedFormat
 package import TensorCore
 
-/// A tensor as a sum of terms that lie in several files: values of other tensors, products of factors,
-/// and terms of `.sumac` files as they are stored.
+/// A tensor as a sum of terms from several files: values of other tensors, products of factors, and stored
+/// terms of `.sumac` files.
 package struct TermSum: Sendable {
   package enum Part: Sendable {
-    /// A term of an entry of a packed file, with the factor that it has here.
+    /// A term of an entry of a packed file, with its factor in this sum.
     case stored(StoredTerm, factor: Float)
     /// All values of a tensor.
     case dense(LazyTensor, factor: Float)
@@ -16,7 +16,7 @@ package struct TermSum: Sendable {
     case lowRank(u: LazyTensor, v: LazyTensor, factor: Float)
   }
 
-  /// Name, dtype and shape of the sum.
+  /// The name, dtype and shape of the sum.
   package var info: TensorInfo
   package var parts: [Part]
 
@@ -25,7 +25,7 @@ package struct TermSum: Sendable {
     self.parts = parts
   }
 
-  /// The terms of a tensor: those that a packed file holds it as, or its values.
+  /// Creates a sum of the stored terms of a tensor, or of its values if it has no stored terms.
   package init(_ tensor: LazyTensor) {
     self.init(
       info: tensor.info,
@@ -33,16 +33,16 @@ package struct TermSum: Sendable {
         ?? [.dense(tensor, factor: 1)])
   }
 
-  /// Whether the values are bits of the first part, some replaced by those of the others.
+  /// True if the values are the bits of the first part, some of them replaced by those of the other parts.
   package var isBits: Bool {
     guard let first = parts.first, first.isLosslessDense(info.dtype) else { return false }
     return parts.dropFirst().allSatisfy(\.isLosslessReplacement)
   }
 
-  /// Whether every part only adds.
+  /// True if every part is added to the sum.
   package var isAdded: Bool { parts.allSatisfy(\.isAdded) }
 
-  /// The sum times a number: of every part, all of which only add.
+  /// Returns the sum multiplied by a number. `isAdded` must be true.
   package func scaled(by number: Float) -> TermSum {
     var result = self
     result.parts = parts.map { part in
@@ -55,8 +55,8 @@ package struct TermSum: Sendable {
     return result
   }
 
-  /// As a tensor that is read by adding its parts.
-  /// - Parameter stored: how it is told of in plans and reports.
+  /// Returns the sum as a tensor that is read by adding its parts.
+  /// - Parameter stored: The stored form that plans and reports show.
   package func lazy(stored: StoredForm) -> LazyTensor {
     var tensor = LazyTensor(info: info, source: TermSumSource(sum: self), stored: stored)
     if TermSumEncoding.holds(self) {
@@ -82,6 +82,7 @@ extension TermSum.Part {
     return stored.term.isLossless
   }
 
+  /// True if the part is added to the sum, false if it replaces values.
   var isAdded: Bool {
     if case .stored(let stored, _) = self { stored.term.isAdded } else { true }
   }

@@ -3,8 +3,8 @@ import Checkpoints
 import PackedFormat
 import TensorCore
 
-/// Reads a sum of terms, chunk by chunk, as a packed file that held them would be read: in float32, in
-/// order, rounded once.
+/// A source that reads a sum of terms chunk by chunk, with the same result as a packed file of these terms:
+/// added in float32, in order, and rounded once.
 struct TermSumSource: ChunkedTensorSource {
   let sum: TermSum
 
@@ -13,7 +13,7 @@ struct TermSumSource: ChunkedTensorSource {
   func scratchByteCount(elementCount: Int) -> Int {
     let count = info.grid.largestChunk
     let parts = sum.parts.map { partScratchByteCount($0, count) }.max() ?? 0
-    // A chunk that is wanted in part; sums, and room to round them.
+    // A chunk that is requested in part, the sums, and room to round them.
     return chunkByteCount + 8 * count + parts
   }
 
@@ -54,6 +54,7 @@ struct TermSumSource: ChunkedTensorSource {
     }
   }
 
+  /// Reads a sum of which `isBits` is true.
   @_lifetime(values: copy values)
   @_lifetime(scratch: copy scratch)
   private func readBits(
@@ -80,6 +81,7 @@ struct TermSumSource: ChunkedTensorSource {
 
   // MARK: Sums
 
+  /// Adds a part to `sums`; overwrites `sums` if the part is the first.
   @_lifetime(sums: copy sums)
   @_lifetime(scratch: copy scratch)
   private func add(
@@ -110,7 +112,7 @@ struct TermSumSource: ChunkedTensorSource {
     }
   }
 
-  /// V as float32, so many rows of U, and what reading them needs.
+  /// Returns the layout for V as float32, `rows` rows of U, and the scratch memory to read them.
   private func factorWorkspace(
     _ u: LazyTensor, _ v: LazyTensor, rank: Int, rows: Int
   ) -> WorkspaceLayout {
@@ -122,6 +124,7 @@ struct TermSumSource: ChunkedTensorSource {
         FloatReader(u).scratchByteCount(elementCount: rank * rows)))
   }
 
+  /// Adds the values of `elements` in the product of U and V to `sums`.
   @_lifetime(sums: copy sums)
   @_lifetime(scratch: copy scratch)
   private func addProduct(
