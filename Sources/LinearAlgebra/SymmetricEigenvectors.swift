@@ -11,7 +11,7 @@ package struct SymmetricEigenvectors: Sendable {
   package init(_ matrix: [Double], size: Int) {
     var a = matrix
     var v = [Double](repeating: 0, count: size * size)
-    for place in 0..<size { v[place * size + place] = 1 }
+    for index in 0..<size { v[index * size + index] = 1 }
     let norm = a.reduce(0) { $0 + $1 * $1 }
     for _ in 0..<30 {
       var off = 0.0

@@ -23,9 +23,9 @@ package enum Vectors {
       var span = buffer.mutableBytes
       span.copy(values.rawSpan.extracting(4 * start..<4 * (start + size)))
       Kernels.best.orthonormalize(&span, count: count)
-      for place in 0..<size {
-        values[start + place] = Float(
-          bitPattern: span.bytes.littleEndian(UInt32.self, at: 4 * place)!)
+      for index in 0..<size {
+        values[start + index] = Float(
+          bitPattern: span.bytes.littleEndian(UInt32.self, at: 4 * index)!)
       }
     }
   }
@@ -36,9 +36,9 @@ package enum Vectors {
   package static func bringNearOne(_ values: inout [Float], _ range: Range<Int>) -> Int {
     let largest = values[range].reduce(0) { max($0, $1.magnitude) }
     guard largest > 0, largest.isFinite, abs(largest.exponent) > 30 else { return 0 }
-    for place in range {
-      values[place] = Float(
-        sign: .plus, exponent: -largest.exponent, significand: values[place])
+    for index in range {
+      values[index] = Float(
+        sign: .plus, exponent: -largest.exponent, significand: values[index])
     }
     return Int(largest.exponent)
   }
