@@ -65,13 +65,13 @@ package struct GroupState: Sendable, Equatable {
       return
     }
     let bins = histogram.upper
-    guard let place = bins.place(ofRank: cut.rank, from: .smallest, of: .finite) else {
+    guard let position = bins.position(ofRank: cut.rank, from: .smallest, of: .finite) else {
       throw ChangedInputError(path: path)
     }
     question = .lowerBits(
       LowerBits(
-        bin: place.digit, rank: cut.rank - place.before, fraction: cut.fraction,
-        nextBin: bins.next(after: place.digit, of: .finite) ?? place.digit,
+        bin: position.digit, rank: cut.rank - position.before, fraction: cut.fraction,
+        nextBin: bins.next(after: position.digit, of: .finite) ?? position.digit,
         cutsTies: cut.cutsTies))
   }
 
@@ -80,11 +80,11 @@ package struct GroupState: Sendable, Equatable {
   package mutating func take(
     _ counts: DigitCounts, answering asked: LowerBits, path: String
   ) throws(ChangedInputError) {
-    guard let place = counts.place(ofRank: asked.rank, from: .smallest) else {
+    guard let position = counts.position(ofRank: asked.rank, from: .smallest) else {
       throw ChangedInputError(path: path)
     }
-    let end = place.before + Int(counts.counts[place.digit])
-    threshold = Self.threshold(place.digit, counts, isLast: asked.rank + 1 == end, asked)
+    let end = position.before + Int(counts.counts[position.digit])
+    threshold = Self.threshold(position.digit, counts, isLast: asked.rank + 1 == end, asked)
     guard asked.cutsTies else { return endIteration() }
     question = .ties(kept: end - asked.rank)
   }

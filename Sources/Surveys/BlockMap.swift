@@ -82,8 +82,8 @@ extension RawSpan {
   fileprivate func holdsSetBit(in bits: Range<Int>) -> Bool {
     var word: UInt32 = 0
     let first = bits.lowerBound / 8
-    for place in first...(bits.upperBound - 1) / 8 {
-      word |= UInt32(littleEndian(UInt8.self, at: place)!) << UInt32(8 * (place - first))
+    for byteOffset in first...(bits.upperBound - 1) / 8 {
+      word |= UInt32(littleEndian(UInt8.self, at: byteOffset)!) << UInt32(8 * (byteOffset - first))
     }
     return (word >> UInt32(bits.lowerBound % 8)) & ((1 << UInt32(bits.count)) - 1) != 0
   }

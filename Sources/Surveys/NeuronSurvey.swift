@@ -65,7 +65,7 @@ package struct NeuronSurvey: Sendable {
   package func result(of tensors: [LazyTensor], engine: Engine) throws -> [[Neuron]?] {
     var pieces: [Piece] = []
     var empty: [[Neuron?]?] = []
-    for (place, tensor) in tensors.enumerated() {
+    for (index, tensor) in tensors.enumerated() {
       guard Self.applies(to: tensor.info) else {
         empty.append(nil)
         continue
@@ -74,7 +74,7 @@ package struct NeuronSurvey: Sendable {
       let step = max(1, Self.blockElementCount / (tensor.info.elementCount / count))
       empty.append([Neuron?](repeating: nil, count: count))
       for start in stride(from: 0, to: count, by: step) {
-        pieces.append(Piece(tensor: place, neurons: start..<min(start + step, count)))
+        pieces.append(Piece(tensor: index, neurons: start..<min(start + step, count)))
       }
     }
     let found = Mutex(empty)

@@ -40,12 +40,12 @@ enum QuantileSurvey {
         of: tensors, extra: { scratchByteCount($0.info) }),
       onFailure: turnstile.abandon
     ) { number, tile, values, scratch in
-      let place = read[tile.tensor]
-      let info = tensors[place].info
+      let index = read[tile.tensor]
+      let info = tensors[index].info
       let count = tile.elements.count
       try scratch.split(at: 4 * count) { floats, rest in
-        let table = SlotTable(wanted[place].bins + (joinsModel[place] ? model.bins : []))
-        let above = (wanted[place].topBin, model.topBin)
+        let table = SlotTable(wanted[index].bins + (joinsModel[index] ? model.bins : []))
+        let above = (wanted[index].topBin, model.topBin)
         let found: (count: Int, squares: (Double, Double))
         if info.dtype == .f32 {
           found = Kernels.best.collect(values, slots: table.slots, above: above, into: &rest)
@@ -58,17 +58,17 @@ enum QuantileSurvey {
         }
         try turnstile.pass(number) {
           try state.withLock { state in
-            if joinsModel[place] {
+            if joinsModel[index] {
               state.model.add(
                 rest.bytes, count: found.count, table, squares: found.squares.1)
             }
-            guard wanted[place].isOpen else { return }
-            var tally = state.open.removeValue(forKey: place) ?? QuantileTally(wanted[place])
+            guard wanted[index].isOpen else { return }
+            var tally = state.open.removeValue(forKey: index) ?? QuantileTally(wanted[index])
             tally.add(rest.bytes, count: found.count, table, squares: found.squares.0)
             if tile.chunk == info.grid.count - 1 {
-              state.found[place] = try tally.quantiles(path: tensors[place].stored.file)
+              state.found[index] = try tally.quantiles(path: tensors[index].stored.file)
             } else {
-              state.open[place] = tally
+              state.open[index] = tally
             }
           }
         }

@@ -31,8 +31,8 @@ struct QuantileTally: Sendable {
     squaresAbove += squares
     // The first counter of each slot, or -1 for a bin that only another tally wants.
     let starts = table.bins.map { bin in bins.firstIndex(of: bin).map { $0 << 15 } ?? -1 }
-    for place in 0..<count {
-      let word = Int(found.littleEndian(UInt32.self, at: 4 * place)!)
+    for index in 0..<count {
+      let word = Int(found.littleEndian(UInt32.self, at: 4 * index)!)
       let start = starts[word >> 15]
       guard start >= 0 else { continue }
       let counter = start | word & 0x7FFF
@@ -46,14 +46,14 @@ struct QuantileTally: Sendable {
   /// - Throws: `ChangedInputError` if the file changed since its histogram was computed.
   func quantiles(path: String) throws -> Quantiles {
     guard wanted.count > 0 else { return Quantiles() }
-    let place = wanted.place(wanted.count - wanted.topCount)
-    let inBin = counts(of: place.digit)
+    let position = wanted.position(ofRank: wanted.count - wanted.topCount)
+    let inBin = counts(of: position.digit)
     var squares = squaresAbove
     // Add the largest values in the bin of the threshold until `topCount` values are counted.
-    var rest = wanted.topCount - (wanted.count - place.before - inBin.total())
+    var rest = wanted.topCount - (wanted.count - position.before - inBin.total())
     for (low, count) in inBin.counts.enumerated().reversed() where count > 0 {
       guard rest > 0 else { break }
-      let value = Self.value(place.digit, low)
+      let value = Self.value(position.digit, low)
       squares += Double(min(rest, Int(count))) * (value * value)
       rest -= Int(count)
     }
@@ -79,9 +79,9 @@ struct QuantileTally: Sendable {
 
   /// Returns the magnitude of a rank; nil if its bin contains fewer values than the histogram counted.
   private func magnitude(_ rank: Int) -> Double? {
-    let place = wanted.place(rank)
-    return counts(of: place.digit).place(ofRank: rank - place.before, from: .smallest).map {
-      Self.value(place.digit, $0.digit)
-    }
+    let position = wanted.position(ofRank: rank)
+    let lower = counts(of: position.digit).position(
+      ofRank: rank - position.before, from: .smallest)
+    return lower.map { Self.value(position.digit, $0.digit) }
   }
 }

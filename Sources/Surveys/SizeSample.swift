@@ -32,8 +32,8 @@ struct SizeSample: Sendable {
     }
     let bytes = target.bytes
     for plane in 0..<width {
-      for place in plane * elements..<(plane + 1) * elements {
-        planes[plane][Int(bytes.littleEndian(UInt8.self, at: place)!)] += 1
+      for byteOffset in plane * elements..<(plane + 1) * elements {
+        planes[plane][Int(bytes.littleEndian(UInt8.self, at: byteOffset)!)] += 1
       }
     }
     count += elements
@@ -61,8 +61,8 @@ struct SizeSample: Sendable {
     let n = Double(elementCount)
     let dense = n * bytesPerElement(leavingOut: 0)
     let zeroShare = Double(zeros) / Double(count)
-    let places = min(1.0 / 8, max(1 - zeroShare, 1.0 / 255))
-    let sparse = n * places + n * (1 - zeroShare) * bytesPerElement(leavingOut: zeros)
+    let positionByteCount = min(1.0 / 8, max(1 - zeroShare, 1.0 / 255))
+    let sparse = n * positionByteCount + n * (1 - zeroShare) * bytesPerElement(leavingOut: zeros)
     return Int(min(dense, zeros > 0 ? sparse : dense))
   }
 

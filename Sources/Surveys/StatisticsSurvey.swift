@@ -55,8 +55,8 @@ package struct StatisticsSurvey: Sendable {
       }
     }
     var (found, model) = state.withLock { ($0.found, $0.model) }
-    for place in tensors.indices where tensors[place].info.grid.count == 0 {
-      found[place] = TensorTally(tensors[place].info, survey: self).finished
+    for index in tensors.indices where tensors[index].info.grid.count == 0 {
+      found[index] = TensorTally(tensors[index].info, survey: self).finished
     }
     let total = model.finished
     let quantiles = try QuantileSurvey.result(

@@ -250,8 +250,8 @@ extension RawSpan {
   func sortedMagnitudes() -> [UInt32] {
     var magnitudes: [UInt32] = []
     magnitudes.reserveCapacity(byteCount / 4)
-    for place in 0..<byteCount / 4 {
-      let bits = littleEndian(UInt32.self, at: 4 * place)! & 0x7FFF_FFFF
+    for index in 0..<byteCount / 4 {
+      let bits = littleEndian(UInt32.self, at: 4 * index)! & 0x7FFF_FFFF
       if bits < 0x7F80_0000 { magnitudes.append(bits) }
     }
     magnitudes.sort()

@@ -4,7 +4,7 @@ import Base
 struct WantedRanks: Sendable {
   let count: Int
   /// The bin of each rank, and the number of values below the bin.
-  private var places: [Int: DigitCounts.Place] = [:]
+  private var positions: [Int: DigitCounts.Position] = [:]
   /// The quantiles, if each bin contains a single value and no second pass is needed.
   private(set) var settled = Quantiles()
   /// True if a second pass is needed.
@@ -23,9 +23,9 @@ struct WantedRanks: Sendable {
       ranks.formUnion([low, high])
     }
     let sorted = ranks.sorted()
-    let found = histogram.upper.places(ofRanks: sorted, from: .smallest, of: .finite)
-    for (rank, place) in zip(sorted, found) { places[rank] = place }
-    topBin = places[count - topCount]!.digit
+    let found = histogram.upper.positions(ofRanks: sorted, from: .smallest, of: .finite)
+    for (rank, position) in zip(sorted, found) { positions[rank] = position }
+    topBin = positions[count - topCount]!.digit
     isOpen = !isSettled
     guard isSettled else { return }
     let counts = histogram.upper.counts
@@ -37,7 +37,7 @@ struct WantedRanks: Sendable {
       squares += Double(counts[bin]) * (value(bin) * value(bin))
     }
     squares += Double(topCount - above) * (value(topBin) * value(topBin))
-    settled = Quantiles(self, topSquares: squares) { value(places[$0]!.digit) }
+    settled = Quantiles(self, topSquares: squares) { value(positions[$0]!.digit) }
   }
 
   init() { count = 0 }
@@ -53,8 +53,8 @@ struct WantedRanks: Sendable {
     return (low, min(low + 1, count - 1))
   }
 
-  func place(_ rank: Int) -> DigitCounts.Place { places[rank]! }
+  func position(ofRank rank: Int) -> DigitCounts.Position { positions[rank]! }
 
   /// The bins of the wanted ranks, ascending.
-  var bins: [Int] { Set(places.values.map(\.digit)).sorted() }
+  var bins: [Int] { Set(positions.values.map(\.digit)).sorted() }
 }

@@ -95,15 +95,15 @@ import Testing
   }
 
   @Test("several ranks are placed in one pass, and the next digit is found")
-  func places() {
+  func positions() {
     var counts = DigitCounts(.lower(upper: 3))
     counts.add(2, to: 10)
     counts.add(3, to: 40)
-    func places(_ ranks: [Int], _ order: DigitCounts.Order) -> [[Int]] {
-      counts.places(ofRanks: ranks, from: order).map { [$0.digit, $0.before] }
+    func positions(_ ranks: [Int], _ order: DigitCounts.Order) -> [[Int]] {
+      counts.positions(ofRanks: ranks, from: order).map { [$0.digit, $0.before] }
     }
-    #expect(places([0, 1, 2, 4, 5], .smallest) == [[10, 0], [10, 0], [40, 2], [40, 2]])
-    #expect(places([0, 2, 3, 9], .largest) == [[40, 0], [40, 0], [10, 3]])
+    #expect(positions([0, 1, 2, 4, 5], .smallest) == [[10, 0], [10, 0], [40, 2], [40, 2]])
+    #expect(positions([0, 2, 3, 9], .largest) == [[40, 0], [40, 0], [10, 3]])
     #expect(counts.next(after: 10) == 40)
     #expect(counts.next(after: 40) == nil)
     #expect(counts.next(after: (1 << 15) - 1) == nil)

@@ -20,7 +20,7 @@ package struct DigitCounts: Sendable, Equatable {
   }
 
   /// The digit of the magnitude that has a given rank.
-  package struct Place: Sendable, Equatable {
+  package struct Position: Sendable, Equatable {
     package var digit: Int
     /// The number of magnitudes whose digit comes before `digit` in the order.
     package var before: Int
@@ -78,25 +78,25 @@ package struct DigitCounts: Sendable, Equatable {
   }
 
   /// Returns the digit of the magnitude of `rank`, counted from 0; nil if `rank` is not below the total.
-  package func place(
+  package func position(
     ofRank rank: Int, from order: Order, of ranked: Ranked = .all
-  ) -> Place? {
-    places(ofRanks: [rank], from: order, of: ranked).first
+  ) -> Position? {
+    positions(ofRanks: [rank], from: order, of: ranked).first
   }
 
   /// Returns the digits of ascending ranks, omitting ranks that are not below the total.
-  package func places(
+  package func positions(
     ofRanks ranks: [Int], from order: Order, of ranked: Ranked = .all
-  ) -> [Place] {
-    var places: [Place] = []
+  ) -> [Position] {
+    var positions: [Position] = []
     var before = 0
     func visit(_ digit: Int) -> Bool {
       let end = before + Int(counts[digit])
-      while places.count < ranks.count, ranks[places.count] < end {
-        places.append(Place(digit: digit, before: before))
+      while positions.count < ranks.count, ranks[positions.count] < end {
+        positions.append(Position(digit: digit, before: before))
       }
       before = end
-      return places.count < ranks.count
+      return positions.count < ranks.count
     }
     let digits = range(of: ranked)
     switch order {
@@ -104,7 +104,7 @@ package struct DigitCounts: Sendable, Equatable {
     case .largest:
       for digit in digits.reversed() where counts[digit] > 0 && !visit(digit) { break }
     }
-    return places
+    return positions
   }
 
   /// Returns the first digit after `digit`, in ascending order, with a nonzero count; nil if there is none.

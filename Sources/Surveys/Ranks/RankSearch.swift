@@ -51,14 +51,14 @@ package struct RankSearch: Sendable, Equatable {
   /// - Returns: False if there are too few magnitudes because the values changed since the last answer.
   package mutating func take(_ counts: DigitCounts) -> Bool {
     precondition(counts.digits == question)
-    guard let place = counts.place(ofRank: count - 1 - before, from: order, of: ranked) else {
+    guard let position = counts.position(ofRank: count - 1 - before, from: order, of: ranked) else {
       return false
     }
-    before += place.before
-    equalCount = Int(counts.counts[place.digit])
+    before += position.before
+    equalCount = Int(counts.counts[position.digit])
     switch step {
-    case .upper: (upper, step) = (place.digit, .lower)
-    case .lower, .done: (threshold, step) = (UInt32(upper << 15 | place.digit), .done)
+    case .upper: (upper, step) = (position.digit, .lower)
+    case .lower, .done: (threshold, step) = (UInt32(upper << 15 | position.digit), .done)
     }
     return true
   }
