@@ -54,16 +54,16 @@ package enum InitialMask: Sendable {
     _ stored: borrowing RawSpan, width: Int, _ mask: inout MutableRawSpan
   ) {
     _ = Kernels.best.nonzeroMask(stored, width: width, into: &mask)
-    for place in 0..<stored.byteCount / width {
+    for index in 0..<stored.byteCount / width {
       let isNegativeZero =
         switch width {
-        case 2: stored.littleEndian(UInt16.self, at: 2 * place)! == 1 << 15
-        case 4: stored.littleEndian(UInt32.self, at: 4 * place)! == 1 << 31
-        default: stored.littleEndian(UInt64.self, at: 8 * place)! == 1 << 63
+        case 2: stored.littleEndian(UInt16.self, at: 2 * index)! == 1 << 15
+        case 4: stored.littleEndian(UInt32.self, at: 4 * index)! == 1 << 31
+        default: stored.littleEndian(UInt64.self, at: 8 * index)! == 1 << 63
         }
       guard isNegativeZero else { continue }
-      let byte = mask.bytes.littleEndian(UInt8.self, at: place / 8)!
-      mask.storeLittleEndian(byte & ~(1 << UInt8(place % 8)), at: place / 8)
+      let byte = mask.bytes.littleEndian(UInt8.self, at: index / 8)!
+      mask.storeLittleEndian(byte & ~(1 << UInt8(index % 8)), at: index / 8)
     }
   }
 }

@@ -192,12 +192,12 @@ struct LargeGroup: Sendable {
     guard let last = ties.withLock({ $0.last(of: kept) }) else {
       throw ChangedInputError(path: path)
     }
-    let place = Mutex<Int?>(nil)
+    let lastElement = Mutex<Int?>(nil)
     try forEachTile(rules, engine, only: last.tile) { _, tile, _, scores, _, _ in
       let found = scores.index(ofMagnitude: threshold, occurrence: last.occurrence)
-      place.withLock { $0 = found.map { tile.elements.lowerBound + $0 } }
+      lastElement.withLock { $0 = found.map { tile.elements.lowerBound + $0 } }
     }
-    guard let element = place.withLock({ $0 }) else { throw ChangedInputError(path: path) }
+    guard let element = lastElement.withLock({ $0 }) else { throw ChangedInputError(path: path) }
     return (tiles[last.tile].part, element + 1)
   }
 
@@ -214,8 +214,8 @@ struct LargeGroup: Sendable {
     let numbers = only.map { [$0] } ?? Array(tiles.indices)
     try engine.forEachPiece(
       count: numbers.count, workspaceByteCount: workspaceByteCount, onFailure: onFailure
-    ) { place, workspace in
-      let tile = tiles[numbers[place]]
+    ) { index, workspace in
+      let tile = tiles[numbers[index]]
       let part = parts[tile.part]
       let count = tile.elements.count
       let rule = rules[tile.part]
@@ -235,7 +235,7 @@ struct LargeGroup: Sendable {
           if !isMagnitude { Kernels.best.exclude(unmasked: mask.bytes, from: &scores) }
         }
         try part.reading.withScores(values.bytes, scores.bytes) { scores in
-          try body(numbers[place], tile, values.bytes, scores, nonfinite, &rest)
+          try body(numbers[index], tile, values.bytes, scores, nonfinite, &rest)
         }
       }
       engine.progress.advance(

@@ -108,14 +108,14 @@ extension MutableRawSpan {
   @_lifetime(self: copy self)
   fileprivate mutating func shiftBits(by offset: Int, count: Int) {
     guard offset > 0 else { return }
-    for place in 0..<(count + 7) / 8 {
+    for byteOffset in 0..<(count + 7) / 8 {
       var byte: UInt8 = 0
-      for bit in 0..<8 where 8 * place + bit < count {
-        let from = offset + 8 * place + bit
+      for bit in 0..<8 where 8 * byteOffset + bit < count {
+        let from = offset + 8 * byteOffset + bit
         let value = bytes.littleEndian(UInt8.self, at: from / 8)! >> UInt8(from % 8) & 1
         byte |= value << UInt8(bit)
       }
-      storeLittleEndian(byte, at: place)
+      storeLittleEndian(byte, at: byteOffset)
     }
   }
 }

@@ -178,18 +178,20 @@ extension MutableRawSpan {
   /// Clears the bits that are not set in `other`.
   @_lifetime(self: copy self)
   mutating func formIntersection(_ other: borrowing RawSpan, byteCount: Int) {
-    var place = 0
-    while place + 8 <= byteCount {
+    var byteOffset = 0
+    while byteOffset + 8 <= byteCount {
       let word =
-        bytes.littleEndian(UInt64.self, at: place)! & other.littleEndian(UInt64.self, at: place)!
-      storeLittleEndian(word, at: place)
-      place += 8
+        bytes.littleEndian(UInt64.self, at: byteOffset)! & other.littleEndian(
+          UInt64.self, at: byteOffset)!
+      storeLittleEndian(word, at: byteOffset)
+      byteOffset += 8
     }
-    while place < byteCount {
+    while byteOffset < byteCount {
       let byte =
-        bytes.littleEndian(UInt8.self, at: place)! & other.littleEndian(UInt8.self, at: place)!
-      storeLittleEndian(byte, at: place)
-      place += 1
+        bytes.littleEndian(UInt8.self, at: byteOffset)! & other.littleEndian(
+          UInt8.self, at: byteOffset)!
+      storeLittleEndian(byte, at: byteOffset)
+      byteOffset += 1
     }
   }
 }

@@ -7,7 +7,7 @@ extension Pruning {
   package func errors(for checkpoint: Checkpoint) -> [any UserError] {
     var errors = selection.errors(for: checkpoint)
     errors += aliasErrors(checkpoint)
-    let tensors = places(in: checkpoint).map { checkpoint.tensors[$0] }
+    let tensors = tensorIndices(in: checkpoint).map { checkpoint.tensors[$0] }
     guard !tensors.isEmpty else {
       return errors + [
         UsageError(
@@ -92,8 +92,8 @@ extension Pruning {
   package func errors(rewinding checkpoint: Checkpoint, to initial: Checkpoint) -> [any UserError] {
     let known = Dictionary(
       initial.tensors.map { (UTF8Key($0.name), $0) }, uniquingKeysWith: { first, _ in first })
-    return places(in: checkpoint).compactMap { place in
-      let tensor = checkpoint.tensors[place]
+    return tensorIndices(in: checkpoint).compactMap { index in
+      let tensor = checkpoint.tensors[index]
       guard let first = known[UTF8Key(tensor.name)] else {
         return UsageError(
           "\(initial.path.printable): has no tensor '\(tensor.name.printable)' to rewind to")

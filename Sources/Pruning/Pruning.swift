@@ -52,9 +52,9 @@ package struct Pruning: Sendable {
   ///
   /// The default scope is the weights, as in the paper's code. A selection that includes tensors by name
   /// replaces this default; a selection that only excludes tensors restricts it.
-  package func places(in checkpoint: Checkpoint) -> [Int] {
-    return checkpoint.tensors.indices.filter { place in
-      let tensor = checkpoint.tensors[place]
+  package func tensorIndices(in checkpoint: Checkpoint) -> [Int] {
+    checkpoint.tensors.indices.filter { index in
+      let tensor = checkpoint.tensors[index]
       return tensor.aliasOf == nil && selection.contains(tensor.name)
         && (decidesAlone || tensor.info.isWeight)
     }
@@ -68,8 +68,8 @@ package struct Pruning: Sendable {
 
   /// Returns the memory of each worker while the tensors are surveyed, in bytes.
   package func workspaceByteCount(_ checkpoint: Checkpoint) -> Int {
-    places(in: checkpoint).map { place in
-      let reading = reading(checkpoint.tensors[place])
+    tensorIndices(in: checkpoint).map { index in
+      let reading = reading(checkpoint.tensors[index])
       return max(
         LargeGroup.workspaceByteCount(reading), SmallGroups.workspaceByteCount(reading),
         PatternSurvey.workspaceByteCount(reading))
@@ -78,8 +78,8 @@ package struct Pruning: Sendable {
 
   /// Returns the memory for the results of all groups, in bytes.
   package func fixedByteCount(_ checkpoint: Checkpoint) -> Int {
-    let groups = places(in: checkpoint).reduce(0) { sum, place in
-      let info = checkpoint.tensors[place].info
+    let groups = tensorIndices(in: checkpoint).reduce(0) { sum, index in
+      let info = checkpoint.tensors[index].info
       // If a tensor has values, its first dimension is not larger than their number.
       guard case .amount(_, .neuron, _) = selecting, info.elementCount > 0 else { return sum + 1 }
       return sum + (info.shape.dimensions.first ?? 1)
@@ -100,18 +100,18 @@ package struct Pruning: Sendable {
 
   /// Returns the size of the tensors in scope, in bytes.
   package func valueByteCount(_ checkpoint: Checkpoint) -> Int {
-    places(in: checkpoint).reduce(0) { $0 + checkpoint.tensors[$1].info.byteCount }
+    tensorIndices(in: checkpoint).reduce(0) { $0 + checkpoint.tensors[$1].info.byteCount }
   }
 
   // MARK: Work
 
   /// Returns readers of the tensors in scope, in the order of names.
   func sortedReadings(of checkpoint: Checkpoint) -> [MaskedReading] {
-    sortedPlaces(in: checkpoint).map { reading(checkpoint.tensors[$0]) }
+    sortedTensorIndices(in: checkpoint).map { reading(checkpoint.tensors[$0]) }
   }
 
-  private func sortedPlaces(in checkpoint: Checkpoint) -> [Int] {
-    places(in: checkpoint).sorted {
+  private func sortedTensorIndices(in checkpoint: Checkpoint) -> [Int] {
+    tensorIndices(in: checkpoint).sorted {
       checkpoint.tensors[$0].name.precedesAsBytes(checkpoint.tensors[$1].name)
     }
   }
@@ -123,7 +123,8 @@ package struct Pruning: Sendable {
   ) throws -> PruningOutcome {
     let readings = sortedReadings(of: checkpoint)
     let group = Self.globalGroup(readings, amount: amount, iterations: iterations)
-    var result = PruningOutcome(places: sortedPlaces(in: checkpoint), readings: readings)
+    var result = PruningOutcome(
+      tensorIndices: sortedTensorIndices(in: checkpoint), readings: readings)
     let before = try group.sums(threshold: 0, checks: true, engine: engine).tallies
     let after = try group.sums(threshold: state.threshold, checks: false, engine: engine).tallies
     let rule = GroupRule(threshold: state.threshold)
@@ -138,9 +139,9 @@ package struct Pruning: Sendable {
   package func outcome(
     for checkpoint: Checkpoint, recordsDecisions: Bool, engine: Engine
   ) throws -> PruningOutcome {
-    let places = sortedPlaces(in: checkpoint)
     let readings = sortedReadings(of: checkpoint)
-    var result = PruningOutcome(places: places, readings: readings)
+    var result = PruningOutcome(
+      tensorIndices: sortedTensorIndices(in: checkpoint), readings: readings)
     switch selecting {
     case .pattern(let pattern):
       for (number, reading) in readings.enumerated() {
@@ -210,10 +211,10 @@ package struct Pruning: Sendable {
     for (number, reading) in outcome.readings.enumerated() {
       numbers[UTF8Key(reading.tensor.name)] = number
     }
-    for place in result.tensors.indices {
-      let tensor = result.tensors[place]
+    for index in result.tensors.indices {
+      let tensor = result.tensors[index]
       guard let number = numbers[UTF8Key(tensor.aliasOf ?? tensor.name)] else { continue }
-      result.tensors[place].source = PrunedSource(
+      result.tensors[index].source = PrunedSource(
         reading: outcome.readings[number], rule: outcome.tensors[number].rule,
         initial: initial == nil ? nil : tensor.source, dtype: tensor.info.dtype)
     }

@@ -15,14 +15,14 @@ package struct PruningOutcome: Sendable {
   }
 
   /// The indices of the tensors in the checkpoint, in the order of names.
-  package let places: [Int]
+  package let tensorIndices: [Int]
   let readings: [MaskedReading]
   package internal(set) var tensors: [Tensor]
   /// The decisions of each iteration, if all tensors are one group.
   package internal(set) var decisions: [SAP.Decision] = []
 
-  init(places: [Int], readings: [MaskedReading]) {
-    self.places = places
+  init(tensorIndices: [Int], readings: [MaskedReading]) {
+    self.tensorIndices = tensorIndices
     self.readings = readings
     tensors = readings.map { reading in
       Tensor(

@@ -126,11 +126,11 @@ struct SmallGroups: Sendable {
     _ leftValues: inout MutableRawSpan, _ leftScores: inout MutableRawSpan
   ) -> Int {
     var count = 0
-    for place in 0..<values.byteCount / 4 {
-      let score = scores.littleEndian(UInt32.self, at: 4 * place)! & 0x7FFF_FFFF
-      guard rule.keeps(score, at: first + place) else { continue }
+    for index in 0..<values.byteCount / 4 {
+      let score = scores.littleEndian(UInt32.self, at: 4 * index)! & 0x7FFF_FFFF
+      guard rule.keeps(score, at: first + index) else { continue }
       leftValues.storeLittleEndian(
-        values.littleEndian(UInt32.self, at: 4 * place)!, at: 4 * count)
+        values.littleEndian(UInt32.self, at: 4 * index)!, at: 4 * count)
       leftScores.storeLittleEndian(score, at: 4 * count)
       count += 1
     }
@@ -144,14 +144,14 @@ struct SmallGroups: Sendable {
     _ scores: borrowing RawSpan, _ rule: GroupRule, _ threshold: UInt32, rank: Int, first: Int
   ) -> Int {
     var drop = rank
-    for place in 0..<scores.byteCount / 4 {
-      let score = scores.littleEndian(UInt32.self, at: 4 * place)! & 0x7FFF_FFFF
-      if score < threshold, rule.keeps(score, at: first + place) { drop -= 1 }
+    for index in 0..<scores.byteCount / 4 {
+      let score = scores.littleEndian(UInt32.self, at: 4 * index)! & 0x7FFF_FFFF
+      if score < threshold, rule.keeps(score, at: first + index) { drop -= 1 }
     }
-    for place in (0..<scores.byteCount / 4).reversed() {
-      let score = scores.littleEndian(UInt32.self, at: 4 * place)! & 0x7FFF_FFFF
-      guard score == threshold, rule.keeps(score, at: first + place) else { continue }
-      guard drop > 0 else { return first + place + 1 }
+    for index in (0..<scores.byteCount / 4).reversed() {
+      let score = scores.littleEndian(UInt32.self, at: 4 * index)! & 0x7FFF_FFFF
+      guard score == threshold, rule.keeps(score, at: first + index) else { continue }
+      guard drop > 0 else { return first + index + 1 }
       drop -= 1
     }
     return 0
@@ -190,10 +190,10 @@ extension SmallGroups {
     }
     let pieces = found.withLock { $0 }
     var errors: [any UserError] = []
-    for (place, tensor) in tensors.enumerated() {
+    for (index, tensor) in tensors.enumerated() {
       var rules: [GroupRule] = []
       var nonfinite = NonfiniteTally()
-      for piece in pieces[starts[place]..<starts[place + 1]] {
+      for piece in pieces[starts[index]..<starts[index + 1]] {
         rules += piece!.rules
         nonfinite.merge(piece!.nonfinite)
         result.tensors[tensor.number].before.merge(piece!.before)

@@ -55,10 +55,10 @@ extension SurveyFile {
     let limit = question == .sums ? MagnitudeHistogram.binCount : 1 << 15
     var counts: [Int: UInt64] = [:]
     for case .array(let pair) in countList {
-      guard pair.count == 2, let place = pair[0].asInt, let count = pair[1].asInt,
-        (0..<limit).contains(place), (0..<1 << 56).contains(count), counts[place] == nil
+      guard pair.count == 2, let digit = pair[0].asInt, let count = pair[1].asInt,
+        (0..<limit).contains(digit), (0..<1 << 56).contains(count), counts[digit] == nil
       else { return nil }
-      counts[place] = UInt64(count)
+      counts[digit] = UInt64(count)
     }
     let decisions = decisionList.compactMap(SAP.Decision.init(json:))
     guard options.count == optionList.count, tensors.count == tensorList.count,

@@ -72,7 +72,7 @@ package struct SurveyFile: Sendable, Equatable {
     case .lowerBits(let asked):
       let lower = try group.lowerBits(
         threshold: state.threshold, bin: asked.bin, engine: engine)
-      for (place, count) in lower.counts.enumerated() where count > 0 { counts[place] = count }
+      for (digit, count) in lower.counts.enumerated() where count > 0 { counts[digit] = count }
       tensors = readings.map { Tensor(name: $0.tensor.name, tally: WeightTally()) }
     case .sums, .ties, .nothing:
       let found = try group.sums(
@@ -125,7 +125,7 @@ package struct SurveyFile: Sendable, Equatable {
         total, histogram, amount: amount, iterations: iterations, path: first.path)
     case .lowerBits(let asked):
       var lower = DigitCounts(.lower(upper: asked.bin))
-      for (_, file) in files { for (place, count) in file.counts { lower.add(count, to: place) } }
+      for (_, file) in files { for (digit, count) in file.counts { lower.add(count, to: digit) } }
       guard lower.total() > asked.rank else {
         throw UsageError(
           "the surveys of this round count fewer weights than those of the previous round",

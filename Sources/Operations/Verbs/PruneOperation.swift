@@ -37,7 +37,7 @@ package struct PruneOperation: OutputOperation {
     if !surveys.isEmpty { errors += ShardSurvey.errors(pruning, settings) }
     errors += maskErrors(job.inputs)
     let unpruned = Self.stored(
-      job.initial ?? checkpoint, pruning.places(in: checkpoint), checkpoint)
+      job.initial ?? checkpoint, pruning.tensorIndices(in: checkpoint), checkpoint)
     var request = OutputRequest(
       options: pruning.options, inputs: job.inputs, output: unpruned, errors: errors)
     request.survey = OutputSurvey(
@@ -60,7 +60,7 @@ package struct PruneOperation: OutputOperation {
         engine: engine)
       : ShardSurvey(surveys, pruning, checkpoint).outcome(engine: engine)
     let pruned = pruning.applied(to: checkpoint, outcome, rewindingTo: job.initial)
-    let output = Self.stored(pruned, outcome.places, checkpoint)
+    let output = Self.stored(pruned, outcome.tensorIndices, checkpoint)
     var result = SurveyedOutput(output: output, notices: Self.notices(checkpoint, outcome))
     if let maskOutput {
       result.extras = [
@@ -92,7 +92,7 @@ package struct PruneOperation: OutputOperation {
   private static func notices(
     _ checkpoint: Checkpoint, _ outcome: PruningOutcome
   ) -> [OperationNotice] {
-    let lossy = outcome.places.map { checkpoint.tensors[$0] }.filter(\.record.isLossy)
+    let lossy = outcome.tensorIndices.map { checkpoint.tensors[$0] }.filter(\.record.isLossy)
     guard let first = lossy.first else { return [] }
     return [
       .warning(

@@ -69,7 +69,7 @@ struct ShardSurvey {
         hint: "use the same options for all surveys and for pruning")
     }
     let seen = Set(files.flatMap(\.file.tensors).map { UTF8Key($0.name) })
-    for index in pruning.places(in: checkpoint) {
+    for index in pruning.tensorIndices(in: checkpoint) {
       let name = checkpoint.tensors[index].name
       guard seen.contains(UTF8Key(name)) else {
         throw UsageError(

@@ -78,14 +78,14 @@ package struct WandaScore: PruningScore {
           let end = min(elements.upperBound, row * inputs + piece + count)
           if first < end {
             for element in first..<end {
-              let place = 4 * (element - elements.lowerBound)
+              let byteOffset = 4 * (element - elements.lowerBound)
               let value = Float(
-                bitPattern: values.bytes.littleEndian(UInt32.self, at: place)!)
+                bitPattern: values.bytes.littleEndian(UInt32.self, at: byteOffset)!)
               let factor = Float(
                 bitPattern: norms.littleEndian(
                   UInt32.self, at: 4 * (element - row * inputs - piece))!)
               let score = min((value * factor).magnitude, .greatestFiniteMagnitude)
-              values.storeLittleEndian(score.bitPattern, at: place)
+              values.storeLittleEndian(score.bitPattern, at: byteOffset)
             }
           }
           row += 1
