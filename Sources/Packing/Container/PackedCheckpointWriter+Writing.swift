@@ -23,27 +23,27 @@ extension PackedCheckpointWriter {
   package func write(to sink: any PackedSink, engine: Engine) throws {
     let writer = try PackedWriter(sink, isSealed: options.isSealed)
     var tensors = items.map(\.planned)
-    var place = 0
-    while place < items.count {
-      let end = stretch(from: place)
-      switch items[place].work {
+    var start = 0
+    while start < items.count {
+      let end = runEnd(from: start)
+      switch items[start].work {
       case .copied(let reader, let segments):
         let last = items[end - 1].copiedSegments ?? segments
         try writer.copy(segments.lowerBound..<last.upperBound, of: reader)
-        for item in items[place..<end] { engine.progress.finish(tensor: item.tensor.info) }
+        for item in items[start..<end] { engine.progress.finish(tensor: item.tensor.info) }
         if options.hasContentIDs {
-          for number in place..<end
+          for number in start..<end
           where !items[number].isCompanion && tensors[number].contentID == nil {
             tensors[number].contentID = try items[number].tensor.contentID(engine: engine)
           }
         }
       case .lossless:
-        let ids = try writeLossless(items[place..<end].map { $0 }, writer, engine)
-        for (number, id) in zip(place..<end, ids) { tensors[number].contentID = id }
+        let ids = try writeLossless(items[start..<end].map { $0 }, writer, engine)
+        for (number, id) in zip(start..<end, ids) { tensors[number].contentID = id }
       case .encoded(let encoding):
-        tensors[place] = try write(items[place], encoding, writer, engine)
+        tensors[start] = try write(items[start], encoding, writer, engine)
       }
-      place = end
+      start = end
     }
     let index = try Self.index(
       of: checkpoint, tensors: tensors, items: items, options: options)
@@ -51,7 +51,7 @@ extension PackedCheckpointWriter {
   }
 
   /// Returns the end of the run of items, beginning at `start`, that are written together.
-  private func stretch(from start: Int) -> Int {
+  private func runEnd(from start: Int) -> Int {
     var end = start + 1
     while end < items.count, items[end - 1].continues(with: items[end]) { end += 1 }
     return end

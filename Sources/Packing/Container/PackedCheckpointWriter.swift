@@ -41,14 +41,14 @@ package struct PackedCheckpointWriter: CheckpointWriter {
     of checkpoint: Checkpoint, tensors: [PackedTensor], items: [PackedItem],
     options: WriterOptions
   ) throws -> PackedIndex {
-    var places: [UTF8Key: Int] = [:]
+    var entryIndices: [UTF8Key: Int] = [:]
     var entries: [PackedIndex.Entry] = []
     var next = 0
     for tensor in checkpoint.tensors {
-      if let target = tensor.aliasOf, let place = places[UTF8Key(target)] {
-        entries.append(PackedIndex.Entry(name: tensor.name, content: .alias(of: place)))
+      if let target = tensor.aliasOf, let entryIndex = entryIndices[UTF8Key(target)] {
+        entries.append(PackedIndex.Entry(name: tensor.name, content: .alias(of: entryIndex)))
       } else {
-        places[UTF8Key(tensor.name)] = entries.count
+        entryIndices[UTF8Key(tensor.name)] = entries.count
         entries.append(PackedIndex.Entry(name: tensor.name, content: .tensor(tensors[next])))
         next += 1
       }

@@ -44,10 +44,10 @@ package enum PackedContainer: ContainerOutput {
     let file = reader.file
     let index = reader.index
     var tensors: [LazyTensor] = []
-    for (place, entry) in index.entries.enumerated() {
+    for (entryIndex, entry) in index.entries.enumerated() {
       switch entry.content {
       case .tensor(let tensor):
-        tensors.append(lazy(tensor, entry: place, reader: reader))
+        tensors.append(lazy(tensor, entry: entryIndex, reader: reader))
       case .alias(let target):
         var alias = tensors[target]
         alias.aliasOf = alias.name
@@ -56,8 +56,8 @@ package enum PackedContainer: ContainerOutput {
       }
     }
     let firstAttachment = reader.firstSegments[index.entries.count]
-    let companions = index.attachments.enumerated().map { place, attachment in
-      let segment = firstAttachment + place
+    let companions = index.attachments.enumerated().map { number, attachment in
+      let segment = firstAttachment + number
       return LazyTensor(
         info: attachment.info, source: PackedAttachmentSource(reader: reader, segment: segment),
         stored: stored(

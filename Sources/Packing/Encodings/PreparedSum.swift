@@ -143,8 +143,8 @@ struct PreparedSum: PreparedEncoding {
   func finished() -> PackedTensor {
     var tensor = PackedTensor(info, terms: terms)
     let found = distances.total(termCount: terms.count)
-    for (place, distance) in found.terms.enumerated() {
-      tensor.terms[place].error = distance.squares.squareRoot()
+    for (index, distance) in found.terms.enumerated() {
+      tensor.terms[index].error = distance.squares.squareRoot()
     }
     if let whole = found.whole {
       tensor.quality = PackedTensor.Quality(
@@ -184,7 +184,7 @@ final class Distances: Sendable {
     let chunks = state.withLock { $0.chunks }
     guard chunks.allSatisfy({ $0.count == termCount + 1 }) else { return ([], nil) }
     for chunk in chunks {
-      for place in sums.indices { sums[place].add(chunk[place]) }
+      for index in sums.indices { sums[index].add(chunk[index]) }
     }
     return (Array(sums.dropLast()), sums.last)
   }

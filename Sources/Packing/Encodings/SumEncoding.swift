@@ -94,7 +94,7 @@ package struct SumEncoding: TensorEncoding {
       let kept = sparse.count(of: info.elementCount)
       plan.byteCount +=
         kept * info.dtype.bitsPerElement / 8 + info.elementCount / 8
-        + info.grid.count * (StreamTableSize.most + 1)
+        + info.grid.count * (StreamTableSize.maximum + 1)
       plan.workerByteCount += OutlierSurvey.workerByteCount
       plan.fixedByteCount += 2 * OutlierSurvey.workerByteCount + 32 * info.grid.count
       plan.passCount += 4
@@ -174,4 +174,4 @@ extension TermRecipe.Sparse {
 
 /// The maximum overhead of a sparse chunk: a frame of two streams, and the bytes that a value stream needs
 /// besides its values.
-private enum StreamTableSize { static let most = 8 * 10 }
+private enum StreamTableSize { static let maximum = 8 * 10 }

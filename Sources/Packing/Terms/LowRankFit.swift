@@ -254,8 +254,8 @@ struct LowRankFit: Sendable {
             sums.withLock { sums in
               for (start, exponent, values) in found {
                 let scale = Double(sign: .plus, exponent: exponent, significand: 1)
-                for (place, value) in values.enumerated() {
-                  sums[start + place] += Double(value) * scale
+                for (index, value) in values.enumerated() {
+                  sums[start + index] += Double(value) * scale
                 }
               }
             }

@@ -6,7 +6,7 @@ package import PackedFormat
 package struct StoredTerm: Sendable {
   package let reader: PackedReader
   package let entry: Int
-  package let place: Int
+  package let termIndex: Int
   package let term: PackedTerm
 
   /// Returns the terms of a tensor in a packed file; nil if the tensor is not in a packed file, or if a term
@@ -16,7 +16,7 @@ package struct StoredTerm: Sendable {
       packed.terms.allSatisfy({ $0.fault == nil })
     else { return nil }
     return packed.terms.enumerated().map {
-      StoredTerm(reader: origin.reader, entry: entry, place: $0.offset, term: $0.element)
+      StoredTerm(reader: origin.reader, entry: entry, termIndex: $0.offset, term: $0.element)
     }
   }
 
@@ -39,7 +39,7 @@ package struct StoredTerm: Sendable {
 
   /// The segments of the term in its file.
   var segments: Range<Int> {
-    let first = reader.segment(ofTerm: place, entry: entry)
-    return first..<reader.segment(ofTerm: place + 1, entry: entry)
+    let first = reader.segment(ofTerm: termIndex, entry: entry)
+    return first..<reader.segment(ofTerm: termIndex + 1, entry: entry)
   }
 }

@@ -40,9 +40,9 @@ struct TermSumSource: ChunkedTensorSource {
       return try readBits(chunk: chunk, elements, into: &values, scratch: &scratch)
     }
     try scratch.split(at: 4 * elements.count) { sums, rest in
-      for (place, part) in sum.parts.enumerated() {
+      for (index, part) in sum.parts.enumerated() {
         try add(
-          part, chunk: chunk, elements, isFirst: place == 0, to: &sums, scratch: &rest)
+          part, chunk: chunk, elements, isFirst: index == 0, to: &sums, scratch: &rest)
       }
       if info.dtype == .f32 {
         values.copy(sums.bytes)
@@ -71,7 +71,7 @@ struct TermSumSource: ChunkedTensorSource {
             segment: stored.segments.lowerBound, chunk: chunk, into: &values, scratch: &scratch)
         } else {
           try stored.reader.replace(
-            term: stored.place, ofEntry: stored.entry, chunk: chunk, in: &values,
+            term: stored.termIndex, ofEntry: stored.entry, chunk: chunk, in: &values,
             scratch: &scratch)
         }
       case .lowRank: break
@@ -91,7 +91,7 @@ struct TermSumSource: ChunkedTensorSource {
     switch part {
     case .stored(let stored, let factor):
       try stored.reader.add(
-        term: stored.place, ofEntry: stored.entry, chunk: chunk, factor: factor,
+        term: stored.termIndex, ofEntry: stored.entry, chunk: chunk, factor: factor,
         isFirst: isFirst, to: &sums, scratch: &scratch)
     case .dense(let tensor, let factor):
       let reader = FloatReader(tensor)
