@@ -8,11 +8,15 @@ package import Surveys
 /// `DigitCounts`, as in a `RankSearch`. Survey files store the state between the two questions. The state also
 /// asks for the next score, because the official code cuts at a quantile that lies between two scores.
 package struct GroupState: Sendable, Equatable {
+  /// The question to answer next.
   package enum Question: Sendable, Equatable {
+    /// The sums and the histogram of the remaining weights.
     case sums
+    /// The lower bits of the scores in the bin of the threshold.
     case lowerBits(LowerBits)
     /// The position of the last of `kept` scores that equal the threshold.
     case ties(kept: Int)
+    /// The group is complete.
     case nothing
   }
 

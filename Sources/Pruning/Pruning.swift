@@ -5,6 +5,7 @@ import TensorCore
 
 /// The `prune` operation: the tensors to prune and the rule that selects their weights.
 package struct Pruning: Sendable {
+  /// The groups within which weights are compared.
   package enum Scope: String, CaseIterable, Sendable {
     /// Each index of a tensor's first dimension: a row of a linear layer, or a filter of a convolution.
     case neuron
@@ -14,8 +15,11 @@ package struct Pruning: Sendable {
     case global
   }
 
+  /// The rule that selects the weights to drop.
   package enum Selecting: Sendable {
+    /// Drops an amount of each group in each iteration.
     case amount(Amount, scope: Scope, iterations: Int)
+    /// Keeps an N:M pattern.
     case pattern(Pattern)
   }
 

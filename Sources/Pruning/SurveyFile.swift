@@ -20,6 +20,7 @@ package struct SurveyFile: Sendable, Equatable {
   /// The number of scores in each bin, or of each value of the lower bits in the bin that was asked for.
   package var counts: [Int: UInt64]
 
+  /// The tally of one tensor.
   package struct Tensor: Sendable, Equatable {
     package var name: String
     package var tally: WeightTally

@@ -28,6 +28,7 @@ package struct MagnitudeHistogram: Sendable, Equatable {
     }
   }
 
+  /// Adds `count` magnitudes to a bin. Their lower bits are not known and count as 0.
   package mutating func add(_ count: UInt64, to bin: Int) { upper.add(count, to: bin) }
 
   package mutating func merge(_ other: MagnitudeHistogram) {

@@ -63,6 +63,7 @@ package struct Moments: Equatable, Sendable {
     }
   }
 
+  /// Returns the scratch memory for the moments of a chunk, in bytes.
   package static func scratchByteCount(dtype: DType, elementCount: Int) -> Int {
     switch dtype {
     case .f32, .f64, .c64: 0

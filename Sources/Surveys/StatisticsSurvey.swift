@@ -8,6 +8,7 @@ import TensorCore
 /// It makes one pass over the values, and a second over the tensors whose quantiles the first pass does not
 /// determine.
 package struct StatisticsSurvey: Sendable {
+  /// The result of a survey.
   package struct Result: Sendable, Equatable {
     /// The statistics of each tensor, in the order of the tensors.
     package var tensors: [TensorStatistics]
@@ -38,6 +39,7 @@ package struct StatisticsSurvey: Sendable {
       + QuantileSurvey.fixedByteCount
   }
 
+  /// Computes the statistics of `tensors`.
   package func result(of tensors: [LazyTensor], engine: Engine) throws -> Result {
     let state = Mutex(State(tensors: tensors, model: TensorTally(nil, survey: self)))
     let turnstile = Turnstile()

@@ -10,6 +10,7 @@ package struct StoredSize: Sendable, Equatable {
   package var chunkCount: Int
   package var quality: PackedTensor.Quality?
 
+  /// Encodes all chunks of a tensor and discards them.
   package init(
     _ tensor: LazyTensor, _ encoding: any TensorEncoding, encoder: ChunkEncoder, engine: Engine
   ) throws {

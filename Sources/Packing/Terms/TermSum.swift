@@ -7,6 +7,7 @@ package import TensorCore
 /// A tensor as a sum of terms from several files: values of other tensors, products of factors, and stored
 /// terms of `.sumac` files.
 package struct TermSum: Sendable {
+  /// A term of the sum.
   package enum Part: Sendable {
     /// A term of an entry of a packed file, with its factor in this sum.
     case stored(StoredTerm, factor: Float)

@@ -12,6 +12,7 @@ package struct WandaScore: PruningScore {
   private let norms: [UTF8Key: LazyTensor]
   private let path: String
 
+  /// Creates a score from a checkpoint that contains, under the name of each weight tensor, its input norms.
   package init(norms: Checkpoint) {
     path = norms.path
     self.norms = Dictionary(

@@ -1,7 +1,7 @@
 import Base
 package import TensorCore
 
-/// Counters of the values that a digit, a group of bits of a magnitude, takes.
+/// The number of magnitudes for each value of a digit, where a digit is a group of bits of a magnitude.
 ///
 /// A magnitude is the lower 31 bits of a float32; as an integer it has the same order as the value. Counters
 /// of parts of the values, from several files or machines, are merged by addition, in any order.
@@ -38,6 +38,7 @@ package struct DigitCounts: Sendable, Equatable {
     counts = [UInt64](repeating: 0, count: digits.counterCount)
   }
 
+  /// Returns the memory for the counters of a digit, in bytes.
   package static func byteCount(_ digits: Kernels.MagnitudeDigits) -> Int {
     8 * digits.counterCount
   }
@@ -63,6 +64,7 @@ package struct DigitCounts: Sendable, Equatable {
     }
   }
 
+  /// Adds the counts of the same digit of other values.
   package mutating func merge(_ other: DigitCounts) {
     precondition(digits == other.digits)
     for digit in counts.indices where other.counts[digit] > 0 {
