@@ -10,12 +10,12 @@ import Testing
     return (0..<count).map { _ in Float.random(in: -1...1, using: &random) }
   }
 
-  /// u · v in float64, u being rows × rank.
+  /// Returns u · v in float64, where u has the shape [rows, rank].
   private static func product(
     _ u: [Float], _ v: [Float], rows: Int, columns: Int, rank: Int
   ) -> [Float] {
-    (0..<rows * columns).map { place in
-      let (row, column) = (place / columns, place % columns)
+    (0..<rows * columns).map { index in
+      let (row, column) = (index / columns, index % columns)
       return Float(
         (0..<rank).reduce(0.0) {
           $0 + Double(u[row * rank + $1]) * Double(v[$1 * columns + column])
@@ -23,7 +23,7 @@ import Testing
     }
   }
 
-  /// The largest distance of the products of vectors from those of orthonormal ones.
+  /// Returns the largest deviation of the inner products of vectors from those of orthonormal vectors.
   private static func orthonormality(_ vectors: [Float], count: Int) -> Double {
     let length = vectors.count / count
     var largest = 0.0
@@ -40,7 +40,7 @@ import Testing
 
   // MARK: Vectors
 
-  @Test("each matrix of several is transposed by itself", arguments: [(1, 1), (2, 3), (5, 4)])
+  @Test("consecutive matrices are transposed separately", arguments: [(1, 1), (2, 3), (5, 4)])
   func transposed(rows: Int, columns: Int) {
     let values = Self.values(3 * rows * columns, seed: 1)
     let found = Vectors.transposed(values, rows: rows, columns: columns)
@@ -56,7 +56,7 @@ import Testing
     #expect(Vectors.transposed([], rows: 0, columns: columns).isEmpty)
   }
 
-  @Test("values of any width are transposed whole", arguments: [1, 2, 4, 8])
+  @Test("the bytes of a value stay together in a transpose", arguments: [1, 2, 4, 8])
   func widths(width: Int) {
     let bytes = (0..<6 * width).map { UInt8($0) }
     let found = Vectors.transposed(bytes, width: width, rows: 2, columns: 3)
@@ -65,7 +65,7 @@ import Testing
   }
 
   @Test(
-    "groups of vectors become orthonormal, also far from 1", arguments: [1, 1e-30, 1e30] as [Float])
+    "groups of vectors of any magnitude become orthonormal", arguments: [1, 1e-30, 1e30] as [Float])
   func orthonormal(size: Float) {
     var values = Self.values(2 * 4 * 30, seed: 2).map { $0 * size }
     Vectors.orthonormalize(&values, count: 4, length: 30, scalesFirst: true)
@@ -75,7 +75,7 @@ import Testing
     }
   }
 
-  @Test("only values far from 1 are divided, by a power of two")
+  @Test("only values far from 1 are divided by a power of two")
   func nearOne() {
     func divided(_ values: [Float], _ range: Range<Int>) -> (values: [Float], exponent: Int) {
       var values = values
@@ -97,7 +97,7 @@ import Testing
 
   // MARK: Power iteration
 
-  @Test("a step gives both products", arguments: [1, 7, 64])
+  @Test("a step computes both products", arguments: [1, 7, 64])
   func refine(rows: Int) {
     let (columns, rank) = (24, 3)
     let (values, v) = (
@@ -119,7 +119,7 @@ import Testing
     #expect(relativeError(sums.bytes.floats(), next) < 1e-5)
   }
 
-  @Test("rows far from 1 are brought near it, and the exponent is reported")
+  @Test("rows far from 1 are scaled near 1, and the exponent is returned")
   func scaledStep() {
     let values = Self.values(8 * 16, seed: 5)
     let v = Self.values(2 * 16, seed: 6)
@@ -144,7 +144,7 @@ import Testing
 
   // MARK: Products
 
-  @Test("a matrix of low rank is found exactly", arguments: [1, 2, 5])
+  @Test("a low-rank matrix is reproduced exactly", arguments: [1, 2, 5])
   func exact(rank: Int) {
     let (rows, columns) = (700, 32)
     let matrix = Self.product(
@@ -168,7 +168,7 @@ import Testing
     }
   }
 
-  @Test("no iteration comes nearer than the nearest product")
+  @Test("no iterated product is closer than the nearest product")
   func nearest() {
     let (rows, columns, rank) = (300, 24, 4)
     let matrix = Self.values(rows * columns, seed: 10)
@@ -192,9 +192,9 @@ import Testing
     #expect(errors[3] <= nearest + 1e-4)
   }
 
-  @Test("eigenvectors are those of the matrix, largest values first")
+  @Test("eigenvectors are correct and sorted by descending eigenvalue")
   func eigenvectors() {
-    // Eigenvalues 1 and 3 of [[2, 1], [1, 2]], and 5 beside them.
+    // The block [[2, 1], [1, 2]] has the eigenvalues 1 and 3; the third eigenvalue is 5.
     let vectors = SymmetricEigenvectors([2, 1, 0, 1, 2, 0, 0, 0, 5], size: 3).largest(2)
     let expected = [0, 0, 1, 0.5.squareRoot(), 0.5.squareRoot(), 0]
     for (found, wanted) in zip(vectors, expected) {

@@ -7,7 +7,7 @@ import TensorCore
 import TestSupport
 import Testing
 
-/// One case of `Fixtures/prune/golden.json`: what the official code does in three iterations.
+/// A case of `Fixtures/prune/golden.json`: the results of the official code in three iterations.
 struct GoldenCase: Sendable, CustomTestStringConvertible {
   let name: String
   let model: String
@@ -17,19 +17,19 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
 
   var testDescription: String { name }
 
-  /// The official code takes quantiles of convolutions over input channels, one for each position of
-  /// the kernel, where sumac takes them over the filter.
+  /// True if the official code defines neurons differently: for convolutions it computes a quantile over input
+  /// channels for each position of the kernel, but sumac computes it over the filter.
   var hasOtherNeurons: Bool { model == "cnn" && scope == .neuron && name.contains("/os-") }
 
   static let all: [GoldenCase] = {
-    // A file that cannot be read gives no cases, which a test below counts.
+    // An unreadable file results in no cases, which a test below detects.
     guard let bytes = try? Fixtures.bytes("prune/golden.json"),
       let cases = try? JSONValue.parse(bytes.span)["cases"]?.asArray
     else { return [] }
     return cases.compactMap(GoldenCase.init)
   }()
 
-  /// nil for cases that the official code ends with an error: p = q.
+  /// Creates a case; nil if the official code fails because p = q.
   private init?(_ value: JSONValue) {
     guard value["error"] == nil, let name = value["case"]?.asString,
       let model = value["model"]?.asString,
@@ -52,7 +52,7 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
   }
 }
 
-/// Masks, decisions and pruned weights against the code of the paper's authors.
+/// Compares masks, decisions and pruned weights with the code of the paper's authors.
 @Suite struct GoldenTests {
   private static let golden = Result {
     try Containers.read(Fixtures.path("prune/golden.safetensors"))
@@ -69,7 +69,7 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
       initialMask: from)
   }
 
-  @Test("there are cases of every kind")
+  @Test("the fixture contains cases of every kind")
   func count() {
     #expect(GoldenCase.all.count == 90)
     #expect(GoldenCase.all.count { $0.hasOtherNeurons } == 2)
@@ -78,17 +78,18 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
   }
 
   @Test(
-    "each iteration decides, keeps and leaves what the official code does",
+    "decisions, masks and weights of each iteration match the official code",
     arguments: GoldenCase.all.filter { !$0.hasOtherNeurons })
   func iterations(golden: GoldenCase) throws {
     let checkpoint = try Containers.read(
       Fixtures.path("prune/\(golden.model).ckpt.safetensors"))
-    for (place, expected) in golden.iterations.enumerated() {
+    for (iteration, expected) in golden.iterations.enumerated() {
       var initial = InitialMask.nothing
-      if place > 0 {
+      if iteration > 0 {
         var masks: [UTF8Key: LazyTensor] = [:]
         for tensor in checkpoint.tensors where tensor.info.isWeight {
-          masks[UTF8Key(tensor.name)] = try Self.mask("\(golden.name)/it\(place)/\(tensor.name)")
+          masks[UTF8Key(tensor.name)] = try Self.mask(
+            "\(golden.name)/it\(iteration)/\(tensor.name)")
         }
         initial = .masks(masks)
       }
@@ -98,11 +99,11 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
         for: checkpoint, recordsDecisions: true, engine: .test())
       let pruned = pruning.applied(to: checkpoint, outcome)
       for mask in try pruning.masks(of: checkpoint, outcome).tensors {
-        let wanted = try Self.mask("\(golden.name)/it\(place + 1)/\(mask.name)")
-        #expect(try mask.bytes() == wanted.bytes(), "iteration \(place + 1) of \(mask.name)")
+        let wanted = try Self.mask("\(golden.name)/it\(iteration + 1)/\(mask.name)")
+        #expect(try mask.bytes() == wanted.bytes(), "iteration \(iteration + 1) of \(mask.name)")
         let values = try #require(pruned.tensors.first { $0.name == mask.name }).bytes()
         let digest = expected["pruned_sha256"]?[mask.name]?.asString
-        #expect(Digest.sha256(values) == digest, "iteration \(place + 1) of \(mask.name)")
+        #expect(Digest.sha256(values) == digest, "iteration \(iteration + 1) of \(mask.name)")
       }
       if let groups = expected["groups"] { expect(outcome, decides: groups, golden) }
     }
@@ -132,7 +133,7 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
   }
 
   @Test(
-    "three iterations at once are three iterations one by one",
+    "three iterations in one run match three separate runs",
     arguments: GoldenCase.all.filter { !$0.hasOtherNeurons })
   func chained(golden: GoldenCase) throws {
     let checkpoint = try Containers.read(

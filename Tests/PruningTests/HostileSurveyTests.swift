@@ -5,7 +5,7 @@ import TensorCore
 import TestSupport
 import Testing
 
-/// Surveys come from other machines: whatever they hold, the answer is an error or a state.
+/// Tests that any content of a survey, which may come from another machine, results in an error or a state.
 @Suite struct HostileSurveyTests {
   private static let sums =
     #"{"schema":"sumac.survey/1","options":[],"iteration":0,"threshold_bits":0,"question":"sums","#
@@ -27,14 +27,14 @@ import Testing
       after: files, amount: .quantile(0.3, wideRanks: false), iterations: 2)
   }
 
-  @Test("whole surveys are taken")
+  @Test("valid surveys are accepted")
   func whole() throws {
     #expect(try Self.state(Self.sums).round == 2)
     #expect(try Self.state(Self.bits).iteration == 1)
   }
 
   @Test(
-    "surveys that count too much, too little or nonsense are refused",
+    "surveys with counts that are too large, too small or invalid are rejected",
     arguments: [
       (#""count":4"#, #""count":5"#), (#""count":4"#, #""count":9223372036854775807"#),
       (#""count":4"#, #""count":-1"#), (#""zeros":0"#, #""zeros":9223372036854775807"#),
@@ -53,7 +53,7 @@ import Testing
   }
 
   @Test(
-    "surveys of lower bits that do not hold the rank are refused",
+    "surveys of lower bits that do not contain the rank are rejected",
     arguments: [
       (#""rank":1"#, #""rank":4"#), (#""rank":1"#, #""rank":9223372036854775807"#),
       (#""rank":1"#, #""rank":-1"#), (#""bin":30000"#, #""bin":65535"#),
@@ -66,7 +66,7 @@ import Testing
     #expect(throws: (any Error).self) { try Self.state(text) }
   }
 
-  @Test("many files cannot count more than numbers hold")
+  @Test("the totals of many files cannot overflow")
   func overflow() {
     let text = Self.bits.replacing("[5,4]", with: "[5,72057594037927935]")
     #expect(throws: (any Error).self) { try Self.state(text, copies: 200) }

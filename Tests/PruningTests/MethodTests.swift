@@ -6,10 +6,11 @@ import TensorCore
 import TestSupport
 import Testing
 
-/// Every method against a plain computation of what it keeps, on tensors of one chunk and of several.
+/// Compares every method with a simple computation of the kept weights, on tensors of one and of several
+/// chunks.
 @Suite struct MethodTests {
   private static func checkpoint() throws -> Checkpoint {
-    // Multiples of 1/256: many scores are equal.
+    // Multiples of 1/256, so that many scores are equal.
     var random = SeededGenerator(seed: 5)
     func values(_ count: Int) -> [Float] {
       (0..<count).map { _ in
@@ -42,11 +43,11 @@ import Testing
     return try masks.map { try $0.bytes() }
   }
 
-  /// Drops so many of the lowest scores, of equal ones the last.
+  /// Returns the mask after dropping the given number of the lowest scores; among equal scores, the last ones.
   private static func dropping(_ count: Int, of scores: [Float]) -> [UInt8] {
-    // One number for score and place: integers sort fast.
-    let keys = scores.indices.map { place in
-      UInt64(scores[place].bitPattern) << 32 | UInt64(UInt32.max - UInt32(place))
+    // Score and index are combined into one integer, because integers sort fast.
+    let keys = scores.indices.map { index in
+      UInt64(scores[index].bitPattern) << 32 | UInt64(UInt32.max - UInt32(index))
     }.sorted()
     var kept = [UInt8](repeating: 1, count: scores.count)
     for key in keys.prefix(count) {
@@ -60,7 +61,7 @@ import Testing
   }
 
   @Test(
-    "so many of the lowest scores go, of equal ones the last",
+    "the lowest scores are dropped; among equal scores, the last ones",
     arguments: Pruning.Scope.allCases, [0, 0.77, 1])
   func exact(scope: Pruning.Scope, share: Double) throws {
     let checkpoint = try Self.checkpoint()
@@ -85,7 +86,7 @@ import Testing
   }
 
   @Test(
-    "N:M keeps the largest of each group in a row, the first of equal ones",
+    "N:M keeps the largest scores of each group in a row; among equal scores, the first ones",
     arguments: ["2:4", "1:4", "3:7", "4:16"])
   func patterns(text: String) throws {
     let pattern = try #require(Pattern(text))
@@ -106,7 +107,7 @@ import Testing
     }
   }
 
-  @Test("random scores drop the same weights for any number of workers, others for another seed")
+  @Test("random scores depend on the seed, but not on the number of workers")
   func random() throws {
     let checkpoint = try Self.checkpoint()
     func masks(_ seed: UInt64, _ workers: Int) throws -> [UInt8] {
@@ -123,7 +124,7 @@ import Testing
     #expect(try masks(2, 2) != first)
   }
 
-  @Test("a score of Wanda is the weight times the norm of its input")
+  @Test("a Wanda score is the weight times the norm of its input")
   func wanda() throws {
     var checkpoint = try Self.checkpoint()
     checkpoint.tensors.removeLast()
@@ -141,12 +142,12 @@ import Testing
       selecting: .amount(.exactly(0.5), scope: .neuron, iterations: 1))
     #expect(pruning.errors(for: checkpoint).isEmpty)
     let found = try Self.masks(pruning, checkpoint)
-    for (place, mask) in found.enumerated() {
-      let scores = try checkpoint.tensors[place].bytes().floats
-      let count = values[place].count
+    for (index, mask) in found.enumerated() {
+      let scores = try checkpoint.tensors[index].bytes().floats
+      let count = values[index].count
       let expected = stride(from: 0, to: scores.count, by: count).flatMap { start in
         Self.dropping(
-          count / 2, of: (0..<count).map { abs(scores[start + $0] * values[place][$0]) })
+          count / 2, of: (0..<count).map { abs(scores[start + $0] * values[index][$0]) })
       }
       #expect(mask == expected)
     }
@@ -158,7 +159,7 @@ import Testing
       ).errors(for: checkpoint).count == 2)
   }
 
-  @Test("zeros of both signs can count as pruned before")
+  @Test("zeros of both signs count as pruned before, if requested")
   func zeros() throws {
     let values: [Float] = [0, -0.0, 1, 2, 3, 4]
     var checkpoint = try Self.checkpoint()
@@ -171,7 +172,7 @@ import Testing
     #expect(mask == [0, 0, 0, 0, 1, 1])
   }
 
-  @Test("weights are rewound to those of another checkpoint, and so is all else")
+  @Test("rewinding restores kept weights and all other tensors from another checkpoint")
   func rewind() throws {
     let checkpoint = try Self.checkpoint()
     var initial = checkpoint
@@ -190,7 +191,7 @@ import Testing
   }
 
   @Test(
-    "weights that are not finite are named with the first of them",
+    "the error for weights that are not finite names the first of them",
     arguments: Pruning.Scope.allCases)
   func nonfinite(scope: Pruning.Scope) throws {
     var checkpoint = try Self.checkpoint()
@@ -210,7 +211,7 @@ import Testing
   }
 
   @Test(
-    "tensors without values, scalars and tensors of zeros are pruned without a fault",
+    "tensors without values, scalars and tensors of zeros are pruned without an error",
     arguments: Pruning.Scope.allCases)
   func oddShapes(scope: Pruning.Scope) throws {
     var checkpoint = try Self.checkpoint()
@@ -243,7 +244,7 @@ import Testing
     }
   }
 
-  @Test("tied tensors are pruned once, under all their names")
+  @Test("tied tensors are pruned once, for all their names")
   func aliases() throws {
     var checkpoint = try Self.checkpoint()
     var alias = checkpoint.tensors[1]
@@ -261,7 +262,7 @@ import Testing
     #expect(pruning.errors(for: checkpoint).contains { $0.description.contains("is an alias of") })
   }
 
-  @Test("surveys of shards give the threshold of one process")
+  @Test("surveys of shards result in the same threshold as one process")
   func surveys() throws {
     let checkpoint = try Self.checkpoint()
     var shards = [checkpoint, checkpoint]
@@ -280,7 +281,7 @@ import Testing
             pruning, shard, state: state, amount: amount, iterations: 2, engine: .test())
           try folder.write(Array(file.json.serialized().utf8), to: "\(number).json")
           let path = folder["\(number).json"]
-          // What is read is what was written.
+          // A file that was written is read back unchanged.
           let read = try SurveyFile(path: path)
           #expect(read.json == file.json)
           return (path: path, file: read)

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 @Suite struct RankTests {
-  /// Values with many ties, zeros of both signs, and some that are not finite.
+  /// Returns values with many ties, zeros of both signs, and some that are not finite.
   private static func values(count: Int, seed: UInt64, nonfinite: Bool) -> [Float] {
     var random = SeededGenerator(seed: seed)
     return (0..<count).map { _ in
@@ -21,7 +21,7 @@ import Testing
 
   private static func magnitude(_ value: Float) -> UInt32 { value.bitPattern & 0x7FFF_FFFF }
 
-  /// Counts parts of the values by themselves and merges them from the last to the first.
+  /// Counts parts of the values separately and merges the counts from the last part to the first.
   private static func counts(
     _ values: [Float], _ digits: Kernels.MagnitudeDigits, parts: Int
   ) -> DigitCounts {
@@ -43,7 +43,7 @@ import Testing
     return search
   }
 
-  @Test("a search finds what sorting does, however values are parted", arguments: 0..<8)
+  @Test("a search finds the same magnitude as sorting, for any parts", arguments: 0..<8)
   func sorted(seed: Int) throws {
     let values = Self.values(count: 900, seed: UInt64(seed), nonfinite: seed % 2 == 1)
     for ranked in [DigitCounts.Ranked.all, .finite] {
@@ -66,7 +66,7 @@ import Testing
     }
   }
 
-  @Test("values that change between the answers are noticed")
+  @Test("values that change between the answers are detected")
   func changed() {
     var search = RankSearch(count: 3, from: .largest)
     let first = search.take(Self.counts([1, 1, 1], .upper, parts: 1))
@@ -74,7 +74,7 @@ import Testing
     #expect(first && !second)
   }
 
-  @Test("counters in memory and counts of survey files add up as values do")
+  @Test("counters in memory and counts of survey files add up to the counts of the values")
   func counters() {
     let values = Self.values(count: 5000, seed: 9, nonfinite: true)
     let direct = Self.counts(values, .upper, parts: 1)
@@ -94,7 +94,7 @@ import Testing
     #expect(direct.total(of: .finite) == values.count(where: \.isFinite))
   }
 
-  @Test("several ranks are placed in one pass, and the next digit is found")
+  @Test("the positions of several ranks and the next digit are found")
   func positions() {
     var counts = DigitCounts(.lower(upper: 3))
     counts.add(2, to: 10)
@@ -109,7 +109,7 @@ import Testing
     #expect(counts.next(after: (1 << 15) - 1) == nil)
   }
 
-  @Test("ties are taken in the order of tiles")
+  @Test("ties are selected in the order of tiles")
   func ties() throws {
     var ties = TieCounts(tileCount: 4)
     for (tile, count) in [2, 0, 3, 1].enumerated() { ties.set(count, ofTile: tile) }

@@ -5,9 +5,9 @@ import TensorCore
 import TestSupport
 import Testing
 
-/// Statistics against their definitions, computed plainly.
+/// Compares statistics with simple computations of their definitions.
 @Suite struct SurveyTests {
-  /// Shapes of one chunk and of several, of short rows and of rows that are cut.
+  /// Shapes of one and of several chunks, with short rows and with rows that are split.
   static let shapes = [
     [1, 1], [7, 5], [64, 33], [270, 1000], [1, 270_000], [40, 16, 3, 5],
   ]
@@ -21,7 +21,7 @@ import Testing
     return q == 0 ? 0 : max(0, 1 - mean(exponents.p) / q)
   }
 
-  @Test("every measure is what its definition says", arguments: shapes, [0.0, 0.6])
+  @Test("every measure matches its definition", arguments: shapes, [0.0, 0.6])
   func measures(shape: [Int], zeros: Double) throws {
     let tensor = try LazyTensor.random("w", shape, seed: UInt64(shape.count), zeros: zeros)
     let values = try tensor.bytes().floats
@@ -48,8 +48,8 @@ import Testing
       #expect(abs(try #require(distribution.topEnergyShare) - share) <= 1e-12)
     }
     var weighted = 0.0
-    for (place, value) in sorted.enumerated() {
-      weighted += (2 * Double(place + 1) - Double(sorted.count) - 1) * value
+    for (index, value) in sorted.enumerated() {
+      weighted += (2 * Double(index + 1) - Double(sorted.count) - 1) * value
     }
     let gini =
       weighted / (Double(sorted.count) * (sorted.reduce(0, +) + Double(sorted.count) * 1e-7))
@@ -113,7 +113,7 @@ import Testing
     }
   }
 
-  @Test("all tensors together are like one tensor of all values")
+  @Test("the statistics of all tensors match those of one tensor with all values")
   func model() throws {
     let parts = try (0..<3).map { try LazyTensor.random("w\($0)", [200, 700], seed: UInt64($0)) }
     let values = try parts.flatMap { try $0.bytes().floats }
@@ -129,7 +129,7 @@ import Testing
     #expect(abs(together.topEnergyShare! - one.topEnergyShare!) <= 1e-13)
   }
 
-  @Test("values that are not finite count for nothing but their number")
+  @Test("values that are not finite are counted and otherwise ignored")
   func nonfinite() throws {
     let finite: [Float] = [1, -2, 3, 0]
     let tensor = try LazyTensor.floats(
@@ -145,7 +145,7 @@ import Testing
     #expect(with.topEnergyShare == without.topEnergyShare)
   }
 
-  @Test("tensors without values, of zeros and of integers have what they can have")
+  @Test("tensors without values, of zeros and of integers have the statistics that are defined")
   func edges() throws {
     let empty = try LazyTensor.floats("e", [0, 4], [])
     let zeros = try LazyTensor.floats("z", [4, 4], [Float](repeating: 0, count: 16))
@@ -166,7 +166,7 @@ import Testing
   }
 
   @Test(
-    "exponents that make no index are refused", arguments: [(0.0, 1.0), (1, 1), (2, 1), (-1, 1)])
+    "invalid exponents are rejected", arguments: [(0.0, 1.0), (1, 1), (2, 1), (-1, 1)])
   func exponents(p: Double, q: Double) {
     #expect(PQIndex(p: p, q: q) == nil)
     #expect(PQIndex(p: 1, q: .infinity) == nil)
@@ -174,7 +174,7 @@ import Testing
   }
 
   @Test(
-    "heavier tails give a higher index: the closed forms of Gauss and Laplace",
+    "the index of Gauss and Laplace values matches the closed forms",
     arguments: [(0.5, 1.0, 0.1528, 0.2146), (1.0, 2.0, 0.2021, 0.2929)])
   func closedForms(p: Double, q: Double, gauss: Double, laplace: Double) throws {
     var random = SeededGenerator(seed: 7)
