@@ -1,21 +1,21 @@
 package import Base
 import TensorCore
 
-/// What a configuration says of the rotary position embedding of some of a model's layers.
+/// The settings of the rotary position embedding of a model, or of one kind of its layers.
 package struct RopeSettings: Sendable, Equatable {
-  /// As transformers names it, such as `yarn`.
+  /// The name of the rope type in transformers, such as `yarn`.
   package var typeName: String
   /// The base of the frequencies: `rope_theta`.
   package var theta: Double
-  /// Size of an attention head.
+  /// The number of dimensions of an attention head.
   package var headDim: Int
   /// The share of a head that is rotated.
   package var partialFactor: Double
-  /// `max_position_embeddings`.
+  /// The value of `max_position_embeddings`.
   package var maximumLength: Int?
-  /// The parameters of the type, as they stand in the configuration.
+  /// The parameters of the type, as written in the configuration.
   package var values: JSONObject
-  /// The trained layer of CLEX, where the model has one.
+  /// The trained CLEX layer, if the model has one.
   package var clex: CLEXLayer?
 
   package init(
@@ -32,7 +32,7 @@ package struct RopeSettings: Sendable, Equatable {
     self.clex = clex
   }
 
-  /// Dimensions of a head that are rotated, two for each frequency.
+  /// The number of dimensions of a head that are rotated, two for each frequency.
   package var rotaryDim: Int { Int(partialFactor * Double(headDim)) }
 
   /// The length that the model was trained with before it was rescaled.
@@ -40,10 +40,10 @@ package struct RopeSettings: Sendable, Equatable {
     values["original_max_position_embeddings"]?.asInt ?? maximumLength
   }
 
-  /// A parameter that is a number.
+  /// Returns the parameter with this key if it is a number.
   package func number(_ key: String) -> Double? { values[key]?.asDouble }
 
-  /// `factor`, or what lengthening from the original length asks for.
+  /// The value of `factor`; without one, the quotient of `max_position_embeddings` and the original length.
   package var factor: Double? {
     if let factor = number("factor") { return factor }
     guard let maximumLength, let original = values["original_max_position_embeddings"]?.asInt,
@@ -52,11 +52,12 @@ package struct RopeSettings: Sendable, Equatable {
     return Double(maximumLength) / Double(original)
   }
 
-  /// base^(−i/D) for i = 0, 2, …: what every type starts from.
+  /// The unscaled frequencies base^(−i/D) for i = 0, 2, …, from which every type starts.
   package var standardFrequencies: [Double] {
     Self.frequencies(base: theta, dim: rotaryDim)
   }
 
+  /// Returns base^(−i/dim) for i = 0, 2, …, below `dim`.
   static func frequencies(base: Double, dim: Int) -> [Double] {
     (0..<dim / 2).map { 1 / Real.pow(base, Double(2 * $0) / Double(dim)) }
   }
@@ -72,13 +73,13 @@ package struct RopeSettings: Sendable, Equatable {
   }
 }
 
-/// The frequencies of a length, in radians a position.
+/// The frequencies for a length, in radians per position.
 package struct RopeFrequencies: Sendable, Equatable {
-  /// One for each pair of rotated dimensions.
+  /// The frequency of each pair of rotated dimensions.
   package var inverse: [Double]
-  /// What cosines and sines are multiplied by, so that scores get its square.
+  /// The factor for cosines and sines; attention scores are multiplied by its square.
   package var attentionFactor: Double
-  /// Of CLEX: how many times the trained length the frequencies are for.
+  /// For CLEX, the multiple of the trained length that the frequencies are for.
   package var time: Int?
 
   package init(inverse: [Double], attentionFactor: Double = 1, time: Int? = nil) {
@@ -88,7 +89,7 @@ package struct RopeFrequencies: Sendable, Equatable {
   }
 }
 
-/// What is wrong with rotary settings: it names the key.
+/// An error in rotary settings. The message names the key.
 package struct RopeFault: Error, Equatable, CustomStringConvertible {
   package var message: Message
   package var hint: Message?

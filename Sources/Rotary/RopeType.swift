@@ -1,18 +1,19 @@
 import Base
 import TensorCore
 
-/// A way to make rotary frequencies, as transformers knows them.
+/// A rope type: a way to compute rotary frequencies, with the names and parameters of transformers.
 package protocol RopeType: Sendable {
-  /// As `rope_type` names it.
+  /// The value of `rope_type` in configurations.
   static var name: String { get }
-  /// Other names for it.
+  /// Other values of `rope_type` with the same meaning.
   static var aliases: [String] { get }
-  /// In half a sentence, for lists.
+  /// A short phrase for lists.
   static var summary: String { get }
-  /// Parameters that have to be there.
+  /// The keys of the parameters that the type needs.
   static var requiredKeys: [String] { get }
-  /// - Parameter length: positions that are in use; nil for what the model begins with.
-  /// - Throws: what is wrong with the settings.
+  /// Returns the frequencies for a length.
+  /// - Parameter length: the number of positions in use; nil for the frequencies that a runtime starts with.
+  /// - Throws: a fault that names the key of an invalid setting.
   static func frequencies(
     _ settings: RopeSettings, length: Int?
   ) throws(RopeFault) -> RopeFrequencies
@@ -22,20 +23,22 @@ extension RopeType {
   package static var aliases: [String] { [] }
 }
 
+/// The registry of rope types.
 package enum RopeTypes {
   package static let all: [any RopeType.Type] = [
     DefaultRope.self, LinearRope.self, DynamicRope.self, YarnRope.self, LongRope.self,
     Llama3Rope.self, ProportionalRope.self, CLEXRope.self,
   ]
 
+  /// The type with a name or alias; nil if there is none.
   package static subscript(name: String) -> (any RopeType.Type)? {
     all.first { $0.name == name || $0.aliases.contains(name) }
   }
 }
 
 extension RopeSettings {
-  /// The frequencies that a length uses.
-  /// - Throws: what is wrong with the settings, naming the key.
+  /// Returns the frequencies for a length.
+  /// - Throws: a fault that names the key of an invalid setting.
   package func frequencies(length: Int? = nil) throws(RopeFault) -> RopeFrequencies {
     let type = try type()
     try check()
@@ -44,28 +47,29 @@ extension RopeSettings {
     }
     let result = try type.frequencies(self, length: length)
     guard result.inverse.allSatisfy({ $0.isFinite && $0 >= 0 }), result.attentionFactor.isFinite
-    else { throw RopeFault("rope type '\(type.name)' gives frequencies that are not finite") }
+    else { throw RopeFault("rope type '\(type.name)' results in frequencies that are not finite") }
     return result
   }
 
-  /// - Throws: an error that names `rope_type`, if that is none that is known.
+  /// Returns the rope type that the settings name.
+  /// - Throws: a fault that lists the known types if there is no such type.
   package func type() throws(RopeFault) -> any RopeType.Type {
     if let type = RopeTypes[typeName] { return type }
     let names = RopeTypes.all.map { $0.name }
     throw RopeFault(
-      "rope_type '\(typeName.printable)' is none that is known",
+      "unknown rope_type '\(typeName.printable)'",
       hint: Nearest.name(typeName, of: names).map { "did you mean '\($0)'?" }
         ?? "the types are \(names.joined(separator: ", "))")
   }
 
-  /// What all types ask for.
+  /// Checks the settings that all types need.
   private func check() throws(RopeFault) {
     guard headDim > 0, headDim < 1 << 20 else {
       throw RopeFault("head_dim is \(headDim), expected a size above 0")
     }
     guard partialFactor > 0, partialFactor <= 1 else {
       throw RopeFault(
-        "partial_rotary_factor is \(partialFactor), expected a share above 0 and at most 1")
+        "partial_rotary_factor is \(partialFactor), expected a number above 0 and up to 1")
     }
     guard rotaryDim > 0, rotaryDim % 2 == 0 else {
       throw RopeFault(
@@ -80,7 +84,7 @@ extension RopeSettings {
     }
   }
 
-  /// `factor`, which is to be 1 or more.
+  /// Returns `factor` after checking that it is 1 or more.
   func checkedFactor() throws(RopeFault) -> Double {
     guard let factor else { throw RopeFault("rope type '\(typeName)' needs 'factor'") }
     guard factor >= 1, factor.isFinite else {
@@ -89,7 +93,7 @@ extension RopeSettings {
     return factor
   }
 
-  /// The original length, which a type needs.
+  /// Returns the original length after checking that it is present and above 0.
   func checkedOriginalLength() throws(RopeFault) -> Double {
     guard let length = originalLength else {
       throw RopeFault(
@@ -102,11 +106,11 @@ extension RopeSettings {
     return Double(length)
   }
 
-  /// `attention_factor` if it is given.
+  /// Returns `attention_factor`, or nil if it is absent.
   func givenAttentionFactor() throws(RopeFault) -> Double? {
     guard let value = values["attention_factor"], value != .null else { return nil }
     guard let number = value.asDouble, number > 0, number.isFinite else {
-      throw RopeFault("attention_factor is no number above 0")
+      throw RopeFault("attention_factor is not a finite number above 0")
     }
     return number
   }

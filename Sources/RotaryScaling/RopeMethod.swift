@@ -1,7 +1,8 @@
-/// A way to make a model's context longer.
+/// A method that extends the context of a model.
 package enum RopeMethod: String, CaseIterable, Sendable {
   case pi, ntk, dynamic, yarn, longrope, llama3, clex
 
+  /// A short phrase for lists.
   package var summary: String {
     switch self {
     case .pi: "all frequencies divided; needs tuning"
@@ -15,27 +16,31 @@ package enum RopeMethod: String, CaseIterable, Sendable {
   }
 }
 
-/// What `rope scale` is asked for.
+/// The settings of `rope scale`: the method, the target length and the parameters.
 package struct RopeRequest: Sendable {
+  /// The target of the scaling.
   package enum Target: Sendable, Equatable {
+    /// A multiple of the trained length.
     case factor(Double)
+    /// A number of positions.
     case context(Int)
-    /// Of CLEX: so many times the trained length.
+    /// For CLEX, a whole multiple of the trained length.
     case time(Int)
   }
 
   package var method: RopeMethod
   package var target: Target
-  /// Of longrope.
+  /// For longrope, the factor of each frequency beyond the trained length.
   package var longFactors: [Double]?
+  /// For longrope, the factor of each frequency up to the trained length.
   package var shortFactors: [Double]?
-  /// Parameters of the method, by the names that configurations have for them.
+  /// The parameters of the method, under their keys in configurations.
   package var parameters: [(key: String, value: Double)]
-  /// Of CLEX: whether the model is as it was up to its trained length.
+  /// For CLEX, true if the model stays unchanged up to its trained length.
   package var isShortExact: Bool
-  /// Of CLEX: whether a scale that grows with the length is approached by that of the whole length.
+  /// For CLEX, true if `log_scale`, which grows with the length, is replaced by its value at the full length.
   package var approximatesLogScale: Bool
-  /// Of CLEX: whether to solve in float64.
+  /// For CLEX, true to solve in float64.
   package var isExact: Bool
 
   package init(
@@ -53,7 +58,7 @@ package struct RopeRequest: Sendable {
     self.isExact = isExact
   }
 
-  /// Parameters that a method takes beside its factor.
+  /// Returns the keys of the parameters that a method accepts in addition to its factor.
   static func parameterKeys(of method: RopeMethod) -> [String] {
     switch method {
     case .yarn: ["beta_fast", "beta_slow", "attention_factor", "mscale", "mscale_all_dim"]

@@ -5,19 +5,19 @@ import Models
 package import Rotary
 import TensorCore
 
-/// A model as far as its rotary embedding goes: its configuration, and the layer of CLEX if it has one.
+/// The parts of a model that define its rotary embedding: the configuration, and the CLEX layer if there is one.
 package struct RopeModel: Sendable {
   package let path: String
   package let config: RotaryConfig
-  /// The text of its `config.json`.
+  /// The text of `config.json`.
   package let text: [UInt8]
-  /// Its tensors, where these were read.
+  /// The tensors; nil if they were not read.
   package let checkpoint: Checkpoint?
-  /// For each kind of layers its settings; one without a name if all are alike.
+  /// The settings of each kind of layers; a single entry without a kind if all layers are alike.
   package let layers: [(kind: String?, settings: RopeSettings)]
 
-  /// Reads a model folder, a `config.json`, or a file that carries one or has one beside it.
-  /// - Parameter needsTensors: whether the tensors are needed whatever the type is.
+  /// Reads a model folder, a `config.json`, or a file of tensors that contains a `config.json` or is next to one.
+  /// - Parameter needsTensors: true to read the tensors of models without CLEX too.
   package init(_ path: String, needsTensors: Bool = false) throws {
     self.path = path
     let isJSON =
@@ -35,7 +35,7 @@ package struct RopeModel: Sendable {
     layers = try Self.withCLEX(config.layers, checkpoint)
   }
 
-  /// The layer belongs to the settings that name it, or to all if none do.
+  /// Returns the settings of the layers with the CLEX layer of the checkpoint.
   private static func withCLEX(
     _ layers: [(kind: String?, settings: RopeSettings)], _ checkpoint: Checkpoint?
   ) throws -> [(kind: String?, settings: RopeSettings)] {
@@ -46,7 +46,7 @@ package struct RopeModel: Sendable {
     }
   }
 
-  /// The tensors of a folder; nil if it has none.
+  /// Reads the tensors at a path; returns nil for a folder without tensors.
   private static func weights(_ path: String) throws -> Checkpoint? {
     guard FileSystem.isDirectory(path) else { return try Containers.read(path) }
     let names = try FileSystem.names(in: path)
@@ -56,6 +56,7 @@ package struct RopeModel: Sendable {
     return hasWeights ? try Containers.read(path) : nil
   }
 
+  /// Reads the `config.json` that belongs to the input, and its checkpoint if that is needed to find the file.
   private static func file(
     of path: String, isJSON: Bool, _ checkpoint: inout Checkpoint?
   ) throws -> ModelConfigurationFile {
@@ -70,11 +71,12 @@ package struct RopeModel: Sendable {
       path: FileSystem.parent(of: path) + "/" + ModelConfig.name, code: .ropeConfig)
   }
 
+  /// Returns the error that reports a fault of the settings of the model at `path`.
   package static func error(_ fault: RopeFault, path: String) -> FormatError {
     FormatError(.ropeConfig, fault.message, path: path, hint: fault.hint)
   }
 
-  /// The frequencies of a kind of layers at a length.
+  /// Returns the frequencies of one kind of layers for a length.
   package func frequencies(
     _ settings: RopeSettings, length: Int?
   ) throws(FormatError) -> RopeFrequencies {
@@ -87,6 +89,6 @@ package struct RopeModel: Sendable {
 extension FormatError.Code {
   package static let ropeConfig = FormatError.Code(
     "rope.config",
-    meaning: "The rotary parameters of config.json are malformed or not known.",
-    remedy: "Compare them with the page of the model; rope show names the key.")
+    meaning: "The rotary parameters of config.json are malformed or unknown.",
+    remedy: "Compare them with the published configuration of the model; rope show names the key.")
 }

@@ -1,23 +1,23 @@
 package import Base
 
-/// What a user should know of a rescaled model.
+/// A fact that a user of a rescaled model should know.
 package enum RopeNote: Sendable, Hashable {
-  /// The model was rescaled before; `isAssumed` if its trained length is only what it allows now.
+  /// The model was already rescaled. `isAssumed` is true if the trained length is taken from the current maximum.
   case rescaledBefore(typeName: String, trained: Int, isAssumed: Bool)
-  /// The model was tuned with CLEX, and another method is used.
+  /// The model was tuned with CLEX, but another method is used.
   case tunedWithCLEX
-  /// The dynamic type counts from the trained length, which therefore stays.
+  /// The maximum length stays, because the dynamic type scales from the trained length.
   case lengthStays(Int)
-  /// There are no trained tensors of CLEX; NTK-aware scaling takes their place.
+  /// The model has no trained CLEX tensors; NTK-aware scaling is used instead.
   case untrainedCLEX(time: Int)
-  /// Frequencies are those of one length at every length, beyond the trained one only if `isShortExact`.
+  /// The frequencies for one length are used at every length; if `isShortExact`, only beyond the trained length.
   case frozen(time: Int, trained: Int, isShortExact: Bool)
-  /// `log_scale` has its value at one length.
+  /// `log_scale` is replaced by its value at one length.
   case logScaleApproximated(length: Int)
   /// `log_scale` has no effect any more.
   case logScaleLeftOut
 
-  /// Stable words with numbers, for lineages.
+  /// A stable code with numbers, for lineages.
   package var code: String {
     switch self {
     case .rescaledBefore(let typeName, let trained, let isAssumed):
@@ -32,28 +32,29 @@ package enum RopeNote: Sendable, Hashable {
     }
   }
 
+  /// The text of the note.
   package var message: Message {
     switch self {
     case .rescaledBefore(let typeName, let trained, let isAssumed):
-      "the model was rescaled before (\(typeName)); this starts from "
+      "the model was rescaled before (\(typeName)); the new scaling starts from "
         + (isAssumed
           ? "max_position_embeddings, \(trained), which may be more than it was trained with"
           : "its trained length, \(trained)")
     case .tunedWithCLEX:
-      "the model was tuned with CLEX: its weights expect those frequencies, and its tensors of CLEX stay"
+      "the model was tuned with CLEX: its weights expect the frequencies of CLEX, and its CLEX tensors are kept"
     case .lengthStays(let length):
-      "max_position_embeddings stays \(length): the dynamic type counts from it, and runtimes go on "
-        + "beyond it by themselves"
+      "max_position_embeddings stays \(length): the dynamic type scales from this length, and runtimes "
+        + "exceed it on their own"
     case .untrainedCLEX(let time):
-      "the model has no trained tensors of CLEX: this is NTK-aware scaling at \(time) times its length"
+      "the model has no trained CLEX tensors; NTK-aware scaling to \(time) times its length is used instead"
     case .frozen(let time, let trained, let isShortExact):
       "frequencies are those of \(time) times \(trained) positions at every length"
         + (isShortExact ? " beyond \(trained)" : "")
         + "; the trained model changes them as the length grows"
     case .logScaleApproximated(let length):
-      "log_scale is approached by its value at \(length) positions, at every length"
+      "log_scale is approximated by its value at \(length) positions, at every length"
     case .logScaleLeftOut:
-      "log_scale is left out: queries are not scaled by the length; \(setting: "log-scale") approximate "
+      "log_scale is dropped: queries are no longer scaled by the length; \(setting: "log-scale") approximate "
         + "sets its value at the full length"
     }
   }

@@ -2,7 +2,7 @@ import Base
 import Rotary
 import TensorCore
 
-/// The settings that a request makes of others.
+/// The settings that result from applying a request to the settings of a model.
 struct RopePlan {
   let settings: RopeSettings
   let maximumLength: Int
@@ -10,15 +10,18 @@ struct RopePlan {
 
   private static let lengthLimit = 1 << 40
 
-  /// - Throws: what is wrong with the request, naming the key or option.
+  /// - Parameters:
+  ///   - before: the settings of the layers to rescale.
+  ///   - hasKinds: true if the model has several kinds of layers.
+  /// - Throws: a fault that names the key or setting that is invalid.
   init(
     _ before: RopeSettings, _ request: RopeRequest, hasKinds: Bool, config: RotaryConfig
   ) throws(RopeFault) {
     guard let trained = before.originalLength, trained > 0 else {
       throw RopeFault(
-        "config.json has no max_position_embeddings, which is the length to start from")
+        "config.json has no max_position_embeddings, the length that scaling starts from")
     }
-    // What a type that is not known did to the model's length is not known either.
+    // The effect of an unknown type on the length of the model is unknown too.
     _ = try before.type()
     let known = RopeRequest.parameterKeys(of: request.method)
     for (key, _) in request.parameters where !known.contains(key) {
@@ -50,12 +53,12 @@ struct RopePlan {
     case .context(let length): factor = Double(length) / Double(trained)
     case .time:
       throw RopeFault(
-        "\(setting: "time") is for \(setting: "method") clex",
+        "\(setting: "time") applies only to \(setting: "method") clex",
         hint: "pass \(setting: "factor") or \(setting: "context")")
     }
     guard factor >= 1, factor.isFinite, Double(trained) * factor < Double(Self.lengthLimit) else {
       throw RopeFault(
-        "a factor of \(factor) is asked for, expected 1 or more, and a length up to 2^40",
+        "the factor is \(factor), expected 1 or more, with a resulting length below 2^40",
         hint: "the model was trained with \(trained) positions")
     }
     let longest = Int((Double(trained) * factor).rounded())
@@ -85,8 +88,8 @@ struct RopePlan {
       type(LongRope.name)
       guard let long = request.longFactors else {
         throw RopeFault(
-          "\(setting: "method") longrope needs its factors",
-          hint: "give a file of them with \(setting: "factors")")
+          "\(setting: "method") longrope needs a factor for each pair",
+          hint: "pass a file with them as \(setting: "factors")")
       }
       let short = request.shortFactors ?? long.map { _ in 1 }
       values["factor"] = JSONValue(factor)
@@ -109,7 +112,7 @@ struct RopePlan {
     self.notes = notes
   }
 
-  /// New parameters with what the model keeps beside them.
+  /// Returns the new parameters with the old ones that stay.
   private static func kept(of before: RopeSettings, _ values: JSONObject) -> JSONObject {
     var values = values
     if let share = before.values["partial_rotary_factor"] {
@@ -120,14 +123,14 @@ struct RopePlan {
 
   // MARK: CLEX
 
-  /// The trained dynamics at one length, as a factor for each dimension.
+  /// Returns the CLEX frequencies for one length in the form of LongRoPE: a factor for each pair of dimensions.
   private static func frozen(
     _ before: RopeSettings, _ request: RopeRequest, trained: Int, hasKinds: Bool,
     _ config: RotaryConfig
   ) throws(RopeFault) -> (settings: RopeSettings, maximumLength: Int, notes: [RopeNote]) {
     guard !hasKinds else {
       throw RopeFault(
-        "the model has several kinds of layers with rotary parameters of their own; CLEX has one")
+        "the model has several kinds of layers with different rotary parameters; CLEX supports one")
     }
     let time: Int
     switch request.target {
@@ -135,7 +138,7 @@ struct RopePlan {
     case .context(let length): time = max(1, (max(0, length) + trained - 1) / trained)
     case .factor(let factor):
       guard factor >= 1, factor <= Double(1 << 16) else {
-        throw RopeFault("a factor of \(factor) is asked for, expected 1 or more")
+        throw RopeFault("the factor is \(factor), expected a number from 1 to 65536")
       }
       time = Int(factor.rounded(.up))
     }
@@ -149,12 +152,13 @@ struct RopePlan {
       source.typeName = CLEXRope.name
     } else if before.typeName != CLEXRope.name {
       throw RopeFault(
-        "the model has tensors of CLEX, but rope_scaling does not name type clex",
-        hint: "set type, max_factor, param_factor, act and time_dt in config.json as it was trained"
+        "the model has CLEX tensors, but the type in rope_scaling is not clex",
+        hint:
+          "set type, max_factor, param_factor, act and time_dt in config.json to their values in training"
       )
     }
     let found = try CLEXRope.frequencies(layer, source, time: time, isExact: request.isExact)
-    // Runtimes compute the base's frequencies themselves, whatever the checkpoint has rounded.
+    // Runtimes compute the unscaled frequencies themselves and ignore rounded ones of the checkpoint.
     let factors = LongRope.factors(giving: found.inverse, before).map { JSONValue($0) }
     var attention = 1.0
     if config.object["log_scale"]?.asBool == true {

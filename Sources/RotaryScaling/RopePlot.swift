@@ -2,12 +2,13 @@ import Base
 import Rotary
 import TensorCore
 
-/// Wavelengths of all pairs of dimensions as an SVG, a line for each series, and the trained length.
+/// An SVG plot of the wavelengths of all pairs of dimensions, with a line for each series and for the trained length.
 package enum RopePlot {
   private static let colors = ["#0b6e99", "#c2410c", "#3f7d20", "#7c3aed", "#b91c1c"]
   private static let (width, height) = (720.0, 420.0)
   private static let (left, right, top, bottom) = (70.0, 20.0, 40.0, 50.0)
 
+  /// Returns the text of the SVG file.
   package static func svg(_ series: [RopeSeries]) -> String {
     let waves = series.map { one in
       one.found.inverse.indices.map { one.wavelength($0) }.filter(\.isFinite)
@@ -17,8 +18,8 @@ package enum RopePlot {
     let low = Power.log(max(1, all.min() ?? 1))
     let high = max(low + 1, Power.log(all.max() ?? 10))
     let count = max(2, waves.map(\.count).max() ?? 2)
-    func x(_ place: Int) -> Double {
-      left + (width - left - right) * Double(place) / Double(count - 1)
+    func x(_ pair: Int) -> Double {
+      left + (width - left - right) * Double(pair) / Double(count - 1)
     }
     func y(_ value: Double) -> Double {
       height - bottom - (height - top - bottom) * (Power.log(value) - low) / (high - low)
@@ -36,10 +37,11 @@ package enum RopePlot {
       lines.append(text("10^\(power)", x: 28, y: y(value) + 4, size: 12))
     }
     if let trained = series.first?.settings.originalLength {
-      let place = y(Double(trained))
+      let trainedY = y(Double(trained))
       lines.append(
-        line(x1: left, y1: place, x2: width - right, y2: place, color: "#6b7280", dashes: "5 4"))
-      lines.append(text("trained: \(trained)", x: left + 6, y: place - 5, size: 12))
+        line(
+          x1: left, y1: trainedY, x2: width - right, y2: trainedY, color: "#6b7280", dashes: "5 4"))
+      lines.append(text("trained: \(trained)", x: left + 6, y: trainedY - 5, size: 12))
     }
     for (number, wave) in waves.enumerated() {
       let color = colors[number % colors.count]

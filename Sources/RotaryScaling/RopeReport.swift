@@ -3,13 +3,13 @@ package import Reporting
 import Rotary
 import TensorCore
 
-/// What `rope show` prints.
+/// The report of `rope show`.
 package struct RopeReport: Report {
   package static let schema = "sumac.rope/1"
 
   private let series: [RopeSeries]
 
-  /// - Parameter series: the model's kinds of layers, and what it is compared with.
+  /// - Parameter series: the kinds of layers of the model, then those of the models and methods to compare.
   package init(_ series: [RopeSeries]) { self.series = series }
 
   // MARK: Text
@@ -24,7 +24,7 @@ package struct RopeReport: Report {
       Section.Fact("rope", title(one)),
       Section.Fact(
         "heads",
-        "\(one.settings.rotaryDim) of \(one.settings.headDim) dimensions turn, base "
+        "\(one.settings.rotaryDim) of \(one.settings.headDim) dimensions rotate, base "
           + Self.number(one.settings.theta)),
     ]
     if let trained = one.settings.originalLength {
@@ -46,12 +46,13 @@ package struct RopeReport: Report {
   private func attention(_ one: RopeSeries) -> String {
     let factor = one.found.attentionFactor
     return factor == 1
-      ? "as trained" : "times \((factor * factor).fixed(decimals: 4)) (attention factor \(factor))"
+      ? "as trained"
+      : "multiplied by \((factor * factor).fixed(decimals: 4)) (attention factor \(factor))"
   }
 
   private func clex(_ one: RopeSeries, time: Int) -> String {
     "solved for \(time) times the trained length"
-      + (one.settings.clex?.isTrained == true ? "" : ", without trained tensors: NTK")
+      + (one.settings.clex?.isTrained == true ? "" : ", without trained tensors: NTK-aware scaling")
   }
 
   private static func number(_ value: Double) -> String {
@@ -61,7 +62,7 @@ package struct RopeReport: Report {
     return value.formatted(digits: 4)
   }
 
-  /// Three digits and an exponent.
+  /// Returns the number with three decimals and an exponent.
   private static func small(_ value: Double) -> String {
     var (digits, exponent) = (value, 0)
     while digits.magnitude < 1, exponent > -400 {
@@ -76,18 +77,18 @@ package struct RopeReport: Report {
       ["pair", "frequency", "wavelength", "slower by", "seen to"].map {
         Table.Column($0, alignsRight: true)
       },
-      rows: one.found.inverse.indices.map { place in
+      rows: one.found.inverse.indices.map { pair in
         [
-          String(place), Self.number(one.found.inverse[place]),
-          Self.number(one.wavelength(place)), one.factor(place).map(Self.number) ?? "-",
-          one.limit(place).map { Int(min($0, 1e15).rounded()).grouped } ?? "any length",
+          String(pair), Self.number(one.found.inverse[pair]),
+          Self.number(one.wavelength(pair)), one.factor(pair).map(Self.number) ?? "-",
+          one.limit(pair).map { Int(min($0, 1e15).rounded()).grouped } ?? "any length",
         ]
       })
   }
 
   // MARK: Plot
 
-  /// How much slower each pair turns, drawn with a mark for each series.
+  /// The lines of a plot of how much slower each pair rotates, with a mark for each series.
   private var plot: [String] {
     let curves = series.map { one in one.found.inverse.indices.map { one.factor($0) ?? 1 } }
     let largest = curves.flatMap(\.self).max() ?? 1
@@ -99,8 +100,8 @@ package struct RopeReport: Report {
     let top = Power.log(largest)
     for (number, curve) in curves.enumerated() {
       for column in 0..<width {
-        let place = column * (curve.count - 1) / max(1, width - 1)
-        let level = Power.log(max(1, curve[place])) / top
+        let pair = column * (curve.count - 1) / max(1, width - 1)
+        let level = Power.log(max(1, curve[pair])) / top
         let row = height - Int((level * Double(height)).rounded())
         lines[row][column] = marks[number % marks.count]
       }
@@ -138,12 +139,12 @@ package struct RopeReport: Report {
       "inv_freq": .array(one.found.inverse.map { JSONValue($0) }),
       "attention_factor": JSONValue(one.found.attentionFactor),
       "factors": .array(
-        one.found.inverse.indices.map { place in
-          one.factor(place).map { JSONValue($0) } ?? .null
+        one.found.inverse.indices.map { pair in
+          one.factor(pair).map { JSONValue($0) } ?? .null
         }),
       "seen_to": .array(
-        one.found.inverse.indices.map { place in
-          one.limit(place).map { JSONValue($0) } ?? .null
+        one.found.inverse.indices.map { pair in
+          one.limit(pair).map { JSONValue($0) } ?? .null
         }),
     ]
     if let time = one.found.time { object["t"] = JSONValue(time) }
@@ -166,11 +167,11 @@ package struct RopeReport: Report {
     return Table(
       columns.map { Table.Column($0) },
       rows: series.flatMap { one in
-        one.found.inverse.indices.map { place in
+        one.found.inverse.indices.map { pair in
           [
-            one.name, one.kind ?? "", String(place), String(one.found.inverse[place]),
-            String(one.wavelength(place)), one.factor(place).map { String($0) } ?? "",
-            one.limit(place).map { String($0) } ?? "",
+            one.name, one.kind ?? "", String(pair), String(one.found.inverse[pair]),
+            String(one.wavelength(pair)), one.factor(pair).map { String($0) } ?? "",
+            one.limit(pair).map { String($0) } ?? "",
           ]
         }
       })

@@ -3,32 +3,35 @@ package import Checkpoints
 import Models
 package import Rotary
 
-/// `rope scale`: a model whose configuration asks for a longer context, and its tensors as they are.
+/// The scaling of a model to a longer context: a new configuration, and unchanged tensors.
 package struct RopeScaling: Sendable {
   package let model: RopeModel
   package let request: RopeRequest
-  /// The settings of the layers that are rescaled, before and after.
+  /// The settings of the layers that are rescaled, before the scaling.
   package let before: RopeSettings
+  /// The settings of the layers that are rescaled, after the scaling.
   package let after: RopeSettings
   /// The kind of layers that is rescaled; nil for all.
   private let kind: String?
   /// The new `max_position_embeddings`.
   package let maximumLength: Int
-  /// What should be known of it.
+  /// The facts that a user of the result should know.
   package let notes: [RopeNote]
 
-  /// - Throws: what is wrong with the request for this model.
+  /// - Throws: ``UsageError`` if the request does not fit the model; ``FormatError`` if its configuration is invalid.
   package init(_ model: RopeModel, _ request: RopeRequest) throws {
     self.model = model
     self.request = request
-    // Layers that look at a near window need no more than they have.
+    // Layers with a local window do not see the longer context and stay unscaled.
     let scaled =
       model.layers.first { $0.kind == "full_attention" } ?? model.layers.first { $0.kind == nil }
     guard let (kind, settings) = scaled else {
       let kinds = model.layers.compactMap(\.kind).joined(separator: ", ")
       throw UsageError(
-        "\(model.path.printable): has rotary parameters for \(kinds), and none for full_attention",
-        hint: "edit config.json by hand: which of them see the whole context is not known")
+        "\(model.path.printable): has rotary parameters for \(kinds), but none for full_attention",
+        hint:
+          "edit config.json by hand; it does not show which of these layers attend to the whole context"
+      )
     }
     self.kind = kind
     before = settings
@@ -41,11 +44,11 @@ package struct RopeScaling: Sendable {
     after = plan.settings
     maximumLength = plan.maximumLength
     notes = plan.notes
-    // What is written has to give the frequencies that were meant.
+    // The written settings must have valid frequencies.
     _ = try model.frequencies(plan.settings, length: plan.maximumLength)
   }
 
-  /// The text of the new configuration.
+  /// Returns the text of the new `config.json`. Everything else in it stays unchanged, byte for byte.
   package func configText() throws -> [UInt8] {
     var edit = JSONEdit(model.text)
     let path = model.config.path
@@ -53,10 +56,10 @@ package struct RopeScaling: Sendable {
     switch model.config.dialect {
     case .parameters:
       var values = after.values
-      values["rope_theta"] = JSONValue(number: after.theta)
-      let place = path + [RotaryConfig.parametersKey]
+      values["rope_theta"] = JSONValue(after.theta)
+      let parametersPath = path + [RotaryConfig.parametersKey]
       isDone =
-        kind.map { edit.set($0, .object(values), at: place) }
+        kind.map { edit.set($0, .object(values), at: parametersPath) }
         ?? edit.set(RotaryConfig.parametersKey, .object(values), at: path)
     case .scaling:
       var values = after.values
@@ -64,7 +67,7 @@ package struct RopeScaling: Sendable {
       if before.values["type"] != nil, before.values["rope_type"] == nil,
         let type = values["rope_type"]
       {
-        // The older name, where the model has that.
+        // The model uses the older key.
         values["rope_type"] = nil
         var renamed: JSONObject = ["type": type]
         for (key, value) in values { renamed[key] = value }
@@ -73,19 +76,19 @@ package struct RopeScaling: Sendable {
       let isDefault = after.typeName == DefaultRope.name
       isDone = edit.set(RotaryConfig.scalingKey, isDefault ? .null : .object(values), at: path)
       if after.theta != before.theta || request.method == .ntk {
-        isDone = isDone && edit.set("rope_theta", JSONValue(number: after.theta), at: path)
+        isDone = isDone && edit.set("rope_theta", JSONValue(after.theta), at: path)
       }
     }
     isDone = isDone && edit.set("max_position_embeddings", JSONValue(maximumLength), at: path)
     guard isDone else {
       throw FormatError(
-        .ropeConfig, "config.json has no object where its rotary parameters belong",
+        .ropeConfig, "config.json has no object for the rotary parameters at the expected keys",
         path: model.path)
     }
     return edit.text
   }
 
-  /// Tensors that the new configuration has no use for.
+  /// The names of the tensors that the new configuration does not use.
   private var removed: [String] {
     guard request.method == .clex, before.clex?.isTrained == true,
       let checkpoint = model.checkpoint
@@ -95,11 +98,12 @@ package struct RopeScaling: Sendable {
     }
   }
 
-  /// The model with its new configuration.
+  /// Returns the model with its new configuration and without unused tensors.
   package func scaled() throws -> Checkpoint {
     guard let checkpoint = model.checkpoint else {
       throw UsageError(
-        "\(model.path.printable): has no tensors", hint: "pass \(setting: "config-only")")
+        "\(model.path.printable): has no tensors",
+        hint: "pass \(setting: "config-only") to write the configuration alone")
     }
     let gone = Set(removed.map { UTF8Key($0) })
     var result = try checkpoint.replacingCompanion(ModelConfig.name, with: configText())
@@ -108,6 +112,7 @@ package struct RopeScaling: Sendable {
     return result
   }
 
+  /// The options that the lineage of the output records.
   package var lineageOptions: [Lineage.Option] {
     var options = [Lineage.Option("method", request.method.rawValue)]
     switch request.target {
@@ -125,17 +130,5 @@ package struct RopeScaling: Sendable {
     }
     for note in notes { options.append(Lineage.Option("note", note.code)) }
     return options
-  }
-}
-
-extension JSONValue {
-  /// A number without a fraction as an integer, if it is one.
-  init(number: Double) {
-    if let whole = Int(exactly: number), abs(whole) < 1 << 53 {
-      // A base stays a float, as configurations have it.
-      self = JSONValue(Double(whole))
-    } else {
-      self = JSONValue(number)
-    }
   }
 }

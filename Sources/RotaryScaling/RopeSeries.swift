@@ -2,17 +2,18 @@ package import Base
 package import Rotary
 import TensorCore
 
-/// Frequencies of one model or method at one length, beside those that were trained.
+/// The frequencies of one model or method for one length, with the trained frequencies for comparison.
 package struct RopeSeries: Sendable {
   package let name: String
   package let kind: String?
   package let settings: RopeSettings
   package let length: Int?
+  /// The frequencies for `length`.
   package let found: RopeFrequencies
-  /// Frequencies without rescaling.
+  /// The frequencies without rescaling.
   package let trained: [Double]
 
-  /// - Throws: what is wrong with the settings.
+  /// - Throws: ``FormatError`` that names `path` and the key of an invalid setting.
   package init(
     _ name: String, kind: String?, _ settings: RopeSettings, length: Int?, path: String
   ) throws(FormatError) {
@@ -26,25 +27,26 @@ package struct RopeSeries: Sendable {
     } catch { throw RopeModel.error(error, path: path) }
   }
 
-  /// Positions of a turn of each pair of dimensions; infinite for those that stand still.
-  package func wavelength(_ place: Int) -> Double {
-    let frequency = found.inverse[place]
+  /// Returns the wavelength of a pair of dimensions: the number of positions of one full rotation. It is infinite for
+  /// a pair with frequency 0.
+  package func wavelength(_ pair: Int) -> Double {
+    let frequency = found.inverse[pair]
     return frequency > 0 ? 2 * .pi / frequency : .infinity
   }
 
-  /// How many times slower each pair turns than in training.
-  package func factor(_ place: Int) -> Double? {
-    guard place < trained.count, found.inverse[place] > 0 else { return nil }
-    return trained[place] / found.inverse[place]
+  /// Returns how many times slower a pair rotates than in training; nil for a pair with frequency 0.
+  package func factor(_ pair: Int) -> Double? {
+    guard pair < trained.count, found.inverse[pair] > 0 else { return nil }
+    return trained[pair] / found.inverse[pair]
   }
 
-  /// The length from which on a pair of dimensions has angles that training never saw; nil if it saw a
-  /// whole turn, or if the pair stands still.
-  package func limit(_ place: Int) -> Double? {
-    guard let length = settings.originalLength, place < trained.count,
-      trained[place] > 0, let factor = factor(place)
+  /// Returns the length beyond which a pair of dimensions has angles that did not occur in training; nil if training
+  /// covered a full rotation, or if the frequency of the pair is 0.
+  package func limit(_ pair: Int) -> Double? {
+    guard let length = settings.originalLength, pair < trained.count,
+      trained[pair] > 0, let factor = factor(pair)
     else { return nil }
-    guard 2 * .pi / trained[place] > Double(length) else { return nil }
+    guard 2 * .pi / trained[pair] > Double(length) else { return nil }
     return Double(length) * factor
   }
 }

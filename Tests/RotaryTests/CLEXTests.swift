@@ -7,13 +7,14 @@ import TensorCore
 import TestSupport
 import Testing
 
-/// A case of the official layer of CLEX.
+/// A case computed by the official code of CLEX.
 struct GoldenCLEX: Sendable, CustomTestStringConvertible {
   let name: String
   let settings: RopeSettings
   let layer: CLEXLayer
-  /// A row for each time from 1 on.
+  /// The frequencies for each time from 1, in float32 by the official code.
   let official: [[Float]]
+  /// The logarithms of the frequencies for each time from 1, in float64 by an independent solver.
   let exact: [[Double]]
   let lengths: [(length: Int, time: Int)]
   var testDescription: String { name }
@@ -53,7 +54,7 @@ struct GoldenCLEX: Sendable, CustomTestStringConvertible {
 }
 
 @Suite struct CLEXTests {
-  @Test("there are cases") func count() {
+  @Test("the golden data has all cases") func count() {
     #expect(GoldenCLEX.all.count == 12)
     #expect(GoldenCLEX.all.allSatisfy { !$0.official.isEmpty && !$0.lengths.isEmpty })
   }
@@ -62,7 +63,7 @@ struct GoldenCLEX: Sendable, CustomTestStringConvertible {
     "float32 follows the official solver, float64 an independent one", arguments: GoldenCLEX.all)
   func golden(golden: GoldenCLEX) throws {
     let float = try CLEXRope.solved(golden.layer, golden.settings)
-    // In float64 only where it is quick enough for a test.
+    // In float64 only if it is fast enough for a test.
     let isQuick = golden.official.count * golden.layer.up.count <= 1 << 18
     let double = isQuick ? try CLEXRope.solved(golden.layer, golden.settings, isExact: true) : []
     #expect(float.count == golden.official.count)
@@ -81,11 +82,11 @@ struct GoldenCLEX: Sendable, CustomTestStringConvertible {
     }
   }
 
-  @Test("lengths choose the time", arguments: GoldenCLEX.all)
+  @Test("the length determines the time", arguments: GoldenCLEX.all)
   func times(golden: GoldenCLEX) throws {
     var settings = golden.settings
     settings.clex = golden.layer
-    // A coarse grid gives other frequencies, of the same times.
+    // A coarse grid changes the frequencies but not the times.
     settings.values["time_dt"] = 0.5
     for (length, time) in golden.lengths {
       #expect(try settings.frequencies(length: length).time == time)
@@ -109,9 +110,9 @@ struct GoldenCLEX: Sendable, CustomTestStringConvertible {
     }
   }
 
-  /// Factors of a model that stock transformers ran with the frequencies of the official layer.
+  /// The factors were verified with a model in unmodified transformers, against the official layer.
   @Test(
-    "frozen factors are those that a stock runtime was verified with", arguments: [1, 2, 3, 5, 8])
+    "frozen factors equal those that were verified in a stock runtime", arguments: [1, 2, 3, 5, 8])
   func frozen(time: Int) throws {
     let bytes = try Fixtures.bytes("rope/clex_as_longrope.json")
     let text = try JSONValue.parse(bytes.span)
@@ -133,22 +134,22 @@ struct GoldenCLEX: Sendable, CustomTestStringConvertible {
     }
   }
 
-  @Test("factors give the float32 frequencies that were meant, or the nearest there are")
+  @Test("factors result in the intended float32 frequencies, or the nearest possible ones")
   func factors() throws {
     let settings = RopeSettings(headDim: 128, maximumLength: 4096)
     var random = SeededGenerator(seed: 4)
     for _ in 0..<4 {
-      let meant = settings.standardFrequencies.map {
+      let intended = settings.standardFrequencies.map {
         $0 / Double.random(in: 1...64, using: &random)
       }
-      let factors = LongRope.factors(giving: meant, settings)
-      for (place, factor) in factors.enumerated() {
+      let factors = LongRope.factors(giving: intended, settings)
+      for (pair, factor) in factors.enumerated() {
         func distance(_ factor: Float) -> Float {
-          abs(1 / (factor * Float(1 / settings.standardFrequencies[place])) - Float(meant[place]))
+          abs(1 / (factor * Float(1 / settings.standardFrequencies[pair])) - Float(intended[pair]))
         }
         #expect(distance(factor) <= distance(factor.nextUp))
         #expect(distance(factor) <= distance(factor.nextDown))
-        #expect(distance(factor) <= 2 * Float(meant[place]).ulp)
+        #expect(distance(factor) <= 2 * Float(intended[pair]).ulp)
       }
     }
   }
@@ -164,7 +165,7 @@ struct GoldenCLEX: Sendable, CustomTestStringConvertible {
     }
   }
 
-  @Test("the trained model has its layer, and one that does not fit is refused")
+  @Test("the layer of the trained model is read, and a layer that does not fit is refused")
   func model() throws {
     let checkpoint = try Containers.read(Fixtures.path("models/clex"))
     var settings = try RotaryConfig(try #require(try checkpoint.modelConfiguration())).layers[0]

@@ -7,7 +7,7 @@ import TensorCore
 import TestSupport
 import Testing
 
-/// Configurations that `rope scale` writes.
+/// Tests of the configurations that `rope scale` writes.
 @Suite struct RopeScalingTests {
   private static let llama = """
     {
@@ -17,7 +17,7 @@ import Testing
     }
     """
 
-  /// The configuration that a request makes of another, as text and read.
+  /// Returns the configuration that results from a request, as text and parsed, with the notes.
   private static func scaled(
     _ config: String, _ request: RopeRequest
   ) throws -> (text: String, root: JSONObject, notes: [RopeNote]) {
@@ -40,7 +40,7 @@ import Testing
   }
 
   @Test(
-    "keys of each method, in the older dialect",
+    "each method writes its keys in the older dialect",
     arguments: [
       (RopeMethod.pi, #"{"rope_type": "linear", "factor": 4.0}"#, 1024),
       (.dynamic, #"{"rope_type": "dynamic", "factor": 4.0}"#, 256),
@@ -61,24 +61,24 @@ import Testing
     #expect(found["max_position_embeddings"]?.asInt == length)
     #expect(found["rope_theta"]?.asDouble == 10_000)
     #expect(found["rope_parameters"] == nil)
-    // A context says the same as a factor.
+    // A context means the same as a factor.
     let context = try Self.scaled(Self.llama, RopeRequest(method: method, target: .context(1024)))
     #expect(context.root == found)
   }
 
-  @Test("ntk changes the base alone")
+  @Test("ntk changes only the base")
   func ntk() throws {
     let found = try Self.scaled(Self.llama, RopeRequest(method: .ntk, target: .factor(4))).root
     #expect(found["rope_scaling"] == .null)
     let theta = try #require(found["rope_theta"]?.asDouble)
     #expect(abs(theta / (10_000 * power(4, 64.0 / 62)) - 1) < 1e-12)
     #expect(found["max_position_embeddings"]?.asInt == 1024)
-    // The slowest dimension is as in PI.
+    // The lowest frequency equals that of PI.
     let slow = try Self.frequencies(found, length: 1024).inverse[31]
     #expect(abs(slow * 4 * power(10_000, 62.0 / 64) - 1) < 1e-12)
   }
 
-  @Test("all else of the text stays as it is")
+  @Test("the rest of the text stays unchanged")
   func text() throws {
     let found = try Self.scaled(Self.llama, RopeRequest(method: .pi, target: .factor(2))).text
     #expect(
@@ -95,7 +95,7 @@ import Testing
         """)
   }
 
-  @Test("the newer dialect has the base among the parameters")
+  @Test("the newer dialect has the base in the parameters")
   func parameters() throws {
     let config = """
       {"head_dim": 64, "max_position_embeddings": 256,
@@ -115,7 +115,7 @@ import Testing
     #expect(abs(theta / (500_000 * power(2, 32.0 / 30)) - 1) < 1e-12)
   }
 
-  @Test("of several kinds of layers the one that sees all is rescaled")
+  @Test("of several kinds of layers, only full attention is rescaled")
   func kinds() throws {
     let config = """
       {"head_dim": 64, "max_position_embeddings": 256, "rope_parameters": {
@@ -138,7 +138,7 @@ import Testing
     }
   }
 
-  @Test("a text model inside another is edited in its place")
+  @Test("a nested text configuration is edited in place")
   func nested() throws {
     let config = """
       {"model_type": "some_vision", "text_config": {"head_dim": 64, "max_position_embeddings": 256}}
@@ -149,7 +149,7 @@ import Testing
     #expect(found["text_config"]?["max_position_embeddings"]?.asInt == 512)
   }
 
-  @Test("parameters of methods are written by their names, and others refused")
+  @Test("parameters of the method are written, and others are refused")
   func options() throws {
     let request = RopeRequest(
       method: .yarn, target: .factor(2),
@@ -162,7 +162,7 @@ import Testing
     #expect(throws: UsageError.self) { _ = try Self.scaled(Self.llama, wrong) }
   }
 
-  @Test("longrope takes its lists, one for each length")
+  @Test("longrope uses one list up to the trained length and another beyond it")
   func longRope() throws {
     let long = (0..<32).map { 1 + Double($0) / 8 }
     let found = try Self.scaled(
@@ -180,14 +180,14 @@ import Testing
     }
   }
 
-  @Test("a model that was rescaled starts from its trained length")
+  @Test("a rescaled model is scaled from its trained length")
   func again() throws {
     let once = try Self.scaled(Self.llama, RopeRequest(method: .yarn, target: .factor(4)))
     let twice = try Self.scaled(once.text, RopeRequest(method: .llama3, target: .context(2048)))
     #expect(twice.root["rope_scaling"]?["factor"] == 8.0)
     #expect(twice.root["rope_scaling"]?["beta_fast"] == nil)
     #expect(twice.notes.contains { $0.message.contains("its trained length, 256") })
-    // Nothing tells it of a model that was rescaled by PI.
+    // The configuration of a model rescaled by PI does not contain the trained length.
     let linear = try Self.scaled(Self.llama, RopeRequest(method: .pi, target: .factor(4)))
     let more = try Self.scaled(linear.text, RopeRequest(method: .pi, target: .factor(2)))
     #expect(more.notes.contains { $0.message.contains("may be more than it was trained with") })
@@ -207,7 +207,7 @@ import Testing
   }
 
   @Test(
-    "a frozen model has the frequencies of CLEX, and no tensors of it", arguments: [1, 2, 5, 8])
+    "a frozen model has the CLEX frequencies, but no CLEX tensors", arguments: [1, 2, 5, 8])
   func freeze(time: Int) throws {
     let scaling = try Self.frozen(RopeRequest(method: .clex, target: .time(time)))
     let root = try Self.object(scaling.configText())
@@ -234,7 +234,7 @@ import Testing
     #expect(before.tensors.count - after.tensors.count == 3)
   }
 
-  @Test("short-exact keeps the model up to its trained length")
+  @Test("short-exact keeps the model unchanged up to its trained length")
   func shortExact() throws {
     let scaling = try Self.frozen(
       RopeRequest(method: .clex, target: .context(1000), isShortExact: true))
@@ -245,7 +245,7 @@ import Testing
     #expect(try Self.frequencies(root, length: 257).inverse != plain)
   }
 
-  @Test("log_scale is said to be left out, or approximated where that is asked for")
+  @Test("log_scale is reported as dropped, or approximated on request")
   func logScale() throws {
     let config = try String(
       decoding: Fixtures.bytes("models/clex/config.json"), as: UTF8.self
@@ -261,7 +261,7 @@ import Testing
     #expect(try Self.frozen(request).notes.allSatisfy { !$0.code.contains("log-scale") })
   }
 
-  @Test("what CLEX cannot do is refused")
+  @Test("requests that CLEX cannot meet are refused")
   func refused() throws {
     for target in [
       RopeRequest.Target.time(9), .time(0), .context(2049), .factor(8.5), .factor(0.5),
@@ -272,13 +272,13 @@ import Testing
     }
     let plain = try String(
       decoding: Fixtures.bytes("models/base/config.json"), as: UTF8.self)
-    // Tensors of CLEX, of which the configuration says nothing.
+    // CLEX tensors without a configuration of CLEX.
     #expect(throws: UsageError.self) {
       _ = try Self.frozen(RopeRequest(method: .clex, target: .time(2)), config: plain)
     }
   }
 
-  @Test("without trained tensors the method is NTK, and says so")
+  @Test("without trained tensors the method is NTK-aware scaling, with a note")
   func untrained() throws {
     let scaling = try RopeScaling(
       RopeModel(Fixtures.path("models/base"), needsTensors: true),
@@ -287,9 +287,9 @@ import Testing
     let found = try scaling.after.frequencies(length: 1024).inverse
     let plain = scaling.before.standardFrequencies
     let dim = Double(scaling.before.rotaryDim)
-    for place in found.indices {
-      let wanted = plain[place] * power(7, -2 * Double(place) / (dim - 2))
-      #expect(abs(found[place] / wanted - 1) < 1e-5)
+    for pair in found.indices {
+      let wanted = plain[pair] * power(7, -2 * Double(pair) / (dim - 2))
+      #expect(abs(found[pair] / wanted - 1) < 1e-5)
     }
   }
 }

@@ -4,7 +4,7 @@ import TensorCore
 import TestSupport
 import Testing
 
-/// A configuration with the frequencies that transformers 5.23 gives for it.
+/// A configuration and the frequencies that transformers 5.23 computes for it.
 struct GoldenRope: Sendable, CustomTestStringConvertible {
   let name: String
   let config: JSONObject
@@ -45,7 +45,7 @@ struct GoldenRope: Sendable, CustomTestStringConvertible {
 }
 
 @Suite struct RopeTypeTests {
-  @Test("there are entries of every type of transformers") func count() {
+  @Test("the golden data covers every rope type of transformers") func count() {
     let types = Set(
       GoldenRope.all.compactMap { $0.config["rope_parameters"]?["rope_type"]?.asString })
     #expect(GoldenRope.all.count >= 20)
@@ -53,21 +53,21 @@ struct GoldenRope: Sendable, CustomTestStringConvertible {
     #expect(types == Set(RopeTypes.all.map { $0.name }).subtracting(["clex"]))
   }
 
-  @Test("frequencies and attention factors are those of transformers", arguments: GoldenRope.all)
+  @Test("frequencies and attention factors equal those of transformers", arguments: GoldenRope.all)
   func golden(golden: GoldenRope) throws {
     let config = try RotaryConfig(golden.config)
     #expect(config.dialect == .parameters && config.layers.count == 1)
     for one in golden.cases {
       let found = try config.layers[0].settings.frequencies(length: one.length)
       #expect(found.inverse.count == one.inverse.count)
-      for (place, (a, b)) in zip(found.inverse, one.inverse).enumerated() {
-        #expect(a == b || abs(a - b) <= 1e-6 * b, "\(one.length ?? 0), \(place): \(a) \(b)")
+      for (pair, (a, b)) in zip(found.inverse, one.inverse).enumerated() {
+        #expect(a == b || abs(a - b) <= 1e-6 * b, "\(one.length ?? 0), \(pair): \(a) \(b)")
       }
       #expect(abs(found.attentionFactor - one.attentionFactor) <= 1e-12)
     }
   }
 
-  @Test("the older way to write it gives the same", arguments: GoldenRope.all)
+  @Test("the older dialect results in the same frequencies", arguments: GoldenRope.all)
   func older(golden: GoldenRope) throws {
     var scaling = golden.config["rope_parameters"]?.asObject ?? JSONObject()
     var config = golden.config
@@ -88,7 +88,7 @@ struct GoldenRope: Sendable, CustomTestStringConvertible {
     }
   }
 
-  @Test("layers of several kinds have their own parameters")
+  @Test("each kind of layers has its own parameters")
   func kinds() throws {
     let config = try RotaryConfig([
       "head_dim": 8, "max_position_embeddings": 100,
@@ -115,15 +115,15 @@ struct GoldenRope: Sendable, CustomTestStringConvertible {
   }
 
   @Test(
-    "what is wrong is told with its key",
+    "an invalid setting is reported with its key",
     arguments: [
       (#""head_dim": 7"#, "expected an even number"), (#""head_dim": 0"#, "head_dim"),
-      (#""hidden_size": 10, "num_attention_heads": 3"#, "no multiple of num_attention_heads"),
+      (#""hidden_size": 10, "num_attention_heads": 3"#, "not a multiple of num_attention_heads"),
       (#""x": 1"#, "neither head_dim nor hidden_size"),
       (#""head_dim": 8, "rope_scaling": {"type": "yarm", "factor": 2.0}"#, "rope_type 'yarm'"),
       (#""head_dim": 8, "rope_scaling": {"type": "linear"}"#, "needs 'factor'"),
       (#""head_dim": 8, "rope_scaling": {"type": "linear", "factor": 0.5}"#, "factor is 0.5"),
-      (#""head_dim": 8, "rope_scaling": 3"#, "rope_scaling is no object"),
+      (#""head_dim": 8, "rope_scaling": 3"#, "rope_scaling is not an object"),
       (#""head_dim": 8, "rope_theta": 0.5"#, "rope_theta is 0.5"),
       (#""head_dim": 8, "partial_rotary_factor": 1.5"#, "partial_rotary_factor is 1.5"),
       (

@@ -2,24 +2,26 @@ package import Base
 package import Checkpoints
 import TensorCore
 
-/// The trained layer of CLEX: frequencies at the start, and a network of two products.
+/// The trained CLEX layer: the initial frequencies and a network of two matrix products.
 package struct CLEXLayer: Sendable, Equatable {
-  /// What the names of its tensors end with, behind `model.` or another prefix.
+  /// The names of the tensors of the layer, without a prefix such as `model.`.
   package static let tensorNames = [
     "clex_layer.inv_freq", "clex_layer.proj_func.ode_up_proj",
     "clex_layer.proj_func.ode_down_proj",
   ]
 
-  /// [D/2]; where the checkpoint has it rounded, as it is there.
+  /// The initial frequencies, shape `[D/2]`, with the precision that the checkpoint stores.
   package var inverse: [Float]
-  /// [D/2, width] and [width, D/2]; empty for a layer that was not trained.
+  /// The first projection, shape `[D/2, width]`; empty for an untrained layer.
   package var up: [Float]
+  /// The second projection, shape `[width, D/2]`; empty for an untrained layer.
   package var down: [Float]
 
   package var width: Int { inverse.isEmpty ? 0 : up.count / inverse.count }
+  /// True if the layer has trained projections.
   package var isTrained: Bool { !up.isEmpty }
 
-  /// The start of the dynamics, where no layer was trained.
+  /// Creates a layer without trained projections, which starts from the frequencies of `settings`.
   package init(untrained settings: RopeSettings) {
     inverse = settings.standardFrequencies.map { Float($0) }
     (up, down) = ([], [])
@@ -31,8 +33,8 @@ package struct CLEXLayer: Sendable, Equatable {
     self.down = down
   }
 
-  /// The layer of a model; nil if it has none.
-  /// - Throws: an error if a part of it is missing or too large.
+  /// Reads the layer of a model; returns nil if the model has no projections of CLEX.
+  /// - Throws: ``FormatError`` if a tensor is missing, too large, not finite or of the wrong shape.
   package init?(_ checkpoint: Checkpoint, settings: RopeSettings) throws {
     func tensor(_ name: String) -> LazyTensor? {
       checkpoint.tensors.first { $0.name == name || $0.name.hasSuffix("." + name) }
@@ -43,7 +45,7 @@ package struct CLEXLayer: Sendable, Equatable {
     guard let present = up ?? down else { return nil }
     guard let up, let down else {
       throw FormatError(
-        .clex, "is there, the other projection of CLEX is not", path: checkpoint.path,
+        .clex, "is present, but the other CLEX projection is missing", path: checkpoint.path,
         tensor: present.name)
     }
     self.up = try Self.floats(up, path: checkpoint.path)
@@ -58,8 +60,8 @@ package struct CLEXLayer: Sendable, Equatable {
     else {
       throw FormatError(
         .clex,
-        "is \(up.info.shape), with \(down.info.shape) and \(inverse.count) frequencies beside it; "
-          + "the configuration has \(half) frequencies",
+        "is \(up.info.shape), the other projection is \(down.info.shape), and there are "
+          + "\(inverse.count) frequencies; the configuration has \(half) frequencies",
         path: checkpoint.path, tensor: up.name)
     }
   }
@@ -82,23 +84,24 @@ package struct CLEXLayer: Sendable, Equatable {
     }
     guard floats.allSatisfy(\.isFinite) else {
       throw FormatError(
-        .clex, "has a value that is not finite", path: path, tensor: tensor.name)
+        .clex, "contains a value that is not finite", path: path, tensor: tensor.name)
     }
     return floats
   }
 
-  /// Whether it fits the configuration.
+  /// Checks that the layer matches the configuration.
+  /// - Throws: a fault that says which size does not match.
   func check(_ settings: RopeSettings, _ parameters: CLEXParameters) throws(RopeFault) {
     guard inverse.count > 1 else {
       throw RopeFault(
-        "CLEX needs more than 2 rotated dimensions, head_dim gives \(settings.rotaryDim)")
+        "CLEX needs more than 2 rotated dimensions, found \(settings.rotaryDim)")
     }
     guard isTrained else { return }
     let wanted = Int(parameters.parameterFactor * Double(2 * inverse.count))
     guard width == wanted else {
       throw RopeFault(
-        "the projections of CLEX have width \(width), param_factor "
-          + "\(parameters.parameterFactor) gives \(wanted)")
+        "the CLEX projections have width \(width), expected \(wanted) from param_factor "
+          + "\(parameters.parameterFactor)")
     }
   }
 }
@@ -106,6 +109,6 @@ package struct CLEXLayer: Sendable, Equatable {
 extension FormatError.Code {
   package static let clex = FormatError.Code(
     "rope.clex",
-    meaning: "The tensors of CLEX in a model are missing or malformed.",
+    meaning: "The CLEX tensors of a model are missing or malformed.",
     remedy: "Use the checkpoint that was tuned with CLEX, with all its tensors.")
 }

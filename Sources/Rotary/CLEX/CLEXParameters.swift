@@ -1,29 +1,32 @@
 import Base
 import TensorCore
 
-/// The parameters of CLEX in a configuration; missing ones are what the official code had.
+/// The CLEX parameters of a configuration. Missing parameters have the defaults of the official code.
 package struct CLEXParameters: Sendable, Equatable {
   package enum Activation: String, Sendable {
     case silu, tanh
   }
 
+  /// The largest supported multiple of the trained length.
   package var maximumFactor: Int
-  /// Width of the hidden layer, in rotated dimensions.
+  /// The width of the hidden layer as a multiple of the number of rotated dimensions.
   package var parameterFactor: Double
   package var activation: Activation
-  /// The step of the solver.
+  /// The step of the solver, in units of its time.
   package var step: Double
 
   static let factorLimit = 1 << 16
 
+  /// - Throws: a fault that names the key of an invalid parameter.
   package init(_ settings: RopeSettings) throws(RopeFault) {
     guard let maximum = settings.number("max_factor"), maximum >= 1,
       maximum <= Double(Self.factorLimit)
-    else { throw RopeFault("max_factor is no number from 1 to \(Self.factorLimit)") }
+    else { throw RopeFault("max_factor is not a number from 1 to \(Self.factorLimit)") }
     maximumFactor = Int(maximum)
     parameterFactor = settings.number("param_factor") ?? 1
     guard parameterFactor > 0, parameterFactor <= 1024 else {
-      throw RopeFault("param_factor is \(parameterFactor), expected a number above 0")
+      throw RopeFault(
+        "param_factor is \(parameterFactor), expected a number above 0 and up to 1024")
     }
     if let name = settings.values["act"]?.asString {
       guard let known = Activation(rawValue: name) else {
@@ -35,7 +38,7 @@ package struct CLEXParameters: Sendable, Equatable {
     }
     step = settings.number("time_dt") ?? 0.01
     guard step >= 1e-5, step.isFinite else {
-      throw RopeFault("time_dt is \(step), expected a step of 0.00001 or more")
+      throw RopeFault("time_dt is \(step), expected a finite number of 0.00001 or more")
     }
   }
 }

@@ -1,11 +1,13 @@
 import Base
 import TensorCore
 
-/// Solves the dynamics of CLEX in steps, as the official code does with torchdiffeq's fixed grid: the
-/// 3/8 rule, a grid from 1 in even steps whose last point is the end, straight lines between its points.
+/// A solver for the differential equation of CLEX, with the fixed-grid method of the official code (torchdiffeq).
 ///
-/// State: z = log of the frequencies. dz/dt = act((z + log T) · U) · W − (2i/(D−2)) / α with
-/// α = 2t − 1 and T the NTK-aware frequencies of base 10000, whatever the model's base is.
+/// The method is the 3/8 rule on a grid that starts at 1, has even steps and ends exactly at the last time.
+/// Values between two grid points are interpolated linearly.
+///
+/// The state is z = log of the frequencies, with dz/dt = act((z + log T) · U) · W − (2i/(D−2)) / α,
+/// where α = 2t − 1 and T are the NTK-aware frequencies of base 10000, whatever the base of the model is.
 /// - Complexity: O(steps · D · width).
 struct CLEXSolver<Number: SolverNumber> {
   private let layer: CLEXLayer
@@ -17,7 +19,7 @@ struct CLEXSolver<Number: SolverNumber> {
   private let timeLogs: [Number]
   private let timeExponents: [Number]
 
-  /// The base that the trained checkpoints were made with.
+  /// The base of T that the trained checkpoints use.
   private static var timeBase: Double { 10_000 }
 
   init(_ layer: CLEXLayer, _ parameters: CLEXParameters) {
@@ -32,32 +34,33 @@ struct CLEXSolver<Number: SolverNumber> {
     timeExponents = (0..<half).map { Number(Double(2 * $0) / (dim - 2)) }
   }
 
-  /// The logarithms of the frequencies at 1, 2, …, `end`.
+  /// Returns the logarithms of the frequencies at the times 1, 2, …, `end`.
   func solution(until end: Int) -> [[Number]] {
     let first: Number = 1
     let last = Number(end)
     let step = Number(parameters.step)
     let count = Int(((last - first) / step + 1).rounded(.up))
-    func time(_ place: Int) -> Number {
-      place == count - 1 ? last : Number(place) * step + first
+    func time(_ point: Int) -> Number {
+      point == count - 1 ? last : Number(point) * step + first
     }
     var results = [start]
     var state = start
     var slope = derivative(at: first, state)
-    for place in 0..<max(0, count - 1) {
-      let (t0, t1) = (time(place), time(place + 1))
+    for point in 0..<max(0, count - 1) {
+      let (t0, t1) = (time(point), time(point + 1))
       let (next, nextSlope) = stepped(from: t0, to: t1, state, slope)
       while results.count < end, Number(results.count + 1) <= t1 {
         let wanted = Number(results.count + 1)
-        results.append(Self.between(t0, t1, state, next, wanted))
+        results.append(Self.interpolated(t0, t1, state, next, at: wanted))
       }
       (state, slope) = (next, nextSlope)
     }
     return results
   }
 
-  private static func between(
-    _ t0: Number, _ t1: Number, _ y0: [Number], _ y1: [Number], _ time: Number
+  /// Returns the state at `time`, on the line from `y0` at `t0` to `y1` at `t1`.
+  private static func interpolated(
+    _ t0: Number, _ t1: Number, _ y0: [Number], _ y1: [Number], at time: Number
   ) -> [Number] {
     if time == t0 { return y0 }
     if time == t1 { return y1 }
@@ -65,43 +68,48 @@ struct CLEXSolver<Number: SolverNumber> {
     return zip(y0, y1).map { $0 + share * ($1 - $0) }
   }
 
-  /// One step of the 3/8 rule, and the derivative at its end.
+  /// Makes one step of the 3/8 rule.
+  /// - Parameters:
+  ///   - y: the state at `t0`.
+  ///   - k1: the derivative at `t0`.
+  /// - Returns: the state at `t1` and the derivative there.
   private func stepped(
     from t0: Number, to t1: Number, _ y: [Number], _ k1: [Number]
   ) -> ([Number], [Number]) {
     let h = t1 - t0
     let third = Number(1.0 / 3)
     var state = y
-    for place in y.indices { state[place] = y[place] + h * k1[place] * third }
+    for index in y.indices { state[index] = y[index] + h * k1[index] * third }
     let k2 = derivative(at: t0 + h * third, state)
-    for place in y.indices { state[place] = y[place] + h * (k2[place] - k1[place] * third) }
+    for index in y.indices { state[index] = y[index] + h * (k2[index] - k1[index] * third) }
     let k3 = derivative(at: t0 + h * Number(2.0 / 3), state)
-    for place in y.indices {
-      state[place] = y[place] + h * (k1[place] - k2[place] + k3[place])
+    for index in y.indices {
+      state[index] = y[index] + h * (k1[index] - k2[index] + k3[index])
     }
     let k4 = derivative(at: t1, state)
-    for place in y.indices {
-      let inner = k2[place] + k3[place]
-      state[place] = y[place] + (k1[place] + 3 * inner + k4[place]) * h * 0.125
+    for index in y.indices {
+      let inner = k2[index] + k3[index]
+      state[index] = y[index] + (k1[index] + 3 * inner + k4[index]) * h * 0.125
     }
     return (state, derivative(at: t1, state))
   }
 
+  /// Returns dz/dt at a time and state.
   private func derivative(at time: Number, _ state: [Number]) -> [Number] {
     let alpha: Number = time < 1 ? 1 : 2 * time - 1
     var result = timeExponents
     guard layer.isTrained else {
-      for place in result.indices { result[place] = -2 * timeExponents[place] / alpha }
+      for index in result.indices { result[index] = -2 * timeExponents[index] / alpha }
       return result
     }
     let log = Number.log(alpha)
-    for place in result.indices {
-      result[place] = state[place] + (timeLogs[place] - timeExponents[place] * log)
+    for index in result.indices {
+      result[index] = state[index] + (timeLogs[index] - timeExponents[index] * log)
     }
     var hidden = Number.product(result, up)
     Number.activate(&hidden, parameters.activation)
     var moved = Number.product(hidden, down)
-    for place in moved.indices { moved[place] += -2 * timeExponents[place] / alpha }
+    for index in moved.indices { moved[index] += -2 * timeExponents[index] / alpha }
     return moved
   }
 }

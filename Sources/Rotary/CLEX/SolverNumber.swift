@@ -2,24 +2,27 @@ import Base
 import Glibc
 import TensorCore
 
-/// What the solver computes in.
+/// A type of number that the CLEX solver can compute in.
 protocol SolverNumber: BinaryFloatingPoint, Sendable {
-  /// A matrix in the form that products want.
+  /// A matrix in the form that `product` reads.
   associatedtype Matrix: Sendable
+  /// Returns the matrix of `values`, which are given row by row.
   static func matrix(_ values: [Float], rows: Int) -> Matrix
-  /// A row times a matrix; sums go over its rows in order.
+  /// Returns the product of a row vector and a matrix. Terms are added in the order of the matrix rows.
   static func product(_ row: [Self], _ matrix: Matrix) -> [Self]
+  /// Applies the activation function to each value.
   static func activate(_ values: inout [Self], _ activation: CLEXParameters.Activation)
   static func log(_ value: Self) -> Self
 }
 
-/// Rows and columns of values, row by row.
+/// A matrix of float32 values, stored row by row.
 struct FloatMatrix: Sendable {
   var values: [Float]
   var rows: Int
   var columns: Int { rows == 0 ? 0 : values.count / rows }
 }
 
+/// A matrix of float64 values, stored row by row.
 struct DoubleMatrix: Sendable {
   var values: [Double]
   var rows: Int
@@ -38,14 +41,14 @@ extension Float: SolverNumber {
   static func activate(_ values: inout [Float], _ activation: CLEXParameters.Activation) {
     switch activation {
     case .tanh:
-      // Right to 1e-7, in a third of the time of tanhf.
-      for place in values.indices {
-        let value = values[place]
+      // Accurate to 1e-7, in a third of the time that tanhf needs.
+      for index in values.indices {
+        let value = values[index]
         let decay = expf(-2 * value.magnitude)
-        values[place] = Float(signOf: value, magnitudeOf: (1 - decay) / (1 + decay))
+        values[index] = Float(signOf: value, magnitudeOf: (1 - decay) / (1 + decay))
       }
     case .silu:
-      for place in values.indices { values[place] /= 1 + expf(-values[place]) }
+      for index in values.indices { values[index] /= 1 + expf(-values[index]) }
     }
   }
 
@@ -60,8 +63,8 @@ extension Double: SolverNumber {
   static func product(_ row: [Double], _ matrix: DoubleMatrix) -> [Double] {
     let columns = matrix.columns
     var result = [Double](repeating: 0, count: columns)
-    for (place, value) in row.enumerated() {
-      let start = place * columns
+    for (index, value) in row.enumerated() {
+      let start = index * columns
       for column in 0..<columns { result[column] += value * matrix.values[start + column] }
     }
     return result
@@ -70,16 +73,16 @@ extension Double: SolverNumber {
   static func activate(_ values: inout [Double], _ activation: CLEXParameters.Activation) {
     switch activation {
     case .tanh:
-      for place in values.indices { values[place] = Glibc.tanh(values[place]) }
+      for index in values.indices { values[index] = Glibc.tanh(values[index]) }
     case .silu:
-      for place in values.indices { values[place] /= 1 + Glibc.exp(-values[place]) }
+      for index in values.indices { values[index] /= 1 + Glibc.exp(-values[index]) }
     }
   }
 
   static func log(_ value: Double) -> Double { Glibc.log(value) }
 }
 
-/// The exponential function of one number.
+/// The exponential function from the C library.
 enum Exponential {
   static func exp(_ value: Double) -> Double { Glibc.exp(value) }
 }

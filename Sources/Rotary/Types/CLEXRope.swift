@@ -1,9 +1,9 @@
 import Base
 
-/// Frequencies that a small trained network moves along as the length grows.
+/// CLEX: frequencies that change with the length as a small trained network defines.
 ///
-/// Source: Chen et al., "CLEX: Continuous length extrapolation for large language models", ICLR 2024. A
-/// model without the trained layer has the dynamics of NTK-aware scaling.
+/// Source: Chen et al., "CLEX: Continuous length extrapolation for large language models", ICLR 2024.
+/// Without the trained layer, the result is NTK-aware scaling.
 package enum CLEXRope: RopeType {
   package static let name = "clex"
   package static let summary = "continuous dynamics of frequencies, trained"
@@ -20,8 +20,8 @@ package enum CLEXRope: RopeType {
     return try frequencies(layer, settings, time: time)
   }
 
-  /// The frequencies of `time` times the trained length.
-  /// - Parameter isExact: whether to solve in float64, not as the official code does.
+  /// Returns the frequencies for `time` times the trained length.
+  /// - Parameter isExact: true to solve in float64; the official code solves in float32.
   package static func frequencies(
     _ layer: CLEXLayer, _ settings: RopeSettings, time: Int, isExact: Bool = false
   ) throws(RopeFault) -> RopeFrequencies {
@@ -30,9 +30,9 @@ package enum CLEXRope: RopeType {
     guard time <= parameters.maximumFactor else {
       let limit = settings.maximumLength.map { $0 * parameters.maximumFactor }
       throw RopeFault(
-        "\(time) times the trained length is beyond max_factor \(parameters.maximumFactor)"
-          + (limit.map { ": \($0) positions" } ?? ""),
-        hint: "take a length up to that; the official code cuts longer ones off without a word")
+        "\(time) times the trained length exceeds max_factor \(parameters.maximumFactor)"
+          + (limit.map { " (\($0) positions)" } ?? ""),
+        hint: "use a shorter length; the official code truncates longer inputs silently")
     }
     guard time > 1 else {
       return RopeFrequencies(inverse: layer.inverse.map(Double.init), time: 1)
@@ -40,8 +40,9 @@ package enum CLEXRope: RopeType {
     return try solved(layer, settings, isExact: isExact)[time - 1]
   }
 
-  /// The frequencies of all times from 1 to `max_factor`, which are solved together: a step that does not
-  /// divide 1 meets them in places that depend on the last.
+  /// Returns the frequencies for all times from 1 to `max_factor`.
+  ///
+  /// They are solved together because the grid depends on the last time if the step does not divide 1.
   package static func solved(
     _ layer: CLEXLayer, _ settings: RopeSettings, isExact: Bool = false
   ) throws(RopeFault) -> [RopeFrequencies] {
@@ -52,11 +53,11 @@ package enum CLEXRope: RopeType {
       isExact
       ? CLEXSolver<Double>(layer, parameters).solution(until: end)
       : CLEXSolver<Float>(layer, parameters).solution(until: end).map { $0.map(Double.init) }
-    return logs.enumerated().map { place, logs in
+    return logs.enumerated().map { index, logs in
       RopeFrequencies(
-        inverse: place == 0
+        inverse: index == 0
           ? layer.inverse.map(Double.init) : logs.map { Exponential.exp($0) },
-        time: place + 1)
+        time: index + 1)
     }
   }
 }

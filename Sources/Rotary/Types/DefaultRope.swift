@@ -1,4 +1,4 @@
-/// Frequencies as they were trained: base^(−i/D).
+/// Unscaled frequencies: base^(−i/D).
 ///
 /// Source: Su et al., "RoFormer", 2021.
 package enum DefaultRope: RopeType {

@@ -1,12 +1,12 @@
 import Base
 
-/// A base that grows with the length, so that slow dimensions are squeezed and fast ones are not.
+/// Dynamic NTK: a base that grows with the length, which slows low frequencies and keeps high ones.
 ///
-/// Up to the trained length frequencies are as trained. Source: NTK-aware scaling, in the dynamic form of
-/// transformers.
+/// Up to the trained length, the frequencies are unscaled.
+/// Source: NTK-aware scaling in the dynamic form of transformers.
 package enum DynamicRope: RopeType {
   package static let name = "dynamic"
-  package static let summary = "NTK with the length at hand"
+  package static let summary = "NTK-aware scaling for the current length"
   package static let requiredKeys = ["factor"]
 
   package static func frequencies(
@@ -21,13 +21,13 @@ package enum DynamicRope: RopeType {
       inverse: try inverse(settings, growth: factor * used / trained - (factor - 1)))
   }
 
-  /// NTK-aware frequencies for a length `growth` times the trained one.
+  /// Returns the NTK-aware frequencies for `growth` times the trained length.
   static func inverse(
     _ settings: RopeSettings, growth: Double
   ) throws(RopeFault) -> [Double] {
     let dim = settings.rotaryDim
     guard dim > 2 else {
-      throw RopeFault("NTK scaling needs more than 2 rotated dimensions, head_dim gives \(dim)")
+      throw RopeFault("NTK scaling needs more than 2 rotated dimensions, found \(dim)")
     }
     let base = settings.theta * Real.pow(growth, Double(dim) / Double(dim - 2))
     return RopeSettings.frequencies(base: base, dim: dim)

@@ -1,4 +1,4 @@
-/// All frequencies divided by a factor: positions are squeezed into the trained length.
+/// Position interpolation: all frequencies divided by a factor, so that positions fit the trained length.
 ///
 /// Source: Chen et al., "Extending context window via position interpolation" (PI), 2023.
 package enum LinearRope: RopeType {

@@ -1,8 +1,9 @@
 import Base
 
-/// Long waves divided by the factor, short ones left, a smooth step between them.
+/// Llama 3 scaling: frequencies of long waves are divided by the factor, short waves are kept, with a smooth
+/// transition in between.
 ///
-/// Source: Llama 3.1, as transformers has it.
+/// Source: Llama 3.1, in the form of transformers.
 package enum Llama3Rope: RopeType {
   package static let name = "llama3"
   package static let summary = "long waves divided, short ones kept"
@@ -19,7 +20,8 @@ package enum Llama3Rope: RopeType {
       let high = settings.number("high_freq_factor"), low > 0, high > low
     else {
       throw RopeFault(
-        "low_freq_factor and high_freq_factor have to be numbers above 0, the second the larger")
+        "low_freq_factor and high_freq_factor must be numbers above 0, and the second must be larger"
+      )
     }
     let inverse = settings.standardFrequencies.map { frequency in
       let wavelength = 2 * Double.pi / frequency

@@ -1,9 +1,9 @@
 import Base
 import TensorCore
 
-/// A factor for each dimension, one list up to the original length and another beyond it.
+/// LongRoPE: a factor for each frequency, from one list up to the original length and another list beyond it.
 ///
-/// Source: Ding et al., "LongRoPE", ICML 2024, as transformers has it.
+/// Source: Ding et al., "LongRoPE", ICML 2024, in the form of transformers.
 package enum LongRope: RopeType {
   package static let name = "longrope"
   package static let aliases = ["su"]
@@ -22,7 +22,7 @@ package enum LongRope: RopeType {
       inverse: inverse, attentionFactor: try attentionFactor(settings, original: original))
   }
 
-  /// A list of as many factors as there are frequencies.
+  /// Returns the list of factors under `key`, one for each frequency.
   private static func factors(
     _ settings: RopeSettings, _ key: String
   ) throws(RopeFault) -> [Double] {
@@ -34,7 +34,7 @@ package enum LongRope: RopeType {
           + "one for each pair of rotated dimensions")
     }
     guard list.allSatisfy({ $0 > 0 && $0.isFinite }) else {
-      throw RopeFault("\(key) has a factor that is not above 0")
+      throw RopeFault("\(key) contains a factor that is not a finite number above 0")
     }
     return list
   }
@@ -48,8 +48,10 @@ package enum LongRope: RopeType {
     return (1 + Real.log(factor) / Real.log(original)).squareRoot()
   }
 
-  /// The factors with which runtimes find these frequencies: they keep both in float32 and compute
-  /// 1 / (factor · base^(i/D)), so of the neighbouring factors the one is taken whose result is nearest.
+  /// Returns the factors from which runtimes compute the frequencies `inverse`.
+  ///
+  /// Runtimes store factors and frequencies in float32 and compute 1 / (factor · base^(i/D)). Of the factors next to
+  /// the exact quotient, the one whose result is nearest is returned.
   package static func factors(giving inverse: [Double], _ settings: RopeSettings) -> [Float] {
     zip(settings.standardFrequencies, inverse).map { standard, wanted in
       let wave = Float(1 / standard)

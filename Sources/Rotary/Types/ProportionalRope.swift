@@ -1,8 +1,9 @@
 import Base
 
-/// A share of the dimensions rotated, with exponents over the whole head; the others stand still.
+/// Proportional rotation: a share of the dimensions rotates, with exponents over the whole head; the frequencies of
+/// the others are 0.
 ///
-/// Source: the type of that name in transformers 5.
+/// Source: the type `proportional` of transformers 5.
 package enum ProportionalRope: RopeType {
   package static let name = "proportional"
   package static let summary = "a share of the whole head's frequencies, the rest 0"

@@ -1,9 +1,10 @@
 import Base
 import TensorCore
 
-/// Slow dimensions divided by the factor, fast ones left, a ramp in between; scores are scaled.
+/// YaRN: low frequencies are divided by the factor, high ones are kept, with a linear ramp in between; attention
+/// scores are scaled.
 ///
-/// Source: Peng et al., "YaRN", ICLR 2024, as transformers has it.
+/// Source: Peng et al., "YaRN", ICLR 2024, in the form of transformers.
 package enum YarnRope: RopeType {
   package static let name = "yarn"
   package static let summary = "slow dimensions divided, fast ones kept, scores scaled"
@@ -34,8 +35,8 @@ package enum YarnRope: RopeType {
     low = max(low, 0)
     high = min(high, dim - 1)
     if low == high { high += 0.001 }
-    let inverse = settings.standardFrequencies.enumerated().map { place, frequency in
-      let ramp = min(1, max(0, (Double(place) - low) / (high - low)))
+    let inverse = settings.standardFrequencies.enumerated().map { pair, frequency in
+      let ramp = min(1, max(0, (Double(pair) - low) / (high - low)))
       return frequency / factor * ramp + frequency * (1 - ramp)
     }
     return RopeFrequencies(
