@@ -180,7 +180,7 @@ extension MergePlanner {
   ) -> [MergeRow] {
     let names = names(of: slice.sources.map(\.model)).filter { name in
       name.hasPrefix(prefix)
-        && !runs.values.contains { LayerNames.place(in: name)?.prefix == $0 }
+        && !runs.values.contains { LayerNames.parts(of: name)?.prefix == $0 }
     }
     return names.filter(isWanted).map { name in
       MergeRow(

@@ -1,31 +1,34 @@
-/// The numbers of layers in the names of tensors: what stands behind `model.layers.` and the like.
+/// The layer numbers in tensor names, such as 3 in `model.layers.3.mlp.up_proj.weight`.
 ///
-/// The first part of a name that is a number counts; what comes before it is the run of layers that
-/// it belongs to, of which a model may have several.
+/// The layer number is the first part of the name that is a number. The text before it names the run of layers, of
+/// which a model may have several.
 package struct LayerNames: Sendable, Equatable {
-  package struct Place: Equatable {
-    /// With its last dot, such as `model.layers.`; empty if the number comes first.
+  /// The parts of the name of a tensor in a layer.
+  package struct Parts: Equatable {
+    /// The text before the number with its last dot, such as `model.layers.`; empty if the number comes first.
     package var prefix: String
+    /// The layer number.
     package var index: Int
-    /// Behind the number, such as `.mlp.up_proj.weight`.
+    /// The text after the number, such as `.mlp.up_proj.weight`.
     package var suffix: String
   }
 
-  /// A number beyond this is no layer's.
+  /// Numbers from this limit on are not layer numbers.
   private static let indexLimit = 1 << 20
 
-  /// For each run, one more than its highest number.
+  /// The highest number plus 1 of each run, by its prefix.
   package let counts: [String: Int]
 
   package init(_ names: some Sequence<String>) {
     var counts: [String: Int] = [:]
-    for place in names.compactMap(Self.place(in:)) {
-      counts[place.prefix] = max(counts[place.prefix] ?? 0, place.index + 1)
+    for parts in names.compactMap(Self.parts(of:)) {
+      counts[parts.prefix] = max(counts[parts.prefix] ?? 0, parts.index + 1)
     }
     self.counts = counts
   }
 
-  package static func place(in name: String) -> Place? {
+  /// Splits a name at its layer number; returns nil if the tensor is not in a layer.
+  package static func parts(of name: String) -> Parts? {
     var start = name.startIndex
     while start < name.endIndex {
       let end = name[start...].firstIndex(of: ".") ?? name.endIndex
@@ -33,7 +36,7 @@ package struct LayerNames: Sendable, Equatable {
       if !part.isEmpty, part.utf8.allSatisfy({ (48...57).contains($0) }), let index = Int(part),
         index < indexLimit
       {
-        return Place(
+        return Parts(
           prefix: String(name[..<start]), index: index, suffix: String(name[end...]))
       }
       guard end < name.endIndex else { return nil }
@@ -42,19 +45,20 @@ package struct LayerNames: Sendable, Equatable {
     return nil
   }
 
-  /// Where in its run of layers a tensor is: 0 for the first and 1 for the last, 1 if there is but one;
-  /// 0 for tensors of no layer.
+  /// Returns the relative position of a tensor in its run of layers: 0 in the first layer and 1 in the last one or the
+  /// only one. It is 0 for a tensor outside the layers.
   package func position(of name: String) -> Double {
-    guard let place = Self.place(in: name), let count = counts[place.prefix] else { return 0 }
-    return Self.position(of: place.index, among: count)
+    guard let parts = Self.parts(of: name), let count = counts[parts.prefix] else { return 0 }
+    return Self.position(of: parts.index, among: count)
   }
 
+  /// Returns the relative position of layer `index` among `count` layers: from 0 to 1.
   package static func position(of index: Int, among count: Int) -> Double {
     count > 1 ? Double(index) / Double(count - 1) : 1
   }
 
-  /// The run that slices are taken of: the one that has as many layers as the configuration says, else
-  /// the longest; nil if there is none or several are as long.
+  /// Returns the prefix of the run that recipes slice: the one with the configured number of layers, otherwise the
+  /// longest; nil if there is none or if several have the same length.
   package func main(configured: Int?) -> String? {
     let fitting = counts.filter { configured == nil || $0.value == configured }
     let candidates = fitting.isEmpty ? counts : fitting

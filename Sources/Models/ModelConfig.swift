@@ -2,17 +2,17 @@ package import Base
 package import Checkpoints
 package import TensorCore
 
-/// `config.json` of a Hugging Face model: read and changed in place, so that everything else in it
-/// stays as it was, to the byte.
+/// Edits of the `config.json` of a Hugging Face model. Everything else in the file stays unchanged, byte for byte.
 package enum ModelConfig {
+  /// The name of the file.
   package static let name = "config.json"
-  /// A larger file is no configuration.
+  /// The maximum size of a configuration file in bytes.
   package static let maximumByteCount = 16 << 20
 
   private static let dtypeKeys: Set<String> = ["torch_dtype", "dtype"]
   private static let dtypeNames = ["float16", "bfloat16", "float32", "float64"]
 
-  /// PyTorch's name of a dtype that `--dtype` converts to.
+  /// Returns PyTorch's name of a dtype that `--dtype` converts to; nil for other dtypes.
   package static func name(of dtype: DType) -> String? {
     switch dtype {
     case .f16: "float16"
@@ -23,8 +23,8 @@ package enum ModelConfig {
     }
   }
 
-  /// The text with every `torch_dtype` and `dtype` that names a plain float set to `dtype`, those of
-  /// nested configurations too; nil if there is nothing to change, or the text is no JSON object.
+  /// Returns the text with every `torch_dtype` and `dtype` that names a plain float set to `dtype`, in nested
+  /// configurations too; nil if there is nothing to change, or if the text is not a JSON object.
   package static func settingDType(_ dtype: DType, in text: [UInt8]) -> [UInt8]? {
     guard let name = name(of: dtype) else { return nil }
     return changing(text) { key, value in
@@ -35,31 +35,31 @@ package enum ModelConfig {
     }
   }
 
-  /// The text with other values for some keys, those of nested objects too; nil if there is nothing to
-  /// change, or the text is no JSON object.
+  /// Returns the text with other values for some keys, in nested objects too; nil if there is nothing to change, or
+  /// if the text is not a JSON object.
   /// - Parameters:
   ///   - path: the keys that lead to the object to change; empty for the whole document.
-  ///   - change: gets keys and values that are no objects, and gives the new value or nil.
+  ///   - change: receives each key with a value that is not an object, and returns the new value, or nil to keep it.
   package static func changing(
     _ text: [UInt8], at path: [String] = [], _ change: (String, JSONValue) -> JSONValue?
   ) -> [UInt8]? {
-    var found: [(place: Range<Int>, value: JSONValue)] = []
+    var found: [(byteRange: Range<Int>, value: JSONValue)] = []
     var reader = JSONReader(text.rawSpan)
     guard (try? find(&reader, text, path[...], change, &found)) != nil,
       (try? reader.finish()) != nil
     else { return nil }
     var result = text
-    for (place, value) in found.reversed() {
-      result.replaceSubrange(place, with: Array(value.serialized().utf8))
+    for (byteRange, value) in found.reversed() {
+      result.replaceSubrange(byteRange, with: Array(value.serialized().utf8))
     }
     return result == text ? nil : result
   }
 
-  /// Collects where the values to change stand.
+  /// Collects the byte ranges of the values to change, with the new values.
   private static func find(
     _ reader: inout JSONReader, _ text: [UInt8], _ path: ArraySlice<String>,
     _ change: (String, JSONValue) -> JSONValue?,
-    _ found: inout [(place: Range<Int>, value: JSONValue)]
+    _ found: inout [(byteRange: Range<Int>, value: JSONValue)]
   ) throws(JSONError) {
     try reader.enterObject()
     while let key = try reader.nextKey() {
@@ -74,32 +74,33 @@ package enum ModelConfig {
       }
       let start = reader.byteOffset
       try reader.skipValue()
-      let place = start..<reader.byteOffset
-      let value = try JSONValue.parse(text.rawSpan.extracting(place))
-      if let new = change(key, value) { found.append((place, new)) }
+      let byteRange = start..<reader.byteOffset
+      let value = try JSONValue.parse(text.rawSpan.extracting(byteRange))
+      if let new = change(key, value) { found.append((byteRange, new)) }
     }
   }
 }
 
 extension Checkpoint {
-  /// The checkpoint with `change` made to its `config.json`, if it has one and `change` gives a text.
+  /// Returns the checkpoint with the `config.json` that `change` returns; the checkpoint itself if it has no
+  /// `config.json`, if that is over the size limit, or if `change` returns nil.
   package func changingConfig(_ change: ([UInt8]) -> [UInt8]?) throws -> Checkpoint {
-    guard let place = companions.firstIndex(where: { $0.name == ModelConfig.name }),
-      companions[place].info.byteCount <= ModelConfig.maximumByteCount,
-      let text = change(try companions[place].bytes())
+    guard let index = companions.firstIndex(where: { $0.name == ModelConfig.name }),
+      companions[index].info.byteCount <= ModelConfig.maximumByteCount,
+      let text = change(try companions[index].bytes())
     else { return self }
     return try replacingCompanion(ModelConfig.name, with: text)
   }
 
-  /// The checkpoint with a file beside its tensors, in the place of one of that name if there is one.
+  /// Returns the checkpoint with an additional file, which replaces a companion with the same name.
   package func replacingCompanion(_ name: String, with text: [UInt8]) throws -> Checkpoint {
     let info = try TensorInfo(name: name, dtype: .u8, shape: Shape([text.count]))
     let companion = LazyTensor(
       info: info, source: MemoryTensorSource(info: info, values: text),
       stored: StoredForm(file: name, byteOffset: 0, byteCount: text.count, dtype: .u8))
     var result = self
-    if let place = companions.firstIndex(where: { $0.name.equalsAsBytes(name) }) {
-      result.companions[place] = companion
+    if let index = companions.firstIndex(where: { $0.name.equalsAsBytes(name) }) {
+      result.companions[index] = companion
     } else {
       result.companions.append(companion)
     }

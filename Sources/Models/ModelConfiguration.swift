@@ -24,30 +24,27 @@ package struct ModelConfiguration: Sendable {
     object = path.first.flatMap { root[$0]?.asObject } ?? root
   }
 
+  /// True if the object has the settings of attention heads, which every text model has.
   private static func describesHeads(_ object: JSONObject) -> Bool {
     object["num_attention_heads"] != nil || object["n_head"] != nil || object["head_dim"] != nil
   }
 
   /// A setting that has a value of the wrong type.
   package struct Fault: Error, Equatable, CustomStringConvertible {
+    /// The type that the value should have.
     package enum Expected: String, Sendable {
-      case number = "number"
-      case wholeNumber = "whole number"
-      case size = "size above 0"
-      case text = "text"
+      case number = "a number"
+      case wholeNumber = "a whole number"
+      case size = "a whole number above 0"
+      case text = "a string"
       case flag = "true or false"
-      case list = "list of texts"
-      case object = "object"
+      case list = "a list of strings"
+      case object = "an object"
     }
     package var key: String
     package var expected: Expected
 
-    package var description: String {
-      switch expected {
-      case .flag: "\(key) is not true or false"
-      default: "\(key) is no \(expected.rawValue)"
-      }
-    }
+    package var description: String { "\(key) is not \(expected.rawValue)" }
   }
 }
 
@@ -62,6 +59,8 @@ extension ModelConfiguration {
     return nil
   }
 
+  /// Returns the value of the first present key of `keys` as `read` converts it.
+  /// - Throws: a fault if `read` returns nil.
   private func value<T>(
     _ keys: [String], _ expected: Fault.Expected, _ read: (JSONValue) -> T?
   ) throws(Fault) -> T? {
@@ -105,7 +104,7 @@ extension ModelConfiguration {
 // MARK: Settings
 
 extension ModelConfiguration {
-  /// The names that dialects have for a setting; the first that is present counts.
+  /// The names of settings in the dialects. The first name that is present is used.
   package enum Keys {
     package static let layerCount = ["num_hidden_layers", "n_layer", "num_layers", "n_layers"]
     package static let hiddenSize = ["hidden_size", "n_embd", "d_model", "dim"]
@@ -125,7 +124,7 @@ extension ModelConfiguration {
     get throws(Fault) { try ModelConfiguration.text(root["model_type"], key: "model_type") }
   }
 
-  /// The name of the architecture of the part that models text: that of the whole if it names none.
+  /// The name of the architecture of the text model; that of the whole model if the part does not name one.
   package var textModelType: String? {
     get throws(Fault) {
       if let type = try text(["model_type"]) { return type }
@@ -155,17 +154,17 @@ extension ModelConfiguration {
   package var layerCount: Int? { get throws(Fault) { try wholeNumber(Keys.layerCount) } }
   package var headCount: Int? { get throws(Fault) { try wholeNumber(Keys.headCount) } }
 
-  /// The width of the feed-forward part of a layer; of dense layers, if there are experts too.
+  /// The width of the feed-forward part of a dense layer.
   package var intermediateSize: Int? {
     get throws(Fault) {
       try wholeNumber(["intermediate_size", "n_inner", "ffn_dim", "d_ff", "ffn_hidden_size"])
     }
   }
 
-  /// The number of heads of keys and values; that of queries if the model does not tell them apart.
+  /// The number of heads of keys and values; the number of query heads if the model has no separate setting.
   package var keyValueHeadCount: Int? {
     get throws(Fault) {
-      // Falcon and GPT-BigCode share one head, whatever else is written; ChatGLM has groups of its own.
+      // Falcon and GPT-BigCode share one head, whatever the other settings are; ChatGLM has a separate setting.
       if try flag(["multi_query"]) == true, try flag(["new_decoder_architecture"]) != true {
         return 1
       }
@@ -177,7 +176,7 @@ extension ModelConfiguration {
     }
   }
 
-  /// The width of a head: as written, or else the hidden size over the number of heads, rounded down.
+  /// The width of a head; if it is not set, the hidden size divided by the number of heads, rounded down.
   package var headDim: Int? {
     get throws(Fault) {
       if let dim = try size(["head_dim", "kv_channels"]) { return dim }
@@ -197,7 +196,7 @@ extension ModelConfiguration {
     get throws(Fault) { try wholeNumber(Keys.maximumPositions) }
   }
 
-  /// Whether the output layer is the embedding table. Models whose document has parts say it at the top.
+  /// True if the output layer shares the embedding table. Models with several parts have this setting in the root.
   package var tiesEmbeddings: Bool? {
     get throws(Fault) {
       let key = Keys.tiesEmbeddings
@@ -219,12 +218,12 @@ extension ModelConfiguration {
     }
   }
 
-  /// The rotary settings as they are written: `rope_parameters`, or else `rope_scaling`.
+  /// The rotary settings as written: `rope_parameters` or, without it, `rope_scaling`.
   package var rope: JSONObject? {
     get throws(Fault) { try child(["rope_parameters", "rope_scaling"]) }
   }
 
-  /// The number of experts of a layer that a router chooses from.
+  /// The number of experts in a layer that the router selects from.
   package var expertCount: Int? {
     get throws(Fault) {
       try wholeNumber([
@@ -233,7 +232,7 @@ extension ModelConfiguration {
     }
   }
 
-  /// The number of experts that a token is sent to.
+  /// The number of experts that the router selects for each token.
   package var expertsPerToken: Int? {
     get throws(Fault) {
       try wholeNumber(["num_experts_per_tok", "moe_topk", "num_experts_per_token"])
@@ -245,7 +244,7 @@ extension ModelConfiguration {
     get throws(Fault) { try wholeNumber(["moe_intermediate_size", "expert_ffn_hidden_size"]) }
   }
 
-  /// Settings of a stored quantization, as they are written.
+  /// The settings of a stored quantization, as written.
   package var quantization: JSONObject? {
     get throws(Fault) {
       let key = "quantization_config"

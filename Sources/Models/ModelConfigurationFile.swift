@@ -2,19 +2,20 @@ package import Base
 package import Checkpoints
 import TensorCore
 
-/// A JSON file that describes a model, as it was read: the bytes for edits in place, and the content.
+/// A JSON file that describes a model: its bytes, for edits in place, and its parsed content.
 ///
-/// All reading of `config.json` and its relatives goes through here.
+/// All code that reads `config.json` or a similar file uses this type.
 package struct ModelConfigurationFile: Sendable {
   /// The name of the file, for messages.
   package let name: String
   /// The bytes of the file.
   package let text: [UInt8]
 
+  /// A reason why the text is not a configuration.
   package enum Fault: Error {
     /// The text is not valid JSON.
     case invalid(JSONError)
-    /// The text is valid JSON but no object.
+    /// The text is valid JSON, but not an object.
     case notAnObject
   }
 
@@ -23,7 +24,7 @@ package struct ModelConfigurationFile: Sendable {
     self.text = text
   }
 
-  /// Reads a file that a checkpoint carries; nil if it carries none, or one over the size limit.
+  /// Reads a companion file of a checkpoint; returns nil if there is none or if it is over the size limit.
   package init?(of checkpoint: Checkpoint, named name: String = ModelConfig.name) throws {
     guard let companion = checkpoint.companions.first(where: { $0.name == name }),
       companion.info.byteCount <= ModelConfig.maximumByteCount
@@ -39,7 +40,7 @@ package struct ModelConfigurationFile: Sendable {
     try self.init(InputFile(path: path), name: name, path, code)
   }
 
-  /// Reads a file of a model folder, or of an archive.
+  /// Reads a file of a model folder or archive.
   /// - Throws: as `init(path:code:)`.
   package init(
     in folder: InputTree, named name: String = ModelConfig.name, code: FormatError.Code
@@ -51,12 +52,13 @@ package struct ModelConfigurationFile: Sendable {
     _ file: InputFile, name: String, _ path: String, _ code: FormatError.Code
   ) throws {
     guard file.byteCount <= ModelConfig.maximumByteCount else {
-      throw FormatError(code, "is over 16 MiB", path: path)
+      throw FormatError(code, "is larger than 16 MiB", path: path)
     }
     self.init(name: name, text: try file.bytes(at: 0, count: file.byteCount))
   }
 
   /// Returns the content of the file.
+  /// - Throws: ``Fault`` if the text is not a JSON object.
   package func object() throws(Fault) -> JSONObject {
     let value: JSONValue
     do { value = try JSONValue.parse(text.rawSpan) } catch { throw .invalid(error) }
@@ -65,13 +67,14 @@ package struct ModelConfigurationFile: Sendable {
   }
 
   /// Returns the content of a `config.json`.
+  /// - Throws: ``Fault`` if the text is not a JSON object.
   package func configuration() throws(Fault) -> ModelConfiguration {
     ModelConfiguration(try object())
   }
 
   /// Returns the content of a `config.json`.
-  /// - Parameter path: the file or the model that an error names.
-  /// - Throws: ``FormatError`` with `code` if the text is no JSON object.
+  /// - Parameter path: the file or model to name in an error.
+  /// - Throws: ``FormatError`` with `code` if the text is not a JSON object.
   package func configuration(
     path: String, code: FormatError.Code
   ) throws(FormatError) -> ModelConfiguration {
@@ -81,14 +84,14 @@ package struct ModelConfigurationFile: Sendable {
         throw FormatError(
           code, "\(name) is not valid JSON: \(error.reason)", path: path,
           byteOffset: error.byteOffset)
-      case .notAnObject: throw FormatError(code, "\(name) is no JSON object", path: path)
+      case .notAnObject: throw FormatError(code, "\(name) is not a JSON object", path: path)
       }
     }
   }
 }
 
 extension Checkpoint {
-  /// Returns the configuration that the checkpoint carries; nil if there is none that can be parsed.
+  /// Returns the configuration in the checkpoint; nil if there is none or if it cannot be parsed.
   /// - Throws: an error if the file cannot be read.
   package func modelConfiguration() throws -> ModelConfiguration? {
     guard let file = try ModelConfigurationFile(of: self) else { return nil }

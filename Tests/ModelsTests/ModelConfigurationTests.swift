@@ -29,7 +29,7 @@ import Testing
   }
 
   @Test(
-    "heads of keys and values may be fewer",
+    "the number of heads of keys and values is read from every dialect",
     arguments: [
       (#"{"num_attention_heads":8,"num_key_value_heads":2}"#, 2),
       (#"{"num_attention_heads":8,"num_kv_heads":2}"#, 2),
@@ -46,7 +46,7 @@ import Testing
     #expect(try configuration(text).keyValueHeadCount == count)
   }
 
-  @Test("settings of a whole model stand at the top, those of its text in a part")
+  @Test("settings of the whole model are read from the root, those of the text model from its part")
   func parts() throws {
     let model = try configuration(
       #"""
@@ -64,7 +64,7 @@ import Testing
     #expect(try model.quantization == ["quant_method": "fp8"])
   }
 
-  @Test("what is absent or null is nil")
+  @Test("absent and null settings are nil")
   func absent() throws {
     let model = try configuration(#"{"hidden_size":null,"architectures":null,"model_type":null}"#)
     #expect(try model.hiddenSize == nil && model.architectures == [] && model.modelType == nil)
@@ -75,14 +75,14 @@ import Testing
   @Test(
     "a wrong type is an error that names the key",
     arguments: [
-      (#"{"n_embd":"64"}"#, "n_embd is no number"),
-      (#"{"hidden_size":1.5}"#, "hidden_size is no whole number"),
-      (#"{"head_dim":0}"#, "head_dim is no size above 0"),
-      (#"{"head_dim":"x"}"#, "head_dim is no size above 0"),
-      (#"{"model_type":3}"#, "model_type is no text"),
+      (#"{"n_embd":"64"}"#, "n_embd is not a number"),
+      (#"{"hidden_size":1.5}"#, "hidden_size is not a whole number"),
+      (#"{"head_dim":0}"#, "head_dim is not a whole number above 0"),
+      (#"{"head_dim":"x"}"#, "head_dim is not a whole number above 0"),
+      (#"{"model_type":3}"#, "model_type is not a string"),
       (#"{"tie_word_embeddings":"yes"}"#, "tie_word_embeddings is not true or false"),
-      (#"{"architectures":["A",1]}"#, "architectures is no list of texts"),
-      (#"{"rope_scaling":[]}"#, "rope_scaling is no object"),
+      (#"{"architectures":["A",1]}"#, "architectures is not a list of strings"),
+      (#"{"rope_scaling":[]}"#, "rope_scaling is not an object"),
       (#"{"multi_query":1}"#, "multi_query is not true or false"),
     ])
   func faults(text: String, message: String) throws {
@@ -131,8 +131,8 @@ import Testing
   }
 
   @Test(
-    "a file that is no configuration is named",
-    arguments: [("{", "is not valid JSON"), ("[]", "is no JSON object")])
+    "an error names a file that is not a configuration",
+    arguments: [("{", "is not valid JSON"), ("[]", "is not a JSON object")])
   func malformed(text: String, reason: String) throws {
     let file = ModelConfigurationFile(text: Array(text.utf8))
     do throws(FormatError) {
@@ -144,7 +144,7 @@ import Testing
     }
   }
 
-  @Test("a file over the limit is refused, or not read as a companion")
+  @Test("a file over the size limit is refused")
   func large() throws {
     let text = [UInt8](repeating: 0x20, count: ModelConfig.maximumByteCount + 1)
     let folder = try TemporaryFolder()
@@ -154,7 +154,7 @@ import Testing
     }
   }
 
-  @Test("values are changed in the part of a document that a path leads to")
+  @Test("values change only in the part of the document at the path")
   func changing() {
     let text = #"{"n":4,"text_config":{"n":4,"x":{"n":4}},"vision_config":{"n":4}}"#
     func changed(_ path: [String]) -> String? {

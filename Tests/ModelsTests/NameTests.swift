@@ -12,17 +12,17 @@ import Testing
       ("h.0.attn.c_attn.weight", "h.", 0, ".attn.c_attn.weight"), ("7.w", "", 7, ".w"),
       ("model.layers.2.mlp.experts.5.w1", "model.layers.", 2, ".mlp.experts.5.w1"),
     ])
-  func place(name: String, prefix: String, index: Int, suffix: String) throws {
-    let place = try #require(LayerNames.place(in: name))
-    #expect(place.prefix == prefix && place.index == index && place.suffix == suffix)
+  func parts(name: String, prefix: String, index: Int, suffix: String) throws {
+    let parts = try #require(LayerNames.parts(of: name))
+    #expect(parts.prefix == prefix && parts.index == index && parts.suffix == suffix)
   }
 
   @Test(
-    "names without a number of a layer have no place",
+    "names without a layer number have no parts",
     arguments: ["", ".", "lm_head.weight", "layer3.w", "a.99999999999999999999.w", "a.4000000.w"])
-  func noPlace(name: String) { #expect(LayerNames.place(in: name) == nil) }
+  func noParts(name: String) { #expect(LayerNames.parts(of: name) == nil) }
 
-  @Test("the run of layers is the one that the configuration counts, or else the longest")
+  @Test("the main run of layers is the one of the configured length, otherwise the longest")
   func runs() {
     let names = (0..<4).map { "a.\($0).w" } + (0..<6).map { "b.\($0).w" }
     let layers = LayerNames(names + ["head.w"])
@@ -33,7 +33,7 @@ import Testing
     #expect(layers.position(of: "b.3.w") == 0.6 && layers.position(of: "head.w") == 0)
   }
 
-  @Test("the table of tokens is the one embedding that is of no position and no layer")
+  @Test("the token table is the only embedding outside the layers that is not of positions")
   func tokenEmbeddings() throws {
     func checkpoint(_ names: [String]) throws -> Checkpoint {
       Checkpoint(
@@ -47,7 +47,7 @@ import Testing
     #expect(TensorNames.tokenEmbeddings(of: two) == nil)
   }
 
-  @Test("output layers and prefixes are known")
+  @Test("output layers and prefixes of adapters are recognized")
   func others() {
     #expect(TensorNames.isOutputWeight("lm_head.weight"))
     #expect(TensorNames.isOutputWeight("language_model.lm_head.weight"))

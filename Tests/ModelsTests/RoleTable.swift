@@ -4,7 +4,7 @@ import TensorCore
 import TestSupport
 import Testing
 
-/// Models of `Fixtures/roles/architectures.txt`.
+/// A model of `Fixtures/roles/architectures.txt`, with the roles of its tensors.
 struct ModelOfRoles: Sendable, CustomTestStringConvertible {
   var name: String
   var configuration: ModelConfiguration?
@@ -48,7 +48,7 @@ struct ModelOfRoles: Sendable, CustomTestStringConvertible {
 }
 
 extension TensorRole {
-  /// The role that the table names so.
+  /// Creates the role with this label in the table.
   init?(label: String) {
     let words = label.split(separator: ":").map(String.init)
     let inputs = words.count > 1 ? InputAxes(rawValue: words[1]) : nil

@@ -12,7 +12,7 @@ import Testing
     try TensorInfo(name: name, dtype: dtype, shape: Shape(dimensions))
   }
 
-  @Test("tensors of real models have the roles that they play", arguments: ModelOfRoles.all)
+  @Test("tensors of real models have the expected roles", arguments: ModelOfRoles.all)
   func architectures(model: ModelOfRoles) {
     let roles = TensorRole.roles(of: model.infos, configuration: model.configuration)
     for (info, (role, wanted)) in zip(model.infos, zip(roles, model.roles)) {
@@ -20,7 +20,7 @@ import Testing
     }
   }
 
-  @Test("the table is as long as it should be, and no tensor is in a model twice")
+  @Test("the table has at least 300 tensors, and no model has a tensor twice")
   func table() {
     #expect(ModelOfRoles.all.reduce(0) { $0 + $1.infos.count } >= 300)
     for model in ModelOfRoles.all {
@@ -28,9 +28,9 @@ import Testing
     }
   }
 
-  @Test("each rule decides about its own example", arguments: RoleRules.all.indices)
-  func example(place: Int) throws {
-    let example = RoleRules.all[place].example
+  @Test("each rule decides the role of its own example", arguments: RoleRules.all.indices)
+  func example(index: Int) throws {
+    let example = RoleRules.all[index].example
     let infos =
       [try info(example.name, example.shape, example.dtype)]
       + (try example.beside.map { try info($0, [1], .f32) })
@@ -40,7 +40,7 @@ import Testing
 
   // MARK: Default scope
 
-  @Test("a general option applies to what multiplies or is looked up, and to nothing else")
+  @Test("a general option applies only to products, embeddings and factors of adapters")
   func scope() {
     for model in ModelOfRoles.all {
       for (info, role) in zip(model.infos, model.roles) {
@@ -58,7 +58,7 @@ import Testing
   }
 
   @Test(
-    "what is left out has a reason",
+    "each exempt tensor has a reason",
     arguments: [
       ("model.norm.weight", [64], DType.bf16, TensorRole.Exemption.norm),
       ("q_proj.bias", [64], .bf16, .bias), ("mixer.D", [64], .f32, .elementwise),
@@ -74,7 +74,7 @@ import Testing
     #expect(TensorRole.roles(of: [info])[0].exemption(info) == reason)
   }
 
-  @Test("a float matrix of any name that stands for nothing else is in scope")
+  @Test("a float matrix with any other name is in scope")
   func anyName() throws {
     var random = SeededGenerator(seed: 7)
     let letters = Array("abcdefghijklmnopqrstuvwxyz0123456789_.ABCXYZé /")
@@ -94,7 +94,7 @@ import Testing
   }
 
   @Test(
-    "so are matrices with the names of projections, with or without weight in them",
+    "matrices with the names of projections are in scope, with or without the word weight",
     arguments: [
       "W", "w1", "layers.0.wq", "mlp.experts.gate_up_proj", "dense/kernel", "head", "proj.weight",
       "block.linear.w", "norm1.linear.weight", "time_embedding.linear_1.weight",
@@ -111,7 +111,7 @@ import Testing
   // MARK: Rows
 
   @Test(
-    "rows are the weights of one output",
+    "a row holds the weights of one output",
     arguments: [
       (TensorRole.matrix(.last), [6, 4], 6, 4, 1), (.matrix(.first), [4, 6], 1, 4, 6),
       (.matrix(.first), [8, 3, 2], 1, 8, 6), (.matrix(.allButLast), [3, 2, 8], 1, 6, 8),
@@ -131,7 +131,7 @@ import Testing
     #expect(rows.count == outer * inner)
   }
 
-  @Test("rows hold every value once")
+  @Test("the rows contain every value once")
   func wholeRows() throws {
     for model in ModelOfRoles.all {
       for (info, role) in zip(model.infos, model.roles) {
@@ -144,7 +144,7 @@ import Testing
   // MARK: Files
 
   @Test(
-    "the models of the fixtures have no tensor of unknown role",
+    "the models of the fixtures have no tensor with an unknown role",
     arguments: [
       "models/base", "models/poetry", "models/tech", "models/clex",
       "models/digits/conv.safetensors",
@@ -162,7 +162,7 @@ import Testing
   }
 
   @Test(
-    "parts of stored quantizations are known in files of other programs",
+    "parts of stored quantizations are recognized in files of other programs",
     arguments: Fixtures.names(in: "golden/compressed-tensors", suffix: ".model.safetensors")
       .map { "golden/compressed-tensors/" + $0 } + ["golden/mlx/quantized.safetensors"])
   func quantized(path: String) throws {

@@ -209,7 +209,7 @@ package struct VectorStatistics: Sendable {
     var groups: [Group] = []
     var places: [String: Int] = [:]
     for tensor in tensors {
-      let place = LayerNames.place(in: tensor.name)
+      let place = LayerNames.parts(of: tensor.name)
       let name = place.map { "\($0.prefix)\($0.index)" } ?? tensor.name
       if let found = places[name] {
         groups[found].tally.merge(tensor.tally)

@@ -1,18 +1,21 @@
 package import TensorCore
 
-/// A rule that gives tensors of a kind their role: all its conditions must hold.
+/// A rule that assigns a role to the tensors that meet all its conditions.
 package struct RoleRule: Sendable {
   /// A condition on the name. Names are split at `.` and `/`, and compared in lower case.
   enum Name: Sendable {
     case any
     /// The last word is one of these.
     case leaf(Set<String>)
+    /// The last word starts with one of these.
     case leafPrefix([String])
+    /// The last word ends with one of these.
     case leafSuffix([String])
     /// The module is one of these: the last word, or the one before a word such as `weight`.
     case module(Set<String>)
+    /// The module ends with one of these.
     case moduleSuffix([String])
-    /// The module, with what stands before it, ends with one of these.
+    /// The name up to and including the module ends with one of these.
     case modulePathSuffix([String])
     /// The whole name ends with one of these.
     case suffix([String])
@@ -22,54 +25,61 @@ package struct RoleRule: Sendable {
     case wordContaining([String])
   }
 
+  /// A condition on the shape.
   enum Form: Sendable {
     case any
+    /// The number of dimensions is in this range.
     case rank(ClosedRange<Int>)
-    /// All dimensions but one are 1.
+    /// At most one dimension is not 1.
     case vector
-    /// Square matrices under dimensions of 1.
+    /// Square matrices with leading dimensions of 1.
     case mask
-    /// Three dimensions, the last as short as the kernel of a convolution.
+    /// Three dimensions, with a last one as short as the kernel of a convolution.
     case shortLast
   }
 
+  /// A condition on the dtype.
   enum Values: Sendable {
     case any
+    /// Any float dtype.
     case floats
-    /// No F16, BF16, F32 or F64.
+    /// Any dtype except F16, BF16, F32 and F64.
     case narrow
+    /// Exactly this dtype.
     case dtype(DType)
   }
 
   /// A condition on the names of other tensors.
   enum Beside: Sendable {
     case anything
-    /// One of these is in the place of the last word.
+    /// A tensor exists whose name has one of these as its last word instead.
     case sibling([String])
-    /// One of these follows the name.
+    /// A tensor exists whose name is this name followed by one of these.
     case appended([String])
-    /// There is the name without one of these endings.
+    /// A tensor exists whose name is this name without one of these endings.
     case without([String])
-    /// There is the name with one ending in the place of another.
+    /// A tensor exists whose name has the first ending instead of the second.
     case ending(String, insteadOf: String)
-    /// One of several conditions holds.
+    /// At least one of these conditions holds.
     indirect case either([Beside])
   }
 
+  /// The result of a rule.
   enum Outcome: Sendable {
+    /// This role.
     case role(TensorRole)
-    /// Experts, whose inputs are along one of the last two axes.
+    /// Experts; the other tensors of the model decide whether the inputs are on the last axis or the one before.
     case experts
     /// A matrix that is `[out, in]` in some models and `[in, out]` in others.
     case productOfEitherOrder
   }
 
-  /// A tensor of a real model that shows the need of the rule.
+  /// A tensor of a real model for which the rule is needed.
   package struct Example: Sendable {
     package var name: String
     package var shape: [Int]
     package var dtype: DType
-    /// Names of other tensors.
+    /// The names of other tensors of the model that the rule depends on.
     package var beside: [String]
 
     init(_ name: String, _ shape: [Int], _ dtype: DType = .bf16, beside: [String] = []) {
@@ -111,7 +121,7 @@ package struct RoleRule: Sendable {
     self.example = example
   }
 
-  /// The words that the rule asks of the end of a name; nil if other names fit too.
+  /// The last words that the rule accepts; nil if the rule has no condition of this kind.
   var leaves: Set<String>? {
     for case .leaf(let leaves) in name { return leaves }
     return nil
@@ -120,15 +130,17 @@ package struct RoleRule: Sendable {
 
 // MARK: Matching
 
-/// The words of a name, in lower case.
+/// The words of a tensor name, in lower case.
 struct NameWords {
+  /// The whole name.
   let text: String
+  /// The parts of the name between `.` and `/`.
   let words: [String]
   /// The last word.
   let leaf: String
   /// The last word, or the one before a word such as `weight`.
   let module: String
-  /// All words up to and with the module.
+  /// The name up to and including the module.
   let modulePath: Substring
 
   /// Last words that name a parameter of the module before them.
@@ -141,9 +153,9 @@ struct NameWords {
     let parts = text.split(omittingEmptySubsequences: false) { $0 == "." || $0 == "/" }
     words = parts.map(String.init)
     leaf = words[words.count - 1]
-    let place = words.count - (words.count > 1 && Self.parameters.contains(leaf) ? 2 : 1)
-    module = words[place]
-    modulePath = text[..<parts[place].endIndex]
+    let moduleIndex = words.count - (words.count > 1 && Self.parameters.contains(leaf) ? 2 : 1)
+    module = words[moduleIndex]
+    modulePath = text[..<parts[moduleIndex].endIndex]
   }
 }
 
@@ -166,7 +178,7 @@ extension RoleRule.Name {
 }
 
 extension RoleRule.Form {
-  /// Convolutions of one dimension have kernels that are seldom longer.
+  /// The largest kernel length that is assumed for a convolution of one dimension.
   private static let kernelLimit = 16
 
   func matches(_ shape: Shape) -> Bool {

@@ -1,7 +1,8 @@
 import TensorCore
 
-/// Parameters and buffers of models, as they were trained.
+/// Rules for the parameters and buffers of unquantized models.
 extension RoleRules {
+  /// Rules for values that are not trained.
   static let buffers: [RoleRule] = [
     RoleRule(
       .leaf([
@@ -41,7 +42,7 @@ extension RoleRules {
       example: .init("model_sampling.sigmas", [1000], .f32)),
   ]
 
-  /// Biases, gains, and other parameters that work value by value.
+  /// Rules for biases, gains, and other parameters that are applied to each value separately.
   static let vectors: [RoleRule] = [
     RoleRule(
       .leaf(["bias"]), is: .bias,
@@ -96,6 +97,7 @@ extension RoleRules {
       example: .init("model.layers.0.input_layernorm.weight", [4096])),
   ]
 
+  /// Rules for tables of vectors.
   static let embeddings: [RoleRule] = [
     RoleRule(
       .module([
@@ -119,7 +121,7 @@ extension RoleRules {
       example: .init("image_encoder.pos_embed", [1, 64, 64, 1280], .f32)),
   ]
 
-  /// Tensors that multiply activations: every other float tensor of two dimensions or more, whatever its name.
+  /// Rules for tensors that multiply activations: all other float tensors with two or more dimensions.
   static let products: [RoleRule] = [
     RoleRule(
       .wordContaining(["expert", "switch_mlp", "_exps"]), form: .rank(3...4), values: .floats,

@@ -1,14 +1,15 @@
 import TensorCore
 
-/// Parts of stored quantizations and of adapters.
+/// Rules for the parts of stored quantizations and of adapters.
 extension RoleRules {
-  /// The endings of names of scales, after the name of what they scale.
+  /// The endings that are added to the name of a tensor for the name of its scales.
   private static let scaleEndings = [
     "_scale", "_scale_inv", "_scales", ".absmax",
   ]
 
+  /// Rules for parts of stored quantizations.
   static let quantized: [RoleRule] = [
-    // Names that no other tensor has.
+    // Names that are only used in stored quantizations.
     RoleRule(
       .word(["quant_state"]), is: .quantized(.description),
       example: .init(
@@ -49,7 +50,7 @@ extension RoleRules {
       ]), is: .quantized(.description),
       example: .init("model.layers.0.mlp.up_proj.g_idx", [4096], .i32)),
 
-    // Names that mean this beside certain others.
+    // Names that have this meaning only together with certain other tensors.
     RoleRule(
       .leaf(["scales"]),
       beside: .sibling(["weight", "qweight", "q_weight", "codes", "codebooks", "blocks"]),
@@ -148,7 +149,7 @@ extension RoleRules {
         "model.layers.0.mlp.experts.gate_up_proj_scale", [128, 1, 8192], .f32,
         beside: ["model.layers.0.mlp.experts.gate_up_proj"])),
 
-    // Dtypes that only stored quantizations have, and narrow values with scales.
+    // Dtypes that are only used in stored quantizations, and narrow values with scales.
     RoleRule(
       .any, values: .dtype(.f8E8M0), is: .quantized(.scales),
       example: .init("layers.0.ffn.w1.shared_exponents", [2048, 64], .f8E8M0)),
@@ -168,6 +169,7 @@ extension RoleRules {
         beside: ["model.layers.0.mlp.up_proj.scales"])),
   ]
 
+  /// Rules for parts of adapters.
   static let adapters: [RoleRule] = [
     RoleRule(
       .word(["lora_a", "lora_embedding_a", "lora_down", "hada_w1_a", "hada_w2_a"]),

@@ -1,53 +1,56 @@
 import Base
 package import TensorCore
 
-/// The facts about a whole model that roles of single tensors depend on.
+/// The facts about a whole model that the roles of its tensors depend on.
 package struct RoleSurroundings {
   private let infos: [TensorInfo]
-  private let places: [UTF8Key: Int]
+  /// The index in `infos` of each tensor, by name.
+  private let indexes: [UTF8Key: Int]
   private let hiddenSize: Int?
   private let modelType: String?
-  /// Whether the layers with the names of GPT-2 are of its kind `Conv1D`, with weights `[in, out]`.
+  /// True if the layers with the names of GPT-2 are of its class `Conv1D`, with weights `[in, out]`.
   private let hasTransposedProducts: Bool
 
-  /// Models whose layers are `Conv1D`.
+  /// The types of models whose layers are `Conv1D`.
   private static let transposedProducts: Set<String> = [
     "gpt2", "openai-gpt", "imagegpt", "decision_transformer",
   ]
-  /// Models whose fused experts are `[experts, in, out]`.
+  /// The types of models whose stacked experts are `[experts, in, out]`.
   private static let transposedExperts: Set<String> = [
     "gpt_oss", "llama4", "llama4_text", "qwen3_vl_moe", "qwen3_vl_moe_text",
   ]
 
   package init(_ infos: [TensorInfo], _ configuration: ModelConfiguration?) {
     self.infos = infos
-    var places: [UTF8Key: Int] = [:]
-    places.reserveCapacity(infos.count)
-    for (place, info) in infos.enumerated() { places[UTF8Key(info.name)] = place }
-    self.places = places
+    var indexes: [UTF8Key: Int] = [:]
+    indexes.reserveCapacity(infos.count)
+    for (index, info) in infos.enumerated() { indexes[UTF8Key(info.name)] = index }
+    self.indexes = indexes
     hiddenSize = try? configuration?.hiddenSize
     modelType = try? configuration?.textModelType
     hasTransposedProducts =
       Self.transposedProducts(infos) ?? modelType.map(Self.transposedProducts.contains) ?? false
   }
 
-  /// Whether the projections to queries, keys and values together are `[in, 3 · in]`; nil without any.
+  /// Returns true if the joint projections to queries, keys and values are `[in, 3 · in]`; nil if there are none.
   private static func transposedProducts(_ infos: [TensorInfo]) -> Bool? {
     for info in infos where info.name.hasSuffix("c_attn.weight") {
       let dimensions = info.shape.dimensions
       guard dimensions.count == 2, dimensions[0] != dimensions[1] else { continue }
-      // With shared heads of keys and values there are fewer outputs, which only plain layers have.
+      // A model that shares heads of keys and values has fewer outputs, and its layers are not `Conv1D`.
       return dimensions[1] == 3 * dimensions[0]
     }
     return nil
   }
 
+  /// Returns the dimensions of the tensor with this name; nil if there is none.
   func shape(of name: String) -> [Int]? {
-    places[UTF8Key(name)].map { infos[$0].shape.dimensions }
+    indexes[UTF8Key(name)].map { infos[$0].shape.dimensions }
   }
 
   // MARK: Conditions
 
+  /// Returns true if a condition on other tensors holds for the tensor `name`.
   func holds(_ condition: RoleRule.Beside, for name: String) -> Bool {
     switch condition {
     case .anything: return true
@@ -67,6 +70,7 @@ package struct RoleSurroundings {
 
   // MARK: Outcomes
 
+  /// Returns the role that the outcome of a rule means for a tensor.
   func role(_ outcome: RoleRule.Outcome, of info: TensorInfo) -> TensorRole {
     switch outcome {
     case .role(let role): role
@@ -75,8 +79,8 @@ package struct RoleSurroundings {
     }
   }
 
-  /// Whether stacked matrices are `[in, out]`: by their biases, the matrices that they work with, the hidden
-  /// size, and last by the kind of model.
+  /// Returns true if stacked matrices are `[in, out]`. The biases decide first, then the partner matrices, the hidden
+  /// size, and the type of the model.
   private func hasInputsBeforeLast(_ info: TensorInfo) -> Bool {
     let (a, b) = (
       info.shape.dimensions[info.shape.dimensions.count - 2], info.shape.columnCount
@@ -86,7 +90,7 @@ package struct RoleSurroundings {
         return outputs == b
       }
     }
-    if let answer = byPartner(info) { return answer }
+    if let answer = hasInputsBeforeLastByPartner(info) { return answer }
     let words = NameWords(info.name)
     if let hiddenSize, a != b, a == hiddenSize || b == hiddenSize {
       let isDown = ["down", "w2", "output"].contains { words.module.contains($0) }
@@ -95,8 +99,9 @@ package struct RoleSurroundings {
     return modelType.map(Self.transposedExperts.contains) ?? false
   }
 
-  /// Compares `gate_up_proj`, which has twice the outputs, with `down_proj`.
-  private func byPartner(_ info: TensorInfo) -> Bool? {
+  /// Compares the shapes of `gate_up_proj`, which has twice the outputs, and `down_proj`.
+  /// - Returns: true if the matrices are `[in, out]`; nil if the shapes do not decide.
+  private func hasInputsBeforeLastByPartner(_ info: TensorInfo) -> Bool? {
     let (gateUp, down) = ("gate_up_proj", "down_proj")
     let isGateUp = info.name.contains(gateUp)
     guard isGateUp || info.name.contains(down) else { return nil }
@@ -116,13 +121,14 @@ package struct RoleSurroundings {
 }
 
 extension String {
-  /// Returns the start of the string up to and with `index`; nothing if that is nil.
+  /// Returns the string up to and including `index`; an empty string if that is nil.
   fileprivate func prefix(through index: Index?) -> String {
     index.map { String(self[...$0]) } ?? ""
   }
 
+  /// Returns the string with the last occurrence of `part` replaced.
   fileprivate func replacing(last part: String, with other: String) -> String {
-    guard let place = ranges(of: part).last else { return self }
-    return self[..<place.lowerBound] + other + self[place.upperBound...]
+    guard let range = ranges(of: part).last else { return self }
+    return self[..<range.lowerBound] + other + self[range.upperBound...]
   }
 }

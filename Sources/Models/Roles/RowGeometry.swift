@@ -7,8 +7,11 @@ package import TensorCore
 package struct RowGeometry: Hashable, Sendable {
   /// The axes of the tensor that a row runs along; they are adjacent.
   package let axes: Range<Int>
+  /// The product of the dimensions before `axes`.
   package let outer: Int
+  /// The number of elements of a row.
   package let length: Int
+  /// The product of the dimensions after `axes`: the distance between the elements of a row.
   package let inner: Int
 
   /// The number of rows.

@@ -1,6 +1,6 @@
 package import TensorCore
 
-/// The part that a tensor plays in a model.
+/// The role of a tensor in a model.
 ///
 /// Roles decide how the values of a tensor group into rows, and which tensors a general option applies to.
 package enum TensorRole: Hashable, Sendable {
@@ -14,6 +14,7 @@ package enum TensorRole: Hashable, Sendable {
   case embedding
   /// The gain of a normalization.
   case norm
+  /// A vector that is added to activations.
   case bias
   /// A parameter that scales or shifts values one by one: a layer scale, a gate, the decay of a state space.
   case elementwise
@@ -23,7 +24,7 @@ package enum TensorRole: Hashable, Sendable {
   case buffer
   /// A part of an adapter.
   case adapter(AdapterPart)
-  /// A tensor that is no float, or a vector whose name tells nothing.
+  /// A tensor without floats or a vector, with a name that does not determine its role.
   case unknown
 
   /// The axes of a tensor along which inputs are summed.
@@ -40,6 +41,7 @@ package enum TensorRole: Hashable, Sendable {
     case allButLast
   }
 
+  /// The parts of a matrix that is stored quantized.
   package enum QuantizedPart: String, Sendable, CaseIterable {
     /// The codes that stand for the values.
     case codes
@@ -51,10 +53,11 @@ package enum TensorRole: Hashable, Sendable {
     case description
   }
 
+  /// The parts of an adapter.
   package enum AdapterPart: String, Sendable, CaseIterable {
     /// The factor that reads the inputs: `[r, in]`.
     case a
-    /// The factor that gives the outputs: `[out, r]`.
+    /// The factor that computes the outputs: `[out, r]`.
     case b
     /// A strength or a magnitude.
     case scale
@@ -67,11 +70,11 @@ extension TensorRole {
   /// The reason why a general option, such as `--type`, does not apply to a tensor by default.
   package enum Exemption: String, Sendable, CaseIterable {
     case norm, bias, elementwise, buffer
-    /// A part of a stored quantization, whose values make no sense alone.
+    /// A part of a stored quantization, which has no meaning alone.
     case quantized
     /// At most one dimension is not 1.
     case vector
-    /// The values are no floats.
+    /// The values are not floats.
     case notFloat
   }
 
@@ -83,7 +86,7 @@ extension TensorRole {
     case .elementwise, .adapter(.scale): return .elementwise
     case .buffer: return .buffer
     case .quantized: return .quantized
-    // Float tensors of more dimensions always have a role.
+    // Float tensors with more dimensions always have a role.
     case .unknown: return info.dtype.isFloat ? .vector : .notFloat
     case .matrix, .convolution, .experts, .embedding, .adapter(.a), .adapter(.b):
       if !info.dtype.isFloat { return .notFloat }
@@ -93,7 +96,7 @@ extension TensorRole {
 }
 
 extension Shape {
-  /// Whether this is a vector whatever its rank; `[1, n]` and `[n, 1]` are matrices.
+  /// True if the shape is that of a vector, whatever its rank; `[1, n]` and `[n, 1]` are matrices.
   var isVector: Bool {
     dimensions.count < 2
       || dimensions.count > 2 && dimensions.count { $0 != 1 } < 2
@@ -103,8 +106,8 @@ extension Shape {
 // MARK: Roles of a checkpoint
 
 extension TensorRole {
-  /// Returns the role of each tensor, by its name, shape and dtype, the tensors beside it, and the
-  /// configuration of the model.
+  /// Returns the role of each tensor. It depends on the name, shape and dtype of the tensor, on the other tensors, and
+  /// on the configuration of the model.
   /// - Complexity: O(*n*) for *n* tensors; no values are read.
   package static func roles(
     of infos: [TensorInfo], configuration: ModelConfiguration? = nil
