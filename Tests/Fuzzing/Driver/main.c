@@ -1,4 +1,4 @@
-// The program when it is built without libFuzzer, which brings a `main` of its own.
+// The main function for builds without libFuzzer; libFuzzer has its own.
 
 int sumac_fuzz_main(int count, char **arguments);
 

@@ -2,9 +2,9 @@ import Base
 import Codecs
 import TensorCore
 
-/// Codecs by themselves: the first bytes choose codec, parameters and layout, the rest are streams.
+/// Fuzz targets for codecs. The first bytes of the input select codec, parameters and layout; the rest are streams.
 enum CodecTargets {
-  /// Takes numbers off the front of the input; 0 when there are no more.
+  /// A source of numbers from the start of the input; they are 0 after its end.
   private struct Source {
     var bytes: ArraySlice<UInt8>
 
@@ -41,6 +41,7 @@ enum CodecTargets {
     }
   }
 
+  /// Decodes values, and encodes them again if they are finite.
   static func values(_ bytes: [UInt8]) {
     var source = Source(bytes: bytes[...])
     let codec = codec(&source)
@@ -52,7 +53,7 @@ enum CodecTargets {
     guard dtype.bitsPerElement % 8 == 0 else { return }
     let layout = ChunkLayout(dtype: dtype, dimensions: dimensions, elements: start..<count)
     let lengths = codec.streamByteCounts(layout)
-    // Streams of the right lengths, as a reader makes sure of before.
+    // Readers check the lengths of streams before they decode, so the lengths are correct here.
     var rest = Array(source.bytes)
     rest += [UInt8](repeating: 0, count: max(0, lengths.reduce(0, +) - rest.count))
     var end = 0
@@ -68,13 +69,14 @@ enum CodecTargets {
       (try? codec.decode(rest.rawSpan, streams: ranges, layout, into: &target, scratch: &scratch))
         != nil
     else { return }
-    // Finite values are encoded again without a trap.
+    // Finite values must be encoded without a trap.
     guard !codec.isLossless, Kernels.best.firstNotFinite(target.bytes) == nil else { return }
     var streams = ByteBuffer(byteCount: end)
     var encoded = streams.mutableBytes
     codec.encode(target.bytes, layout, into: &encoded, scratch: &scratch)
   }
 
+  /// Decodes the indexes of a sparse term and checks that they are encoded as the same bytes.
   static func places(_ bytes: [UInt8]) {
     var source = Source(bytes: bytes[...])
     let dimensions = [1 + source.number(below: 9), 1 + source.number(below: 300)]
@@ -100,11 +102,11 @@ enum CodecTargets {
         stream.rawSpan, streams: [0..<length], layout, valueCount: valueCount, into: &target))
         != nil
     else { return }
-    // What is read is written as it was.
+    // A decoded mask must be encoded as the same bytes.
     var again = ByteBuffer(byteCount: limit.upperBound)
     var streams = again.mutableBytes
     let lengths = codec.encode(target.bytes, layout, valueCount: valueCount, into: &streams)
     let written = streams.bytes.extracting(0..<lengths[0]).array()
-    precondition(written == stream, "places that are read are not written as they were")
+    precondition(written == stream, "decoded indexes are encoded as other bytes")
   }
 }

@@ -1,6 +1,6 @@
 import Glibc
 
-/// The target that `SUMAC_FUZZ` names, for libFuzzer.
+/// The target for libFuzzer, as named by the environment variable `SUMAC_FUZZ`.
 private let chosen: FuzzTarget = {
   let name = unsafe getenv("SUMAC_FUZZ").map { unsafe String(cString: $0) } ?? ""
   guard let target = FuzzTarget(rawValue: name) else {
@@ -11,17 +11,17 @@ private let chosen: FuzzTarget = {
   return target
 }()
 
-/// What libFuzzer calls with each input.
+/// Runs the chosen target. LibFuzzer calls this function with each input.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func testOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
-  // SAFETY: libFuzzer lends the input for the call.
+  // SAFETY: libFuzzer keeps the input valid during the call.
   unsafe chosen.run([UInt8](UnsafeBufferPointer(start: start, count: count)))
   return 0
 }
 
-/// The program without libFuzzer: mutates the seeds of each target for some time.
+/// The main function without libFuzzer: mutates the seeds of each target for the given time.
 ///
-/// usage: sumac-fuzz --seconds N --corpus DIR [TARGET...]
+/// Usage: sumac-fuzz --seconds N --corpus DIR [TARGET...]
 @_cdecl("sumac_fuzz_main")
 public func fuzzMain(
   _ count: Int32, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>

@@ -5,7 +5,8 @@ import PackedFormat
 import Safetensors
 import TensorCore
 
-/// Whole files. Checksums of `.sumac` are set right before, so that what lies behind them is reached.
+/// Fuzz targets for whole files. The checksums of `.sumac` inputs are corrected first, so that the code after the
+/// checks is reached.
 enum FileTargets {
   private static let path = "\(folder)/sumac-fuzz-\(getpid())"
 
@@ -13,6 +14,7 @@ enum FileTargets {
     unsafe access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"
   }
 
+  /// Calls `body` with the path of a temporary file of these bytes, and ignores its errors.
   private static func withFile(_ bytes: [UInt8], _ body: (String) throws -> Void) {
     _ = unsafe unlink(path)
     do {
@@ -59,7 +61,7 @@ enum FileTargets {
 
   // MARK: Checksums
 
-  /// The file with its magic numbers, length and every hash set right; nil if it is too short.
+  /// Returns the file with correct magic numbers, length and hashes; nil if it is too short.
   static func repaired(_ bytes: [UInt8]) -> [UInt8]? {
     guard bytes.count >= 128 else { return nil }
     var file = bytes
@@ -71,12 +73,13 @@ enum FileTargets {
     let indexOffset = Int(clamping: file.rawSpan.littleEndian(UInt64.self, at: end + 32)!)
     let stored = Int(file.rawSpan.littleEndian(UInt32.self, at: end + 48)!)
     guard indexOffset >= 64, indexOffset <= end, stored <= end - indexOffset else { return file }
-    for place in stride(from: (indexOffset + stored).rounded(upTo: 32), to: end - 31, by: 32) {
-      guard let record = ChunkRecord(file.rawSpan, at: place), record.byteOffset >= 64,
+    for recordOffset in stride(from: (indexOffset + stored).rounded(upTo: 32), to: end - 31, by: 32)
+    {
+      guard let record = ChunkRecord(file.rawSpan, at: recordOffset), record.byteOffset >= 64,
         record.byteOffset <= end, record.storedByteCount <= end - record.byteOffset
       else { continue }
       let hash = Kernels.xxh64(file.rawSpan.extracting(record.byteOffset..<record.end))
-      set(hash, at: place + 16, in: &file)
+      set(hash, at: recordOffset + 16, in: &file)
     }
     let hash = PackedTail.hash(
       header: file.rawSpan.extracting(0..<64), body: file.rawSpan.extracting(indexOffset..<end),
@@ -85,7 +88,10 @@ enum FileTargets {
     return file
   }
 
-  private static func set(_ word: UInt64, at place: Int, in file: inout [UInt8]) {
-    for byte in 0..<8 { file[place + byte] = UInt8(truncatingIfNeeded: word >> UInt64(8 * byte)) }
+  /// Writes a word in little-endian order.
+  private static func set(_ word: UInt64, at byteOffset: Int, in file: inout [UInt8]) {
+    for byte in 0..<8 {
+      file[byteOffset + byte] = UInt8(truncatingIfNeeded: word >> UInt64(8 * byte))
+    }
   }
 }

@@ -1,8 +1,11 @@
-/// A part of sumac that reads what others wrote. Whatever the bytes, it must return or throw an error
-/// of its own: no trap, no memory from an unchecked length, no endless loop.
+/// A part of sumac that reads untrusted bytes.
+///
+/// For any input it must return or throw its own error: no trap, no allocation from an unchecked length, and no
+/// endless loop.
 enum FuzzTarget: String, CaseIterable {
   case cbor, json, recipe, index, safetensors, values, places, file
 
+  /// Runs the target once.
   func run(_ bytes: [UInt8]) {
     switch self {
     case .cbor: ParserTargets.cbor(bytes)

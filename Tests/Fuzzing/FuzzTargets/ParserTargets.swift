@@ -4,23 +4,24 @@ import PackedFormat
 import Recipes
 import TensorCore
 
+/// Fuzz targets for parsers.
 enum ParserTargets {
-  /// What is read is written again as the same bytes: the encoding is the only one.
+  /// Checks that a parsed value is encoded as the same bytes, since the encoding is unique.
   static func cbor(_ bytes: [UInt8]) {
     guard let value = try? CBORValue.parse(bytes.rawSpan, itemLimit: 1 << 16) else { return }
-    precondition(value.encoded == bytes, "CBOR that is read is not written as it was")
+    precondition(value.encoded == bytes, "parsed CBOR is encoded as other bytes")
   }
 
-  /// What is read, written and read again is the same.
+  /// Checks that a value stays the same when it is written and parsed again.
   static func json(_ bytes: [UInt8]) {
     guard let value = try? JSONValue.parse(bytes.rawSpan) else { return }
     let text = Array(value.serialized().utf8)
     precondition(
-      (try? JSONValue.parse(text.rawSpan)) == value, "JSON that is written is not read as it was")
+      (try? JSONValue.parse(text.rawSpan)) == value, "written JSON is parsed as another value")
     _ = try? Lineage(json: String(decoding: bytes, as: UTF8.self))
   }
 
-  /// What is read can be walked through in bounded time.
+  /// Checks that a parsed recipe can be traversed in bounded time.
   static func recipe(_ bytes: [UInt8]) {
     func count(_ value: RecipeValue) -> Int {
       switch value.content {
@@ -30,14 +31,15 @@ enum ParserTargets {
       }
     }
     guard let value = try? RecipeFile.parse(bytes.span, path: "fuzz") else { return }
-    precondition(count(value) <= 1 << 20, "a recipe has more values than are allowed")
+    precondition(count(value) <= 1 << 20, "a recipe has more values than allowed")
   }
 
+  /// Checks that a parsed index stays the same when it is encoded and parsed again.
   static func index(_ bytes: [UInt8]) {
     guard let index = try? PackedIndex(bytes.rawSpan, path: "fuzz", byteOffset: nil) else { return }
     let again = index.encoded()
     precondition(
       (try? PackedIndex(again.rawSpan, path: "fuzz", byteOffset: nil))?.encoded() == again,
-      "an index that is written is not read as it was")
+      "an encoded index is parsed as another index")
   }
 }
