@@ -47,8 +47,24 @@ struct RopePlan {
     if before.clex?.isTrained == true {
       notes.append(.tunedWithCLEX)
     }
+    let factor = try Self.factor(request.target, trained: trained)
+    if request.method == .dynamic { notes.append(.lengthStays(trained)) }
+    var values = try Self.rescale(&settings, request, factor: factor, trained: trained)
+    for (key, value) in request.parameters { values[key] = JSONValue(value) }
+    settings.values = Self.kept(of: before, values)
+    maximumLength =
+      request.method == .dynamic ? trained : Int((Double(trained) * factor).rounded())
+    settings.maximumLength = maximumLength
+    self.settings = settings
+    self.notes = notes
+  }
+
+  /// Returns the target as a multiple of the trained length.
+  private static func factor(
+    _ target: RopeRequest.Target, trained: Int
+  ) throws(RopeFault) -> Double {
     let factor: Double
-    switch request.target {
+    switch target {
     case .factor(let given): factor = given
     case .context(let length): factor = Double(length) / Double(trained)
     case .time:
@@ -56,12 +72,20 @@ struct RopePlan {
         "\(setting: "time") applies only to \(setting: "method") clex",
         hint: "pass \(setting: "factor") or \(setting: "context")")
     }
-    guard factor >= 1, factor.isFinite, Double(trained) * factor < Double(Self.lengthLimit) else {
+    guard factor >= 1, factor.isFinite, Double(trained) * factor < Double(lengthLimit) else {
       throw RopeFault(
         "the factor is \(factor), expected 1 or more, with a resulting length below 2^40",
         hint: "the model was trained with \(trained) positions")
     }
-    let longest = Int((Double(trained) * factor).rounded())
+    return factor
+  }
+
+  /// Sets the type, and for NTK the base, of a method other than CLEX.
+  /// - Parameter settings: the unscaled settings; their parameters are not set.
+  /// - Returns: the parameters of the type, in the order in which they are written.
+  private static func rescale(
+    _ settings: inout RopeSettings, _ request: RopeRequest, factor: Double, trained: Int
+  ) throws(RopeFault) -> JSONObject {
     var values: JSONObject = [:]
     func type(_ name: String) {
       settings.typeName = name
@@ -73,13 +97,12 @@ struct RopePlan {
       values["factor"] = JSONValue(factor)
     case .ntk:
       type(DefaultRope.name)
-      let dim = Double(before.rotaryDim)
+      let dim = Double(settings.rotaryDim)
       guard dim > 2 else { throw RopeFault("ntk needs more than 2 rotated dimensions") }
-      settings.theta = before.theta * Power.of(factor, dim / (dim - 2))
+      settings.theta *= Power.of(factor, dim / (dim - 2))
     case .dynamic:
       type(DynamicRope.name)
       values["factor"] = JSONValue(factor)
-      notes.append(.lengthStays(trained))
     case .yarn:
       type(YarnRope.name)
       values["factor"] = JSONValue(factor)
@@ -104,12 +127,7 @@ struct RopePlan {
       values["original_max_position_embeddings"] = JSONValue(trained)
     case .clex: break
     }
-    for (key, value) in request.parameters { values[key] = JSONValue(value) }
-    settings.values = Self.kept(of: before, values)
-    maximumLength = request.method == .dynamic ? trained : longest
-    settings.maximumLength = maximumLength
-    self.settings = settings
-    self.notes = notes
+    return values
   }
 
   /// Returns the new parameters with the old ones that stay.
@@ -132,17 +150,7 @@ struct RopePlan {
       throw RopeFault(
         "the model has several kinds of layers with different rotary parameters; CLEX supports one")
     }
-    let time: Int
-    switch request.target {
-    case .time(let given): time = given
-    case .context(let length): time = max(1, (max(0, length) + trained - 1) / trained)
-    case .factor(let factor):
-      guard factor >= 1, factor <= Double(1 << 16) else {
-        throw RopeFault("the factor is \(factor), expected a number from 1 to 65536")
-      }
-      time = Int(factor.rounded(.up))
-    }
-    guard time >= 1 else { throw RopeFault("\(setting: "time") is \(time), expected 1 or more") }
+    let time = try time(request.target, trained: trained)
     var source = before
     var notes: [RopeNote] = []
     let layer = before.clex ?? CLEXLayer(untrained: before)
@@ -183,5 +191,23 @@ struct RopePlan {
         "original_max_position_embeddings": JSONValue(trained),
       ])
     return (settings, trained * time, notes)
+  }
+
+  /// Returns the target of CLEX as a whole multiple of the trained length, rounded up.
+  private static func time(
+    _ target: RopeRequest.Target, trained: Int
+  ) throws(RopeFault) -> Int {
+    let time: Int
+    switch target {
+    case .time(let given): time = given
+    case .context(let length): time = max(1, (max(0, length) + trained - 1) / trained)
+    case .factor(let factor):
+      guard factor >= 1, factor <= Double(1 << 16) else {
+        throw RopeFault("the factor is \(factor), expected a number from 1 to 65536")
+      }
+      time = Int(factor.rounded(.up))
+    }
+    guard time >= 1 else { throw RopeFault("\(setting: "time") is \(time), expected 1 or more") }
+    return time
   }
 }
