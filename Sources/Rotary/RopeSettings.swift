@@ -53,7 +53,7 @@ package struct RopeSettings: Sendable, Equatable {
   }
 
   /// The unscaled frequencies base^(−i/D) for i = 0, 2, …, from which every type starts.
-  package var standardFrequencies: [Double] {
+  package var unscaledFrequencies: [Double] {
     Self.frequencies(base: theta, dim: rotaryDim)
   }
 

@@ -139,13 +139,13 @@ struct GoldenCLEX: Sendable, CustomTestStringConvertible {
     let settings = RopeSettings(headDim: 128, maximumLength: 4096)
     var random = SeededGenerator(seed: 4)
     for _ in 0..<4 {
-      let intended = settings.standardFrequencies.map {
+      let intended = settings.unscaledFrequencies.map {
         $0 / Double.random(in: 1...64, using: &random)
       }
       let factors = LongRope.factors(giving: intended, settings)
       for (pair, factor) in factors.enumerated() {
         func distance(_ factor: Float) -> Float {
-          abs(1 / (factor * Float(1 / settings.standardFrequencies[pair])) - Float(intended[pair]))
+          abs(1 / (factor * Float(1 / settings.unscaledFrequencies[pair])) - Float(intended[pair]))
         }
         #expect(distance(factor) <= distance(factor.nextUp))
         #expect(distance(factor) <= distance(factor.nextDown))

@@ -168,7 +168,7 @@ import Testing
     let found = try Self.scaled(
       Self.llama, RopeRequest(method: .longrope, target: .factor(4), longFactors: long)
     ).root
-    let plain = RopeSettings(headDim: 64, maximumLength: 256).standardFrequencies
+    let plain = RopeSettings(headDim: 64, maximumLength: 256).unscaledFrequencies
     #expect(try Self.frequencies(found, length: 256).inverse == plain)
     let far = try Self.frequencies(found, length: 257)
     #expect(far.inverse == zip(plain, long).map { $0 / $1 })
@@ -240,7 +240,7 @@ import Testing
       RopeRequest(method: .clex, target: .context(1000), isShortExact: true))
     let root = try Self.object(scaling.configText())
     #expect(root["max_position_embeddings"]?.asInt == 1024)
-    let plain = RopeSettings(headDim: 32, maximumLength: 256).standardFrequencies
+    let plain = RopeSettings(headDim: 32, maximumLength: 256).unscaledFrequencies
     #expect(try Self.frequencies(root, length: 256).inverse == plain)
     #expect(try Self.frequencies(root, length: 257).inverse != plain)
   }
@@ -285,7 +285,7 @@ import Testing
       RopeRequest(method: .clex, target: .time(4)))
     #expect(scaling.notes.contains { $0.message.contains("NTK-aware") })
     let found = try scaling.after.frequencies(length: 1024).inverse
-    let plain = scaling.before.standardFrequencies
+    let plain = scaling.before.unscaledFrequencies
     let dim = Double(scaling.before.rotaryDim)
     for pair in found.indices {
       let wanted = plain[pair] * power(7, -2 * Double(pair) / (dim - 2))

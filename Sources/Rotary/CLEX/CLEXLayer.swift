@@ -23,7 +23,7 @@ package struct CLEXLayer: Sendable, Equatable {
 
   /// Creates a layer without trained projections, which starts from the frequencies of `settings`.
   package init(untrained settings: RopeSettings) {
-    inverse = settings.standardFrequencies.map { Float($0) }
+    inverse = settings.unscaledFrequencies.map { Float($0) }
     (up, down) = ([], [])
   }
 
@@ -52,7 +52,7 @@ package struct CLEXLayer: Sendable, Equatable {
     self.down = try Self.floats(down, path: checkpoint.path)
     inverse =
       try start.map { try Self.floats($0, path: checkpoint.path) }
-      ?? settings.standardFrequencies.map { Float($0) }
+      ?? settings.unscaledFrequencies.map { Float($0) }
     let half = settings.rotaryDim / 2
     let dimensions = up.info.shape.dimensions
     guard inverse.count == half, dimensions.count == 2, dimensions[0] == half,

@@ -9,6 +9,6 @@ package enum DefaultRope: RopeType {
   package static func frequencies(
     _ settings: RopeSettings, length: Int?
   ) throws(RopeFault) -> RopeFrequencies {
-    RopeFrequencies(inverse: settings.standardFrequencies)
+    RopeFrequencies(inverse: settings.unscaledFrequencies)
   }
 }

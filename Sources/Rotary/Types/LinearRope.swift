@@ -11,6 +11,6 @@ package enum LinearRope: RopeType {
     _ settings: RopeSettings, length: Int?
   ) throws(RopeFault) -> RopeFrequencies {
     let factor = try settings.checkedFactor()
-    return RopeFrequencies(inverse: settings.standardFrequencies.map { $0 / factor })
+    return RopeFrequencies(inverse: settings.unscaledFrequencies.map { $0 / factor })
   }
 }

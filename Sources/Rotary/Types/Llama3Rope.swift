@@ -23,7 +23,7 @@ package enum Llama3Rope: RopeType {
         "low_freq_factor and high_freq_factor must be numbers above 0, and the second must be larger"
       )
     }
-    let inverse = settings.standardFrequencies.map { frequency in
+    let inverse = settings.unscaledFrequencies.map { frequency in
       let wavelength = 2 * Double.pi / frequency
       if wavelength > original / low { return frequency / factor }
       if wavelength < original / high { return frequency }

@@ -17,7 +17,7 @@ package enum LongRope: RopeType {
     let long = try factors(settings, "long_factor")
     let short = try factors(settings, "short_factor")
     let factors = Double(length ?? 0) > original ? long : short
-    let inverse = zip(settings.standardFrequencies, factors).map { $0 / $1 }
+    let inverse = zip(settings.unscaledFrequencies, factors).map { $0 / $1 }
     return RopeFrequencies(
       inverse: inverse, attentionFactor: try attentionFactor(settings, original: original))
   }
@@ -53,9 +53,9 @@ package enum LongRope: RopeType {
   /// Runtimes store factors and frequencies in float32 and compute 1 / (factor · base^(i/D)). Of the factors next to
   /// the exact quotient, the one whose result is nearest is returned.
   package static func factors(giving inverse: [Double], _ settings: RopeSettings) -> [Float] {
-    zip(settings.standardFrequencies, inverse).map { standard, wanted in
-      let wave = Float(1 / standard)
-      let found = Float(standard / wanted)
+    zip(settings.unscaledFrequencies, inverse).map { unscaled, wanted in
+      let wave = Float(1 / unscaled)
+      let found = Float(unscaled / wanted)
       let target = Float(wanted)
       var best = found
       var (low, high) = (found, found)

@@ -35,7 +35,7 @@ package enum YarnRope: RopeType {
     low = max(low, 0)
     high = min(high, dim - 1)
     if low == high { high += 0.001 }
-    let inverse = settings.standardFrequencies.enumerated().map { pair, frequency in
+    let inverse = settings.unscaledFrequencies.enumerated().map { pair, frequency in
       let ramp = min(1, max(0, (Double(pair) - low) / (high - low)))
       return frequency / factor * ramp + frequency * (1 - ramp)
     }
