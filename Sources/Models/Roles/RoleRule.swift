@@ -19,9 +19,9 @@ package struct RoleRule: Sendable {
     case modulePathSuffix([String])
     /// The whole name ends with one of these.
     case suffix([String])
-    /// One of the words is one of these.
+    /// The name contains one of these words.
     case word(Set<String>)
-    /// One of the words contains one of these.
+    /// The name contains a word that contains one of these.
     case wordContaining([String])
   }
 
