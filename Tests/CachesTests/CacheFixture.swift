@@ -126,5 +126,6 @@ extension Checkpoint {
 
 /// Returns an error with its hint as text.
 func said(_ error: any Error) -> String {
-  "\(error) \((error as? any UserError)?.hint ?? "")"
+  guard let error = error as? any UserError else { return "\(error)" }
+  return error.message.text(.commandLine) + " " + (error.hint?.text(.commandLine) ?? "")
 }

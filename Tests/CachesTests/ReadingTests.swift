@@ -48,7 +48,7 @@ import Testing
       #expect(found.count == wanted.count)
       #expect(relativeError(found, wanted) < tolerance, "\(name)")
     }
-    #expect(cache.origin.notes.contains { $0.contains("--pairing halves") })
+    #expect(cache.origin.notes.contains { $0.text(.commandLine).contains("--pairing halves") })
   }
 
   @Test("tokens are read and sorted by position")
@@ -100,7 +100,7 @@ import Testing
     let guessed = try CacheFixture.named("norot").read { $0.rotated = .auto }
     #expect(plain != turned)
     #expect(try guessed.values() == turned)
-    #expect(guessed.origin.notes.contains { $0.contains("--rotated no") })
+    #expect(guessed.origin.notes.contains { $0.text(.commandLine).contains("--rotated no") })
     // A rotation does not change the norm.
     func norm(_ values: [Float]) -> Double {
       values.reduce(0) { $0 + Double($1) * Double($1) }

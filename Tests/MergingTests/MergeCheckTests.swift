@@ -38,7 +38,10 @@ import Testing
   }
 
   private static func messages(_ merging: Merging) -> String {
-    merging.errors.map { "\($0.description) (\($0.hint ?? ""))" }.joined(separator: "\n")
+    merging.errors.map { error in
+      let hint = error.hint?.text(.commandLine) ?? ""
+      return "\(error.message.text(.commandLine)) (\(hint))"
+    }.joined(separator: "\n")
   }
 
   private static let linear = "merge_method: linear\nmodels: [a, b]\nparameters: {weight: 1}"
