@@ -1,50 +1,54 @@
 import Base
 import TensorCore
 
-/// What is computed of the tensors of one name, before values have been seen.
+/// The computation that merges the tensors of one name, as it is planned before any value is read.
 ///
-/// Operands are the base, where it has a role, and then the models.
+/// The operands are the base, if it has a role in the method, followed by the models.
 package enum Combination: Sendable, Equatable {
-  /// The one operand, times a number if there is one.
+  /// The only operand, multiplied by `scale` if it is not nil.
   case one(scale: Double?)
-  /// Σ weight · operand, over the sum of weights if `normalizes`.
+  /// Σ weight · operand, divided by the sum of the weights if `normalizes`.
   case weightedSum(weights: [Double], normalizes: Bool)
-  /// Between two operands on the great circle through them.
+  /// Spherical interpolation between two operands, along the great circle through them.
   case slerp(t: Double)
   case taskVectors(TaskVectors)
 }
 
-/// A base and what is added to it: differences from it, trimmed, weighted and summed.
+/// A sum of task vectors: differences from a base that are trimmed, weighted, summed and added to the base.
 package struct TaskVectors: Sendable, Equatable {
+  /// The weight and the trim of one model's difference.
   package struct Vector: Sendable, Equatable {
     package var weight: Double
     package var trim: Trim
   }
 
   package var vectors: [Vector]
-  /// Whether a trimmed difference is scaled to the sum of magnitudes that it had.
+  /// True if a trimmed difference is scaled to the sum of magnitudes that it had before it was trimmed.
   package var rescales: Bool
-  /// Whether only values count whose sign is that of the weighted sum.
+  /// True if only the values with the sign of the weighted sum contribute.
   package var elects: Bool
-  /// Whether the sum is divided by the weights that count.
+  /// True if the sum is divided by the sum of the weights that contribute.
   package var normalizes: Bool
+  /// The factor of the sum when it is added to the base.
   package var lambda: Double
 }
 
-/// What is left of a difference.
+/// A rule that selects which values of a difference are kept.
 package enum Trim: Sendable, Equatable {
   case all
   case nothing
-  /// The largest ⌊density · n⌋ magnitudes, at least one.
+  /// Keeps the largest ⌊density · n⌋ magnitudes, and never fewer than one.
   case largest(density: Double)
-  /// ⌊density · n⌋ magnitudes behind the largest ⌊gamma · n⌋, as far as there are so many.
+  /// Drops the largest ⌊gamma · n⌋ magnitudes and keeps the next ⌊density · n⌋.
+  ///
+  /// If fewer values than that remain, it keeps the smallest ⌊density · n⌋.
   case behindLargest(density: Double, gamma: Double)
-  /// Each value by chance.
+  /// Keeps each value with probability `density`.
   case random(density: Double)
-  /// Each value by a chance that grows with the rank of its magnitude in its row.
+  /// Keeps each value with a probability that grows with the rank of its magnitude in its row.
   case ranked(ClosedRange<Double>)
 
-  /// Whether all of it is read before it is known what stays.
+  /// True if the whole difference must be read before the values to keep are known.
   var needsRanks: Bool {
     switch self {
     case .largest, .behindLargest: true
@@ -52,7 +56,7 @@ package enum Trim: Sendable, Equatable {
     }
   }
 
-  /// Of `count` magnitudes, in descending order, the places that are kept.
+  /// Returns the ranks, among `count` magnitudes in descending order, that the trim keeps.
   func kept(of count: Int) -> Range<Int> {
     switch self {
     case .all, .random, .ranked: return 0..<count
@@ -62,7 +66,7 @@ package enum Trim: Sendable, Equatable {
     case .behindLargest(let density, let gamma):
       let kept = Self.share(density, of: count)
       let top = Self.share(gamma, of: count)
-      // Where too few are left behind the largest, the smallest are kept instead.
+      // If too few remain after the largest, the smallest are kept instead.
       let bottom = max(0, count - kept - top)
       return count - bottom - kept..<count - bottom
     }
@@ -73,12 +77,12 @@ package enum Trim: Sendable, Equatable {
   }
 }
 
-/// What is computed when all is known: what a merged tensor is read by.
+/// A combination with every threshold and factor known; a merged tensor is computed with it.
 enum SettledCombination: Sendable {
   case weightedSum(weights: [Float], divisor: Float)
   case taskVectors(keeps: [Keep], Kernels.TaskVectorSum)
 
-  /// What is left of a difference.
+  /// The values of a difference that are kept.
   enum Keep: Sendable, Equatable {
     case all
     case nothing
@@ -88,8 +92,9 @@ enum SettledCombination: Sendable {
   }
 }
 
-/// The magnitudes of float32, as bits, between two; of those that equal one of them only those of
-/// elements before a place.
+/// A range of float32 magnitudes, compared as bit patterns, with an end for each of its two bounds.
+///
+/// A magnitude that equals a bound is in the range only if its element comes before the end of that bound.
 struct MagnitudeRange: Sendable, Equatable {
   var low: UInt32 = 0
   var lowEnd = Int.max

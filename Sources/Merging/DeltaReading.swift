@@ -2,10 +2,9 @@ import Base
 import Checkpoints
 import TensorCore
 
-/// Reads a base and the differences of models from it, piece by piece, each piece small enough for
-/// the second-level cache.
+/// Reads a base and the differences of the models from it in pieces that fit into the second-level cache.
 struct DeltaReading: Sendable {
-  /// Elements of a piece of operands that lie in files as they are.
+  /// The number of elements in a piece if all operands are stored uncompressed in files.
   static let pieceElementCount = 1 << 15
 
   let name: String
@@ -14,8 +13,9 @@ struct DeltaReading: Sendable {
   let models: [Operand]
   let seed: UInt64
 
-  /// The parts of a range that are read at once. Where rows are ranked, pieces are whole rows, and may
-  /// begin before the range and end behind it.
+  /// Returns the parts of a range that are read at once.
+  ///
+  /// If rows are ranked (`inRows`), pieces are whole rows; they may begin before the range and end after it.
   func pieces(of elements: Range<Int>, inRows: Bool) -> [Range<Int>] {
     guard !elements.isEmpty else { return [] }
     var pieces: [Range<Int>] = []
@@ -38,7 +38,7 @@ struct DeltaReading: Sendable {
     return pieces
   }
 
-  /// Elements that a piece of a range of up to `elementCount` may have.
+  /// Returns the maximum number of elements in a piece of a range of up to `elementCount` elements.
   func largestPiece(elementCount: Int, inRows: Bool) -> Int {
     if inRows {
       let columns = max(1, shape.columnCount)
@@ -48,8 +48,8 @@ struct DeltaReading: Sendable {
       ? min(elementCount, Self.pieceElementCount) : elementCount
   }
 
-  /// The memory of a piece: values of the base, those of `count` models one behind the other, and scratch
-  /// memory to read them and to trim them by rank.
+  /// Returns the memory layout of a piece: the values of the base, the values of `count` models one after the
+  /// other, and scratch memory to read them and to trim them by rank.
   func workspace(piece: Int, models count: Int, inRows: Bool) -> WorkspaceLayout {
     let scratch = ([base] + models).map { $0.scratchByteCount(elementCount: piece) }.max() ?? 0
     let ranks = inRows ? Kernels.rankScratchByteCount(columns: max(1, shape.columnCount)) : 0
@@ -57,20 +57,20 @@ struct DeltaReading: Sendable {
     return WorkspaceLayout(floats, floats * count, scratch: max(scratch, ranks))
   }
 
-  /// Bytes that `withPiece` needs for a piece of all models.
+  /// Returns the number of bytes that `withPiece` needs for a piece of all models.
   func byteCount(piece: Int, inRows: Bool) -> Int {
     workspace(piece: piece, models: models.count, inRows: inRows).byteCount
   }
 
-  /// Lends the base's values of a piece, the differences of some models one behind the other, and what
-  /// is left of the workspace.
+  /// Reads a piece, and calls `body` with the values of the base, the differences of `models` one after the
+  /// other, and the rest of the workspace.
   @_lifetime(workspace: copy workspace)
   func withPiece<Result>(
     _ piece: Range<Int>, of models: [Int], workspace: inout MutableRawSpan,
     _ body: (inout MutableRawSpan, inout MutableRawSpan, inout MutableRawSpan) throws -> Result
   ) throws -> Result {
     let size = FloatReader.byteCount(elementCount: piece.count)
-    // Whoever trims by rank has asked for the memory of it.
+    // A caller that trims by rank includes the memory for ranks in the workspace.
     let layout = self.workspace(piece: piece.count, models: models.count, inRows: false)
     return try layout.withSpans(of: &workspace) { base, deltas, scratch in
       try self.base.read(piece, into: &base, scratch: &scratch)
@@ -83,14 +83,14 @@ struct DeltaReading: Sendable {
     }
   }
 
-  /// Makes 0 of what does not stay of a difference.
+  /// Sets the values of a difference that are not kept to 0.
   @_lifetime(delta: copy delta)
   @_lifetime(scratch: copy scratch)
   func apply(
     _ keep: SettledCombination.Keep, model: Int, _ piece: Range<Int>,
     _ delta: inout MutableRawSpan, scratch: inout MutableRawSpan
   ) {
-    // Each model has its own stream of the tensor's numbers.
+    // Each model has its own stream of the tensor's random numbers.
     let stream = UInt64(model)
     switch keep {
     case .all: return

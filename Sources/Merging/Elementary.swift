@@ -1,8 +1,10 @@
 import Glibc
 
-/// Functions of one number in Double.
+/// Elementary functions in double precision.
 enum Elementary {
-  /// The weights of two vectors at `t` on the arc between them.
+  /// Returns the weights of two vectors at position `t` on the arc between them.
+  ///
+  /// - Parameter cosine: The cosine of the angle between the vectors; not 1 or −1.
   static func slerp(cosine: Double, t: Double) -> (Double, Double) {
     let angle = acos(cosine)
     let sine = sin(angle)

@@ -2,25 +2,31 @@ import Base
 package import Recipes
 import TensorCore
 
-/// A table of coefficients: how much of each task vector is added, for all tensors or for each.
+/// A table of merge coefficients: the weight of each task vector, for all tensors or for each tensor.
 ///
-/// What AdaMerging learns: Yang et al., "AdaMerging", ICLR 2024. A file names its grouping:
-/// `task` has one row under `*`; `tensor` a row for each tensor's name; `qkv` rows for tensors, those of
-/// query, key and value sharing the row of the fused tensor's name; `block` rows for the starts of
-/// names, the longest that fits counting.
+/// A file names its grouping:
+/// - `task`: one row with the key `*` for all tensors.
+/// - `tensor`: a row for each tensor name.
+/// - `qkv`: a row for each tensor name; query, key and value share the row of the fused tensor's name.
+/// - `block`: a row for each prefix of tensor names; the longest matching prefix applies.
+///
+/// Source: Yang et al., "AdaMerging", ICLR 2024, which learns such coefficients.
 package struct MergeCoefficients: Sendable, Equatable {
+  /// The rule that maps a tensor to its row.
   package enum Grouping: String, CaseIterable, Sendable {
     case task, tensor, qkv, block
   }
 
   package let path: String
   package let grouping: Grouping
-  /// For each row a coefficient for each model.
+  /// The coefficients by row; a row contains one coefficient for each model.
   package let rows: [String: [Double]]
   /// The models of the columns, if the file names them.
   package let models: [String]?
 
-  /// Reads a file of JSON or YAML.
+  /// Reads the table from a parsed JSON or YAML file.
+  ///
+  /// - Throws: All faults of the table together, each with its line.
   package init(_ value: RecipeValue, path: String) throws {
     self.path = path
     func fault(_ line: Int, _ reason: Message, hint: Message? = nil) -> UsageError {
@@ -39,13 +45,14 @@ package struct MergeCoefficients: Sendable, Equatable {
         if grouping == nil {
           errors.append(
             fault(
-              member.value.line, "the grouping is none that is known",
-              hint: "it is task, tensor, qkv or block"))
+              member.value.line, "grouping is not known, expected task, tensor, qkv or block",
+              hint: "change grouping to one of these"))
         }
       case "models":
         models = member.value.asList?.compactMap(\.asString)
         if models == nil || models?.count != member.value.asList?.count {
-          errors.append(fault(member.value.line, "models is no list of names"))
+          errors.append(
+            fault(member.value.line, "models is not a list of names", hint: "use [NAME, NAME]"))
         }
       case "clamp":
         guard let flag = member.value.asBool else {
@@ -55,14 +62,17 @@ package struct MergeCoefficients: Sendable, Equatable {
         }
         clamps = flag
       case "coefficients":
-        // A list alone is the one row of `task`.
+        // A list without keys is the single row of `task`.
         let members =
           member.value.asMap?.map { ($0.key, $0.value) } ?? [("*", member.value)]
         for (name, value) in members {
           let numbers = (value.asList ?? [value]).compactMap(\.asNumber).filter(\.isFinite)
           guard !numbers.isEmpty, numbers.count == (value.asList ?? [value]).count else {
             errors.append(
-              fault(value.line, "the row '\(name.printable)' is no list of numbers, one a model"))
+              fault(
+                value.line,
+                "row '\(name.printable)' is not a list of numbers, expected one number for each model"
+              ))
             continue
           }
           rows[name] = numbers
@@ -71,17 +81,21 @@ package struct MergeCoefficients: Sendable, Equatable {
         let known = ["grouping", "models", "coefficients", "clamp"]
         errors.append(
           fault(
-            member.value.line, "has no '\(member.key.printable)'",
+            member.value.line, "key '\(member.key.printable)' is not known",
             hint: Nearest.name(member.key, of: known).map { "did you mean '\($0)'?" }
-              ?? "it has: \(known.joined(separator: ", "))"))
+              ?? "the keys are: \(known.joined(separator: ", "))"))
       }
     }
     if grouping == nil, errors.isEmpty {
-      errors.append(fault(value.line, "does not name its grouping", hint: "add grouping: tensor"))
+      errors.append(
+        fault(value.line, "grouping is missing", hint: "add a grouping, such as grouping: tensor"))
     }
-    if rows.isEmpty, errors.isEmpty { errors.append(fault(value.line, "has no coefficients")) }
+    if rows.isEmpty, errors.isEmpty {
+      errors.append(fault(value.line, "there are no coefficients"))
+    }
     if grouping == .task, rows.keys.contains(where: { $0 != "*" }) {
-      errors.append(fault(value.line, "the grouping task has one row, '*'"))
+      errors.append(
+        fault(value.line, "grouping task has other rows, expected only one row with the key '*'"))
     }
     try SeveralErrors.throwIfAny(errors)
     self.grouping = grouping!
@@ -89,7 +103,7 @@ package struct MergeCoefficients: Sendable, Equatable {
     self.rows = clamps ? rows.mapValues { $0.map { min(1, max(0, $0)) } } : rows
   }
 
-  /// The name of the row that a tensor's coefficients are in.
+  /// Returns the name of the row with the coefficients of `tensor`; nil if no row applies.
   package func row(of tensor: String) -> String? {
     switch grouping {
     case .task: return rows["*"] == nil ? nil : "*"
@@ -113,7 +127,7 @@ package struct MergeCoefficients: Sendable, Equatable {
   ]
   private static let fused = ["qkv_proj", "qkv", "in_proj", "query_key_value", "to_qkv", "c_attn"]
 
-  /// The tensor's name, and those that a fused tensor of query, key and value would have in its place.
+  /// Returns the name of `tensor`, followed by the names that a fused query, key and value tensor could have.
   static func fusedNames(of tensor: String) -> [String] {
     var words = tensor.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
     guard let place = words.lastIndex(where: parts.contains) else { return [tensor] }
@@ -122,7 +136,7 @@ package struct MergeCoefficients: Sendable, Equatable {
       words[place] = name
       names.append(words.joined(separator: "."))
     }
-    // PyTorch's own attention: `in_proj_weight` and `in_proj_bias`.
+    // torch.nn.MultiheadAttention names them `in_proj_weight` and `in_proj_bias`.
     if place + 1 == words.count - 1 {
       names.append((words[..<place] + ["in_proj_" + words[place + 1]]).joined(separator: "."))
     }

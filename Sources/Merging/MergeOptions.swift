@@ -1,22 +1,23 @@
 package import Checkpoints
 
-/// What a merge takes beside its recipe.
+/// The options of a merge that are not part of its recipe.
 package struct MergeOptions: Sendable {
-  /// What magnitudes are compared with where differences are trimmed.
+  /// The set of magnitudes that are ranked together when differences are trimmed.
   package enum Scope: String, CaseIterable, Sendable {
-    /// Those of the same tensor.
+    /// The magnitudes of one tensor.
     case tensor
-    /// Those of all tensors together.
+    /// The magnitudes of all tensors.
     case global
   }
 
+  /// The seed of random trims.
   package var seed: UInt64
   package var scope: Scope
-  /// Weights that take the place of the recipe's.
+  /// The weights that replace those of the recipe.
   package var coefficients: MergeCoefficients?
-  /// Which tensors are merged; the others are the base's, or the first model's.
+  /// The tensors that are merged; all others are copied from the base, or from the first model without a base.
   package var selection: Selection
-  /// Whether embeddings of different lengths are cut to the shortest.
+  /// True if embeddings with different numbers of rows are cut to the smallest number.
   package var truncatesEmbeddings: Bool
 
   package init(

@@ -2,9 +2,9 @@ import Base
 import Checkpoints
 import TensorCore
 
-/// What is wrong with a recipe beyond its syntax.
+/// Checks of a recipe that go beyond its syntax.
 extension MergePlanner {
-  /// All sources, each with the base that it may have the role of.
+  /// All sources, each with the base of its scope.
   private var sources: [(source: MergeRecipe.Source, base: String?)] {
     ([recipe.parts].compactMap(\.self) + recipe.modules.map(\.parts)).flatMap { part in
       switch part {
@@ -28,7 +28,9 @@ extension MergePlanner {
     {
       fault(
         "\(method.name) needs a base_model",
-        hint: "name the model that the others were tuned from: base_model, or \(setting: "base")")
+        hint:
+          "name the model that the others were fine-tuned from with base_model or \(setting: "base")"
+      )
     }
     for part in [recipe.parts].compactMap(\.self) + recipe.modules.map(\.parts) {
       switch part {
@@ -49,9 +51,9 @@ extension MergePlanner {
       ? "\(expected.lowerBound)" : "\(expected.lowerBound) or more"
     let line = sources.first.map { $0.line > 0 ? "line \($0.line): " : "" } ?? ""
     fault(
-      "\(line)\(method.name) takes \(number) model\(expected.upperBound == 1 ? "" : "s")"
-        + "\(method.needsBase ? " beside its base" : ""), not \(count)",
-      hint: count > expected.upperBound ? "merge two at a time, or take another method" : nil)
+      "\(line)\(method.name) has \(count.counted("model")), expected \(number)"
+        + "\(method.needsBase ? " in addition to the base" : "")",
+      hint: count > expected.upperBound ? "merge two models at a time, or use another method" : nil)
   }
 
   // MARK: Parameters
@@ -66,7 +68,7 @@ extension MergePlanner {
         if isBase {
           if own.contains(name) {
             notes.append(
-              "line \(line): '\(name.printable)' of \(source.model.printable) is not read: it is the base"
+              "line \(line): '\(name.printable)' of \(source.model.printable) is ignored because it is the base"
             )
             continue
           }
@@ -74,7 +76,7 @@ extension MergePlanner {
         guard own.contains(name) else {
           if all.contains(name) {
             fault(
-              "line \(line): '\(name)' is no parameter of one model",
+              "line \(line): '\(name)' is not a parameter of a single model",
               hint: "move it to the recipe's parameters")
           } else {
             unread(name, line: line)
@@ -96,10 +98,10 @@ extension MergePlanner {
     fault(
       "\(place)\(method.name) has no parameter '\(name.printable)'",
       hint: Nearest.name(name, of: names).map { "did you mean '\($0)'?" }
-        ?? "it has: \(names.joined(separator: ", "))")
+        ?? "its parameters are: \(names.joined(separator: ", "))")
   }
 
-  /// Filters that no tensor's name contains.
+  /// Reports filters that match no tensor name.
   mutating func checkFilters(_ rows: [MergeRow]) {
     var names = Set<UTF8Key>()
     for row in rows {
@@ -118,13 +120,13 @@ extension MergePlanner {
       }
       if !names.contains(where: { $0.text.contains(filter) }) {
         fault(
-          "line \(choice.line): filter '\(filter.printable)' is in no tensor's name",
+          "line \(choice.line): filter '\(filter.printable)' matches no tensor name",
           hint: "list the names with: \(command: "inspect MODEL")")
       }
     }
   }
 
-  /// The combination of a tensor, by the values of its parameters.
+  /// Returns the combination of a tensor for the values of its parameters; nil if one is missing or wrong.
   mutating func combination(_ row: MergeRow, _ sources: [MergeRow.Source]) -> Combination? {
     var values = MethodValues(
       modelCount: sources.count, own: sources.map { _ in [:] }, shared: [:])
@@ -150,7 +152,7 @@ extension MergePlanner {
           let owner = source.map { " for \($0.model.printable)" } ?? ""
           unset.add(
             row.name, to: "\(method.name) needs '\(parameter.name)'\(owner)",
-            hint: "give it under the model's or the recipe's parameters")
+            hint: "add it to the parameters of the model or of the recipe")
           continue
         }
         if let expected = kindFault(parameter, value) {
@@ -184,13 +186,14 @@ extension MergePlanner {
   mutating func checkCoefficients(_ tensors: [PlannedTensor]) {
     guard let table = options.coefficients else { return }
     guard method.parameters.contains(where: { $0.name == "weight" }) else {
-      return fault("\(method.name) has no weights that \(setting: "coefficients") could give")
+      return fault(
+        "\(setting: "coefficients") cannot be used with \(method.name), which has no weights")
     }
     let given = sources.filter { $0.source.parameters.choices["weight"] != nil }
     if let first = given.first {
       fault(
-        "line \(first.source.line): a weight is given, and \(setting: "coefficients") gives weights too",
-        hint: "leave out one of them")
+        "line \(first.source.line): the weight is given twice, by the recipe and by \(setting: "coefficients")",
+        hint: "remove one of them")
     }
     let names = sources.filter { !(method.needsBase && $0.source.model == $0.base) }.map(
       \.source.model)
@@ -201,26 +204,26 @@ extension MergePlanner {
         })
     {
       fault(
-        "\(table.path.printable): its models are \(columns.joined(separator: ", ")), those of the merge "
+        "\(table.path.printable): its models are \(columns.joined(separator: ", ")), but the merge has "
           + names.map { FileSystem.ownName(of: $0) }.joined(separator: ", "),
         hint: "name the models in the order of the table")
     }
     for (row, numbers) in table.rows.sorted(by: { $0.key < $1.key })
     where numbers.count != names.count {
       fault(
-        "\(table.path.printable): the row '\(row.printable)' has \(numbers.count.counted("coefficient")), "
-          + "the merge has \(names.count.counted("model"))")
+        "\(table.path.printable): row '\(row.printable)' has \(numbers.count.counted("coefficient")), "
+          + "but the merge has \(names.count.counted("model"))")
     }
     let used = Set(tensors.compactMap { table.row(of: $0.info.name) })
     let unused = table.rows.keys.filter { !used.contains($0) }.sorted()
     if !unused.isEmpty {
       fault(
-        "\(table.path.printable): no tensor takes the rows \(GroupedNames.list(unused))",
-        hint: "the grouping is \(table.grouping.rawValue): check it, and the names")
+        "\(table.path.printable): no tensor uses the rows \(GroupedNames.list(unused))",
+        hint: "check the names and the grouping, which is \(table.grouping.rawValue)")
     }
   }
 
-  /// Comparing all tensors needs one share for each model.
+  /// Reports a global scope without a trim by magnitude, or with several densities for one model.
   mutating func checkScope(_ tensors: [PlannedTensor]) {
     guard options.scope == .global else { return }
     var trims: [[Trim]] = []
@@ -231,19 +234,19 @@ extension MergePlanner {
     }
     guard trims.flatMap(\.self).contains(where: \.needsRanks) else {
       return fault(
-        "\(setting: "scope") global compares magnitudes of all tensors, but nothing is trimmed by magnitude here",
-        hint: "it is for ties and breadcrumbs with a density below 1")
+        "\(setting: "scope") global has no effect: nothing is trimmed by magnitude",
+        hint: "use it with ties or breadcrumbs and a density below 1")
     }
     if trims.count > 1 {
       fault(
         "\(setting: "scope") global needs one density for all tensors of a model",
-        hint: "give densities without filters and gradients")
+        hint: "remove the filters and gradients from density and gamma")
     }
   }
 
   // MARK: Messages
 
-  /// Turns what was collected into errors and notes.
+  /// Converts the collected groups of names into errors and notes.
   mutating func report() {
     errors += missing.map { UsageError("\($0) \($1)", hint: $2) }
     errors += unequal.map { UsageError("\($1): \($0)", hint: $2) }

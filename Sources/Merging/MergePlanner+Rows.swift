@@ -2,28 +2,28 @@ import Base
 import Checkpoints
 import Models
 
-/// Rows of the output: which tensors there are to be.
+/// The rows of the output: the tensors that the recipe asks for.
 extension MergePlanner {
   mutating func rows() -> [MergeRow] {
     let scopes = [recipe.parameters]
     if let parts = recipe.parts { return rows(of: parts, prefix: "", scopes) }
     var rows: [MergeRow] = []
     for module in recipe.modules {
-      // mergekit's name for all of a model that has no parts.
+      // mergekit uses the name "default" for a model without parts.
       let prefix = module.name == "default" ? "" : module.name + "."
       let found = self.rows(of: module.parts, prefix: prefix, [module.parameters] + scopes)
       if found.isEmpty {
         fault(
-          "no tensor's name begins with '\(prefix.printable)', as module '\(module.name.printable)' "
-            + "says",
-          hint: "a module has the name that its tensors' names begin with")
+          "module '\(module.name.printable)' matches no tensor: no name begins with "
+            + "'\(prefix.printable)'",
+          hint: "name the module after the prefix of its tensor names")
       }
       rows += found
     }
     return rows + rowsOfNoModule(rows)
   }
 
-  /// What no module covers is the base's.
+  /// Returns rows for the tensors that no module covers; they are copied from the base.
   private func rowsOfNoModule(_ rows: [MergeRow]) -> [MergeRow] {
     let covered = Set(rows.map { UTF8Key($0.name) })
     guard let base = recipe.base, let checkpoint = models[base] else { return [] }
@@ -51,7 +51,7 @@ extension MergePlanner {
   ) -> [MergeRow] {
     var sources = given
     if let base = recipe.base, !method.needsBase, !sources.contains(where: { $0.model == base }) {
-      // Where the base has no role it is one more model, if there is a parameter that covers it.
+      // A base without a role is one more model, if a shared scope sets a required parameter for it.
       if method.parameters.contains(where: { parameter in
         parameter.isPerModel && parameter.standard == .required
           && scopes.contains { $0.choices[parameter.name] != nil }
@@ -61,7 +61,8 @@ extension MergePlanner {
             model: base, layers: nil, parameters: MergeParameters(), line: 0))
       } else {
         notes.append(
-          "base_model has no part in \(method.name): only its configuration and files are taken")
+          "\(method.name) does not use the tensors of base_model: only its configuration and files are copied"
+        )
       }
     }
     let order = ([recipe.base].compactMap(\.self) + sources.map(\.model)).filter { model in
@@ -78,7 +79,7 @@ extension MergePlanner {
     }
   }
 
-  /// The names of all tensors of some models, in the order of the first that has them.
+  /// Returns the names of all tensors of the models in `order`, each once, in the order of the models.
   private func names(of order: [String]) -> [String] {
     var seen: Set<UTF8Key> = []
     return order.flatMap { models[$0]?.tensors.map(\.name) ?? [] }.filter {
@@ -116,7 +117,7 @@ extension MergePlanner {
     return rows
   }
 
-  /// The run of layers that slices of a model are taken of.
+  /// Returns the prefix of the layers that slices of `model` select from; nil if there is not exactly one.
   private mutating func layerRun(of model: String, prefix: String) -> String? {
     guard let checkpoint = models[model] else { return nil }
     let layers = LayerNames(checkpoint.tensors.map(\.name).filter { $0.hasPrefix(prefix) })
@@ -125,9 +126,9 @@ extension MergePlanner {
       let found = layers.counts.sorted { $0.key < $1.key }.map { "\($0.key)0…\($0.value - 1)" }
       fault(
         layers.counts.isEmpty
-          ? "\(model.printable) has no layers that slices could be taken of"
+          ? "\(model.printable) has no layers, so that it cannot be sliced"
           : "\(model.printable) has several runs of layers: \(found.joined(separator: ", "))",
-        hint: layers.counts.isEmpty ? nil : "name the one that you mean as a module")
+        hint: layers.counts.isEmpty ? nil : "name one of them as a module")
       return nil
     }
     return run
@@ -154,7 +155,7 @@ extension MergePlanner {
         fault(
           "line \(source.line): \(source.model.printable) has no layer "
             + "\(layers.lowerBound + layer)",
-          hint: "layer_range is half open: [0, 2] are the layers 0 and 1")
+          hint: "layer_range excludes its end: [0, 2] selects the layers 0 and 1")
         return []
       }
     }
@@ -173,7 +174,7 @@ extension MergePlanner {
     }
   }
 
-  /// Tensors outside the layers, of the models of a slice.
+  /// Returns rows for the tensors outside the layers, from the models of a slice.
   private func outside(
     _ slice: MergeRecipe.Slice, prefix: String, _ runs: [String: String],
     _ scopes: [MergeParameters], _ isWanted: (String) -> Bool

@@ -3,22 +3,23 @@ import Checkpoints
 import Models
 import TensorCore
 
-/// Finds out what each tensor of a merge is made of, and all that stands against it.
+/// Plans the tensors of a merge, and collects all errors that can be found from headers.
 struct MergePlanner {
   let recipe: MergeRecipe
   let method: any MergeMethod.Type
   let options: MergeOptions
   let models: [String: Checkpoint]
-  /// The tensors of each model by name.
+  /// The index of each tensor in its model, by model and tensor name.
   let places: [String: [UTF8Key: Int]]
 
   var errors: [any UserError] = []
   var notes: [Message] = []
-  /// Layers of the output, where slices were stacked, and which of the base's each of them is.
+  /// The number of layers of the output, if slices are stacked.
   var layerCount: Int?
+  /// The source layer of each output layer, as an index into the layers of the base.
   var layerPicks: [Int] = []
 
-  // What several tensors may share, told together.
+  // Faults and notes that several tensors may share; each group becomes one message.
   var missing = GroupedNames()
   var unset = GroupedNames()
   var unequal = GroupedNames()
@@ -48,11 +49,11 @@ struct MergePlanner {
     errors.append(UsageError(reason, hint: hint))
   }
 
-  /// All tensors of the output that can be made.
+  /// Returns the tensors of the output that can be planned; faults are collected in `errors`.
   mutating func tensors() -> [PlannedTensor] {
     checkModels()
     guard errors.isEmpty else {
-      // Without its models a recipe asks for no tensors.
+      // No tensors can be planned without the models.
       checkParameters()
       return []
     }
@@ -85,8 +86,8 @@ struct MergePlanner {
       let place = sources.firstIndex { $0.model == base }
       guard let name = place.map({ sources[$0].name }) ?? row.baseName else {
         faults.add(
-          row.name, to: "base_model \(base.printable) is not among the sources of a slice",
-          hint: "name it there, with the layers that are the base's")
+          row.name, to: "base_model \(base.printable) is not a source of the slice",
+          hint: "add it to the sources of the slice, with its layers")
         return nil
       }
       if let place { sources.remove(at: place) }
@@ -102,7 +103,7 @@ struct MergePlanner {
     guard let shape = commonShape(found, row) else { return nil }
     guard let combination = combination(row, sources) else { return nil }
     let dtype = dtype(found, row)
-    // Limits that a shape and one of its parts keep are kept by whole bytes of plain floats.
+    // The initializer refuses shapes whose byte count exceeds the limits; plain floats fill whole bytes.
     guard let info = try? TensorInfo(name: row.name, dtype: dtype, shape: shape) else {
       return nil
     }
@@ -114,7 +115,7 @@ struct MergePlanner {
       combination: combination, isCopied: isCopied)
   }
 
-  /// A tensor that is not merged: the base's, or that of the first model that has it.
+  /// Returns a tensor that is not merged: that of the base, or of the first model that contains it.
   private mutating func unselected(_ row: MergeRow) -> PlannedTensor? {
     var names = row.sources.map { (model: $0.model, name: $0.name) }
     if let base = recipe.base {
@@ -127,7 +128,7 @@ struct MergePlanner {
     return nil
   }
 
-  /// A tensor that is carried over as it is.
+  /// Returns a tensor that is copied bit for bit; nil if the twins differ from it in dtype or shape.
   private mutating func copied(
     _ row: MergeRow, _ first: (model: String, tensor: LazyTensor),
     twins: [(model: String, tensor: LazyTensor)]
@@ -139,8 +140,9 @@ struct MergePlanner {
         row.name,
         to: "\(info.dtype.name) \(info.shape) in \(first.model.printable) and "
           + "\(twin.tensor.info.dtype.name) \(twin.tensor.info.shape) in "
-          + "\(twin.model.printable), which no method merges",
-        hint: "take the first with \(setting: "exclude") '\(row.name.printable)'")
+          + "\(twin.model.printable), but only plain floats can be merged",
+        hint:
+          "copy it from one model with \(setting: "exclude") '\(row.name.printable)'")
       return nil
     }
     var renamed = info
@@ -155,7 +157,7 @@ struct MergePlanner {
     return tensor
   }
 
-  /// A model's tensor; its embeddings where it has no head of its own.
+  /// Returns a tensor of a model; for a missing output head, the embeddings that the model ties it to.
   private mutating func operand(
     _ name: String, of model: String, for row: MergeRow
   ) -> [(model: String, tensor: LazyTensor)] {
@@ -167,12 +169,12 @@ struct MergePlanner {
     missing.add(
       name, to: "\(model.printable) has no",
       hint:
-        "merge models with the same tensors, or take these as the base, or else the first model, "
-        + "has them with \(setting: "exclude") '\(row.name.printable)'")
+        "merge models with the same tensors, or copy these from the base (the first model without a "
+        + "base) with \(setting: "exclude") '\(row.name.printable)'")
     return []
   }
 
-  /// What a model whose configuration ties head and embeddings uses as its head.
+  /// Returns the embeddings that a model uses as its output head; nil if its configuration does not tie them.
   private func tiedEmbeddings(_ name: String, of model: String) -> LazyTensor? {
     guard TensorNames.isOutputWeight(name), let checkpoint = models[model],
       let configuration = try? checkpoint.modelConfiguration(),
@@ -195,7 +197,7 @@ struct MergePlanner {
 
   // MARK: Shapes
 
-  /// The shape that all have; the shortest where embeddings may be cut.
+  /// Returns the shape that all operands share, or the shortest one if embeddings may be cut.
   private mutating func commonShape(
     _ found: [(model: String, tensor: LazyTensor)], _ row: MergeRow
   ) -> Shape? {
@@ -215,14 +217,14 @@ struct MergePlanner {
       to: "\(shapes[0]) in \(found[0].model.printable), \(shapes[other]) in "
         + "\(found[other].model.printable)",
       hint: isVocabulary
-        ? "the vocabularies differ: merge models of one, or cut all to the shortest with "
-          + "\(setting: "unsafe-truncate-embeddings")"
-        : "take it from the base, or else the first model, with \(setting: "exclude") '\(row.name.printable)'"
+        ? "the vocabularies differ: merge models with the same vocabulary, or cut all to the shortest "
+          + "with \(setting: "unsafe-truncate-embeddings")"
+        : "copy it from the base (the first model without a base) with \(setting: "exclude") '\(row.name.printable)'"
     )
     return nil
   }
 
-  /// Another name of a tensor stays one where both are made of the same.
+  /// Keeps a tensor an alias of another one if both are computed from the same operands.
   private func linkingAliases(_ tensors: [PlannedTensor]) -> [PlannedTensor] {
     var byName: [UTF8Key: PlannedTensor] = [:]
     return tensors.map { tensor in

@@ -1,7 +1,6 @@
 import Base
 
-/// One output tensor as a recipe asks for it: which tensors of which models it is made of, and where
-/// parameters are looked up.
+/// A tensor of the output as the recipe asks for it: its source tensors, and the scopes of its parameters.
 struct MergeRow: Sendable {
   struct Source: Sendable {
     var model: String
@@ -11,20 +10,20 @@ struct MergeRow: Sendable {
   }
 
   var name: String
-  /// Among the layers: see `LayerNames.position(of:)`.
+  /// The position among the layers, from 0 to 1; see `LayerNames.position(of:)`.
   var position: Double
   var sources: [Source]
   /// The model whose tensor has the role of the base, if the recipe names one.
   var base: String?
-  /// The tensor's name there, if it does not stand among the sources; nil if it has to.
+  /// The tensor's name in the base if the base is not a source; nil if the base must be a source.
   var baseName: String?
-  /// Whether it is merged; otherwise it is copied from the base or the first source.
+  /// True if the tensor is merged; otherwise it is copied from the base or the first source.
   var isMerged = true
-  /// The scopes beyond a model's own, the narrowest first.
+  /// The scopes outside a model's own parameters, the narrowest first.
   var scopes: [MergeParameters]
 
-  /// A parameter's value: of the model, the slice, the module or the recipe, whichever first has one for
-  /// this tensor.
+  /// Returns the value of a parameter for this tensor: from the model, the slice, the module or the recipe,
+  /// whichever has one first.
   func value(_ parameter: MergeParameter, of source: Source?) -> MergeParameters.Value? {
     let name = source?.name ?? name
     for scope in (source.map { [$0.parameters] } ?? []) + scopes {

@@ -3,13 +3,15 @@ import Checkpoints
 import Synchronization
 import TensorCore
 
-/// Reads what must be known of all values of a tensor before the first is merged: norms and products
-/// for slerp, thresholds of trims, sums of magnitudes for rescaling, and whether twins are equal.
+/// Computes the statistics that a merge needs before its first value can be written.
+///
+/// These are norms and products for slerp, thresholds of trims, and sums of magnitudes for rescaling.
+/// It also checks that the values of twins are equal.
 struct MergeSurvey {
   let options: MergeOptions
   let engine: Engine
 
-  /// The most bytes that a worker needs for one of these tensors.
+  /// Returns the maximum number of bytes that a worker needs for one of `tensors`.
   static func workerByteCount(_ tensors: [PlannedTensor], seed: UInt64) -> Int {
     tensors.map { tensor in
       let count = tensor.info.grid.largestChunk
@@ -30,12 +32,12 @@ struct MergeSurvey {
     }.max() ?? 0
   }
 
-  /// Bytes of counters and the like that all workers share.
+  /// Returns the number of bytes of counters and candidates that all workers share.
   static func fixedByteCount(_ tensors: [PlannedTensor]) -> Int {
     tensors.map { TrimSurvey.fixedByteCount($0) }.max() ?? 0
   }
 
-  /// How often values of a tensor are read.
+  /// Returns the number of times that the survey reads the values of a tensor.
   static func passCount(_ tensor: PlannedTensor) -> Int {
     switch tensor.combination {
     case .one, .weightedSum: tensor.twins.isEmpty ? 0 : 1
@@ -45,7 +47,7 @@ struct MergeSurvey {
     }
   }
 
-  /// What each tensor is computed by; nil for those that are copied.
+  /// Returns the final combination of each tensor; nil for tensors that are copied.
   func settled(_ tensors: [PlannedTensor]) throws -> [SettledCombination?] {
     var results = [SettledCombination?](repeating: nil, count: tensors.count)
     var trimmed: [Int] = []
@@ -73,7 +75,7 @@ struct MergeSurvey {
 
   /// Norms below this count as 1.
   private static let leastNorm = 1e-8
-  /// Vectors whose cosine is beyond this are joined by a straight line.
+  /// The magnitude of the cosine above which two vectors are interpolated linearly.
   private static let collinear = 0.9995
 
   private func slerp(_ tensor: PlannedTensor, t: Double) throws -> SettledCombination {
@@ -139,10 +141,11 @@ struct MergeSurvey {
             guard !values.bytes.elementsEqual(others.bytes) else { continue }
             throw FormatError(
               .unmergeable,
-              "is \(tensor.info.dtype.name), which is merged only where all have the same values; "
-                + "\(twin.path.printable) has others",
+              "is \(tensor.info.dtype.name), which is copied only if all models have the same values; "
+                + "\(twin.path.printable) has different ones",
               path: first.path, tensor: tensor.info.name,
-              hint: "take the first with \(setting: "exclude") '\(tensor.info.name.printable)'")
+              hint:
+                "copy it from one model with \(setting: "exclude") '\(tensor.info.name.printable)'")
           }
         }
       }
@@ -164,19 +167,19 @@ extension TaskVectors {
     vectors.contains { if case .ranked = $0.trim { true } else { false } }
   }
 
-  /// Whether sums of magnitudes before and after trimming are needed.
+  /// True if the sums of magnitudes before and after trimming are needed.
   var sumsMagnitudes: Bool {
     rescales && vectors.contains { $0.trim != .all && $0.trim != .nothing }
   }
 }
 
 extension TensorInfo {
-  /// Bytes of so many elements, which end on a byte.
+  /// Returns the number of bytes of `elementCount` elements, which must fill whole bytes.
   func byteCount(ofTile elementCount: Int) -> Int { dtype.byteCount(of: elementCount) ?? 0 }
 }
 
 extension PlannedTensor {
-  /// Bytes of all operands that a chunk of the output is made of.
+  /// Returns the number of bytes of all operands of a chunk of the output.
   func byteCount(ofChunk chunk: Int) -> Int {
     let count = info.grid[chunk].count
     return (operands + twins).reduce(0) { $0 + $1.tensor.info.byteCount(ofTile: count) }
@@ -186,6 +189,6 @@ extension PlannedTensor {
 extension FormatError.Code {
   package static let unmergeable = FormatError.Code(
     "merge.values",
-    meaning: "Values that have to be equal in all models differ.",
-    remedy: "Take the tensor from one model.")
+    meaning: "Values that must be equal in all models differ.",
+    remedy: "Copy the tensor from one model.")
 }

@@ -2,14 +2,14 @@ import Base
 import Checkpoints
 import TensorCore
 
-/// Reads operands and combines them, in float32, and rounds once.
+/// A source that reads operands, combines them in float32, and rounds the results once.
 struct MergedSource: TensorSource {
   let info: TensorInfo
   let operands: [Operand]
   let combination: SettledCombination
   let seed: UInt64
 
-  /// Operands as a base and models; for weighted sums the first serves as the base.
+  /// The operands as a base and models; in weighted sums the first operand takes the role of the base.
   private var reading: DeltaReading {
     DeltaReading(
       name: info.name, shape: info.shape, base: operands[0],
@@ -32,7 +32,7 @@ struct MergedSource: TensorSource {
 
   private func workspace(_ reading: DeltaReading, piece: Int) -> WorkspaceLayout {
     switch combination {
-    // Sums, and the values of one operand after another.
+    // The sums, and the values of one operand at a time.
     case .weightedSum: reading.workspace(piece: piece, models: 1, inRows: false)
     case .taskVectors(let keeps, _):
       reading.workspace(piece: piece, models: keeps.count, inRows: isInRows)
@@ -73,7 +73,7 @@ struct MergedSource: TensorSource {
     }
   }
 
-  /// Rounds the part of a piece that was asked for.
+  /// Rounds the requested part of a piece into `values`.
   @_lifetime(values: copy values)
   private func store(
     _ results: borrowing RawSpan, _ piece: Range<Int>, of elements: Range<Int>,
@@ -82,7 +82,7 @@ struct MergedSource: TensorSource {
     if let place = Kernels.best.firstNaN(results) {
       throw FormatError(
         .nanOperand,
-        "value \(piece.lowerBound + place) becomes NaN, as infinite values cancel in it",
+        "value \(piece.lowerBound + place) becomes NaN because infinite values cancel each other",
         path: operands[0].path, tensor: info.name)
     }
     let wanted = piece.clamped(to: elements)

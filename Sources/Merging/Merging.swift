@@ -3,29 +3,33 @@ package import Checkpoints
 import Models
 import TensorCore
 
-/// `merge`: models into one, tensor by tensor, as a recipe says.
+/// The `merge` operation: merges models into one, tensor by tensor, according to a recipe.
 package struct Merging: Sendable {
   package let recipe: MergeRecipe
   package let method: any MergeMethod.Type
   package let options: MergeOptions
-  /// All models that the recipe names, in its order.
+  /// The models that the recipe names, in the order of the recipe.
   package let inputs: [Checkpoint]
   package let tensors: [PlannedTensor]
-  /// Everything that is wrong and can be known from headers.
+  /// All errors that can be found from the recipe and the headers of the models.
   package let errors: [any UserError]
-  /// What should be known before the work.
+  /// Notes to report before the merge starts.
   package let notes: [Message]
-  /// The model whose configuration and files the output has.
+  /// The model whose configuration and files the output receives.
   private let host: Checkpoint?
+  /// The number of layers of the output and their source layers, if slices are stacked.
   private let layers: (count: Int, picks: [Int])?
 
-  /// - Parameter models: by the names that the recipe has for them.
+  /// Plans the merge from the headers of the models.
+  ///
+  /// - Parameter models: The models by their names in the recipe.
+  /// - Throws: A `UsageError` if the method is not known; all other errors are in `errors`.
   package init(_ recipe: MergeRecipe, models: [String: Checkpoint], options: MergeOptions) throws {
     guard let method = MergeMethods[recipe.method] else {
       throw UsageError(
-        "there is no merge method '\(recipe.method.printable)'",
+        "merge method '\(recipe.method.printable)' is not known",
         hint: Nearest.name(recipe.method, of: MergeMethods.names).map { "did you mean '\($0)'?" }
-          ?? "the methods are \(MergeMethods.names.joined(separator: ", "))")
+          ?? "the methods are: \(MergeMethods.names.joined(separator: ", "))")
     }
     self.recipe = recipe
     self.method = method
@@ -41,14 +45,15 @@ package struct Merging: Sendable {
     notes = planner.notes + Self.notes(on: tensors, isStack: method == Passthrough.self)
   }
 
-  /// - Parameter isStack: whether tensors are copied as the recipe asks for.
+  /// Returns notes on the tensors that are copied or merged in a lower precision.
+  ///
+  /// - Parameter isStack: True if the method copies tensors, so that copies need no note.
   private static func notes(on tensors: [PlannedTensor], isStack: Bool) -> [Message] {
     var notes: [Message] = []
     let copied = tensors.filter { $0.isCopied && $0.aliasOf == nil }
     if !copied.isEmpty, !isStack {
       notes.append(
-        "copied as \(copied.count == 1 ? "it is" : "they are"): "
-          + GroupedNames.list(copied.map(\.info.name)))
+        "copied without merging: \(GroupedNames.list(copied.map(\.info.name)))")
     }
     let wide = tensors.filter { tensor in
       !tensor.isCopied && tensor.operands.contains { $0.tensor.info.dtype == .f64 }
@@ -62,7 +67,7 @@ package struct Merging: Sendable {
 
   // MARK: Work
 
-  /// Bytes that surveys read: what progress counts.
+  /// The number of bytes that surveys read, for progress reports.
   package var surveyByteCount: Int {
     tensors.reduce(0) { $0 + MergeSurvey.passCount($1) * $1.byteCount }
   }
@@ -73,7 +78,9 @@ package struct Merging: Sendable {
       * (options.scope == .global ? 2 : 1)
   }
 
-  /// The output as it is planned before values were read: of nearly the values it will have.
+  /// Returns the planned output before surveys.
+  ///
+  /// Its shapes and dtypes are final; its values are approximate, because thresholds and factors are not known.
   package func planned() throws -> Checkpoint {
     try checkpoint { tensor in
       MergedSource(
@@ -82,7 +89,7 @@ package struct Merging: Sendable {
     }
   }
 
-  /// The output, once all that must be known beforehand has been read.
+  /// Runs the surveys, and returns the output, whose values are computed when they are read.
   package func merged(engine: Engine) throws -> Checkpoint {
     let settled = try MergeSurvey(options: options, engine: engine).settled(tensors)
     var sources: [UTF8Key: any TensorSource] = [:]
@@ -98,7 +105,9 @@ package struct Merging: Sendable {
   private func checkpoint(
     _ source: (PlannedTensor) -> any TensorSource
   ) throws -> Checkpoint {
-    guard let host else { throw UsageError("the recipe names no model") }
+    guard let host else {
+      throw UsageError("the recipe names no models, expected at least one")
+    }
     var result = host
     result.lineage = Lineage()
     result.attributes = Attributes()
@@ -118,7 +127,7 @@ package struct Merging: Sendable {
     return try configured(result)
   }
 
-  /// With a configuration that fits the tensors.
+  /// Returns the checkpoint with the dtype, layer count and vocabulary size of its tensors in its configuration.
   private func configured(_ checkpoint: Checkpoint) throws -> Checkpoint {
     var result = checkpoint
     let dtypes = Set(checkpoint.tensors.map(\.info.dtype).filter(\.isPlainFloat))
@@ -132,7 +141,7 @@ package struct Merging: Sendable {
       result = try result.changingConfig { text in
         ModelConfig.changing(text, at: configuration.path) { key, value in
           if keys.contains(key), value.asInt == before { return JSONValue(layers.count) }
-          // A list with an entry for each layer goes with the layers.
+          // A list with an entry for each layer is rearranged like the layers.
           guard let list = value.asArray, key.contains("layer"), list.count == before,
             layers.picks.allSatisfy(list.indices.contains)
           else { return nil }

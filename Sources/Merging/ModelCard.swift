@@ -6,7 +6,7 @@ import TensorCore
 extension Merging {
   package static let cardName = "README.md"
 
-  /// The output with a model card that tells how it was made.
+  /// Returns the output with a model card that describes how it was made.
   package func withCard(_ checkpoint: Checkpoint) throws -> Checkpoint {
     try checkpoint.replacingCompanion(Self.cardName, with: Array(card.utf8))
   }
@@ -40,7 +40,7 @@ extension Merging {
       """
   }
 
-  /// What shapes the result beside the inputs.
+  /// The options that determine the result together with the inputs.
   package var lineageOptions: [Lineage.Option] {
     var result = [Lineage.Option("recipe", recipe.line)]
     let isRandom = tensors.contains { tensor in
@@ -71,7 +71,7 @@ extension Trim {
 }
 
 extension MergeCoefficients {
-  /// Grouping and rows on one line.
+  /// The grouping and the rows as JSON on one line.
   fileprivate var text: String {
     var object = JSONObject()
     for (name, numbers) in rows.sorted(by: { $0.key.precedesAsBytes($1.key) }) {

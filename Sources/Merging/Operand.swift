@@ -2,13 +2,15 @@ package import Base
 import Checkpoints
 import TensorCore
 
-/// A model's tensor as a merge reads it: rounded to the dtype of the merge, in float32, without NaN.
+/// A tensor of a model as a merge reads it: in float32, rounded to the dtype of the merge, without NaN.
 struct Operand: Sendable {
-  /// The model that it is of, for errors.
+  /// The path of the tensor's model, for error messages.
   let path: String
   private let reader: FloatReader
 
-  /// - Parameter dtype: what values are rounded to before anything is computed, if it is F16 or BF16.
+  /// Creates an operand.
+  ///
+  /// - Parameter dtype: The dtype to which values are rounded before they are used, if it is F16 or BF16.
   init(_ tensor: LazyTensor, path: String, dtype: DType?) {
     self.path = path
     let isRounded = (dtype == .f16 || dtype == .bf16) && dtype != tensor.info.dtype
@@ -18,21 +20,22 @@ struct Operand: Sendable {
         FormatError(
           .nanOperand, "value \(problem.element) is NaN, which cannot be merged", path: path,
           tensor: tensor.name,
-          hint: "leave the tensor out with \(setting: "exclude") '\(tensor.name.printable)'")
+          hint: "exclude the tensor with \(setting: "exclude") '\(tensor.name.printable)'")
       }, rounding: isRounded ? dtype : nil)
   }
 
   var tensor: LazyTensor { reader.tensor }
 
-  /// Whether any range can be read for the price of its bytes.
+  /// True if reading a range costs no more than the bytes of the range.
   var readsAnyRange: Bool { tensor.source is FileTensorSource }
 
   func scratchByteCount(elementCount: Int) -> Int {
     reader.scratchByteCount(elementCount: elementCount)
   }
 
-  /// Fills `floats` with `elements`.
-  /// - Throws: an error that names the first NaN.
+  /// Fills `floats` with the values of `elements`.
+  ///
+  /// - Throws: `FormatError` with the index of the first NaN.
   @_lifetime(floats: copy floats)
   @_lifetime(scratch: copy scratch)
   func read(
@@ -43,9 +46,9 @@ struct Operand: Sendable {
 }
 
 extension FormatError.Code {
-  /// A value that is merged, or becomes one by merging, is NaN.
+  /// An input or a result of a merge is NaN.
   package static let nanOperand = FormatError.Code(
     "values.nan",
     meaning: "A value became NaN while models were merged.",
-    remedy: "Check the inputs for infinite values, or leave the tensor out.")
+    remedy: "Check the inputs for infinite values, or exclude the tensor.")
 }

@@ -2,22 +2,21 @@ import Base
 import Checkpoints
 package import TensorCore
 
-/// A tensor of the output, as it is known before values have been read.
+/// A tensor of the output as it is planned before any value is read.
 package struct PlannedTensor: Sendable {
-  /// Name, dtype and shape it will have.
+  /// The name, dtype and shape in the output.
   package var info: TensorInfo
-  /// What it is computed of: the base, where it has a role, and then the models; one that is copied has
-  /// one.
+  /// The operands: the base, if it has a role, followed by the models; a copied tensor has one operand.
   var operands: [Operand]
   var combination: Combination
-  /// Tensors that must have the values of the one that is copied.
+  /// The tensors of other models whose values must equal those of the copied tensor.
   var twins: [Operand] = []
-  /// Whether its values are those of an input, bit for bit.
+  /// True if the values are copied bit for bit from an input.
   package var isCopied = false
-  /// The tensor that this is another name of.
+  /// The name of the tensor that this one is an alias of.
   var aliasOf: String?
 
-  /// Bytes of all operands.
+  /// The number of bytes of all operands and twins.
   var byteCount: Int {
     (operands + twins).reduce(0) { $0 + $1.tensor.info.byteCount }
   }

@@ -5,14 +5,15 @@ import Synchronization
 import TensorCore
 
 extension TrimBounds {
+  /// A request to count the values of some digits in the difference of a model.
   struct Question: Equatable {
     var model: Int
     var digits: Kernels.MagnitudeDigits
   }
 
-  /// How often each value of some digits occurs in models' differences.
+  /// Returns the number of occurrences of each digit value in the differences, for each question.
   func counts(_ wanted: [Question]) throws -> [DigitCounts] {
-    // Two bounds of a model may ask for the same digits.
+    // Two bounds of a model may need the same digits, which are counted once.
     var questions: [Question] = []
     var answers: [Int] = []
     for question in wanted {
@@ -37,7 +38,7 @@ extension TrimBounds {
         Kernels.best.countMagnitudes(
           values, digits: asked[group.lowerBound + place].digits, into: &own)
       } finish: { _, _, counters in
-        // Sums of whole numbers have no order.
+        // Integer sums do not depend on the order of the tiles.
         totals.withLock { totals in
           for place in group {
             let start = size * (place - group.lowerBound)
@@ -52,8 +53,16 @@ extension TrimBounds {
     return answers.map { found[$0] }
   }
 
-  /// Reads tiles piece by piece: a state for each tile takes the differences of some models in turn.
-  /// - Parameter scratchByteCount: memory that is lent all the while a tile is read.
+  /// Reads tiles piece by piece, and passes the differences of `models` to a state for each tile.
+  ///
+  /// - Parameters:
+  ///   - models: The indices of the models whose differences are read.
+  ///   - only: The number of the only tile to read; nil for all tiles.
+  ///   - scratchByteCount: The bytes of scratch memory that a tile keeps while it is read.
+  ///   - start: Creates the state of a tile, given its scratch memory.
+  ///   - add: Receives the state, the index in `models`, the range of elements, their differences, and the
+  ///     scratch memory.
+  ///   - finish: Receives the number of the tile, its state, and its scratch memory.
   func forEachTile<State>(
     of models: [Int], only: Int? = nil, scratchByteCount: Int = 0,
     start: @Sendable (inout MutableRawSpan) -> State,

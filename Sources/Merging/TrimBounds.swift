@@ -4,11 +4,11 @@ import Surveys
 import Synchronization
 import TensorCore
 
-/// Finds which magnitudes of differences stay, exactly as many as asked for, over one tensor or several.
+/// Finds the bounds that keep exactly the requested number of magnitudes, over one tensor or several.
 ///
-/// Each bound is a `RankSearch`: two readings count digits of all models' magnitudes, and a third finds where
-/// the last of equal ones is kept, if not all of them are. Where few magnitudes share the digits of the first
-/// reading, the second collects them, and no third is needed.
+/// Each bound is found by a `RankSearch`. Two passes over the values count the digits of the magnitudes. If only
+/// some of the magnitudes equal to a threshold are kept, a third pass finds the last one. If few magnitudes share
+/// the upper digits, the second pass collects them instead, and no third pass is needed.
 struct TrimBounds: Sendable {
   let tensors: [PlannedTensor]
   let readings: [DeltaReading]
@@ -16,13 +16,15 @@ struct TrimBounds: Sendable {
   let engine: Engine
   let tiles: TileList
 
-  /// Models whose counters a worker has at once.
+  /// The number of models whose counters a worker holds at once.
   static let groupSize = 4
-  /// Of the upper 16 bits of magnitudes.
+  /// The number of bytes of the counters of the upper digits of magnitudes.
   static let counterByteCount = DigitCounts.byteCount(.upper)
 
-  /// - Parameter tensors: of the same models with the same trims, in the order in which equal magnitudes
-  ///   are kept.
+  /// Creates a search.
+  ///
+  /// - Parameter tensors: Tensors of the same models with the same trims. Of equal magnitudes, those of the
+  ///   first tensors are kept.
   init(_ tensors: [PlannedTensor], seed: UInt64, engine: Engine) {
     self.tensors = tensors
     self.engine = engine
@@ -35,16 +37,16 @@ struct TrimBounds: Sendable {
     tiles = TileList(tensors.map(\.info.grid))
   }
 
-  /// The end of what is kept, or of what is left out before it, in descending order of magnitudes.
+  /// A bound of the kept magnitudes, in descending order.
   private struct Bound {
     var model: Int
-    /// Whether it ends what is kept; the other kind ends what is left out before it.
+    /// True if the kept magnitudes end at the bound; false if the dropped magnitudes before them end at it.
     var isLow: Bool
-    /// For the last magnitude before the bound.
+    /// The search for the last magnitude before the bound.
     var search: RankSearch
-    /// How many of the magnitudes that equal it are on the kept side.
+    /// The number of magnitudes equal to the threshold that are on the kept side.
     var kept = 0
-    /// The tensor with the last that is kept, and the element behind it.
+    /// The tensor with the last kept magnitude, and the index of the element after it.
     var end: (tensor: Int, element: Int)?
 
     init(model: Int, count: Int, isLow: Bool) {
@@ -53,11 +55,11 @@ struct TrimBounds: Sendable {
       search = RankSearch(count: count, from: .largest)
     }
 
-    /// Whether only some of the magnitudes that equal the threshold are kept.
+    /// True if only some of the magnitudes equal to the threshold are kept.
     var cutsTies: Bool { kept > 0 && kept < search.equalCount }
   }
 
-  /// For each tensor what is kept of each model's difference.
+  /// Returns the values to keep, for each tensor and each model.
   func keeps() throws -> [[SettledCombination.Keep]] {
     let total = tensors.reduce(0) { $0 + $1.info.elementCount }
     var bounds: [Bound] = []
@@ -115,7 +117,7 @@ struct TrimBounds: Sendable {
     for (place, end) in zip(open, ends) { bounds[place].end = end }
   }
 
-  /// Counts what the searches of bounds ask for.
+  /// Counts the digits that the searches of the bounds need next.
   private func count(for bounds: inout [Bound], path: String) throws {
     let counts = try counts(
       bounds.compactMap { bound in
@@ -126,11 +128,12 @@ struct TrimBounds: Sendable {
     }
   }
 
-  /// Magnitudes with the digits of bounds that are kept with their places, in all.
+  /// The maximum number of candidate magnitudes that are held in memory, over all bounds.
   private static let candidateLimit = 1 << 19
   static let candidateByteCount = 24 * candidateLimit
 
-  /// Finds thresholds and the last of equal magnitudes in one reading, where few have the digits of bounds.
+  /// Finds thresholds and the last kept magnitudes in one pass, by collecting the magnitudes with the upper
+  /// digits of the bounds.
   private func collect(_ bounds: inout [Bound], path: String) throws {
     let wanted = bounds
     let found = Mutex([[[UInt64]]](repeating: [], count: tiles.count))
@@ -143,7 +146,7 @@ struct TrimBounds: Sendable {
     } add: { state, place, piece, values, scratch in
       let count = Kernels.best.collectIndexes(
         ofUpper: wanted[place].search.upper, in: values, into: &scratch)
-      // From here on places are those of the tensor: lower digits, then 48 bits of a place.
+      // A candidate has the lower digits in its upper 16 bits, and the element's index in the tensor below.
       for number in 0..<count {
         let value = scratch.bytes.littleEndian(UInt64.self, at: 8 * number)!
         state[place].append(
@@ -163,7 +166,7 @@ struct TrimBounds: Sendable {
     }
   }
 
-  /// The threshold among collected candidates.
+  /// Finds the threshold of a bound among the collected candidates.
   private static func settle(
     _ bound: inout Bound, _ candidates: [[UInt64]], path: String
   ) throws {
@@ -172,7 +175,8 @@ struct TrimBounds: Sendable {
     guard bound.search.take(counts) else { throw ChangedInputError(path: path) }
   }
 
-  /// Where the last equal magnitude stands that a bound keeps.
+  /// Returns the tensor with the last kept magnitude equal to the threshold, and the index of the element
+  /// after it.
   private func lastTie(of bound: Bound, among candidates: [[UInt64]]) -> (Int, Int)? {
     let low = UInt64(bound.search.threshold & 0x7FFF)
     let places = candidates.map { tile in tile.filter { $0 >> 48 == low } }
@@ -183,14 +187,14 @@ struct TrimBounds: Sendable {
     return (tiles[last.tile].tensor, Int(place) + 1)
   }
 
-  /// How many of equal magnitudes stay, the first of them.
+  /// Sets how many of the magnitudes equal to each threshold are kept; the first ones are.
   private static func settleTies(_ bounds: inout [Bound]) {
     for place in bounds.indices {
       let search = bounds[place].search
       bounds[place].kept =
         bounds[place].isLow ? search.tieCount : search.equalCount - search.tieCount
     }
-    // Where both bounds lie in the same run of equal magnitudes, one count says all.
+    // If both bounds have the same threshold, the low bound alone counts the kept magnitudes.
     for place in bounds.indices where !bounds[place].isLow {
       let high = bounds[place]
       guard
@@ -203,7 +207,8 @@ struct TrimBounds: Sendable {
     }
   }
 
-  /// Where the last equal magnitude stands that each bound keeps.
+  /// Returns, for each bound, the tensor with the last kept magnitude equal to the threshold, and the index of
+  /// the element after it.
   private func lastTies(
     _ bounds: [Bound], path: String
   ) throws -> [(tensor: Int, element: Int)] {
@@ -247,7 +252,9 @@ struct TrimBounds: Sendable {
 
   // MARK: In memory
 
-  /// What is kept of a difference that is there whole.
+  /// Returns the values to keep of a difference that is entirely in memory.
+  ///
+  /// - Parameter kept: The ranks to keep, in descending order of magnitudes.
   static func keep(
     of delta: borrowing RawSpan, _ kept: Range<Int>, scratch: inout MutableRawSpan
   ) -> SettledCombination.Keep {

@@ -3,8 +3,9 @@ import Checkpoints
 import Synchronization
 import TensorCore
 
-/// Finds what stays of each difference: thresholds by counting the digits of magnitudes, not by
-/// sorting, and the sums of magnitudes before and after.
+/// Finds the values of each difference that are kept, and the sums of magnitudes before and after trimming.
+///
+/// It finds thresholds by counting the digits of magnitudes instead of sorting.
 struct TrimSurvey {
   let options: MergeOptions
   let engine: Engine
@@ -27,14 +28,14 @@ struct TrimSurvey {
       + min(TrimBounds.candidateByteCount, 24 * tensor.info.elementCount * models)
   }
 
-  /// Tensors up to this many elements are surveyed at one reading, several at a time.
+  /// The maximum element count of a tensor that is surveyed in one pass, several tensors at a time.
   private static let smallLimit = 1 << 16
 
   func settled(_ tensors: [PlannedTensor]) throws -> [SettledCombination] {
     var results = [SettledCombination?](repeating: nil, count: tensors.count)
     var keeps: [[SettledCombination.Keep]] = []
     if options.scope == .global {
-      // Of equal magnitudes those of the first names are kept.
+      // Of equal magnitudes, those of the tensors with the first names are kept.
       let order = tensors.indices.sorted {
         tensors[$0].info.name.precedesAsBytes(tensors[$1].info.name)
       }
@@ -78,7 +79,7 @@ struct TrimSurvey {
 
   // MARK: Sums of magnitudes
 
-  /// Sums below this are not divided by.
+  /// The minimum sum of magnitudes for which a factor other than 1 is computed.
   private static let leastSum = 1e-7
 
   private static func factor(before: Double, after: Double) -> Float {
@@ -137,11 +138,11 @@ struct TrimSurvey {
     DeltaReading(tensor, seed: seed).byteCount(piece: tensor.info.elementCount, inRows: true)
   }
 
-  /// All of a tensor at once: thresholds by selection, then sums.
+  /// Returns the final combination of a tensor that fits into memory: thresholds by selection, then sums.
   private func settledSmall(
     _ tensor: PlannedTensor, _ workspace: inout MutableRawSpan
   ) throws -> SettledCombination {
-    // `MergeSurvey` passes on tensors whose combination is one of task vectors, and no others.
+    // `MergeSurvey` passes only tensors whose combination is `.taskVectors`.
     guard let vectors = tensor.vectors else { preconditionFailure("only task vectors are trimmed") }
     let reading = DeltaReading(tensor, seed: options.seed)
     let count = tensor.info.elementCount
@@ -172,7 +173,7 @@ struct TrimSurvey {
 }
 
 extension Trim {
-  /// What stays, where no threshold has to be found.
+  /// The values to keep if no threshold must be found.
   var keepWithoutRanks: SettledCombination.Keep {
     switch self {
     case .all, .largest, .behindLargest: .all
@@ -188,7 +189,7 @@ extension PlannedTensor {
     if case .taskVectors(let vectors) = combination { vectors } else { nil }
   }
 
-  /// Whether values have to be read before it can be merged.
+  /// True if values must be read before the tensor can be merged.
   fileprivate var needsSurvey: Bool {
     guard let vectors, info.elementCount > 0 else { return false }
     return vectors.sumsMagnitudes || vectors.vectors.contains { $0.trim.needsRanks }
@@ -198,7 +199,7 @@ extension PlannedTensor {
     vectors?.vectors.map(\.trim.keepWithoutRanks) ?? []
   }
 
-  /// A combination of the same operands as the one that a survey will find.
+  /// A combination of the same operands as the final one, without thresholds and factors.
   var unsurveyed: SettledCombination {
     switch combination {
     case .one(let scale): .weightedSum(weights: [Float(scale ?? 1)], divisor: 1)
@@ -212,7 +213,7 @@ extension PlannedTensor {
   fileprivate func settled(
     _ keeps: [SettledCombination.Keep], factors: [Float]
   ) -> SettledCombination {
-    // As above.
+    // All callers pass tensors whose combination is `.taskVectors`.
     guard let vectors else { preconditionFailure("only task vectors are trimmed") }
     return .taskVectors(
       keeps: keeps,

@@ -65,7 +65,7 @@ import Testing
       (#""r": 4"#, #""r": 5"#, "rank 5"), (#""use_dora": false"#, #""use_dora": true"#, "DoRA"),
       (#""peft_type": "LORA""#, #""peft_type": "IA3""#, "IA3"),
       (#""layer_replication": null"#, #""layer_replication": [[0, 2]]"#, "layer_replication"),
-      (#""r": 4"#, #""r": 0"#, "no r above 0"), ("{", "[", "no JSON object"),
+      (#""r": 4"#, #""r": 0"#, "expected r above 0"), ("{", "[", "not a JSON object"),
     ])
   func refused(old: String, new: String, reason: String) throws {
     let folder = try TemporaryFolder()

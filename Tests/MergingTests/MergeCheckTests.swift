@@ -123,7 +123,8 @@ import Testing
     let bytes = [UInt8](repeating: 3, count: 16)
     let same = try Self.merging(Self.linear, [model("a", bytes), model("b", bytes)])
     #expect(
-      same.errors.isEmpty && same.notes.contains { $0.contains("copied as it is: 'positions'") })
+      same.errors.isEmpty
+        && same.notes.contains { $0.contains("copied without merging: 'positions'") })
     #expect(try same.merged(engine: .test()).tensor("positions").bytes() == bytes)
     var other = bytes
     other[9] = 4
@@ -287,8 +288,8 @@ import Testing
   @Test(
     "tables that do not fit are told in full",
     arguments: [
-      ("grouping: tensor\ncoefficients: {x: [1, 1], '*': [1, 1]}", "no tensor takes the rows 'x'"),
-      ("grouping: task\ncoefficients: [1]", "1 coefficient, the merge has 2 models"),
+      ("grouping: tensor\ncoefficients: {x: [1, 1], '*': [1, 1]}", "no tensor uses the rows 'x'"),
+      ("grouping: task\ncoefficients: [1]", "1 coefficient, but the merge has 2 models"),
       ("grouping: tensor\ncoefficients: {embed.weight: [1, 1]}", "needs 'weight' for a"),
       ("grouping: task\nmodels: [b, a]\ncoefficients: [1, 1]", "its models are b, a"),
     ])
@@ -303,9 +304,9 @@ import Testing
     "files that are no tables are refused",
     arguments: [
       ("[1]", "expected a map"), ("coefficients: [1]", "grouping"),
-      ("grouping: tesk\ncoefficients: [1]", "grouping is none"),
+      ("grouping: tesk\ncoefficients: [1]", "grouping is not known"),
       ("grouping: task\ncoeficients: [1]", "did you mean 'coefficients'"),
-      ("grouping: task\ncoefficients: {'*': [x]}", "no list of numbers"),
+      ("grouping: task\ncoefficients: {'*': [x]}", "not a list of numbers"),
       ("grouping: task\ncoefficients: {a: [1]}", "one row"), ("grouping: task", "no coefficients"),
     ])
   func noTables(yaml: String, reason: String) {

@@ -122,10 +122,10 @@ import Testing
         - {}
       """)
     let expected = [
-      "line 1: the recipe has no 'merge_metod'", "line 3: the recipe has no 'modles'",
-      "merge_method is not named", "line 2: a model is a list, expected its path",
-      "the sources of a slice have 1 and 2 layers", "a slice needs sources",
-      "'weight' is a text, expected a number", "line 4: 'float8' is no dtype",
+      "line 1: the recipe has no key 'merge_metod'", "line 3: the recipe has no key 'modles'",
+      "merge_method is missing", "line 2: a model is a list, expected its path",
+      "the sources of a slice have 1 and 2 layers", "a slice has no sources",
+      "'weight' is a text, expected a number", "line 4: dtype 'float8' is not supported",
     ]
     for text in expected {
       #expect(found.contains { $0.contains(text) }, "\(text) in \(found)")

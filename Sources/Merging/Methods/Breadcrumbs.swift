@@ -1,6 +1,6 @@
 import Base
 
-/// Differences without their largest and smallest magnitudes.
+/// A merge method that adds differences without their largest and smallest magnitudes.
 ///
 /// Source: Davari and Belilovsky, "Model breadcrumbs", ECCV 2024.
 package enum Breadcrumbs: MergeMethod {
@@ -21,10 +21,13 @@ package enum Breadcrumbs: MergeMethod {
 }
 
 extension MethodValues {
+  /// Returns the trim of a model for its density and gamma.
+  ///
+  /// - Throws: `MergeFault` if gamma is not in 0...1.
   func breadcrumbs(of model: Int) throws(MergeFault) -> Trim {
     let gamma = number("gamma", of: model, standard: 0.01)
     guard (0...1).contains(gamma) else {
-      throw MergeFault("gamma is \(gamma), expected the share that goes, from 0 to 1")
+      throw MergeFault("gamma is \(gamma), expected a share from 0 to 1")
     }
     return try trim(of: model) { .behindLargest(density: $0, gamma: gamma) }
   }

@@ -1,7 +1,7 @@
-/// Differences without their largest and smallest magnitudes, of which those count whose sign has
-/// the greater weight.
+/// A merge method that adds differences without their largest and smallest magnitudes, and of these only
+/// the values whose sign has the greater weight.
 ///
-/// Source: Davari and Belilovsky, "Model breadcrumbs", ECCV 2024, with the election of TIES.
+/// Source: Davari and Belilovsky, "Model breadcrumbs", ECCV 2024, with the sign election of TIES.
 package enum BreadcrumbsTies: MergeMethod {
   package static let name = "breadcrumbs_ties"
   package static let summary = "differences without their largest and smallest, by elected sign"

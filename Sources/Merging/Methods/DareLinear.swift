@@ -1,4 +1,4 @@
-/// Differences thinned out by chance, and scaled to the size they had.
+/// A merge method that drops random values of the differences and rescales the rest to the original size.
 ///
 /// Source: Yu et al., "Language models are super Mario", ICML 2024.
 package enum DareLinear: MergeMethod {

@@ -1,6 +1,7 @@
-/// Differences thinned out by chance, of which those count whose sign has the greater weight.
+/// A merge method that drops random values of the differences, and adds only the values whose sign has the
+/// greater weight.
 ///
-/// Source: Yu et al., "Language models are super Mario", ICML 2024, with the election of TIES.
+/// Source: Yu et al., "Language models are super Mario", ICML 2024, with the sign election of TIES.
 package enum DareTies: MergeMethod {
   package static let name = "dare_ties"
   package static let summary = "differences thinned by chance, by elected sign"

@@ -1,7 +1,7 @@
 import Base
 
-/// Differences thinned out by a chance that grows with their rank in the row, of which those count
-/// whose sign has the greater weight.
+/// A merge method that keeps values of the differences with a probability that grows with their rank in the
+/// row, and adds only the values whose sign has the greater weight.
 ///
 /// Source: Deep et al., "DELLA-Merging", 2024.
 package enum Della: MergeMethod {
@@ -22,13 +22,16 @@ package enum Della: MergeMethod {
 }
 
 extension MethodValues {
+  /// Returns the trim of a model for its density and epsilon.
+  ///
+  /// - Throws: `MergeFault` if a probability density ± epsilon is not between 0 and 1.
   func della(of model: Int) throws(MergeFault) -> Trim {
     let epsilon = number("epsilon", of: model, standard: 0.15)
     return try trim(of: model) { density throws(MergeFault) in
       guard epsilon >= 0, density - epsilon > 0, density + epsilon < 1 else {
         throw MergeFault(
-          "density \(density) with epsilon \(epsilon) gives chances outside 0 to 1",
-          hint: "take an epsilon below \(min(density, 1 - density))")
+          "density \(density) with epsilon \(epsilon) leads to probabilities outside 0 to 1",
+          hint: "use an epsilon below \(min(density, 1 - density))")
       }
       return .ranked(density - epsilon...density + epsilon)
     }

@@ -1,4 +1,5 @@
-/// Differences thinned out by a chance that grows with their rank in the row.
+/// A merge method that keeps values of the differences with a probability that grows with their rank in the
+/// row.
 ///
 /// Source: Deep et al., "DELLA-Merging", 2024.
 package enum DellaLinear: MergeMethod {

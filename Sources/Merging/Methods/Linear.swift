@@ -1,6 +1,6 @@
 import Base
 
-/// The weighted mean, or with `normalize: false` the weighted sum.
+/// A merge method that computes the weighted mean, or with `normalize: false` the weighted sum.
 ///
 /// Source: Wortsman et al., "Model soups", ICML 2022.
 package enum Linear: MergeMethod {
@@ -17,7 +17,7 @@ package enum Linear: MergeMethod {
     let normalizes = values.flag("normalize", standard: true)
     if normalizes, weights.reduce(0, +) == 0 {
       throw MergeFault(
-        "weights sum to 0, by which the mean would be divided",
+        "the weights sum to 0, so that the weighted mean is undefined",
         hint: "change a weight, or set normalize: false")
     }
     return .weightedSum(weights: weights, normalizes: normalizes)

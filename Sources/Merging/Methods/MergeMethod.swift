@@ -1,35 +1,38 @@
 import Base
 
-/// A way to make one tensor of several: which models and parameters it takes, and what it computes.
+/// A merge method: the models and parameters that it needs, and the computation that merges their tensors.
 ///
-/// Source of all methods here: mergekit 0.1.5, whose formulas and guards they keep.
+/// Source: all methods use the formulas and guards of mergekit 0.1.5.
 package protocol MergeMethod: Sendable {
-  /// As recipes name it.
+  /// The name of the method in recipes.
   static var name: String { get }
-  /// In half a sentence, for lists.
+  /// A short description of the method for lists, without a period.
   static var summary: String { get }
-  /// Whether the base's tensors take part in a role of their own.
+  /// True if the tensors of the base have a role of their own.
   static var needsBase: Bool { get }
-  /// How many models there may be, the base aside where it has a role.
+  /// The allowed numbers of models, without the base if it has a role.
   static var modelCounts: ClosedRange<Int> { get }
   static var parameters: [MergeParameter] { get }
-  /// - Throws: what is wrong with the parameters, for the tensor that they are for.
+  /// Returns the combination of a tensor for the values of its parameters.
+  ///
+  /// - Throws: `MergeFault` if a parameter has a wrong value.
   static func combination(_ values: MethodValues) throws(MergeFault) -> Combination
 }
 
 /// A parameter of a method.
 package struct MergeParameter: Sendable {
+  /// The value of a parameter that is not given.
   package enum Standard: Sendable, Equatable {
     case number(Double)
     case bool(Bool)
-    /// One has to be given.
+    /// The parameter must be given.
     case required
-    /// It means something only where it is given.
+    /// The parameter has no effect unless it is given.
     case optional
   }
 
   package var name: String
-  /// Whether each model has its own.
+  /// True if each model has its own value.
   package var isPerModel: Bool
   package var standard: Standard
 
@@ -42,12 +45,13 @@ package struct MergeParameter: Sendable {
   }
 }
 
-/// What a method is told of one tensor.
+/// The parameter values of one tensor.
 package struct MethodValues {
-  /// How many models take part, the base aside where it has a role.
+  /// The number of models, without the base if it has a role.
   var modelCount: Int
-  /// Values of parameters of each model, by name; nil where none is given.
+  /// The values of per-model parameters, by model and name, if they are given.
   var own: [[String: MergeParameters.Value]]
+  /// The values of shared parameters by name, if they are given.
   var shared: [String: MergeParameters.Value]
 
   func number(_ name: String, of model: Int, standard: Double) -> Double {
@@ -61,7 +65,7 @@ package struct MethodValues {
   func flag(_ name: String, standard: Bool) -> Bool { shared[name]?.asBool ?? standard }
 }
 
-/// What is wrong with the parameters of a tensor.
+/// An error in the parameters of a tensor.
 package struct MergeFault: Error, Equatable {
   var reason: Message
   var hint: Message?
@@ -72,6 +76,7 @@ package struct MergeFault: Error, Equatable {
   }
 }
 
+/// The registry of merge methods.
 package enum MergeMethods {
   package static let all: [any MergeMethod.Type] = [
     Linear.self, Slerp.self, TaskArithmetic.self, Ties.self, DareLinear.self, DareTies.self,

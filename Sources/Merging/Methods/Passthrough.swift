@@ -1,4 +1,4 @@
-/// One model's tensors as they are, or times `scale`: for stacks of layers.
+/// A merge method that copies the tensors of one model, or multiplies them by `scale`, to stack layers.
 package enum Passthrough: MergeMethod {
   package static let name = "passthrough"
   package static let summary = "one model's tensors as they are, to stack layers"

@@ -1,4 +1,5 @@
-/// Between the base and one model on the great circle through them; t = 0 is the base.
+/// A merge method that interpolates between the base and one model on the great circle through them; t = 0 is
+/// the base.
 ///
 /// Source: Shoemake, "Animating rotation with quaternion curves", SIGGRAPH 1985.
 package enum Slerp: MergeMethod {

@@ -1,4 +1,4 @@
-/// The base and the weighted sum of all differences from it.
+/// A merge method that adds the weighted sum of all differences to the base.
 ///
 /// Source: Ilharco et al., "Editing models with task arithmetic", ICLR 2023.
 package enum TaskArithmetic: MergeMethod {
@@ -14,20 +14,32 @@ package enum TaskArithmetic: MergeMethod {
 }
 
 extension TaskVectors {
-  /// The parameters that all methods of this kind share.
-  /// - Parameter rescales: nil for a method that trims nothing, which mergekit lets pass all the same.
+  /// Returns the parameters of a method that adds task vectors.
+  ///
+  /// - Parameters:
+  ///   - normalizes: The default of `normalize`.
+  ///   - rescales: The default of `rescale`; nil for a method without trims, for which mergekit accepts the
+  ///     parameter too.
+  ///   - more: Further parameters of the method.
   static func parameters(
     normalizes: Bool, rescales: Bool?, _ more: [MergeParameter] = []
   ) -> [MergeParameter] {
     [
       .each("weight", .required), .shared("normalize", .bool(normalizes)),
       .shared("rescale", .bool(rescales ?? false)), .shared("lambda", .number(1)),
-      // How masks are stored there; there is none here.
+      // In mergekit this sets how masks are stored; it is accepted and ignored.
       .shared("int8_mask", .optional), .each("density", .number(1)),
     ] + more
   }
 
-  /// The common parameters of a tensor, and how each model's difference is trimmed.
+  /// Creates a combination from the common parameters of a tensor.
+  ///
+  /// - Parameters:
+  ///   - values: The parameter values of the tensor.
+  ///   - elects: True if only the values with the elected sign contribute.
+  ///   - normalizes: The default of `normalize`.
+  ///   - rescales: The default of `rescale`.
+  ///   - trim: Returns the trim of the difference of a model.
   init(
     _ values: MethodValues, elects: Bool, normalizes: Bool, rescales: Bool,
     trim: (Int) throws(MergeFault) -> Trim = { _ in .all }
@@ -46,7 +58,8 @@ extension TaskVectors {
 }
 
 extension MethodValues {
-  /// A trim by the density of a model: all of it from 1 on, nothing at 0 and below.
+  /// Returns the trim for the density of a model: `.all` for 1 and above, `.nothing` for 0 and below, otherwise
+  /// the result of `trim`.
   func trim(of model: Int, _ trim: (Double) throws(MergeFault) -> Trim) throws(MergeFault) -> Trim {
     let density = number("density", of: model, standard: 1)
     if density >= 1 { return .all }

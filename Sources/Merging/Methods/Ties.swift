@@ -1,4 +1,5 @@
-/// The largest differences, of which those count whose sign has the greater weight.
+/// A merge method that keeps the largest differences, and adds only the values whose sign has the greater
+/// weight.
 ///
 /// Source: Yadav et al., "TIES-Merging", NeurIPS 2023.
 package enum Ties: MergeMethod {

@@ -1,8 +1,8 @@
-/// The parameters of one scope of a recipe: of a source, a slice, a module or all of it.
+/// The parameters of one scope of a recipe: a source, a slice, a module or the whole recipe.
 package struct MergeParameters: Sendable, Equatable {
-  /// What a parameter is for the tensors that a filter chooses.
+  /// The value of a parameter for the tensors that a filter selects.
   package struct Choice: Sendable, Equatable {
-    /// A part of the tensor's name; nil for all tensors.
+    /// A part of the names of the selected tensors; nil for all tensors.
     package var filter: String?
     package var value: Value
     package var line: Int
@@ -11,21 +11,23 @@ package struct MergeParameters: Sendable, Equatable {
   package enum Value: Sendable, Equatable {
     case number(Double)
     case bool(Bool)
-    /// Numbers that are spread over the layers, linear in between.
+    /// Numbers that are spread evenly over the layers, with linear interpolation between them.
     case gradient([Double])
-    /// One for each run of layers.
+    /// Booleans that are spread evenly over the layers.
     case bools([Bool])
   }
 
-  /// By name, the first choice that fits deciding.
+  /// The choices by parameter name; the first matching choice applies.
   package internal(set) var choices: [String: [Choice]]
 
   package init(_ choices: [String: [Choice]] = [:]) { self.choices = choices }
 
   package var names: [String] { choices.keys.sorted() }
 
-  /// The value for a tensor at `position` among the layers, from 0 (the first layer, and all tensors
-  /// that are in none) to 1 (the last); nil if no filter fits.
+  /// Returns the value of a parameter for a tensor; nil if no filter matches its name.
+  ///
+  /// - Parameter position: The position among the layers, from 0 (the first layer, and tensors outside the
+  ///   layers) to 1 (the last layer).
   package func value(_ name: String, tensor: String, position: Double) -> Value? {
     guard
       let choice = choices[name]?.first(where: { choice in
@@ -37,7 +39,7 @@ package struct MergeParameters: Sendable, Equatable {
 }
 
 extension MergeParameters.Value {
-  /// A gradient at a position, as one value.
+  /// Returns the single value at a position among the layers, from 0 to 1.
   package func at(_ position: Double) -> Self {
     switch self {
     case .number, .bool: return self
@@ -52,7 +54,7 @@ extension MergeParameters.Value {
   }
 
   package var asNumber: Double? { if case .number(let value) = self { value } else { nil } }
-  /// True and false, and numbers in their stead: 0 is false.
+  /// The value as a Boolean; of numbers, only 0 is false.
   package var asBool: Bool? {
     switch self {
     case .bool(let value): value

@@ -1,6 +1,6 @@
-/// Recipes made or changed on the command line.
+/// Recipes that are created or changed by command-line options.
 extension MergeRecipe {
-  /// Models and a method, without parameters.
+  /// Creates a recipe of models and a method, without parameters.
   package init(method: String, base: String?, models: [String]) {
     self.init(
       method: method, base: base,
@@ -9,14 +9,15 @@ extension MergeRecipe {
       modules: [], parameters: MergeParameters(), dtype: nil, outDType: nil)
   }
 
-  /// Sets a parameter of the whole recipe, whatever narrower scopes say.
+  /// Sets a parameter of the whole recipe, and removes it from all narrower scopes.
   package mutating func override(_ name: String, with value: MergeParameters.Value) {
     changeScopes { $0.remove(name) }
     parameters.set(name, to: value)
   }
 
-  /// Sets a parameter of each source that `isMeant` is true for.
-  /// - Returns: whether there is one.
+  /// Sets a parameter of each source for whose model `isMeant` returns true.
+  ///
+  /// - Returns: True if there is such a source.
   package mutating func override(
     _ name: String, with value: MergeParameters.Value, where isMeant: (String) -> Bool
   ) -> Bool {
@@ -46,7 +47,7 @@ extension MergeRecipe {
     for place in modules.indices { modules[place].parts = changed(modules[place].parts) }
   }
 
-  /// Changes the parameters of every scope but the widest.
+  /// Changes the parameters of every scope except the whole recipe.
   private mutating func changeScopes(_ change: (inout MergeParameters) -> Void) {
     changeSources { change(&$0.parameters) }
     for place in modules.indices { change(&modules[place].parameters) }

@@ -3,8 +3,7 @@ import Recipes
 import TensorCore
 
 extension MergeRecipe {
-  /// The recipe as YAML that this program and mergekit read, models under their own names without the
-  /// folders they are in.
+  /// The recipe as YAML that this program and mergekit can read; models are named without their folders.
   package var yaml: String {
     var lines = ["merge_method: \(Self.text(method))"]
     if let base { lines.append("base_model: \(Self.name(base))") }
@@ -22,9 +21,9 @@ extension MergeRecipe {
     return lines.joined(separator: "\n") + "\n"
   }
 
-  /// The same on one line, as JSON, which is YAML too.
+  /// The recipe on one line as JSON, which is also valid YAML.
   package var line: String {
-    // What is written here is read again, but for a fault of this program.
+    // Parsing the recipe's own YAML fails only if this program has a defect.
     guard let value = try? RecipeFile.parse(yaml, path: "") else { return yaml }
     return Self.json(value).serialized()
   }
@@ -78,7 +77,7 @@ extension MergeRecipe {
 
   private static func name(_ model: String) -> String { text(FileSystem.ownName(of: model)) }
 
-  /// A plain word as it is, anything else in quotes.
+  /// Returns a plain word unchanged, and any other text in quotes.
   static func text(_ text: String) -> String {
     let isPlain =
       text.first?.isLetter == true
@@ -94,7 +93,7 @@ extension MergeRecipe {
 }
 
 extension MergeParameters {
-  /// A map under `parameters`, without lines if it is empty.
+  /// The lines of the map `parameters`; empty if there are no parameters.
   fileprivate var lines: [String] {
     guard !choices.isEmpty else { return [] }
     return ["parameters:"]

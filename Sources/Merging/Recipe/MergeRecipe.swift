@@ -1,12 +1,12 @@
 import Base
 package import TensorCore
 
-/// What is to be merged, how and of which models: mergekit's YAML as values.
+/// A merge recipe, as in the YAML files of mergekit: the method, the models and their parameters.
 package struct MergeRecipe: Sendable, Equatable {
-  /// A model with its parameters, in the order of the file.
+  /// A model with its parameters.
   package struct Source: Sendable, Equatable {
     package var model: String
-    /// Layers of the model that a slice takes: the first, and the one behind the last.
+    /// The layers of the model that a slice selects; nil outside of slices.
     package var layers: Range<Int>?
     package var parameters: MergeParameters
     package var line: Int
@@ -25,8 +25,9 @@ package struct MergeRecipe: Sendable, Equatable {
     case slices([Slice])
   }
 
-  /// A part of a model of several, such as a text and a vision tower; its name stands before the
-  /// names of its tensors.
+  /// A part of a model that consists of several, such as a text and a vision tower.
+  ///
+  /// The names of its tensors begin with the name of the module.
   package struct Module: Sendable, Equatable {
     package var name: String
     package var parts: Parts
@@ -35,14 +36,14 @@ package struct MergeRecipe: Sendable, Equatable {
 
   package var method: String
   package var base: String?
-  /// nil where `modules` are given.
+  /// The models or slices; nil if `modules` are given.
   package var parts: Parts?
   package var modules: [Module]
   package var parameters: MergeParameters
   package var dtype: DType?
   package var outDType: DType?
 
-  /// All models that are named, each once, in order.
+  /// The models that the recipe names, each once, in order.
   package var models: [String] {
     var names: [String] = []
     func add(_ name: String?) {

@@ -2,14 +2,16 @@ import Base
 package import Recipes
 import TensorCore
 
-/// Reads recipes, and tells everything that is wrong with one at once.
+/// A reader of recipes that reports all faults of a recipe at once.
 package struct MergeRecipeReader {
   private let path: String
   private var errors: [any UserError] = []
 
   private init(path: String) { self.path = path }
 
-  /// - Throws: all faults of the recipe together, each with its line.
+  /// Returns the recipe of a parsed YAML or JSON file.
+  ///
+  /// - Throws: All faults of the recipe together, each with its line.
   package static func recipe(_ value: RecipeValue, path: String) throws -> MergeRecipe {
     var reader = MergeRecipeReader(path: path)
     let recipe = reader.recipe(value)
@@ -24,7 +26,7 @@ package struct MergeRecipeReader {
 
   // MARK: Members
 
-  /// The members of a map, and an error for each key that is not known.
+  /// Returns the members of a map by key, and adds an error for each unknown key.
   private mutating func members(
     _ value: RecipeValue, of what: String, known: [String]
   ) -> [String: RecipeValue] {
@@ -37,8 +39,8 @@ package struct MergeRecipeReader {
       guard known.contains(member.key) else {
         let nearest: Message? = Nearest.name(member.key, of: known).map { "did you mean '\($0)'?" }
         fault(
-          member.value.line, "\(what) has no '\(member.key.printable)'",
-          hint: nearest ?? "it has: \(known.joined(separator: ", "))")
+          member.value.line, "\(what) has no key '\(member.key.printable)'",
+          hint: nearest ?? "the keys are: \(known.joined(separator: ", "))")
         continue
       }
       members[member.key] = member.value
@@ -58,26 +60,26 @@ package struct MergeRecipeReader {
     for key in ["tokenizer", "chat_template"] where members[key] != nil {
       fault(
         members[key]!.line, "'\(key)' is not supported: tokenizers are copied from the base",
-        hint: "leave it out")
+        hint: "remove it")
     }
     if let source = members["tokenizer_source"], source.asString != "base" {
       fault(
-        source.line, "tokenizer_source can only be base: vocabularies are not aligned",
-        hint: "merge models of one vocabulary")
+        source.line, "tokenizer_source is not base: vocabularies cannot be aligned",
+        hint: "merge models with the same vocabulary, and remove tokenizer_source")
     }
     let given = ["models", "slices", "modules"].filter { members[$0] != nil }
     if given.count != 1 {
       fault(
         value.line,
         given.isEmpty
-          ? "one of models, slices and modules is needed"
-          : "\(given.joined(separator: " and ")) are given, expected one of them")
+          ? "there are no models, expected one of models, slices and modules"
+          : "\(given.joined(separator: " and ")) are given, expected only one of them")
     }
     var method = ""
     if let text = members["merge_method"]?.asString {
       method = text
     } else {
-      fault(members["merge_method"]?.line ?? value.line, "merge_method is not named")
+      fault(members["merge_method"]?.line ?? value.line, "merge_method is missing")
     }
     return MergeRecipe(
       method: method, base: members["base_model"].flatMap { model($0) },
@@ -99,7 +101,7 @@ package struct MergeRecipeReader {
 
   private mutating func list(_ value: RecipeValue, _ what: String) -> [RecipeValue] {
     guard let list = value.asList, !list.isEmpty else {
-      fault(value.line, "\(what) is \(value.kind), expected a list that is not empty")
+      fault(value.line, "\(what) is \(value.kind), expected a nonempty list")
       return []
     }
     return list
@@ -115,7 +117,9 @@ package struct MergeRecipeReader {
         member.value, of: "module '\(member.key.printable)'",
         known: ["models", "slices", "parameters"])
       guard let parts = parts(inner) else {
-        fault(member.value.line, "module '\(member.key.printable)' has neither models nor slices")
+        fault(
+          member.value.line,
+          "module '\(member.key.printable)' has no models, expected models or slices")
         return nil
       }
       return MergeRecipe.Module(
@@ -130,7 +134,7 @@ package struct MergeRecipeReader {
     let members = members(
       value, of: "a slice", known: ["sources", "base_model", "parameters", "residual_weight"])
     guard let sources = members["sources"] else {
-      fault(value.line, "a slice needs sources")
+      fault(value.line, "a slice has no sources")
       return nil
     }
     let found = list(sources, "sources").compactMap { source($0, isInSlice: true) }
@@ -139,8 +143,8 @@ package struct MergeRecipeReader {
       fault(
         sources.line,
         "the sources of a slice have \(lengths.sorted().map(String.init).joined(separator: " and ")) "
-          + "layers, expected as many in each",
-        hint: "layer_range is half open: [0, 2] are the layers 0 and 1")
+          + "layers, expected the same number in each",
+        hint: "layer_range excludes its end: [0, 2] selects the layers 0 and 1")
     }
     return MergeRecipe.Slice(
       sources: found, base: members["base_model"].flatMap { model($0) },
@@ -149,7 +153,7 @@ package struct MergeRecipeReader {
   }
 
   private mutating func source(_ value: RecipeValue, isInSlice: Bool) -> MergeRecipe.Source? {
-    // A model alone stands for itself without parameters.
+    // A model may be given by its path alone, without parameters.
     if !isInSlice, value.asString != nil {
       return model(value).map {
         MergeRecipe.Source(model: $0, parameters: MergeParameters(), line: value.line)
@@ -159,7 +163,7 @@ package struct MergeRecipeReader {
       value, of: isInSlice ? "a source" : "a model",
       known: isInSlice ? ["model", "layer_range", "parameters"] : ["model", "parameters"])
     guard let name = members["model"].flatMap({ model($0) }) else {
-      if members["model"] == nil { fault(value.line, "a source needs a model") }
+      if members["model"] == nil { fault(value.line, "a source has no model") }
       return nil
     }
     var layers: Range<Int>?
@@ -170,8 +174,8 @@ package struct MergeRecipeReader {
       } else {
         fault(
           members["layer_range"]?.line ?? value.line,
-          "layer_range has to be the first layer and the one behind the last",
-          hint: "such as layer_range: [0, 16]")
+          "layer_range is missing or malformed, expected the first layer and the end",
+          hint: "use, for example, layer_range: [0, 16] for the layers 0 to 15")
       }
     }
     return MergeRecipe.Source(
@@ -180,7 +184,7 @@ package struct MergeRecipeReader {
       line: value.line)
   }
 
-  /// A path; also as mergekit's map of it.
+  /// Returns the path of a model, given as text or as the map of mergekit.
   private mutating func model(_ value: RecipeValue) -> String? {
     if let text = value.asString, !text.isEmpty { return text }
     if value.asMap != nil {
@@ -200,8 +204,8 @@ package struct MergeRecipeReader {
     ]
     if let text = value.asString, let dtype = names[text] { return dtype }
     fault(
-      value.line, "'\(value.asString?.printable ?? value.kind)' is no dtype of merges",
-      hint: "they are float16, bfloat16, float32 and float64")
+      value.line, "dtype '\(value.asString?.printable ?? value.kind)' is not supported",
+      hint: "use float16, bfloat16, float32 or float64")
     return nil
   }
 
@@ -220,7 +224,7 @@ package struct MergeRecipeReader {
   private mutating func choices(
     _ value: RecipeValue, of name: String
   ) -> [MergeParameters.Choice] {
-    // A list of maps has filters; any other value is for all tensors.
+    // Only the maps of a list have filters; any other value applies to all tensors.
     let parts: [RecipeValue]
     if let list = value.asList, list.contains(where: { $0.asMap != nil }) {
       parts = list
@@ -234,7 +238,9 @@ package struct MergeRecipeReader {
     return parts.compactMap { part in
       let members = members(part, of: "a value of '\(name.printable)'", known: ["filter", "value"])
       guard let inner = members["value"], let found = self.value(inner, of: name) else {
-        if members["value"] == nil { fault(part.line, "a value of '\(name.printable)' is missing") }
+        if members["value"] == nil {
+          fault(part.line, "'\(name.printable)' has no value, expected the key 'value'")
+        }
         return nil
       }
       let filter = members["filter"]?.asString

@@ -4,8 +4,10 @@ import Models
 import Packing
 import TensorCore
 
-/// `vector extract --rank` into a folder: the differences of weights as a LoRA adapter of PEFT, and
-/// whatever else differs whole, as modules to save.
+/// The operation `vector extract --rank` into a folder, which writes a LoRA adapter in the layout of PEFT.
+///
+/// The differences of weights become low-rank factors; other tensors that differ are stored whole, as modules
+/// to save.
 package struct AdapterExtraction: Sendable {
   package let extraction: VectorExtraction
   private let rank: Int
@@ -17,14 +19,14 @@ package struct AdapterExtraction: Sendable {
 
   package var weightsName: String { LowRankAdapter.weightsName }
 
-  /// What says more than an adapter can.
+  /// The errors of the extraction, and of options that an adapter does not support.
   package var errors: [any UserError] {
     var errors = extraction.errors
     if extraction.form.density != nil || extraction.form.type != nil || extraction.isExact {
       errors.append(
         UsageError(
-          "an adapter has factors alone: it takes no \(setting: "density"), \(setting: "type") or \(setting: "exact")",
-          hint: "write a .sumac file for these"))
+          "an adapter stores only factors and does not support \(setting: "density"), \(setting: "type") or \(setting: "exact")",
+          hint: "write a .sumac file to use these"))
     }
     return errors
   }
@@ -51,7 +53,7 @@ package struct AdapterExtraction: Sendable {
       most = max(
         most, LowRankFactors.fixedByteCount(rows: sizes.0, columns: sizes.1, rank: sizes.2))
     }
-    // Transposed copies stand beside the factors until both are made.
+    // The factors and their transposed copies are in memory at the same time.
     return 2 * kept + most
   }
 
@@ -64,7 +66,7 @@ package struct AdapterExtraction: Sendable {
     return max(extraction.workerByteCount, most, 2 << 20)
   }
 
-  /// The adapter; factors are fitted here.
+  /// Fits the factors, and returns the adapter.
   package func adapter(engine: Engine) throws -> Checkpoint {
     _ = try extraction.survey(engine: engine)
     var result = try extraction.extracted()
@@ -116,7 +118,7 @@ package struct AdapterExtraction: Sendable {
       "lora_alpha": JSONValue(rank), "lora_dropout": 0.0,
       "modules_to_save": unique.isEmpty ? .null : .array(unique.map { .string($0) }),
       "peft_type": "LORA", "r": JSONValue(rank), "rank_pattern": .object(ranks),
-      // With as much for alpha as for the rank, products are added as they are.
+      // Alpha equals the rank, so that products are added with the factor 1.
       "alpha_pattern": .object(ranks),
       "target_modules": .array(targets.map { .string($0) }), "task_type": "CAUSAL_LM",
       "use_dora": false, "use_rslora": false,
@@ -135,12 +137,12 @@ extension VectorExtraction {
 
   func tuned(_ name: String) throws -> LazyTensor {
     guard let pair = pairs.first(where: { $0.base.name.equalsAsBytes(name) }) else {
-      throw UsageError("'\(name.printable)' is in no pair")
+      throw UsageError("tensor '\(name.printable)' is not in both models")
     }
     return pair.tuned
   }
 
-  /// Whether a tensor of both models has other values in one.
+  /// Returns true if a tensor has different values in the two models.
   func differs(_ name: String, engine: Engine) throws -> Bool {
     guard let pair = pairs.first(where: { $0.base.name.equalsAsBytes(name) }) else { return false }
     let difference = try LazyTensor.difference(

@@ -5,14 +5,17 @@ import Models
 import Packing
 import TensorCore
 
-/// Adapters of PEFT's kind LORA: for each module matrices A [r, in] and B [out, r] whose product, times
-/// alpha / r or alpha / √r, is added to the module's weight.
+/// Reads adapters of the PEFT type LORA.
+///
+/// An adapter has, for each module, matrices A [r, in] and B [out, r]. Their product, multiplied by alpha / r, or
+/// by alpha / √r if it is rank-stabilized, is added to the weight of the module.
 ///
 /// Source: Hu et al., "LoRA", ICLR 2022; Kalajdzievski, "rsLoRA", 2023; file layout of PEFT 0.17.
 package enum LowRankAdapter {
   static let configName = "adapter_config.json"
   static let weightsName = "adapter_model"
 
+  /// Returns true if a checkpoint is a LoRA adapter, by its configuration file or its tensor names.
   static func isOne(_ checkpoint: Checkpoint) -> Bool {
     checkpoint.companions.contains { $0.name == configName }
       || checkpoint.tensors.contains { tensor in
@@ -40,7 +43,9 @@ package enum LowRankAdapter {
       return isRankStabilized ? alpha / rank.squareRoot() : alpha / rank
     }
 
-    /// A pattern is the end of a module's name, or with `^` before it all of it; PEFT takes it for a
+    /// Returns the value of the first pattern that matches `module`.
+    ///
+    /// A pattern matches the end of a module's name, or the whole name if it begins with `^`. As in PEFT, it is a
     /// regular expression.
     private static func value(
       of module: String, in patterns: [(key: String, value: Double)]
@@ -68,7 +73,7 @@ package enum LowRankAdapter {
     }
   }
 
-  /// The file beside the weights, whether these were named or their folder.
+  /// Returns the configuration file next to the weights; `checkpoint` may be the weights or their folder.
   private static func configFile(of checkpoint: Checkpoint) throws -> ModelConfigurationFile {
     if let file = try ModelConfigurationFile(of: checkpoint, named: configName) { return file }
     return try ModelConfigurationFile(
@@ -83,16 +88,16 @@ package enum LowRankAdapter {
     }
     let file = try configFile(of: checkpoint)
     guard let object = try? file.object() else {
-      throw fault("is no JSON object")
+      throw fault("is not a JSON object")
     }
     if let kind = object["peft_type"]?.asString, kind != "LORA" {
-      throw fault("is an adapter of type \(kind.printable), expected LORA")
+      throw fault("peft_type is \(kind.printable), expected LORA")
     }
     if object["use_dora"]?.asBool == true {
       throw fault(
-        "is a DoRA adapter, whose magnitudes are no sum", hint: "merge it with PEFT first")
+        "use_dora is true, but DoRA adapters are not supported", hint: "merge it with PEFT first")
     }
-    // What changes more than products that are always added, or where they are added.
+    // Options that do more than add products, or that change where products are added.
     for key in [
       "layer_replication", "alora_invocation_tokens", "trainable_token_indices",
       "target_parameters", "use_qalora", "use_bdlora", "lora_bias",
@@ -101,12 +106,15 @@ package enum LowRankAdapter {
       case nil, .null, .bool(false): continue
       case .array(let list) where list.isEmpty: continue
       default:
-        throw fault("uses \(key), which is no plain LoRA", hint: "merge it with PEFT first")
+        throw fault("\(key) is set, but is not supported", hint: "merge it with PEFT first")
       }
     }
     guard let rank = object["r"]?.asInt, rank > 0,
       let alpha = object["lora_alpha"]?.asDouble, alpha.isFinite
-    else { throw fault("has no r above 0 or no lora_alpha") }
+    else {
+      throw fault(
+        "r or lora_alpha is missing or out of range, expected r above 0 and a finite lora_alpha")
+    }
     func patterns(_ key: String) -> [(key: String, value: Double)] {
       (object[key]?.asObject ?? JSONObject()).compactMap { key, value in
         value.asDouble.map { (key, $0) }
@@ -126,7 +134,8 @@ package enum LowRankAdapter {
     var isEmbedding = false
   }
 
-  /// Differences under the names of the base's tensors, and tensors that adapters keep whole.
+  /// Returns the differences by the names of the base's tensors, followed by the tensors that the adapter stores
+  /// whole.
   static func tensors(of checkpoint: Checkpoint) throws -> [TaskVector.Tensor] {
     let config = try config(of: checkpoint)
     var modules: [String: Module] = [:]
@@ -139,7 +148,7 @@ package enum LowRankAdapter {
         if name.contains("lora_") {
           errors.append(
             FormatError(
-              .adapter, "is no part of a LoRA that is known", path: checkpoint.path,
+              .adapter, "is not a known part of a LoRA adapter", path: checkpoint.path,
               tensor: tensor.name, hint: "merge the adapter with PEFT first"))
           continue
         }
@@ -163,7 +172,7 @@ package enum LowRankAdapter {
     return tensors + whole
   }
 
-  /// The module that a factor belongs to, and which factor it is.
+  /// Returns the module of a factor and the name of the factor, such as `lora_A`; nil for other tensors.
   private static func place(of name: String) -> (module: String, mark: String)? {
     let words = name.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
     guard let place = words.lastIndex(where: TensorNames.adapterFactors.contains) else {
@@ -200,22 +209,26 @@ package enum LowRankAdapter {
       FormatError(.adapter, reason, path: path, tensor: name)
     }
     guard let a = factors.a, let b = factors.b else {
-      throw fault("has one of the factors A and B only")
+      throw fault("has only one factor, expected A and B")
     }
     let rank = config.rank(of: module)
     guard a.info.dtype.isPlainFloat, b.info.dtype.isPlainFloat, a.info.dtype != .f64,
       b.info.dtype != .f64
-    else { throw fault("has factors of \(a.info.dtype.name) and \(b.info.dtype.name)") }
+    else {
+      throw fault(
+        "has factors of \(a.info.dtype.name) and \(b.info.dtype.name), expected F32, F16 or BF16")
+    }
     let (shapeOfA, shapeOfB) = (a.info.shape.dimensions, b.info.shape.dimensions)
     guard shapeOfA.count >= 2, shapeOfA.count == shapeOfB.count, shapeOfA[0] == rank,
       shapeOfB[1] == rank, shapeOfB.dropFirst(2).allSatisfy({ $0 == 1 })
     else {
       throw fault(
-        "has factors A \(a.info.shape) and B \(b.info.shape), and a configuration of rank \(rank)")
+        "has factors A \(a.info.shape) and B \(b.info.shape), expected factors of rank \(rank)")
     }
     let isTransposed = factors.isEmbedding || config.isTransposed
     guard !isTransposed || shapeOfA.count == 2 else {
-      throw fault("has factors of \(shapeOfA.count) dimensions that are to be transposed")
+      throw fault(
+        "has transposed factors of \(shapeOfA.count) dimensions, expected 2 dimensions")
     }
     let scale = Float(config.scale(of: module))
     let u = isTransposed ? try transposed(a) : try flat(b, [shapeOfB[0], rank])
@@ -229,7 +242,7 @@ package enum LowRankAdapter {
       sum: TermSum(info: info, parts: [.lowRank(u: u, v: v, factor: scale)]))
   }
 
-  /// The same values in another shape.
+  /// Returns the tensor with the same values in another shape.
   private static func flat(_ tensor: LazyTensor, _ dimensions: [Int]) throws -> LazyTensor {
     guard tensor.info.shape.dimensions != dimensions else { return tensor }
     var result = tensor
@@ -238,7 +251,7 @@ package enum LowRankAdapter {
     return result
   }
 
-  /// A matrix in memory with rows and columns exchanged.
+  /// Returns the transposed matrix; its values are in memory.
   private static func transposed(_ tensor: LazyTensor) throws -> LazyTensor {
     let (rows, columns) = (tensor.info.shape.dimensions[0], tensor.info.shape.dimensions[1])
     let width = tensor.info.dtype.bitsPerElement / 8

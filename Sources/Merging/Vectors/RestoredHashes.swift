@@ -1,13 +1,15 @@
 package import Base
 import Checkpoints
 
-/// SHA-256 of the values that an exact vector restores, by the names of tensors: so that it is known
-/// when it is put on another base than its own.
+/// The SHA-256 hashes of the values that an exact vector restores, by tensor name.
+///
+/// They detect that a vector is applied to a base other than its own.
 package struct RestoredHashes: Sendable {
   private static let key = "sumac.vector.restores"
 
   private let hashes: JSONObject
 
+  /// Reads and hashes the values of tensors.
   init(of tensors: [LazyTensor], engine: Engine) throws {
     var hashes = JSONObject()
     for tensor in tensors {
@@ -16,7 +18,7 @@ package struct RestoredHashes: Sendable {
     self.hashes = hashes
   }
 
-  /// Those that a vector has; nil if it has none.
+  /// Creates hashes from the metadata of a vector; nil if it has none.
   init?(of vector: Checkpoint) {
     guard let text = vector.metadataString(Self.key) else { return nil }
     let bytes = Array(text.utf8)
@@ -29,15 +31,17 @@ package struct RestoredHashes: Sendable {
     Checkpoint.Metadatum(key: Self.key, value: JSONValue.object(hashes).serialized())
   }
 
-  /// - Throws: an error that names the first tensor that is not restored.
+  /// Checks that tensors have the values that the vector restores.
+  ///
+  /// - Throws: `FormatError` for the first tensor whose hash differs.
   func check(_ tensors: [LazyTensor], vector: String, engine: Engine) throws {
     for tensor in tensors {
       guard let wanted = hashes[tensor.name]?.asString else { continue }
       guard try tensor.contentID(engine: engine).hexadecimal != wanted else { continue }
       throw FormatError(
-        .otherBase, "would not be restored: this is not the base that the vector was made from",
+        .otherBase, "cannot be restored: the vector was made from another base",
         path: vector, tensor: tensor.name,
-        hint: "apply it to its own base; 'sumac explain' shows which that was")
+        hint: "apply it to the base that '\(command: "explain")' shows in its lineage")
     }
   }
 }
@@ -45,6 +49,6 @@ package struct RestoredHashes: Sendable {
 extension FormatError.Code {
   package static let otherBase = FormatError.Code(
     "vector.base",
-    meaning: "A vector is applied to another base than the one it restores.",
+    meaning: "A vector is applied to a base other than its own.",
     remedy: "Apply it to the base that explain shows in its lineage.")
 }

@@ -3,19 +3,20 @@ package import Checkpoints
 import Packing
 import TensorCore
 
-/// What a fine-tune has that its base has not, under the names of the base's tensors: differences that
-/// are added, or values that take the place of others.
+/// The changes of a fine-tune from its base, by the names of the base's tensors.
+///
+/// The changes are differences that are added to the base, or values that replace those of the base.
 package struct TaskVector: Sendable {
   package enum Kind: String, Sendable {
     case difference, replacement
   }
 
-  /// Marks a checkpoint as a vector, and says of which kind.
+  /// The metadata key that marks a checkpoint as a vector; its value is the kind.
   package static let metadataKey = "sumac.vector"
 
   package struct Tensor: Sendable {
     var sum: TermSum
-    /// Whether all of it stands in the place of the base's, as adapters keep some tensors.
+    /// True if the tensor replaces that of the base, as some tensors of adapters do.
     var isWhole = false
 
     package var name: String { sum.info.name }
@@ -27,7 +28,9 @@ package struct TaskVector: Sendable {
 
   package var name: String { FileSystem.ownName(of: checkpoint.path) }
 
-  /// - Throws: an error if the checkpoint is neither a vector nor an adapter.
+  /// Creates a vector from a checkpoint.
+  ///
+  /// - Throws: An error if the checkpoint is neither a vector nor a valid adapter.
   package init(_ checkpoint: Checkpoint) throws {
     self.checkpoint = checkpoint
     if LowRankAdapter.isOne(checkpoint) {
@@ -39,16 +42,16 @@ package struct TaskVector: Sendable {
       let kind = Kind(rawValue: mark)
     else {
       throw UsageError(
-        "\(checkpoint.path.printable): is no task vector and no LoRA adapter",
+        "\(checkpoint.path.printable): is not a task vector or LoRA adapter",
         hint:
-          "make a vector of two models with: \(command: "vector extract TUNED --base BASE -o V.sumac")"
+          "extract a vector from two models with: \(command: "vector extract TUNED --base BASE -o V.sumac")"
       )
     }
     self.kind = kind
     try SeveralErrors.throwIfAny(checkpoint.tensors.compactMap(\.fault))
     tensors = checkpoint.tensors.map { tensor in
       var sum = TermSum(tensor)
-      // Terms that replace what is before them can only stand where they are.
+      // Terms that replace earlier ones cannot be added to other terms, so the tensor becomes one dense term.
       if kind == .difference, !sum.isAdded {
         sum.parts = [.dense(tensor, factor: 1)]
       }
@@ -58,12 +61,12 @@ package struct TaskVector: Sendable {
 }
 
 extension TermSum {
-  /// As a tensor of an output: plans and reports tell of it as of its first part.
+  /// Returns the sum as a tensor of an output; plans and reports show it in the stored form of `tensor`.
   func lazy(like tensor: LazyTensor) -> LazyTensor { lazy(stored: tensor.stored) }
 }
 
 extension Checkpoint {
-  /// The checkpoint marked as a task vector.
+  /// Returns the checkpoint, marked as a task vector.
   func marked(_ kind: TaskVector.Kind) -> Checkpoint {
     var result = self
     result.metadata.removeAll { $0.key == TaskVector.metadataKey }

@@ -3,7 +3,7 @@ package import Checkpoints
 import Packing
 import TensorCore
 
-/// `vector apply`: a base with task vectors added to it, each times its scale, in order.
+/// The operation `vector apply`, which adds task vectors to a base in order, each multiplied by its scale.
 package struct VectorApplication: Sendable {
   package let base: Checkpoint
   package let vectors: [(vector: TaskVector, scale: Double)]
@@ -13,7 +13,7 @@ package struct VectorApplication: Sendable {
     self.vectors = vectors
   }
 
-  /// Everything that is wrong and can be known from headers.
+  /// All errors that can be found from headers.
   package var errors: [any UserError] {
     var places: [UTF8Key: TensorInfo] = [:]
     for tensor in base.tensors { places[UTF8Key(tensor.name)] = tensor.info }
@@ -23,7 +23,7 @@ package struct VectorApplication: Sendable {
       if vector.kind == .replacement, scale != 1 {
         errors.append(
           UsageError(
-            "\(path.printable): replaces values bit for bit, which has no scale of \(scale)",
+            "\(path.printable): cannot be scaled by \(scale) because it replaces values bit for bit",
             hint: "extract a vector without \(setting: "exact") to scale it"))
       }
       var missing = GroupedNames()
@@ -35,12 +35,13 @@ package struct VectorApplication: Sendable {
           continue
         }
         if target.shape != info.shape {
-          unequal.add(info.name, to: "\(info.shape) there, \(target.shape) in the base")
+          unequal.add(info.name, to: "\(info.shape) in the vector, \(target.shape) in the base")
         } else if vector.kind == .replacement, target.dtype != info.dtype {
-          unequal.add(info.name, to: "\(info.dtype.name) there, \(target.dtype.name) in the base")
+          unequal.add(
+            info.name, to: "\(info.dtype.name) in the vector, \(target.dtype.name) in the base")
         } else if vector.kind == .difference, !target.dtype.isPlainFloat || target.dtype == .f64 {
           unequal.add(
-            info.name, to: "the base's is \(target.dtype.name), to which nothing is added")
+            info.name, to: "\(target.dtype.name) in the base, expected F32, F16 or BF16")
         }
       }
       errors += missing.map { _, names, _ in
@@ -57,7 +58,7 @@ package struct VectorApplication: Sendable {
     return errors
   }
 
-  /// The base with the vectors' tensors added; all others are the base's.
+  /// Returns the base with the tensors of the vectors added; all other tensors are those of the base.
   package func applied() -> Checkpoint {
     var result = base
     result.lineage = Lineage()
@@ -69,7 +70,7 @@ package struct VectorApplication: Sendable {
         added[UTF8Key(tensor.name), default: []].append((tensor, Float(scale)))
       }
     }
-    // Another name of a tensor stays one, if nothing is added to it alone.
+    // An alias stays an alias unless a vector contains a tensor with its name.
     for place in result.tensors.indices {
       let tensor = base.tensors[place]
       guard let terms = added[UTF8Key(tensor.name)] else {
@@ -86,7 +87,7 @@ package struct VectorApplication: Sendable {
       var sum = TermSum(tensor)
       for (term, scale) in terms {
         if term.isWhole {
-          // Of what is there before, one less the scale stays.
+          // The result is (1 − scale) · previous + scale · term.
           let before = TermSum.Part.dense(sum.lazy(like: tensor), factor: 1 - scale)
           sum.parts = (scale == 1 ? [] : [before]) + term.sum.scaled(by: scale).parts
         } else if term.sum.isAdded {
@@ -100,18 +101,20 @@ package struct VectorApplication: Sendable {
     return result
   }
 
-  /// An exact vector alone knows what it restores.
+  /// The hashes of the restored values, if the only vector is exact.
   private var hashes: RestoredHashes? {
     guard vectors.count == 1, vectors[0].vector.kind == .replacement else { return nil }
     return RestoredHashes(of: vectors[0].vector.checkpoint)
   }
 
-  /// Bytes of tensors that are hashed before they are written.
+  /// The number of bytes of tensors that are hashed before they are written.
   package var surveyByteCount: Int {
     hashes == nil ? 0 : vectors[0].vector.tensors.reduce(0) { $0 + $1.sum.info.byteCount }
   }
 
-  /// - Throws: an error if an exact vector is put on another base than its own.
+  /// Checks the hashes of the values that an exact vector restores.
+  ///
+  /// - Throws: `FormatError` if an exact vector is applied to a base other than its own.
   package func check(_ applied: Checkpoint, engine: Engine) throws {
     try hashes?.check(
       applied.tensors, vector: vectors[0].vector.checkpoint.path, engine: engine)

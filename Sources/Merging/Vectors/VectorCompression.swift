@@ -3,7 +3,7 @@ package import Checkpoints
 import Packing
 import TensorCore
 
-/// `vector compress`: a vector of differences with fewer bytes and nearly its values.
+/// The operation `vector compress`, which stores a vector of differences in fewer bytes with approximate values.
 package struct VectorCompression: Sendable {
   package let vector: TaskVector
   package let form: VectorForm
@@ -18,7 +18,7 @@ package struct VectorCompression: Sendable {
     if form.isDense {
       errors.append(
         UsageError(
-          "how to compress is not said",
+          "no way to compress is given",
           hint: "pass \(setting: "density"), \(setting: "rank") or \(setting: "type")"))
     }
     return errors + VectorSum(vectors: [(vector, 1)]).errors

@@ -3,21 +3,21 @@ package import Checkpoints
 import Packing
 package import TensorCore
 
-/// `vector extract`: what a fine-tune has that its base has not.
+/// The operation `vector extract`, which computes the changes of a fine-tune from its base.
 package struct VectorExtraction: Sendable {
   package let tuned: Checkpoint
   package let base: Checkpoint
   package var form: VectorForm
-  /// Whether the vector restores the fine-tune bit for bit.
+  /// True if the vector restores the fine-tune bit for bit.
   package var isExact: Bool
-  /// Of differences; that of the base if nil.
+  /// The dtype of the differences; that of the base if nil.
   package var dtype: DType?
   package var selection: Selection
 
   package let errors: [any UserError]
   package let notes: [Message]
   let pairs: [(tuned: LazyTensor, base: LazyTensor)]
-  /// Tensors that cannot differ, whose values have to be the same.
+  /// The tensors whose differences cannot be stored, so that their values must be equal.
   private let twins: [PlannedTensor]
 
   package init(
@@ -34,15 +34,15 @@ package struct VectorExtraction: Sendable {
     if isExact, !form.isDense || dtype != nil {
       errors.append(
         UsageError(
-          "\(setting: "exact") keeps values as they are: it takes no \(setting: "density"), \(setting: "rank"), \(setting: "type") or \(setting: "dtype")"
-        ))
+          "\(setting: "exact") cannot be combined with \(setting: "density"), \(setting: "rank"), \(setting: "type") or \(setting: "dtype")",
+          hint: "remove \(setting: "exact") or the other options"))
     }
     var (missing, unequal) = (GroupedNames(), GroupedNames())
     var places: [UTF8Key: LazyTensor] = [:]
     for tensor in base.tensors { places[UTF8Key(tensor.name)] = tensor }
     var (pairs, twins): ([(tuned: LazyTensor, base: LazyTensor)], [PlannedTensor]) = ([], [])
     var left: [String] = []
-    let leaveOut: Message = "leave it out with \(setting: "exclude")"
+    let leaveOut: Message = "exclude it with \(setting: "exclude")"
     for tensor in tuned.tensors {
       let other = places.removeValue(forKey: UTF8Key(tensor.name))
       guard selection.contains(tensor.name) else {
@@ -60,7 +60,7 @@ package struct VectorExtraction: Sendable {
           hint: leaveOut)
         continue
       }
-      // Other names of a tensor differ as it does.
+      // An alias has the same difference as the tensor that it is an alias of.
       guard tensor.aliasOf == nil || other.aliasOf == nil else { continue }
       if isExact {
         guard info.dtype == was.dtype else {
@@ -79,7 +79,7 @@ package struct VectorExtraction: Sendable {
       } else if info.dtype.isPlainFloat, was.dtype.isPlainFloat {
         guard was.dtype != .f64 || dtype != nil else {
           unequal.add(
-            info.name, to: "differences of F64 are not stored in full",
+            info.name, to: "F64 differences cannot be stored in full precision",
             hint: "pass \(setting: "dtype") f32, or convert the models")
           continue
         }
@@ -103,17 +103,20 @@ package struct VectorExtraction: Sendable {
     errors += missing.map { UsageError("\($0) \($1)", hint: $2) }
     errors += unequal.map { UsageError("\($1): \($0)", hint: $2) }
     if pairs.isEmpty, errors.isEmpty {
-      errors.append(UsageError("no tensor is left that could differ"))
+      errors.append(
+        UsageError(
+          "no tensor is selected whose difference can be stored",
+          hint: "check \(setting: "include") and \(setting: "exclude")"))
     }
     self.errors = errors
-    notes = left.isEmpty ? [] : ["left out: \(GroupedNames.list(left))"]
+    notes = left.isEmpty ? [] : ["excluded: \(GroupedNames.list(left))"]
     self.pairs = pairs
     self.twins = twins
   }
 
   // MARK: Work
 
-  /// Bytes that are read before: of tensors that are compared, and of those whose hashes are kept.
+  /// The number of bytes that are read before the output is written, to compare twins and to compute hashes.
   package var surveyByteCount: Int {
     twins.reduce(0) { $0 + $1.byteCount }
       + (isExact ? pairs.reduce(0) { $0 + $1.tuned.info.byteCount } : 0)
@@ -125,8 +128,10 @@ package struct VectorExtraction: Sendable {
       isExact ? Engine.workspaceByteCount(of: pairs.map(\.tuned), extra: { _ in 0 }) : 0)
   }
 
-  /// - Returns: of an exact vector, what applying it has to give.
-  /// - Throws: an error for a tensor that differs and cannot.
+  /// Compares the tensors whose values must be equal, and hashes the fine-tune if the vector is exact.
+  ///
+  /// - Returns: The hashes of the values that an exact vector restores; nil for other vectors.
+  /// - Throws: `FormatError` for a tensor that differs although its values must be equal.
   package func survey(engine: Engine) throws -> RestoredHashes? {
     _ = try MergeSurvey(options: MergeOptions(), engine: engine).settled(twins)
     return isExact ? try RestoredHashes(of: pairs.map(\.tuned), engine: engine) : nil
@@ -168,7 +173,7 @@ package struct VectorExtraction: Sendable {
 }
 
 extension PlannedTensor {
-  /// A tensor that is in both models and has to be the same.
+  /// Creates a tensor whose values must be equal in both models.
   fileprivate init(
     _ tensor: LazyTensor, twin: LazyTensor, of tuned: Checkpoint, _ base: Checkpoint
   ) {
@@ -180,7 +185,7 @@ extension PlannedTensor {
 }
 
 extension LazyTensor {
-  /// tuned − base, rounded to a dtype.
+  /// Returns the difference tuned − base, rounded to `dtype`.
   static func difference(
     _ tuned: LazyTensor, of model: Checkpoint, from base: LazyTensor, of origin: Checkpoint,
     dtype: DType

@@ -4,13 +4,13 @@ import Codecs
 import Packing
 import TensorCore
 
-/// How a vector is stored: which terms its tensors become.
+/// The storage of a vector: the terms that its tensors are stored as.
 package struct VectorForm: Sendable {
-  /// The share of values that are kept, those of the largest magnitudes.
+  /// The share of values with the largest magnitudes that are kept, above 0 and up to 1; nil for all.
   package var density: Double?
-  /// Of products of factors, for weights.
+  /// The rank of the low-rank products that weights are stored as; nil for none.
   package var rank: Int?
-  /// What weights are quantized to.
+  /// The type that weights are quantized to; nil for none.
   package var type: StorageType?
 
   package init(density: Double? = nil, rank: Int? = nil, type: StorageType? = nil) {
@@ -26,7 +26,7 @@ package struct VectorForm: Sendable {
     if let density, !(density > 0 && density <= 1) {
       errors.append(
         UsageError(
-          "\(setting: "density") is \(density), expected a share above 0 and at most 1, such as 10%"
+          "\(setting: "density") is \(density), expected a share above 0 and up to 1, such as 10%"
         ))
     }
     if let rank, !(1...TermRecipe.rankLimit).contains(rank) {
@@ -36,14 +36,15 @@ package struct VectorForm: Sendable {
     if type?.isLossless == true {
       errors.append(
         UsageError(
-          "\(setting: "type") lossless stores all values", hint: "leave it out, or name a type"))
+          "\(setting: "type") is lossless, expected a lossy type",
+          hint: "remove it, or name another type"))
     }
     return errors
   }
 
-  /// The terms of a tensor; nil if all its values are stored without loss.
+  /// Returns the terms of a tensor; nil if all its values are stored without loss.
   ///
-  /// Types and ranks are for weights. A rank that a matrix does not have becomes the one it has.
+  /// Types and ranks apply to weights only. The rank is limited to the smaller dimension of the matrix.
   func recipe(for info: TensorInfo) -> TermRecipe? {
     guard info.dtype.isPlainFloat, info.elementCount > 0 else { return nil }
     func fitting(_ recipe: TermRecipe) -> TermRecipe? {
@@ -62,7 +63,7 @@ package struct VectorForm: Sendable {
     return fitting(recipe) ?? fitting(TermRecipe(sparse: sparse))
   }
 
-  /// What is said of it in lineage.
+  /// The options of the form for the lineage.
   var lineageText: [(name: String, value: String)] {
     var result: [(String, String)] = []
     if let density { result.append(("density", String(density))) }

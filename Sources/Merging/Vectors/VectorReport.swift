@@ -1,12 +1,12 @@
 package import Base
 package import Reporting
 
-/// What `vector stats` prints.
+/// The report of `vector stats`.
 package struct VectorReport: Report {
   package static let schema = "sumac.vector/1"
 
   private let statistics: VectorStatistics
-  /// Whether rows are tensors, not layers.
+  /// True if rows are tensors; otherwise they are layers.
   private let listsTensors: Bool
 
   package init(_ statistics: VectorStatistics, listsTensors: Bool) {
@@ -75,7 +75,7 @@ package struct VectorReport: Report {
     "\(statistics.names[pair.first].printable), \(statistics.names[pair.second].printable)"
   }
 
-  /// A row for each layer or tensor, and one for all.
+  /// A table with a row for each layer or tensor, and a row for all.
   private var groupTable: Table {
     let first = pairs.count == 1 ? pairs[0] : nil
     let columns =

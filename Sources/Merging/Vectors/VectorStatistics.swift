@@ -6,19 +6,21 @@ import Packing
 import Synchronization
 import TensorCore
 
-/// `vector stats`: how large vectors are, and how they lie to each other.
+/// The statistics of `vector stats`: the norms of vectors, and their cosines and sign conflicts.
 package struct VectorStatistics: Sendable {
-  /// Sums over the values of a tensor, a layer or all.
+  /// Sums over the values of a tensor, a layer or all tensors.
   package struct Tally: Sendable {
-    /// Of each vector.
+    /// The sum of squares of each vector.
     package var squares: [Double]
+    /// The number of zeros of each vector.
     package var zeros: [Int]
-    /// Of each pair of vectors, the first below the second, in order.
+    /// The dot product of each pair of vectors, in the order of `VectorStatistics.pairs`.
     package var products: [Double]
-    /// Values that neither has 0 for, and those of them with different signs.
+    /// The number of values that are nonzero in both vectors of each pair.
     package var shared: [Int]
+    /// The number of shared values with different signs, for each pair.
     package var opposed: [Int]
-    /// Of the base, if there is one.
+    /// The sum of squares of the base; 0 without a base.
     package var baseSquares = 0.0
     package var valueCount = 0
 
@@ -55,20 +57,20 @@ package struct VectorStatistics: Sendable {
   package let hasBase: Bool
   package private(set) var tensors: [Group] = []
 
-  /// Pairs of vectors, in the order of tallies.
+  /// Returns the pairs of `count` vectors in the order of the sums of a tally; the first index is the smaller.
   package static func pairs(_ count: Int) -> [(first: Int, second: Int)] {
     (0..<count).flatMap { first in (first + 1..<max(first + 1, count)).map { (first, $0) } }
   }
 
   // MARK: Inputs
 
-  /// A vector's differences by the names of their tensors.
+  /// The differences of a vector, by tensor name.
   package struct Input: Sendable {
     package let name: String
     package let checkpoint: Checkpoint
     let tensors: [LazyTensor]
 
-    /// A vector, or a fine-tune if there is a base.
+    /// Creates an input from a vector, or from a fine-tune if there is a base.
     package init(_ checkpoint: Checkpoint, base: Checkpoint?) throws {
       self.checkpoint = checkpoint
       name = FileSystem.ownName(of: checkpoint.path)
@@ -106,6 +108,9 @@ package struct VectorStatistics: Sendable {
 
   // MARK: Work
 
+  /// Reads the values of all inputs and of the base, and computes the statistics.
+  ///
+  /// - Throws: `UsageError` if a tensor has different shapes, or an error of reading.
   package init(_ inputs: [Input], base: Checkpoint?, engine: Engine) throws {
     names = inputs.map(\.name)
     hasBase = base != nil
@@ -129,8 +134,8 @@ package struct VectorStatistics: Sendable {
       let shapes = Set((rows + [bases[key]]).compactMap { $0?.info.shape })
       guard shapes.count == 1 else {
         throw UsageError(
-          "tensor '\(name.printable)' is \(shapes.map(\.description).sorted().joined(separator: " and "))",
-          hint: "compare vectors of one base")
+          "tensor '\(name.printable)' has the shapes \(shapes.map(\.description).sorted().joined(separator: " and ")), expected one shape",
+          hint: "compare vectors of the same base")
       }
       let tally = try Self.tally(
         rows.map { $0.map { Operand($0, path: $0.stored.file, dtype: nil) } },
@@ -139,6 +144,9 @@ package struct VectorStatistics: Sendable {
     }
   }
 
+  /// Returns the sums over the values of one tensor.
+  ///
+  /// - Parameter vectors: The tensor in each vector; nil if a vector does not contain it, which counts as zeros.
   static func tally(
     _ vectors: [Operand?], base: Operand?, _ engine: Engine
   ) throws -> Tally {
@@ -196,7 +204,7 @@ package struct VectorStatistics: Sendable {
           $0 + $1.tensor.info.byteCount(ofTile: elements.count)
         })
     }
-    // Chunks are added in order.
+    // Chunks are added in order, so that sums do not depend on threads.
     return tallies.withLock { $0 }.reduce(into: Tally(vectorCount: vectors.count)) {
       if let tally = $1 { $0.merge(tally) }
     }
@@ -204,7 +212,7 @@ package struct VectorStatistics: Sendable {
 
   // MARK: Groups
 
-  /// Tensors of a layer together, others by themselves.
+  /// The tallies of layers, and of each tensor outside the layers.
   package var layers: [Group] {
     var groups: [Group] = []
     var places: [String: Int] = [:]
@@ -227,15 +235,21 @@ package struct VectorStatistics: Sendable {
 }
 
 extension VectorStatistics.Tally {
+  /// Returns the Euclidean norm of a vector.
   package func norm(_ vector: Int) -> Double { squares[vector].squareRoot() }
 
-  /// nil where one of both is 0.
+  /// Returns the cosine of the angle between two vectors, from −1 to 1; nil if one of them is 0.
+  ///
+  /// - Parameters:
+  ///   - number: The index of the pair in `VectorStatistics.pairs`.
+  ///   - pair: The indices of the vectors.
   package func cosine(_ number: Int, _ pair: (first: Int, second: Int)) -> Double? {
     let lengths = norm(pair.first) * norm(pair.second)
     return lengths > 0 ? min(1, max(-1, products[number] / lengths)) : nil
   }
 
-  /// The share of values with different signs among those that neither has 0 for.
+  /// Returns the share of values with different signs among those that are nonzero in both vectors; nil if there
+  /// are none.
   package func conflicts(_ number: Int) -> Double? {
     shared[number] > 0 ? Double(opposed[number]) / Double(shared[number]) : nil
   }

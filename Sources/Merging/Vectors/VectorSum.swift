@@ -3,13 +3,13 @@ package import Checkpoints
 import Packing
 import TensorCore
 
-/// `vector add` and `vector negate`: vectors, each times its scale, as one.
+/// The operations `vector add` and `vector negate`: the sum of vectors, each multiplied by its scale.
 package struct VectorSum: Sendable {
   package let vectors: [(vector: TaskVector, scale: Double)]
 
   package init(vectors: [(vector: TaskVector, scale: Double)]) { self.vectors = vectors }
 
-  /// Everything that is wrong and can be known from headers.
+  /// All errors that can be found from headers.
   package var errors: [any UserError] {
     var errors: [any UserError] = []
     var seen: [UTF8Key: (info: TensorInfo, path: String)] = [:]
@@ -18,16 +18,16 @@ package struct VectorSum: Sendable {
       if vector.kind == .replacement {
         errors.append(
           UsageError(
-            "\(path.printable): replaces values bit for bit, and can be neither added nor negated",
+            "\(path.printable): cannot be added or negated because it replaces values bit for bit",
             hint: "extract a vector without \(setting: "exact")"))
       }
       let whole = vector.tensors.filter(\.isWhole)
       if !whole.isEmpty {
         errors.append(
           UsageError(
-            "\(path.printable): keeps \(GroupedNames.list(whole.map(\.name))) whole, which "
-              + "\(whole.count == 1 ? "is no difference" : "are no differences")",
-            hint: "apply it to its base, and extract a vector from that"))
+            "\(path.printable): cannot be added or negated because it stores whole tensors: "
+              + GroupedNames.list(whole.map(\.name)),
+            hint: "apply it to its base, and extract a vector from the result"))
       }
       for tensor in vector.tensors {
         let key = UTF8Key(tensor.name)
@@ -36,7 +36,7 @@ package struct VectorSum: Sendable {
             UsageError(
               "'\(tensor.name.printable)' is \(first.info.shape) in \(first.path.printable) and "
                 + "\(tensor.sum.info.shape) in \(path.printable)",
-              hint: "add vectors of one base"))
+              hint: "add vectors of the same base"))
         } else if seen[key] == nil {
           seen[key] = (tensor.sum.info, path)
         }
@@ -45,7 +45,7 @@ package struct VectorSum: Sendable {
     return errors
   }
 
-  /// All vectors' tensors: terms of packed ones are kept as they lie.
+  /// Returns a vector with the terms of all vectors; packed terms are copied without decoding.
   package func summed() -> Checkpoint {
     var result = vectors[0].vector.checkpoint
     result.lineage = Lineage()
@@ -59,7 +59,7 @@ package struct VectorSum: Sendable {
       for tensor in vector.tensors {
         let scaled = tensor.sum.scaled(by: Float(scale))
         if let place = places[UTF8Key(tensor.name)] {
-          // Products alone have any dtype; stored terms decide.
+          // Low-rank products fit any dtype, so stored terms determine the dtype of the sum.
           if sums[place].parts.allSatisfy(\.isProduct) { sums[place].info = scaled.info }
           sums[place].parts += scaled.parts
         } else {
