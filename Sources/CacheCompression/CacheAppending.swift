@@ -6,7 +6,9 @@ import PackedFormat
 import Packing
 import TensorCore
 
-/// `cache append`: a packed cache with new tokens behind its own. Packed blocks stay as they are.
+/// The operation `cache append`, which adds new tokens to the end of a packed cache.
+///
+/// Packed blocks are copied unchanged.
 package struct CacheAppending: Sendable {
   private let packed: Checkpoint
   private let old: KVCache
@@ -14,17 +16,21 @@ package struct CacheAppending: Sendable {
   private let settings: GearSettings
   private let recentCount: Int
   private var details: CacheDetails
-  /// Old recent tokens and the new ones.
+  /// The exact tokens of the packed cache, followed by the new tokens.
   private let joined: KVCache
-  /// Of those, how many become a block.
+  /// The number of joined tokens that form the new block.
   package let blockTokenCount: Int
-  /// Of those, how many stay exact.
+  /// The number of joined tokens that stay exact.
   package var exactTokenCount: Int { joined.tokenCount - blockTokenCount }
 
+  /// Reads the packed cache at `path`, and checks that the new tokens fit it.
+  ///
   /// - Parameters:
-  ///   - rank: of the new block's products; half of the packed cache's, rounded up, if nil.
-  /// - Throws: what is wrong with the new tokens for this cache.
-  ///   - newDetails: what is known of the new tokens' model; what stands beside them if nil.
+  ///   - path: The path of the packed cache.
+  ///   - new: The new tokens.
+  ///   - rank: The rank of the new block's products; half of the packed cache's rank, rounded up, if nil.
+  ///   - newDetails: The details of the new tokens' model; those stored with the tokens if nil.
+  /// - Throws: `UsageError` if the new tokens do not fit the packed cache, or an error of reading.
   package init(
     _ path: String, _ new: KVCache, rank: Int?, newDetails: CacheDetails? = nil
   ) throws {
@@ -35,21 +41,22 @@ package struct CacheAppending: Sendable {
       var settings = GearSettings(details)
     else {
       throw UsageError(
-        "\(path.printable): is no packed cache", hint: "make one with: \(command: "cache pack")")
+        "\(path.printable): is not a packed cache",
+        hint: "pack a cache with: \(command: "cache pack")")
     }
     if let (mine, theirs) = Self.mismatch(details, newDetails ?? CacheDetails(new)) {
       throw UsageError(
-        "\(new.origin.path.printable): is of \(theirs), the packed cache of \(mine)",
-        hint: "keys of different models or rotary parameters do not go together")
+        "\(new.origin.path.printable): was computed by \(theirs), but the packed cache by \(mine)",
+        hint: "append a cache of the same model with the same rotary parameters")
     }
     self.details = details
     recentCount = max(0, details.object["settings"]?["residual"]?.asInt ?? 0)
     guard old.layers.map(\.number) == new.layers.map(\.number) else {
       throw UsageError(
-        "\(new.origin.path.printable): has \(new.layers.count) layers, the packed cache has "
+        "\(new.origin.path.printable): has \(new.layers.count) layers, but the packed cache has "
           + "\(old.layers.count)")
     }
-    // A block begins where the last whole one ended: what was exact comes first.
+    // The new block starts after the last complete one, so the exact tokens come first.
     let recent = Dictionary(
       uniqueKeysWithValues: packed.tensors.compactMap { tensor -> (String, LazyTensor)? in
         guard let place = CacheBlocks.block(named: tensor.name), place.number == .max else {
@@ -65,7 +72,7 @@ package struct CacheAppending: Sendable {
         guard tensor.info.shape.dimensions == wanted, tensor.info.dtype == old.info.dtype else {
           throw UsageError(
             "\(new.origin.path.printable): '\(tensor.name.printable)' is \(tensor.info.dtype.name) "
-              + "\(tensor.info.shape), the packed cache has \(old.info.dtype.name) \(wanted)")
+              + "\(tensor.info.shape), but the packed cache has \(old.info.dtype.name) \(wanted)")
         }
         let tensor = FiniteSource.tensor(tensor)
         guard let first = recent[name] else { return tensor.renamed(name) }
@@ -79,23 +86,23 @@ package struct CacheAppending: Sendable {
     }
     guard old.tokenCount + new.tokenCount <= Int(Int32.max) else {
       throw UsageError(
-        "\(new.origin.path.printable): with the packed tokens there are "
-          + "\(old.tokenCount + new.tokenCount), and positions have 32 bits")
+        "\(new.origin.path.printable): the joined cache would have "
+          + "\(old.tokenCount + new.tokenCount) tokens, expected no more than \(Int32.max)")
     }
     joined = try KVCache(layout: new.layout, layers: layers, origin: new.origin)
     let free = max(0, joined.tokenCount - recentCount)
     blockTokenCount = settings.keyGroup.map { free / $0 * $0 } ?? free
     if let rank, rank > joined.dimensions[3] {
       throw UsageError(
-        "\(setting: "rank") is \(rank), the heads have \(joined.dimensions[3]) values",
-        hint: "take that or less")
+        "\(setting: "rank") is \(rank), but the head dim is \(joined.dimensions[3])",
+        hint: "use a rank up to the head dim")
     }
     settings.rank = min(
       rank ?? (settings.rank + 1) / 2, blockTokenCount, joined.dimensions[3])
     self.settings = settings
   }
 
-  /// The models of two caches, if both are known and differ.
+  /// Returns the models of two caches if both are known and differ; otherwise nil.
   private static func mismatch(
     _ mine: CacheDetails, _ theirs: CacheDetails?
   ) -> (String, String)? {
@@ -112,16 +119,16 @@ package struct CacheAppending: Sendable {
     return nil
   }
 
-  /// What of the caches is not kept.
+  /// Notes on the data of the caches that the output does not contain.
   package var losses: [Message] {
     guard (old.tokenIDs == nil) != (new.tokenIDs == nil) else { return [] }
     return [
-      "token ids are known of one part only, and left out: "
+      "the output has no token ids: "
         + (old.tokenIDs == nil ? "the packed cache has none" : "the new tokens have none")
     ]
   }
 
-  /// What is wrong with the block that the new tokens make.
+  /// All errors of packing the new block.
   package var errors: [any UserError] {
     blockTokenCount == 0 ? [] : packing.errors
   }
@@ -138,6 +145,7 @@ package struct CacheAppending: Sendable {
     return packing
   }
 
+  /// Returns the packed cache with the new tokens.
   package func appended() throws -> Checkpoint {
     var result = packed
     let isRecent = { (name: String) in CacheBlocks.block(named: name)?.number == .max }
@@ -173,7 +181,7 @@ package struct CacheAppending: Sendable {
     return result
   }
 
-  /// Both inputs.
+  /// The packed cache and the file of the new tokens.
   package var inputs: [Checkpoint] { [packed, new.origin] }
 
   package var lineageOptions: [Lineage.Option] {

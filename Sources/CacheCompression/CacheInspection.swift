@@ -7,18 +7,18 @@ import Packing
 import Synchronization
 import TensorCore
 
-/// What a cache takes, part by part, and how far it is from another.
+/// The sizes of the parts of a cache, and optionally its errors relative to another cache.
 package struct CacheInspection: Sendable {
-  /// Bytes of a packed tensor by what they hold.
+  /// The number of bytes of a packed tensor by kind of content.
   package struct Parts: Sendable, Equatable {
     package var codes = 0
     package var scales = 0
     package var factors = 0
     package var outliers = 0
     package var indices = 0
-    /// Values that are stored as they are, or without loss.
+    /// Values that are stored unchanged or compressed without loss.
     package var exact = 0
-    /// Tables of streams.
+    /// Stream tables.
     package var tables = 0
 
     package var total: Int {
@@ -40,11 +40,11 @@ package struct CacheInspection: Sendable {
     package var part: CachePart
     package var elementCount: Int
     package var parts: Parts
-    /// ‖x − x̂‖ / ‖x‖, as the writer measured it, or against the other cache.
+    /// The relative error ‖x − x̂‖ / ‖x‖, as measured by the writer or against the other cache; nil if unknown.
     package var error: Double?
-    /// Against another cache, of each head of each item of the batch.
+    /// The relative error against another cache, for each head of each batch item.
     package var headErrors: [Double] = []
-    /// Of the outputs of attention with keys and values of the layer; at the values.
+    /// The relative error of the attention outputs of the layer; set in the row of the values only.
     package var attentionError: Double?
 
     package var bitsPerElement: Double { 8 * Double(parts.total) / Double(elementCount) }
@@ -52,7 +52,7 @@ package struct CacheInspection: Sendable {
 
   package let cache: KVCache
   package var rows: [Row] = []
-  /// Of tensors beside the layers', such as token ids.
+  /// The number of stored bytes of tensors outside the layers, such as token ids.
   package private(set) var otherByteCount = 0
 
   package init(_ cache: KVCache) throws {
@@ -110,10 +110,10 @@ package struct CacheInspection: Sendable {
     return parts
   }
 
-  /// What exact blocks may have to be read for an error.
+  /// The maximum size in bytes of an exact block that is read to compute an error.
   private static let mostReadByteCount = 64 << 20
 
-  /// As writers measured it, over all blocks; nil if one says nothing.
+  /// Returns the relative error over all blocks, as measured by their writers; nil if it is not known for all.
   private static func error(of blocks: [LazyTensor]) throws -> Double? {
     var (square, error) = (0.0, 0.0)
     var isMeasured = false
@@ -124,7 +124,7 @@ package struct CacheInspection: Sendable {
         error += quality.error * quality.error
         isMeasured = true
       } else {
-        // Exact tokens add to the norm alone, which is not stored.
+        // Exact tokens add only to the norm, which is not stored and must be computed.
         guard block.info.byteCount <= mostReadByteCount else { return nil }
         square += try squares(of: block)
       }
@@ -148,7 +148,7 @@ package struct CacheInspection: Sendable {
 
   // MARK: Against another cache
 
-  /// Memory of each worker while caches are compared: keys and values of a head of both.
+  /// Returns the number of bytes that each worker needs to compare caches: keys and values of one head of both.
   package func workerByteCount(queryCount: Int) -> Int {
     let dimensions = cache.dimensions
     let slab = 4 * dimensions[2] * dimensions[3]
@@ -158,29 +158,35 @@ package struct CacheInspection: Sendable {
       }.max()! + 8 * queryCount * dimensions[2]
   }
 
+  /// The number of bytes of the keys and values of all layers.
   package var comparedByteCount: Int {
     cache.layers.reduce(0) { $0 + $1.key.info.byteCount + $1.value.info.byteCount }
   }
 
-  /// Queries for a layer: given ones, or drawn ones.
+  /// The attention queries of a comparison: read from a file, or drawn at random.
   package enum Queries: Sendable {
     case given(Checkpoint)
     case drawn(count: Int)
   }
 
-  /// Measures the cache against another of the same shape.
+  /// Computes the errors of the cache relative to another one of the same shape.
+  ///
+  /// - Throws: `UsageError` if the layers, shapes or queries do not match.
   package mutating func compare(
     with other: KVCache, queries: Queries, engine: Engine
   ) throws {
     guard cache.layers.map(\.number) == other.layers.map(\.number) else {
-      throw UsageError("the caches have different layers")
+      throw UsageError(
+        "\(cache.origin.path.printable): has other layers than \(other.origin.path.printable)",
+        hint: "compare caches of the same model")
     }
     for place in cache.layers.indices {
       let (mine, theirs) = (cache.layers[place].finite, other.layers[place].finite)
       for (a, b) in [(mine.key, theirs.key), (mine.value, theirs.value)] {
         guard a.info.shape == b.info.shape else {
           throw UsageError(
-            "'\(a.name.printable)' is \(a.info.shape), and \(b.info.shape) in the other cache")
+            "'\(a.name.printable)' is \(a.info.shape), but \(b.info.shape) in the other cache",
+            hint: "compare caches of the same tokens and model")
         }
       }
       let heads = mine.key.info.shape.dimensions[0] * mine.key.info.shape.dimensions[1]
@@ -214,7 +220,8 @@ package struct CacheInspection: Sendable {
       let name = "layers.\(layer.number).query"
       let key = layer.key.info.shape.dimensions
       guard let tensor = checkpoint.tensors.first(where: { $0.name == name }) else {
-        throw UsageError("\(checkpoint.path.printable): has no tensor '\(name)'")
+        throw UsageError(
+          "\(checkpoint.path.printable): has no tensor '\(name)', expected queries for each layer")
       }
       let shape = tensor.info.shape.dimensions
       guard shape.count == 4, shape[0] == key[0], shape[1] % key[1] == 0, shape[3] == key[3],

@@ -5,16 +5,16 @@ import PackedFormat
 import Packing
 import TensorCore
 
-/// `cache pack`: a cache whose tensors are stored as sums of terms.
+/// The operation `cache pack`, which stores the tensors of a cache as sums of terms.
 package struct CachePacking: Sendable {
   package let cache: KVCache
   package let settings: GearSettings
-  /// Tokens at the end that stay exact.
+  /// The number of tokens at the end that stay exact.
   package let recentCount: Int
-  /// Where power iterations begin.
+  /// The start matrices of power iterations; drawn at random if nil.
   package let start: CacheStart?
   package var details: CacheDetails
-  /// The number of the block that the tensors are; 0 for the first.
+  /// The number of the block that is packed; 0 for the first.
   package var block = 0
 
   package init(
@@ -28,20 +28,20 @@ package struct CachePacking: Sendable {
     self.details = details
   }
 
-  /// Tokens that are packed.
+  /// The number of tokens that are packed.
   private var packedCount: Int { cache.tokenCount - recentCount }
 
-  /// All that is wrong with the request for this cache.
+  /// All errors of packing this cache with these settings.
   package var errors: [any UserError] {
     guard recentCount < cache.tokenCount else {
       return [
         UsageError(
-          "\(setting: "residual") \(recentCount) leaves nothing to pack of \(cache.tokenCount) tokens",
-          hint: "take fewer")
+          "\(setting: "residual") is \(recentCount), expected fewer than the \(cache.tokenCount) tokens of the cache",
+          hint: "use a smaller \(setting: "residual")")
       ]
     }
     var errors: [any UserError] = []
-    // Tensors with the same fault are told together.
+    // Tensors with the same fault are reported in one error.
     var faults: [(text: Message, names: [String])] = []
     for layer in cache.layers {
       for (part, tensor) in [(CachePart.key, layer.key), (.value, layer.value)] {
@@ -60,10 +60,10 @@ package struct CachePacking: Sendable {
       }
     }
     return faults.map { fault in
-      let others = fault.names.count > 1 ? ", and \(fault.names.count - 1) more like it," : ""
+      let others = fault.names.count > 1 ? " (and \(fault.names.count - 1) more)" : ""
       return UsageError(
         "\(cache.origin.path.printable): '\(fault.names[0].printable)'\(others) \(fault.text)",
-        hint: fault.text.contains("rank") ? "take a smaller \(setting: "rank")" : nil)
+        hint: fault.text.contains("rank") ? "use a smaller \(setting: "rank")" : nil)
     } + errors
   }
 
@@ -75,7 +75,7 @@ package struct CachePacking: Sendable {
       FiniteSource.tensor(tensor), 0..<packedCount, named: CacheBlocks.name(first, block: block))
   }
 
-  /// The tensors to write: of each layer the packed tokens, and those that stay exact.
+  /// Returns the tensors to write: for each layer, the packed tokens and the tokens that stay exact.
   package func tensors() throws -> [LazyTensor] {
     var tensors: [LazyTensor] = []
     for layer in cache.layers {
@@ -98,6 +98,7 @@ package struct CachePacking: Sendable {
     return tensors
   }
 
+  /// Returns the packed cache.
   package func packed() throws -> Checkpoint {
     var result = cache.checkpoint
     result.tensors = try tensors() + cache.others
@@ -115,23 +116,23 @@ package struct CachePacking: Sendable {
 }
 
 extension KVCache {
-  /// What is to be said before it is packed once more.
+  /// Notes to report before a cache is packed that was packed before.
   package var repackingNotes: [Message] {
     guard let details = CacheDetails(self), details.object["settings"] != nil else { return [] }
     return [
-      "\(origin.path.printable) is packed already: its error stays, and what is lost now comes on top"
+      "\(origin.path.printable) is already packed: packing it again adds to its error"
     ]
   }
 }
 
 extension GearSettings {
-  /// Takes no more vectors than tokens and heads have room for.
+  /// Limits the rank to the number of packed tokens and to the head dim.
   package mutating func clampRank(to cache: KVCache, recentCount: Int) {
     let dims = cache.layers.flatMap { [$0.key, $0.value] }.map { $0.info.shape.dimensions[3] }
     rank = max(0, min(rank, cache.tokenCount - recentCount, dims.min() ?? rank))
   }
 
-  /// As they stand beside a packed cache.
+  /// Returns the settings as the metadata of a packed cache.
   func object(recentCount: Int) -> JSONObject {
     [
       "bits": JSONValue(bits), "key_group": keyGroup.map { JSONValue($0) } ?? .null,
@@ -142,7 +143,7 @@ extension GearSettings {
     ]
   }
 
-  /// Those beside a packed cache, and how many recent tokens it keeps.
+  /// Creates settings from the metadata of a packed cache; nil if they are missing or malformed.
   package init?(_ details: CacheDetails) {
     guard let object = details.object["settings"]?.asObject, let bits = object["bits"]?.asInt,
       1...8 ~= bits, let rank = object["rank"]?.asInt, rank >= 0, rank < 1 << 16
@@ -174,21 +175,26 @@ extension GearSettings {
   }
 }
 
-/// Start matrices from a file: [batch, kv heads, head dim, rank], in F32.
+/// Start matrices of power iterations from a file, of shape [batch, kv heads, head dim, rank] in F32.
 package struct CacheStart: Sendable {
   private let checkpoint: Checkpoint
-  /// One tensor for all, if it was named.
+  /// The name of the tensor that is used for all tensors; nil to find tensors by name.
   private let name: String?
 
   package init(_ checkpoint: Checkpoint, name: String?) throws {
     self.checkpoint = checkpoint
     self.name = name
     if let name, !checkpoint.tensors.contains(where: { $0.name == name }) {
-      throw UsageError("\(checkpoint.path.printable): has no tensor '\(name.printable)'")
+      throw UsageError(
+        "\(checkpoint.path.printable): has no tensor '\(name.printable)'",
+        hint: "list the names with: \(command: "inspect FILE")")
     }
   }
 
-  /// The tensor for another: of its name, with or without `.start` behind it, or the only one of the file.
+  /// Returns the start matrices for a tensor: the entry with its name, optionally suffixed `.start` or `.p_start`,
+  /// or the only tensor of the file.
+  ///
+  /// - Throws: `UsageError` if there is no such entry, or it has another dtype or shape.
   func vectors(for info: TensorInfo, rank: Int) throws -> LazyTensor {
     let names = name.map { [$0] } ?? [info.name, info.name + ".start", info.name + ".p_start"]
     let found =
@@ -197,7 +203,7 @@ package struct CacheStart: Sendable {
     guard let found else {
       throw UsageError(
         "\(checkpoint.path.printable): has no start matrices for '\(info.name.printable)'",
-        hint: "name a tensor for all: \(setting: "start") FILE:TENSOR")
+        hint: "use one tensor for all with \(setting: "start") FILE:TENSOR")
     }
     let dimensions = info.shape.dimensions
     let wanted = [dimensions[0], dimensions[1], dimensions[3], rank]

@@ -4,7 +4,7 @@ import Checkpoints
 package import Reporting
 import TensorCore
 
-/// What `cache inspect` prints.
+/// The report of `cache inspect`.
 package struct CacheReport: Report {
   package static let schema = "sumac.cache-inspect/1"
 
@@ -24,10 +24,10 @@ package struct CacheReport: Report {
   }
   private var elementCount: Int { inspection.rows.reduce(0) { $0 + $1.elementCount } }
 
-  /// What the same values take in half precision.
+  /// The number of bytes of the same values in half precision.
   private var halfByteCount: Int { 2 * elementCount }
 
-  /// Index, tables of chunks, padding, lineage.
+  /// The number of bytes of the index, chunk tables, padding and lineage.
   private var restByteCount: Int {
     max(0, fileByteCount - total.total - inspection.otherByteCount)
   }

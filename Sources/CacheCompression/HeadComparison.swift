@@ -3,12 +3,14 @@ import Caches
 import Checkpoints
 import TensorCore
 
-/// Keys and values of one head of two caches, and the outputs of attention with them.
+/// A comparison of the keys, values and attention outputs of one head in two caches.
 struct HeadComparison: Sendable {
   enum Queries: Sendable {
-    /// Of all heads one behind the other; so many values of head dim for each kv head.
+    /// Given queries of all heads, one head after the other.
+    ///
+    /// `perHead` is the number of queries, each of head dim values, for each kv head.
     case given([Float], perHead: Int)
-    /// Drawn so that scores have a standard deviation of 2 over the tokens.
+    /// `count` random queries, scaled so that scores have a standard deviation of 2 over the tokens.
     case drawn(count: Int, layer: Int)
   }
 
@@ -16,6 +18,9 @@ struct HeadComparison: Sendable {
   var value = Distance()
   var attention = (squares: 0.0, normSquares: 0.0)
 
+  /// Compares one head of a layer; `theirs` is the reference.
+  ///
+  /// - Parameter head: The index of the head over all batch items.
   init(
     _ mine: KVCache.Layer, _ theirs: KVCache.Layer, head: Int, queries: Queries,
     workspace: inout MutableRawSpan
@@ -50,7 +55,7 @@ struct HeadComparison: Sendable {
       let q = rows[query * dim..<(query + 1) * dim].map(Double.init)
       var scores = keys.map { Self.scores(q, $0, tokens: tokens, dim: dim) }
       if isDrawn {
-        // By the exact keys, for both alike.
+        // The scale is computed from the reference keys and applied to both caches.
         let mean = scores[1].reduce(0, +) / Double(tokens)
         let spread = (scores[1].reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(tokens))
           .squareRoot()
@@ -65,6 +70,7 @@ struct HeadComparison: Sendable {
     }
   }
 
+  /// Returns the attention scores query · key / √dim for each token.
   private static func scores(
     _ query: [Double], _ keys: [Float], tokens: Int, dim: Int
   ) -> [Double] {
@@ -76,6 +82,7 @@ struct HeadComparison: Sendable {
     }
   }
 
+  /// Returns the attention output: the mean of the values, weighted by the softmax of the scores.
   private static func output(_ scores: [Double], _ values: [Float], dim: Int) -> [Double] {
     let largest = scores.max() ?? 0
     var weights = scores.map { Exponent.exp($0 - largest) }
@@ -88,7 +95,7 @@ struct HeadComparison: Sendable {
     return output
   }
 
-  /// Sums of twelve uniforms, which are nearly normal.
+  /// Returns approximately normal random numbers, each the sum of twelve uniform numbers minus 6.
   private static func normals(count: Int, layer: Int, head: Int) -> [Float] {
     let random = ElementRandom(tensorName: "layers.\(layer).query", seed: UInt64(head))
     var buffer = ByteBuffer(byteCount: 4 * 12 * count)

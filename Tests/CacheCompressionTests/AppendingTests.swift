@@ -97,16 +97,21 @@ import Testing
     let cache = try PackedCache.random([1, 2, 64, 16], layers: 2)
     _ = try PackedCache.packed(cache, .make(.gear, bits: 4), in: folder)
     for (other, reason) in [
-      (try PackedCache.random([1, 2, 64, 16], layers: 3), "has 3 layers, the packed cache has 2"),
       (
-        try PackedCache.random([1, 3, 64, 16], layers: 2), "the packed cache has F32 [1, 2, 64, 16]"
+        try PackedCache.random([1, 2, 64, 16], layers: 3),
+        "has 3 layers, but the packed cache has 2"
       ),
       (
-        try PackedCache.random([1, 2, 64, 8], layers: 2), "the packed cache has F32 [1, 2, 64, 16]"
+        try PackedCache.random([1, 3, 64, 16], layers: 2),
+        "but the packed cache has F32 [1, 2, 64, 16]"
+      ),
+      (
+        try PackedCache.random([1, 2, 64, 8], layers: 2),
+        "but the packed cache has F32 [1, 2, 64, 16]"
       ),
       (
         try PackedCache.random([1, 2, 64, 16], layers: 2).cast(to: .f16),
-        "is F16 [1, 2, 64, 16], the packed cache has F32"
+        "is F16 [1, 2, 64, 16], but the packed cache has F32"
       ),
     ] {
       #expect {
@@ -115,10 +120,10 @@ import Testing
     }
     #expect {
       _ = try CacheAppending(folder["packed.sumac"], cache, rank: 17)
-    } throws: { "\($0)".contains("rank is 17, the heads have 16 values") }
+    } throws: { "\($0)".contains("rank is 17, but the head dim is 16") }
     #expect {
       _ = try CacheAppending(Fixtures.path("caches/prompt.safetensors"), cache, rank: nil)
-    } throws: { "\($0)".contains("is no packed cache") }
+    } throws: { "\($0)".contains("is not a packed cache") }
   }
 
   @Test("models that differ are not put together, and ids of one part are named when they go")
@@ -134,7 +139,7 @@ import Testing
     #expect {
       _ = try CacheAppending(folder["packed.sumac"], cache, rank: nil, newDetails: other)
     } throws: {
-      "\($0)".contains("is of b (config ") && "\($0)".contains("the packed cache of a (")
+      "\($0)".contains("was computed by b (config ") && "\($0)".contains("the packed cache by a (")
     }
     let same = try CacheAppending(folder["packed.sumac"], cache, rank: nil, newDetails: details)
     #expect(same.losses.isEmpty)

@@ -230,12 +230,12 @@ import Testing
     for (settings, residual, reason) in [
       (
         GearSettings.make(.gearL, bits: 4, rank: 9), 0,
-        "'layers.0.key', and 1 more like it, has 10 tokens to pack and heads of 8, too few for rank 9"
+        "'layers.0.key' (and 1 more) has 10 tokens to pack and head dim 8, expected both to be at least the rank, 9"
       ),
-      (GearSettings.make(.kivi, bits: 4), 10, "leaves nothing to pack"),
+      (GearSettings.make(.kivi, bits: 4), 10, "is 10, expected fewer than the 10 tokens"),
       (
         GearSettings.make(.kivi, bits: 4, group: 4, isOfficial: true), 0,
-        "no multiple of the group of 4"
+        "expected a multiple of the group size 4"
       ),
       (GearSettings.make(.kivi, bits: 4, group: 5, isOfficial: true), 0, "16 entries in a token"),
     ] {
@@ -247,7 +247,7 @@ import Testing
     nearest.isNearest = true
     #expect(
       CachePacking(long, nearest).errors.contains {
-        "\($0)".contains("has heads of 5000, svd is for heads up to 4096")
+        "\($0)".contains("has head dim 5000, expected 4096 or less with svd")
       })
     let wide = try cache.cast(to: .f64)
     let errors = CachePacking(wide, .make(.kivi, bits: 4)).errors

@@ -5,20 +5,28 @@ import PackedFormat
 import Synchronization
 import TensorCore
 
-/// All heads of a tensor with one choice of what is stored.
+/// The quantization of all heads of a tensor for one scale dtype and one scale of products.
 struct GearAttempt: Sendable {
-  /// A number for each cell, slab by slab.
+  /// The scale of each cell, slab by slab.
   private(set) var scales: [Float]
+  /// The zero of each cell, slab by slab.
   private(set) var zeros: [Float]
-  /// Of each slab.
+  /// The values of each slab that stay exact, in the tensor's dtype.
   private(set) var kept: [[UInt8]]
-  /// Factors as F16, slab by slab.
+  /// The factors U and V in F16, slab by slab.
   private(set) var u: [UInt8]
   private(set) var v: [UInt8]
   private(set) var contentID: [UInt8]?
   private var largestFactor: Float = 0
   private var headDistances: [[Distance]]
 
+  /// Quantizes all heads in parallel.
+  ///
+  /// - Parameters:
+  ///   - frame: The data that all heads share.
+  ///   - start: The start matrices of the power iteration, [slabs, rank, dim].
+  ///   - engine: The engine that runs the workers.
+  ///   - wantsContentID: True to compute the SHA-256 of the values that the terms represent.
   init(
     _ frame: HeadFit.Frame, start: [Float], engine: Engine, wantsContentID: Bool
   ) throws {
@@ -71,7 +79,7 @@ struct GearAttempt: Sendable {
     headDistances[slab] = found.distances
   }
 
-  /// Of all heads together.
+  /// The distances over all heads.
   var distances: [Distance] {
     var sums = headDistances.first ?? []
     for found in headDistances.dropFirst() {
@@ -80,13 +88,13 @@ struct GearAttempt: Sendable {
     return sums
   }
 
-  /// Whether float32 holds all numbers.
+  /// True if all numbers are finite in float32.
   var isFinite: Bool {
     scales.allSatisfy(\.isFinite) && zeros.allSatisfy(\.isFinite) && largestFactor.isFinite
       && distances.allSatisfy { $0.squares.isFinite && $0.largest.isFinite }
   }
 
-  /// Another dtype of scales and scale of products, if numbers do not fit these.
+  /// Returns another dtype of scales or scale of products if the numbers do not fit the given ones; otherwise nil.
   func better(than dtype: DType, _ product: Float, isOfficial: Bool) -> (DType, Float)? {
     var result = (dtype, product)
     let largest = scales.reduce(0) { max($0, $1.magnitude) }

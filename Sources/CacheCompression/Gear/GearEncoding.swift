@@ -6,13 +6,16 @@ package import PackedFormat
 package import Packing
 package import TensorCore
 
-/// Stores a tensor of a cache [batch, kv heads, tokens, head dim] as GEAR has it: a dense term of codes, a
-/// product of low rank for each head, and outliers that replace what they lie on.
+/// An encoding that stores a tensor of a cache, of shape [batch, kv heads, tokens, head dim], as in GEAR.
+///
+/// The terms are a dense term of codes, a low-rank product for each head, and outliers that replace the values at
+/// their positions.
 package struct GearEncoding: TensorEncoding {
   package let settings: GearSettings
   package let part: CachePart
-  /// Where the power iteration begins, [batch, kv heads, head dim, rank] in F32; drawn from the tensor's name
-  /// if nil.
+  /// The start matrices of the power iteration, [batch, kv heads, head dim, rank] in F32.
+  ///
+  /// If nil, they are drawn from a random stream that is determined by the tensor's name.
   package let start: LazyTensor?
 
   package init(_ settings: GearSettings, part: CachePart, start: LazyTensor? = nil) {
@@ -28,7 +31,7 @@ package struct GearEncoding: TensorEncoding {
     return label
   }
 
-  /// Why a tensor cannot be stored so; nil if it can.
+  /// Returns the reason why a tensor cannot be stored with these settings; nil if it can.
   package static func fault(
     _ info: TensorInfo, _ part: CachePart, _ settings: GearSettings
   ) -> Message? {
@@ -84,7 +87,7 @@ package struct GearEncoding: TensorEncoding {
     return PreparedGear(tensor: tensor, fit: fit, encoder: encoder)
   }
 
-  /// [slabs, rank, dim].
+  /// Returns the start matrices of all heads, [slabs, rank, dim]; empty if the rank is 0.
   private func startVectors(_ shape: GearShape) throws -> [Float] {
     let size = settings.rank * shape.dim
     guard size > 0 else { return [] }

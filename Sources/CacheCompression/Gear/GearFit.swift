@@ -6,35 +6,37 @@ import PackedFormat
 import Synchronization
 import TensorCore
 
-/// A tensor of a cache, quantized: codes, scales, outliers and factors of all its heads.
+/// A quantized tensor of a cache: the codes, scales, outliers and factors of all its heads.
 struct GearFit: Sendable {
   let shape: GearShape
-  /// What scales and zeros are stored as.
+  /// The dtype of stored scales and zeros.
   let scaleDType: DType
-  /// Of the products; a power of two.
+  /// The scale of the products; a power of two.
   let productScale: Float
-  /// Slab by slab, of `storedCodeBits` each.
+  /// The codes, slab by slab, with `storedCodeBits` bits each.
   let codes: SealedBytes
-  /// A number for each cell, slab by slab.
+  /// The scale of each cell, slab by slab.
   let scales: [Float]
+  /// The zero of each cell, slab by slab.
   let zeros: [Float]
-  /// A bit for each entry that stays exact, each slab starting at a byte; empty if there are none.
+  /// A mask with a bit for each entry, set if it stays exact; each slab starts at a byte. Empty if there are none.
   let masks: SealedBytes
-  /// The values that stay exact, in the tensor's dtype, of each slab.
+  /// The values of each slab that stay exact, in the tensor's dtype.
   let kept: [[UInt8]]
-  /// Factors as F16: [slabs · tokens, rank] and [slabs · rank, dim].
+  /// The factors U in F16, [slabs · tokens, rank].
   let u: [UInt8]
+  /// The factors V in F16, [slabs · rank, dim].
   let v: [UInt8]
-  /// Without outliers after each term, and at last of the rounded values.
+  /// The distances from the given values: after each term if there are no outliers, and last for the rounded values.
   let distances: [Distance]
   let contentID: [UInt8]?
 
-  /// What scales are stored as unless they do not fit.
+  /// The dtype of stored scales that is tried first.
   private static let standardScaleDType = DType.f16
 
   // MARK: Memory
 
-  /// What is kept of a tensor.
+  /// Returns the number of bytes that a quantized tensor keeps in memory.
   static func fixedByteCount(_ shape: GearShape) -> Int {
     let count = shape.info.elementCount
     let rank = shape.settings.rank
@@ -54,11 +56,18 @@ struct GearFit: Sendable {
         + (shape.settings.isNearest ? 24 * shape.dim * shape.dim + 4 * slab : 0))
   }
 
-  /// How often all values are read.
+  /// Returns the number of times that all values are read.
   static func passCount(_ shape: GearShape) -> Int { shape.needsTokenSurvey ? 2 : 1 }
 
-  /// - Parameter start: where the power iteration begins, [slabs, rank, dim].
-  /// - Throws: an error that names the first value that is not finite, or that leaves the range of float32.
+  /// Quantizes a tensor.
+  ///
+  /// - Parameters:
+  ///   - tensor: The tensor to quantize.
+  ///   - shape: The groups and counts of the quantization.
+  ///   - start: The start matrices of the power iteration, [slabs, rank, dim].
+  ///   - engine: The engine that runs the workers.
+  ///   - wantsContentID: True to compute the SHA-256 of the values that the terms represent.
+  /// - Throws: `FormatError` with the first value that is not finite, or if results exceed the range of float32.
   init(
     _ tensor: LazyTensor, _ shape: GearShape, start: [Float], engine: Engine,
     wantsContentID: Bool
@@ -79,7 +88,7 @@ struct GearFit: Sendable {
         start: start, engine: engine, wantsContentID: wantsContentID)
     }
     var found = try attempt()
-    // The scale of products can be told once all numbers are finite.
+    // The scale of products can be determined only once all numbers are finite.
     for _ in 0..<2 {
       guard
         let other = found.better(than: scales, product, isOfficial: shape.settings.isOfficial)
@@ -89,9 +98,9 @@ struct GearFit: Sendable {
     }
     guard found.isFinite else {
       throw FormatError(
-        .cacheTooLarge, "has values so far apart that float32 cannot hold what is between them",
+        .cacheTooLarge, "has values whose differences exceed the range of float32",
         path: tensor.stored.file, tensor: tensor.name,
-        hint: "keys and values of a model stay far below; check where the cache comes from")
+        hint: "check the program that wrote the cache; a model computes much smaller values")
     }
     self.shape = shape
     scaleDType = scales
@@ -109,7 +118,7 @@ struct GearFit: Sendable {
 }
 
 extension FormatError.Code {
-  /// Values of a cache differ by more than float32 holds.
+  /// The differences of values in a cache exceed the range of float32.
   package static let cacheTooLarge = FormatError.Code(
     "cache.too-large",
     meaning: "Values of a cache are too large for the scales or factors of its packing.",

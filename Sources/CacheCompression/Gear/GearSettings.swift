@@ -1,34 +1,37 @@
-/// Which of a layer's two tensors: keys are quantized per channel, values per token.
+/// One of the two tensors of a layer: keys, which are quantized per channel, or values, which are quantized per
+/// token.
 package enum CachePart: String, Sendable, CaseIterable {
   case key, value
 }
 
-/// How a cache is packed: quantized values, outliers that stay exact, a product of low rank for each head.
+/// The settings of cache packing: quantized values, outliers that stay exact, and a low-rank product for each head.
 ///
 /// Source: Kang et al., "GEAR", 2024; groups as in KIVI (Liu et al., 2024) or of whole channels and
 /// tokens (KCVT).
 package struct GearSettings: Sendable, Equatable {
-  /// Of a code, 1 to 8.
+  /// The number of bits of a code, 1 to 8.
   package var bits = 4
-  /// Consecutive tokens that share a scale in each channel of the keys; nil for all of them.
+  /// The number of consecutive tokens that share a scale in each channel of the keys; nil for all tokens.
   package var keyGroup: Int? = 64
-  /// Consecutive entries of a token that share a scale in the values; nil for all of them.
+  /// The number of consecutive entries of a token that share a scale in the values; nil for all entries.
   package var valueGroup: Int? = 64
-  /// The share of entries that stay exact: half of them the least, half the greatest, of each channel of the
-  /// keys and each token of the values.
+  /// The share of entries that stay exact, from 0 to 1.
+  ///
+  /// Half of them are the smallest and half the largest entries of each channel of the keys, or of each token of
+  /// the values.
   package var outlierShare = 0.0
-  /// Of the product for each head; 0 for none.
+  /// The rank of the product for each head; 0 for none.
   package var rank = 0
-  /// Of the power iteration.
+  /// The number of rounds of the power iteration.
   package var roundCount = 3
-  /// Whether the product is the nearest one, by eigenvectors.
+  /// True if the product is the nearest one, computed from eigenvectors instead of power iteration.
   package var isNearest = false
-  /// Whether to count, round and order as the authors' simulation does.
+  /// True to count outliers, round values and order terms as the simulation of the GEAR authors does.
   package var isOfficial = false
 
   package init() {}
 
-  /// The names of methods, each with what it sets.
+  /// A named method, which determines the groups, outliers and products of the settings.
   package enum Method: String, Sendable, CaseIterable {
     case gear
     case gearL = "gear-l"

@@ -2,7 +2,9 @@ import Base
 import Codecs
 import TensorCore
 
-/// How a tensor [batch, kv heads, tokens, head dim] is quantized: what its groups, counts and codes are.
+/// The groups, counts and codes of the quantization of a tensor of shape [batch, kv heads, tokens, head dim].
+///
+/// A slab is one head of one batch item, of shape [tokens, dim].
 struct GearShape: Sendable {
   let part: CachePart
   let settings: GearSettings
@@ -12,7 +14,9 @@ struct GearShape: Sendable {
   let tokens: Int
   let dim: Int
 
-  /// - Parameter info: of four dimensions.
+  /// Creates the shape of a quantization.
+  ///
+  /// - Parameter info: A tensor of four dimensions.
   init(_ info: TensorInfo, _ part: CachePart, _ settings: GearSettings) {
     self.info = info
     self.part = part
@@ -21,19 +25,18 @@ struct GearShape: Sendable {
     (batch, heads, tokens, dim) = (dimensions[0], dimensions[1], dimensions[2], dimensions[3])
   }
 
-  /// A head of an item of the batch: [tokens, dim].
   var slabCount: Int { batch * heads }
   var slabElementCount: Int { tokens * dim }
-  /// Entries of a token in all heads.
+  /// The number of entries of a token in all heads.
   var width: Int { heads * dim }
 
   // MARK: Outliers
 
-  /// Of each side: the least, and the greatest.
+  /// The number of outliers at each end, smallest and largest, of a channel of the keys or a token of the values.
   var extremeCount: Int {
     guard settings.outlierShare > 0 else { return 0 }
     if settings.isOfficial {
-      // As the authors count, for both parts: by all entries, cut twice.
+      // The authors count over all entries for keys and values, and truncate twice.
       let all = Int(Double(info.elementCount) * settings.outlierShare)
       return Int(Double(all) / Double(max(1, batch)) / Double(max(1, tokens)) / 2)
     }
@@ -43,7 +46,7 @@ struct GearShape: Sendable {
 
   var hasOutliers: Bool { extremeCount > 0 || exactTail > 0 }
 
-  /// Tokens at the end that the authors' keys with outliers leave as they are.
+  /// The number of tokens at the end that the authors' simulation keeps exact, for keys with outliers.
   var exactTail: Int {
     guard settings.isOfficial, part == .key, settings.outlierShare > 0,
       let group = settings.keyGroup
@@ -51,13 +54,13 @@ struct GearShape: Sendable {
     return tokens % group
   }
 
-  /// Entries that stay exact, at most.
+  /// The maximum number of entries of the tensor that stay exact.
   var mostKeptCount: Int {
     let lines = part == .key ? slabCount * dim : batch * tokens
     return min(2 * extremeCount * lines + exactTail * slabCount * dim, info.elementCount)
   }
 
-  /// Of a slab.
+  /// The maximum number of entries of a slab that stay exact.
   var mostSlabKeptCount: Int {
     part == .key
       ? min(slabElementCount, (2 * extremeCount + exactTail) * dim)
@@ -66,30 +69,30 @@ struct GearShape: Sendable {
 
   // MARK: Codes
 
-  /// Codes above 0.
+  /// The largest code, which is the number of steps between the minimum and the maximum of a group.
   var steps: Int {
     settings.isOfficial && settings.outlierShare > 0
       ? settings.bits * settings.bits - 1 : 1 << settings.bits - 1
   }
 
-  /// What the steps fit in.
+  /// The number of bits that the codes need.
   var codeBits: Int { Int.bitWidth - steps.leadingZeroBitCount }
 
-  /// Bits that a code takes until it is written: those of the stream where rows fill bytes, else 8.
+  /// The number of bits of a code in memory: those of the stream if rows fill whole bytes, otherwise 8.
   var storedCodeBits: Int {
     [1, 2, 4].contains(codeBits) && dim * codeBits % 8 == 0 ? codeBits : 8
   }
 
   var slabCodeByteCount: Int { slabElementCount * storedCodeBits / 8 }
 
-  /// Whether the authors' arithmetic is that of the tensor's own dtype.
+  /// True if codes are computed in the tensor's dtype, as the authors do for keys without outliers.
   var hasNarrowSteps: Bool {
     settings.isOfficial && part == .key && settings.outlierShare == 0 && info.dtype != .f32
   }
 
   // MARK: Groups
 
-  /// Positions of a stored group along its axis.
+  /// The number of entries of a stored group along its axis.
   var group: Int {
     switch part {
     case .key: min(settings.keyGroup ?? tokens, tokens)
@@ -99,21 +102,22 @@ struct GearShape: Sendable {
     }
   }
 
-  /// Entries of a token that share a scale, over all heads, as the authors have it.
+  /// The number of entries of a token, over all heads, that share a scale in the authors' simulation.
   var tokenGroup: Int { min(settings.valueGroup ?? width, width) }
 
   private static func greatestDivisor(_ a: Int, _ b: Int) -> Int {
     b == 0 ? max(1, a) : greatestDivisor(b, a % b)
   }
 
+  /// The axis of the tensor along which entries are grouped.
   var axis: Int { part == .key ? 2 : 3 }
 
-  /// Of a slab.
+  /// The grouping of a slab.
   var grouping: Grouping {
     Grouping(dimensions: [tokens, dim], axis: axis - 2, size: max(1, group), start: 0)
   }
 
-  /// Of some of a slab's tokens, which start where a group does.
+  /// Returns the grouping of some tokens of a slab, which must start at the start of a group.
   func grouping(of tokens: Range<Int>) -> Grouping {
     Grouping(
       dimensions: [tokens.count, dim], axis: axis - 2, size: max(1, group), start: 0)
@@ -121,7 +125,7 @@ struct GearShape: Sendable {
 
   var slabCellCount: Int { grouping.cellCount(elementCount: slabElementCount) }
 
-  /// The cells of a row of groups: of one group of tokens, or of one token.
+  /// The number of cells of one group of tokens (keys) or of one token (values).
   var cellsPerStep: Int { part == .key ? dim : (dim + max(1, group) - 1) / max(1, group) }
 
   func codec(scales: DType, packing: CodeStream.Packing) -> AffineCodec {
@@ -130,16 +134,16 @@ struct GearShape: Sendable {
       zero: .float, arithmetic: hasNarrowSteps ? .steps : .f32, packing: packing)
   }
 
-  /// Whether values need a look at all heads of a token first.
+  /// True if all heads of a token must be read together before values are quantized.
   var needsTokenSurvey: Bool {
     part == .value && (extremeCount > 0 || settings.isOfficial)
   }
 
   // MARK: Blocks
 
-  /// Tokens of a head that are worked on together: whole groups, whole bytes of masks.
+  /// The number of tokens of a head that are processed together: whole groups and whole bytes of masks.
   var blockTokenCount: Int {
-    // The authors' means are of whole channels.
+    // The authors' simulation uses means of whole channels.
     guard !settings.isOfficial else { return tokens }
     var unit = part == .key ? max(1, group) : 1
     while unit * dim % 8 != 0 { unit *= 2 }
@@ -147,10 +151,10 @@ struct GearShape: Sendable {
     return min(tokens, unit * max(1, wanted))
   }
 
-  /// What stays near while it is worked on.
+  /// The target number of elements of a block, chosen so that a block stays in the cache of a core.
   private static let blockElementCount = 1 << 14
 
-  /// Ranges of a head's tokens.
+  /// The ranges of tokens of a head that are processed together.
   var blocks: [Range<Int>] {
     let size = max(1, blockTokenCount)
     return stride(from: 0, to: tokens, by: size).map { $0..<min(tokens, $0 + size) }
@@ -158,36 +162,37 @@ struct GearShape: Sendable {
 
   // MARK: Faults
 
-  /// Eigenvectors take the third power of a head's values.
+  /// The maximum head dim for the nearest product; the time for eigenvectors grows with its third power.
   private static let mostNearestDim = 1 << 12
 
-  /// Why the tensor cannot be packed so; nil if it can.
+  /// The reason why the tensor cannot be packed with these settings; nil if it can.
   var fault: Message? {
     guard info.dtype == .f16 || info.dtype == .bf16 || info.dtype == .f32 else {
       return "is \(info.dtype.name), expected F16, BF16 or F32"
     }
     guard settings.rank <= min(tokens, dim) else {
       return
-        "has \(tokens) tokens to pack and heads of \(dim), too few for rank \(settings.rank)"
+        "has \(tokens) tokens to pack and head dim \(dim), expected both to be at least the rank, \(settings.rank)"
     }
-    // With the rank inside both, the products are no larger than the tensor; each dimension has a limit too.
+    // The rank is limited by both dimensions, so only the limit of a single dimension can be exceeded here.
     guard (try? Shape([slabCount * tokens, settings.rank])) != nil,
       (try? Shape([slabCount * settings.rank, dim])) != nil
-    else { return "is \(info.shape), too large for factors of its heads" }
+    else { return "is \(info.shape), which is too large for low-rank products of its heads" }
     if settings.isNearest, dim > Self.mostNearestDim {
-      return "has heads of \(dim), \(setting: "svd") is for heads up to \(Self.mostNearestDim)"
+      return
+        "has head dim \(dim), expected \(Self.mostNearestDim) or less with \(setting: "svd")"
     }
     guard settings.isOfficial else { return nil }
     if part == .key, settings.outlierShare == 0, let group = settings.keyGroup, tokens % group != 0
     {
       return
-        "has \(tokens) tokens, no multiple of the group of \(group), which the authors' code refuses"
+        "has \(tokens) tokens, expected a multiple of the group size \(group) as in the authors' code"
     }
     if part == .value, let group = settings.valueGroup, width % group != 0 {
-      return "has \(width) entries in a token, no multiple of the group of \(group)"
+      return "has \(width) entries in a token, expected a multiple of the group size \(group)"
     }
     if part == .key, extremeCount > tokens {
-      return "has \(tokens) tokens, fewer than the \(extremeCount) outliers of each side"
+      return "has \(tokens) tokens, expected at least the \(extremeCount) outliers of each end"
     }
     return nil
   }

@@ -4,18 +4,19 @@ import LinearAlgebra
 import PackedFormat
 import TensorCore
 
-/// What is found of a head [tokens, dim] of a cache: a slab of its tensor.
+/// The quantization of one head of a cache, [tokens, dim], which is a slab of its tensor.
 struct HeadFit: Sendable {
   private(set) var scales: [Float] = []
   private(set) var zeros: [Float] = []
-  /// Values that stay exact, in the tensor's dtype.
+  /// The values that stay exact, in the tensor's dtype.
   private(set) var kept: [UInt8] = []
-  /// Factors as F16, [tokens, rank] and [rank, dim].
+  /// The factor U in F16, [tokens, rank].
   private(set) var u: [UInt8] = []
+  /// The factor V in F16, [rank, dim].
   private(set) var v: [UInt8] = []
-  /// The greatest magnitude in V.
+  /// The largest magnitude in V.
   private(set) var largestFactor: Float = 0
-  /// Without outliers after each term, and at last of the rounded values.
+  /// The distances from the given values: after each term if there are no outliers, and last for the rounded values.
   private(set) var distances: [Distance] = []
 
   private let frame: Frame
@@ -23,7 +24,7 @@ struct HeadFit: Sendable {
   private var shape: GearShape { frame.shape }
   /// The values of `kept` in F32.
   private var keptFloats: [Float] = []
-  /// How many of those come before each block.
+  /// The number of kept values before each block.
   private var keptStarts: [Int] = []
 
   private init(_ frame: Frame, slab: Int) {
@@ -31,9 +32,14 @@ struct HeadFit: Sendable {
     self.slab = slab
   }
 
+  /// Quantizes a head.
+  ///
   /// - Parameters:
-  ///   - start: where the power iteration begins, [rank, dim].
-  ///   - result: gets the values that the terms stand for, in the tensor's dtype.
+  ///   - frame: The data that all heads share.
+  ///   - slab: The index of the head over all batch items.
+  ///   - start: The start matrix of the power iteration, [rank, dim].
+  ///   - workspace: Memory as laid out by `HeadSpace`.
+  ///   - result: Receives the values that the terms represent, in the tensor's dtype.
   @_lifetime(workspace: copy workspace)
   init(
     _ frame: Frame, slab: Int, start: [Float], workspace: inout MutableRawSpan,
@@ -71,7 +77,7 @@ struct HeadFit: Sendable {
     }
   }
 
-  /// Sets the bits of entries that stay exact.
+  /// Sets the bits of the entries that stay exact.
   @_lifetime(mask: copy mask)
   @_lifetime(scratch: copy scratch)
   private func markOutliers(
@@ -91,7 +97,7 @@ struct HeadFit: Sendable {
     frame.masks.put(mask.bytes, at: place)
   }
 
-  /// The bytes of a block's mask, which start at its first bit.
+  /// Returns the range of mask bytes of a block, which starts at a byte.
   private func maskBytes(_ elements: Range<Int>) -> Range<Int> {
     elements.lowerBound / 8..<(elements.upperBound + 7) / 8
   }
@@ -102,7 +108,7 @@ struct HeadFit: Sendable {
 
   // MARK: Terms
 
-  /// Finds codes and kept values, block by block, what these stand for, and what is left.
+  /// Finds codes and kept values block by block, and computes the values that they represent and the residual.
   @_lifetime(sums: copy sums)
   @_lifetime(residual: copy residual)
   @_lifetime(codes: copy codes)
@@ -134,7 +140,7 @@ struct HeadFit: Sendable {
         keptStarts.append(keptFloats.count)
         keptFloats += floats.floats()
       } else {
-        // What lies under outliers is nothing to measure.
+        // With outliers the error before they replace values has no meaning.
         Kernels.best.addDistance(of: given, from: sum.bytes, to: &distance)
       }
       if shape.settings.rank > 0 {
@@ -158,7 +164,7 @@ struct HeadFit: Sendable {
     }
   }
 
-  /// Codes of a block, in whose place come the values that these stand for.
+  /// Encodes a block, and replaces its values in `sums` by those that the codes represent.
   @_lifetime(sums: copy sums)
   @_lifetime(codes: copy codes)
   @_lifetime(pairs: copy pairs)
@@ -205,15 +211,15 @@ struct HeadFit: Sendable {
     zeros += found[cells...]
   }
 
-  /// The product that is near what is left.
+  /// Finds the low-rank product that approximates the residual.
   @_lifetime(residual: copy residual)
   @_lifetime(scratch: copy scratch)
   private mutating func findFactors(
     _ residual: inout MutableRawSpan, start: [Float], scratch: inout MutableRawSpan
   ) {
-    // Near 1, so that squares stay inside the range of float32.
+    // Residuals far from 1 are scaled by a power of two so that their squares stay in the range of float32.
     let largest = scales.reduce(0) { max($0, $1.magnitude) }
-    // Its own power and the inverse are both normal numbers.
+    // The exponent is limited so that the power and its inverse are both normal numbers.
     let exponent = largest > 0 && largest.isFinite ? max(-126, min(126, Int(largest.exponent))) : 0
     let isFar = abs(exponent) > 30
     if isFar {
@@ -242,7 +248,8 @@ struct HeadFit: Sendable {
 
   // MARK: Sums
 
-  /// Adds the product, block by block, and outliers; rounds sums to the tensor's dtype, and measures them.
+  /// Adds the product and the outliers block by block, rounds the sums to the tensor's dtype, and measures their
+  /// distance from the given values.
   @_lifetime(sums: copy sums)
   @_lifetime(rounded: copy rounded)
   @_lifetime(scratch: copy scratch)
@@ -255,7 +262,7 @@ struct HeadFit: Sendable {
     let factors = (u: u, v: v)
     let left = HalfPrecision.floats(factors.u.rawSpan)
     let right = HalfPrecision.floats(factors.v.rawSpan)
-    // The authors add the product last.
+    // The authors' simulation adds the product last.
     let putsBack = shape.hasOutliers && rank > 0 && !shape.settings.isOfficial
     let floats = keptFloats
     var (before, after) = (Distance(), Distance())

@@ -3,16 +3,16 @@ import Checkpoints
 import LinearAlgebra
 import TensorCore
 
-/// Parts of a worker's memory while it fits a head.
+/// The memory layout of a worker while it quantizes a head.
 struct HeadSpace: Sendable {
-  /// Values that are read at once.
+  /// The number of values that are read at once.
   static let blockElementCount = 1 << 16
 
-  /// Bytes of a mask of the head.
+  /// The number of bytes of the mask of a head.
   let mask: Int
-  /// Codes, pairs of a scale and a zero for each cell, and scratch memory.
+  /// The layout of codes, of a scale and a zero for each cell, and of scratch memory.
   let codes: WorkspaceLayout
-  /// Values, sums, a residual, a mask, and scratch memory.
+  /// The layout of values, sums, the residual, the mask, and scratch memory.
   let layout: WorkspaceLayout
 
   init(_ shape: GearShape, _ tensor: LazyTensor) {
@@ -25,7 +25,7 @@ struct HeadSpace: Sendable {
         rows: shape.tokens, columns: shape.dim, alongColumns: true),
       LowRankProduct.scratchByteCount(
         rows: shape.tokens, columns: shape.dim, rank: shape.settings.rank))
-    // Ranges come before pairs.
+    // The ranges of the cells come before their pairs of scale and zero.
     let cells = 8 * shape.slabCellCount
     codes = WorkspaceLayout(count, 2 * cells, scratch: scratch)
     layout = WorkspaceLayout(slab, slab, slab, mask, scratch: codes.byteCount)

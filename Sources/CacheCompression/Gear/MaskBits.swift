@@ -1,7 +1,11 @@
 import Base
 
 extension MutableRawSpan {
-  /// Copies bits of a mask to others that are 0. The first bit of a byte is its lowest.
+  /// Copies a range of bits of a mask to bits that are 0.
+  ///
+  /// The first bit of a byte is its lowest.
+  ///
+  /// - Parameter place: The index of the first bit to set.
   @_lifetime(self: copy self)
   mutating func copyBits(_ range: Range<Int>, of bits: borrowing RawSpan, to place: Int) {
     var (from, to) = (range.lowerBound, place)
@@ -18,7 +22,7 @@ extension MutableRawSpan {
     }
   }
 
-  /// Sets bits of a byte.
+  /// Sets the given bits of a byte, and leaves its other bits unchanged.
   @_lifetime(self: copy self)
   mutating func setBits(_ bits: UInt8, at byteOffset: Int) {
     let byte = bytes.littleEndian(UInt8.self, at: byteOffset)! | bits

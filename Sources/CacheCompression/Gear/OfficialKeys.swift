@@ -1,10 +1,11 @@
 import Base
 import TensorCore
 
-/// Steps of the authors' simulation for keys that differ from ours.
+/// The steps of the GEAR authors' simulation that differ from the default method for keys.
 enum OfficialKeys {
-  /// Puts the mean of a channel, of all its entries, in the place of what was taken out of it and is NaN.
-  /// Tokens at the end that stay exact are left out of the groups.
+  /// Replaces the outliers of a channel, which are NaN in `sums`, by the mean of all its entries in `values`.
+  ///
+  /// The tokens at the end that stay exact are not replaced, which leaves them out of the groups.
   @_lifetime(sums: copy sums)
   static func fill(
     _ sums: inout MutableRawSpan, _ values: borrowing RawSpan, _ shape: GearShape
@@ -21,7 +22,7 @@ enum OfficialKeys {
     }
   }
 
-  /// Scales and zeros with each operation rounded to the dtype.
+  /// Computes scales and zeros, and rounds the result of each operation to `dtype`.
   @_lifetime(pairs: copy pairs)
   static func pairs(
     _ ranges: borrowing RawSpan, steps: Int, dtype: DType, into pairs: inout MutableRawSpan
@@ -35,6 +36,7 @@ enum OfficialKeys {
     }
   }
 
+  /// Computes codes, and rounds the result of each operation to `dtype`.
   @_lifetime(codes: copy codes)
   static func encode(
     _ values: borrowing RawSpan, _ shape: GearShape, pairs: borrowing RawSpan, dtype: DType,

@@ -5,7 +5,7 @@ import PackedFormat
 import Packing
 import TensorCore
 
-/// A quantized tensor of a cache, whose chunks are written in any order.
+/// A quantized tensor of a cache whose chunks can be written in any order.
 struct PreparedGear: PreparedEncoding {
   let tensor: LazyTensor
   let fit: GearFit
@@ -43,8 +43,9 @@ struct PreparedGear: PreparedEncoding {
 
   // MARK: Terms
 
+  /// Returns the shapes of the factors U and V.
   static func factorShapes(_ shape: GearShape) -> [Shape] {
-    // `GearShape.fault` refuses tensors for which these are no shapes, before any is planned.
+    // `GearShape.fault` rejects tensors for which these shapes are invalid before any tensor is planned.
     [
       try! Shape([shape.slabCount * shape.tokens, shape.settings.rank]),
       try! Shape([shape.slabCount * shape.settings.rank, shape.dim]),
@@ -88,7 +89,7 @@ struct PreparedGear: PreparedEncoding {
   func finished() -> PackedTensor {
     var result = PackedTensor(info, terms: terms, contentID: fit.contentID)
     guard let whole = fit.distances.last else { return result }
-    // Known of each term where nothing replaces what lies under it, else of the last.
+    // Without outliers the error after each term is known; otherwise only that after the last term.
     if fit.distances.count == result.terms.count + 1 {
       for place in result.terms.indices {
         result.terms[place].error = fit.distances[place].squares.squareRoot()
@@ -137,7 +138,7 @@ struct PreparedGear: PreparedEncoding {
         if bits == 8 {
           codec.write(codes: codes, into: &streams)
         } else {
-          // As the stream has them: such codes are always packed.
+          // These codes are already packed as the stream needs them.
           streams.copy(codes)
         }
       }
@@ -163,7 +164,7 @@ struct PreparedGear: PreparedEncoding {
     }
   }
 
-  /// The cells of a chunk in their order: of each piece that a group and the chunk share.
+  /// Returns the cells of a chunk in order, one range for each intersection of a group and the chunk.
   private func cells(of elements: Range<Int>) -> [Range<Int>] {
     let rows = elements.lowerBound / shape.dim..<elements.upperBound / shape.dim
     let step = shape.cellsPerStep
@@ -212,12 +213,14 @@ struct PreparedGear: PreparedEncoding {
     }
   }
 
-  /// Of few values gaps are the smaller index: a mask takes a bit for each of its bytes, coded as it may be.
+  /// Returns the index codecs to try.
+  ///
+  /// For up to 1 value in 32 gaps are the smaller index, because even a compressed mask needs a bit for each byte.
   private func candidates(keptCount: Int, of count: Int) -> [any IndexCodec] {
     32 * keptCount <= count ? [Gap8Index()] : ChunkEncoder.candidates(BitmaskIndex())
   }
 
-  /// The heads that a range of elements touches, and what of each.
+  /// Returns the slabs that a range of elements overlaps, each with the range of its own elements.
   private func slabs(of elements: Range<Int>) -> [(slab: Int, range: Range<Int>)] {
     let size = shape.slabElementCount
     return (elements.lowerBound / size...(elements.upperBound - 1) / size).map { slab in
@@ -234,7 +237,7 @@ struct PreparedGear: PreparedEncoding {
     return slab * count..<(slab + 1) * count
   }
 
-  /// Where the values that stay exact of a range stand among those of their head.
+  /// Returns the byte range of a range's exact values among those of its slab.
   private func keptValues(_ slab: Int, _ range: Range<Int>) -> Range<Int> {
     fit.masks.withBytes(maskBytes(slab)) { mask in
       let before = Kernels.best.count(ofMask: mask, bits: 0..<range.lowerBound)

@@ -1,7 +1,7 @@
 import Base
 import Synchronization
 
-/// Memory that workers fill piece by piece.
+/// A block of memory that workers fill piece by piece.
 final class SharedBytes: Sendable {
   private let buffer: Mutex<ByteBuffer>
 
@@ -24,7 +24,7 @@ final class SharedBytes: Sendable {
     }
   }
 
-  /// What was put, and no more can be.
+  /// Returns the bytes as immutable memory; afterwards nothing can be put or read here.
   func sealed() -> SealedBytes {
     SealedBytes(
       buffer.withLock { buffer in
@@ -35,7 +35,7 @@ final class SharedBytes: Sendable {
   }
 }
 
-/// Memory that many read at once.
+/// A block of immutable memory that several threads can read at once.
 final class SealedBytes: Sendable {
   private let buffer: ByteBuffer
 

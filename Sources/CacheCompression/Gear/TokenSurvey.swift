@@ -3,11 +3,12 @@ import Checkpoints
 import Synchronization
 import TensorCore
 
-/// What is settled by all heads of a token together: which entries of the values are outliers, and in the
-/// authors' way also scales that heads share.
+/// A survey over all heads of each token, which finds the outliers of the values.
+///
+/// With the authors' method it also finds the scales that heads share.
 struct TokenSurvey: Sendable {
   let shape: GearShape
-  /// Of the authors' groups: [batch, tokens, groups].
+  /// The scales and zeros of the authors' groups, [batch, tokens, groups].
   private(set) var scales: [Float] = []
   private(set) var zeros: [Float] = []
 
@@ -24,7 +25,7 @@ struct TokenSurvey: Sendable {
     return shape.settings.isOfficial ? 8 * shape.batch * shape.tokens * groupCount(shape) : 0
   }
 
-  /// Tokens of a tile: whole bytes of masks.
+  /// Returns the number of tokens of a tile, a multiple of 8 so that masks fill whole bytes.
   private static func tileTokenCount(_ shape: GearShape) -> Int {
     max(8, (1 << 18) / max(1, shape.width) / 8 * 8)
   }
@@ -33,7 +34,7 @@ struct TokenSurvey: Sendable {
     guard shape.needsTokenSurvey else { return 0 }
     let tokens = min(tileTokenCount(shape), shape.tokens)
     let piece = tokens * shape.dim
-    // The tile, a head of it as it is stored and as floats, ranges and pairs.
+    // The tile, one of its heads as stored and as floats, and ranges and pairs.
     return 4 * tokens * shape.width + 8 * piece + 2 * tokens * ((shape.width + 7) / 8)
       + 16 * tokens * groupCount(shape)
       + max(
@@ -42,7 +43,9 @@ struct TokenSurvey: Sendable {
           rows: tokens, columns: shape.width, alongColumns: false))
   }
 
-  /// - Parameter masks: gets a bit for each entry of a slab, each slab starting at a byte.
+  /// Reads all heads of each token, unless the shape needs no survey.
+  ///
+  /// - Parameter masks: Receives a bit for each entry, set for outliers; each slab starts at a byte.
   init(
     _ tensor: LazyTensor, _ shape: GearShape, masks: SharedBytes, engine: Engine
   ) throws {
@@ -125,7 +128,7 @@ struct TokenSurvey: Sendable {
     (scales, zeros) = found.withLock { ($0.scales, $0.zeros) }
   }
 
-  /// Scales, then zeros of a slab's cells, from groups that reach over heads.
+  /// Returns the scales of the cells of a slab, followed by their zeros, from groups that span heads.
   func pairs(ofSlab slab: Int) -> [Float] {
     let groups = Self.groupCount(shape)
     let cells = shape.cellsPerStep
@@ -165,7 +168,7 @@ struct TokenSurvey: Sendable {
     }
   }
 
-  /// Puts a mean in the place of each value that a mask takes out of its row.
+  /// Replaces each value whose mask bit is set by the mean of its row.
   @_lifetime(rows: copy rows)
   private static func fill(
     _ rows: inout MutableRawSpan, at mask: borrowing RawSpan, with means: [Float], width: Int
