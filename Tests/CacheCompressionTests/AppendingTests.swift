@@ -9,14 +9,14 @@ import TensorCore
 import TestSupport
 import Testing
 
-/// New tokens behind a packed cache, and what is told of it.
+/// Tests appending new tokens to a packed cache, and the inspection of packed caches.
 @Suite struct AppendingTests {
-  /// Some of a cache's tokens.
+  /// Returns a range of the tokens of a cache.
   private static func tokens(_ range: Range<Int>, of cache: KVCache) throws -> KVCache {
     try cache.mapped { try TokenRange.tensor($0, range, named: $0.name) }
   }
 
-  /// Stored bytes of a tensor's chunks.
+  /// Returns the stored bytes of the chunks of a tensor.
   private static func chunks(
     _ name: String, _ folder: TemporaryFolder, _ file: String
   ) throws -> [[UInt8]] {
@@ -36,7 +36,8 @@ import Testing
   }
 
   @Test(
-    "old blocks keep their bytes, whole groups become one, the rest is exact", arguments: [0, 20])
+    "old blocks keep their bytes, complete groups form a new block, and the rest stays exact",
+    arguments: [0, 20])
   func append(residual: Int) throws {
     let folder = try TemporaryFolder()
     let cache = try PackedCache.random([1, 2, 200, 16], layers: 2)
@@ -47,7 +48,7 @@ import Testing
     let appending = try CacheAppending(
       folder["packed.sumac"], Self.tokens(100..<200, of: cache), rank: nil)
     #expect(appending.errors.isEmpty)
-    // What was exact is a part of the new block.
+    // The tokens that were exact are part of the new block.
     #expect(appending.blockTokenCount == 96)
     #expect(appending.exactTokenCount == 4 + residual)
     try PackedCache.write(appending.appended(), to: folder["all.sumac"])
@@ -61,7 +62,7 @@ import Testing
       let exact = end - (4 + residual) * 16..<end
       #expect(found[exact] == wanted[exact])
     }
-    // Ranks of new blocks are half of the first's.
+    // The rank of a new block is half of that of the first.
     let checkpoint = try Containers.read(folder["all.sumac"])
     let names = checkpoint.tensors.map(\.name).filter { $0.hasPrefix("layers.0.key") }
     #expect(
@@ -71,7 +72,7 @@ import Testing
     #expect(label.contains("lowrank:2"), "\(label)")
   }
 
-  @Test("tokens that fill no group stay exact until others fill it")
+  @Test("tokens stay exact until they fill a group")
   func few() throws {
     let folder = try TemporaryFolder()
     let cache = try PackedCache.random([1, 1, 120, 8])
@@ -126,7 +127,7 @@ import Testing
     } throws: { "\($0)".contains("is not a packed cache") }
   }
 
-  @Test("models that differ are not put together, and ids of one part are named when they go")
+  @Test("caches of different models are refused, and dropped token ids are reported")
   func models() throws {
     let folder = try TemporaryFolder()
     let cache = try PackedCache.random([1, 2, 64, 16])
@@ -152,7 +153,7 @@ import Testing
     #expect(packed.repackingNotes.count == 1)
   }
 
-  @Test("parts add up to what is stored, and errors are those of the values")
+  @Test("parts add up to the stored bytes, and errors match those of the values")
   func inspection() throws {
     let folder = try TemporaryFolder()
     let cache = try PackedCache.prompt()
@@ -165,27 +166,27 @@ import Testing
       let bytes = stored.tensors.filter { $0.name.hasPrefix(name) }.reduce(0) {
         $0 + $1.stored.byteCount
       }
-      // But for the padding of segments.
+      // The padding of segments is not part of any tensor.
       #expect(row.parts.total <= bytes && bytes - row.parts.total < 64 * 8, "\(name)")
       #expect(row.parts.codes > 0 && row.parts.outliers > 0 && row.parts.factors > 0)
       #expect(row.parts.indices > 0 && row.parts.scales > 0 && row.parts.exact > 0)
     }
-    // What is stored of packed tokens, and exact ones, make the error that is measured.
-    let told = inspection.rows.map(\.error)
+    // The error combines the stored quality of packed blocks with the norm of exact tokens.
+    let storedErrors = inspection.rows.map(\.error)
     try inspection.compare(with: cache, queries: .drawn(count: 4), engine: .test())
-    for (place, layer) in cache.layers.enumerated() {
-      let found = try packed.layers[place].key.values()
+    for (index, layer) in cache.layers.enumerated() {
+      let found = try packed.layers[index].key.values()
       let wanted = try layer.key.values()
-      let row = inspection.rows[2 * place]
+      let row = inspection.rows[2 * index]
       #expect(abs(try #require(row.error) - relativeError(found, wanted)) < 1e-9)
-      #expect(abs(try #require(told[2 * place]) - relativeError(found, wanted)) < 1e-9)
+      #expect(abs(try #require(storedErrors[2 * index]) - relativeError(found, wanted)) < 1e-9)
       #expect(row.headErrors.count == 2 && row.attentionError == nil)
       for head in 0..<2 {
         let range = head * 128 * 32..<(head + 1) * 128 * 32
         let error = relativeError(Array(found[range]), Array(wanted[range]))
         #expect(abs(row.headErrors[head] - error) < 1e-9)
       }
-      let attention = try #require(inspection.rows[2 * place + 1].attentionError)
+      let attention = try #require(inspection.rows[2 * index + 1].attentionError)
       #expect(attention > 0 && attention < 1)
     }
     var same = try CacheInspection(cache)

@@ -8,7 +8,7 @@ import TensorCore
 import TestSupport
 import Testing
 
-/// Against the errors and values that the authors' simulation gives.
+/// Tests packed caches against the errors and values of the GEAR authors' simulation.
 @Suite struct GoldenGearTests {
   struct Case: Decodable, Sendable, CustomTestStringConvertible {
     struct Result: Decodable, Sendable {
@@ -81,7 +81,7 @@ import Testing
     try PackedCache.cache([(try tensor(name + "/key"), try tensor(name + "/value"))])
   }
 
-  /// Keys and values, packed and read.
+  /// Packs a case, and returns its keys and values as they are read back.
   private static func values(
     _ gear: Case, _ result: Case.Result, isOfficial: Bool
   ) throws -> (key: [Float], value: [Float]) {
@@ -97,7 +97,7 @@ import Testing
     #expect(Self.cases.count == 4 && Self.cases.allSatisfy { $0.results.count == 12 })
   }
 
-  @Test("with parity the errors are the authors'", arguments: cases)
+  @Test("with parity the errors match those of the authors", arguments: cases)
   func official(gear: Case) throws {
     let (key, value) = (
       try Self.tensor(gear.name + "/key").values(), try Self.tensor(gear.name + "/value").values()
@@ -110,7 +110,7 @@ import Testing
     }
   }
 
-  @Test("with parity the values are the authors', but for a rounding here and there")
+  @Test("with parity the values match those of the authors, except for a few roundings")
   func entries() throws {
     let gear = try #require(Self.cases.first { $0.name == "llama_random_layer1" })
     for result in gear.results {
@@ -127,7 +127,7 @@ import Testing
     }
   }
 
-  @Test("by default errors are the authors' or smaller")
+  @Test("by default errors are no larger than those of the authors")
   func own() throws {
     var ratios: [Double] = []
     for gear in Self.cases {
@@ -145,7 +145,7 @@ import Testing
     #expect(ratios.max()! < 1.03)
   }
 
-  @Test("more bits, outliers and products each bring the cache nearer", arguments: cases)
+  @Test("more bits, outliers and products each reduce the error", arguments: cases)
   func order(gear: Case) throws {
     let folder = try TemporaryFolder()
     let cache = try Self.cache(gear.name)

@@ -40,7 +40,7 @@ enum PackedCache {
     return try cache([(tensor, tensor)])
   }
 
-  /// The prompt of a real model: 4 layers of 2 kv heads of 32, 128 tokens.
+  /// Returns the cache of a real prompt: 4 layers, 2 kv heads, head dim 32, 128 tokens.
   static func prompt() throws -> KVCache {
     try CacheLayouts.read([Fixtures.path("caches/prompt.safetensors")], CacheHints())
   }
@@ -58,7 +58,7 @@ enum PackedCache {
       to: AtomicOutput(path: path, replacesExisting: true), engine: .test(workers: workers))
   }
 
-  /// Packs a cache and reads it.
+  /// Packs a cache, and reads it back.
   static func packed(
     _ cache: KVCache, _ settings: GearSettings, residual: Int = 0, start: CacheStart? = nil,
     in folder: TemporaryFolder, name: String = "packed.sumac"

@@ -9,17 +9,18 @@ import TensorCore
 import TestSupport
 import Testing
 
-/// Packed caches of all shapes.
+/// Tests packed caches of many shapes.
 @Suite struct PackingTests {
   static let methods = GearSettings.Method.allCases
 
-  @Test("tails, single tokens and small heads, without loss of anything", arguments: methods)
+  @Test(
+    "tails, single tokens and small heads keep their shapes with small errors", arguments: methods)
   func shapes(method: GearSettings.Method) throws {
     let folder = try TemporaryFolder()
-    for (place, dimensions) in [
+    for (index, dimensions) in [
       [1, 1, 1, 1], [1, 2, 3, 4], [2, 3, 65, 8], [1, 1, 100, 33], [3, 2, 64, 16], [1, 5, 129, 7],
     ].enumerated() {
-      let cache = try PackedCache.random(dimensions, seed: UInt64(place))
+      let cache = try PackedCache.random(dimensions, seed: UInt64(index))
       let rank = min(dimensions[2], dimensions[3], 2)
       for bits in [2, 8] {
         let found = try PackedCache.packed(
@@ -36,7 +37,7 @@ import Testing
     }
   }
 
-  @Test("what does not vary is exact, and nothing becomes NaN", arguments: methods)
+  @Test("constant values are exact, and nothing becomes NaN", arguments: methods)
   func constants(method: GearSettings.Method) throws {
     let folder = try TemporaryFolder()
     let settings = GearSettings.make(method, bits: 2, group: 16)
@@ -45,13 +46,13 @@ import Testing
       let found = try PackedCache.packed(cache, settings, in: folder)
       let error = relativeError(
         try found.layers[0].key.values(), try cache.layers[0].key.values())
-      // A minimum beyond half precision is rounded with its scale.
+      // A minimum outside the range of half precision is rounded with its scale.
       #expect(error < (value == 70000 ? 2e-5 : 1e-6), "\(value): \(error)")
     }
-    // A channel that does not vary, and a token of zeros, beside others.
-    let cache = try PackedCache.floats([1, 1, 64, 16]) { place in
-      let (token, channel) = (place / 16, place % 16)
-      return token == 7 ? 0 : channel == 3 ? 2.5 : Float((place * 7919) % 101) / 50 - 1
+    // A constant channel and a token of zeros among other values.
+    let cache = try PackedCache.floats([1, 1, 64, 16]) { index in
+      let (token, channel) = (index / 16, index % 16)
+      return token == 7 ? 0 : channel == 3 ? 2.5 : Float((index * 7919) % 101) / 50 - 1
     }
     let found = try PackedCache.packed(cache, settings, in: folder)
     for tensor in [found.layers[0].key, found.layers[0].value] {
@@ -60,7 +61,7 @@ import Testing
   }
 
   @Test(
-    "values beyond half precision, and below it",
+    "values outside the range of half precision have the same relative error",
     arguments: [1e6, 1e20, 1e30, 1e37, 1e-6, 1e-20, 1e-30, 1e-37, 0x1p-130])
   func scales(scale: Float) throws {
     let folder = try TemporaryFolder()
@@ -79,7 +80,8 @@ import Testing
     }
   }
 
-  @Test("half of the values of each dtype", arguments: [DType.f16, .bf16, .f32])
+  @Test(
+    "errors are small and extreme values exact in each dtype", arguments: [DType.f16, .bf16, .f32])
   func dtypes(dtype: DType) throws {
     let folder = try TemporaryFolder()
     let cache = try PackedCache.random([1, 2, 130, 16], seed: 9).cast(to: dtype)
@@ -87,21 +89,22 @@ import Testing
     #expect(found.layers[0].key.info.dtype == dtype)
     #expect(
       relativeError(try found.layers[0].key.values(), try cache.layers[0].key.values()) < 0.08)
-    // Of each channel's 130 tokens the least and the greatest are exact.
+    // The smallest and the largest of the 130 tokens of each channel are exact.
     let (mine, theirs) = (
       try found.layers[0].key.values(), try cache.layers[0].key.values()
     )
     for head in 0..<2 {
       for channel in 0..<16 {
-        let places = (0..<130).map { (head * 130 + $0) * 16 + channel }
-        let least = places.min { theirs[$0] < theirs[$1] }!
-        let greatest = places.max { theirs[$0] < theirs[$1] }!
-        #expect(mine[least] == theirs[least] && mine[greatest] == theirs[greatest])
+        let indices = (0..<130).map { (head * 130 + $0) * 16 + channel }
+        let smallest = indices.min { theirs[$0] < theirs[$1] }!
+        let largest = indices.max { theirs[$0] < theirs[$1] }!
+        #expect(mine[smallest] == theirs[smallest] && mine[largest] == theirs[largest])
       }
     }
   }
 
-  @Test("the nearest product is nearer than one by iteration, which more rounds bring nearer to it")
+  @Test(
+    "the nearest product has a smaller error than power iteration, and more rounds reduce the gap")
   func products() throws {
     let folder = try TemporaryFolder()
     let cache = try PackedCache.prompt()
@@ -132,7 +135,7 @@ import Testing
     }
   }
 
-  @Test("workers and effort change no value", arguments: methods)
+  @Test("the number of workers and the effort do not change values", arguments: methods)
   func determinism(method: GearSettings.Method) throws {
     let folder = try TemporaryFolder()
     let cache = try PackedCache.random([2, 3, 200, 16], layers: 2)
@@ -150,7 +153,7 @@ import Testing
     }
   }
 
-  @Test("a packed cache takes less than the paper counts", arguments: methods, [2, 4, 8])
+  @Test("a packed cache is smaller than the count of the paper", arguments: methods, [2, 4, 8])
   func sizes(method: GearSettings.Method, bits: Int) throws {
     let folder = try TemporaryFolder()
     let (heads, tokens, dim) = (8, 512, 64)
@@ -158,7 +161,7 @@ import Testing
     let settings = GearSettings.make(method, bits: bits)
     let found = try PackedCache.packed(cache, settings, in: folder)
     let inspection = try CacheInspection(found)
-    // Codes; a scale and a minimum of 16 bits for each group; outliers with an index of 32 bits; factors.
+    // Codes, a scale and a minimum of 16 bits for each group, outliers with an index of 32 bits, and factors.
     let count = Double(heads * tokens * dim)
     let product = 16.0 * Double(settings.rank * (tokens + dim)) / Double(tokens * dim)
     for row in inspection.rows {
@@ -173,7 +176,7 @@ import Testing
     }
   }
 
-  @Test("a cache with a value that is not finite is refused by its place")
+  @Test("a value that is not finite is refused with its index")
   func notFinite() throws {
     let folder = try TemporaryFolder()
     for value in [Float.nan, .infinity, -.infinity] {
@@ -191,14 +194,14 @@ import Testing
     #expect(try folder.names().isEmpty)
   }
 
-  @Test("exact tokens are checked too, and named as they are in the cache")
+  @Test("exact tokens are checked too, and reported with their index in the cache")
   func notFiniteResidual() throws {
     let folder = try TemporaryFolder()
     let cache = try PackedCache.floats([1, 1, 40, 8]) { $0 == 38 * 8 + 2 ? .nan : 1 }
     #expect {
       try PackedCache.packed(cache, .make(.kivi, bits: 4, group: 8), residual: 8, in: folder)
     } throws: { "\($0)".contains("value [0, 0, 38, 2] is NaN") }
-    // Behind a packed cache the place is that among the new tokens.
+    // For appended tokens the index is that among the new tokens.
     let good = try PackedCache.floats([1, 1, 40, 8]) { Float($0 % 5) }
     _ = try PackedCache.packed(
       good, .make(.kivi, bits: 4, group: 8), residual: 3, in: folder, name: "p.sumac")
@@ -212,7 +215,7 @@ import Testing
     }
   }
 
-  @Test("ranks that were not asked for are as large as there is room")
+  @Test("default ranks are limited to the available dimensions")
   func clampedRank() throws {
     for (dimensions, residual, rank) in [
       ([1, 2, 1, 32], 0, 1), ([1, 2, 40, 2], 0, 2), ([1, 2, 40, 32], 39, 1),
@@ -224,7 +227,7 @@ import Testing
     }
   }
 
-  @Test("what cannot be packed is said before any work")
+  @Test("caches that cannot be packed are reported before any work")
   func faults() throws {
     let cache = try PackedCache.random([1, 2, 10, 8])
     for (settings, residual, reason) in [
@@ -256,7 +259,7 @@ import Testing
 }
 
 extension KVCache {
-  /// With all values times a number.
+  /// Returns the cache with all values multiplied by a factor.
   fileprivate func scaled(by factor: Float) throws -> KVCache {
     try mapped { tensor in
       try .floats(

@@ -6,7 +6,7 @@ import TensorCore
 import TestSupport
 import Testing
 
-/// LoRA adapters that PEFT wrote, against the weights that PEFT merges them to.
+/// Tests LoRA adapters written by PEFT against the weights that PEFT merges them to.
 @Suite struct AdapterTests {
   static let cases = Fixtures.names(in: "lora", suffix: ".expected.safetensors").map {
     String($0.dropLast(".expected.safetensors".count))
@@ -18,7 +18,7 @@ import Testing
 
   @Test("there are cases") func count() { #expect(Self.cases.count == 4) }
 
-  @Test("adapters give the weights that PEFT gives", arguments: cases)
+  @Test("applied adapters produce the weights of PEFT", arguments: cases)
   func merged(name: String) throws {
     let vector = try TaskVector(Containers.read(Fixtures.path("lora/\(name)")))
     let application = VectorApplication(base: try Self.base(), vectors: [(vector, 1)])
@@ -33,7 +33,7 @@ import Testing
       #expect(worst <= 2e-6, "\(tensor.name): \(worst)")
       #expect(found.count == wanted.count)
     }
-    // All others are the base's.
+    // All other tensors are those of the base.
     let names = Set(expected.tensors.map(\.name))
     let base = try Self.base()
     for tensor in base.tensors where !names.contains(tensor.name) {
@@ -41,7 +41,7 @@ import Testing
     }
   }
 
-  @Test("half of an adapter moves half as far, also of what it keeps whole")
+  @Test("a scale of one half moves weights half as far, including tensors that are stored whole")
   func scaled() throws {
     let base = try Self.base()
     let vector = try TaskVector(Containers.read(Fixtures.path("lora/embedding")))
@@ -60,7 +60,7 @@ import Testing
   }
 
   @Test(
-    "adapters that are no plain LoRA are refused",
+    "adapters other than plain LoRA are refused",
     arguments: [
       (#""r": 4"#, #""r": 5"#, "rank 5"), (#""use_dora": false"#, #""use_dora": true"#, "DoRA"),
       (#""peft_type": "LORA""#, #""peft_type": "IA3""#, "IA3"),

@@ -8,7 +8,7 @@ import TensorCore
 import TestSupport
 import Testing
 
-/// A case of `Fixtures/merge`: what mergekit makes of a recipe.
+/// A case of `Fixtures/merge`: a recipe and the output of mergekit.
 struct GoldenMerge: Sendable, CustomTestStringConvertible {
   let name: String
   var testDescription: String { name }
@@ -18,7 +18,7 @@ struct GoldenMerge: Sendable, CustomTestStringConvertible {
       GoldenMerge(name: String($0.dropLast(".safetensors".count)))
     }
 
-  /// Masks are drawn by other generators there.
+  /// True if mergekit draws the masks, whose random numbers differ from ours.
   var isRandom: Bool { name.contains("_seed") }
 
   func recipe() throws -> MergeRecipe {
@@ -39,14 +39,14 @@ struct GoldenMerge: Sendable, CustomTestStringConvertible {
     try Containers.read(Fixtures.path("merge/expected/\(name).safetensors")).tensors
   }
 
-  /// The values of all models' tensors of a name.
+  /// Returns the values of the tensors with one name in all models.
   func inputs(_ name: String) throws -> [[Float]] {
     try recipe().models.map { model in
       try Containers.read(Fixtures.path("merge/\(model)")).tensor(name).wideValues()
     }
   }
 
-  /// For each tensor whether a value depends on which of equal magnitudes was kept.
+  /// For each tensor, the values that depend on which of equal magnitudes is kept.
   func ambiguous() throws -> [String: [UInt8]] {
     let path = "merge/ambiguous/\(name).safetensors"
     guard Fixtures.names(in: "merge/ambiguous").contains(name + ".safetensors") else { return [:] }
@@ -64,7 +64,7 @@ extension Checkpoint {
 }
 
 extension LazyTensor {
-  /// All values in float32.
+  /// Returns all values in float32.
   func wideValues() throws -> [Float] {
     guard info.dtype != .f32 else { return try bytes().floats }
     var buffer = ByteBuffer(byteCount: 4 * info.elementCount)
@@ -77,22 +77,22 @@ extension LazyTensor {
   }
 }
 
-/// Merges against mergekit 0.1.5.
+/// Tests merges against mergekit 0.1.5.
 @Suite struct GoldenMergeTests {
-  @Test("there are cases of every method") func count() throws {
+  @Test("every method has cases") func count() throws {
     let methods = try Set(GoldenMerge.all.map { try $0.recipe().method })
     #expect(GoldenMerge.all.count == 26)
     #expect(Set(MergeMethods.names).subtracting(methods) == ["della_linear"])
   }
 
-  /// The distance between neighbours of a dtype around a value.
+  /// Returns the distance between neighboring numbers of a dtype at a value.
   private static func step(_ value: Float, _ dtype: DType) -> Float {
     let digits: Float = dtype == .bf16 ? 0x1p-7 : 0x1p-10
     guard value != 0 else { return 0x1p-24 }
     return Float(sign: .plus, exponent: value.exponent, significand: 1) * digits
   }
 
-  @Test("all tensors have the values of mergekit", arguments: GoldenMerge.all)
+  @Test("all tensors match the values of mergekit", arguments: GoldenMerge.all)
   func values(golden: GoldenMerge) throws {
     let merging = try golden.merging()
     #expect(merging.errors.isEmpty, "\(merging.errors)")
@@ -106,24 +106,24 @@ extension LazyTensor {
       #expect(tensor.info.dtype == expected.info.dtype && tensor.info.shape == expected.info.shape)
       let (found, wanted) = (try tensor.wideValues(), try expected.wideValues())
       let skipped = ambiguous[expected.name] ?? []
-      // mergekit rounds differences, too, to BF16: its error is a step of what they are between.
+      // mergekit also rounds differences to BF16, so its error is up to one step of the operands.
       let inputs = expected.info.dtype == .bf16 ? try golden.inputs(expected.name) : []
       var wrong = 0
-      for place in found.indices where skipped.isEmpty || skipped[place] == 0 {
+      for index in found.indices where skipped.isEmpty || skipped[index] == 0 {
         let tolerance =
           switch expected.info.dtype {
           case .f32: golden.name.hasPrefix("passthrough") ? 1.5e-8 : Float(5e-7)
           default:
             Self.step(
-              inputs.reduce(wanted[place].magnitude) { largest, values in
+              inputs.reduce(wanted[index].magnitude) { largest, values in
                 max(
-                  largest, values[place].magnitude, (values[place] - inputs[0][place]).magnitude)
+                  largest, values[index].magnitude, (values[index] - inputs[0][index]).magnitude)
               },
               expected.info.dtype)
           }
-        if !(abs(found[place] - wanted[place]) <= tolerance) { wrong += 1 }
+        if !(abs(found[index] - wanted[index]) <= tolerance) { wrong += 1 }
       }
-      // Trims of BF16 differences see them before they are rounded.
+      // Here BF16 differences are trimmed before they are rounded.
       let allowed = golden.name == "bf16_ties" ? found.count * 15 / 1000 : 0
       #expect(wrong <= allowed, "\(expected.name): \(wrong) of \(found.count)")
     }
@@ -148,7 +148,7 @@ extension LazyTensor {
       let sum = values.reduce(0, +)
       let norm = values.reduce(0) { $0 + $1 * $1 }.squareRoot()
       let rough = tensor.info.dtype == .f32 ? 2e-5 : 5e-3
-      // Which of equal magnitudes stay changes sums by some of them.
+      // The choice among equal magnitudes changes sums by some of them.
       let hasTies = try !golden.ambiguous().isEmpty
       let bound = (hasTies ? 0.02 : rough) * max(1, norm)
       #expect(abs(norm - (facts["l2"]?.asDouble ?? .nan)) <= bound, "\(name)")
@@ -160,7 +160,7 @@ extension LazyTensor {
   }
 
   @Test(
-    "masks by chance keep the share asked for, and sums of magnitudes by rescaling",
+    "random masks keep the requested share, and rescaling keeps the sum of magnitudes",
     arguments: GoldenMerge.all.filter(\.isRandom))
   func random(golden: GoldenMerge) throws {
     let merged = try golden.merging(options: MergeOptions(seed: 7)).merged(engine: .test())
@@ -168,7 +168,7 @@ extension LazyTensor {
     let tuned = try Containers.read(Fixtures.path("merge/inputs/ft_a"))
     let rescales = !golden.name.contains("norescale")
     let (density, weight): (Double, Float) = rescales ? (0.4, 0.8) : (0.7, 1)
-    // What mergekit drew obeys the same rule as what is drawn here.
+    // The masks of mergekit follow the same rule as ours.
     let expected = try golden.expected()
     var comparisonCount = 0
     for outputs in [merged.tensors, expected] {
@@ -179,21 +179,21 @@ extension LazyTensor {
         let isKept = zip(found, b).map { $0 != $1 }
         let before = delta.reduce(0.0) { $0 + Double(abs($1)) }
         let after = zip(delta, isKept).reduce(0.0) { $0 + ($1.1 ? Double(abs($1.0)) : 0) }
-        // A tensor that was not tuned has nothing to drop.
+        // A tensor that was not fine-tuned has no differences to drop.
         guard before > 0 else { continue }
         try #require(after > 0, "\(output.name)")
         comparisonCount += 1
         let factor = rescales ? Float(before / after) : 1
-        for place in found.indices where isKept[place] {
-          let wanted = b[place] + weight * (delta[place] * factor)
-          #expect(abs(found[place] - wanted) <= 1e-6, "\(output.name) \(place)")
+        for index in found.indices where isKept[index] {
+          let wanted = b[index] + weight * (delta[index] * factor)
+          #expect(abs(found[index] - wanted) <= 1e-6, "\(output.name) \(index)")
         }
         let share = Double(isKept.count(where: \.self)) / Double(isKept.count)
         let deviation = (density * (1 - density) / Double(isKept.count)).squareRoot()
         #expect(abs(share - density) <= 5 * deviation + 0.02, "\(output.name) \(share)")
       }
     }
-    // All tensors of the fine-tune but one differ from the base.
+    // All tensors of the fine-tune except one differ from the base.
     #expect(comparisonCount >= merged.tensors.count + expected.count - 2 && expected.count > 2)
   }
 }

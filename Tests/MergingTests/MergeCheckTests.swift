@@ -8,7 +8,7 @@ import TensorCore
 import TestSupport
 import Testing
 
-/// What is told before a merge, and what is made of models that do not fit together at once.
+/// Tests the errors and notes of a merge, and merges of models whose tensors do not match exactly.
 @Suite struct MergeCheckTests {
   private static func checkpoint(
     _ name: String, _ tensors: [LazyTensor], config: String? = nil
@@ -46,7 +46,7 @@ import Testing
 
   private static let linear = "merge_method: linear\nmodels: [a, b]\nparameters: {weight: 1}"
 
-  @Test("different vocabularies are an error with its remedy, or cut")
+  @Test("different vocabularies are reported with a remedy, or cut on request")
   func vocabulary() throws {
     let models = [
       try Self.checkpoint(
@@ -78,7 +78,7 @@ import Testing
     #expect(config["hidden_size"]?.asInt == 4)
   }
 
-  @Test("other shapes are never cut")
+  @Test("shapes that do not count a vocabulary are never cut")
   func shapes() throws {
     let models = [
       try Self.checkpoint("a", [Self.tensor("model.layers.0.mlp.weight", [5, 4])]),
@@ -94,7 +94,7 @@ import Testing
     #expect(try excluded.merged(engine: .test()).tensors[0].info.shape.dimensions == [5, 4])
   }
 
-  @Test("a head that is tied to the embeddings is read from there")
+  @Test("a missing head that is tied to the embeddings is read from the embeddings")
   func tiedHead() throws {
     let embeddings = "model.embed_tokens.weight"
     let a = try Self.checkpoint(
@@ -111,7 +111,7 @@ import Testing
     #expect(Self.messages(refused).contains("b has no 'lm_head.weight'"))
   }
 
-  @Test("what is no float is copied where all have it, and refused where they differ")
+  @Test("tensors that are not floats are copied if all models agree, and refused otherwise")
   func integers() throws {
     func model(_ name: String, _ bytes: [UInt8]) throws -> Checkpoint {
       let info = try TensorInfo(name: "positions", dtype: .i64, shape: Shape([bytes.count / 8]))
@@ -134,7 +134,7 @@ import Testing
     #expect(Self.messages(short).contains("I64 [2] in a and I64 [1] in b"))
   }
 
-  @Test("stacked slices renumber layers, and the configuration with them")
+  @Test("stacked slices renumber the layers and change the configuration accordingly")
   func slices() throws {
     func model(_ name: String, _ start: Float) throws -> Checkpoint {
       try Self.checkpoint(
@@ -175,7 +175,7 @@ import Testing
     #expect(Self.messages(beyond).contains("a has no layer 3"))
   }
 
-  @Test("modules merge parts of a model, and what no module covers is the base's")
+  @Test("modules merge parts of a model, and all other tensors are copied from the base")
   func modules() throws {
     func model(_ name: String, _ value: Float) throws -> Checkpoint {
       try Self.checkpoint(
@@ -204,7 +204,7 @@ import Testing
     #expect(Self.messages(wrong).contains("'audio.'"))
   }
 
-  @Test("tensors of several dtypes are merged in the wider one, and it is said")
+  @Test("tensors of several dtypes are merged in the widest one, with a note")
   func dtypes() throws {
     let half = try Cast(to: .bf16).applied(
       to: Self.checkpoint("a", [Self.tensor("w.weight", [2, 2], 1)]))
@@ -216,7 +216,7 @@ import Testing
     #expect(try merged.tensors[0].bytes().floats == [1.5, 1.5, 1.5, 1.5])
   }
 
-  @Test("a pair of tensors that is another name in all models stays one")
+  @Test("a tensor that is an alias in all models stays an alias")
   func aliases() throws {
     func model(_ name: String, _ value: Float) throws -> Checkpoint {
       var head = try Self.tensor("lm_head.weight", [2, 2], value)
@@ -255,7 +255,7 @@ import Testing
   }
 
   @Test(
-    "each grouping gives its tensors their coefficients",
+    "each grouping selects the coefficients of a tensor",
     arguments: [
       ("grouping: task\ncoefficients: [0.5, 0.1]", [1.5, 1.5, 1.5]),
       ("grouping: task\nclamp: true\ncoefficients: {'*': [-3, 1.5]}", [10, 10, 10]),
@@ -286,7 +286,7 @@ import Testing
   }
 
   @Test(
-    "tables that do not fit are told in full",
+    "tables that do not fit the merge are reported",
     arguments: [
       ("grouping: tensor\ncoefficients: {x: [1, 1], '*': [1, 1]}", "no tensor uses the rows 'x'"),
       ("grouping: task\ncoefficients: [1]", "1 coefficient, but the merge has 2 models"),
@@ -301,7 +301,7 @@ import Testing
   }
 
   @Test(
-    "files that are no tables are refused",
+    "files that are not tables are refused",
     arguments: [
       ("[1]", "expected a map"), ("coefficients: [1]", "grouping"),
       ("grouping: tesk\ncoefficients: [1]", "grouping is not known"),
@@ -318,7 +318,7 @@ import Testing
     }
   }
 
-  @Test("recipes written as YAML are read as they were", arguments: GoldenMerge.all)
+  @Test("recipes written as YAML are read back unchanged", arguments: GoldenMerge.all)
   func yaml(golden: GoldenMerge) throws {
     let recipe = try golden.recipe()
     let again = try MergeRecipeReader.recipe(

@@ -7,9 +7,9 @@ import TensorCore
 import TestSupport
 import Testing
 
-/// Merges of tensors in memory, against what the formulas give.
+/// Tests merges of tensors in memory against the formulas of the methods.
 @Suite struct MergePropertyTests {
-  /// Values with few different differences, so that many magnitudes are equal.
+  /// Returns values with few distinct differences, so that many magnitudes are equal.
   private static func values(_ count: Int, seed: UInt64, steps: Float) -> [Float] {
     var random = SeededGenerator(seed: seed)
     return (0..<count).map { _ in
@@ -38,7 +38,7 @@ import Testing
     return try merging.merged(engine: .test(workers: workers))
   }
 
-  /// The places of the largest magnitudes, of equal ones the first.
+  /// Returns the indices of the largest magnitudes; of equal magnitudes, the first ones.
   private static func largest(_ values: [Float], _ count: Int) -> Set<Int> {
     Set(
       values.indices.sorted {
@@ -47,7 +47,7 @@ import Testing
   }
 
   @Test(
-    "thresholds keep exactly as many as asked for, of equal magnitudes the first",
+    "thresholds keep exactly the requested number, and the first of equal magnitudes",
     arguments: [[40], [300, 500], [70_001], [3, 50_000]], [0.5, 0.013, 0.9])
   func trim(dimensions: [Int], density: Double) throws {
     let count = dimensions.reduce(1, *)
@@ -72,7 +72,7 @@ import Testing
   }
 
   @Test(
-    "breadcrumbs leave out the largest and the smallest", arguments: [[50], [90_000]],
+    "breadcrumbs drop the largest and the smallest magnitudes", arguments: [[50], [90_000]],
     [(0.5, 0.1), (0.9, 0.3), (0.01, 0.5), (0.6, 0)])
   func breadcrumbs(dimensions: [Int], shares: (Double, Double)) throws {
     let count = dimensions[0]
@@ -94,24 +94,24 @@ import Testing
       let bottom = max(0, count - kept - top)
       let order = tuned.map(abs).sorted(by: >)
       let wanted = Array(order[(count - bottom - kept)..<(count - bottom)])
-      // The same magnitudes as often, whichever of equal ones they are; zeros cannot be told.
+      // The kept magnitudes match as a multiset; which of equal ones are kept is not checked, nor are zeros.
       let magnitudes: [Float] = found.map(abs).filter { $0 > 0 }.sorted(by: >)
       let expected: [Float] = wanted.filter { $0 > 0 }
       #expect(magnitudes == expected)
-      for place in found.indices where found[place] != 0 { #expect(found[place] == tuned[place]) }
+      for index in found.indices where found[index] != 0 { #expect(found[index] == tuned[index]) }
     }
   }
 
-  @Test("global scope compares all tensors, in the order of their names")
+  @Test("global scope ranks all tensors together, in the order of their names")
   func global() throws {
     let shapes: [(name: String, dimensions: [Int])] = [
       ("b", [200, 500]), ("a", [64]), ("c", [3, 7]),
     ]
     for steps in [6, 0x1p20] as [Float] {
       var (tensors, zeros): ([LazyTensor], [LazyTensor]) = ([], [])
-      for (place, shape) in shapes.enumerated() {
+      for (index, shape) in shapes.enumerated() {
         let count = shape.dimensions.reduce(1, *)
-        let values = Self.values(count, seed: UInt64(place + 1), steps: steps)
+        let values = Self.values(count, seed: UInt64(index + 1), steps: steps)
         tensors.append(try .floats(shape.name, shape.dimensions, values))
         zeros.append(
           try .floats(shape.name, shape.dimensions, [Float](repeating: 0, count: count)))
@@ -137,7 +137,7 @@ import Testing
   @Test(
     "outputs do not depend on threads or pieces", arguments: MergeMethods.names)
   func determinism(method: String) throws {
-    // Three chunks and a bit.
+    // A little more than three chunks.
     let tensors = try (1...3).map {
       try LazyTensor.random("model.layers.0.weight", [400, 2000], seed: $0)
     }
@@ -154,7 +154,7 @@ import Testing
       """
     let models = ["base": [base], "a": [a], "b": [b]]
     let folder = try TemporaryFolder()
-    // Surveys and writing use as many workers.
+    // Surveys and writing use the same number of workers.
     var (merges, files): ([Checkpoint], [[UInt8]]) = ([], [])
     for workers in [1, 3] {
       let merged = try Self.merged(yaml, models, workers: workers)
@@ -172,7 +172,7 @@ import Testing
     let bytes = try first.bytes()
     #expect(bytes.count == 3_200_000)
     #expect(try bytes == merges[1].tensors[0].bytes())
-    // Any part reads as it does in the whole.
+    // A part has the same values as in a read of the whole tensor.
     for range in [0..<1, 12_345..<99_999, 500_001..<550_000, 799_000..<800_000] {
       var values = ByteBuffer(byteCount: 4 * range.count)
       var scratch = ByteBuffer(
@@ -185,7 +185,7 @@ import Testing
     #expect(bytes != (try base.bytes()))
   }
 
-  @Test("seeds, tensors and models have their own chances")
+  @Test("seeds, tensors and models have independent random numbers")
   func seeds() throws {
     let dimensions = [50, 60]
     let zeros = [Float](repeating: 0, count: 3000)
@@ -211,13 +211,13 @@ import Testing
     #expect(try masks(1) == first)
     #expect(try masks(2)[0] != first[0])
     #expect(first[0] != first[1])
-    // All four combinations of two masks occur about as often.
+    // The four combinations of two masks occur about equally often.
     for value in [0, 1, 100, 101] as [Float] {
       #expect((600...900).contains(first[0].count { $0 == value }))
     }
   }
 
-  @Test("NaN in an input and in a result are errors that name the place")
+  @Test("NaN in an input or in a result is an error with the index of the value")
   func notANumber() throws {
     var values = [Float](repeating: 1, count: 70_000)
     values[66_000] = .nan

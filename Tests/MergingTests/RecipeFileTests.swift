@@ -3,13 +3,13 @@ import Recipes
 import TestSupport
 import Testing
 
-/// YAML as values: scalars, anchors, merge keys, lines, bounds and what is refused.
+/// Tests the YAML reader: scalars, anchors, merge keys, lines, bounds and refused input.
 @Suite struct RecipeFileTests {
   private static func parse(_ text: String) throws -> RecipeValue {
     try RecipeFile.parse(text, path: "r.yaml")
   }
 
-  /// The reason without the path and the code; "" if there is none.
+  /// Returns the reason of the error without the path and the code; "" if there is no error.
   private static func fault(_ text: String) -> String {
     do {
       _ = try parse(text)
@@ -19,7 +19,7 @@ import Testing
     } catch { return "\(error)" }
   }
 
-  /// A value as JSON, in the order of the file.
+  /// Returns a value as JSON, in the order of the file.
   private static func json(_ value: RecipeValue) -> String {
     switch value.content {
     case .null: "null"
@@ -34,7 +34,7 @@ import Testing
   }
 
   @Test(
-    "plain scalars stand for what they do in PyYAML",
+    "plain scalars have the same values as in PyYAML",
     arguments: [
       ("~", .null), ("null", .null), ("Null", .null), ("NULL", .null), ("", .null),
       ("true", .bool(true)), ("Yes", .bool(true)), ("ON", .bool(true)), ("off", .bool(false)),
@@ -59,7 +59,7 @@ import Testing
   }
 
   @Test(
-    "numbers of YAML 1.2 that PyYAML takes for text are numbers",
+    "numbers of YAML 1.2 that PyYAML reads as text are numbers",
     arguments: [
       ("1e-9", .number(1e-9)), ("1E5", .number(1e5)), ("-.5", .number(-0.5)),
       ("+.5e3", .number(500)), (".5e3", .number(500)), ("0o17", .integer(15)), ("08", .integer(8)),
@@ -69,11 +69,11 @@ import Testing
     #expect(try Self.parse(text).content == expected)
   }
 
-  @Test(".nan is no number, but a number by kind")
+  @Test(".nan has the kind of a number but no numeric value")
   func notANumber() throws { #expect(try Self.parse(".nan").asNumber?.isNaN == true) }
 
   @Test(
-    "what stands in quotes or in a block is text",
+    "scalars in quotes and block scalars are text",
     arguments: [
       ("'1'", "1"), ("\"true\"", "true"), ("''", ""), ("\"a\\tb\\u00e9\"", "a\tbé"),
       ("|\n  1\n  2\n", "1\n2\n"), (">-\n  1\n  2\n", "1 2"), ("!!str 5", "5"), ("!!str", ""),
@@ -83,7 +83,7 @@ import Testing
   }
 
   @Test(
-    "tags of the plain types are followed",
+    "tags of the plain types determine the type",
     arguments: [
       ("!!int '5'", .integer(5)), ("!!float 5", .number(5)), ("!!bool 'yes'", .bool(true)),
       ("!!null ''", .null), ("! 5", .integer(5)),
@@ -94,7 +94,7 @@ import Testing
     #expect(try Self.parse(text).content == expected)
   }
 
-  @Test("every value has the line that it starts in, an aliased one that of its anchor")
+  @Test("every value has the line where it starts, and an alias the line of its anchor")
   func lines() throws {
     let value = try Self.parse(
       """
@@ -122,7 +122,7 @@ import Testing
   }
 
   @Test(
-    "aliases are the values of their anchors, merge keys those of PyYAML",
+    "aliases have the values of their anchors, and merge keys work as in PyYAML",
     arguments: [
       ("a: &x [1, 2]\nb: *x", "{a:[1,2],b:[1,2]}"),
       ("a: &x 1\nb: &x 2\nc: *x", "{a:1,b:2,c:2}"),
@@ -153,7 +153,7 @@ import Testing
   }
 
   @Test(
-    "what is refused names its line",
+    "errors name their line",
     arguments: [
       ("a: [1", "line 1: did not find expected ',' or ']' while parsing a flow sequence"),
       (
@@ -215,12 +215,12 @@ import Testing
     }
   }
 
-  /// `count` lists or maps in one another.
+  /// Returns `count` nested lists or maps.
   private static func nested(_ count: Int) -> String {
     String(repeating: "[", count: count) + String(repeating: "]", count: count)
   }
 
-  @Test("nesting is bounded at 64 levels, those behind aliases included")
+  @Test("nesting is bounded at 64 levels, including those reached through aliases")
   func depth() {
     #expect(Self.fault(Self.nested(64)) == "")
     let expected = "line 1: lists and maps are nested more than 64 levels deep"
@@ -239,7 +239,7 @@ import Testing
         == "line 2: lists and maps are nested more than 64 levels deep")
   }
 
-  @Test("values are bounded, those of aliases and merge keys counted each time")
+  @Test("the number of values is bounded, and those of aliases and merge keys count each time")
   func values() {
     let lists = (0..<9).map { level in
       let item = level == 0 ? "x" : "*a\(level - 1)"
@@ -255,7 +255,8 @@ import Testing
         == "line 524: there are more than 1048576 values, including those of aliases")
   }
 
-  @Test("directives are bounded, as reading them takes the square of their number")
+  @Test(
+    "directives are bounded, because the time to read them grows with the square of their number")
   func directives() {
     func text(_ count: Int) -> String {
       (0..<count).map { "%TAG !t\($0)! tag:x\n" }.joined() + "---\na: 1"
@@ -267,7 +268,7 @@ import Testing
     )
   }
 
-  @Test("a text over 16 MiB is refused before it is read")
+  @Test("a text over 16 MiB is refused before it is parsed")
   func length() {
     #expect(Self.fault(String(repeating: "#", count: (16 << 20) + 1)) == "is larger than 16 MiB")
     #expect(Self.fault(String(repeating: "#", count: 16 << 20)) == "is empty")

@@ -5,7 +5,7 @@ import TensorCore
 import TestSupport
 import Testing
 
-/// Recipes as mergekit reads them, and what is told of those that are wrong.
+/// Tests that recipes are read as mergekit reads them, and that faults are reported.
 @Suite struct RecipeTests {
   static let cases = Fixtures.names(in: "merge/cases", suffix: ".yaml")
 
@@ -22,7 +22,7 @@ import Testing
     } catch { return ["\(error)"] }
   }
 
-  @Test("every recipe of mergekit's that is kept here is read", arguments: cases)
+  @Test("every stored recipe of mergekit is read", arguments: cases)
   func read(name: String) throws {
     let path = Fixtures.path("merge/cases/\(name)")
     let recipe = try MergeRecipeReader.recipe(RecipeFile.read(path), path: path)
@@ -30,7 +30,7 @@ import Testing
     #expect(!recipe.models.isEmpty)
   }
 
-  /// Nine lists of nine aliases each: 9⁹ values.
+  /// Nine lists of nine aliases each, which expand to 9⁹ values.
   private static let bomb = (0..<9).map { level in
     let item = level == 0 ? "x" : "*a\(level - 1)"
     return "a\(level): &a\(level) [" + Array(repeating: item, count: 9).joined(separator: ",") + "]"
@@ -38,7 +38,7 @@ import Testing
 
   @Test("there are recipes") func count() { #expect(Self.cases.count >= 30) }
 
-  @Test("filters, gradients and scopes have the values of mergekit")
+  @Test("filters, gradients and scopes produce the values of mergekit")
   func parameters() throws {
     let recipe = try Self.recipe(
       """
@@ -82,7 +82,7 @@ import Testing
     #expect(recipe.parameters.value("int8_mask", tensor: "x", position: 1)?.asBool == true)
   }
 
-  @Test("slices have their sources with layers")
+  @Test("slices contain their sources with layers")
   func slices() throws {
     let recipe = try Self.recipe(
       """
@@ -105,7 +105,7 @@ import Testing
     #expect(recipe.models == ["a", "b", "c"])
   }
 
-  @Test("all faults are told together, each with its line and the nearest key")
+  @Test("all faults are reported together, each with its line and the nearest key")
   func faults() {
     let found = Self.faults(
       """
@@ -134,7 +134,7 @@ import Testing
   }
 
   @Test(
-    "files that are no recipes are refused",
+    "files that are not recipes are refused",
     arguments: [
       "", "a: [1", "a: 1\na: 2", "- 1", "*x", "? [1]\n: 2",
       String(repeating: "[", count: 100) + String(repeating: "]", count: 100),
