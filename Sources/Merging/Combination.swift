@@ -42,7 +42,7 @@ package enum Trim: Sendable, Equatable {
   /// Drops the largest ⌊gamma · n⌋ magnitudes and keeps the next ⌊density · n⌋.
   ///
   /// If fewer values than that remain, it keeps the smallest ⌊density · n⌋.
-  case behindLargest(density: Double, gamma: Double)
+  case afterLargest(density: Double, gamma: Double)
   /// Keeps each value with probability `density`.
   case random(density: Double)
   /// Keeps each value with a probability that grows with the rank of its magnitude in its row.
@@ -51,7 +51,7 @@ package enum Trim: Sendable, Equatable {
   /// True if the whole difference must be read before the values to keep are known.
   var needsRanks: Bool {
     switch self {
-    case .largest, .behindLargest: true
+    case .largest, .afterLargest: true
     case .all, .nothing, .random, .ranked: false
     }
   }
@@ -63,7 +63,7 @@ package enum Trim: Sendable, Equatable {
     case .nothing: return 0..<0
     case .largest(let density):
       return 0..<min(count, max(1, Self.share(density, of: count)))
-    case .behindLargest(let density, let gamma):
+    case .afterLargest(let density, let gamma):
       let kept = Self.share(density, of: count)
       let top = Self.share(gamma, of: count)
       // If too few remain after the largest, the smallest are kept instead.

@@ -74,8 +74,8 @@ struct DeltaReading: Sendable {
     let layout = self.workspace(piece: piece.count, models: models.count, inRows: false)
     return try layout.withSpans(of: &workspace) { base, deltas, scratch in
       try self.base.read(piece, into: &base, scratch: &scratch)
-      for (place, model) in models.enumerated() {
-        var delta = deltas._mutatingExtracting(size * place..<size * (place + 1))
+      for (index, model) in models.enumerated() {
+        var delta = deltas._mutatingExtracting(size * index..<size * (index + 1))
         try self.models[model].read(piece, into: &delta, scratch: &scratch)
         Kernels.best.subtract(base.bytes, from: &delta)
       }

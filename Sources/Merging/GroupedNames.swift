@@ -3,13 +3,13 @@ import Base
 /// Tensor names grouped by message, so that a thousand tensors with the same fault produce one message.
 struct GroupedNames {
   private var groups: [(text: Message, hint: Message?, names: [String])] = []
-  private var places: [Message: Int] = [:]
+  private var indices: [Message: Int] = [:]
 
   mutating func add(_ name: String, to text: Message, hint: Message? = nil) {
-    if let place = places[text] {
-      groups[place].names.append(name)
+    if let index = indices[text] {
+      groups[index].names.append(name)
     } else {
-      places[text] = groups.count
+      indices[text] = groups.count
       groups.append((text, hint, [name]))
     }
   }

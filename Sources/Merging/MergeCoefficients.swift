@@ -107,20 +107,20 @@ package struct MergeCoefficients: Sendable, Equatable {
   package func row(of tensor: String) -> String? {
     switch grouping {
     case .task: return rows["*"] == nil ? nil : "*"
-    case .tensor: return rows[tensor] == nil ? standard : tensor
+    case .tensor: return rows[tensor] == nil ? defaultRow : tensor
     case .qkv:
-      return Self.fusedNames(of: tensor).first { rows[$0] != nil } ?? standard
+      return Self.fusedNames(of: tensor).first { rows[$0] != nil } ?? defaultRow
     case .block:
       let fitting = rows.keys.filter {
         tensor == $0
           || (tensor.hasPrefix($0)
             && ($0.hasSuffix(".") || tensor.dropFirst($0.count).first == "."))
       }
-      return fitting.max { $0.utf8.count < $1.utf8.count } ?? standard
+      return fitting.max { $0.utf8.count < $1.utf8.count } ?? defaultRow
     }
   }
 
-  private var standard: String? { rows["*"] == nil ? nil : "*" }
+  private var defaultRow: String? { rows["*"] == nil ? nil : "*" }
 
   private static let parts = [
     "q_proj", "k_proj", "v_proj", "query", "key", "value", "to_q", "to_k", "to_v",
@@ -130,15 +130,15 @@ package struct MergeCoefficients: Sendable, Equatable {
   /// Returns the name of `tensor`, followed by the names that a fused query, key and value tensor could have.
   static func fusedNames(of tensor: String) -> [String] {
     var words = tensor.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
-    guard let place = words.lastIndex(where: parts.contains) else { return [tensor] }
+    guard let index = words.lastIndex(where: parts.contains) else { return [tensor] }
     var names = [tensor]
     for name in fused {
-      words[place] = name
+      words[index] = name
       names.append(words.joined(separator: "."))
     }
     // torch.nn.MultiheadAttention names them `in_proj_weight` and `in_proj_bias`.
-    if place + 1 == words.count - 1 {
-      names.append((words[..<place] + ["in_proj_" + words[place + 1]]).joined(separator: "."))
+    if index + 1 == words.count - 1 {
+      names.append((words[..<index] + ["in_proj_" + words[index + 1]]).joined(separator: "."))
     }
     return names
   }

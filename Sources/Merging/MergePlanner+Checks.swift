@@ -94,9 +94,9 @@ extension MergePlanner {
 
   private mutating func unread(_ name: String, line: Int) {
     let names = method.parameters.map(\.name)
-    let place = line > 0 ? "line \(line): " : ""
+    let location = line > 0 ? "line \(line): " : ""
     fault(
-      "\(place)\(method.name) has no parameter '\(name.printable)'",
+      "\(location)\(method.name) has no parameter '\(name.printable)'",
       hint: Nearest.name(name, of: names).map { "did you mean '\($0)'?" }
         ?? "its parameters are: \(names.joined(separator: ", "))")
   }
@@ -132,22 +132,22 @@ extension MergePlanner {
       modelCount: sources.count, own: sources.map { _ in [:] }, shared: [:])
     var isWhole = true
     func kindFault(_ parameter: MergeParameter, _ value: MergeParameters.Value) -> String? {
-      switch parameter.standard {
+      switch parameter.defaultValue {
       case .bool: value.asBool == nil ? "true or false" : nil
       case .optional where parameter.name == "int8_mask": nil
       case .number, .required, .optional: value.asNumber == nil ? "a number" : nil
       }
     }
     for parameter in method.parameters {
-      let places: [Int?] = parameter.isPerModel ? sources.indices.map { $0 } : [nil]
-      for place in places {
-        let source = place.map { sources[$0] }
+      let indices: [Int?] = parameter.isPerModel ? sources.indices.map { $0 } : [nil]
+      for index in indices {
+        let source = index.map { sources[$0] }
         var value = row.value(parameter, of: source)
-        if parameter.name == "weight", let place, let coefficients = options.coefficients {
-          value = coefficient(coefficients, row.name, place).map { .number($0) }
+        if parameter.name == "weight", let index, let coefficients = options.coefficients {
+          value = coefficient(coefficients, row.name, index).map { .number($0) }
         }
         guard let value else {
-          guard parameter.standard == .required else { continue }
+          guard parameter.defaultValue == .required else { continue }
           isWhole = false
           let owner = source.map { " for \($0.model.printable)" } ?? ""
           unset.add(
@@ -160,8 +160,8 @@ extension MergePlanner {
           unset.add(row.name, to: "'\(parameter.name)' is not \(expected)")
           continue
         }
-        if let place {
-          values.own[place][parameter.name] = value
+        if let index {
+          values.own[index][parameter.name] = value
         } else {
           values.shared[parameter.name] = value
         }

@@ -53,7 +53,7 @@ extension MergePlanner {
     if let base = recipe.base, !method.needsBase, !sources.contains(where: { $0.model == base }) {
       // A base without a role is one more model, if a shared scope sets a required parameter for it.
       if method.parameters.contains(where: { parameter in
-        parameter.isPerModel && parameter.standard == .required
+        parameter.isPerModel && parameter.defaultValue == .required
           && scopes.contains { $0.choices[parameter.name] != nil }
       }) {
         sources.append(

@@ -10,7 +10,7 @@ struct MergePlanner {
   let options: MergeOptions
   let models: [String: Checkpoint]
   /// The index of each tensor in its model, by model and tensor name.
-  let places: [String: [UTF8Key: Int]]
+  let tensorIndices: [String: [UTF8Key: Int]]
 
   var errors: [any UserError] = []
   var notes: [Message] = []
@@ -36,12 +36,12 @@ struct MergePlanner {
     self.method = method
     self.options = options
     self.models = models
-    places = models.mapValues { checkpoint in
-      var places: [UTF8Key: Int] = [:]
-      for (place, tensor) in checkpoint.tensors.enumerated() {
-        places[UTF8Key(tensor.name)] = place
+    tensorIndices = models.mapValues { checkpoint in
+      var tensorIndices: [UTF8Key: Int] = [:]
+      for (index, tensor) in checkpoint.tensors.enumerated() {
+        tensorIndices[UTF8Key(tensor.name)] = index
       }
-      return places
+      return tensorIndices
     }
   }
 
@@ -70,8 +70,8 @@ struct MergePlanner {
   // MARK: One tensor
 
   func tensor(_ name: String, of model: String) -> LazyTensor? {
-    guard let place = places[model]?[UTF8Key(name)] else { return nil }
-    return models[model]?.tensors[place]
+    guard let index = tensorIndices[model]?[UTF8Key(name)] else { return nil }
+    return models[model]?.tensors[index]
   }
 
   private func operand(_ tensor: LazyTensor, of model: String) -> Operand {
@@ -83,14 +83,14 @@ struct MergePlanner {
     var sources = row.sources
     var found: [(model: String, tensor: LazyTensor)] = []
     if let base = row.base {
-      let place = sources.firstIndex { $0.model == base }
-      guard let name = place.map({ sources[$0].name }) ?? row.baseName else {
+      let index = sources.firstIndex { $0.model == base }
+      guard let name = index.map({ sources[$0].name }) ?? row.baseName else {
         faults.add(
           row.name, to: "base_model \(base.printable) is not a source of the slice",
           hint: "add it to the sources of the slice, with its layers")
         return nil
       }
-      if let place { sources.remove(at: place) }
+      if let index { sources.remove(at: index) }
       found += operand(name, of: base, for: row)
     }
     for source in sources { found += operand(source.name, of: source.model, for: row) }

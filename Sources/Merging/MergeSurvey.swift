@@ -51,30 +51,30 @@ struct MergeSurvey {
   func settled(_ tensors: [PlannedTensor]) throws -> [SettledCombination?] {
     var results = [SettledCombination?](repeating: nil, count: tensors.count)
     var trimmed: [Int] = []
-    for (place, tensor) in tensors.enumerated() {
+    for (index, tensor) in tensors.enumerated() {
       if !tensor.twins.isEmpty { try checkTwins(of: tensor) }
       guard !tensor.isCopied else { continue }
       switch tensor.combination {
       case .one(let scale):
-        results[place] = .weightedSum(weights: [Float(scale ?? 1)], divisor: 1)
+        results[index] = .weightedSum(weights: [Float(scale ?? 1)], divisor: 1)
       case .weightedSum(let weights, let normalizes):
-        results[place] = .weightedSum(
+        results[index] = .weightedSum(
           weights: weights.map { Float($0) },
           divisor: normalizes ? Float(weights.reduce(0, +)) : 1)
-      case .slerp(let t): results[place] = try slerp(tensor, t: t)
-      case .taskVectors: trimmed.append(place)
+      case .slerp(let t): results[index] = try slerp(tensor, t: t)
+      case .taskVectors: trimmed.append(index)
       }
     }
     let survey = TrimSurvey(options: options, engine: engine)
     let settled = try survey.settled(trimmed.map { tensors[$0] })
-    for (place, combination) in zip(trimmed, settled) { results[place] = combination }
+    for (index, combination) in zip(trimmed, settled) { results[index] = combination }
     return results
   }
 
   // MARK: Slerp
 
   /// Norms below this count as 1.
-  private static let leastNorm = 1e-8
+  private static let minimumNorm = 1e-8
   /// The magnitude of the cosine above which two vectors are interpolated linearly.
   private static let collinear = 0.9995
 
@@ -82,7 +82,7 @@ struct MergeSurvey {
     let pair = try pair(tensor)
     func length(_ squares: Double) -> Double {
       let norm = squares.squareRoot()
-      return norm > Self.leastNorm ? norm : 1
+      return norm > Self.minimumNorm ? norm : 1
     }
     let cosine = min(
       1, max(-1, pair.product / (length(pair.squares) * length(pair.otherSquares))))

@@ -50,10 +50,10 @@ struct MergedSource: TensorSource {
       case .weightedSum(let weights, let divisor):
         try workspace(reading, piece: piece.count).withSpans(of: &scratch) {
           sums, floats, rest in
-          for (place, operand) in operands.enumerated() {
+          for (index, operand) in operands.enumerated() {
             try operand.read(piece, into: &floats, scratch: &rest)
             Kernels.best.add(
-              floats.bytes, times: weights[place], isFirst: place == 0, to: &sums)
+              floats.bytes, times: weights[index], isFirst: index == 0, to: &sums)
           }
           if divisor != 1 { Kernels.best.divide(&sums, by: divisor) }
           try store(sums.bytes, piece, of: elements, into: &values)
@@ -62,9 +62,9 @@ struct MergedSource: TensorSource {
         try reading.withPiece(piece, of: Array(keeps.indices), workspace: &scratch) {
           base, deltas, rest in
           let size = 4 * piece.count
-          for (place, keep) in keeps.enumerated() where keep != .all {
-            var delta = deltas._mutatingExtracting(size * place..<size * (place + 1))
-            reading.apply(keep, model: place, piece, &delta, scratch: &rest)
+          for (index, keep) in keeps.enumerated() where keep != .all {
+            var delta = deltas._mutatingExtracting(size * index..<size * (index + 1))
+            reading.apply(keep, model: index, piece, &delta, scratch: &rest)
           }
           Kernels.best.add(deltas.bytes, sum, to: &base)
           try store(base.bytes, piece, of: elements, into: &values)
@@ -79,10 +79,10 @@ struct MergedSource: TensorSource {
     _ results: borrowing RawSpan, _ piece: Range<Int>, of elements: Range<Int>,
     into values: inout MutableRawSpan
   ) throws {
-    if let place = Kernels.best.firstNaN(results) {
+    if let index = Kernels.best.firstNaN(results) {
       throw FormatError(
         .nanOperand,
-        "value \(piece.lowerBound + place) becomes NaN because infinite values cancel each other",
+        "value \(piece.lowerBound + index) becomes NaN because infinite values cancel each other",
         path: operands[0].path, tensor: info.name)
     }
     let wanted = piece.clamped(to: elements)

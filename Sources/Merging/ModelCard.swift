@@ -65,7 +65,7 @@ extension Trim {
   fileprivate var isRandom: Bool {
     switch self {
     case .random, .ranked: true
-    case .all, .nothing, .largest, .behindLargest: false
+    case .all, .nothing, .largest, .afterLargest: false
     }
   }
 }

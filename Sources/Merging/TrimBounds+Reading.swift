@@ -17,8 +17,8 @@ extension TrimBounds {
     var questions: [Question] = []
     var answers: [Int] = []
     for question in wanted {
-      if let place = questions.firstIndex(of: question) {
-        answers.append(place)
+      if let index = questions.firstIndex(of: question) {
+        answers.append(index)
       } else {
         answers.append(questions.count)
         questions.append(question)
@@ -33,18 +33,18 @@ extension TrimBounds {
         of: asked[group].map(\.model), scratchByteCount: size * group.count
       ) { counters in
         counters.fill()
-      } add: { _, place, _, values, counters in
-        var own = counters._mutatingExtracting(size * place..<size * (place + 1))
+      } add: { _, index, _, values, counters in
+        var own = counters._mutatingExtracting(size * index..<size * (index + 1))
         Kernels.best.countMagnitudes(
-          values, digits: asked[group.lowerBound + place].digits, into: &own)
+          values, digits: asked[group.lowerBound + index].digits, into: &own)
       } finish: { _, _, counters in
         // Integer sums do not depend on the order of the tiles.
         totals.withLock { totals in
-          for place in group {
-            let start = size * (place - group.lowerBound)
-            totals[place].add(
+          for index in group {
+            let start = size * (index - group.lowerBound)
+            totals[index].add(
               counters: counters.extracting(
-                start..<start + DigitCounts.byteCount(asked[place].digits)))
+                start..<start + DigitCounts.byteCount(asked[index].digits)))
           }
         }
       }
@@ -87,10 +87,10 @@ extension TrimBounds {
         for piece in reading.pieces(of: tile.elements, inRows: false) {
           let size = 4 * piece.count
           try reading.withPiece(piece, of: models, workspace: &workspace) { _, deltas, _ in
-            for place in models.indices {
+            for index in models.indices {
               add(
-                &state, place, piece,
-                deltas.bytes.extracting(size * place..<size * (place + 1)), &scratch)
+                &state, index, piece,
+                deltas.bytes.extracting(size * index..<size * (index + 1)), &scratch)
             }
           }
         }

@@ -114,7 +114,7 @@ struct TrimBounds: Sendable {
     let open = bounds.indices.filter { bounds[$0].cutsTies }
     guard !open.isEmpty else { return }
     let ends = try lastTies(open.map { bounds[$0] }, path: path)
-    for (place, end) in zip(open, ends) { bounds[place].end = end }
+    for (index, end) in zip(open, ends) { bounds[index].end = end }
   }
 
   /// Counts the digits that the searches of the bounds need next.
@@ -123,8 +123,8 @@ struct TrimBounds: Sendable {
       bounds.compactMap { bound in
         bound.search.question.map { Question(model: bound.model, digits: $0) }
       })
-    for place in bounds.indices {
-      guard bounds[place].search.take(counts[place]) else { throw ChangedInputError(path: path) }
+    for index in bounds.indices {
+      guard bounds[index].search.take(counts[index]) else { throw ChangedInputError(path: path) }
     }
   }
 
@@ -143,26 +143,26 @@ struct TrimBounds: Sendable {
       }.max() ?? 0
     try forEachTile(of: wanted.map(\.model), scratchByteCount: 8 * piece) { _ in
       wanted.map { _ in [UInt64]() }
-    } add: { state, place, piece, values, scratch in
+    } add: { state, index, piece, values, scratch in
       let count = Kernels.best.collectIndexes(
-        ofUpper: wanted[place].search.upper, in: values, into: &scratch)
+        ofUpper: wanted[index].search.upper, in: values, into: &scratch)
       // A candidate has the lower digits in its upper 16 bits, and the element's index in the tensor below.
       for number in 0..<count {
         let value = scratch.bytes.littleEndian(UInt64.self, at: 8 * number)!
-        state[place].append(
+        state[index].append(
           (value >> 32) << 48 | ((value & 0xFFFF_FFFF) + UInt64(piece.lowerBound)))
       }
     } finish: { number, state, _ in
       found.withLock { $0[number] = state }
     }
     let all = found.withLock { $0 }
-    for place in bounds.indices {
-      try Self.settle(&bounds[place], all.map { $0[place] }, path: path)
+    for index in bounds.indices {
+      try Self.settle(&bounds[index], all.map { $0[index] }, path: path)
     }
     Self.settleTies(&bounds)
-    for place in bounds.indices {
-      guard bounds[place].cutsTies else { continue }
-      bounds[place].end = lastTie(of: bounds[place], among: all.map { $0[place] })
+    for index in bounds.indices {
+      guard bounds[index].cutsTies else { continue }
+      bounds[index].end = lastTie(of: bounds[index], among: all.map { $0[index] })
     }
   }
 
@@ -179,31 +179,31 @@ struct TrimBounds: Sendable {
   /// after it.
   private func lastTie(of bound: Bound, among candidates: [[UInt64]]) -> (Int, Int)? {
     let low = UInt64(bound.search.threshold & 0x7FFF)
-    let places = candidates.map { tile in tile.filter { $0 >> 48 == low } }
-    var ties = TieCounts(tileCount: places.count)
-    for (number, tile) in places.enumerated() { ties.set(tile.count, ofTile: number) }
+    let matches = candidates.map { tile in tile.filter { $0 >> 48 == low } }
+    var ties = TieCounts(tileCount: matches.count)
+    for (number, tile) in matches.enumerated() { ties.set(tile.count, ofTile: number) }
     guard let last = ties.last(of: bound.kept) else { return nil }
-    let place = places[last.tile][last.occurrence - 1] & 0xFFFF_FFFF_FFFF
-    return (tiles[last.tile].tensor, Int(place) + 1)
+    let element = matches[last.tile][last.occurrence - 1] & 0xFFFF_FFFF_FFFF
+    return (tiles[last.tile].tensor, Int(element) + 1)
   }
 
   /// Sets how many of the magnitudes equal to each threshold are kept; the first ones are.
   private static func settleTies(_ bounds: inout [Bound]) {
-    for place in bounds.indices {
-      let search = bounds[place].search
-      bounds[place].kept =
-        bounds[place].isLow ? search.tieCount : search.equalCount - search.tieCount
+    for index in bounds.indices {
+      let search = bounds[index].search
+      bounds[index].kept =
+        bounds[index].isLow ? search.tieCount : search.equalCount - search.tieCount
     }
     // If both bounds have the same threshold, the low bound alone counts the kept magnitudes.
-    for place in bounds.indices where !bounds[place].isLow {
-      let high = bounds[place]
+    for index in bounds.indices where !bounds[index].isLow {
+      let high = bounds[index]
       guard
         let low = bounds.firstIndex(where: {
           $0.isLow && $0.model == high.model && $0.search.threshold == high.search.threshold
         })
       else { continue }
       bounds[low].kept -= high.search.tieCount
-      bounds[place].kept = high.search.equalCount
+      bounds[index].kept = high.search.equalCount
     }
   }
 
@@ -216,17 +216,17 @@ struct TrimBounds: Sendable {
     let models = bounds.map(\.model)
     try forEachTile(of: models) { _ in
       bounds.map { _ in 0 }
-    } add: { found, place, _, values, _ in
-      found[place] +=
-        Kernels.best.count(ofMagnitude: bounds[place].search.threshold, in: values).equal
+    } add: { found, index, _, values, _ in
+      found[index] +=
+        Kernels.best.count(ofMagnitude: bounds[index].search.threshold, in: values).equal
     } finish: { number, found, _ in
       counts.withLock { counts in
-        for place in found.indices { counts[place].set(found[place], ofTile: number) }
+        for index in found.indices { counts[index].set(found[index], ofTile: number) }
       }
     }
     let all = counts.withLock { $0 }
-    return try bounds.enumerated().map { place, bound in
-      guard let last = all[place].last(of: bound.kept) else { throw ChangedInputError(path: path) }
+    return try bounds.enumerated().map { index, bound in
+      guard let last = all[index].last(of: bound.kept) else { throw ChangedInputError(path: path) }
       let (number, wanted) = last
       let threshold = bound.search.threshold
       let end = Mutex<Int?>(nil)
@@ -266,20 +266,20 @@ struct TrimBounds: Sendable {
       bounds.append(Bound(model: 0, count: kept.upperBound, isLow: true))
     }
     if kept.lowerBound > 0 { bounds.append(Bound(model: 0, count: kept.lowerBound, isLow: false)) }
-    for place in bounds.indices {
+    for index in bounds.indices {
       let threshold = Kernels.best.magnitude(
-        ofRank: count - bounds[place].search.count, in: delta, scratch: &scratch)
+        ofRank: count - bounds[index].search.count, in: delta, scratch: &scratch)
       let found = Kernels.best.count(ofMagnitude: threshold, in: delta)
-      bounds[place].search.settle(
+      bounds[index].search.settle(
         threshold: threshold, before: found.above, equalCount: found.equal)
     }
     settleTies(&bounds)
-    for place in bounds.indices {
-      let bound = bounds[place]
+    for index in bounds.indices {
+      let bound = bounds[index]
       guard bound.cutsTies,
         let last = delta.index(ofMagnitude: bound.search.threshold, occurrence: bound.kept)
       else { continue }
-      bounds[place].end = (0, last + 1)
+      bounds[index].end = (0, last + 1)
     }
     return keep(bounds, tensor: 0)
   }

@@ -43,7 +43,7 @@ struct TrimSurvey {
         order.map { tensors[$0] }, seed: options.seed, engine: engine
       ).keeps()
       keeps = Array(repeating: [], count: tensors.count)
-      for (place, keep) in zip(order, found) { keeps[place] = keep }
+      for (index, keep) in zip(order, found) { keeps[index] = keep }
     } else {
       let isSmall = tensors.map { $0.info.elementCount <= Self.smallLimit }
       let small = tensors.indices.filter { isSmall[$0] && tensors[$0].needsSurvey }
@@ -62,28 +62,28 @@ struct TrimSurvey {
         }
       }
       results = found.withLock { $0 }
-      keeps = try tensors.indices.map { place in
-        guard results[place] == nil, tensors[place].needsSurvey else {
-          return tensors[place].keepsWithoutRanks
+      keeps = try tensors.indices.map { index in
+        guard results[index] == nil, tensors[index].needsSurvey else {
+          return tensors[index].keepsWithoutRanks
         }
-        return try TrimBounds([tensors[place]], seed: options.seed, engine: engine).keeps()[0]
+        return try TrimBounds([tensors[index]], seed: options.seed, engine: engine).keeps()[0]
       }
     }
-    return try tensors.indices.map { place in
-      if let result = results[place] { return result }
-      let tensor = tensors[place]
-      let factors = try factors(of: tensor, keeps[place])
-      return tensor.settled(keeps[place], factors: factors)
+    return try tensors.indices.map { index in
+      if let result = results[index] { return result }
+      let tensor = tensors[index]
+      let factors = try factors(of: tensor, keeps[index])
+      return tensor.settled(keeps[index], factors: factors)
     }
   }
 
   // MARK: Sums of magnitudes
 
   /// The minimum sum of magnitudes for which a factor other than 1 is computed.
-  private static let leastSum = 1e-7
+  private static let minimumSum = 1e-7
 
   private static func factor(before: Double, after: Double) -> Float {
-    before < leastSum || after < leastSum ? 1 : Float(before / after)
+    before < minimumSum || after < minimumSum ? 1 : Float(before / after)
   }
 
   private func factors(
@@ -109,12 +109,12 @@ struct TrimSurvey {
           4 * (wanted.lowerBound - piece.lowerBound)..<4 * (wanted.upperBound - piece.lowerBound)
         try reading.withPiece(piece, of: Array(keeps.indices), workspace: &workspace) {
           _, deltas, scratch in
-          for (place, keep) in keeps.enumerated() {
+          for (index, keep) in keeps.enumerated() {
             let size = 4 * piece.count
-            var delta = deltas._mutatingExtracting(size * place..<size * (place + 1))
-            found[place].before += Kernels.best.powerSum(delta.bytes.extracting(bytes), p: 1)
-            reading.apply(keep, model: place, piece, &delta, scratch: &scratch)
-            found[place].after += Kernels.best.powerSum(delta.bytes.extracting(bytes), p: 1)
+            var delta = deltas._mutatingExtracting(size * index..<size * (index + 1))
+            found[index].before += Kernels.best.powerSum(delta.bytes.extracting(bytes), p: 1)
+            reading.apply(keep, model: index, piece, &delta, scratch: &scratch)
+            found[index].after += Kernels.best.powerSum(delta.bytes.extracting(bytes), p: 1)
           }
         }
       }
@@ -124,9 +124,9 @@ struct TrimSurvey {
     // Chunks are added in order.
     var totals = keeps.map { _ in (before: 0.0, after: 0.0) }
     for chunk in sums.withLock({ $0 }) {
-      for place in totals.indices {
-        totals[place].before += chunk[place].before
-        totals[place].after += chunk[place].after
+      for index in totals.indices {
+        totals[index].before += chunk[index].before
+        totals[index].after += chunk[index].after
       }
     }
     return totals.map { Self.factor(before: $0.before, after: $0.after) }
@@ -151,8 +151,8 @@ struct TrimSurvey {
     ) { base, deltas, scratch in
       var keeps: [SettledCombination.Keep] = []
       var factors: [Float] = []
-      for (place, vector) in vectors.vectors.enumerated() {
-        var delta = deltas._mutatingExtracting(4 * count * place..<4 * count * (place + 1))
+      for (index, vector) in vectors.vectors.enumerated() {
+        var delta = deltas._mutatingExtracting(4 * count * index..<4 * count * (index + 1))
         let keep =
           vector.trim.needsRanks
           ? TrimBounds.keep(of: delta.bytes, vector.trim.kept(of: count), scratch: &base)
@@ -163,7 +163,7 @@ struct TrimSurvey {
           continue
         }
         let before = Kernels.best.powerSum(delta.bytes, p: 1)
-        reading.apply(keep, model: place, 0..<count, &delta, scratch: &scratch)
+        reading.apply(keep, model: index, 0..<count, &delta, scratch: &scratch)
         factors.append(
           Self.factor(before: before, after: Kernels.best.powerSum(delta.bytes, p: 1)))
       }
@@ -176,7 +176,7 @@ extension Trim {
   /// The values to keep if no threshold must be found.
   var keepWithoutRanks: SettledCombination.Keep {
     switch self {
-    case .all, .largest, .behindLargest: .all
+    case .all, .largest, .afterLargest: .all
     case .nothing: .nothing
     case .random(let density): .random(density: density)
     case .ranked(let chances): .ranked(chances)

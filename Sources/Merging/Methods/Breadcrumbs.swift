@@ -25,10 +25,10 @@ extension MethodValues {
   ///
   /// - Throws: `MergeFault` if gamma is not in 0...1.
   func breadcrumbs(of model: Int) throws(MergeFault) -> Trim {
-    let gamma = number("gamma", of: model, standard: 0.01)
+    let gamma = number("gamma", of: model, default: 0.01)
     guard (0...1).contains(gamma) else {
       throw MergeFault("gamma is \(gamma), expected a share from 0 to 1")
     }
-    return try trim(of: model) { .behindLargest(density: $0, gamma: gamma) }
+    return try trim(of: model) { .afterLargest(density: $0, gamma: gamma) }
   }
 }

@@ -26,7 +26,7 @@ extension MethodValues {
   ///
   /// - Throws: `MergeFault` if a probability density ± epsilon is not between 0 and 1.
   func della(of model: Int) throws(MergeFault) -> Trim {
-    let epsilon = number("epsilon", of: model, standard: 0.15)
+    let epsilon = number("epsilon", of: model, default: 0.15)
     return try trim(of: model) { density throws(MergeFault) in
       guard epsilon >= 0, density - epsilon > 0, density + epsilon < 1 else {
         throw MergeFault(

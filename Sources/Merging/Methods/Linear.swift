@@ -13,8 +13,8 @@ package enum Linear: MergeMethod {
   ]
 
   package static func combination(_ values: MethodValues) throws(MergeFault) -> Combination {
-    let weights = (0..<values.modelCount).map { values.number("weight", of: $0, standard: 1) }
-    let normalizes = values.flag("normalize", standard: true)
+    let weights = (0..<values.modelCount).map { values.number("weight", of: $0, default: 1) }
+    let normalizes = values.flag("normalize", default: true)
     if normalizes, weights.reduce(0, +) == 0 {
       throw MergeFault(
         "the weights sum to 0, so that the weighted mean is undefined",

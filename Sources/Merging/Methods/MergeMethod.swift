@@ -22,7 +22,7 @@ package protocol MergeMethod: Sendable {
 /// A parameter of a method.
 package struct MergeParameter: Sendable {
   /// The value of a parameter that is not given.
-  package enum Standard: Sendable, Equatable {
+  package enum Default: Sendable, Equatable {
     case number(Double)
     case bool(Bool)
     /// The parameter must be given.
@@ -34,14 +34,14 @@ package struct MergeParameter: Sendable {
   package var name: String
   /// True if each model has its own value.
   package var isPerModel: Bool
-  package var standard: Standard
+  package var defaultValue: Default
 
-  static func each(_ name: String, _ standard: Standard) -> MergeParameter {
-    MergeParameter(name: name, isPerModel: true, standard: standard)
+  static func each(_ name: String, _ defaultValue: Default) -> MergeParameter {
+    MergeParameter(name: name, isPerModel: true, defaultValue: defaultValue)
   }
 
-  static func shared(_ name: String, _ standard: Standard) -> MergeParameter {
-    MergeParameter(name: name, isPerModel: false, standard: standard)
+  static func shared(_ name: String, _ defaultValue: Default) -> MergeParameter {
+    MergeParameter(name: name, isPerModel: false, defaultValue: defaultValue)
   }
 }
 
@@ -54,15 +54,17 @@ package struct MethodValues {
   /// The values of shared parameters by name, if they are given.
   var shared: [String: MergeParameters.Value]
 
-  func number(_ name: String, of model: Int, standard: Double) -> Double {
-    own[model][name]?.asNumber ?? standard
+  func number(_ name: String, of model: Int, default defaultValue: Double) -> Double {
+    own[model][name]?.asNumber ?? defaultValue
   }
 
-  func number(_ name: String, standard: Double) -> Double {
-    shared[name]?.asNumber ?? standard
+  func number(_ name: String, default defaultValue: Double) -> Double {
+    shared[name]?.asNumber ?? defaultValue
   }
 
-  func flag(_ name: String, standard: Bool) -> Bool { shared[name]?.asBool ?? standard }
+  func flag(_ name: String, default defaultValue: Bool) -> Bool {
+    shared[name]?.asBool ?? defaultValue
+  }
 }
 
 /// An error in the parameters of a tensor.

@@ -10,6 +10,6 @@ package enum Slerp: MergeMethod {
   package static let parameters: [MergeParameter] = [.shared("t", .required)]
 
   package static func combination(_ values: MethodValues) throws(MergeFault) -> Combination {
-    .slerp(t: values.number("t", standard: 0))
+    .slerp(t: values.number("t", default: 0))
   }
 }

@@ -48,12 +48,12 @@ extension TaskVectors {
     for model in 0..<values.modelCount {
       vectors.append(
         Vector(
-          weight: values.number("weight", of: model, standard: 1), trim: try trim(model)))
+          weight: values.number("weight", of: model, default: 1), trim: try trim(model)))
     }
     self.init(
-      vectors: vectors, rescales: values.flag("rescale", standard: rescales), elects: elects,
-      normalizes: values.flag("normalize", standard: normalizes),
-      lambda: values.number("lambda", standard: 1))
+      vectors: vectors, rescales: values.flag("rescale", default: rescales), elects: elects,
+      normalizes: values.flag("normalize", default: normalizes),
+      lambda: values.number("lambda", default: 1))
   }
 }
 
@@ -61,7 +61,7 @@ extension MethodValues {
   /// Returns the trim for the density of a model: `.all` for 1 and above, `.nothing` for 0 and below, otherwise
   /// the result of `trim`.
   func trim(of model: Int, _ trim: (Double) throws(MergeFault) -> Trim) throws(MergeFault) -> Trim {
-    let density = number("density", of: model, standard: 1)
+    let density = number("density", of: model, default: 1)
     if density >= 1 { return .all }
     return density > 0 ? try trim(density) : .nothing
   }

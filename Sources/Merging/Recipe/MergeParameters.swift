@@ -44,10 +44,10 @@ extension MergeParameters.Value {
     switch self {
     case .number, .bool: return self
     case .gradient(let values):
-      let place = position * Double(values.count - 1)
-      let low = min(values.count - 1, Int(place))
+      let fractionalIndex = position * Double(values.count - 1)
+      let low = min(values.count - 1, Int(fractionalIndex))
       let high = min(values.count - 1, low + 1)
-      return .number(values[low] + (values[high] - values[low]) * (place - Double(low)))
+      return .number(values[low] + (values[high] - values[low]) * (fractionalIndex - Double(low)))
     case .bools(let values):
       return .bool(values[min(values.count - 1, Int(position * Double(values.count - 1)))])
     }

@@ -15,15 +15,15 @@ extension MergeRecipe {
     parameters.set(name, to: value)
   }
 
-  /// Sets a parameter of each source for whose model `isMeant` returns true.
+  /// Sets a parameter of each source for whose model `isMatch` returns true.
   ///
   /// - Returns: True if there is such a source.
   package mutating func override(
-    _ name: String, with value: MergeParameters.Value, where isMeant: (String) -> Bool
+    _ name: String, with value: MergeParameters.Value, where isMatch: (String) -> Bool
   ) -> Bool {
     var isFound = false
     changeSources { source in
-      guard isMeant(source.model) else { return }
+      guard isMatch(source.model) else { return }
       isFound = true
       source.parameters.set(name, to: value)
     }
@@ -34,30 +34,30 @@ extension MergeRecipe {
     func changed(_ parts: Parts) -> Parts {
       switch parts {
       case .models(var sources):
-        for place in sources.indices { change(&sources[place]) }
+        for index in sources.indices { change(&sources[index]) }
         return .models(sources)
       case .slices(var slices):
         for slice in slices.indices {
-          for place in slices[slice].sources.indices { change(&slices[slice].sources[place]) }
+          for index in slices[slice].sources.indices { change(&slices[slice].sources[index]) }
         }
         return .slices(slices)
       }
     }
     parts = parts.map(changed)
-    for place in modules.indices { modules[place].parts = changed(modules[place].parts) }
+    for index in modules.indices { modules[index].parts = changed(modules[index].parts) }
   }
 
   /// Changes the parameters of every scope except the whole recipe.
   private mutating func changeScopes(_ change: (inout MergeParameters) -> Void) {
     changeSources { change(&$0.parameters) }
-    for place in modules.indices { change(&modules[place].parameters) }
+    for index in modules.indices { change(&modules[index].parameters) }
     func changed(_ parts: Parts) -> Parts {
       guard case .slices(var slices) = parts else { return parts }
-      for place in slices.indices { change(&slices[place].parameters) }
+      for index in slices.indices { change(&slices[index].parameters) }
       return .slices(slices)
     }
     parts = parts.map(changed)
-    for place in modules.indices { modules[place].parts = changed(modules[place].parts) }
+    for index in modules.indices { modules[index].parts = changed(modules[index].parts) }
   }
 }
 

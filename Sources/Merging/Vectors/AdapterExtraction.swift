@@ -46,24 +46,24 @@ package struct AdapterExtraction: Sendable {
   }
 
   package func fixedByteCount() throws -> Int {
-    var (kept, most) = (0, 0)
+    var (kept, largest) = (0, 0)
     for info in extraction.differenceInfos where Self.hasFactors(info) {
       let sizes = (info.shape.rowCount, info.shape.columnCount, rank(of: info))
       kept += LowRankFactors.byteCount(rows: sizes.0, columns: sizes.1, rank: sizes.2)
-      most = max(
-        most, LowRankFactors.fixedByteCount(rows: sizes.0, columns: sizes.1, rank: sizes.2))
+      largest = max(
+        largest, LowRankFactors.fixedByteCount(rows: sizes.0, columns: sizes.1, rank: sizes.2))
     }
     // The factors and their transposed copies are in memory at the same time.
-    return 2 * kept + most
+    return 2 * kept + largest
   }
 
   package func workerByteCount() throws -> Int {
     let differences = try extraction.extracted().tensors
-    let most =
+    let largest =
       differences.filter { Self.hasFactors($0.info) }.map {
         LowRankFactors.workerByteCount($0, rank: rank(of: $0.info))
       }.max() ?? 0
-    return max(extraction.workerByteCount, most, 2 << 20)
+    return max(extraction.workerByteCount, largest, 2 << 20)
   }
 
   /// Fits the factors, and returns the adapter.

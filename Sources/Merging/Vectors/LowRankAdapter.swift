@@ -16,7 +16,7 @@ package enum LowRankAdapter {
   static let weightsName = "adapter_model"
 
   /// Returns true if a checkpoint is a LoRA adapter, by its configuration file or its tensor names.
-  static func isOne(_ checkpoint: Checkpoint) -> Bool {
+  static func isAdapter(_ checkpoint: Checkpoint) -> Bool {
     checkpoint.companions.contains { $0.name == configName }
       || checkpoint.tensors.contains { tensor in
         TensorNames.adapterFactors.contains { tensor.name.contains("." + $0) }
@@ -144,7 +144,7 @@ package enum LowRankAdapter {
     var errors: [any UserError] = []
     for tensor in checkpoint.tensors {
       let name = TensorNames.withoutPrefix(TensorNames.adapterPrefix, tensor.name)
-      guard let (module, mark) = place(of: name) else {
+      guard let (module, mark) = factor(of: name) else {
         if name.contains("lora_") {
           errors.append(
             FormatError(
@@ -173,17 +173,17 @@ package enum LowRankAdapter {
   }
 
   /// Returns the module of a factor and the name of the factor, such as `lora_A`; nil for other tensors.
-  private static func place(of name: String) -> (module: String, mark: String)? {
+  private static func factor(of name: String) -> (module: String, mark: String)? {
     let words = name.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
-    guard let place = words.lastIndex(where: TensorNames.adapterFactors.contains) else {
+    guard let index = words.lastIndex(where: TensorNames.adapterFactors.contains) else {
       return nil
     }
     // `lora_A.weight`, `lora_A.default.weight`, `lora_embedding_A` or `lora_embedding_A.default`.
-    let rest = words[(place + 1)...]
-    guard rest.count <= 2, rest.last == "weight" || words[place].contains("embedding") else {
+    let rest = words[(index + 1)...]
+    guard rest.count <= 2, rest.last == "weight" || words[index].contains("embedding") else {
       return nil
     }
-    return (words[..<place].joined(separator: "."), words[place])
+    return (words[..<index].joined(separator: "."), words[index])
   }
 
   private static func wholeTensor(
@@ -191,9 +191,9 @@ package enum LowRankAdapter {
   ) throws -> TaskVector.Tensor {
     let words = name.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
     var kept = words
-    if let place = words.firstIndex(of: "modules_to_save") {
+    if let index = words.firstIndex(of: "modules_to_save") {
       // `norm.modules_to_save.default.weight` is `norm.weight`.
-      kept.removeSubrange(place..<min(words.count - 1, place + 2))
+      kept.removeSubrange(index..<min(words.count - 1, index + 2))
     }
     var renamed = tensor
     renamed.info.name = kept.joined(separator: ".")

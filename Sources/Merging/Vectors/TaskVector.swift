@@ -33,7 +33,7 @@ package struct TaskVector: Sendable {
   /// - Throws: An error if the checkpoint is neither a vector nor a valid adapter.
   package init(_ checkpoint: Checkpoint) throws {
     self.checkpoint = checkpoint
-    if LowRankAdapter.isOne(checkpoint) {
+    if LowRankAdapter.isAdapter(checkpoint) {
       kind = .difference
       tensors = try LowRankAdapter.tensors(of: checkpoint)
       return

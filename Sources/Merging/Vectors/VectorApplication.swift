@@ -15,8 +15,8 @@ package struct VectorApplication: Sendable {
 
   /// All errors that can be found from headers.
   package var errors: [any UserError] {
-    var places: [UTF8Key: TensorInfo] = [:]
-    for tensor in base.tensors { places[UTF8Key(tensor.name)] = tensor.info }
+    var baseInfos: [UTF8Key: TensorInfo] = [:]
+    for tensor in base.tensors { baseInfos[UTF8Key(tensor.name)] = tensor.info }
     var errors: [any UserError] = []
     for (vector, scale) in vectors {
       let path = vector.checkpoint.path
@@ -30,7 +30,7 @@ package struct VectorApplication: Sendable {
       var unequal = GroupedNames()
       for tensor in vector.tensors {
         let info = tensor.sum.info
-        guard let target = places[UTF8Key(info.name)] else {
+        guard let target = baseInfos[UTF8Key(info.name)] else {
           missing.add(info.name, to: "")
           continue
         }
@@ -71,8 +71,8 @@ package struct VectorApplication: Sendable {
       }
     }
     // An alias stays an alias unless a vector contains a tensor with its name.
-    for place in result.tensors.indices {
-      let tensor = base.tensors[place]
+    for index in result.tensors.indices {
+      let tensor = base.tensors[index]
       guard let terms = added[UTF8Key(tensor.name)] else {
         if let target = tensor.aliasOf, added[UTF8Key(target)] != nil,
           let changed = result.tensors.first(where: { $0.name.equalsAsBytes(target) })
@@ -80,7 +80,7 @@ package struct VectorApplication: Sendable {
           var alias = changed
           alias.info.name = tensor.name
           alias.aliasOf = target
-          result.tensors[place] = alias
+          result.tensors[index] = alias
         }
         continue
       }
@@ -96,7 +96,7 @@ package struct VectorApplication: Sendable {
           sum.parts += term.sum.parts
         }
       }
-      result.tensors[place] = sum.lazy(like: tensor)
+      result.tensors[index] = sum.lazy(like: tensor)
     }
     return result
   }

@@ -26,10 +26,10 @@ package struct VectorCompression: Sendable {
 
   package func compressed() -> Checkpoint {
     var result = VectorSum(vectors: [(vector, 1)]).summed()
-    for place in result.tensors.indices {
-      let tensor = result.tensors[place]
+    for index in result.tensors.indices {
+      let tensor = result.tensors[index]
       guard let recipe = form.recipe(for: tensor.info) else { continue }
-      result.tensors[place].storage = .recipe(recipe)
+      result.tensors[index].storage = .recipe(recipe)
     }
     return result
   }

@@ -38,13 +38,13 @@ package struct VectorExtraction: Sendable {
           hint: "remove \(setting: "exact") or the other options"))
     }
     var (missing, unequal) = (GroupedNames(), GroupedNames())
-    var places: [UTF8Key: LazyTensor] = [:]
-    for tensor in base.tensors { places[UTF8Key(tensor.name)] = tensor }
+    var remaining: [UTF8Key: LazyTensor] = [:]
+    for tensor in base.tensors { remaining[UTF8Key(tensor.name)] = tensor }
     var (pairs, twins): ([(tuned: LazyTensor, base: LazyTensor)], [PlannedTensor]) = ([], [])
     var left: [String] = []
     let leaveOut: Message = "exclude it with \(setting: "exclude")"
     for tensor in tuned.tensors {
-      let other = places.removeValue(forKey: UTF8Key(tensor.name))
+      let other = remaining.removeValue(forKey: UTF8Key(tensor.name))
       guard selection.contains(tensor.name) else {
         left.append(tensor.name)
         continue
@@ -95,7 +95,7 @@ package struct VectorExtraction: Sendable {
       }
     }
     for tensor in base.tensors
-    where places[UTF8Key(tensor.name)] != nil && selection.contains(tensor.name) {
+    where remaining[UTF8Key(tensor.name)] != nil && selection.contains(tensor.name) {
       missing.add(
         tensor.name, to: "\(tuned.path.printable) has no",
         hint: leaveOut)

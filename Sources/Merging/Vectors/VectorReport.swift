@@ -40,16 +40,16 @@ package struct VectorReport: Report {
       .table(
         Table(
           columns.enumerated().map { Table.Column($1, alignsRight: $0 > 0) },
-          rows: statistics.names.enumerated().map { place, name in
+          rows: statistics.names.enumerated().map { index, name in
             let relative =
               total.baseSquares > 0
-              ? total.norm(place) / total.baseSquares.squareRoot() : nil
-            return [name.printable, Self.number(total.norm(place))]
+              ? total.norm(index) / total.baseSquares.squareRoot() : nil
+            return [name.printable, Self.number(total.norm(index))]
               + (statistics.hasBase ? [Self.percent(relative)] : [])
               + [
                 Self.percent(
                   total.valueCount > 0
-                    ? Double(total.zeros[place]) / Double(total.valueCount) : nil)
+                    ? Double(total.zeros[index]) / Double(total.valueCount) : nil)
               ]
           })))
     if pairs.count > 1 {

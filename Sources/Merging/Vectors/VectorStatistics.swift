@@ -34,14 +34,14 @@ package struct VectorStatistics: Sendable {
     }
 
     mutating func merge(_ other: Tally) {
-      for place in squares.indices {
-        squares[place] += other.squares[place]
-        zeros[place] += other.zeros[place]
+      for index in squares.indices {
+        squares[index] += other.squares[index]
+        zeros[index] += other.zeros[index]
       }
-      for place in products.indices {
-        products[place] += other.products[place]
-        shared[place] += other.shared[place]
-        opposed[place] += other.opposed[place]
+      for index in products.indices {
+        products[index] += other.products[index]
+        shared[index] += other.shared[index]
+        opposed[index] += other.opposed[index]
       }
       baseSquares += other.baseSquares
       valueCount += other.valueCount
@@ -81,7 +81,7 @@ package struct VectorStatistics: Sendable {
       } catch {
         guard let base,
           !checkpoint.metadata.contains(where: { $0.key == TaskVector.metadataKey }),
-          !LowRankAdapter.isOne(checkpoint)
+          !LowRankAdapter.isAdapter(checkpoint)
         else { throw error }
         let extraction = VectorExtraction(
           tuned: checkpoint, base: base, form: VectorForm(), isExact: false, dtype: .f32,
@@ -115,22 +115,22 @@ package struct VectorStatistics: Sendable {
     names = inputs.map(\.name)
     hasBase = base != nil
     var order: [String] = []
-    var places: [UTF8Key: [LazyTensor?]] = [:]
+    var vectorsByName: [UTF8Key: [LazyTensor?]] = [:]
     for (number, input) in inputs.enumerated() {
       for tensor in input.tensors {
         let key = UTF8Key(tensor.name)
-        if places[key] == nil {
+        if vectorsByName[key] == nil {
           order.append(tensor.name)
-          places[key] = Array(repeating: nil, count: inputs.count)
+          vectorsByName[key] = Array(repeating: nil, count: inputs.count)
         }
-        places[key]?[number] = tensor
+        vectorsByName[key]?[number] = tensor
       }
     }
     var bases: [UTF8Key: LazyTensor] = [:]
     for tensor in base?.tensors ?? [] { bases[UTF8Key(tensor.name)] = tensor }
     for name in order {
       let key = UTF8Key(name)
-      let rows = places[key] ?? []
+      let rows = vectorsByName[key] ?? []
       let shapes = Set((rows + [bases[key]]).compactMap { $0?.info.shape })
       guard shapes.count == 1 else {
         throw UsageError(
@@ -167,8 +167,8 @@ package struct VectorStatistics: Sendable {
       var tally = Tally(vectorCount: vectors.count)
       tally.valueCount = elements.count
       try workspace.split(at: size * (vectors.count + 1)) { values, rest in
-        for (place, operand) in (vectors + [base]).enumerated() {
-          var target = values._mutatingExtracting(size * place..<size * (place + 1))
+        for (index, operand) in (vectors + [base]).enumerated() {
+          var target = values._mutatingExtracting(size * index..<size * (index + 1))
           if let operand {
             try operand.read(elements, into: &target, scratch: &rest)
           } else {
@@ -176,13 +176,13 @@ package struct VectorStatistics: Sendable {
           }
         }
         let bytes = values.bytes
-        func part(_ place: Int) -> Range<Int> { size * place..<size * (place + 1) }
-        for place in vectors.indices {
+        func part(_ index: Int) -> Range<Int> { size * index..<size * (index + 1) }
+        for index in vectors.indices {
           var pair = Kernels.PairSums()
           Kernels.best.compare(
-            bytes.extracting(part(place)), bytes.extracting(part(place)), into: &pair)
-          tally.squares[place] = pair.squares
-          tally.zeros[place] = elements.count - pair.shared
+            bytes.extracting(part(index)), bytes.extracting(part(index)), into: &pair)
+          tally.squares[index] = pair.squares
+          tally.zeros[index] = elements.count - pair.shared
         }
         for (number, (first, second)) in pairs.enumerated() {
           var pair = Kernels.PairSums()
@@ -215,14 +215,14 @@ package struct VectorStatistics: Sendable {
   /// The tallies of layers, and of each tensor outside the layers.
   package var layers: [Group] {
     var groups: [Group] = []
-    var places: [String: Int] = [:]
+    var indices: [String: Int] = [:]
     for tensor in tensors {
-      let place = LayerNames.parts(of: tensor.name)
-      let name = place.map { "\($0.prefix)\($0.index)" } ?? tensor.name
-      if let found = places[name] {
+      let layer = LayerNames.parts(of: tensor.name)
+      let name = layer.map { "\($0.prefix)\($0.index)" } ?? tensor.name
+      if let found = indices[name] {
         groups[found].tally.merge(tensor.tally)
       } else {
-        places[name] = groups.count
+        indices[name] = groups.count
         groups.append(Group(name: name, tally: tensor.tally))
       }
     }

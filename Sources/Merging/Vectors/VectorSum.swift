@@ -52,18 +52,18 @@ package struct VectorSum: Sendable {
     result.attributes = Attributes()
     result.companions = []
     result.files = vectors.flatMap(\.vector.checkpoint.files)
-    var places: [UTF8Key: Int] = [:]
+    var indices: [UTF8Key: Int] = [:]
     var sums: [TermSum] = []
     var forms: [StoredForm] = []
     for (vector, scale) in vectors {
       for tensor in vector.tensors {
         let scaled = tensor.sum.scaled(by: Float(scale))
-        if let place = places[UTF8Key(tensor.name)] {
+        if let index = indices[UTF8Key(tensor.name)] {
           // Low-rank products fit any dtype, so stored terms determine the dtype of the sum.
-          if sums[place].parts.allSatisfy(\.isProduct) { sums[place].info = scaled.info }
-          sums[place].parts += scaled.parts
+          if sums[index].parts.allSatisfy(\.isProduct) { sums[index].info = scaled.info }
+          sums[index].parts += scaled.parts
         } else {
-          places[UTF8Key(tensor.name)] = sums.count
+          indices[UTF8Key(tensor.name)] = sums.count
           sums.append(scaled)
           forms.append(
             StoredForm(

@@ -45,7 +45,9 @@ package struct MergeOperation: OutputOperation {
     var models: [String: Checkpoint] = [:]
     var errors: [any UserError] = []
     for name in recipe.models {
-      do { models[name] = try checkpoint(name, context) } catch {
+      do { models[name] = try checkpoint(name, context) } catch let error as InterruptedError {
+        throw error
+      } catch {
         errors.append(try asUserError(error))
       }
     }
