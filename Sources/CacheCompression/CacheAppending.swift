@@ -59,10 +59,10 @@ package struct CacheAppending: Sendable {
     // The new block starts after the last complete one, so the exact tokens come first.
     let recent = Dictionary(
       uniqueKeysWithValues: packed.tensors.compactMap { tensor -> (String, LazyTensor)? in
-        guard let place = CacheBlocks.block(named: tensor.name), place.number == .max else {
+        guard let block = CacheBlocks.block(named: tensor.name), block.number == .max else {
           return nil
         }
-        return (place.first, tensor)
+        return (block.first, tensor)
       })
     var layers: [KVCache.Layer] = []
     for (layer, before) in zip(new.layers, old.layers) {

@@ -85,9 +85,9 @@ package struct CacheInspection: Sendable {
     var parts = Parts()
     guard let entry = origin.entry, let tensor = origin.tensor else { return parts }
     let reader = origin.reader
-    for (place, term) in tensor.terms.enumerated() {
-      let first = reader.segment(ofTerm: place, entry: entry)
-      let end = reader.segment(ofTerm: place + 1, entry: entry)
+    for (index, term) in tensor.terms.enumerated() {
+      let first = reader.segment(ofTerm: index, entry: entry)
+      let end = reader.segment(ofTerm: index + 1, entry: entry)
       for segment in first..<end {
         let count = reader.chunkCount(ofSegment: segment)
         for chunk in 0..<count {
@@ -111,7 +111,7 @@ package struct CacheInspection: Sendable {
   }
 
   /// The maximum size in bytes of an exact block that is read to compute an error.
-  private static let mostReadByteCount = 64 << 20
+  private static let maximumReadByteCount = 64 << 20
 
   /// Returns the relative error over all blocks, as measured by their writers; nil if it is not known for all.
   private static func error(of blocks: [LazyTensor]) throws -> Double? {
@@ -125,7 +125,7 @@ package struct CacheInspection: Sendable {
         isMeasured = true
       } else {
         // Exact tokens add only to the norm, which is not stored and must be computed.
-        guard block.info.byteCount <= mostReadByteCount else { return nil }
+        guard block.info.byteCount <= maximumReadByteCount else { return nil }
         square += try squares(of: block)
       }
     }
@@ -180,8 +180,8 @@ package struct CacheInspection: Sendable {
         "\(cache.origin.path.printable): has other layers than \(other.origin.path.printable)",
         hint: "compare caches of the same model")
     }
-    for place in cache.layers.indices {
-      let (mine, theirs) = (cache.layers[place].finite, other.layers[place].finite)
+    for index in cache.layers.indices {
+      let (mine, theirs) = (cache.layers[index].finite, other.layers[index].finite)
       for (a, b) in [(mine.key, theirs.key), (mine.value, theirs.value)] {
         guard a.info.shape == b.info.shape else {
           throw UsageError(
@@ -202,9 +202,9 @@ package struct CacheInspection: Sendable {
           byteCount: (mine.key.info.byteCount + mine.value.info.byteCount) / heads)
       }
       let results = found.withLock { $0 }.compactMap(\.self)
-      rows[2 * place].set(results.map(\.key))
-      rows[2 * place + 1].set(results.map(\.value))
-      rows[2 * place + 1].attentionError =
+      rows[2 * index].set(results.map(\.key))
+      rows[2 * index + 1].set(results.map(\.value))
+      rows[2 * index + 1].attentionError =
         (results.reduce(0) { $0 + $1.attention.squares }
         / max(.leastNormalMagnitude, results.reduce(0) { $0 + $1.attention.normSquares }))
         .squareRoot()

@@ -47,8 +47,8 @@ package struct CachePacking: Sendable {
       for (part, tensor) in [(CachePart.key, layer.key), (.value, layer.value)] {
         guard let range = try? packed(tensor, part, layer.number) else { continue }
         if let fault = GearEncoding.fault(range.info, part, settings) {
-          if let place = faults.firstIndex(where: { $0.text == fault }) {
-            faults[place].names.append(tensor.name)
+          if let index = faults.firstIndex(where: { $0.text == fault }) {
+            faults[index].names.append(tensor.name)
           } else {
             faults.append((fault, [tensor.name]))
           }

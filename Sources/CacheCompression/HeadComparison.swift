@@ -77,7 +77,7 @@ struct HeadComparison: Sendable {
     let scale = 1 / Double(dim).squareRoot()
     return (0..<tokens).map { token in
       var sum = 0.0
-      for place in 0..<dim { sum += query[place] * Double(keys[token * dim + place]) }
+      for channel in 0..<dim { sum += query[channel] * Double(keys[token * dim + channel]) }
       return sum * scale
     }
   }
@@ -90,7 +90,7 @@ struct HeadComparison: Sendable {
     weights = weights.map { $0 / sum }
     var output = [Double](repeating: 0, count: dim)
     for (token, weight) in weights.enumerated() {
-      for place in 0..<dim { output[place] += weight * Double(values[token * dim + place]) }
+      for channel in 0..<dim { output[channel] += weight * Double(values[token * dim + channel]) }
     }
     return output
   }
@@ -102,8 +102,8 @@ struct HeadComparison: Sendable {
     var span = buffer.mutableBytes
     Kernels.best.uniforms(key: random.key, start: 0, into: &span)
     let uniforms = span.bytes.floats()
-    return (0..<count).map { place in
-      uniforms[12 * place..<12 * (place + 1)].reduce(-6, +)
+    return (0..<count).map { index in
+      uniforms[12 * index..<12 * (index + 1)].reduce(-6, +)
     }
   }
 }

@@ -83,7 +83,7 @@ struct GearAttempt: Sendable {
   var distances: [Distance] {
     var sums = headDistances.first ?? []
     for found in headDistances.dropFirst() {
-      for place in sums.indices { sums[place].add(found[place]) }
+      for index in sums.indices { sums[index].add(found[index]) }
     }
     return sums
   }

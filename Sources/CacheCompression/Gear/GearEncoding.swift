@@ -64,12 +64,11 @@ package struct GearEncoding: TensorEncoding {
     if shape.hasOutliers {
       plan.chunkCount += grid.count
       plan.byteCount +=
-        shape.mostKeptCount * tensor.info.dtype.bitsPerElement / 8
+        shape.maximumKeptCount * tensor.info.dtype.bitsPerElement / 8
         + min(
           tensor.info.elementCount / 8 + grid.count,
           Kernels.maximumGapByteCount(
-            positionCount: shape.mostKeptCount, elementCount: tensor.info.elementCount) + grid.count
-        )
+            positionCount: shape.maximumKeptCount, elementCount: tensor.info.elementCount) + grid.count)
         + 64 * grid.count
     }
     plan.indexByteCount = 512

@@ -32,7 +32,7 @@ struct GearFit: Sendable {
   let contentID: [UInt8]?
 
   /// The dtype of stored scales that is tried first.
-  private static let standardScaleDType = DType.f16
+  private static let defaultScaleDType = DType.f16
 
   // MARK: Memory
 
@@ -42,7 +42,7 @@ struct GearFit: Sendable {
     let rank = shape.settings.rank
     return shape.slabCount * (shape.slabCodeByteCount + 8 * shape.slabCellCount)
       + (shape.hasOutliers ? count / 8 + shape.slabCount : 0)
-      + shape.mostKeptCount * shape.info.dtype.bitsPerElement / 8
+      + shape.maximumKeptCount * shape.info.dtype.bitsPerElement / 8
       + 2 * rank * shape.slabCount * (shape.tokens + shape.dim)
       + 2 * TokenSurvey.fixedByteCount(shape)
   }
@@ -51,7 +51,7 @@ struct GearFit: Sendable {
     let slab = shape.slabElementCount
     return max(
       TokenSurvey.workerByteCount(shape, tensor),
-      HeadSpace(shape, tensor).layout.byteCount + shape.mostSlabKeptCount * 8
+      HeadSpace(shape, tensor).layout.byteCount + shape.maximumSlabKeptCount * 8
         + 24 * shape.settings.rank * (shape.tokens + shape.dim) + 8 * shape.slabCellCount
         + (shape.settings.isNearest ? 24 * shape.dim * shape.dim + 4 * slab : 0))
   }
@@ -78,7 +78,7 @@ struct GearFit: Sendable {
     let survey = try TokenSurvey(tensor, shape, masks: masks, engine: engine)
     var (scales, product) = (
       shape.settings.isOfficial
-        ? (shape.hasNarrowSteps ? shape.info.dtype : .f32) : Self.standardScaleDType, Float(1)
+        ? (shape.hasNarrowSteps ? shape.info.dtype : .f32) : Self.defaultScaleDType, Float(1)
     )
     func attempt() throws -> GearAttempt {
       try GearAttempt(

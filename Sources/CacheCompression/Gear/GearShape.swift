@@ -55,13 +55,13 @@ struct GearShape: Sendable {
   }
 
   /// The maximum number of entries of the tensor that stay exact.
-  var mostKeptCount: Int {
+  var maximumKeptCount: Int {
     let lines = part == .key ? slabCount * dim : batch * tokens
     return min(2 * extremeCount * lines + exactTail * slabCount * dim, info.elementCount)
   }
 
   /// The maximum number of entries of a slab that stay exact.
-  var mostSlabKeptCount: Int {
+  var maximumSlabKeptCount: Int {
     part == .key
       ? min(slabElementCount, (2 * extremeCount + exactTail) * dim)
       : min(slabElementCount, 2 * extremeCount * tokens)
@@ -163,7 +163,7 @@ struct GearShape: Sendable {
   // MARK: Faults
 
   /// The maximum head dim for the nearest product; the time for eigenvectors grows with its third power.
-  private static let mostNearestDim = 1 << 12
+  private static let maximumNearestDim = 1 << 12
 
   /// The reason why the tensor cannot be packed with these settings; nil if it can.
   var fault: Message? {
@@ -178,9 +178,9 @@ struct GearShape: Sendable {
     guard (try? Shape([slabCount * tokens, settings.rank])) != nil,
       (try? Shape([slabCount * settings.rank, dim])) != nil
     else { return "is \(info.shape), which is too large for low-rank products of its heads" }
-    if settings.isNearest, dim > Self.mostNearestDim {
+    if settings.isNearest, dim > Self.maximumNearestDim {
       return
-        "has head dim \(dim), expected \(Self.mostNearestDim) or less with \(setting: "svd")"
+        "has head dim \(dim), expected \(Self.maximumNearestDim) or less with \(setting: "svd")"
     }
     guard settings.isOfficial else { return nil }
     if part == .key, settings.outlierShare == 0, let group = settings.keyGroup, tokens % group != 0

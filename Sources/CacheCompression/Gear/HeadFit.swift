@@ -84,9 +84,9 @@ struct HeadFit: Sendable {
     _ values: borrowing RawSpan, in mask: inout MutableRawSpan, scratch: inout MutableRawSpan
   ) {
     guard shape.hasOutliers else { return }
-    let place = slab * frame.space.mask
+    let byteOffset = slab * frame.space.mask
     guard shape.part == .key else {
-      return frame.masks.read(place..<place + frame.space.mask, into: &mask)
+      return frame.masks.read(byteOffset..<byteOffset + frame.space.mask, into: &mask)
     }
     mask.fill()
     Kernels.best.markExtremes(
@@ -94,7 +94,7 @@ struct HeadFit: Sendable {
       alongColumns: true, in: &mask, scratch: &scratch)
     let tail = (shape.tokens - shape.exactTail) * shape.dim
     for bit in tail..<shape.slabElementCount { mask.setBits(1 << UInt8(bit % 8), at: bit / 8) }
-    frame.masks.put(mask.bytes, at: place)
+    frame.masks.put(mask.bytes, at: byteOffset)
   }
 
   /// Returns the range of mask bytes of a block, which starts at a byte.

@@ -5,10 +5,10 @@ extension MutableRawSpan {
   ///
   /// The first bit of a byte is its lowest.
   ///
-  /// - Parameter place: The index of the first bit to set.
+  /// - Parameter bitIndex: The index of the first bit to set.
   @_lifetime(self: copy self)
-  mutating func copyBits(_ range: Range<Int>, of bits: borrowing RawSpan, to place: Int) {
-    var (from, to) = (range.lowerBound, place)
+  mutating func copyBits(_ range: Range<Int>, of bits: borrowing RawSpan, to bitIndex: Int) {
+    var (from, to) = (range.lowerBound, bitIndex)
     if from % 8 == 0, to % 8 == 0 {
       let count = range.count / 8
       copy(bits.extracting(from / 8..<from / 8 + count), at: to / 8)

@@ -48,12 +48,12 @@ enum OfficialKeys {
       for channel in 0..<shape.dim {
         let cell = token / group * shape.dim + channel
         let (scale, zero) = (pairs.float(4 * cell), pairs.float(4 * (cells + cell)))
-        let place = token * shape.dim + channel
-        let distance = rounded(values.float(4 * place) - zero, dtype)
+        let index = token * shape.dim + channel
+        let distance = rounded(values.float(4 * index) - zero, dtype)
         let step = scale > 0 ? rounded(distance / scale, dtype) : 0
         let code = max(0, step.rounded(.toNearestOrEven))
         codes.storeBytes(
-          of: UInt8(min(code, Float(shape.steps))), toByteOffset: place, as: UInt8.self)
+          of: UInt8(min(code, Float(shape.steps))), toByteOffset: index, as: UInt8.self)
       }
     }
   }

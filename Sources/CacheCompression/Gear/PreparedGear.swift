@@ -91,8 +91,8 @@ struct PreparedGear: PreparedEncoding {
     guard let whole = fit.distances.last else { return result }
     // Without outliers the error after each term is known; otherwise only that after the last term.
     if fit.distances.count == result.terms.count + 1 {
-      for place in result.terms.indices {
-        result.terms[place].error = fit.distances[place].squares.squareRoot()
+      for index in result.terms.indices {
+        result.terms[index].error = fit.distances[index].squares.squareRoot()
       }
     } else {
       result.terms[result.terms.count - 1].error = whole.squares.squareRoot()
@@ -129,8 +129,8 @@ struct PreparedGear: PreparedEncoding {
   ) throws {
     let layout = ChunkLayout(info, chunk: chunk)
     let lengths = codec.streamByteCounts(layout)
-    let places = cells(of: layout.elements)
-    let cellCount = places.reduce(0) { $0 + $1.count }
+    let cellRanges = cells(of: layout.elements)
+    let cellCount = cellRanges.reduce(0) { $0 + $1.count }
     try workspace.split(at: lengths.reduce(0, +)) { streams, rest in
       let bits = shape.storedCodeBits
       let bytes = layout.elements.lowerBound * bits / 8..<layout.elements.upperBound * bits / 8
@@ -142,17 +142,17 @@ struct PreparedGear: PreparedEncoding {
           streams.copy(codes)
         }
       }
-      for (numbers, place) in [
+      for (numbers, byteOffset) in [
         (fit.scales, lengths[0]), (fit.zeros, lengths[0] + lengths[1]),
       ] {
         var end = 0
-        for range in places {
+        for range in cellRanges {
           rest.copy(
             numbers.rawSpan.extracting(4 * range.lowerBound..<4 * range.upperBound), at: end)
           end += 4 * range.count
         }
         codec.write(
-          scales: rest.bytes.extracting(0..<end), count: cellCount, at: place, in: &streams)
+          scales: rest.bytes.extracting(0..<end), count: cellCount, at: byteOffset, in: &streams)
       }
       var end = 0
       let ranges = lengths.map { length in
@@ -169,7 +169,7 @@ struct PreparedGear: PreparedEncoding {
     let rows = elements.lowerBound / shape.dim..<elements.upperBound / shape.dim
     let step = shape.cellsPerStep
     guard shape.part == .key else { return [rows.lowerBound * step..<rows.upperBound * step] }
-    var places: [Range<Int>] = []
+    var ranges: [Range<Int>] = []
     var row = rows.lowerBound
     while row < rows.upperBound {
       let (slab, token) = (row / shape.tokens, row % shape.tokens)
@@ -177,10 +177,10 @@ struct PreparedGear: PreparedEncoding {
       let end = min(
         (slab + 1) * shape.tokens, slab * shape.tokens + (group + 1) * max(1, shape.group))
       let first = slab * shape.slabCellCount + group * step
-      places.append(first..<first + step)
+      ranges.append(first..<first + step)
       row = min(rows.upperBound, end)
     }
-    return places
+    return ranges
   }
 
   @_lifetime(workspace: copy workspace)
@@ -196,9 +196,9 @@ struct PreparedGear: PreparedEncoding {
         mask.fill()
         var count = 0
         for (slab, range) in slabs(of: layout.elements) {
-          let place = slab * shape.slabElementCount + range.lowerBound
+          let element = slab * shape.slabElementCount + range.lowerBound
           fit.masks.withBytes(maskBytes(slab)) {
-            mask.copyBits(range, of: $0, to: place - layout.elements.lowerBound)
+            mask.copyBits(range, of: $0, to: element - layout.elements.lowerBound)
           }
           let values = keptValues(slab, range)
           let bytes = fit.kept[slab]

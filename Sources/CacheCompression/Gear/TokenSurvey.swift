@@ -97,8 +97,8 @@ struct TokenSurvey: Sendable {
                 target.copyBits(
                   start..<start + shape.dim, of: bits.bytes, to: token * shape.dim)
               }
-              let place = (item * shape.heads + head) * maskBytes + first * shape.dim / 8
-              masks.put(target.bytes, at: place)
+              let byteOffset = (item * shape.heads + head) * maskBytes + first * shape.dim / 8
+              masks.put(target.bytes, at: byteOffset)
             }
           }
           guard official else { return }
@@ -114,10 +114,10 @@ struct TokenSurvey: Sendable {
               into: &pairs)
             let scales = pairs.bytes.extracting(0..<4 * cells).floats()
             let zeros = pairs.bytes.extracting(4 * cells..<8 * cells).floats()
-            let place = (item * shape.tokens + first) * groups
+            let firstCell = (item * shape.tokens + first) * groups
             found.withLock {
-              $0.scales.replaceSubrange(place..<place + cells, with: scales)
-              $0.zeros.replaceSubrange(place..<place + cells, with: zeros)
+              $0.scales.replaceSubrange(firstCell..<firstCell + cells, with: scales)
+              $0.zeros.replaceSubrange(firstCell..<firstCell + cells, with: zeros)
             }
           }
         }
@@ -163,7 +163,7 @@ struct TokenSurvey: Sendable {
   private static func means(_ rows: borrowing RawSpan, tokens: Int, width: Int) -> [Float] {
     (0..<tokens).map { token in
       var sum = 0.0
-      for place in 0..<width { sum += Double(rows.float(4 * (token * width + place))) }
+      for column in 0..<width { sum += Double(rows.float(4 * (token * width + column))) }
       return Float(sum / Double(width))
     }
   }
@@ -174,9 +174,9 @@ struct TokenSurvey: Sendable {
     _ rows: inout MutableRawSpan, at mask: borrowing RawSpan, with means: [Float], width: Int
   ) {
     for (token, mean) in means.enumerated() {
-      for place in token * width..<(token + 1) * width
-      where mask.littleEndian(UInt8.self, at: place / 8)! >> UInt8(place % 8) & 1 == 1 {
-        rows.storeLittleEndian(mean.bitPattern, at: 4 * place)
+      for index in token * width..<(token + 1) * width
+      where mask.littleEndian(UInt8.self, at: index / 8)! >> UInt8(index % 8) & 1 == 1 {
+        rows.storeLittleEndian(mean.bitPattern, at: 4 * index)
       }
     }
   }
