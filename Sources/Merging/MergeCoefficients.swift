@@ -1,6 +1,4 @@
-import Base
 package import Recipes
-import TensorCore
 
 /// A table of merge coefficients: the weight of each task vector, for all tensors or for each tensor.
 ///
@@ -28,79 +26,12 @@ package struct MergeCoefficients: Sendable, Equatable {
   ///
   /// - Throws: All faults of the table together, each with its line.
   package init(_ value: RecipeValue, path: String) throws {
+    var reader = MergeCoefficientsReader(path: path)
+    try reader.read(value)
     self.path = path
-    func fault(_ line: Int, _ reason: Message, hint: Message? = nil) -> UsageError {
-      UsageError("\(path.printable): line \(line): \(reason)", hint: hint)
-    }
-    guard let map = value.asMap else {
-      throw fault(value.line, "is \(value.kind), expected a map with grouping and coefficients")
-    }
-    var errors: [any UserError] = []
-    var (grouping, rows, models): (Grouping?, [String: [Double]], [String]?) = (nil, [:], nil)
-    var clamps = false
-    for member in map {
-      switch member.key {
-      case "grouping":
-        grouping = member.value.asString.flatMap(Grouping.init)
-        if grouping == nil {
-          errors.append(
-            fault(
-              member.value.line, "grouping is not known, expected task, tensor, qkv or block",
-              hint: "change grouping to one of these"))
-        }
-      case "models":
-        models = member.value.asList?.compactMap(\.asString)
-        if models == nil || models?.count != member.value.asList?.count {
-          errors.append(
-            fault(member.value.line, "models is not a list of names", hint: "use [NAME, NAME]"))
-        }
-      case "clamp":
-        guard let flag = member.value.asBool else {
-          errors.append(
-            fault(member.value.line, "clamp is \(member.value.kind), expected true or false"))
-          continue
-        }
-        clamps = flag
-      case "coefficients":
-        // A list without keys is the single row of `task`.
-        let members =
-          member.value.asMap?.map { ($0.key, $0.value) } ?? [("*", member.value)]
-        for (name, value) in members {
-          let numbers = (value.asList ?? [value]).compactMap(\.asNumber).filter(\.isFinite)
-          guard !numbers.isEmpty, numbers.count == (value.asList ?? [value]).count else {
-            errors.append(
-              fault(
-                value.line,
-                "row '\(name.printable)' is not a list of numbers, expected one number for each model"
-              ))
-            continue
-          }
-          rows[name] = numbers
-        }
-      default:
-        let known = ["grouping", "models", "coefficients", "clamp"]
-        errors.append(
-          fault(
-            member.value.line, "key '\(member.key.printable)' is not known",
-            hint: Nearest.name(member.key, of: known).map { "did you mean '\($0)'?" }
-              ?? "the keys are: \(known.joined(separator: ", "))"))
-      }
-    }
-    if grouping == nil, errors.isEmpty {
-      errors.append(
-        fault(value.line, "grouping is missing", hint: "add a grouping, such as grouping: tensor"))
-    }
-    if rows.isEmpty, errors.isEmpty {
-      errors.append(fault(value.line, "there are no coefficients"))
-    }
-    if grouping == .task, rows.keys.contains(where: { $0 != "*" }) {
-      errors.append(
-        fault(value.line, "grouping task has other rows, expected only one row with the key '*'"))
-    }
-    try SeveralErrors.throwIfAny(errors)
-    self.grouping = grouping!
-    self.models = models
-    self.rows = clamps ? rows.mapValues { $0.map { min(1, max(0, $0)) } } : rows
+    grouping = reader.grouping!
+    models = reader.models
+    rows = reader.clampedRows
   }
 
   /// Returns the name of the row with the coefficients of `tensor`; nil if no row applies.

@@ -53,7 +53,6 @@ struct TokenSurvey: Sendable {
     guard shape.needsTokenSurvey else { return }
     let tileTokens = Self.tileTokenCount(shape)
     let tiles = (shape.tokens + tileTokens - 1) / tileTokens
-    let maskBytes = Self.maskByteCount(shape)
     let groups = Self.groupCount(shape)
     let official = shape.settings.isOfficial
     struct Found {
@@ -89,36 +88,22 @@ struct TokenSurvey: Sendable {
             alongColumns: false, in: &bits, scratch: &rest)
           if shape.extremeCount > 0 {
             for head in 0..<shape.heads {
-              let count = Kernels.maskByteCount(elementCount: piece)
-              var target = rest._mutatingExtracting(0..<count)
-              target.fill()
-              for token in 0..<tokens {
-                let start = token * shape.width + head * shape.dim
-                target.copyBits(
-                  start..<start + shape.dim, of: bits.bytes, to: token * shape.dim)
-              }
-              let byteOffset = (item * shape.heads + head) * maskBytes + first * shape.dim / 8
-              masks.put(target.bytes, at: byteOffset)
+              let slab = item * shape.heads + head
+              Self.copyMask(bits.bytes, tokens: tokens, head: head, shape, into: &rest)
+              masks.put(
+                rest.bytes.extracting(0..<Kernels.maskByteCount(elementCount: piece)),
+                at: slab * Self.maskByteCount(shape) + first * shape.dim / 8)
             }
           }
           guard official else { return }
           let means = Self.means(rows.bytes, tokens: tokens, width: shape.width)
           Self.fill(&rows, at: bits.bytes, with: means, width: shape.width)
-          let grouping = Grouping(
-            dimensions: [tokens, shape.width], axis: 1, size: shape.tokenGroup, start: 0)
-          let cells = tokens * groups
-          rest.split(at: 8 * cells) { ranges, pairs in
-            Kernels.best.groupRanges(rows.bytes, grouping, into: &ranges)
-            Kernels.best.rangePairs(
-              ranges.bytes.extracting(0..<8 * cells), steps: shape.steps, dtype: .f32,
-              into: &pairs)
-            let scales = pairs.bytes.extracting(0..<4 * cells).floats()
-            let zeros = pairs.bytes.extracting(4 * cells..<8 * cells).floats()
-            let firstCell = (item * shape.tokens + first) * groups
-            found.withLock {
-              $0.scales.replaceSubrange(firstCell..<firstCell + cells, with: scales)
-              $0.zeros.replaceSubrange(firstCell..<firstCell + cells, with: zeros)
-            }
+          let pairs = Self.groupPairs(rows.bytes, tokens: tokens, shape, scratch: &rest)
+          let cells =
+            (item * shape.tokens + first) * groups..<(item * shape.tokens + first + tokens) * groups
+          found.withLock {
+            $0.scales.replaceSubrange(cells, with: pairs.scales)
+            $0.zeros.replaceSubrange(cells, with: pairs.zeros)
           }
         }
       }
@@ -157,6 +142,40 @@ struct TokenSurvey: Sendable {
       rows.copy(
         piece.extracting(token * size..<(token + 1) * size),
         at: 4 * (token * shape.width + head * shape.dim))
+    }
+  }
+
+  /// Copies the mask bits of one head of a tile to the start of `mask`.
+  @_lifetime(mask: copy mask)
+  private static func copyMask(
+    _ bits: borrowing RawSpan, tokens: Int, head: Int, _ shape: GearShape,
+    into mask: inout MutableRawSpan
+  ) {
+    let byteCount = Kernels.maskByteCount(elementCount: tokens * shape.dim)
+    var target = mask._mutatingExtracting(0..<byteCount)
+    target.fill()
+    for token in 0..<tokens {
+      let start = token * shape.width + head * shape.dim
+      target.copyBits(start..<start + shape.dim, of: bits, to: token * shape.dim)
+    }
+  }
+
+  /// Returns the scales and zeros of the authors' groups of a tile, [tokens, groups].
+  @_lifetime(scratch: copy scratch)
+  private static func groupPairs(
+    _ rows: borrowing RawSpan, tokens: Int, _ shape: GearShape, scratch: inout MutableRawSpan
+  ) -> (scales: [Float], zeros: [Float]) {
+    let grouping = Grouping(
+      dimensions: [tokens, shape.width], axis: 1, size: shape.tokenGroup, start: 0)
+    let cells = tokens * groupCount(shape)
+    return scratch.split(at: 8 * cells) { ranges, pairs in
+      Kernels.best.groupRanges(rows, grouping, into: &ranges)
+      Kernels.best.rangePairs(
+        ranges.bytes.extracting(0..<8 * cells), steps: shape.steps, dtype: .f32, into: &pairs)
+      return (
+        pairs.bytes.extracting(0..<4 * cells).floats(),
+        pairs.bytes.extracting(4 * cells..<8 * cells).floats()
+      )
     }
   }
 

@@ -37,81 +37,20 @@ package struct VectorExtraction: Sendable {
           "\(setting: "exact") cannot be combined with \(setting: "density"), \(setting: "rank"), \(setting: "type") or \(setting: "dtype")",
           hint: "remove \(setting: "exact") or the other options"))
     }
-    var (missing, unequal) = (GroupedNames(), GroupedNames())
-    var remaining: [UTF8Key: LazyTensor] = [:]
-    for tensor in base.tensors { remaining[UTF8Key(tensor.name)] = tensor }
-    var (pairs, twins): ([(tuned: LazyTensor, base: LazyTensor)], [PlannedTensor]) = ([], [])
-    var left: [String] = []
-    let leaveOut: Message = "exclude it with \(setting: "exclude")"
-    for tensor in tuned.tensors {
-      let other = remaining.removeValue(forKey: UTF8Key(tensor.name))
-      guard selection.contains(tensor.name) else {
-        left.append(tensor.name)
-        continue
-      }
-      guard let other else {
-        missing.add(tensor.name, to: "\(base.path.printable) has no", hint: leaveOut)
-        continue
-      }
-      let (info, was) = (tensor.info, other.info)
-      guard info.shape == was.shape else {
-        unequal.add(
-          info.name, to: "\(info.shape) in the fine-tune, \(was.shape) in the base",
-          hint: leaveOut)
-        continue
-      }
-      // An alias has the same difference as the tensor that it is an alias of.
-      guard tensor.aliasOf == nil || other.aliasOf == nil else { continue }
-      if isExact {
-        guard info.dtype == was.dtype else {
-          unequal.add(
-            info.name, to: "\(info.dtype.name) in the fine-tune, \(was.dtype.name) in the base",
-            hint:
-              "convert one of them with \(setting: "dtype"), or extract without \(setting: "exact")"
-          )
-          continue
-        }
-        guard info.dtype.bitsPerElement % 8 == 0 else {
-          twins.append(PlannedTensor(tensor, twin: other, of: tuned, base))
-          continue
-        }
-        pairs.append((tensor, other))
-      } else if info.dtype.isPlainFloat, was.dtype.isPlainFloat {
-        guard was.dtype != .f64 || dtype != nil else {
-          unequal.add(
-            info.name, to: "F64 differences cannot be stored in full precision",
-            hint: "pass \(setting: "dtype") f32, or convert the models")
-          continue
-        }
-        pairs.append((tensor, other))
-      } else {
-        guard info.dtype == was.dtype else {
-          unequal.add(
-            info.name, to: "\(info.dtype.name) in the fine-tune, \(was.dtype.name) in the base",
-            hint: leaveOut)
-          continue
-        }
-        twins.append(PlannedTensor(tensor, twin: other, of: tuned, base))
-      }
-    }
-    for tensor in base.tensors
-    where remaining[UTF8Key(tensor.name)] != nil && selection.contains(tensor.name) {
-      missing.add(
-        tensor.name, to: "\(tuned.path.printable) has no",
-        hint: leaveOut)
-    }
-    errors += missing.map { UsageError("\($0) \($1)", hint: $2) }
-    errors += unequal.map { UsageError("\($1): \($0)", hint: $2) }
-    if pairs.isEmpty, errors.isEmpty {
+    let pairing = VectorPairing(
+      tuned: tuned, base: base, isExact: isExact, dtype: dtype, selection: selection)
+    errors += pairing.errors
+    if pairing.pairs.isEmpty, errors.isEmpty {
       errors.append(
         UsageError(
           "no tensor is selected whose difference can be stored",
           hint: "check \(setting: "include") and \(setting: "exclude")"))
     }
     self.errors = errors
-    notes = left.isEmpty ? [] : ["excluded: \(GroupedNames.list(left))"]
-    self.pairs = pairs
-    self.twins = twins
+    let excluded = pairing.excluded
+    notes = excluded.isEmpty ? [] : ["excluded: \(GroupedNames.list(excluded))"]
+    pairs = pairing.pairs
+    twins = pairing.twins
   }
 
   // MARK: Work
@@ -169,18 +108,6 @@ package struct VectorExtraction: Sendable {
     if isExact { options.append(Lineage.Option("exact", "true")) }
     if let dtype { options.append(Lineage.Option("dtype", dtype.name.lowercased())) }
     return options + selection.lineageOptions
-  }
-}
-
-extension PlannedTensor {
-  /// Creates a tensor whose values must be equal in both models.
-  fileprivate init(
-    _ tensor: LazyTensor, twin: LazyTensor, of tuned: Checkpoint, _ base: Checkpoint
-  ) {
-    self.init(
-      info: tensor.info, operands: [Operand(tensor, path: tuned.path, dtype: nil)],
-      combination: .one(scale: nil),
-      twins: [Operand(twin, path: base.path, dtype: nil)], isCopied: true)
   }
 }
 
