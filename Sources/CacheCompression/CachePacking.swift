@@ -42,12 +42,12 @@ package struct CachePacking: Sendable {
     }
     var errors: [any UserError] = []
     // Tensors with the same fault are reported in one error.
-    var faults: [(text: Message, names: [String])] = []
+    var faults: [(fault: GearFault, names: [String])] = []
     for layer in cache.layers {
       for (part, tensor) in [(CachePart.key, layer.key), (.value, layer.value)] {
         guard let range = try? packed(tensor, part, layer.number) else { continue }
         if let fault = GearEncoding.fault(range.info, part, settings) {
-          if let index = faults.firstIndex(where: { $0.text == fault }) {
+          if let index = faults.firstIndex(where: { $0.fault == fault }) {
             faults[index].names.append(tensor.name)
           } else {
             faults.append((fault, [tensor.name]))
@@ -59,11 +59,11 @@ package struct CachePacking: Sendable {
         }
       }
     }
-    return faults.map { fault in
-      let others = fault.names.count > 1 ? " (and \(fault.names.count - 1) more)" : ""
+    return faults.map { fault, names in
+      let others = names.count > 1 ? " (and \(names.count - 1) more)" : ""
       return UsageError(
-        "\(cache.origin.path.printable): '\(fault.names[0].printable)'\(others) \(fault.text)",
-        hint: fault.text.contains("rank") ? "use a smaller \(setting: "rank")" : nil)
+        "\(cache.origin.path.printable): '\(names[0].printable)'\(others) \(fault.text)",
+        hint: fault.hint)
     } + errors
   }
 

@@ -35,7 +35,7 @@ struct TrimSurvey {
     var results = [SettledCombination?](repeating: nil, count: tensors.count)
     var keeps: [[SettledCombination.Keep]] = []
     if options.scope == .global {
-      // Of equal magnitudes, those of the tensors with the first names are kept.
+      // Among equal magnitudes, those of the tensors with the first names are kept.
       let order = tensors.indices.sorted {
         tensors[$0].info.name.precedesAsBytes(tensors[$1].info.name)
       }

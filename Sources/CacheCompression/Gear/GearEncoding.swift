@@ -1,4 +1,4 @@
-package import Base
+import Base
 import Caches
 package import Checkpoints
 import Codecs
@@ -32,9 +32,9 @@ package struct GearEncoding: TensorEncoding {
   }
 
   /// Returns the reason why a tensor cannot be stored with these settings; nil if it can.
-  package static func fault(
+  static func fault(
     _ info: TensorInfo, _ part: CachePart, _ settings: GearSettings
-  ) -> Message? {
+  ) -> GearFault? {
     GearShape(info, part, settings).fault
   }
 

@@ -1,5 +1,4 @@
-/// One of the two tensors of a layer: keys, which are quantized per channel, or values, which are quantized per
-/// token.
+/// A tensor of a layer: the keys, which are quantized per channel, or the values, which are quantized per token.
 package enum CachePart: String, Sendable, CaseIterable {
   case key, value
 }

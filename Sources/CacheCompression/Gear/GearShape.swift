@@ -166,33 +166,39 @@ struct GearShape: Sendable {
   private static let maximumNearestDim = 1 << 12
 
   /// The reason why the tensor cannot be packed with these settings; nil if it can.
-  var fault: Message? {
+  var fault: GearFault? {
     guard info.dtype == .f16 || info.dtype == .bf16 || info.dtype == .f32 else {
-      return "is \(info.dtype.name), expected F16, BF16 or F32"
+      return GearFault("is \(info.dtype.name), expected F16, BF16 or F32")
     }
     guard settings.rank <= min(tokens, dim) else {
-      return
-        "has \(tokens) tokens to pack and head dim \(dim), expected both to be at least the rank, \(settings.rank)"
+      return GearFault(
+        "has \(tokens) tokens to pack and head dim \(dim), expected both to be at least the rank, \(settings.rank)",
+        hint: "use a smaller \(setting: "rank")")
     }
     // The rank is limited by both dimensions, so only the limit of a single dimension can be exceeded here.
     guard (try? Shape([slabCount * tokens, settings.rank])) != nil,
       (try? Shape([slabCount * settings.rank, dim])) != nil
-    else { return "is \(info.shape), which is too large for low-rank products of its heads" }
+    else {
+      return GearFault("is \(info.shape), which is too large for low-rank products of its heads")
+    }
     if settings.isNearest, dim > Self.maximumNearestDim {
-      return
-        "has head dim \(dim), expected \(Self.maximumNearestDim) or less with \(setting: "svd")"
+      return GearFault(
+        "has head dim \(dim), expected \(Self.maximumNearestDim) or less with \(setting: "svd")")
     }
     guard settings.isOfficial else { return nil }
     if part == .key, settings.outlierShare == 0, let group = settings.keyGroup, tokens % group != 0
     {
-      return
+      return GearFault(
         "has \(tokens) tokens, expected a multiple of the group size \(group) as in the authors' code"
+      )
     }
     if part == .value, let group = settings.valueGroup, width % group != 0 {
-      return "has \(width) entries in a token, expected a multiple of the group size \(group)"
+      return GearFault(
+        "has \(width) entries in a token, expected a multiple of the group size \(group)")
     }
     if part == .key, extremeCount > tokens {
-      return "has \(tokens) tokens, expected at least the \(extremeCount) outliers of each end"
+      return GearFault(
+        "has \(tokens) tokens, expected at least the \(extremeCount) outliers of each end")
     }
     return nil
   }
