@@ -55,6 +55,7 @@ package struct CacheInspection: Sendable {
   /// The number of stored bytes of tensors outside the layers, such as token ids.
   package private(set) var otherByteCount = 0
 
+  /// Computes the sizes of the parts of a cache, and the errors measured by its writer.
   package init(_ cache: KVCache) throws {
     self.cache = cache
     let stored = Dictionary(
@@ -245,6 +246,7 @@ package struct CacheInspection: Sendable {
 }
 
 extension CacheInspection.Row {
+  /// Sets the errors of the row from the distances of its heads.
   mutating func set(_ distances: [Distance]) {
     headErrors = distances.map {
       $0.normSquares > 0 ? ($0.squares / $0.normSquares).squareRoot() : 0

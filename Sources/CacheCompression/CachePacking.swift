@@ -158,6 +158,7 @@ extension GearSettings {
     isOfficial = object["official"]?.asBool ?? false
   }
 
+  /// Returns the settings as options for the lineage.
   func lineageOptions(recentCount: Int) -> [Lineage.Option] {
     var options = [
       Lineage.Option("bits", String(bits)),
@@ -181,6 +182,7 @@ package struct CacheStart: Sendable {
   /// The name of the tensor that is used for all tensors; nil to find tensors by name.
   private let name: String?
 
+  /// Creates start matrices from a file, or from one of its tensors.
   package init(_ checkpoint: Checkpoint, name: String?) throws {
     self.checkpoint = checkpoint
     self.name = name

@@ -5,6 +5,7 @@ import TensorCore
 
 /// A comparison of the keys, values and attention outputs of one head in two caches.
 struct HeadComparison: Sendable {
+  /// The attention queries of a comparison.
   enum Queries: Sendable {
     /// Given queries of all heads, one head after the other.
     ///

@@ -5,6 +5,7 @@ struct GroupedNames {
   private var groups: [(text: Message, hint: Message?, names: [String])] = []
   private var indices: [Message: Int] = [:]
 
+  /// Adds a name to the group of a message.
   mutating func add(_ name: String, to text: Message, hint: Message? = nil) {
     if let index = indices[text] {
       groups[index].names.append(name)

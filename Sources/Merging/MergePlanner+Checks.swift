@@ -22,6 +22,7 @@ extension MergePlanner {
     }
   }
 
+  /// Reports a missing base, and parts of the recipe with a wrong number of models.
   mutating func checkModels() {
     if method.needsBase, recipe.base == nil,
       slices.contains(where: { $0.base == nil }) || slices.isEmpty
@@ -58,6 +59,7 @@ extension MergePlanner {
 
   // MARK: Parameters
 
+  /// Reports parameters that the method does not have, or that are given in the wrong scope.
   mutating func checkParameters() {
     let own = Set(method.parameters.filter(\.isPerModel).map(\.name))
     let all = method.parameters.map(\.name)
@@ -183,6 +185,7 @@ extension MergePlanner {
     return model < numbers.count ? numbers[model] : nil
   }
 
+  /// Reports a table of coefficients whose method, models or rows do not fit the merge.
   mutating func checkCoefficients(_ tensors: [PlannedTensor]) {
     guard let table = options.coefficients else { return }
     guard method.parameters.contains(where: { $0.name == "weight" }) else {

@@ -4,6 +4,7 @@ import Models
 
 /// The rows of the output: the tensors that the recipe asks for.
 extension MergePlanner {
+  /// Returns the rows of the output in order; faults are collected in `errors`.
   mutating func rows() -> [MergeRow] {
     let scopes = [recipe.parameters]
     if let parts = recipe.parts { return rows(of: parts, prefix: "", scopes) }

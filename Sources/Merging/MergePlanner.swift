@@ -45,6 +45,7 @@ struct MergePlanner {
     }
   }
 
+  /// Adds an error.
   mutating func fault(_ reason: Message, hint: Message? = nil) {
     errors.append(UsageError(reason, hint: hint))
   }
@@ -69,6 +70,7 @@ struct MergePlanner {
 
   // MARK: One tensor
 
+  /// Returns the tensor of a model with a name; nil if there is none.
   func tensor(_ name: String, of model: String) -> LazyTensor? {
     guard let index = tensorIndices[model]?[UTF8Key(name)] else { return nil }
     return models[model]?.tensors[index]

@@ -2,6 +2,7 @@ import Base
 
 /// A tensor of the output as the recipe asks for it: its source tensors, and the scopes of its parameters.
 struct MergeRow: Sendable {
+  /// A source tensor with the parameters of its model.
   struct Source: Sendable {
     var model: String
     /// The tensor's name in that model.

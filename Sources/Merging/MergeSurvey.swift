@@ -155,6 +155,7 @@ struct MergeSurvey {
 }
 
 extension DeltaReading {
+  /// Creates a reading of the operands of a tensor; the first operand is the base.
   init(_ tensor: PlannedTensor, seed: UInt64) {
     self.init(
       name: tensor.info.name, shape: tensor.info.shape, base: tensor.operands[0],

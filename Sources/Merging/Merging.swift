@@ -72,7 +72,10 @@ package struct Merging: Sendable {
     tensors.reduce(0) { $0 + MergeSurvey.passCount($1) * $1.byteCount }
   }
 
+  /// The number of bytes that a worker needs for surveys.
   package var workerByteCount: Int { MergeSurvey.workerByteCount(tensors, seed: options.seed) }
+
+  /// The number of bytes that surveys need besides those of workers.
   package var fixedByteCount: Int {
     512 * tensors.count + MergeSurvey.fixedByteCount(tensors)
       * (options.scope == .global ? 2 : 1)

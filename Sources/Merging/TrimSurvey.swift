@@ -10,6 +10,7 @@ struct TrimSurvey {
   let options: MergeOptions
   let engine: Engine
 
+  /// Returns the number of bytes that a worker needs to survey a tensor.
   static func workerByteCount(_ tensor: PlannedTensor, seed: UInt64) -> Int {
     let reading = DeltaReading(tensor, seed: seed)
     let isRanked = tensor.vectors?.isRanked == true
@@ -22,6 +23,7 @@ struct TrimSurvey {
       isSmall ? smallByteCount(tensor, seed: seed) : 0)
   }
 
+  /// Returns the number of bytes of counters, ties and candidates that all workers share.
   static func fixedByteCount(_ tensor: PlannedTensor) -> Int {
     let models = tensor.vectors?.vectors.count ?? 0
     return 4 * TrimBounds.counterByteCount * models + 48 * models * tensor.info.grid.count
@@ -31,6 +33,7 @@ struct TrimSurvey {
   /// The maximum element count of a tensor that is surveyed in one pass, several tensors at a time.
   private static let smallLimit = 1 << 16
 
+  /// Returns the final combinations of tensors whose planned combination is `.taskVectors`.
   func settled(_ tensors: [PlannedTensor]) throws -> [SettledCombination] {
     var results = [SettledCombination?](repeating: nil, count: tensors.count)
     var keeps: [[SettledCombination.Keep]] = []

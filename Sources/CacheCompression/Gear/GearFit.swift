@@ -47,6 +47,7 @@ struct GearFit: Sendable {
       + 2 * TokenSurvey.fixedByteCount(shape)
   }
 
+  /// Returns the number of bytes that a worker needs to quantize a tensor.
   static func workerByteCount(_ shape: GearShape, _ tensor: LazyTensor) -> Int {
     let slab = shape.slabElementCount
     return max(

@@ -128,6 +128,7 @@ struct GearShape: Sendable {
   /// The number of cells of one group of tokens (keys) or of one token (values).
   var cellsPerStep: Int { part == .key ? dim : (dim + max(1, group) - 1) / max(1, group) }
 
+  /// Returns the codec of the dense term.
   func codec(scales: DType, packing: CodeStream.Packing) -> AffineCodec {
     AffineCodec(
       bits: codeBits, groups: GroupSpec(axis: axis, size: max(1, group)), scaleDType: scales,

@@ -23,6 +23,7 @@ struct PreparedGear: PreparedEncoding {
   private var shape: GearShape { fit.shape }
   private var info: TensorInfo { tensor.info }
 
+  /// Returns the number of bytes of workspace that encoding a chunk needs.
   static func workspaceByteCount(
     _ shape: GearShape, _ codec: AffineCodec, _ encoder: ChunkEncoder, _ layout: ChunkLayout
   ) -> Int {

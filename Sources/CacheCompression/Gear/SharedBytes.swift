@@ -9,6 +9,7 @@ final class SharedBytes: Sendable {
     buffer = Mutex(ByteBuffer(byteCount: byteCount))
   }
 
+  /// Copies bytes to an offset.
   func put(_ bytes: borrowing RawSpan, at byteOffset: Int) {
     buffer.withLock { buffer in
       var span = buffer.mutableBytes
@@ -16,6 +17,7 @@ final class SharedBytes: Sendable {
     }
   }
 
+  /// Copies a range of the bytes into `target`.
   @_lifetime(target: copy target)
   func read(_ range: Range<Int>, into target: inout MutableRawSpan) {
     buffer.withLock { buffer in
@@ -43,6 +45,7 @@ final class SealedBytes: Sendable {
     self.buffer = buffer
   }
 
+  /// Calls `body` with a range of the bytes.
   func withBytes<Result>(
     _ range: Range<Int>, _ body: (borrowing RawSpan) throws -> Result
   ) rethrows -> Result {

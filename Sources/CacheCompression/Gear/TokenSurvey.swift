@@ -12,14 +12,17 @@ struct TokenSurvey: Sendable {
   private(set) var scales: [Float] = []
   private(set) var zeros: [Float] = []
 
+  /// Returns the number of bytes of the mask of a slab.
   static func maskByteCount(_ shape: GearShape) -> Int {
     Kernels.maskByteCount(elementCount: shape.slabElementCount)
   }
 
+  /// Returns the number of the authors' groups of a token.
   private static func groupCount(_ shape: GearShape) -> Int {
     (shape.width + shape.tokenGroup - 1) / shape.tokenGroup
   }
 
+  /// Returns the number of bytes that the result of the survey needs.
   static func fixedByteCount(_ shape: GearShape) -> Int {
     guard shape.needsTokenSurvey else { return 0 }
     return shape.settings.isOfficial ? 8 * shape.batch * shape.tokens * groupCount(shape) : 0
@@ -30,6 +33,7 @@ struct TokenSurvey: Sendable {
     max(8, (1 << 18) / max(1, shape.width) / 8 * 8)
   }
 
+  /// Returns the number of bytes that a worker needs for the survey.
   static func workerByteCount(_ shape: GearShape, _ tensor: LazyTensor) -> Int {
     guard shape.needsTokenSurvey else { return 0 }
     let tokens = min(tileTokenCount(shape), shape.tokens)

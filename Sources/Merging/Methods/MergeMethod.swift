@@ -36,10 +36,12 @@ package struct MergeParameter: Sendable {
   package var isPerModel: Bool
   package var defaultValue: Default
 
+  /// Returns a parameter that each model has its own value of.
   static func each(_ name: String, _ defaultValue: Default) -> MergeParameter {
     MergeParameter(name: name, isPerModel: true, defaultValue: defaultValue)
   }
 
+  /// Returns a parameter with one value for all models.
   static func shared(_ name: String, _ defaultValue: Default) -> MergeParameter {
     MergeParameter(name: name, isPerModel: false, defaultValue: defaultValue)
   }
@@ -54,14 +56,17 @@ package struct MethodValues {
   /// The values of shared parameters by name, if they are given.
   var shared: [String: MergeParameters.Value]
 
+  /// Returns a per-model parameter, or the default if it is not given.
   func number(_ name: String, of model: Int, default defaultValue: Double) -> Double {
     own[model][name]?.asNumber ?? defaultValue
   }
 
+  /// Returns a shared parameter, or the default if it is not given.
   func number(_ name: String, default defaultValue: Double) -> Double {
     shared[name]?.asNumber ?? defaultValue
   }
 
+  /// Returns a shared Boolean parameter, or the default if it is not given.
   func flag(_ name: String, default defaultValue: Bool) -> Bool {
     shared[name]?.asBool ?? defaultValue
   }

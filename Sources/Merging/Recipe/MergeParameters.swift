@@ -8,6 +8,7 @@ package struct MergeParameters: Sendable, Equatable {
     package var line: Int
   }
 
+  /// A value of a parameter, possibly one that depends on the position among the layers.
   package enum Value: Sendable, Equatable {
     case number(Double)
     case bool(Bool)

@@ -20,6 +20,7 @@ package struct MergeRecipe: Sendable, Equatable {
     package var line: Int
   }
 
+  /// The inputs of a recipe or module: whole models, or slices of layers.
   package enum Parts: Sendable, Equatable {
     case models([Source])
     case slices([Slice])

@@ -41,10 +41,12 @@ package struct AdapterExtraction: Sendable {
       && info.grid.largestChunk % max(1, info.shape.columnCount) == 0
   }
 
+  /// The number of bytes that are read before the adapter is written.
   package var surveyByteCount: Int {
     extraction.surveyByteCount + LowRankFactors.passCount * extraction.differenceByteCount
   }
 
+  /// Returns the number of bytes of factors, and of the work on the largest matrix, that all workers share.
   package func fixedByteCount() throws -> Int {
     var (kept, largest) = (0, 0)
     for info in extraction.differenceInfos where Self.hasFactors(info) {
@@ -57,6 +59,7 @@ package struct AdapterExtraction: Sendable {
     return 2 * kept + largest
   }
 
+  /// Returns the number of bytes that a worker needs.
   package func workerByteCount() throws -> Int {
     let differences = try extraction.extracted().tensors
     let largest =
@@ -135,6 +138,7 @@ extension VectorExtraction {
     pairs.reduce(0) { $0 + $1.tuned.info.byteCount + $1.base.info.byteCount }
   }
 
+  /// Returns the tensor of the fine-tune with a name.
   func tuned(_ name: String) throws -> LazyTensor {
     guard let pair = pairs.first(where: { $0.base.name.equalsAsBytes(name) }) else {
       throw UsageError("tensor '\(name.printable)' is not in both models")

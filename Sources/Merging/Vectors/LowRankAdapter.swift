@@ -25,6 +25,7 @@ package enum LowRankAdapter {
 
   // MARK: Configuration
 
+  /// The configuration of an adapter, with ranks and alphas by pattern of module names.
   private struct Config {
     var rank: Int
     var alpha: Double
@@ -128,6 +129,7 @@ package enum LowRankAdapter {
 
   // MARK: Tensors
 
+  /// The factors of a module.
   private struct Module {
     var a: LazyTensor?
     var b: LazyTensor?

@@ -7,6 +7,7 @@ import TensorCore
 ///
 /// The changes are differences that are added to the base, or values that replace those of the base.
 package struct TaskVector: Sendable {
+  /// The way in which a vector changes its base: by adding differences, or by replacing values.
   package enum Kind: String, Sendable {
     case difference, replacement
   }
@@ -14,6 +15,7 @@ package struct TaskVector: Sendable {
   /// The metadata key that marks a checkpoint as a vector; its value is the kind.
   package static let metadataKey = "sumac.vector"
 
+  /// The change of one tensor, as a sum of terms.
   package struct Tensor: Sendable {
     var sum: TermSum
     /// True if the tensor replaces that of the base, as some tensors of adapters do.

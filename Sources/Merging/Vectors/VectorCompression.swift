@@ -13,6 +13,7 @@ package struct VectorCompression: Sendable {
     self.form = form
   }
 
+  /// All errors that can be found from the form and from headers.
   package var errors: [any UserError] {
     var errors = form.errors
     if form.isDense {
@@ -24,6 +25,7 @@ package struct VectorCompression: Sendable {
     return errors + VectorSum(vectors: [(vector, 1)]).errors
   }
 
+  /// Returns the vector, with the terms that its tensors are to be stored as.
   package func compressed() -> Checkpoint {
     var result = VectorSum(vectors: [(vector, 1)]).summed()
     for index in result.tensors.indices {

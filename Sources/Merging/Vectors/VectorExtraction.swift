@@ -20,6 +20,7 @@ package struct VectorExtraction: Sendable {
   /// The tensors whose differences cannot be stored, so that their values must be equal.
   private let twins: [PlannedTensor]
 
+  /// Matches the tensors of the two models, and collects all errors that can be found from headers.
   package init(
     tuned: Checkpoint, base: Checkpoint, form: VectorForm, isExact: Bool, dtype: DType?,
     selection: Selection
@@ -61,6 +62,7 @@ package struct VectorExtraction: Sendable {
       + (isExact ? pairs.reduce(0) { $0 + $1.tuned.info.byteCount } : 0)
   }
 
+  /// The number of bytes that a worker needs for comparisons and hashes.
   package var workerByteCount: Int {
     max(
       MergeSurvey.workerByteCount(twins, seed: 0),
@@ -76,6 +78,7 @@ package struct VectorExtraction: Sendable {
     return isExact ? try RestoredHashes(of: pairs.map(\.tuned), engine: engine) : nil
   }
 
+  /// Returns the vector, whose values are computed when they are read.
   package func extracted(restoring hashes: RestoredHashes? = nil) throws -> Checkpoint {
     var result = base
     result.lineage = Lineage()

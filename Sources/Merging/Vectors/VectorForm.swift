@@ -19,8 +19,10 @@ package struct VectorForm: Sendable {
     self.type = type
   }
 
+  /// True if all values are stored without loss.
   package var isDense: Bool { density == nil && rank == nil && type == nil }
 
+  /// All errors in the values of the form.
   package var errors: [any UserError] {
     var errors: [any UserError] = []
     if let density, !(density > 0 && density <= 1) {

@@ -48,6 +48,7 @@ package struct VectorStatistics: Sendable {
     }
   }
 
+  /// A tensor, a layer or all tensors, with its sums.
   package struct Group: Sendable {
     package var name: String
     package var tally: Tally
@@ -92,6 +93,7 @@ package struct VectorStatistics: Sendable {
     }
   }
 
+  /// Returns the number of bytes that a worker needs.
   package static func workerByteCount(_ inputs: [Input], base: Checkpoint?) -> Int {
     let tensors = inputs.flatMap(\.tensors) + (base?.tensors ?? [])
     let count = tensors.map(\.info.grid.largestChunk).max() ?? 0
@@ -102,6 +104,7 @@ package struct VectorStatistics: Sendable {
     return 4 * count * (inputs.count + 1) + reading
   }
 
+  /// Returns the number of bytes of all tensors that are read.
   package static func byteCount(_ inputs: [Input], base: Checkpoint?) -> Int {
     (inputs.flatMap(\.tensors) + (base?.tensors ?? [])).reduce(0) { $0 + $1.info.byteCount }
   }
@@ -229,6 +232,7 @@ package struct VectorStatistics: Sendable {
     return groups
   }
 
+  /// The sums over all tensors.
   package var total: Tally {
     tensors.reduce(into: Tally(vectorCount: names.count)) { $0.merge($1.tally) }
   }
