@@ -68,7 +68,8 @@ package struct GearEncoding: TensorEncoding {
         + min(
           tensor.info.elementCount / 8 + grid.count,
           Kernels.maximumGapByteCount(
-            positionCount: shape.maximumKeptCount, elementCount: tensor.info.elementCount) + grid.count)
+            positionCount: shape.maximumKeptCount, elementCount: tensor.info.elementCount)
+            + grid.count)
         + 64 * grid.count
     }
     plan.indexByteCount = 512
