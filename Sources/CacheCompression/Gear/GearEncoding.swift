@@ -4,7 +4,7 @@ package import Checkpoints
 import Codecs
 package import PackedFormat
 package import Packing
-package import TensorCore
+import TensorCore
 
 /// An encoding that stores a tensor of a cache, of shape [batch, kv heads, tokens, head dim], as in GEAR.
 ///
