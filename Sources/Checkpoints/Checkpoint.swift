@@ -24,8 +24,8 @@ package struct Checkpoint: Sendable {
   package var files: [FileIdentity]
   /// Notes for the user about reading it.
   package var notes: [Message]
-  /// The total length of its files in bytes: weights, and companions that are files of their own.
-  package var fileByteCount: Int
+  /// True if the companions are files of their own, not parts of the file with the weights.
+  package var companionsAreFiles: Bool
   /// True if a checksum, which reading compares, covers every byte.
   package var hasChecksums = false
   /// Data that a container attaches for its own use.
@@ -34,7 +34,7 @@ package struct Checkpoint: Sendable {
   package init(
     path: String, container: ContainerName, tensors: [LazyTensor], metadata: [Metadatum] = [],
     companions: [LazyTensor] = [], lineage: Lineage = Lineage(), identity: InputIdentity,
-    files: [FileIdentity], notes: [Message] = [], fileByteCount: Int? = nil
+    files: [FileIdentity], notes: [Message] = [], companionsAreFiles: Bool = false
   ) {
     self.path = path
     self.container = container
@@ -45,7 +45,13 @@ package struct Checkpoint: Sendable {
     self.identity = identity
     self.files = files
     self.notes = notes
-    self.fileByteCount = fileByteCount ?? identity.byteCount
+    self.companionsAreFiles = companionsAreFiles
+  }
+
+  /// The total length of its files in bytes.
+  package var fileByteCount: Int {
+    identity.byteCount
+      + (companionsAreFiles ? companions.reduce(0) { $0 + $1.info.byteCount } : 0)
   }
 
   package var hasAliases: Bool { tensors.contains { $0.aliasOf != nil } }

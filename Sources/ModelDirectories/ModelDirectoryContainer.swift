@@ -52,9 +52,7 @@ package enum ModelDirectoryContainer: ContainerOutput {
       path: input.path, container: name, tensors: tensors, metadata: metadata,
       companions: companions.tensors, lineage: lineage, identity: identity,
       files: shards.map(\.file.identity) + companions.identities + input.identities,
-      notes: notes + companions.notes,
-      fileByteCount: identity.byteCount
-        + companions.tensors.reduce(0) { $0 + $1.info.byteCount })
+      notes: notes + companions.notes, companionsAreFiles: true)
   }
 
   /// Returns the name of the single weights file of a folder, or of its only index.
