@@ -3,32 +3,32 @@ package import TensorCore
 
 /// Reads ranges of a tensor as float32, with a stated policy for values that are not finite.
 package struct FloatReader: Sendable {
-  /// What is done about NaN and infinities, of which F64 values beyond the range of float32 are some.
+  /// The treatment of NaN and infinities; F64 values beyond the range of float32 count as infinite.
   package enum Policy: Sendable {
     /// Values are read as they are.
     case allow
     /// Values are read as they are, and those that are not finite are counted.
     case count
-    /// The first value of a kind is an error, which `error` makes.
+    /// The first value of the given kind is an error, which `error` creates.
     case refuse(Refused, error: @Sendable (LazyTensor, Problem) -> any Error)
   }
 
   package enum Refused: Sendable {
     case nan
     case nonfinite
-    /// Those that are not finite, and ranges of F64 values of which float32 would leave only zeros.
+    /// Values that are not finite, and ranges of F64 values that would all become 0 in float32.
     case nonfiniteOrFlushed
   }
 
   /// The first value that a policy refuses.
   package enum Problem: Sendable, Equatable {
     case nan(element: Int)
-    /// - Parameter mayBeTooLarge: whether an F64 value may be finite, but too large for float32.
+    /// - Parameter mayBeTooLarge: True if the value is F64 and may be finite, but too large for float32.
     case infinite(element: Int, mayBeTooLarge: Bool)
-    /// Values of these elements that are not all 0, but would be in float32.
+    /// The values of these elements are not all 0, but would be in float32.
     case flushed(Range<Int>)
 
-    /// The first element that it is about.
+    /// The first element with the problem.
     package var element: Int {
       switch self {
       case .nan(let element), .infinite(let element, _): element
@@ -39,8 +39,7 @@ package struct FloatReader: Sendable {
 
   package let tensor: LazyTensor
   package let policy: Policy
-  /// The dtype that values are rounded to before they become float32, F16 or BF16; nil to take them as
-  /// they are.
+  /// The dtype that values are rounded to before they become float32, F16 or BF16; nil for no rounding.
   package let rounding: DType?
 
   package init(_ tensor: LazyTensor, _ policy: Policy = .allow, rounding: DType? = nil) {
@@ -51,7 +50,7 @@ package struct FloatReader: Sendable {
 
   // MARK: Memory
 
-  /// Bytes of so many values as float32.
+  /// Returns the number of bytes of `elementCount` values as float32.
   package static func byteCount(elementCount: Int) -> Int { 4 * elementCount }
 
   /// The scratch memory of a read: stored values, rounded values, and what the source needs.
@@ -62,7 +61,7 @@ package struct FloatReader: Sendable {
       scratch: tensor.source.scratchByteCount(elementCount: elementCount))
   }
 
-  /// Bytes of scratch memory for ranges of up to `elementCount` elements.
+  /// Returns the bytes of scratch memory that ranges of up to `elementCount` elements need.
   package func scratchByteCount(elementCount: Int) -> Int {
     layout(elementCount: elementCount).byteCount
   }
@@ -78,8 +77,8 @@ package struct FloatReader: Sendable {
 
   /// Fills the start of `values` with `elements`.
   ///
-  /// - Returns: what the policy `count` found; nothing with any other.
-  /// - Throws: the error of the policy, or why the tensor cannot be read.
+  /// - Returns: The values that are not finite, with the policy `count`; an empty tally with any other policy.
+  /// - Throws: The error of the policy, or the error of reading the tensor.
   @_lifetime(values: copy values)
   @_lifetime(scratch: copy scratch)
   @discardableResult
@@ -89,9 +88,9 @@ package struct FloatReader: Sendable {
     try read(elements, into: &values, scratch: &scratch) { _, _ in }
   }
 
-  /// Fills the start of `values` with `elements`, and lends them as they are stored.
+  /// Fills the start of `values` with `elements`, and lends their stored bytes.
   ///
-  /// - Parameter body: gets the canonical bytes of the tensor's dtype, and scratch memory that is left.
+  /// - Parameter body: Receives the canonical bytes of the tensor's dtype, and the remaining scratch memory.
   @_lifetime(values: copy values)
   @_lifetime(scratch: copy scratch)
   package func read(
@@ -116,7 +115,8 @@ package struct FloatReader: Sendable {
 
   /// Fills the start of `values` with `elements` whose stored bytes were read before.
   ///
-  /// - Parameter stored: canonical bytes of the tensor's dtype. Values cannot be rounded on this way.
+  /// The reader must not round values.
+  /// - Parameter stored: The canonical bytes of the tensor's dtype.
   @_lifetime(values: copy values)
   @discardableResult
   package func take(
@@ -182,25 +182,24 @@ package struct FloatReader: Sendable {
     _ elements: Range<Int>
   ) -> Problem? {
     let isWide = tensor.info.dtype == .f64
-    let place: Int?
+    let index: Int?
     switch refused {
-    case .nan: place = Kernels.best.firstNaN(floats)
-    case .nonfinite: place = Kernels.best.firstNotFinite(floats)
+    case .nan: index = Kernels.best.firstNaN(floats)
+    case .nonfinite: index = Kernels.best.firstNotFinite(floats)
     case .nonfiniteOrFlushed:
       if isWide, floats.holdsOnlyZeros(width: 4), !stored.holdsOnlyZeros(width: 8) {
         return .flushed(elements)
       }
-      place = Kernels.best.firstNotFinite(floats)
+      index = Kernels.best.firstNotFinite(floats)
     }
-    guard let place else { return nil }
-    let value = Float(bitPattern: floats.littleEndian(UInt32.self, at: 4 * place)!)
-    let element = elements.lowerBound + place
+    guard let index else { return nil }
+    let value = Float(bitPattern: floats.littleEndian(UInt32.self, at: 4 * index)!)
+    let element = elements.lowerBound + index
     return value.isNaN ? .nan(element: element) : .infinite(element: element, mayBeTooLarge: isWide)
   }
 }
 
 extension FormatError.Code {
-  /// A value is NaN or infinite where only finite ones are of use.
   package static let nonfiniteValue = FormatError.Code(
     "values.not-finite",
     meaning:
@@ -209,7 +208,8 @@ extension FormatError.Code {
 }
 
 extension RawSpan {
-  /// Whether all floats of so many bytes are +0 or -0.
+  /// Returns true if all floats are +0 or -0.
+  /// - Parameter width: The number of bytes of a float, 4 or 8.
   fileprivate func holdsOnlyZeros(width: Int) -> Bool {
     var start = 0
     while start < byteCount {

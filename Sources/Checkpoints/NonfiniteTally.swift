@@ -1,23 +1,25 @@
 import Base
 import TensorCore
 
-/// How many values are NaN or infinite, and the first of them.
+/// The number of values that are NaN or infinite, and the first of them.
 package struct NonfiniteTally: Sendable, Equatable {
   package private(set) var count = 0
   package private(set) var first: Int?
-  /// Whether the first is NaN.
+  /// True if the first is NaN.
   package private(set) var isNaN = false
 
   package init() {}
 
-  /// Looks through F32 values of which the first has flat index `start`.
+  /// Counts the values of a range of F32 values that starts at flat index `start`.
   package mutating func add(_ values: borrowing RawSpan, start: Int) {
-    guard let place = Kernels.best.firstNotFinite(values) else { return }
-    for index in place..<values.byteCount / 4 {
+    guard let first = Kernels.best.firstNotFinite(values) else { return }
+    for index in first..<values.byteCount / 4 {
       let value = Float(bitPattern: values.littleEndian(UInt32.self, at: 4 * index)!)
       guard !value.isFinite else { continue }
       count += 1
-      if first == nil || start + index < first! { (first, isNaN) = (start + index, value.isNaN) }
+      if self.first == nil || start + index < self.first! {
+        (self.first, isNaN) = (start + index, value.isNaN)
+      }
     }
   }
 

@@ -105,11 +105,7 @@ package struct StorageChoice: Sendable {
 
   /// Returns the group size of a type; nil if it is the default of the type.
   private static func explicitGroupSize(_ type: StorageType) -> Int? {
-    guard case .size(let size) = type.groups,
-      let name = StorageType.names.first(where: {
-        $0.kind == type.kind
-      })?.name, let defaults = try? StorageType(name), defaults.groups != type.groups
-    else { return nil }
+    guard case .size(let size) = type.groups, !type.hasDefaultGroups else { return nil }
     return size
   }
 

@@ -1,7 +1,7 @@
-/// What each fault of a `.sumac` file means.
+/// Descriptions of the faults of a `.sumac` file.
 /// Source: Formats/sumac.md, section 12.
 extension PackedFault {
-  /// The fault in a sentence, for the catalogue of errors.
+  /// A sentence that describes the fault, for the catalogue of errors.
   var meaning: String {
     switch self {
     case .truncated:
@@ -97,7 +97,7 @@ extension PackedFault {
     }
   }
 
-  /// What to do about it, in a sentence.
+  /// A sentence that describes what to do about it.
   var remedy: String {
     switch self {
     case .headerFeatures, .headerVersion, .requiredFeature, .unknownCodec, .unknownTerm:

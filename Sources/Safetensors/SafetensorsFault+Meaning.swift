@@ -1,6 +1,6 @@
-/// What each fault of a safetensors file means.
+/// Descriptions of the faults of a safetensors file.
 extension SafetensorsFault {
-  /// The fault in a sentence, for the catalogue of errors.
+  /// A sentence that describes the fault, for the catalogue of errors.
   var meaning: String {
     switch self {
     case .tooShort: "The file has fewer bytes than the length of a header."
@@ -24,7 +24,7 @@ extension SafetensorsFault {
     }
   }
 
-  /// What to do about it, in a sentence.
+  /// A sentence that describes what to do about it.
   var remedy: String {
     switch self {
     case .tooShort, .headerPastEnd, .pastEnd:

@@ -3,23 +3,23 @@ import CKernels
 
 /// Counts, extremes and power sums of floats.
 extension Kernels {
-  /// The dtypes that sums are taken of.
+  /// The dtypes for which kernels compute sums.
   package enum SummedDType: Sendable { case f32, f64 }
 
   /// Counts of all values, and extremes and sums of the finite ones.
   package struct ValueSums: Sendable, Equatable {
     package let count: Int
-    /// Zeros of either sign.
+    /// The number of zeros of either sign.
     package let zeros: Int
     package let negativeZeros: Int
     package let nans: Int
     package let positiveInfinities: Int
     package let negativeInfinities: Int
-    /// The least finite value, a zero always being +0; +infinity if there is none.
+    /// The smallest finite value, with zero as +0; +infinity without finite values.
     package let minimum: Double
-    /// The greatest finite value, a zero always being +0; -infinity if there is none.
+    /// The largest finite value, with zero as +0; -infinity without finite values.
     package let maximum: Double
-    /// 0 if there is no finite value.
+    /// The largest finite magnitude; 0 without finite values.
     package let largestMagnitude: Double
     package let sum: Double
     package let magnitudeSum: Double

@@ -1,15 +1,19 @@
 import Base
 import CKernels
 
-/// What two lists of F32 values have in common.
+/// Kernels that compare two lists of F32 values.
 extension Kernels {
+  /// Sums over pairs of values from two lists.
   package struct PairSums: Sendable, Equatable {
-    /// Sums of squares of the first list and of the second.
+    /// The sum of the squares of the first list.
     package private(set) var squares = 0.0
+    /// The sum of the squares of the second list.
     package private(set) var otherSquares = 0.0
+    /// The sum of the products.
     package private(set) var product = 0.0
-    /// Places where neither is 0, and those of them where the signs differ.
+    /// The number of pairs in which neither value is 0.
     package private(set) var shared = 0
+    /// The number of those pairs whose signs differ.
     package private(set) var opposed = 0
 
     package init() {}
@@ -28,7 +32,7 @@ extension Kernels {
         opposed: UInt64(opposed))
     }
 
-    /// Adds what follows. The order matters to the last bits of the sums.
+    /// Adds the sums of the values that follow. The order affects the last bits of the sums.
     package mutating func merge(_ next: PairSums) {
       squares += next.squares
       otherSquares += next.otherSquares
@@ -38,7 +42,7 @@ extension Kernels {
     }
   }
 
-  /// Adds what two lists of values have in common to `sums`.
+  /// Adds the pairs of two lists of equal length to `sums`.
   package func compare(
     _ values: borrowing RawSpan, _ others: borrowing RawSpan, into sums: inout PairSums
   ) {

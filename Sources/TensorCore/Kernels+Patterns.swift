@@ -1,14 +1,14 @@
 import Base
 import CKernels
 
-/// Patterns of at most N values that are not 0 in each group of M F32 values.
+/// Kernels for N:M patterns: at most N nonzero values in each group of M F32 values.
 extension Kernels {
-  /// How well groups fit a pattern.
+  /// The number of groups that fit a pattern, and the energy that the pattern keeps.
   package struct PatternFit: Sendable, Equatable {
     package private(set) var groups = 0
-    /// Groups with at most N values that are not 0.
+    /// The number of groups with at most N nonzero values.
     package private(set) var fitting = 0
-    /// The sum of squares of the N largest of each group.
+    /// The sum of the squares of the N largest magnitudes of each group.
     package private(set) var keptSquares = 0.0
 
     package init() {}
@@ -24,7 +24,7 @@ extension Kernels {
         groups: UInt64(groups), fitting: UInt64(fitting), kept_squares: keptSquares)
     }
 
-    /// Adds what follows. The order matters to the last bits of the sum.
+    /// Adds the groups that follow. The order affects the last bits of the sum.
     package mutating func merge(_ next: PatternFit) {
       groups += next.groups
       fitting += next.fitting
@@ -32,7 +32,7 @@ extension Kernels {
     }
   }
 
-  /// Marks the `keep` largest magnitudes of each `group` values, the first of equal ones.
+  /// Marks the `keep` largest magnitudes in each group of `group` values; of equal magnitudes, the first.
   @_lifetime(mask: copy mask)
   package func patternMask(
     _ values: borrowing RawSpan, keep: Int, group: Int, into mask: inout MutableRawSpan

@@ -46,6 +46,26 @@ import Testing
     }
   }
 
+  @Test(
+    "a container without terms refuses tensors that are to be stored with loss", arguments: outputs)
+  func lossyStorage(name: String) throws {
+    let folder = try TemporaryFolder()
+    let container = try #require(Containers.registry.output(named: name))
+    var checkpoint = try Containers.read(Fixtures.path("models/base"))
+    checkpoint.tensors[0].storage = .recipe(TermRecipe(dense: try StorageType("int4")))
+    func job() throws -> OutputJob {
+      try OutputJob(
+        checkpoint, to: folder["output"], container: container, options: WriterOptions(),
+        replacesExisting: false)
+    }
+    if container.holdsTerms {
+      #expect(try job().plan.rows[0].to.contains("int4"))
+    } else {
+      let error = #expect(throws: UsageError.self) { try job() }
+      #expect(error?.message.contains(checkpoint.tensors[0].name) == true)
+    }
+  }
+
   @Test("an existing output is kept", arguments: outputs)
   func existing(name: String) throws {
     let folder = try TemporaryFolder()

@@ -6,9 +6,9 @@ package struct FormatError: UserError, Equatable {
   package struct Code: Sendable, CustomStringConvertible {
     /// The name, such as `directory.index`.
     package let description: String
-    /// What is wrong, in a sentence.
+    /// A sentence that describes the problem.
     package let meaning: String
-    /// What to do about it, in a sentence.
+    /// A sentence that describes what to do about it.
     package let remedy: String
 
     package init(_ name: String, meaning: String, remedy: String) {

@@ -1,19 +1,19 @@
-/// The parts that a worker's memory is divided into, one after another, and scratch memory behind them.
+/// A division of a worker's memory into parts, one after another, followed by scratch memory.
 ///
-/// One value gives both the bytes that a plan counts and the spans that the work uses, so that neither can
-/// change without the other. A type that needs memory has one function that returns its layout for a number
+/// The same value returns the bytes that a plan counts and lends the spans that the work uses, so that neither
+/// can change without the other. A type that needs memory has one function that returns its layout for a number
 /// of elements: a plan asks for the largest number, the work for the number at hand.
 package struct WorkspaceLayout: Sendable, Equatable {
   private let parts: [Int]
   private let alignment: Int
-  /// Bytes of all parts and of the scratch memory.
+  /// The total number of bytes of all parts and of the scratch memory.
   package let byteCount: Int
 
   /// - Parameters:
-  ///   - parts: the bytes of each part, in order.
-  ///   - scratch: the bytes that the work needs beside them, at least.
-  ///   - alignment: every part, and the scratch memory, starts at a multiple of it. A workspace starts at a
-  ///     multiple of 64.
+  ///   - parts: The number of bytes of each part, in order.
+  ///   - scratch: The minimum number of bytes of scratch memory.
+  ///   - alignment: Every part, and the scratch memory, starts at a multiple of this number. A workspace starts
+  ///     at a multiple of 64.
   package init(_ parts: Int..., scratch: Int = 0, alignment: Int = 1) {
     precondition(alignment > 0 && scratch >= 0 && parts.allSatisfy { $0 >= 0 })
     self.parts = parts
@@ -27,10 +27,10 @@ package struct WorkspaceLayout: Sendable, Equatable {
 
   // MARK: Spans
 
-  /// Lends one part, and all that is left of `workspace` as scratch memory.
+  /// Lends one part, and the rest of `workspace` as scratch memory.
   ///
-  /// The layout must have as many parts as `body` has spans before the last, here and below. Traps if the
-  /// workspace is shorter than the layout.
+  /// In this function and the next ones, the layout must have one part for each span of `body` except the last.
+  /// Traps if the workspace is shorter than the layout.
   @_lifetime(workspace: copy workspace)
   package func withSpans<Result, Failure: Error>(
     of workspace: inout MutableRawSpan,
@@ -100,13 +100,13 @@ package struct WorkspaceLayout: Sendable, Equatable {
     precondition(workspace.byteCount >= byteCount, "a workspace is as long as its layout")
   }
 
-  /// Lends a part without its padding, and what lies behind it.
+  /// Lends a part without its padding, and the memory after it.
   @_lifetime(workspace: copy workspace)
   private func lend<Result, Failure: Error>(
-    _ place: Int, of workspace: inout MutableRawSpan,
+    _ index: Int, of workspace: inout MutableRawSpan,
     _ body: (inout MutableRawSpan, inout MutableRawSpan) throws(Failure) -> Result
   ) throws(Failure) -> Result {
-    let byteCount = parts[place]
+    let byteCount = parts[index]
     return try workspace.split(at: Self.aligned(byteCount, to: alignment)) {
       (padded, rest) throws(Failure) -> Result in
       var part = padded._mutatingExtracting(0..<byteCount)

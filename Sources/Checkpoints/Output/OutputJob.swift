@@ -51,6 +51,14 @@ package struct OutputJob: Sendable {
     if options.shardByteCount == 0 {
       errors.append(UsageError("\(setting: "shard-size") must be greater than 0"))
     }
+    if errors.isEmpty, !container.holdsTerms,
+      let lossy = checkpoint.tensors.first(where: \.storage.isLossy)
+    {
+      errors.append(
+        UsageError(
+          "tensor '\(lossy.name.printable)' is to be stored with loss, which \(container.name.rawValue) "
+            + "cannot do", hint: "write a .sumac file"))
+    }
     try SeveralErrors.throwIfAny(errors)
     writer = try container.writer(checkpoint, options: options)
     try checkSpace()

@@ -139,6 +139,9 @@ package struct StorageType: Sendable, Hashable {
 
   package var isLossless: Bool { kind == .lossless }
 
+  /// True if the groups are those that the type has unless others are named.
+  package var hasDefaultGroups: Bool { groups == Self.defaults(of: kind).0 }
+
   /// The block type of a ggml type; nil for other types.
   package var ggmlType: GgmlCodec.BlockType? {
     guard case .ggml(let id) = kind else { return nil }

@@ -72,23 +72,31 @@ extension CachePackSettings {
         fault("\(setting: "rounds") cannot be used with \(setting: "svd")")
       }
     }
-    if method.hasOutliers {
-      let text = outliers ?? "2%"
-      if let share = Self.share(text), share >= 0, share <= 0.5 {
-        settings.outlierShare = share
-      } else {
-        fault(
-          "\(setting: "outliers") \(text.printable) is not a valid share",
-          hint: "use a share from 0 to 50%, such as 2% or 0.02")
-      }
-    } else if outliers != nil {
-      fault(
-        "\(setting: "outliers") does not apply to \(setting: "method") \(method.rawValue), which has no outliers"
-      )
-    }
+    setOutliers(of: &settings, &errors)
     settings.isOfficial = isOfficial
     try SeveralErrors.throwIfAny(errors)
     return settings
+  }
+
+  private func setOutliers(of settings: inout GearSettings, _ errors: inout [any UserError]) {
+    guard method.hasOutliers else {
+      if outliers != nil {
+        errors.append(
+          UsageError(
+            "\(setting: "outliers") does not apply to \(setting: "method") \(method.rawValue), which has no outliers"
+          ))
+      }
+      return
+    }
+    let text = outliers ?? "2%"
+    guard let share = Self.share(text), share >= 0, share <= 0.5 else {
+      errors.append(
+        UsageError(
+          "\(setting: "outliers") \(text.printable) is not a valid share",
+          hint: "use a share from 0 to 50%, such as 2% or 0.02"))
+      return
+    }
+    settings.outlierShare = share
   }
 
   private static func share(_ text: String) -> Double? {
