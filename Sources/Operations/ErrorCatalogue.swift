@@ -35,8 +35,23 @@ package enum ErrorCatalogue {
     + [.unmergeable, .nanOperand, .adapter, .otherBase]
     + [.badSurvey]
 
+  /// The code of a name, in letters of either case and with or without the brackets that messages have.
   package static subscript(name: String) -> FormatError.Code? {
-    all.first { $0.description == name }
+    let name = normalized(name)
+    return all.first { $0.description == name }
+  }
+
+  /// Returns the code whose name was probably misspelled; nil if `name` is not like one.
+  package static func nearest(to name: String) -> FormatError.Code? {
+    let name = normalized(name)
+    guard let dot = name.firstIndex(of: ".") else { return nil }
+    let family = all.filter { $0.description.hasPrefix(name[...dot]) }.map(\.description)
+    return Nearest.name(name, of: family).flatMap { self[$0] }
+  }
+
+  private static func normalized(_ name: String) -> String {
+    let hasBrackets = name.hasPrefix("[") && name.hasSuffix("]") && name.count > 2
+    return (hasBrackets ? String(name.dropFirst().dropLast()) : name).lowercased()
   }
 }
 

@@ -14,6 +14,17 @@ import Testing
     }
   }
 
+  @Test(
+    "a code is found in brackets and capitals, and a misspelled one is suggested",
+    arguments: ["sumac.chunk-checksum", "[sumac.chunk-checksum]", "SUMAC.chunk-checksum"])
+  func lookup(name: String) {
+    #expect(ErrorCatalogue[name]?.description == "sumac.chunk-checksum")
+    #expect(
+      ErrorCatalogue.nearest(to: "sumac.chunk-checksm")?.description == "sumac.chunk-checksum")
+    #expect(ErrorCatalogue.nearest(to: "model.sumac") == nil)
+    #expect(ErrorCatalogue.nearest(to: "sumac.zzzzzzzz") == nil)
+  }
+
   @Test("the catalogue has every code that a source file declares")
   func complete() throws {
     let sources = URL(fileURLWithPath: #filePath).deletingLastPathComponent()

@@ -25,6 +25,11 @@ package struct ExplainOperation: Operation {
       if let (path, name) = try tensor() {
         return try TensorReport(context.read(path), name: name)
       }
+      if let code = ErrorCatalogue.nearest(to: subject) {
+        throw UsageError(
+          "'\(subject.printable)' is neither a file nor the code of an error",
+          hint: "did you mean '\(code)'?")
+      }
       guard subject.contains(where: { "./".contains($0) }) else {
         throw UsageError(
           "'\(subject.printable)' is neither a file nor a topic",

@@ -62,7 +62,9 @@ package struct VectorExtractOperation: OutputOperation {
   private func request(
     _ adapter: AdapterExtraction, _ inputs: [Checkpoint]
   ) throws -> OutputRequest {
-    let planned = try adapter.extraction.extracted()
+    var planned = try adapter.extraction.extracted()
+    // The folder gets the factors themselves, so that no tensor is stored as terms.
+    for index in planned.tensors.indices { planned.tensors[index].storage = .asIs }
     var request = OutputRequest(
       options: adapter.lineageOptions, inputs: inputs, output: planned, errors: adapter.errors,
       notes: adapter.extraction.notes, carried: [])

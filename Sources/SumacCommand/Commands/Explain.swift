@@ -3,11 +3,12 @@ import Operations
 
 struct Explain: ReportVerb {
   static let configuration = CommandConfiguration(
-    abstract: "Show the origin of a file, or explain a topic.",
+    abstract: "Show the origin of a file, or explain a topic or an error code.",
     discussion: """
       For a file or model folder, shows its lineage as a tree: each step that produced it, with the \
       options that shaped the result and the ids of its inputs. For FILE:TENSOR, shows how that tensor \
       is stored: each of its terms with bytes, bits per weight and the error that remains after it. \
+      For the code of an error, such as directory.index, shows its meaning and remedy. \
       Otherwise SUBJECT is one of the topics \
       \(Topic.allCases.map(\.rawValue).joined(separator: ", ")).
 
@@ -15,6 +16,7 @@ struct Explain: ReportVerb {
         sumac explain model.sumac
         sumac explain model.sumac:lm_head.weight
         sumac explain exit-codes
+        sumac explain safetensors.byte-count
       """)
 
   @OptionGroup var global: GlobalOptions
@@ -22,7 +24,7 @@ struct Explain: ReportVerb {
 
   @Argument(
     help: ArgumentHelp(
-      "A file, model folder, FILE:TENSOR, or topic.", valueName: "subject"),
+      "A file, model folder, FILE:TENSOR, topic, or error code.", valueName: "subject"),
     completion: .file())
   var subject: String
 

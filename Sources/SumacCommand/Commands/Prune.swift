@@ -59,7 +59,13 @@ struct Prune: Verb {
     completion: .file())
   var input: String
 
-  func validate() throws { if surveyOut == nil { try writer.requireOutput() } }
+  func validate() throws {
+    guard surveyOut != nil else { return try writer.requireOutput() }
+    guard !writer.dryRun, writer.givenOutput == nil, saveMask == nil else {
+      throw ValidationError(
+        "--survey-out writes a survey and no checkpoint: leave out -o, --save-mask and --dry-run")
+    }
+  }
 
   func run(_ invocation: Invocation) throws {
     if let surveyOut { return try writeSurvey(to: surveyOut, invocation) }
