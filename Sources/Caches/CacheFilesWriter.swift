@@ -128,6 +128,7 @@ package protocol WritableCacheLayout: CacheLayout {
 }
 
 extension WritableCacheLayout {
+  package static var writable: (any WritableCacheLayout.Type)? { Self.self }
   package static var holdsPositions: Bool { holdsAll }
   package static var numbersLayers: Bool { holdsAll }
 

@@ -76,6 +76,12 @@ package protocol CacheLayout: Sendable {
   /// Reads the headers of a cache.
   /// - Throws: An error that names the missing fact and the option that supplies it.
   static func read(_ files: CacheFiles, _ hints: CacheHints) throws -> KVCache
+  /// The layout as one that can be written; nil if it is only read.
+  static var writable: (any WritableCacheLayout.Type)? { get }
+}
+
+extension CacheLayout {
+  package static var writable: (any WritableCacheLayout.Type)? { nil }
 }
 
 /// The registry of cache layouts.
@@ -147,7 +153,7 @@ extension CacheLayouts {
 
   /// The layouts that can be written, sumac's own first.
   package static var writable: [any WritableCacheLayout.Type] {
-    all.compactMap { $0 as? any WritableCacheLayout.Type }
+    all.compactMap { $0.writable }
   }
 }
 
