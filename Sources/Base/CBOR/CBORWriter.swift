@@ -113,7 +113,7 @@ extension CBORWriter {
     buffer.append(0)
   }
 
-  /// Ends the innermost container: sorts its pairs and replaces the placeholder byte with the head.
+  /// Ends the innermost container: sorts its pairs and writes the head over the byte that `begin` reserved.
   private mutating func end(isMap: Bool) {
     precondition(containers.last?.isMap == isMap && !valueIsDue, "this end is not allowed here")
     let container = containers.removeLast()
