@@ -87,7 +87,7 @@ let package = Package(
     module(
       "Pruning",
       [
-        "Surveys", "Packing", "Checkpoints", "Reporting", "TensorCore", "Base",
+        "Surveys", "Packing", "Models", "Checkpoints", "Reporting", "TensorCore", "Base",
         system,
       ]),
     module("Rotary", ["Models", "Checkpoints", "TensorCore", "Base"]),

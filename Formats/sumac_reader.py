@@ -306,7 +306,7 @@ INDEX_IDS = {"bitmask": 1, "gap8": 2, "nm": 3, "block": 4}
 VALUE_NAMES = {v: k for k, v in VALUE_IDS.items()}
 INDEX_NAMES = {v: k for k, v in INDEX_IDS.items()}
 LOSSLESS = ("raw", "planes", "constant")
-KNOWN_FEATURES = {"sealed", "term:dense", "term:sparse", "term:lowRank",
+KNOWN_FEATURES = {"sealed", "groups:fold", "term:dense", "term:sparse", "term:lowRank",
                   *("codec:" + n for n in VALUE_IDS), *("index:" + n for n in INDEX_IDS)}
 # type: elements and bytes of a block (9.8)
 GGML = {2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34), 10: (256, 84), 11: (256, 110),
@@ -365,9 +365,13 @@ def check_codec(name, p, dtype, shape):
         bits = (len(p["table"]) - 1).bit_length()
     if bits in (3, 5, 6, 7):
         keys["packing"] = one_of("bits", "bytes")
+    if "axis" in keys and "fold" in p:
+        keys["fold"] = lambda x: is_uint(x) and x >= 2
     check(keys)
     must(p.keys() == keys.keys(), "a parameter is not defined")
     must("axis" not in p or p["axis"] < (1 if shape is None else max(1, len(shape))), "'axis' is no dimension")
+    must("fold" not in p or p["axis"] + p["fold"] <= (1 if shape is None else max(1, len(shape))),
+         "'fold' leads beyond the last dimension")
     must(name != "constant" or BITS[dtype] % 8 == 0, "the dtype is no whole number of bytes")
     must(name != "ggml" or (shape is not None and [1, *shape][-1] % GGML[p["type"]][0] == 0),
          "rows are not of whole blocks")
@@ -559,8 +563,9 @@ def periods(p, shape):
     if p["group"] == 0:
         return None
     axis, shape = p["axis"], shape or [1]
-    behind = math.prod(shape[axis + 1:])
-    return shape[axis] * behind, min(p["group"], shape[axis]) * behind, behind
+    end = axis + p.get("fold", 1)
+    places, behind = math.prod(shape[axis:end]), math.prod(shape[end:])
+    return places * behind, min(p["group"], places) * behind, behind
 
 
 def count_cells(p, shape, e, n):
@@ -857,6 +862,9 @@ class File:
             self.attachments[name] = segment
         self.segments = [s for t in self.tensors.values() if not t.target for term in t.terms for s in term.segments]
         self.segments += self.attachments.values()
+        folded = any("fold" in s.params for s in self.segments)
+        need(not folded or "groups:fold" in top["features"]["required"], "index-value",
+             "a term folds dimensions, which the features do not require")
 
     def check_records(self, table, end):
         count, sealed = (end - table) // 32, "sealed" in self.index

@@ -5,29 +5,48 @@ package import TensorCore
 package struct GroupSpec: Sendable, Equatable {
   /// The index of a dimension of the tensor; 0 for a scalar.
   package var axis: Int
+  /// The number of dimensions, from `axis` on, that count as one.
+  package var fold: Int
   /// The number of positions of a group along the axis; 0 if the whole tensor is one group.
   package var size: Int
   /// The range of all values if one scale applies to the whole tensor; known after a survey.
   var tensorRange: [Float]?
 
-  package init(axis: Int, size: Int) {
+  package init(axis: Int, fold: Int = 1, size: Int) {
     self.axis = axis
+    self.fold = fold
     self.size = size
   }
+
+  /// The key of the parameter `fold`, which is present only if it is not 1.
+  static let foldKey = "fold"
+  /// The feature that a file with folded dimensions requires of its readers.
+  package static let foldFeature = "groups:fold"
 
   init(
     _ reader: inout ParameterReader, dimensions: [Int]
   ) throws(CodecProblem) {
     axis = try reader.integer("axis", in: 0...max(0, dimensions.count - 1))
+    fold =
+      reader.has(Self.foldKey)
+      ? try reader.integer(Self.foldKey, in: 2...max(2, dimensions.count - axis)) : 1
+    guard fold <= max(1, dimensions.count - axis) else {
+      throw reader.problem("has a 'fold' beyond the last dimension")
+    }
     size = try reader.integer("group", in: 0...(Shape.dimensionLimit - 1))
   }
 
-  var parameters: CBORMap { ["axis": CBORValue(axis), "group": CBORValue(size)] }
+  var parameters: CBORMap {
+    var map: CBORMap = ["axis": CBORValue(axis), "group": CBORValue(size)]
+    if fold > 1 { map[Self.foldKey] = CBORValue(fold) }
+    return map
+  }
 
   /// Returns the layout of the groups in a chunk.
   package func grouping(_ layout: ChunkLayout) -> Grouping {
     Grouping(
-      dimensions: layout.dimensions, axis: axis, size: size, start: layout.elements.lowerBound)
+      dimensions: layout.dimensions, axis: axis, fold: fold, size: size,
+      start: layout.elements.lowerBound)
   }
 
   /// Returns the number of cells of a chunk, each of which has a scale.

@@ -18,6 +18,9 @@ package struct ParameterReader {
     return value
   }
 
+  /// Returns true if a parameter is present that was not read yet.
+  package func has(_ key: String) -> Bool { rest[key] != nil }
+
   /// Reads an integer in `range`.
   package mutating func integer(
     _ key: String, in range: ClosedRange<Int>

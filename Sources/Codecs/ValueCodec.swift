@@ -67,6 +67,10 @@ extension ValueCodec {
   package var isLossless: Bool { Self.isLossless }
   package var label: String { Self.name }
   package var givesValues: Bool { true }
+  /// The names that a file with this codec lists under `features.required`.
+  package var requiredFeatures: Set<String> {
+    parameters[GroupSpec.foldKey] == nil ? [] : [GroupSpec.foldFeature]
+  }
   package var needsSurvey: Bool { false }
   package func scratchByteCount(_ layout: ChunkLayout) -> Int { 0 }
 

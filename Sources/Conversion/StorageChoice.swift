@@ -1,8 +1,9 @@
 package import Base
 package import Checkpoints
+package import Models
 import PackedFormat
 import Packing
-package import TensorCore
+import TensorCore
 
 /// The form of storage for the tensors of a `.sumac` output: `--type`, `--terms`, `--tensor-type`, `--sparse`.
 package struct StorageChoice: Sendable {
@@ -17,7 +18,7 @@ package struct StorageChoice: Sendable {
     }
   }
 
-  /// The recipe for weights: float tensors of two or more dimensions with `weight` in the last part of their name.
+  /// The recipe for all weights: matrices, convolutions, embeddings and experts of floats.
   package var recipe: TermRecipe?
   package var rules: [Rule]
   /// True if lossless tensors are stored sparse where that is smaller.
@@ -43,16 +44,24 @@ package struct StorageChoice: Sendable {
     recipe.map { !$0.isLossless } ?? false || rules.contains { !$0.recipe.isLossless }
   }
 
-  /// True if a type for all weights applies to the tensor.
-  package static func isWeight(_ info: TensorInfo) -> Bool {
-    info.dtype.isPlainFloat && info.isWeight
+  /// Returns why the recipe for all weights does not apply to a tensor; nil if it applies.
+  func reason(_ tensor: LazyTensor, _ roles: TensorRoles) -> OutOfScope.Reason? {
+    if let exemption = roles.exemption(of: tensor.info) { return .exempt(exemption) }
+    // Floats of 8 bits and fewer are already as small as most types.
+    if !tensor.info.dtype.isPlainFloat { return .unfit }
+    return selection.contains(tensor.name) ? nil : .notSelected
   }
 
   /// Returns the recipe for a tensor; nil to keep its form.
-  package func recipe(for tensor: LazyTensor) -> TermRecipe? {
+  package func recipe(for tensor: LazyTensor, _ roles: TensorRoles) -> TermRecipe? {
     if let rule = rules.last(where: { $0.glob.matches(tensor.name) }) { return rule.recipe }
     if let type = chosen[UTF8Key(tensor.name)] { return TermRecipe(dense: type) }
-    return Self.isWeight(tensor.info) && selection.contains(tensor.name) ? recipe : nil
+    return reason(tensor, roles) == nil ? recipe : nil
+  }
+
+  /// Returns why a recipe cannot store a tensor; nil if it can.
+  static func fault(_ recipe: TermRecipe, _ tensor: LazyTensor, _ roles: TensorRoles) -> Message? {
+    SumEncoding.fault(recipe, tensor.info, rows: roles.rows(of: tensor.info))
   }
 
   // MARK: Errors
@@ -60,14 +69,15 @@ package struct StorageChoice: Sendable {
   /// Returns all errors of the request for this checkpoint.
   package func errors(for checkpoint: Checkpoint) -> [any UserError] {
     var errors: [any UserError] = []
+    let roles = TensorRoles(checkpoint)
     for rule in rules {
       let matches = checkpoint.tensors.filter { rule.glob.matches($0.name) }
       guard !matches.isEmpty else {
         errors.append(noMatch("tensor-type", rule.glob, checkpoint))
         continue
       }
-      for tensor in matches where recipe(for: tensor) == rule.recipe {
-        guard let reason = SumEncoding.fault(rule.recipe, tensor.info) else { continue }
+      for tensor in matches where recipe(for: tensor, roles) == rule.recipe {
+        guard let reason = Self.fault(rule.recipe, tensor, roles) else { continue }
         errors.append(
           UsageError(
             "tensor '\(tensor.name.printable)' cannot be stored as \(rule.recipe): \(reason)",
@@ -77,30 +87,52 @@ package struct StorageChoice: Sendable {
       }
     }
     if let recipe, !recipe.isLossless {
-      let eligible = checkpoint.tensors.filter {
-        Self.isWeight($0.info) && selection.contains($0.name)
-      }
-      if eligible.isEmpty {
-        errors.append(
-          UsageError(
-            "\(recipe) applies to no tensor of \(checkpoint.path.printable): it has no float tensor of two "
-              + "or more dimensions with 'weight' in the last part of its name",
-            hint: "select tensors with \(setting: "tensor-type") 'PATTERN=\(recipe)'"))
-      } else if eligible.allSatisfy({ SumEncoding.fault(recipe, $0.info) != nil }),
-        let reason = SumEncoding.fault(recipe, eligible[0].info)
-      {
-        errors.append(UsageError("\(recipe) cannot be used for any tensor: \(reason)"))
-      } else if let size = recipe.dense.flatMap(Self.explicitGroupSize),
-        eligible.allSatisfy({ $0.info.shape.columnCount < size })
-      {
-        let longest = eligible.map(\.info.shape.columnCount).max() ?? 0
-        errors.append(
-          UsageError(
-            "\(recipe) has groups of \(size) values, but the longest row has \(longest)",
-            hint: "use groups of at most \(longest), or whole rows with :row"))
-      }
+      errors += self.errors(of: recipe, for: checkpoint, roles)
     }
     return errors
+  }
+
+  /// Returns the errors of the recipe for all weights.
+  private func errors(
+    of recipe: TermRecipe, for checkpoint: Checkpoint, _ roles: TensorRoles
+  ) -> [any UserError] {
+    let eligible = checkpoint.tensors.filter { reason($0, roles) == nil }
+    guard let first = eligible.first else {
+      let scope = outOfScope(checkpoint, roles).summary.map { ": \($0) are out of scope" } ?? ""
+      return [
+        UsageError(
+          "\(recipe) applies to no tensor of \(checkpoint.path.printable)\(scope)",
+          hint: "select tensors with \(setting: "tensor-type") 'PATTERN=\(recipe)'")
+      ]
+    }
+    if let reason = Self.fault(recipe, first, roles),
+      eligible.allSatisfy({ Self.fault(recipe, $0, roles) != nil })
+    {
+      return [UsageError("\(recipe) cannot be used for any tensor: \(reason)")]
+    }
+    let longest = eligible.map { roles.rows(of: $0.info).length }.max() ?? 0
+    if let size = recipe.dense.flatMap(Self.explicitGroupSize), longest < size {
+      return [
+        UsageError(
+          "\(recipe) has groups of \(size) values, but the longest row has \(longest)",
+          hint: "use groups of at most \(longest), or whole rows with :row")
+      ]
+    }
+    return []
+  }
+
+  /// Returns the values that the recipe for all weights does not apply to.
+  func outOfScope(_ checkpoint: Checkpoint, _ roles: TensorRoles) -> OutOfScope {
+    var scope = OutOfScope()
+    for tensor in checkpoint.tensors where tensor.aliasOf == nil {
+      let recipe = recipe(for: tensor, roles)
+      scope.add(
+        tensor.info,
+        recipe == nil
+          ? reason(tensor, roles)
+          : recipe.flatMap { Self.fault($0, tensor, roles) }.map { _ in .unfit })
+    }
+    return scope
   }
 
   /// Returns the group size of a type; nil if it is the default of the type.
@@ -116,18 +148,20 @@ package struct StorageChoice: Sendable {
     to checkpoint: Checkpoint
   ) -> (checkpoint: Checkpoint, notes: [Message]) {
     var result = checkpoint
+    let roles = TensorRoles(checkpoint)
     var (unfit, cut): ([String], [String]) = ([], [])
     for index in result.tensors.indices where result.tensors[index].aliasOf == nil {
       let tensor = result.tensors[index]
-      let recipe = recipe(for: tensor)
+      let recipe = recipe(for: tensor, roles)
       if let recipe, !recipe.isLossless {
-        if SumEncoding.fault(recipe, tensor.info) != nil {
+        if Self.fault(recipe, tensor, roles) != nil {
           unfit.append(tensor.name)
         } else {
-          if tensor.info.elementCount > 0, SumEncoding.cutsGroups(recipe, of: tensor.info) {
+          let rows = roles.rows(of: tensor.info)
+          if tensor.info.elementCount > 0, SumEncoding.cutsGroups(recipe, of: rows) {
             cut.append(tensor.name)
           }
-          result.tensors[index].storage = .recipe(recipe)
+          result.tensors[index].storage = .recipe(recipe, rows)
           continue
         }
       }
@@ -141,7 +175,10 @@ package struct StorageChoice: Sendable {
         result.tensors[index].storage = .lossless
       }
     }
-    var notes = sparsityNotes(before: checkpoint)
+    var notes = sparsityNotes(before: checkpoint, roles)
+    if recipe?.isLossless == false, let summary = outOfScope(checkpoint, roles).summary {
+      notes.append("out of scope and kept without loss: \(summary)")
+    }
     if !unfit.isEmpty {
       notes.append("stored without loss because the type does not fit: \(Self.list(unfit))")
     }
@@ -152,24 +189,27 @@ package struct StorageChoice: Sendable {
   }
 
   /// Returns notes about the known zeros of tensors that were stored sparse, and of pruned models.
-  private func sparsityNotes(before checkpoint: Checkpoint) -> [Message] {
+  private func sparsityNotes(
+    before checkpoint: Checkpoint, _ roles: TensorRoles
+  ) -> [Message] {
     guard isLossy || !chosen.isEmpty else { return [] }
     let wasPruned = checkpoint.lineage.steps.contains { $0.verb == "prune" }
     let lossy = checkpoint.tensors.filter { tensor in
-      guard tensor.aliasOf == nil, let recipe = recipe(for: tensor), !recipe.isLossless else {
+      guard tensor.aliasOf == nil, let recipe = recipe(for: tensor, roles), !recipe.isLossless
+      else {
         return false
       }
-      return SumEncoding.fault(recipe, tensor.info) == nil
+      return Self.fault(recipe, tensor, roles) == nil
     }
     var notes: [Message] = []
     let filled = lossy.filter { tensor in
-      (wasPruned || tensor.record.isSparse) && recipe(for: tensor)?.keepsZeros == false
+      (wasPruned || tensor.record.isSparse) && recipe(for: tensor, roles)?.keepsZeros == false
     }
     if !filled.isEmpty {
       notes.append(
         "sparsity is lost: zeros do not stay zero in \(Self.list(filled.map(\.name)))")
     }
-    let dense = lossy.filter { $0.record.isSparse && recipe(for: $0)?.dense != nil }
+    let dense = lossy.filter { $0.record.isSparse && recipe(for: $0, roles)?.dense != nil }
     if !dense.isEmpty {
       notes.append(
         "previously sparse, now stored with a code for each zero: \(Self.list(dense.map(\.name)))")

@@ -1,6 +1,7 @@
 package import Base
 package import Checkpoints
 package import Codecs
+import Models
 package import PackedFormat
 import Packing
 import TensorCore
@@ -66,36 +67,40 @@ package struct TypeChoice: Sendable {
     _ checkpoint: Checkpoint, storage: StorageChoice, candidates: [StorageType],
     encoder: ChunkEncoder
   ) -> Int {
-    checkpoint.tensors.filter { $0.aliasOf == nil }.flatMap { tensor in
-      encodings(for: tensor, storage: storage, candidates, encoder).map {
+    let roles = TensorRoles(checkpoint)
+    return checkpoint.tensors.filter { $0.aliasOf == nil }.flatMap { tensor in
+      let types = isChosen(tensor, storage, roles) ? candidates : [.lossless]
+      return encodings(types, rows: roles.rows(of: tensor.info), for: tensor, encoder).map {
         $0.encoding.plan(for: tensor, encoder: encoder).workerByteCount
       }
     }.max() ?? 0
   }
 
   private static func encodings(
-    for tensor: LazyTensor, storage: StorageChoice, _ candidates: [StorageType],
-    _ encoder: ChunkEncoder
+    _ types: [StorageType], rows: RowGeometry, for tensor: LazyTensor, _ encoder: ChunkEncoder
   ) -> [(type: StorageType, encoding: any TensorEncoding)] {
-    let types = isChosen(tensor, storage) ? candidates : [.lossless]
-    let fitting = types.filter { SumEncoding.fault(TermRecipe(dense: $0), tensor.info) == nil }
+    let fitting = types.filter {
+      SumEncoding.fault(TermRecipe(dense: $0), tensor.info, rows: rows) == nil
+    }
     // A tensor that no candidate fits is stored without loss.
     return (fitting.isEmpty ? [.lossless] : fitting).map { type in
-      (type, encoding(TermRecipe(dense: type), encoder.compression))
+      (type, encoding(TermRecipe(dense: type), rows, encoder.compression))
     }
   }
 
   private static func encoding(
-    _ recipe: TermRecipe, _ compression: Compression
+    _ recipe: TermRecipe, _ rows: RowGeometry, _ compression: Compression
   ) -> any TensorEncoding {
     recipe.isLossless
       ? LosslessEncoding(compression: compression)
-      : SumEncoding(recipe, compression: compression)
+      : SumEncoding(recipe, rows: rows, compression: compression)
   }
 
   /// True if the tensor is a weight whose type is to be chosen: no rule applies to it.
-  private static func isChosen(_ tensor: LazyTensor, _ storage: StorageChoice) -> Bool {
-    StorageChoice.isWeight(tensor.info) && storage.selection.contains(tensor.name)
+  private static func isChosen(
+    _ tensor: LazyTensor, _ storage: StorageChoice, _ roles: TensorRoles
+  ) -> Bool {
+    storage.reason(tensor, roles) == nil
       && !storage.rules.contains { $0.glob.matches(tensor.name) }
   }
 
@@ -116,19 +121,19 @@ package struct TypeChoice: Sendable {
     let encoder = ChunkEncoder(zstd: Zstd(), compression: compression)
     var weights: [Weight] = []
     var fixed = 0
+    let roles = TensorRoles(checkpoint)
     for tensor in checkpoint.tensors where tensor.aliasOf == nil {
-      if !Self.isChosen(tensor, storage) {
+      let rows = roles.rows(of: tensor.info)
+      if !Self.isChosen(tensor, storage, roles) {
         let lossless = TermRecipe(dense: .lossless)
-        let recipe = storage.recipe(for: tensor) ?? lossless
+        let recipe = storage.recipe(for: tensor, roles) ?? lossless
         let size = try StoredSize(
-          tensor, Self.encoding(recipe, compression), encoder: encoder, engine: engine)
+          tensor, Self.encoding(recipe, rows, compression), encoder: encoder, engine: engine)
         fixed += size.byteCount
         continue
       }
       var options: [Weight.Option] = []
-      for (type, encoding) in Self.encodings(
-        for: tensor, storage: storage, candidates, encoder)
-      {
+      for (type, encoding) in Self.encodings(candidates, rows: rows, for: tensor, encoder) {
         let size = try StoredSize(tensor, encoding, encoder: encoder, engine: engine)
         let norm = (size.quality?.norm ?? 1) * (size.quality?.norm ?? 1)
         let squares = (size.quality?.error ?? 0) * (size.quality?.error ?? 0)

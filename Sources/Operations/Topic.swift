@@ -63,9 +63,12 @@ package enum Topic: String, CaseIterable, Sendable {
 
       Default granularity: one scale per row for int8 and fp8; groups of 64 for int1 to int3
       and nf4, of 128 for int4 to int7, of 32 for mx types, and of 16 for nvfp4.
-      --type applies to float tensors with two or more dimensions whose last name part
-      contains "weight"; all other tensors are stored losslessly. Use --tensor-type
-      'PATTERN=TYPE' to override this.
+      A row holds the weights of one output: of a matrix, of an expert's matrix, or of a
+      convolution, whose row runs over all its input channels and positions.
+      --type applies to all matrices, convolutions, embeddings and experts of floats. Norms,
+      biases, buffers, and the parts of stored quantizations keep every bit. Use
+      --tensor-type 'PATTERN=TYPE' to override this. A tensor that would not become smaller
+      is stored losslessly.
 
       """
     case .terms:

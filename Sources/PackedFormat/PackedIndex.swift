@@ -74,6 +74,15 @@ package struct PackedIndex: Sendable {
     self.extensions = extensions
   }
 
+  /// Returns the names for `features.required`, in byte order.
+  package static func requiredFeatures(of entries: [Entry]) -> [String] {
+    var features: Set<String> = []
+    for entry in entries {
+      if case .tensor(let tensor) = entry.content { features.formUnion(tensor.requiredFeatures) }
+    }
+    return features.sorted { UTF8Key($0) < UTF8Key($1) }
+  }
+
   /// Returns the names for `features.optional`, in byte order.
   package static func optionalFeatures(of entries: [Entry], isSealed: Bool) -> [String] {
     var features: Set<String> = isSealed ? ["sealed"] : []

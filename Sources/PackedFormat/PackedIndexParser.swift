@@ -22,7 +22,7 @@ struct PackedIndexParser {
   static let maximumNameByteCount = 4096
   /// The required features that this version supports.
   static let knownRequiredFeatures: Set<String> = Set(
-    ["sealed"]
+    ["sealed", GroupSpec.foldFeature]
       + [PackedTerm.denseKind, PackedTerm.sparseKind, PackedTerm.lowRankKind].map { "term:\($0)" }
       + CodecRegistry.valueCodecs.map { "codec:\($0.name)" }
       + CodecRegistry.indexCodecs.map { "index:\($0.name)" })
@@ -70,6 +70,10 @@ struct PackedIndexParser {
       throw error(.indexKey, "the index lacks the key '\(key)'", 0)
     }
     index.entries = entries
+    for name in PackedIndex.requiredFeatures(of: entries)
+    where !index.requiredFeatures.contains(name) {
+      throw error(.indexValue, "a term uses '\(name)', which the features do not require", 0)
+    }
     return index
   }
 

@@ -71,6 +71,20 @@ package struct PackedTensor: Sendable {
     }
   }
 
+  /// The names that the terms add to `features.required`.
+  var requiredFeatures: Set<String> {
+    terms.reduce(into: []) { features, term in
+      switch term.content {
+      case .dense(let codec), .sparse(_, _, let codec):
+        features.formUnion(codec.requiredFeatures)
+      case .lowRank(let term):
+        features.formUnion(term.u.codec.requiredFeatures)
+        features.formUnion(term.v.codec.requiredFeatures)
+      case .unknown: break
+      }
+    }
+  }
+
   /// The names that the terms add to `features.optional`.
   var features: Set<String> {
     var features: Set<String> = []

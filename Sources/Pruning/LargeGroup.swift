@@ -228,8 +228,7 @@ struct LargeGroup: Sendable {
         if rule != .keepsAll || !part.reading.startsWhole {
           let choice = TensorRule(choice: .groups(length: part.elements.upperBound, [rule]))
           part.reading.withScores(values.bytes, scores.bytes) { scores in
-            MaskedReading.apply(
-              choice, tile.elements, scores: scores, to: &mask, rowLength: 1, scratch: &rest)
+            part.reading.apply(choice, tile.elements, scores: scores, to: &mask, scratch: &rest)
           }
           Kernels.best.exclude(unmasked: mask.bytes, from: &values)
           if !isMagnitude { Kernels.best.exclude(unmasked: mask.bytes, from: &scores) }

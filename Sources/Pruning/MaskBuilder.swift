@@ -7,29 +7,42 @@ struct MaskBuilder: Sendable {
   let reading: MaskedReading
   let rule: TensorRule
 
-  private var rowLength: Int { max(1, reading.tensor.info.shape.columnCount) }
+  private var rows: RowGeometry { reading.rows }
 
   func scratchByteCount(elementCount: Int) -> Int {
-    reading.workspace(elementCount: padded(elementCount)).byteCount
+    workspace(elementCount: padded(elementCount)).byteCount
+  }
+
+  private func workspace(elementCount: Int) -> WorkspaceLayout {
+    var extra = 0
+    if case .pattern(_, let group) = rule.choice, !rows.isContiguous {
+      extra =
+        MaskedReading.maskByteCount(elementCount)
+        + StridedRows(rows).patternLayout(group: group).byteCount
+    }
+    return reading.workspace(elementCount: elementCount, extra: extra)
   }
 
   /// Returns the number of elements to read for a range. A pattern needs whole groups, so the range may grow
   /// on both sides.
   private func padded(_ elementCount: Int) -> Int {
     guard case .pattern(_, let group) = rule.choice else { return elementCount }
-    return min(elementCount + 2 * group, reading.tensor.info.elementCount)
+    let lines = min(group, rows.length)
+    return min(elementCount + 2 * lines * rows.inner, reading.tensor.info.elementCount)
   }
 
   /// Returns the elements of the pattern groups that overlap `elements`. Groups start at the starts of rows.
   private func whole(_ elements: Range<Int>) -> Range<Int> {
     guard case .pattern(_, let group) = rule.choice else { return elements }
-    func start(_ element: Int) -> Int {
-      let row = element / rowLength * rowLength
-      return row + (element - row) / group * group
+    // A line has the elements of all rows at one position.
+    let (length, inner) = (max(1, rows.length), max(1, rows.inner))
+    func start(_ line: Int) -> Int {
+      let first = line / length * length
+      return first + (line - first) / group * group
     }
-    let last = elements.upperBound - 1
-    let rowEnd = (last / rowLength + 1) * rowLength
-    return start(elements.lowerBound)..<min(rowEnd, start(last) + group)
+    let last = (elements.upperBound - 1) / inner
+    let end = min((last / length + 1) * length, start(last) + group)
+    return start(elements.lowerBound / inner) * inner..<end * inner
   }
 
   /// Returns true if the mask of `elements` depends on their values only.
@@ -76,7 +89,7 @@ struct MaskBuilder: Sendable {
       inout MutableRawSpan, inout MutableRawSpan, inout MutableRawSpan, inout MutableRawSpan
     ) throws -> Void
   ) throws {
-    try reading.workspace(elementCount: elements.count).withSpans(of: &scratch, body)
+    try workspace(elementCount: elements.count).withSpans(of: &scratch, body)
   }
 
   @_lifetime(values: copy values)
@@ -97,8 +110,7 @@ struct MaskBuilder: Sendable {
       }
     }
     reading.withScores(values.bytes, scores.bytes) { scores in
-      MaskedReading.apply(
-        rule, elements, scores: scores, to: &mask, rowLength: rowLength, scratch: &scratch)
+      reading.apply(rule, elements, scores: scores, to: &mask, scratch: &scratch)
     }
   }
 }

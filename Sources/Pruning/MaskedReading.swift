@@ -5,6 +5,8 @@ import TensorCore
 /// A reader of a tensor to prune: its values as float32, their scores, and the mask of kept weights.
 struct MaskedReading: Sendable {
   let tensor: LazyTensor
+  /// The rows of the tensor: the weights of one output each.
+  let rows: RowGeometry
   let score: any PruningScore
   let initialMask: InitialMask
 
@@ -95,7 +97,7 @@ struct MaskedReading: Sendable {
   ) throws {
     guard !score.isMagnitude else { return }
     scores.copy(values)
-    try score.replace(&scores, of: tensor, elements, scratch: &scratch)
+    try score.replace(&scores, of: tensor, rows, elements, scratch: &scratch)
   }
 
   /// Computes the values, scores and mask of `elements` from stored values that are in memory.
@@ -113,21 +115,30 @@ struct MaskedReading: Sendable {
   }
 
   /// Clears the mask bits of weights that `rule` does not keep.
+  ///
+  /// Elements of a pattern are whole groups.
   @_lifetime(mask: copy mask)
   @_lifetime(scratch: copy scratch)
-  static func apply(
+  func apply(
     _ rule: TensorRule, _ elements: Range<Int>, scores: borrowing RawSpan,
-    to mask: inout MutableRawSpan, rowLength: Int, scratch: inout MutableRawSpan
+    to mask: inout MutableRawSpan, scratch: inout MutableRawSpan
   ) {
-    var kept = scratch._mutatingExtracting(0..<maskByteCount(elements.count))
-    switch rule.choice {
-    case .groups(let length, let rules):
-      markKept(rules, length, elements, scores, in: &kept)
-    case .pattern(let keep, let group):
-      markPattern(keep, group, rowLength, elements, scores, in: &kept)
+    scratch.split(at: Self.maskByteCount(elements.count)) { kept, rest in
+      switch rule.choice {
+      case .groups(let length, let rules):
+        Self.markKept(rules, length, elements, scores, in: &kept)
+      case .rows(let rules):
+        kept.fill()
+        StridedRows(rows).markKept(rules, elements, scores, in: &kept)
+      case .pattern(let keep, let group) where rows.isContiguous:
+        Self.markPattern(keep, group, max(1, rows.length), elements, scores, in: &kept)
+      case .pattern(let keep, let group):
+        kept.fill()
+        StridedRows(rows).markPattern(keep, group, elements, scores, in: &kept, scratch: &rest)
+      }
+      mask.formIntersection(
+        kept.bytes, byteCount: Kernels.maskByteCount(elementCount: elements.count))
     }
-    mask.formIntersection(
-      kept.bytes, byteCount: Kernels.maskByteCount(elementCount: elements.count))
   }
 
   @_lifetime(kept: copy kept)

@@ -6,9 +6,9 @@ import TensorCore
 
 /// A survey of the weights that an N:M pattern keeps of a tensor.
 enum PatternSurvey {
-  static func workspaceByteCount(_ reading: MaskedReading) -> Int {
+  static func workspaceByteCount(_ reading: MaskedReading, _ pattern: Pattern) -> Int {
     workspace(
-      MaskBuilder(reading: reading, rule: TensorRule(choice: .pattern(kept: 1, group: 1024))),
+      MaskBuilder(reading: reading, rule: TensorRule(pattern)),
       elementCount: reading.tensor.info.grid.largestChunk
     ).byteCount
   }
@@ -24,7 +24,7 @@ enum PatternSurvey {
   static func outcome(
     _ reading: MaskedReading, _ pattern: Pattern, exponents: PQIndex, engine: Engine
   ) throws -> PruningOutcome.Tensor {
-    let rule = TensorRule(choice: .pattern(kept: pattern.kept, group: pattern.group))
+    let rule = TensorRule(pattern)
     let builder = MaskBuilder(reading: reading, rule: rule)
     struct Found {
       var tensor: PruningOutcome.Tensor
@@ -37,7 +37,7 @@ enum PatternSurvey {
     let grid = reading.tensor.info.grid
     let turnstile = Turnstile()
     try engine.forEachPiece(
-      count: grid.count, workspaceByteCount: workspaceByteCount(reading),
+      count: grid.count, workspaceByteCount: workspaceByteCount(reading, pattern),
       onFailure: turnstile.abandon
     ) { chunk, memory in
       let elements = grid[chunk]

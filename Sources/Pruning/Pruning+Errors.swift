@@ -1,5 +1,6 @@
 package import Base
 package import Checkpoints
+import Models
 import TensorCore
 
 extension Pruning {
@@ -11,8 +12,8 @@ extension Pruning {
     guard !tensors.isEmpty else {
       return errors + [
         UsageError(
-          "no tensor of \(checkpoint.path.printable) is in scope: none has two dimensions and 'weight' "
-            + "in the last part of its name",
+          "no tensor of \(checkpoint.path.printable) is in scope"
+            + (outOfScope(checkpoint).summary.map { ": \($0) are out of scope" } ?? ""),
           hint: "select tensors with \(setting: "include") GLOB")
       ]
     }
@@ -23,7 +24,11 @@ extension Pruning {
             + "F64 can be pruned",
           hint: "leave it out with \(setting: "exclude") '\(tensor.name.printable)'"))
     }
-    errors += score.errors(for: tensors)
+    let readings = sortedReadings(of: checkpoint)
+    errors += score.errors(for: readings.map { ($0.tensor, $0.rows) })
+    if case .amount(_, .neuron, _) = selecting {
+      errors += readings.compactMap(Self.strideError)
+    }
     if case .masks(let masks) = initialMask {
       errors += maskErrors(masks, tensors, checkpoint)
     }
@@ -41,6 +46,17 @@ extension Pruning {
         "'\(tensor.name.printable)' is an alias of '\(target.printable)', which is not in scope",
         hint: "include the target as well: \(setting: "include") '\(target.printable)'")
     }
+  }
+
+  /// Returns the error of a tensor whose rows are too long to be gathered; nil if there is none.
+  private static func strideError(_ reading: MaskedReading) -> (any UserError)? {
+    let rows = reading.rows
+    guard !rows.isContiguous, rows.length > SmallGroups.elementLimit else { return nil }
+    return UsageError(
+      "tensor '\(reading.tensor.name.printable)' has \(rows.length) inputs along a dimension that is "
+        + "not the last, but neurons of at most \(SmallGroups.elementLimit) inputs can be compared there",
+      hint: "use another scope, or leave the tensor out with \(setting: "exclude") "
+        + "'\(reading.tensor.name.printable)'")
   }
 
   private static func isMask(_ info: TensorInfo) -> Bool {

@@ -1,5 +1,6 @@
 import Base
 package import Checkpoints
+package import Models
 package import Surveys
 import TensorCore
 
@@ -7,7 +8,7 @@ import TensorCore
 package struct Pruning: Sendable {
   /// The groups within which weights are compared.
   package enum Scope: String, CaseIterable, Sendable {
-    /// Each index of a tensor's first dimension: a row of a linear layer, or a filter of a convolution.
+    /// Each output of a matrix, of an expert's matrix, or of a convolution.
     case neuron
     /// Each tensor.
     case layer
@@ -29,6 +30,8 @@ package struct Pruning: Sendable {
   package var initialMask: InitialMask
   /// The options of the method, as `lineage` and reports show them.
   package var options: [Lineage.Option]
+  /// The roles of the tensors if they are known; otherwise they are derived whenever they are needed.
+  package var roles: TensorRoles?
 
   package init(
     score: any PruningScore, selecting: Selecting, selection: Selection = Selection(),
@@ -52,41 +55,62 @@ package struct Pruning: Sendable {
       || selection.rules.contains { if case .include = $0 { true } else { false } }
   }
 
+  private func roles(of checkpoint: Checkpoint) -> TensorRoles { roles ?? TensorRoles(checkpoint) }
+
   /// Returns the indices of the tensors in scope, each once.
   ///
-  /// The default scope is the weights, as in the paper's code. A selection that includes tensors by name
+  /// The default scope is the matrices, convolutions, embeddings and experts. A selection that includes tensors by name
   /// replaces this default; a selection that only excludes tensors restricts it.
   package func tensorIndices(in checkpoint: Checkpoint) -> [Int] {
-    checkpoint.tensors.indices.filter { index in
+    let roles = roles(of: checkpoint)
+    return checkpoint.tensors.indices.filter { index in
       let tensor = checkpoint.tensors[index]
-      return tensor.aliasOf == nil && selection.contains(tensor.name)
-        && (decidesAlone || tensor.info.isWeight)
+      return tensor.aliasOf == nil && reason(tensor, roles) == nil
+    }
+  }
+
+  /// Returns why a tensor is out of scope; nil if it is in scope.
+  private func reason(_ tensor: LazyTensor, _ roles: TensorRoles) -> OutOfScope.Reason? {
+    if !selection.contains(tensor.name) { return .notSelected }
+    return decidesAlone ? nil : roles.exemption(of: tensor.info).map { .exempt($0) }
+  }
+
+  /// Returns the values that are out of scope.
+  package func outOfScope(_ checkpoint: Checkpoint) -> OutOfScope {
+    let roles = roles(of: checkpoint)
+    return checkpoint.tensors.reduce(into: OutOfScope()) { scope, tensor in
+      if tensor.aliasOf == nil { scope.add(tensor.info, reason(tensor, roles)) }
     }
   }
 
   // MARK: Memory
 
-  private func reading(_ tensor: LazyTensor) -> MaskedReading {
-    MaskedReading(tensor: tensor, score: score, initialMask: initialMask)
+  private func reading(_ tensor: LazyTensor, _ roles: TensorRoles) -> MaskedReading {
+    MaskedReading(
+      tensor: tensor, rows: roles.rows(of: tensor.info), score: score, initialMask: initialMask)
   }
 
   /// Returns the memory of each worker while the tensors are surveyed, in bytes.
   package func workspaceByteCount(_ checkpoint: Checkpoint) -> Int {
-    tensorIndices(in: checkpoint).map { index in
-      let reading = reading(checkpoint.tensors[index])
-      return max(
-        LargeGroup.workspaceByteCount(reading), SmallGroups.workspaceByteCount(reading),
-        PatternSurvey.workspaceByteCount(reading))
+    let roles = roles(of: checkpoint)
+    return tensorIndices(in: checkpoint).map { index in
+      let reading = reading(checkpoint.tensors[index], roles)
+      return switch selecting {
+      case .pattern(let pattern): PatternSurvey.workspaceByteCount(reading, pattern)
+      case .amount:
+        max(LargeGroup.workspaceByteCount(reading), SmallGroups.workspaceByteCount(reading))
+      }
     }.max() ?? 0
   }
 
   /// Returns the memory for the results of all groups, in bytes.
   package func fixedByteCount(_ checkpoint: Checkpoint) -> Int {
+    let roles = roles(of: checkpoint)
     let groups = tensorIndices(in: checkpoint).reduce(0) { sum, index in
       let info = checkpoint.tensors[index].info
-      // If a tensor has values, its first dimension is not larger than their number.
+      // If a tensor has values, it has no more rows than values.
       guard case .amount(_, .neuron, _) = selecting, info.elementCount > 0 else { return sum + 1 }
-      return sum + (info.shape.dimensions.first ?? 1)
+      return sum + roles.rows(of: info).count
     }
     return groups * 128 + MagnitudeHistogram.binCount * 32 + (2 << 20)
   }
@@ -111,7 +135,8 @@ package struct Pruning: Sendable {
 
   /// Returns readers of the tensors in scope, in the order of names.
   func sortedReadings(of checkpoint: Checkpoint) -> [MaskedReading] {
-    sortedTensorIndices(in: checkpoint).map { reading(checkpoint.tensors[$0]) }
+    let roles = roles(of: checkpoint)
+    return sortedTensorIndices(in: checkpoint).map { reading(checkpoint.tensors[$0], roles) }
   }
 
   private func sortedTensorIndices(in checkpoint: Checkpoint) -> [Int] {
@@ -181,14 +206,14 @@ package struct Pruning: Sendable {
     for (number, reading) in result.readings.enumerated() {
       let info = reading.tensor.info
       guard info.elementCount > 0 else { continue }
-      let count = scope == .neuron ? info.shape.dimensions.first ?? 1 : 1
+      let count = scope == .neuron ? reading.rows.count : 1
       let length = info.elementCount / count
+      let areStrided = scope == .neuron && !reading.rows.isContiguous
       guard length > SmallGroups.elementLimit else {
-        small.append(
-          (
-            number,
-            SmallGroups(reading: reading, length: length, amount: amount, iterations: iterations)
-          ))
+        let groups = SmallGroups(
+          reading: reading, length: length, areStrided: areStrided, amount: amount,
+          iterations: iterations)
+        small.append((number, groups))
         continue
       }
       for group in 0..<count {

@@ -1,5 +1,6 @@
 package import Base
 import Checkpoints
+package import Models
 package import Reporting
 import Surveys
 import TensorCore
@@ -26,11 +27,13 @@ package struct PruningReport: Report {
   private let exponents: PQIndex
   private let options: [Lineage.Option]
   private let bytes: Bytes
+  private let outOfScope: OutOfScope
 
   package init(
-    _ outcome: PruningOutcome, _ pruning: Pruning, bytes: Bytes
+    _ outcome: PruningOutcome, _ pruning: Pruning, outOfScope: OutOfScope, bytes: Bytes
   ) {
     self.outcome = outcome
+    self.outOfScope = outOfScope
     self.bytes = bytes
     exponents = pruning.exponents
     options = pruning.options
@@ -85,6 +88,9 @@ package struct PruningReport: Report {
         "\(before.index(exponents).fixed(decimals: 4)) before, "
           + "\(after.index(exponents).fixed(decimals: 4)) after"),
     ]
+    if let summary = outOfScope.summary {
+      facts.append(Section.Fact("out of scope", summary))
+    }
     if let totalBound {
       facts.append(
         Section.Fact(
@@ -126,6 +132,8 @@ package struct PruningReport: Report {
         options.map { .object(["name": .string($0.name), "value": .string($0.value)]) }),
       "p": JSONValue(exponents.p), "q": JSONValue(exponents.q),
       "weights": JSONValue(valueCount), "kept": JSONValue(after.count),
+      "out_of_scope": .object(
+        JSONObject(outOfScope.counts.map { ($0.name, JSONValue($0.valueCount)) })),
       "pqi_before": JSONValue(before.index(exponents)),
       "pqi_after": JSONValue(after.index(exponents)),
       "bound": totalBound.map { JSONValue($0) } ?? .null,

@@ -4,7 +4,8 @@ import Surveys
 import Synchronization
 import TensorCore
 
-/// Groups of consecutive elements of a tensor that are small enough to be pruned in memory.
+/// Groups of elements of a tensor that are small enough to be pruned in memory: runs of consecutive elements, or rows
+/// whose elements lie apart.
 struct SmallGroups: Sendable {
   /// The maximum number of elements in a group, and of elements that are read at once.
   static let elementLimit = 1 << 18
@@ -12,6 +13,8 @@ struct SmallGroups: Sendable {
   let reading: MaskedReading
   /// The number of elements in a group.
   let length: Int
+  /// True if the groups are rows whose elements are not next to each other.
+  let areStrided: Bool
   let amount: Amount
   let iterations: Int
 
@@ -22,8 +25,16 @@ struct SmallGroups: Sendable {
 
   static func workspaceByteCount(_ reading: MaskedReading) -> Int {
     let count = min(elementLimit, reading.tensor.info.elementCount)
-    return reading.workspace(elementCount: count, extra: groupLayout(length: count).byteCount)
+    return workspace(reading, elementCount: count, extra: groupLayout(length: count).byteCount)
       .byteCount
+  }
+
+  private static func workspace(
+    _ reading: MaskedReading, elementCount: Int, extra: Int
+  ) -> WorkspaceLayout {
+    reading.workspace(
+      elementCount: elementCount,
+      extra: max(extra, StridedReading(reading).workspaceByteCount))
   }
 
   /// Returns the layout of the remaining weights of a group: values, scores, and scratch memory to select a
@@ -49,11 +60,15 @@ struct SmallGroups: Sendable {
     let groups = first..<min(first + groupsPerPiece, groupCount)
     let elements = groups.lowerBound * length..<groups.upperBound * length
     var outcome = PieceOutcome()
-    let layout = reading.workspace(
-      elementCount: elements.count, extra: Self.groupLayout(length: length).byteCount)
+    let layout = Self.workspace(
+      reading, elementCount: elements.count, extra: Self.groupLayout(length: length).byteCount)
     try layout.withSpans(of: &workspace) { values, scores, mask, rest in
-      outcome.nonfinite = try reading.read(
-        elements, counts: true, values: &values, scores: &scores, mask: &mask, scratch: &rest)
+      outcome.nonfinite =
+        areStrided
+        ? try StridedReading(reading).read(
+          groups, values: &values, scores: &scores, mask: &mask, scratch: &rest)
+        : try reading.read(
+          elements, counts: true, values: &values, scores: &scores, mask: &mask, scratch: &rest)
       guard outcome.nonfinite.count == 0 else { return }
       if !reading.startsWhole {
         Kernels.best.exclude(unmasked: mask.bytes, from: &values)
@@ -201,7 +216,8 @@ extension SmallGroups {
         result.tensors[tensor.number].decisions += piece!.decisions
       }
       result.tensors[tensor.number].rule = TensorRule(
-        choice: .groups(length: tensor.groups.length, rules))
+        choice: tensor.groups.areStrided
+          ? .rows(rules) : .groups(length: tensor.groups.length, rules))
       if let error = tensor.groups.reading.error(nonfinite) { errors.append(error) }
     }
     try SeveralErrors.throwIfAny(errors)

@@ -118,9 +118,10 @@ public struct SumacOutput: Sendable {
     guard let storage else { return .asIs }
     let recipe = try TermRecipe(typeOrTerms: storage)
     guard !recipe.isLossless else { return .asIs }
-    if let reason = SumEncoding.fault(recipe, info) {
+    let rows = RowGeometry(info.shape)
+    if let reason = SumEncoding.fault(recipe, info, rows: rows) {
       throw SumacError(.usage, "'\(info.name.printable)' cannot be stored as \(recipe): \(reason)")
     }
-    return .recipe(recipe)
+    return .recipe(recipe, rows)
   }
 }

@@ -20,9 +20,10 @@ struct BlockMap: Sendable {
   }
 
   /// Returns the size in bytes of a map for a tensor of this shape.
-  static func byteCount(_ shape: Shape) -> Int {
-    let side = Self.side
-    return (shape.rowCount + side - 1) / side * ((shape.columnCount + side - 1) / side) / 8 + 8
+  static func byteCount(_ rows: RowGeometry) -> Int {
+    let (rowCount, columnCount) =
+      rows.isContiguous ? (rows.outer, rows.length) : (rows.outer * rows.length, rows.inner)
+    return (rowCount + side - 1) / side * ((columnCount + side - 1) / side) / 8 + 8
   }
 
   /// The share of blocks that contain only zeros; 0 without blocks.

@@ -5,7 +5,7 @@ package import TensorCore
 
 /// A survey that computes the statistics of each neuron of a tensor.
 ///
-/// A neuron is an index of the first dimension: a row of a linear layer, or a filter of a convolution.
+/// A neuron is a row: an output of a matrix, of an expert's matrix, or of a convolution.
 package struct NeuronSurvey: Sendable {
   /// The statistics of one neuron.
   package struct Neuron: Sendable, Equatable {
@@ -30,17 +30,29 @@ package struct NeuronSurvey: Sendable {
   /// The number of values that are read at once.
   private static let blockElementCount = 1 << 18
 
+  /// The readers of the tensors that have neurons; nil for the others.
+  private static func readers(_ tensors: [LazyTensor], _ rows: [RowGeometry]) -> [RowReader?] {
+    zip(tensors, rows).map { applies(to: $0.info) ? RowReader(tensor: $0, rows: $1) : nil }
+  }
+
+  /// Returns the number of values of a piece: several rows, or a part of a long one.
+  private static func pieceElementCount(_ rows: RowGeometry) -> Int {
+    rows.isContiguous && rows.length > blockElementCount
+      ? blockElementCount
+      : max(1, min(rows.count, blockElementCount / max(1, rows.length))) * rows.length
+  }
+
   /// Returns the memory of each worker, in bytes.
-  package static func workspaceByteCount(_ tensors: [LazyTensor]) -> Int {
-    tensors.filter { applies(to: $0.info) }.map { tensor in
-      let count = min(blockElementCount, tensor.info.elementCount)
+  package static func workspaceByteCount(_ tensors: [LazyTensor], rows: [RowGeometry]) -> Int {
+    readers(tensors, rows).compactMap(\.self).map { reader in
       // Magnitudes are sorted in an array outside the workspace.
-      return workspace(FloatReader(tensor), elementCount: count).byteCount + 4 * count
+      let count = pieceElementCount(reader.rows)
+      return workspace(reader, elementCount: count).byteCount + 4 * count
     }.max() ?? 0
   }
 
   /// Returns the layout of the workspace: values, and scratch memory to read them or count their magnitudes.
-  private static func workspace(_ reader: FloatReader, elementCount: Int) -> WorkspaceLayout {
+  private static func workspace(_ reader: RowReader, elementCount: Int) -> WorkspaceLayout {
     WorkspaceLayout(
       FloatReader.byteCount(elementCount: elementCount),
       scratch: max(
@@ -49,9 +61,9 @@ package struct NeuronSurvey: Sendable {
   }
 
   /// Returns the memory for the results, in bytes.
-  package static func fixedByteCount(_ tensors: [LazyTensor]) -> Int {
-    tensors.filter { applies(to: $0.info) }.reduce(0) {
-      $0 + $1.info.shape.dimensions[0] * MemoryLayout<Neuron>.stride
+  package static func fixedByteCount(_ tensors: [LazyTensor], rows: [RowGeometry]) -> Int {
+    readers(tensors, rows).compactMap(\.self).reduce(0) {
+      $0 + $1.rows.count * MemoryLayout<Neuron>.stride
     }
   }
 
@@ -62,73 +74,108 @@ package struct NeuronSurvey: Sendable {
   }
 
   /// Returns the neurons of each tensor, in the order of `tensors`; nil for a tensor without neurons.
-  package func result(of tensors: [LazyTensor], engine: Engine) throws -> [[Neuron]?] {
+  ///
+  /// - Parameter rows: The rows of each tensor, which are its neurons.
+  package func result(
+    of tensors: [LazyTensor], rows: [RowGeometry], engine: Engine
+  ) throws -> [[Neuron]?] {
+    let readers = Self.readers(tensors, rows)
     var pieces: [Piece] = []
-    var empty: [[Neuron?]?] = []
-    for (index, tensor) in tensors.enumerated() {
-      guard Self.applies(to: tensor.info) else {
-        empty.append(nil)
-        continue
-      }
-      let count = tensor.info.shape.dimensions[0]
-      let step = max(1, Self.blockElementCount / (tensor.info.elementCount / count))
-      empty.append([Neuron?](repeating: nil, count: count))
-      for start in stride(from: 0, to: count, by: step) {
-        pieces.append(Piece(tensor: index, neurons: start..<min(start + step, count)))
+    for (index, reader) in readers.enumerated() {
+      guard let rows = reader?.rows else { continue }
+      let step = max(1, Self.pieceElementCount(rows) / rows.length)
+      for start in stride(from: 0, to: rows.count, by: step) {
+        pieces.append(Piece(tensor: index, neurons: start..<min(start + step, rows.count)))
       }
     }
-    let found = Mutex(empty)
+    let found = Mutex(readers.map { $0.map { [Neuron?](repeating: nil, count: $0.rows.count) } })
     let work = pieces
     try engine.forEachPiece(
-      count: work.count, workspaceByteCount: Self.workspaceByteCount(tensors)
+      count: work.count, workspaceByteCount: Self.workspaceByteCount(tensors, rows: rows)
     ) { number, workspace in
       let piece = work[number]
-      for neuron in piece.neurons {
-        let result = try self.neuron(neuron, of: tensors[piece.tensor], &workspace)
-        found.withLock { $0[piece.tensor]![neuron] = result }
+      // Pieces consist of the neurons of tensors that have a reader.
+      let results = try neurons(piece.neurons, readers[piece.tensor]!, &workspace)
+      found.withLock {
+        for (neuron, result) in zip(piece.neurons, results) { $0[piece.tensor]![neuron] = result }
       }
     }
     return found.withLock { $0.map { $0?.map { $0! } } }
   }
 
-  @_lifetime(workspace: copy workspace)
-  private func neuron(
-    _ neuron: Int, of tensor: LazyTensor, _ workspace: inout MutableRawSpan
-  ) throws -> Neuron {
-    let info = tensor.info
-    let reader = FloatReader(tensor)
-    let length = info.elementCount / info.shape.dimensions[0]
-    var (moments, powers) = (Moments(), PowerSums())
+  /// The sums over a part of a neuron.
+  private struct Tally {
+    var moments = Moments()
+    var powers = PowerSums()
     var histogram: MagnitudeHistogram?
     var gini: Double?
-    for start in stride(from: 0, to: length, by: Self.blockElementCount) {
-      let count = min(Self.blockElementCount, length - start)
-      let first = neuron * length + start
-      try Self.workspace(reader, elementCount: count).withSpans(of: &workspace) {
-        floats, scratch in
-        try reader.read(first..<first + count, into: &floats, scratch: &scratch)
-        let part = try Moments(
-          of: floats.bytes, dtype: .f32, elementCount: count, scratch: &scratch)
-        moments.merge(part)
-        powers.merge(PowerSums(floats.bytes, exponents, moments: part))
-        guard length > TensorTally.sortedLimit else {
-          gini = Gini.value(sorted: floats.bytes.sortedMagnitudes().span)
-          return
+  }
+
+  @_lifetime(workspace: copy workspace)
+  private func neurons(
+    _ neurons: Range<Int>, _ reader: RowReader, _ workspace: inout MutableRawSpan
+  ) throws -> [Neuron] {
+    let length = reader.rows.length
+    guard reader.rows.isContiguous, length > Self.blockElementCount else {
+      let layout = Self.workspace(reader, elementCount: neurons.count * length)
+      return try layout.withSpans(of: &workspace) { floats, scratch in
+        try reader.read(neurons, into: &floats, scratch: &scratch)
+        return try neurons.indices.map { index in
+          let first = 4 * length * (index - neurons.lowerBound)
+          var tally = Tally()
+          try add(
+            floats.bytes.extracting(first..<first + 4 * length), ofRow: length, to: &tally, &scratch
+          )
+          return neuron(tally)
         }
-        var counters = scratch._mutatingExtracting(0..<Kernels.surveyCounterByteCount)
-        counters.fill()
-        Kernels.best.surveyHistogram(floats.bytes, into: &counters)
-        histogram = histogram ?? MagnitudeHistogram()
-        histogram!.add(counters.bytes)
       }
     }
-    if let histogram {
-      gini = Gini.value(histogram, magnitudeSum: moments.magnitudeSum)
+    return try neurons.map { index in
+      var tally = Tally()
+      for start in stride(from: 0, to: length, by: Self.blockElementCount) {
+        let count = min(Self.blockElementCount, length - start)
+        let first = index * length + start
+        try Self.workspace(reader, elementCount: count).withSpans(of: &workspace) {
+          floats, scratch in
+          try FloatReader(reader.tensor).read(
+            first..<first + count, into: &floats, scratch: &scratch)
+          try add(floats.bytes, ofRow: length, to: &tally, &scratch)
+        }
+      }
+      return neuron(tally)
     }
+  }
+
+  /// Adds F32 values of a row to its tally.
+  @_lifetime(scratch: copy scratch)
+  private func add(
+    _ floats: borrowing RawSpan, ofRow length: Int, to tally: inout Tally,
+    _ scratch: inout MutableRawSpan
+  ) throws {
+    let part = try Moments(
+      of: floats, dtype: .f32, elementCount: floats.byteCount / 4, scratch: &scratch)
+    tally.moments.merge(part)
+    tally.powers.merge(PowerSums(floats, exponents, moments: part))
+    guard length > TensorTally.sortedLimit else {
+      tally.gini = Gini.value(sorted: floats.sortedMagnitudes().span)
+      return
+    }
+    var counters = scratch._mutatingExtracting(0..<Kernels.surveyCounterByteCount)
+    counters.fill()
+    Kernels.best.surveyHistogram(floats, into: &counters)
+    var histogram = tally.histogram ?? MagnitudeHistogram()
+    histogram.add(counters.bytes)
+    tally.histogram = histogram
+  }
+
+  private func neuron(_ tally: Tally) -> Neuron {
+    let moments = tally.moments
+    let gini =
+      tally.histogram.map { Gini.value($0, magnitudeSum: moments.magnitudeSum) } ?? tally.gini
     return Neuron(
       zeros: moments.zeros, magnitudeSum: moments.magnitudeSum,
       euclideanNorm: moments.euclideanNorm, largestMagnitude: moments.largestMagnitude ?? 0,
-      pqIndex: exponents.value(count: moments.finiteCount, powerSums: powers),
+      pqIndex: exponents.value(count: moments.finiteCount, powerSums: tally.powers),
       gini: gini ?? 0)
   }
 }

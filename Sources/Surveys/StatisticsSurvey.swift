@@ -1,7 +1,7 @@
 import Base
 package import Checkpoints
 import Synchronization
-import TensorCore
+package import TensorCore
 
 /// A survey that computes the statistics of every tensor of a checkpoint, and of all its floats together.
 ///
@@ -25,31 +25,40 @@ package struct StatisticsSurvey: Sendable {
   }
 
   /// Returns the memory of each worker in bytes, without its thread.
-  package static func workspaceByteCount(_ tensors: [LazyTensor]) -> Int {
-    Engine.workspaceByteCount(of: tensors) { tensor in
-      max(
-        TensorTally.scratchByteCount(tensor.info), QuantileSurvey.scratchByteCount(tensor.info))
-    }
+  package static func workspaceByteCount(_ tensors: [LazyTensor], rows: [RowGeometry]) -> Int {
+    zip(tensors, rows).map { tensor, rows in
+      Engine.workspaceByteCount(of: [tensor]) { tensor in
+        max(
+          TensorTally.scratchByteCount(tensor.info, rows),
+          QuantileSurvey.scratchByteCount(tensor.info))
+      }
+    }.max() ?? 0
   }
 
   /// Returns the shared memory in bytes: the tallies of the tensors that are being read.
-  package static func fixedByteCount(_ tensors: [LazyTensor]) -> Int {
-    let largest = tensors.map { TensorTally.byteCount($0.info) }.max() ?? 0
+  package static func fixedByteCount(_ tensors: [LazyTensor], rows: [RowGeometry]) -> Int {
+    let largest = zip(tensors, rows).map { TensorTally.byteCount($0.info, $1) }.max() ?? 0
     return 2 * largest + MagnitudeHistogram.binCount * 16 + 1024 * tensors.count
       + QuantileSurvey.fixedByteCount
   }
 
   /// Computes the statistics of `tensors`.
-  package func result(of tensors: [LazyTensor], engine: Engine) throws -> Result {
-    let state = Mutex(State(tensors: tensors, model: TensorTally(nil, survey: self)))
+  /// - Parameter rows: The rows of each tensor.
+  package func result(
+    of tensors: [LazyTensor], rows: [RowGeometry], engine: Engine
+  ) throws -> Result {
+    let state = Mutex(
+      State(
+        tensors: tensors, rows: rows, model: TensorTally(nil, rows: nil, survey: self)))
     let turnstile = Turnstile()
     try engine.forEachTile(
-      of: tensors, workspaceByteCount: Self.workspaceByteCount(tensors),
+      of: tensors, workspaceByteCount: Self.workspaceByteCount(tensors, rows: rows),
       onFailure: turnstile.abandon
     ) { number, tile, values, scratch in
       let info = tensors[tile.tensor].info
       var part = TensorTally.Part()
-      try part.read(values, info, tile.elements, survey: self, scratch: &scratch)
+      try part.read(
+        values, info, rows[tile.tensor], tile.elements, survey: self, scratch: &scratch)
       try turnstile.pass(number) {
         state.withLock { state in
           state.add(part, scratch.bytes, tile, survey: self)
@@ -58,7 +67,8 @@ package struct StatisticsSurvey: Sendable {
     }
     var (found, model) = state.withLock { ($0.found, $0.model) }
     for index in tensors.indices where tensors[index].info.grid.count == 0 {
-      found[index] = TensorTally(tensors[index].info, survey: self).finished
+      found[index] =
+        TensorTally(tensors[index].info, rows: rows[index], survey: self).finished
     }
     let total = model.finished
     let quantiles = try QuantileSurvey.result(
@@ -71,12 +81,14 @@ package struct StatisticsSurvey: Sendable {
   /// The tallies of the tensors that are being read, and the results of those that are complete.
   private struct State {
     let tensors: [LazyTensor]
+    let rows: [RowGeometry]
     var open: [Int: TensorTally] = [:]
     var found: [TensorTally.Finished?]
     var model: TensorTally
 
-    init(tensors: [LazyTensor], model: TensorTally) {
+    init(tensors: [LazyTensor], rows: [RowGeometry], model: TensorTally) {
       self.tensors = tensors
+      self.rows = rows
       self.model = model
       found = tensors.map { _ in nil }
     }
@@ -87,7 +99,8 @@ package struct StatisticsSurvey: Sendable {
     ) {
       let tensor = tensors[tile.tensor]
       var tally =
-        open.removeValue(forKey: tile.tensor) ?? TensorTally(tensor.info, survey: survey)
+        open.removeValue(forKey: tile.tensor)
+        ?? TensorTally(tensor.info, rows: rows[tile.tensor], survey: survey)
       tally.add(part, scratch, tile.elements)
       guard tile.chunk == tensor.info.grid.count - 1 else {
         open[tile.tensor] = tally

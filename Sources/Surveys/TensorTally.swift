@@ -5,12 +5,15 @@ import TensorCore
 /// The counts and sums that one pass gathers over a tensor, or over several.
 struct TensorTally: Sendable {
   private let info: TensorInfo?
+  private let rows: RowGeometry?
   private let survey: StatisticsSurvey
   private var moments = Moments()
   private var powers = PowerSums()
   private var histogram = MagnitudeHistogram()
   private var fit = Kernels.PatternFit()
-  /// The float32 bits of the largest magnitude in each column.
+  /// The values of a group of which the next chunk has the rest.
+  private var openGroup: [Float] = []
+  /// The float32 bits of the largest magnitude of each input.
   private var peaks: [UInt32] = []
   private var blocks: BlockMap?
   private var sample: SizeSample?
@@ -20,35 +23,41 @@ struct TensorTally: Sendable {
   /// True if no bin of the histogram can contain two different values.
   private var isSettled: Bool
 
-  init(_ info: TensorInfo?, survey: StatisticsSurvey) {
+  /// - Parameter rows: The rows of the tensor; nil for several tensors.
+  init(_ info: TensorInfo?, rows: RowGeometry?, survey: StatisticsSurvey) {
     self.info = info
+    self.rows = rows
     self.survey = survey
     isSettled = info.map(\.dtype.fillsBins) ?? true
     guard let info, info.dtype.isFloat else { return }
     if info.dtype.bitsPerElement % 8 == 0 {
       sample = SizeSample(width: info.dtype.bitsPerElement / 8)
     }
-    guard info.isMatrix else { return }
-    if info.hasChannels { peaks = [UInt32](repeating: 0, count: info.shape.columnCount) }
-    blocks = BlockMap(rows: info.shape.rowCount, columns: info.shape.columnCount)
+    guard info.isMatrix, let rows else { return }
+    if rows.hasChannels { peaks = [UInt32](repeating: 0, count: rows.length) }
+    blocks = BlockMap(
+      rows: rows.isContiguous ? rows.outer : rows.outer * rows.length,
+      columns: rows.isContiguous ? rows.length : rows.inner)
   }
 
   /// The maximum number of values that are sorted to compute the Gini coefficient.
   static let sortedLimit = 1 << 16
 
-  static func byteCount(_ info: TensorInfo) -> Int {
+  static func byteCount(_ info: TensorInfo, _ rows: RowGeometry) -> Int {
     guard info.dtype.isFloat else { return 1024 }
-    return MagnitudeHistogram.binCount * 16 + (info.hasChannels ? 4 * info.shape.columnCount : 0)
-      + (info.isMatrix ? BlockMap.byteCount(info.shape) : 0) + 16384 + 4
+    return MagnitudeHistogram.binCount * 16 + (rows.hasChannels ? 4 * rows.length : 0)
+      + (info.isMatrix ? BlockMap.byteCount(rows) : 0) + 16384 + 4
       * min(info.elementCount, sortedLimit)
   }
 
   /// Returns the layout of a worker's memory: counters, values as float32, the mask of nonzeros, the peaks of the
-  /// columns, and scratch memory. The words after the mask are aligned.
-  fileprivate static func layout(_ info: TensorInfo, elementCount: Int) -> WorkspaceLayout {
+  /// inputs, and scratch memory. The words after the mask are aligned.
+  fileprivate static func layout(
+    _ info: TensorInfo, _ rows: RowGeometry, elementCount: Int
+  ) -> WorkspaceLayout {
     let moments = Moments.scratchByteCount(dtype: info.dtype, elementCount: elementCount)
     guard info.dtype.isFloat else { return WorkspaceLayout(0, 0, 0, 0, scratch: moments) }
-    let columns = info.hasChannels ? min(info.shape.columnCount, elementCount) : 0
+    let columns = info.isMatrix && rows.hasChannels ? rows.length : 0
     return WorkspaceLayout(
       Kernels.surveyCounterByteCount, FloatReader.byteCount(elementCount: elementCount),
       Kernels.maskByteCount(elementCount: elementCount), 4 * columns,
@@ -56,8 +65,8 @@ struct TensorTally: Sendable {
       alignment: 64)
   }
 
-  static func scratchByteCount(_ info: TensorInfo) -> Int {
-    layout(info, elementCount: info.grid.largestChunk).byteCount
+  static func scratchByteCount(_ info: TensorInfo, _ rows: RowGeometry) -> Int {
+    layout(info, rows, elementCount: info.grid.largestChunk).byteCount
   }
 
   // MARK: Parts
@@ -67,13 +76,13 @@ struct TensorTally: Sendable {
   struct Part: Sendable {
     fileprivate var moments = Moments()
     fileprivate var powers = PowerSums()
-    fileprivate var fit = Kernels.PatternFit()
+    fileprivate var patterns = PatternPart()
     fileprivate var sample: SizeSample?
     fileprivate var gini: Double?
     @_lifetime(scratch: copy scratch)
     mutating func read(
-      _ values: borrowing RawSpan, _ info: TensorInfo, _ elements: Range<Int>,
-      survey: StatisticsSurvey, scratch: inout MutableRawSpan
+      _ values: borrowing RawSpan, _ info: TensorInfo, _ rows: RowGeometry,
+      _ elements: Range<Int>, survey: StatisticsSurvey, scratch: inout MutableRawSpan
     ) throws {
       guard info.dtype.isFloat else {
         moments = try Moments(
@@ -81,7 +90,7 @@ struct TensorTally: Sendable {
         return
       }
       let count = elements.count
-      let layout = TensorTally.layout(info, elementCount: count)
+      let layout = TensorTally.layout(info, rows, elementCount: count)
       try layout.withSpans(of: &scratch) { counters, floats, mask, peaks, rest in
         counters.fill()
         if info.dtype.bitsPerElement % 8 == 0 {
@@ -92,7 +101,7 @@ struct TensorTally: Sendable {
         guard info.dtype != .f32 else {
           moments = try Moments(of: values, dtype: .f32, elementCount: count, scratch: &rest)
           addDistribution(values, info, elements, survey, &counters)
-          return addPositions(values, info, &mask, &peaks)
+          return addPositions(values, info, rows, elements, survey.pattern, &mask, &peaks)
         }
         try Kernels.best.convert(
           values, from: info.dtype, to: .f32, elementCount: count, saturating: false,
@@ -102,7 +111,7 @@ struct TensorTally: Sendable {
           ? try Moments(of: values, dtype: .f64, elementCount: count, scratch: &rest)
           : try Moments(of: floats.bytes, dtype: .f32, elementCount: count, scratch: &rest)
         addDistribution(floats.bytes, info, elements, survey, &counters)
-        addPositions(floats.bytes, info, &mask, &peaks)
+        addPositions(floats.bytes, info, rows, elements, survey.pattern, &mask, &peaks)
       }
     }
 
@@ -117,29 +126,23 @@ struct TensorTally: Sendable {
       if elements.count == info.elementCount, elements.count <= TensorTally.sortedLimit {
         gini = Gini.value(sorted: floats.sortedMagnitudes().span)
       }
-      guard info.isMatrix else { return }
-      let rowLength = min(info.shape.columnCount, elements.count)
-      let (kept, group) = (survey.pattern.kept, survey.pattern.group)
-      // Rows of whole groups can be processed as one long row.
-      let run = rowLength % group == 0 ? elements.count : rowLength
-      for start in stride(from: 0, to: elements.count, by: run) {
-        kernels.patternFit(
-          floats.extracting(4 * start..<4 * (start + run)), keep: kept, group: group, into: &fit)
-      }
     }
 
-    /// Marks the nonzero values of a matrix, and finds the peak of each column.
+    /// Measures how the values of a matrix fit the pattern, marks those that are not 0, and finds the peak of each
+    /// input.
     @_lifetime(mask: copy mask)
     @_lifetime(peaks: copy peaks)
-    private func addPositions(
-      _ floats: borrowing RawSpan, _ info: TensorInfo, _ mask: inout MutableRawSpan,
+    private mutating func addPositions(
+      _ floats: borrowing RawSpan, _ info: TensorInfo, _ rows: RowGeometry,
+      _ elements: Range<Int>, _ pattern: Pattern, _ mask: inout MutableRawSpan,
       _ peaks: inout MutableRawSpan
     ) {
       guard info.isMatrix else { return }
+      patterns = PatternPart(floats, elements, rows, pattern)
       if moments.zeros > 0 { _ = Kernels.best.nonzeroMask(floats, width: 4, into: &mask) }
-      guard info.hasChannels else { return }
+      guard rows.hasChannels else { return }
       peaks.fill()
-      Kernels.best.columnPeaks(floats, columns: peaks.byteCount / 4, into: &peaks)
+      floats.addPeaks(elements, rows, to: &peaks)
     }
   }
 
@@ -151,20 +154,19 @@ struct TensorTally: Sendable {
     gini = part.gini
     if let found = part.sample { sample?.merge(found) }
     histogram.add(scratch)
-    guard info.isMatrix else { return }
-    fit.merge(part.fit)
-    let layout = Self.layout(info, elementCount: elements.count)
+    guard info.isMatrix, let rows else { return }
+    openGroup = part.patterns.merged(after: openGroup, survey.pattern, into: &fit)
+    let layout = Self.layout(info, rows, elementCount: elements.count)
     if part.moments.zeros > 0 {
       blocks?.mark(elements, nonzero: scratch.extracting(layout.range(ofPart: 2)))
     } else {
       blocks?.mark(elements)
     }
-    guard info.hasChannels else { return }
+    guard rows.hasChannels else { return }
     let found = layout.range(ofPart: 3)
-    let firstColumn = elements.lowerBound % info.shape.columnCount
-    for column in 0..<found.count / 4 {
+    for column in peaks.indices {
       let peak = scratch.littleEndian(UInt32.self, at: found.lowerBound + 4 * column)!
-      peaks[firstColumn + column] = max(peaks[firstColumn + column], peak)
+      peaks[column] = max(peaks[column], peak)
     }
   }
 
@@ -206,13 +208,13 @@ struct TensorTally: Sendable {
   }
 
   private var matrix: TensorStatistics.MatrixStatistics? {
-    guard let info, info.isMatrix else { return nil }
+    guard let info, info.isMatrix, let rows else { return nil }
     let limit =
       TensorStatistics.MatrixStatistics.outlierFactor
       * (moments.squareSum / Double(max(1, moments.finiteCount))).squareRoot()
     return TensorStatistics.MatrixStatistics(
-      channelCount: info.shape.columnCount,
-      outlierChannelCount: info.hasChannels
+      channelCount: rows.length,
+      outlierChannelCount: rows.hasChannels
         ? peaks.count { Double(Float(bitPattern: $0)) > limit } : nil,
       pattern: survey.pattern,
       fittingShare: fit.groups > 0 ? Double(fit.fitting) / Double(fit.groups) : 1,
@@ -234,9 +236,11 @@ extension TensorTally.Finished {
 extension TensorInfo {
   /// True if the tensor has rows and columns: two or more dimensions, and at least one value.
   var isMatrix: Bool { shape.dimensions.count >= 2 && elementCount > 0 }
+}
 
-  /// True if a peak is recorded for each column, which is limited to 2²⁰ columns.
-  var hasChannels: Bool { isMatrix && shape.columnCount <= 1 << 20 }
+extension RowGeometry {
+  /// True if a peak is recorded for each input, which is limited to rows of 2²⁰ elements.
+  var hasChannels: Bool { length <= 1 << 20 }
 }
 
 extension PowerSums {

@@ -3,7 +3,8 @@ import CKernels
 
 /// The layout of quantization groups in a chunk. Specification, section 9.3.
 ///
-/// A group consists of `size` consecutive positions along one axis, for each position of the inner axes. If a chunk
+/// A group consists of `size` consecutive positions along one axis, or along adjacent axes that are folded into one, for
+/// each position of the inner axes. If a chunk
 /// ends inside a group, the elements in the next chunk form a separate group.
 package struct Grouping: Sendable, Equatable {
   /// The number of elements of the axis and the inner axes together.
@@ -17,9 +18,10 @@ package struct Grouping: Sendable, Equatable {
 
   /// - Parameters:
   ///   - axis: An index into `dimensions`; a scalar counts as one dimension of length 1.
+  ///   - fold: The number of dimensions, from `axis` on, that count as one.
   ///   - size: The number of positions of a group; 0 makes the whole tensor one group.
   ///   - start: The flat index of the first element of the chunk.
-  package init(dimensions: [Int], axis: Int, size: Int, start: Int) {
+  package init(dimensions: [Int], axis: Int, fold: Int = 1, size: Int, start: Int) {
     let dimensions = dimensions.isEmpty ? [1] : dimensions
     guard size > 0 else {
       block = max(1, dimensions.reduce(1, *))
@@ -28,8 +30,8 @@ package struct Grouping: Sendable, Equatable {
       offset = start
       return
     }
-    inner = max(1, dimensions[(axis + 1)...].reduce(1, *))
-    let positions = max(1, dimensions[axis])
+    inner = max(1, dimensions[(axis + fold)...].reduce(1, *))
+    let positions = max(1, dimensions[axis..<axis + fold].reduce(1, *))
     block = positions * inner
     group = min(size, positions) * inner
     offset = start % block

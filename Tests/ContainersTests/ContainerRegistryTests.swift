@@ -52,7 +52,8 @@ import Testing
     let folder = try TemporaryFolder()
     let container = try #require(Containers.registry.output(named: name))
     var checkpoint = try Containers.read(Fixtures.path("models/base"))
-    checkpoint.tensors[0].storage = .recipe(TermRecipe(dense: try StorageType("int4")))
+    checkpoint.tensors[0].storage = .recipe(
+      TermRecipe(dense: try StorageType("int4")), RowGeometry(checkpoint.tensors[0].info.shape))
     func job() throws -> OutputJob {
       try OutputJob(
         checkpoint, to: folder["output"], container: container, options: WriterOptions(),

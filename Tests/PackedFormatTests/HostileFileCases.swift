@@ -194,6 +194,16 @@ extension HostileFileTests {
     Case(.codecParameters, "an axis beyond the shape") {
       $0.edit([$0.entry("int4"), "terms", 0, "axis"].inTensors) { _ in 2 }
     },
+    Case(.codecParameters, "a fold of one dimension") {
+      $0.edit([$0.entry("int4"), "terms", 0, "fold"].inTensors) { _ in 1 }
+    },
+    Case(.codecParameters, "a fold beyond the last dimension") {
+      $0.edit([$0.entry("int4"), "terms", 0, "fold"].inTensors) { _ in 2 }
+    },
+    Case(.indexValue, "a fold that the features do not require") {
+      $0.edit([$0.entry("int4"), "terms", 0, "axis"].inTensors) { _ in 0 }
+      $0.edit([$0.entry("int4"), "terms", 0, "fold"].inTensors) { _ in 2 }
+    },
     Case(.codecParameters, "scales of U8") {
       $0.edit([$0.entry("int4"), "terms", 0, "scale"].inTensors) { _ in "U8" }
     },

@@ -39,7 +39,7 @@ import Testing
     for (p, q, entry) in Self.grid {
       let exponents = try #require(PQIndex(p: p, q: q))
       let found = try StatisticsSurvey(exponents: exponents).result(
-        of: weights, engine: .test())
+        of: weights, rows: weights.roleRows, engine: .test())
       for (number, statistics) in found.tensors.enumerated() {
         let index = try #require(statistics.distribution).pqIndex
         #expect(
@@ -59,7 +59,8 @@ import Testing
     let expected = try weights.map { try Self.values("\(model)/pqi/neuron/\($0.name)") }
     for (p, q, entry) in Self.grid {
       let exponents = try #require(PQIndex(p: p, q: q))
-      let found = try NeuronSurvey(exponents: exponents).result(of: weights, engine: .test())
+      let found = try NeuronSurvey(exponents: exponents).result(
+        of: weights, rows: weights.roleRows, engine: .test())
       for (number, neurons) in found.enumerated() {
         let count = weights[number].info.shape.dimensions[0]
         let values = expected[number][entry * count..<(entry + 1) * count]
@@ -75,8 +76,10 @@ import Testing
   func gini(model: String) throws {
     let checkpoint = try Containers.read(Fixtures.path("prune/\(model).ckpt.safetensors"))
     let weights = checkpoint.tensors.filter { NeuronSurvey.applies(to: $0.info) }
-    let found = try StatisticsSurvey().result(of: weights, engine: .test())
-    let neurons = try NeuronSurvey().result(of: weights, engine: .test())
+    let found = try StatisticsSurvey().result(
+      of: weights, rows: weights.roleRows, engine: .test())
+    let neurons = try NeuronSurvey().result(
+      of: weights, rows: weights.roleRows, engine: .test())
     for (number, tensor) in weights.enumerated() {
       let layer = try Self.values("\(model)/gini/layer/\(tensor.name)")[0]
       let value = try #require(found.tensors[number].distribution?.gini)

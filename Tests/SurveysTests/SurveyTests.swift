@@ -26,7 +26,8 @@ import Testing
     let tensor = try LazyTensor.random("w", shape, seed: UInt64(shape.count), zeros: zeros)
     let values = try tensor.bytes().floats
     let exponents = try #require(PQIndex(p: 0.5, q: 1.5))
-    let found = try StatisticsSurvey(exponents: exponents).result(of: [tensor], engine: .test())
+    let found = try StatisticsSurvey(exponents: exponents).result(
+      of: [tensor], rows: [tensor].lastRows, engine: .test())
     let distribution = try #require(found.tensors[0].distribution)
     let matrix = try #require(distribution.matrix)
     let sorted = values.map { Double($0.magnitude) }.sorted()
@@ -107,9 +108,12 @@ import Testing
       try LazyTensor.random("w\($0)", $1, seed: UInt64($0), zeros: 0.1)
     }
     let survey = StatisticsSurvey(exponents: try #require(PQIndex(p: 0.3, q: 1.7)))
-    let one = try survey.result(of: tensors, engine: .test(workers: 1))
+    let one = try survey.result(
+      of: tensors, rows: tensors.lastRows, engine: .test(workers: 1))
     for workers in [2, 5] {
-      #expect(try survey.result(of: tensors, engine: .test(workers: workers)) == one)
+      #expect(
+        try survey.result(
+          of: tensors, rows: tensors.lastRows, engine: .test(workers: workers)) == one)
     }
   }
 
@@ -120,13 +124,53 @@ import Testing
     let whole = try LazyTensor.floats("w", [600, 700], values)
     let survey = StatisticsSurvey()
     let together = try #require(
-      try survey.result(of: parts, engine: .test()).model.distribution)
+      try survey.result(
+        of: parts, rows: parts.lastRows, engine: .test()
+      ).model.distribution)
     let one = try #require(
-      try survey.result(of: [whole], engine: .test()).tensors[0].distribution)
+      try survey.result(
+        of: [whole], rows: [whole].lastRows, engine: .test()
+      ).tensors[0].distribution)
     #expect(together.quantiles == one.quantiles)
     #expect(abs(together.pqIndex - one.pqIndex) <= 1e-13)
     #expect(abs(together.gini! - one.gini!) <= 1e-7)
     #expect(abs(together.topEnergyShare! - one.topEnergyShare!) <= 1e-13)
+  }
+
+  @Test("patterns, channels, blocks and neurons follow the rows, wherever they are")
+  func rows() throws {
+    // [in, out] and a convolution, with more than one chunk each.
+    for (dimensions, axes) in [([900, 640], 0..<1), ([700, 90, 3, 3], 1..<4)] {
+      let tensor = try LazyTensor.random("w", dimensions, seed: 2, zeros: 0.5)
+      let rows = RowGeometry(tensor.info.shape, axes: axes)
+      let values = try tensor.bytes().floats
+      var moved = values
+      for (element, value) in values.enumerated() {
+        let (row, column) = rows.position(of: element)
+        moved[row * rows.length + column] = value
+      }
+      let matrix = try LazyTensor.floats("w", [rows.count, rows.length], moved)
+      let survey = StatisticsSurvey()
+      let found = try survey.result(of: [tensor], rows: [rows], engine: .test(workers: 3))
+      let wanted = try survey.result(of: [matrix], rows: [matrix].lastRows, engine: .test())
+      let (left, right) = (
+        try #require(found.tensors[0].distribution?.matrix),
+        try #require(wanted.tensors[0].distribution?.matrix)
+      )
+      #expect(left.channelCount == right.channelCount)
+      #expect(left.outlierChannelCount == right.outlierChannelCount)
+      #expect(abs(left.zeroBlockShare - right.zeroBlockShare) < 1e-12)
+      // Where rows lie apart, a group at the border of two chunks counts as two.
+      let tolerance = rows.isContiguous ? 1e-12 : 0.01
+      #expect(abs(left.fittingShare - right.fittingShare) <= tolerance)
+      #expect(
+        abs(try #require(left.keptEnergyShare) - (try #require(right.keptEnergyShare)))
+          <= tolerance)
+      let neurons = try NeuronSurvey().result(of: [tensor], rows: [rows], engine: .test(workers: 2))
+      #expect(
+        try neurons
+          == NeuronSurvey().result(of: [matrix], rows: [matrix].lastRows, engine: .test()))
+    }
   }
 
   @Test("values that are not finite are counted and otherwise ignored")
@@ -136,7 +180,9 @@ import Testing
       "w", [2, 4], finite + [.nan, .infinity, -.infinity, 0])
     let plain = try LazyTensor.floats("w", [5], finite + [0])
     let survey = StatisticsSurvey()
-    let found = try survey.result(of: [tensor, plain], engine: .test()).tensors
+    let found = try survey.result(
+      of: [tensor, plain], rows: [tensor, plain].lastRows, engine: .test()
+    ).tensors
     #expect(found[0].moments.nans == 1)
     let (with, without) = (found[0].distribution!, found[1].distribution!)
     #expect(with.pqIndex == without.pqIndex)
@@ -154,8 +200,9 @@ import Testing
       info: info, source: MemoryTensorSource(info: info, values: [1, 0, 0, 0, 2, 0, 0, 0]),
       stored: empty.stored)
     let wide = try LazyTensor.floats("w", [1 << 40, 0], [])
-    #expect(StatisticsSurvey.fixedByteCount([wide]) < 32 << 20)
-    let found = try StatisticsSurvey().result(of: [empty, zeros, integers], engine: .test())
+    #expect(StatisticsSurvey.fixedByteCount([wide], rows: [wide].lastRows) < 32 << 20)
+    let found = try StatisticsSurvey().result(
+      of: [empty, zeros, integers], rows: [empty, zeros, integers].lastRows, engine: .test())
     #expect(found.tensors[0].distribution?.quantiles == [])
     #expect(found.tensors[0].distribution?.pqIndex == 0)
     #expect(found.tensors[1].distribution?.pqIndex == 0)
@@ -190,7 +237,9 @@ import Testing
       try LazyTensor.floats("g", [count], normal), try LazyTensor.floats("l", [count], exponential),
     ]
     let survey = StatisticsSurvey(exponents: try #require(PQIndex(p: p, q: q)))
-    let found = try survey.result(of: tensors, engine: .test()).tensors.map {
+    let found = try survey.result(
+      of: tensors, rows: tensors.lastRows, engine: .test()
+    ).tensors.map {
       $0.distribution!.pqIndex
     }
     #expect(abs(found[0] - gauss) <= 4e-3)

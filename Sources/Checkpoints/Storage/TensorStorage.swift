@@ -1,3 +1,5 @@
+package import TensorCore
+
 /// The requested form of a stored tensor. Each container interprets or refuses it.
 package enum TensorStorage: Sendable {
   /// The best form of the container: bytes that already have its form are copied, and other values are
@@ -7,8 +9,8 @@ package enum TensorStorage: Sendable {
   case lossless
   /// Without loss, with or without zeros, whichever is smaller.
   case losslessOrSparse
-  /// As a sum of terms, with loss.
-  case recipe(TermRecipe)
+  /// As a sum of terms, with loss; groups and low-rank products follow the rows.
+  case recipe(TermRecipe, RowGeometry)
   /// A form that only some containers know; the others store the values.
   case custom(CustomStorage)
 
@@ -16,7 +18,7 @@ package enum TensorStorage: Sendable {
   package var isLossy: Bool {
     switch self {
     case .asIs, .lossless, .losslessOrSparse: false
-    case .recipe(let recipe): !recipe.isLossless
+    case .recipe(let recipe, _): !recipe.isLossless
     case .custom(let storage): storage.isLossy
     }
   }

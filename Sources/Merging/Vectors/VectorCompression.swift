@@ -31,7 +31,7 @@ package struct VectorCompression: Sendable {
     for index in result.tensors.indices {
       let tensor = result.tensors[index]
       guard let recipe = form.recipe(for: tensor.info) else { continue }
-      result.tensors[index].storage = .recipe(recipe)
+      result.tensors[index].storage = .recipe(recipe, RowGeometry(tensor.info.shape))
     }
     return result
   }

@@ -101,7 +101,7 @@ package struct VectorExtraction: Sendable {
     var tensor = try LazyTensor.difference(
       pair.tuned, of: tuned, from: pair.base, of: base, dtype: dtype ?? pair.base.info.dtype)
     if let recipe = form.recipe(for: tensor.info) {
-      tensor.storage = .recipe(recipe)
+      tensor.storage = .recipe(recipe, RowGeometry(tensor.info.shape))
     }
     return tensor
   }

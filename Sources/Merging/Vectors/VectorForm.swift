@@ -50,7 +50,9 @@ package struct VectorForm: Sendable {
   func recipe(for info: TensorInfo) -> TermRecipe? {
     guard info.dtype.isPlainFloat, info.elementCount > 0 else { return nil }
     func fitting(_ recipe: TermRecipe) -> TermRecipe? {
-      recipe.isEmpty || SumEncoding.fault(recipe, info) != nil ? nil : recipe.thorough
+      let rows = RowGeometry(info.shape)
+      return recipe.isEmpty || SumEncoding.fault(recipe, info, rows: rows) != nil
+        ? nil : recipe.thorough
     }
     var recipe = TermRecipe()
     if info.isWeight {

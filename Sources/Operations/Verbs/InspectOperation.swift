@@ -1,6 +1,7 @@
 import Base
 import Checkpoints
 package import Inspection
+import Models
 import Surveys
 import TensorCore
 
@@ -11,7 +12,7 @@ package struct InspectOperation: Operation {
   package var inputs: [String]
   /// True if all values are read for statistics.
   package var showsStatistics = false
-  /// True if statistics are also shown for each neuron, an index of the first dimension.
+  /// True if statistics are also shown for each neuron, an output of a tensor.
   package var showsNeurons = false
   /// The exponents of the PQ Index.
   package var p = PQIndex.standard.p
@@ -57,21 +58,24 @@ package struct InspectOperation: Operation {
   ) throws -> (statistics: StatisticsSurvey.Result, neurons: [[NeuronSurvey.Neuron]?]?) {
     let tensors = checkpoint.tensors
     try SeveralErrors.throwIfAny(tensors.compactMap(\.fault))
+    let roles = TensorRoles(checkpoint)
+    let rows = tensors.map { roles.rows(of: $0.info) }
     let demand = MemoryBudget.Demand(
-      fixedByteCount: StatisticsSurvey.fixedByteCount(tensors)
-        + (showsNeurons ? NeuronSurvey.fixedByteCount(tensors) : 0),
+      fixedByteCount: StatisticsSurvey.fixedByteCount(tensors, rows: rows)
+        + (showsNeurons ? NeuronSurvey.fixedByteCount(tensors, rows: rows) : 0),
       workerByteCount: max(
-        StatisticsSurvey.workspaceByteCount(tensors),
-        showsNeurons ? NeuronSurvey.workspaceByteCount(tensors) : 0))
+        StatisticsSurvey.workspaceByteCount(tensors, rows: rows),
+        showsNeurons ? NeuronSurvey.workspaceByteCount(tensors, rows: rows) : 0))
     return try context.withEngine(
       .measure, demand, tensors: tensors.count,
       byteCount: 2 * tensors.reduce(0) { $0 + $1.info.byteCount }
     ) { engine in
       (
         try StatisticsSurvey(exponents: exponents, pattern: pattern)
-          .result(of: tensors, engine: engine),
+          .result(of: tensors, rows: rows, engine: engine),
         showsNeurons
-          ? try NeuronSurvey(exponents: exponents).result(of: tensors, engine: engine) : nil
+          ? try NeuronSurvey(exponents: exponents).result(
+            of: tensors, rows: rows, engine: engine) : nil
       )
     }
   }

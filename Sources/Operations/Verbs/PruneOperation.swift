@@ -1,6 +1,7 @@
 import Base
 import Checkpoints
 import Containers
+import Models
 import Packing
 import Pruning
 import Reporting
@@ -71,7 +72,8 @@ package struct PruneOperation: OutputOperation {
     result.report = { written in
       var bytes = PruningReport.Bytes(input: checkpoint.fileByteCount, output: written)
       if !holdsTerms { bytes.packed = try PackedSizeEstimate.byteCount(of: output.tensors) }
-      return PruningReport(outcome, pruning, bytes: bytes)
+      return PruningReport(
+        outcome, pruning, outOfScope: pruning.outOfScope(checkpoint), bytes: bytes)
     }
     return result
   }
@@ -154,8 +156,9 @@ struct PruneInputs: Sendable {
     let norms = try settings.norms.map(context.read)
     let mask = try settings.mask.map(context.read)
     initial = try rewind.map(context.read)
-    let (pruning, errors) = settings.pruning(
+    var (pruning, errors) = settings.pruning(
       selection: try selection.selection(), norms: norms, mask: mask)
+    pruning.roles = TensorRoles(checkpoint)
     self.pruning = pruning
     self.errors =
       errors + pruning.errors(for: checkpoint)

@@ -58,6 +58,7 @@ package struct PackedCheckpointWriter: CheckpointWriter {
       entries: entries,
       attachments: checkpoint.companions.map { PackedIndex.Attachment($0.info) },
       metadata: checkpoint.metadata.map { PackedIndex.Pair(key: $0.key, value: $0.value.text) },
+      requiredFeatures: PackedIndex.requiredFeatures(of: entries),
       optionalFeatures: PackedIndex.optionalFeatures(of: entries, isSealed: options.isSealed),
       writer: [
         PackedIndex.Pair(key: "sumac", value: Version.current),

@@ -192,7 +192,7 @@ extension PreparedSum {
 
   /// Returns the rows of a chunk, which consists of whole rows.
   func rows(of chunk: Int) -> Range<Int> {
-    let columns = max(1, info.shape.columnCount)
+    let columns = max(1, SumEncoding.matrices(info.shape, rows)?.columns ?? 1)
     let elements = tiles.grid[chunk]
     return elements.lowerBound / columns..<elements.upperBound / columns
   }

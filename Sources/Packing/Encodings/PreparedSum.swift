@@ -9,6 +9,7 @@ import TensorCore
 struct PreparedSum: SumOfTermsEncoding {
   let tiles: FloatTiles
   let recipe: TermRecipe
+  let rows: RowGeometry
   var codec: (any ValueCodec)?
   let outliers: OutlierSurvey?
   var factors: LowRankFit?
@@ -17,9 +18,10 @@ struct PreparedSum: SumOfTermsEncoding {
   let distances: Distances
 
   init(
-    tiles: FloatTiles, recipe: TermRecipe, codec: (any ValueCodec)?, outliers: OutlierSurvey?,
-    encoder: ChunkEncoder
+    tiles: FloatTiles, recipe: TermRecipe, rows: RowGeometry, codec: (any ValueCodec)?,
+    outliers: OutlierSurvey?, encoder: ChunkEncoder
   ) {
+    self.rows = rows
     self.tiles = tiles
     self.recipe = recipe
     self.codec = codec
@@ -109,14 +111,14 @@ struct PreparedSum: SumOfTermsEncoding {
   private var terms: [PackedTerm] {
     var terms: [PackedTerm] = []
     if let codec { terms.append(PackedTerm(codec, of: info)) }
-    if let rank = recipe.rank, let matrices = SumEncoding.matrices(info.shape),
+    if let rank = recipe.rank, let matrices = SumEncoding.matrices(info.shape, rows),
       let shapeOfU = matrices.shapeOfU(rank: rank), let shapeOfV = matrices.shapeOfV(rank: rank)
     {
       let factors = [shapeOfU, shapeOfV].map {
         LowRankTerm.Factor(dtype: LowRankFit.dtype, codec: encoder.losslessCodec, shape: $0)
       }
       let term = LowRankTerm(
-        batch: info.shape.dimensions.count - 2, rank: rank, scale: self.factors?.scale ?? 1,
+        batch: SumEncoding.batch(info.shape, rows), rank: rank, scale: self.factors?.scale ?? 1,
         u: factors[0], v: factors[1])
       terms.append(
         PackedTerm(

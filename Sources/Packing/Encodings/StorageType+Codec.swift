@@ -9,21 +9,21 @@ extension StorageType {
     return "rows of \(shape.columnCount) values are not whole blocks of \(type.elementCount)"
   }
 
-  /// Returns the codec for a tensor of this shape.
+  /// Returns the codec for a tensor with these rows. Blocks of ggml types always follow the last dimension.
   ///
   /// `groupsAreCut` is true if the rows are shorter than the requested groups, so that each row is a group.
   package func codec(
-    for shape: Shape, packing: CodeStream.Packing
+    for rows: RowGeometry, packing: CodeStream.Packing
   ) -> (codec: any ValueCodec, groupsAreCut: Bool) {
-    let axis = max(0, shape.dimensions.count - 1)
-    let row = max(1, shape.columnCount)
+    let row = max(1, rows.length)
     let (size, isCut): (Int, Bool) =
       switch groups {
       case .size(let size): (min(size, row), size > row)
       case .row: (row, false)
       case .tensor: (0, false)
       }
-    let spec = GroupSpec(axis: axis, size: size)
+    let spec = GroupSpec(
+      axis: rows.axes.lowerBound, fold: max(1, rows.axes.count), size: size)
     let codec: any ValueCodec =
       switch kind {
       case .lossless: PlanesCodec()

@@ -10,21 +10,37 @@ package import TensorCore
 /// The outliers are separated first, the remaining values are quantized, and the quantization error is
 /// approximated by a low-rank product.
 package struct SumEncoding: TensorEncoding {
-  package let recipe: TermRecipe
+  package private(set) var recipe: TermRecipe
+  let rows: RowGeometry
   let packing: CodeStream.Packing
 
   /// Creates an encoding for a recipe that is not lossless.
-  /// - Parameter compression: The compression of the streams. Without compression, codes are packed as bits.
-  package init(_ recipe: TermRecipe, compression: Compression) {
+  /// - Parameters:
+  ///   - rows: The rows of the tensor, which groups and low-rank products follow.
+  ///   - compression: The compression of the streams. Without compression, codes are packed as bits.
+  package init(_ recipe: TermRecipe, rows: RowGeometry, compression: Compression) {
     precondition(!recipe.isLossless)
     self.recipe = recipe
+    self.rows = rows
     packing = compression == .none ? .bits : .bytes
   }
 
   package var label: String { recipe.description }
 
+  /// The encoding with scales of float32, which replace narrower ones where these would overflow.
+  var withWideScales: SumEncoding {
+    var wide = self
+    switch recipe.dense?.kind {
+    case .int, .nf4, .fp8: wide.recipe.dense?.scaleDType = .f32
+    case nil, .lossless, .mx, .nvfp4, .ggml: break
+    }
+    return wide
+  }
+
   /// Returns the reason why a tensor with this header cannot be stored by a recipe; nil if it can.
-  package static func fault(_ recipe: TermRecipe, _ info: TensorInfo) -> Message? {
+  package static func fault(
+    _ recipe: TermRecipe, _ info: TensorInfo, rows: RowGeometry
+  ) -> Message? {
     guard !recipe.isLossless else { return nil }
     guard info.dtype.isPlainFloat else { return "\(info.dtype.name) is not a plain float type" }
     if let reason = recipe.dense?.fault(for: info.shape) { return Message(reason) }
@@ -32,7 +48,7 @@ package struct SumEncoding: TensorEncoding {
       return "F64 supports no low-rank and no added terms; cast it with \(setting: "dtype") f32"
     }
     guard let rank = recipe.rank else { return nil }
-    guard let matrices = matrices(info.shape) else {
+    guard let matrices = matrices(info.shape, rows) else {
       return "a low-rank term needs two dimensions"
     }
     guard rank <= min(matrices.rows, matrices.columns) else {
@@ -45,38 +61,45 @@ package struct SumEncoding: TensorEncoding {
     return nil
   }
 
-  /// Returns the matrices of a tensor: the last two dimensions form a matrix, and the other dimensions count
-  /// the matrices. Nil for fewer than two dimensions.
-  static func matrices(_ shape: Shape) -> LowRankTerm.Matrices? {
-    shape.dimensions.count < 2
-      ? nil : LowRankTerm.Matrices(shape, batch: shape.dimensions.count - 2)
+  /// Returns the number of leading dimensions that count matrices.
+  ///
+  /// A matrix is the last two dimensions. If a row runs along several dimensions up to the last, they are the columns.
+  static func batch(_ shape: Shape, _ rows: RowGeometry) -> Int {
+    rows.axes.count > 1 && rows.isContiguous
+      ? rows.axes.lowerBound - 1 : shape.dimensions.count - 2
+  }
+
+  /// Returns the matrices of a tensor; nil for fewer than two dimensions.
+  static func matrices(_ shape: Shape, _ rows: RowGeometry) -> LowRankTerm.Matrices? {
+    let batch = batch(shape, rows)
+    return batch < 0 ? nil : LowRankTerm.Matrices(shape, batch: batch)
   }
 
   // MARK: Plan
 
-  private func codec(for info: TensorInfo) -> (any ValueCodec)? {
-    recipe.dense.map { $0.codec(for: info.shape, packing: packing).codec }
+  private var codec: (any ValueCodec)? {
+    recipe.dense.map { $0.codec(for: rows, packing: packing).codec }
   }
 
   /// Returns true if groups are cut to the length of the tensor's rows.
-  package static func cutsGroups(_ recipe: TermRecipe, of info: TensorInfo) -> Bool {
-    recipe.dense?.codec(for: info.shape, packing: .bytes).groupsAreCut ?? false
+  package static func cutsGroups(_ recipe: TermRecipe, of rows: RowGeometry) -> Bool {
+    recipe.dense?.codec(for: rows, packing: .bytes).groupsAreCut ?? false
   }
 
   package func plan(for tensor: LazyTensor, encoder: ChunkEncoder) -> EncodingPlan {
     let info = tensor.info
     let space = PreparedSum.Workspace(
-      FloatTiles(tensor: tensor), codec: codec(for: info), recipe: recipe, encoder: encoder)
+      FloatTiles(tensor: tensor), codec: codec, recipe: recipe, encoder: encoder)
     var plan = EncodingPlan(
       byteCount: 0, isExact: false, workerByteCount: space.byteCount, fixedByteCount: 0,
       chunkCount: 0, passCount: recipe.dense.map { _ in 2 } ?? 1)
-    if let codec = codec(for: info) {
+    if let codec {
       plan.chunkCount += info.grid.count
       for chunk in 0..<info.grid.count {
         plan.byteCount += encoder.mostByteCount(codec, ChunkLayout(info, chunk: chunk))
       }
     }
-    if let rank = recipe.rank, let matrices = Self.matrices(info.shape) {
+    if let rank = recipe.rank, let matrices = Self.matrices(info.shape, rows) {
       for factor in [matrices.shapeOfU(rank: rank), matrices.shapeOfV(rank: rank)] {
         guard let factor else { continue }
         plan.chunkCount += ChunkGrid(dtype: LowRankFit.dtype, shape: factor).count
@@ -116,7 +139,7 @@ package struct SumEncoding: TensorEncoding {
         tiles, count: sparse.count(of: info.elementCount), engine: engine)
     }
     var sum = PreparedSum(
-      tiles: tiles, recipe: recipe, codec: codec(for: info), outliers: outliers,
+      tiles: tiles, recipe: recipe, rows: rows, codec: codec, outliers: outliers,
       encoder: encoder)
     if let codec = sum.codec, codec.needsSurvey {
       let survey = try survey(sum, engine)
@@ -126,7 +149,8 @@ package struct SumEncoding: TensorEncoding {
           hint: "store it losslessly: \(setting: "tensor-type") '\(info.name.printable)=lossless'")
       }
     }
-    if let rank = recipe.rank, let matrices = Self.matrices(info.shape), info.elementCount > 0 {
+    if let rank = recipe.rank, let matrices = Self.matrices(info.shape, rows), info.elementCount > 0
+    {
       let base = sum
       sum.factors = try LowRankFit(
         info, matrices: matrices, rank: rank, rounds: recipe.rounds, engine: engine,

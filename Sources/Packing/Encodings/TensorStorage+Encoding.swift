@@ -19,8 +19,10 @@ extension TensorStorage {
     case .asIs: nil
     case .lossless: LosslessEncoding(compression: compression)
     case .losslessOrSparse: SparseAutoEncoding(compression: compression)
-    case .recipe(let recipe) where recipe.isLossless: LosslessEncoding(compression: compression)
-    case .recipe(let recipe): SumEncoding(recipe, compression: compression)
+    case .recipe(let recipe, _) where recipe.isLossless:
+      LosslessEncoding(compression: compression)
+    case .recipe(let recipe, let rows):
+      SmallerEncoding(SumEncoding(recipe, rows: rows, compression: compression))
     case .custom(let storage): storage.forms[PackedEncodingKey.self]
     }
   }

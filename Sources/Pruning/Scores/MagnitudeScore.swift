@@ -1,5 +1,6 @@
 import Base
 package import Checkpoints
+package import TensorCore
 
 /// A score that is the magnitude |w| of a weight.
 package struct MagnitudeScore: PruningScore {
@@ -10,7 +11,7 @@ package struct MagnitudeScore: PruningScore {
   @_lifetime(values: copy values)
   @_lifetime(scratch: copy scratch)
   package func replace(
-    _ values: inout MutableRawSpan, of tensor: LazyTensor, _ elements: Range<Int>,
-    scratch: inout MutableRawSpan
+    _ values: inout MutableRawSpan, of tensor: LazyTensor, _ rows: RowGeometry,
+    _ elements: Range<Int>, scratch: inout MutableRawSpan
   ) {}
 }

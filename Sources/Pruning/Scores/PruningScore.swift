@@ -1,6 +1,6 @@
 package import Base
 package import Checkpoints
-import TensorCore
+package import TensorCore
 
 /// A score that ranks weights by importance. Weights with lower scores are dropped first.
 package protocol PruningScore: Sendable {
@@ -11,18 +11,22 @@ package protocol PruningScore: Sendable {
   func scratchByteCount(_ tensor: LazyTensor, elementCount: Int) -> Int
 
   /// Replaces the F32 values of `elements` by their F32 scores. The sign of a score is ignored.
+  ///
+  /// - Parameter rows: The rows of the tensor.
   @_lifetime(values: copy values)
   @_lifetime(scratch: copy scratch)
   func replace(
-    _ values: inout MutableRawSpan, of tensor: LazyTensor, _ elements: Range<Int>,
-    scratch: inout MutableRawSpan) throws
+    _ values: inout MutableRawSpan, of tensor: LazyTensor, _ rows: RowGeometry,
+    _ elements: Range<Int>, scratch: inout MutableRawSpan) throws
 
   /// Returns the errors of pruning these tensors by this score.
-  func errors(for tensors: [LazyTensor]) -> [any UserError]
+  func errors(for tensors: [(tensor: LazyTensor, rows: RowGeometry)]) -> [any UserError]
 }
 
 extension PruningScore {
   package var isMagnitude: Bool { false }
   package func scratchByteCount(_ tensor: LazyTensor, elementCount: Int) -> Int { 0 }
-  package func errors(for tensors: [LazyTensor]) -> [any UserError] { [] }
+  package func errors(
+    for tensors: [(tensor: LazyTensor, rows: RowGeometry)]
+  ) -> [any UserError] { [] }
 }

@@ -1,6 +1,6 @@
 import Base
 package import Checkpoints
-import TensorCore
+package import TensorCore
 
 /// A score that is a random number for each weight. It depends only on the tensor's name, the seed and the
 /// index of the weight.
@@ -12,8 +12,8 @@ package struct RandomScore: PruningScore {
   @_lifetime(values: copy values)
   @_lifetime(scratch: copy scratch)
   package func replace(
-    _ values: inout MutableRawSpan, of tensor: LazyTensor, _ elements: Range<Int>,
-    scratch: inout MutableRawSpan
+    _ values: inout MutableRawSpan, of tensor: LazyTensor, _ rows: RowGeometry,
+    _ elements: Range<Int>, scratch: inout MutableRawSpan
   ) {
     Kernels.best.uniforms(
       key: ElementRandom(tensorName: tensor.name, seed: seed).key, start: elements.lowerBound,

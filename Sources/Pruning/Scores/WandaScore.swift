@@ -1,10 +1,10 @@
 package import Base
 package import Checkpoints
-import TensorCore
+package import TensorCore
 
 /// The Wanda score |w| · ‖x‖₂, where x is the input that the weight is multiplied with.
 ///
-/// A tensor of shape [O, I, …] has I·… inputs.
+/// The inputs of a tensor follow from its role: a matrix [O, I] has I, a convolution [O, I, k…] has I·k….
 /// Source: Sun et al., "A Simple and Effective Pruning Approach for Large Language Models", ICLR 2024,
 /// equation 1.
 package struct WandaScore: PruningScore {
@@ -19,23 +19,56 @@ package struct WandaScore: PruningScore {
       norms.tensors.map { (UTF8Key($0.name), $0) }, uniquingKeysWith: { first, _ in first })
   }
 
-  private static func inputCount(_ info: TensorInfo) -> Int {
-    info.shape.dimensions.dropFirst().reduce(1, *)
+  /// The norms that fit a tensor: one for each input, or for each input channel of a convolution; of one matrix, or of
+  /// each of several.
+  private struct Fit {
+    /// The number of elements that share a set of norms.
+    var matrixElementCount: Int
+    /// The number of norms of a set.
+    var count: Int
+    /// The number of consecutive elements of a row that share a norm.
+    var run: Int
+
+    /// - Returns: nil if the number of norms does not fit.
+    init?(_ info: TensorInfo, _ rows: RowGeometry, normCount: Int) {
+      let sizes = Fit.sizes(info, rows)
+      guard normCount > 0, rows.length > 0,
+        let size = sizes.first(where: { $0.matrices * $0.count == normCount })
+      else { return nil }
+      matrixElementCount = max(1, info.elementCount / size.matrices)
+      count = size.count
+      run = rows.length / size.count
+    }
+
+    /// The supported numbers of matrices and of norms for each.
+    static func sizes(_ info: TensorInfo, _ rows: RowGeometry) -> [(matrices: Int, count: Int)] {
+      var counts = [rows.length]
+      // The first axis of a convolution's rows is that of the input channels.
+      if rows.axes.count > 1, rows.isContiguous {
+        counts.append(info.shape.dimensions[rows.axes.lowerBound])
+      }
+      let matrices = info.shape.dimensions.dropLast(2).reduce(1, *)
+      return counts.map { (1, $0) } + (rows.axes.count == 1 ? [(matrices, rows.length)] : [])
+    }
   }
 
-  package func errors(for tensors: [LazyTensor]) -> [any UserError] {
-    tensors.compactMap { tensor in
-      let count = Self.inputCount(tensor.info)
+  package func errors(
+    for tensors: [(tensor: LazyTensor, rows: RowGeometry)]
+  ) -> [any UserError] {
+    tensors.compactMap { tensor, rows in
+      let counts = Fit.sizes(tensor.info, rows).map { $0.matrices * $0.count }
       guard let norm = norms[UTF8Key(tensor.name)] else {
         return UsageError(
           "\(path.printable): has no input norms for tensor '\(tensor.name.printable)'",
-          hint: "add a tensor of that name with \(count) floats, or exclude the tensor: "
+          hint: "add a tensor of that name with \(counts[0]) floats, or exclude the tensor: "
             + "\(setting: "exclude") '\(tensor.name.printable)'")
       }
-      guard norm.info.elementCount == count, norm.info.dtype.isPlainFloat else {
+      guard Fit(tensor.info, rows, normCount: norm.info.elementCount) != nil,
+        norm.info.dtype.isPlainFloat
+      else {
         return UsageError(
           "\(path.printable): '\(tensor.name.printable)' is \(norm.info.dtype.name) "
-            + "\(norm.info.shape), expected \(count) floats, one per input")
+            + "\(norm.info.shape), expected \(counts[0]) floats, one per input")
       }
       return nil
     }
@@ -62,36 +95,62 @@ package struct WandaScore: PruningScore {
   @_lifetime(values: copy values)
   @_lifetime(scratch: copy scratch)
   package func replace(
-    _ values: inout MutableRawSpan, of tensor: LazyTensor, _ elements: Range<Int>,
-    scratch: inout MutableRawSpan
+    _ values: inout MutableRawSpan, of tensor: LazyTensor, _ rows: RowGeometry,
+    _ elements: Range<Int>, scratch: inout MutableRawSpan
   ) throws {
-    guard let norm = norms[UTF8Key(tensor.name)] else { return }
-    let inputs = norm.info.elementCount
-    for piece in stride(from: 0, to: inputs, by: Self.pieceCount) {
-      let count = min(Self.pieceCount, inputs - piece)
-      let reader = reader(norm)
-      try reader.workspace(elementCount: count).withSpans(of: &scratch) { floats, rest in
-        try reader.read(piece..<piece + count, into: &floats, scratch: &rest)
-        let norms = floats.bytes
-        var row = elements.lowerBound / inputs
-        while row * inputs + piece < elements.upperBound {
-          let first = max(elements.lowerBound, row * inputs + piece)
-          let end = min(elements.upperBound, row * inputs + piece + count)
-          if first < end {
-            for element in first..<end {
-              let byteOffset = 4 * (element - elements.lowerBound)
-              let value = Float(
-                bitPattern: values.bytes.littleEndian(UInt32.self, at: byteOffset)!)
-              let factor = Float(
-                bitPattern: norms.littleEndian(
-                  UInt32.self, at: 4 * (element - row * inputs - piece))!)
-              let score = min((value * factor).magnitude, .greatestFiniteMagnitude)
-              values.storeLittleEndian(score.bitPattern, at: byteOffset)
-            }
-          }
-          row += 1
+    guard let norm = norms[UTF8Key(tensor.name)],
+      let fit = Fit(tensor.info, rows, normCount: norm.info.elementCount)
+    else { return }
+    var matrix = elements.lowerBound / fit.matrixElementCount
+    while matrix * fit.matrixElementCount < elements.upperBound {
+      let own = matrix * fit.matrixElementCount..<(matrix + 1) * fit.matrixElementCount
+      // Several matrices with one set of norms count as one matrix.
+      let start = fit.count == norm.info.elementCount ? 0 : matrix * fit.count
+      for piece in stride(from: 0, to: fit.count, by: Self.pieceCount) {
+        let count = min(Self.pieceCount, fit.count - piece)
+        let reader = reader(norm)
+        try reader.workspace(elementCount: count).withSpans(of: &scratch) { floats, rest in
+          try reader.read(start + piece..<start + piece + count, into: &floats, scratch: &rest)
+          let columns = piece * fit.run..<(piece + count) * fit.run
+          Self.scale(
+            &values, elements, own.clamped(to: elements), rows, columns, by: floats.bytes,
+            run: fit.run)
         }
       }
+      matrix += 1
+    }
+  }
+
+  /// Replaces the values of the elements in some columns by their products with norms.
+  ///
+  /// - Parameters:
+  ///   - all: The elements of `values`.
+  ///   - elements: The elements to replace, if they are in `columns`.
+  ///   - norms: A norm for each run of columns.
+  @_lifetime(values: copy values)
+  private static func scale(
+    _ values: inout MutableRawSpan, _ all: Range<Int>, _ elements: Range<Int>,
+    _ rows: RowGeometry, _ columns: Range<Int>, by norms: borrowing RawSpan, run: Int
+  ) {
+    // A segment is a part of a row, or of a line of elements with one column.
+    let isContiguous = rows.isContiguous
+    let size = isContiguous ? rows.length : rows.inner
+    var start = elements.lowerBound
+    while start < elements.upperBound {
+      let end = min(elements.upperBound, (start / size + 1) * size)
+      let first = rows.position(of: start).column
+      for element in start..<end {
+        let column = isContiguous ? first + element - start : first
+        guard columns.contains(column) else { continue }
+        let byteOffset = 4 * (element - all.lowerBound)
+        let value = Float(bitPattern: values.bytes.littleEndian(UInt32.self, at: byteOffset)!)
+        let norm = Float(
+          bitPattern: norms.littleEndian(
+            UInt32.self, at: 4 * ((column - columns.lowerBound) / run))!)
+        let score = min((value * norm).magnitude, .greatestFiniteMagnitude)
+        values.storeLittleEndian(score.bitPattern, at: byteOffset)
+      }
+      start = end
     }
   }
 }

@@ -25,7 +25,7 @@ struct Inspect: ReportVerb {
   )
   var stats = false
 
-  @Flag(help: "With --stats: also show statistics of each neuron (row or filter).")
+  @Flag(help: "With --stats: also show statistics of each neuron (output).")
   var neurons = false
 
   @Option(help: "With --stats: exponent p of the PQ Index, 0 < p < q.")

@@ -7,9 +7,9 @@ struct Prune: Verb {
     abstract: "Set weights to zero: as many as the PQ Index allows, a share, or a pattern.",
     discussion: """
       The method pqi derives the number of weights to prune from the PQ Index of the weights; the other \
-      methods prune a share or a pattern. Prunes tensors with two or more dimensions and 'weight' in the \
-      last part of their name, or those that --include selects. A pruned tensor is smaller in .sumac \
-      files; other formats store zeros at full size.
+      methods prune a share or a pattern. Prunes matrices, convolutions, embeddings and experts, or the \
+      tensors that --include selects. A pruned tensor is smaller in .sumac files; other formats store \
+      zeros at full size.
 
       Examples:
         sumac prune model/ -o pruned.sumac

@@ -28,7 +28,7 @@ struct PruneFlags: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Weights that are ranked together: those of a neuron (row or filter), of a layer (tensor), or all "
+      "Weights that are ranked together: those of a neuron (output), of a layer (tensor), or all "
         + "weights (global). (default: global; wanda: neuron)"))
   var scope: Pruning.Scope?
 
