@@ -16,10 +16,15 @@ package struct RecipeValue: Sendable, Equatable {
   package struct Member: Sendable, Equatable {
     package var key: String
     package var value: RecipeValue
+    /// The line number of the key, starting at 1; 0 for members that are not from a file.
+    package var line: Int
+    /// True if the member belongs to the map of a document and an alias refers to an anchor in its value or key.
+    package var isReferenced = false
 
-    package init(key: String, value: RecipeValue) {
+    package init(key: String, value: RecipeValue, line: Int = 0) {
       self.key = key
       self.value = value
+      self.line = line
     }
   }
 
