@@ -210,8 +210,8 @@ import Testing
         == #"line 1: '\u{1B}[2J' does not match its tag 'tag:yaml.org,2002:int'"#)
     let long = String(repeating: "a", count: 100_000)
     #expect(
-      Self.fault("\(long): 1\n\(long): 2")
-        == "line 2: the key '\(long.prefix(100))…' is used twice, first in line 1")
+      Self.fault("? \(long)\n: 1\n? \(long)\n: 2")
+        == "line 3: the key '\(long.prefix(100))…' is used twice, first in line 1")
   }
 
   @Test(

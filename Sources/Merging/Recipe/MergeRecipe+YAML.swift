@@ -16,6 +16,12 @@ extension MergeRecipe {
       }
     }
     lines += parameters.lines
+    switch tokenizer {
+    case .base: lines.append("tokenizer_source: base")
+    case .union: lines.append("tokenizer_source: union")
+    case .model(let model): lines.append("tokenizer_source: \(Self.name(model))")
+    case nil: break
+    }
     if let dtype, let name = Self.name(of: dtype) { lines.append("dtype: \(name)") }
     if let outDType, let name = Self.name(of: outDType) { lines.append("out_dtype: \(name)") }
     return lines.joined(separator: "\n") + "\n"
