@@ -36,6 +36,7 @@ struct ConfigurationFacts {
     var seen: Set<UTF8Key> = []
     for (key, value) in Array(configuration.object) + Array(configuration.root)
     where key.hasSuffix("_token_id") || key.hasSuffix("_token_index") {
+      guard tokenIDs.count < Self.tokenLimit else { break }
       let values = value.asArray ?? [value]
       let ids = values.compactMap(\.asInt)
       guard !ids.isEmpty, ids.count == values.count, seen.insert(UTF8Key(key)).inserted else {
@@ -44,6 +45,9 @@ struct ConfigurationFacts {
       tokenIDs.append((key, Set(ids)))
     }
   }
+
+  /// The maximum number of special tokens that are compared.
+  private static let tokenLimit = 256
 
   /// Names of the same activation, with the one that messages show.
   private static let activations = [
@@ -88,7 +92,8 @@ private struct RotaryFacts {
   private let theta: Double?
 
   init(_ configuration: ModelConfiguration) {
-    layers = (try? RotaryConfig(configuration))?.layers ?? []
+    let layers = (try? RotaryConfig(configuration))?.layers ?? []
+    self.layers = layers.count <= Self.kindLimit ? layers : []
     written = try? configuration.rope
     theta = try? configuration.number(["rope_theta", "rotary_emb_base"])
   }
@@ -114,11 +119,15 @@ private struct RotaryFacts {
     return nil
   }
 
+  /// The maximum number of kinds of layers, and of dimensions of a head, whose frequencies are computed.
+  private static let kindLimit = 64
+  private static let dimensionLimit = 1 << 12
   /// The longest length at which frequencies are compared.
   private static let lengthLimit = 1 << 24
 
   private static func areEqual(_ own: RopeSettings, _ other: RopeSettings) -> Bool {
     if own == other { return true }
+    guard max(own.headDim, other.headDim) <= dimensionLimit else { return false }
     // Some types have other frequencies beyond the length that they were trained with.
     let longest = max(1, own.maximumLength ?? 1, other.maximumLength ?? 1)
     let lengths = [nil, 2 * min(longest, lengthLimit)]

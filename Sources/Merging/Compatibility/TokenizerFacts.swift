@@ -85,6 +85,11 @@ struct TokenizerFacts {
 
 /// A vocabulary that was read from a file of a tokenizer.
 private struct Vocabulary {
+  /// The maximum number of tokens that are compared.
+  private static let tokenLimit = 1 << 20
+
+  private struct TooManyTokens: Error {}
+
   private var tokens: [Int: String] = [:]
 
   /// - Returns: nil if the file has no vocabulary that can be read.
@@ -96,6 +101,7 @@ private struct Vocabulary {
       guard (try? readObject(bytes)) != nil, !tokens.isEmpty else { return nil }
     case "vocab.txt":
       let lines = bytes.split(separator: 0x0A, omittingEmptySubsequences: false)
+      guard lines.count <= Self.tokenLimit else { return nil }
       for (index, line) in lines.enumerated() {
         tokens[index] = String(decoding: line.last == 0x0D ? line.dropLast() : line, as: UTF8.self)
       }
@@ -103,13 +109,13 @@ private struct Vocabulary {
     }
   }
 
-  private mutating func readObject(_ bytes: [UInt8]) throws(JSONError) {
+  private mutating func readObject(_ bytes: [UInt8]) throws {
     var reader = JSONReader(bytes.rawSpan)
     try readTokens(&reader)
   }
 
   /// Reads `model.vocab` and `added_tokens` of a `tokenizer.json`.
-  private mutating func readTokenizer(_ bytes: [UInt8]) throws(JSONError) {
+  private mutating func readTokenizer(_ bytes: [UInt8]) throws {
     var reader = JSONReader(bytes.rawSpan)
     var added: [(id: Int, token: String)] = []
     try reader.enterObject()
@@ -129,7 +135,7 @@ private struct Vocabulary {
   }
 
   /// Reads an object of ids, or a list of tokens with scores.
-  private mutating func readVocabulary(_ reader: inout JSONReader) throws(JSONError) {
+  private mutating func readVocabulary(_ reader: inout JSONReader) throws {
     guard try reader.peekKind() == .array else { return try readTokens(&reader) }
     var id = 0
     try reader.enterArray()
@@ -137,21 +143,26 @@ private struct Vocabulary {
       try reader.enterArray()
       var position = 0
       while try reader.nextElement() {
-        if position == 0 { tokens[id] = try reader.readString() } else { try reader.skipValue() }
+        if position == 0 { try add(reader.readString(), id) } else { try reader.skipValue() }
         position += 1
       }
       id += 1
     }
   }
 
-  private mutating func readTokens(_ reader: inout JSONReader) throws(JSONError) {
+  private mutating func readTokens(_ reader: inout JSONReader) throws {
     try reader.enterObject()
-    while let token = try reader.nextKey() { tokens[try reader.readInt()] = token }
+    while let token = try reader.nextKey() { try add(token, reader.readInt()) }
+  }
+
+  private mutating func add(_ token: String, _ id: Int) throws {
+    guard tokens.count < Self.tokenLimit else { throw TooManyTokens() }
+    tokens[id] = token
   }
 
   private static func addedTokens(
     _ reader: inout JSONReader
-  ) throws(JSONError) -> [(id: Int, token: String)] {
+  ) throws -> [(id: Int, token: String)] {
     var added: [(id: Int, token: String)] = []
     try reader.enterArray()
     while try reader.nextElement() {
@@ -164,6 +175,7 @@ private struct Vocabulary {
         default: try reader.skipValue()
         }
       }
+      guard added.count < tokenLimit else { throw TooManyTokens() }
       if let id, let token { added.append((id, token)) }
     }
     return added
