@@ -202,6 +202,12 @@ import Testing
     #expect(weights == [2, 0.5])
   }
 
+  @Test("a recipe written as YAML names a model and its adapter without their folders")
+  func adapterName() throws {
+    let recipe = try Self.recipe("merge_method: linear\nmodels: [dir/a+other/b, dir/c]")
+    #expect(recipe.line == #"{"merge_method":"linear","models":[{"model":"a+b"},{"model":"c"}]}"#)
+  }
+
   @Test("a base without a role is merged only if the recipe gives it a weight, with a note")
   func listedBase() throws {
     let shared = try Self.recipe(
