@@ -118,8 +118,9 @@ struct RecipeComposer {
     }
     var all = members.all
     for index in all.indices {
-      all[index].isReferenced =
-        anchors[all[index].key].map { isReferenced[$0].contains(true) } ?? false
+      let own = anchors[all[index].key] ?? 0..<0
+      all[index].hasAnchors = !own.isEmpty
+      all[index].isReferenced = isReferenced[own].contains(true)
     }
     return Node(
       value: RecipeValue(.map(all), line: line), count: 1 + count - start, height: 1 + height)

@@ -194,6 +194,17 @@ import Testing
     #expect(try merged.tensors[0].bytes().floats == [1.5, 1.5, 1.5, 1.5])
   }
 
+  @Test("a parameter that changes no value is accepted by every method")
+  func withoutEffect() throws {
+    let models = try ["a", "b"].map { try Self.checkpoint($0, [Self.tensor("w", [2])]) }
+    let merging = try Self.merging(
+      "merge_method: linear\nmodels: [a, b]\nparameters: {weight: 1, int8_mask: true}", models)
+    #expect(merging.errors.isEmpty, "\(Self.messages(merging))")
+    let other = try Self.merging(
+      "merge_method: linear\nmodels: [a, b]\nparameters: {weight: 1, density: 1}", models)
+    #expect(Self.messages(other).contains("linear has no parameter 'density'"))
+  }
+
   @Test("a tensor that is an alias in all models stays an alias")
   func aliases() throws {
     func model(_ name: String, _ value: Float) throws -> Checkpoint {

@@ -252,6 +252,7 @@ import Testing
       f: [*a, *c, *e]
       """)
     #expect(value.asMap?.filter(\.isReferenced).map(\.key) == ["a", "b", "e"])
+    #expect(value.asMap?.filter(\.hasAnchors).map(\.key) == ["a", "b", "d", "e"])
     #expect(value.asMap?.map(\.line) == [1, 2, 3, 4, 5])
   }
 

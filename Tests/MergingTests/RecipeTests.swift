@@ -147,8 +147,9 @@ import Testing
     arguments: [
       ("normalize: true", "put 'normalize' under parameters"),
       ("paramters: {}", "did you mean 'parameters'?"),
+      ("modells: &a []", "did you mean 'models'?"),
       ("normalise: true", "did you mean 'normalize' under parameters?"),
-      ("xyz: &a 1", "the keys are: merge_method, base_model, models"),
+      ("xyz: 1", "the keys are: merge_method, base_model, models"),
     ])
   func unknownKeys(line: String, hint: String) {
     let found = Self.hints("merge_method: linear\nmodels: [a]\n\(line)")
@@ -174,7 +175,8 @@ import Testing
       common: &common
         weight: "0.5"
         density: 5e-1
-      paths: [&first ./a]
+      paths: [&first ./a, &second ./b]
+      unused: &unused 1
       merge_method: ties
       base_model: {model: {path: ./base, revision: main}, override_architecture: X}
       slices: []

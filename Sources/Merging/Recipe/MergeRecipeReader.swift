@@ -78,12 +78,12 @@ package struct MergeRecipeReader {
     var members: [String: RecipeValue] = [:]
     for member in map {
       guard known.contains(member.key) else {
+        let remedy = Self.remedy(unknown: member.key, known: known)
         // A value that only holds anchors for the rest of the recipe has any key.
-        if !member.isReferenced {
-          fault(
-            member.line, what + " has no key '\(member.key.shown)'",
-            hint: Self.remedy(unknown: member.key, known: known))
-        }
+        if member.isReferenced || (member.hasAnchors && remedy == nil) { continue }
+        fault(
+          member.line, what + " has no key '\(member.key.shown)'",
+          hint: remedy ?? "the keys are: \(known.joined(separator: ", "))")
         continue
       }
       members[member.key] = member.value
@@ -91,8 +91,8 @@ package struct MergeRecipeReader {
     return members
   }
 
-  /// Returns where an unknown key belongs, or the key that was probably meant.
-  private static func remedy(unknown key: String, known: [String]) -> Message {
+  /// Returns where an unknown key belongs, or the key that was probably meant; nil if there is none.
+  private static func remedy(unknown key: String, known: [String]) -> Message? {
     let parameters = Set(MergeMethods.all.flatMap { $0.parameters.map(\.name) }).sorted()
     let scope: Message =
       known.contains("parameters") ? "under parameters" : "under the recipe's parameters"
@@ -100,10 +100,7 @@ package struct MergeRecipeReader {
     if !known.contains("merge_method"), let place = place(ofKey: key) { return place }
     if key == "layer_range" { return "use slices, whose sources select layers" }
     if let nearest = Nearest.name(key, of: known) { return "did you mean '\(nearest)'?" }
-    if let nearest = Nearest.name(key, of: parameters) {
-      return "did you mean '\(nearest)' " + scope + "?"
-    }
-    return "the keys are: \(known.joined(separator: ", "))"
+    return Nearest.name(key, of: parameters).map { "did you mean '\($0)' " + scope + "?" }
   }
 
   /// Returns where a key of the recipe belongs; nil if it is not one.
