@@ -22,9 +22,12 @@ struct MergeInputs {
   /// Reads the headers of all models that are stored, and collects the errors of those that cannot be read.
   mutating func read() throws {
     let made = Set(recipes.intermediates.map(\.name))
+    var seen = made
     for recipe in recipes.intermediates.map(\.recipe) + [recipes.output] {
-      for name in recipe.models where models[name] == nil && !made.contains(name) {
-        do { models[name] = try checkpoint(name, made: made) } catch let error as InterruptedError {
+      for name in recipe.models where seen.insert(name).inserted {
+        do {
+          try read(name, made: made)
+        } catch let error as InterruptedError {
           throw error
         } catch {
           errors.append(try asUserError(error))
@@ -33,12 +36,43 @@ struct MergeInputs {
     }
   }
 
-  /// Returns the models of a recipe by their names.
-  /// - Throws: An error if an adapter does not fit a model that an earlier recipe makes.
-  mutating func models(of recipe: MergeRecipe) throws -> [String: Checkpoint] {
+  /// Reads a model, or a model and its adapter: `MODEL+ADAPTER`.
+  private mutating func read(_ name: String, made: Set<String>) throws {
+    let location: ModelLocator.Location
+    do { location = try locator.location(of: name) } catch {
+      guard let (base, adapter) = Self.parts(of: name) else { throw error }
+      for part in [base, adapter] where models[part] == nil && !made.contains(part) {
+        try read(locator.location(of: part), named: part)
+      }
+      return
+    }
+    try read(location, named: name)
+  }
+
+  private mutating func read(_ location: ModelLocator.Location, named name: String) throws {
+    var checkpoint = try context.read(location.path)
+    if let name = location.name { checkpoint.path = name }
+    if let note = location.note { notes.append(note) }
+    models[name] = checkpoint
+  }
+
+  private static func parts(of name: String) -> (base: String, adapter: String)? {
+    guard let plus = name.lastIndex(of: "+") else { return nil }
+    return (String(name[..<plus]), String(name[name.index(after: plus)...]))
+  }
+
+  /// Returns the models of a recipe by their names, with their adapters applied.
+  /// - Throws: An error if an adapter does not fit its model.
+  func models(of recipe: MergeRecipe) throws -> [String: Checkpoint] {
     var result: [String: Checkpoint] = [:]
     for name in recipe.models {
-      result[name] = try models[name] ?? checkpoint(name, made: [])
+      if let model = models[name] {
+        result[name] = model
+      } else if let (base, adapter) = Self.parts(of: name), let model = models[base],
+        let change = models[adapter]
+      {
+        result[name] = try Self.applied(change, to: model)
+      }
     }
     return result
   }
@@ -56,28 +90,8 @@ struct MergeInputs {
     models[name] = checkpoint
   }
 
-  /// Reads a model, or a model with an adapter applied: `MODEL+ADAPTER`; nil if a recipe in `made` makes the model.
-  private mutating func checkpoint(_ name: String, made: Set<String>) throws -> Checkpoint? {
-    do { return try stored(name) } catch let error as FileError {
-      guard let plus = name.lastIndex(of: "+") else { throw error }
-      let base = String(name[..<plus])
-      guard !made.contains(base) else { return nil }
-      return try applied(
-        String(name[name.index(after: plus)...]), to: try models[base] ?? stored(base))
-    }
-  }
-
-  private mutating func stored(_ name: String) throws -> Checkpoint {
-    let location = try locator.location(of: name)
-    var checkpoint = try context.read(location.path)
-    if let name = location.name { checkpoint.path = name }
-    if let note = location.note { notes.append(note) }
-    return checkpoint
-  }
-
-  private mutating func applied(_ adapter: String, to base: Checkpoint) throws -> Checkpoint {
-    let application = VectorApplication(
-      base: base, vectors: [(try TaskVector(stored(adapter)), 1)])
+  private static func applied(_ adapter: Checkpoint, to base: Checkpoint) throws -> Checkpoint {
+    let application = VectorApplication(base: base, vectors: [(try TaskVector(adapter), 1)])
     try SeveralErrors.throwIfAny(application.errors)
     var applied = application.applied()
     applied.lineage = Lineage(
