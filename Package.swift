@@ -97,7 +97,8 @@ let package = Package(
     module(
       "Merging",
       [
-        "Recipes", "Packing", "Surveys", "LinearAlgebra", "Models", "PackedFormat", "Codecs",
+        "Recipes", "Rotary", "Packing", "Surveys", "LinearAlgebra", "Models", "PackedFormat",
+        "Codecs",
         "Checkpoints",
         "Reporting",
         "TensorCore", "Base", system,

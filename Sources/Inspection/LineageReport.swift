@@ -12,6 +12,15 @@ package struct LineageReport: Report {
 
   private var lineage: Lineage { checkpoint.lineage }
 
+  /// The number of steps that follow each other on the way from the file to an input, up to which the tree goes back.
+  ///
+  /// Each step back is indented further, so that the text grows with the square of the number of steps.
+  package static let depthLimit = 32
+  /// The maximum number of steps and inputs in the tree.
+  package static let lineLimit = 2_000
+  /// The maximum number of bytes of an option of a step that is shown again, and of the options before it.
+  private static let repeatedOptionsLimit = 60
+
   package var sections: [Section] {
     var lines = [
       "\(FileSystem.baseName(of: checkpoint.path).printable)  "
@@ -21,7 +30,12 @@ package struct LineageReport: Report {
       lines.append("└─ unknown origin: the file contains no lineage")
     } else {
       var shown: Set<Int> = []
-      add(step: lineage.steps.count - 1, indent: "", to: &lines, shown: &shown)
+      add(step: lineage.steps.count - 1, depth: 0, indent: "", to: &lines, shown: &shown)
+      if shown.count < lineage.steps.count {
+        lines.append(
+          "\((lineage.steps.count - shown.count).counted("earlier step")) not shown; "
+            + "the JSON form lists all of them")
+      }
     }
     if lineage.droppedStepCount > 0 {
       lines.append("\(lineage.droppedStepCount) older steps were left out")
@@ -31,28 +45,54 @@ package struct LineageReport: Report {
 
   /// Adds the lines of a step and of the steps before it; steps that several inputs share are shown once.
   private func add(
-    step index: Int, indent: String, to lines: inout [String], shown: inout Set<Int>
+    step index: Int, depth: Int, indent: String, to lines: inout [String],
+    shown: inout Set<Int>
   ) {
     let step = lineage.steps[index]
-    let options = step.options.map { " --\($0.name.printable) \($0.value.printable)" }.joined()
-    guard shown.insert(index).inserted else {
-      lines.append("\(indent)└─ \(step.verb.printable)\(options), as above")
+    guard depth < Self.depthLimit, lines.count < Self.lineLimit else {
+      if !shown.contains(index) { lines.append("\(indent)└─ …") }
       return
     }
+    guard shown.insert(index).inserted else {
+      lines.append("\(indent)└─ \(step.verb.printable)\(Self.beginning(of: step)), as above")
+      return
+    }
+    let options = step.options.map(Self.text).joined()
     let versions = step.versions.map { "\($0.name.printable) \($0.value.printable)" }
     lines.append(
       "\(indent)└─ \(step.verb.printable)\(options)  (\(versions.joined(separator: ", ")))")
     for (number, input) in step.inputs.enumerated() {
+      guard lines.count < Self.lineLimit else {
+        lines.append("\(indent)   └─ … \((step.inputs.count - number).counted("more input"))")
+        return
+      }
       let isLast = number == step.inputs.count - 1
       lines.append(
         "\(indent)   \(isLast ? "└" : "├")─ \(input.name.printable)  \(ByteSize(input.byteCount))  "
           + input.id.prefix(23).description.printable)
-      // A step refers only to earlier steps, so the recursion ends.
+      // A step refers only to earlier steps, and the depth is limited.
       if let origin = input.step {
         add(
-          step: origin, indent: indent + (isLast ? "      " : "   │  "), to: &lines, shown: &shown)
+          step: origin, depth: depth + 1, indent: indent + (isLast ? "      " : "   │  "),
+          to: &lines, shown: &shown)
       }
     }
+  }
+
+  private static func text(_ option: Lineage.Option) -> String {
+    " --\(option.name.printable) \(option.value.printable)"
+  }
+
+  /// Returns the options of a step, cut if they are long.
+  private static func beginning(of step: Lineage.Step) -> String {
+    var options = ""
+    for option in step.options {
+      guard option.name.utf8.count + option.value.utf8.count <= repeatedOptionsLimit,
+        options.utf8.count <= repeatedOptionsLimit
+      else { return options + " …" }
+      options += text(option)
+    }
+    return options
   }
 
   package var records: Table {

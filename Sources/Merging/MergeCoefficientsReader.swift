@@ -39,7 +39,11 @@ struct MergeCoefficientsReader {
     UsageError("\(path.printable): line \(line): \(reason)", hint: hint)
   }
 
+  /// The maximum number of faults that are reported.
+  private static let faultLimit = 100
+
   private mutating func fault(_ line: Int, _ reason: Message, hint: Message? = nil) {
+    guard errors.count < Self.faultLimit else { return }
     errors.append(error(line, reason, hint: hint))
   }
 
@@ -69,7 +73,7 @@ struct MergeCoefficientsReader {
     default:
       let known = ["grouping", "models", "coefficients", "clamp"]
       fault(
-        value.line, "key '\(key.printable)' is not known",
+        value.line, "key '\(key.shown)' is not known",
         hint: Nearest.name(key, of: known).map { "did you mean '\($0)'?" }
           ?? "the keys are: \(known.joined(separator: ", "))")
     }
@@ -81,7 +85,7 @@ struct MergeCoefficientsReader {
     guard !numbers.isEmpty, numbers.count == values.count else {
       return fault(
         value.line,
-        "row '\(name.printable)' is not a list of numbers, expected one number for each model")
+        "row '\(name.shown)' is not a list of numbers, expected one number for each model")
     }
     rows[name] = numbers
   }

@@ -19,15 +19,19 @@ package struct MergeOptions: Sendable {
   package var selection: Selection
   /// True if embeddings with different numbers of rows are cut to the smallest number.
   package var truncatesEmbeddings: Bool
+  /// True if models whose configurations or tokenizers differ are merged.
+  package var allowsConfigMismatch: Bool
 
   package init(
     seed: UInt64 = 0, scope: Scope = .tensor, coefficients: MergeCoefficients? = nil,
-    selection: Selection = Selection(), truncatesEmbeddings: Bool = false
+    selection: Selection = Selection(), truncatesEmbeddings: Bool = false,
+    allowsConfigMismatch: Bool = false
   ) {
     self.seed = seed
     self.scope = scope
     self.coefficients = coefficients
     self.selection = selection
     self.truncatesEmbeddings = truncatesEmbeddings
+    self.allowsConfigMismatch = allowsConfigMismatch
   }
 }

@@ -1,108 +1,10 @@
 import Base
 import Checkpoints
+import Recipes
 import TensorCore
 
-/// Checks of a recipe that go beyond its syntax.
+/// Checks of a recipe that need the tensors of its models.
 extension MergePlanner {
-  /// All sources, each with the base of its scope.
-  private var sources: [(source: MergeRecipe.Source, base: String?)] {
-    ([recipe.parts].compactMap(\.self) + recipe.modules.map(\.parts)).flatMap { part in
-      switch part {
-      case .models(let sources): sources.map { ($0, recipe.base) }
-      case .slices(let slices):
-        slices.flatMap { slice in slice.sources.map { ($0, slice.base ?? recipe.base) } }
-      }
-    }
-  }
-
-  private var slices: [MergeRecipe.Slice] {
-    ([recipe.parts].compactMap(\.self) + recipe.modules.map(\.parts)).flatMap {
-      part -> [MergeRecipe.Slice] in
-      if case .slices(let slices) = part { slices } else { [] }
-    }
-  }
-
-  /// Reports a missing base, and parts of the recipe with a wrong number of models.
-  mutating func checkModels() {
-    if method.needsBase, recipe.base == nil,
-      slices.contains(where: { $0.base == nil }) || slices.isEmpty
-    {
-      fault(
-        "\(method.name) needs a base_model",
-        hint:
-          "name the model that the others were fine-tuned from with base_model or \(setting: "base")"
-      )
-    }
-    for part in [recipe.parts].compactMap(\.self) + recipe.modules.map(\.parts) {
-      switch part {
-      case .models(let sources): checkCount(sources, base: recipe.base)
-      case .slices(let slices):
-        for slice in slices { checkCount(slice.sources, base: slice.base ?? recipe.base) }
-      }
-    }
-  }
-
-  private mutating func checkCount(_ sources: [MergeRecipe.Source], base: String?) {
-    let isBaseNamed = method.needsBase && sources.contains { $0.model == base }
-    let count = sources.count - (isBaseNamed ? 1 : 0)
-    guard !method.modelCounts.contains(count) else { return }
-    let expected = method.modelCounts
-    let number =
-      expected.lowerBound == expected.upperBound
-      ? "\(expected.lowerBound)" : "\(expected.lowerBound) or more"
-    let line = sources.first.map { $0.line > 0 ? "line \($0.line): " : "" } ?? ""
-    fault(
-      "\(line)\(method.name) has \(count.counted("model")), expected \(number)"
-        + "\(method.needsBase ? " in addition to the base" : "")",
-      hint: count > expected.upperBound ? "merge two models at a time, or use another method" : nil)
-  }
-
-  // MARK: Parameters
-
-  /// Reports parameters that the method does not have, or that are given in the wrong scope.
-  mutating func checkParameters() {
-    let own = Set(method.parameters.filter(\.isPerModel).map(\.name))
-    let all = method.parameters.map(\.name)
-    for (source, base) in sources {
-      let isBase = method.needsBase && source.model == base
-      for name in source.parameters.names {
-        let line = source.parameters.choices[name]?.first?.line ?? source.line
-        if isBase {
-          if own.contains(name) {
-            notes.append(
-              "line \(line): '\(name.printable)' of \(source.model.printable) is ignored because it is the base"
-            )
-            continue
-          }
-        }
-        guard own.contains(name) else {
-          if all.contains(name) {
-            fault(
-              "line \(line): '\(name)' is not a parameter of a single model",
-              hint: "move it to the recipe's parameters")
-          } else {
-            unread(name, line: line)
-          }
-          continue
-        }
-      }
-    }
-    for scope in [recipe.parameters] + recipe.modules.map(\.parameters) + slices.map(\.parameters) {
-      for name in scope.names where !all.contains(name) {
-        unread(name, line: scope.choices[name]?.first?.line ?? 0)
-      }
-    }
-  }
-
-  private mutating func unread(_ name: String, line: Int) {
-    let names = method.parameters.map(\.name)
-    let location = line > 0 ? "line \(line): " : ""
-    fault(
-      "\(location)\(method.name) has no parameter '\(name.printable)'",
-      hint: Nearest.name(name, of: names).map { "did you mean '\($0)'?" }
-        ?? "its parameters are: \(names.joined(separator: ", "))")
-  }
-
   /// Reports filters that match no tensor name.
   mutating func checkFilters(_ rows: [MergeRow]) {
     var names = Set<UTF8Key>()
@@ -111,18 +13,16 @@ extension MergePlanner {
       for source in row.sources { names.insert(UTF8Key(source.name)) }
     }
     let scopes =
-      sources.map(\.source.parameters) + slices.map(\.parameters)
+      recipe.sources.map(\.source.parameters) + recipe.slices.map(\.parameters)
       + recipe.modules.map(\.parameters) + [recipe.parameters]
-    var seen: Set<String> = []
+    var seen: Set<UTF8Key> = []
     for choice in scopes.flatMap({ $0.choices.values.flatMap(\.self) }).sorted(by: {
       $0.line < $1.line
     }) {
-      guard let filter = choice.filter, seen.insert("\(choice.line) \(filter)").inserted else {
-        continue
-      }
+      guard let filter = choice.filter, seen.insert(UTF8Key(filter)).inserted else { continue }
       if !names.contains(where: { $0.text.contains(filter) }) {
         fault(
-          "line \(choice.line): filter '\(filter.printable)' matches no tensor name",
+          "line \(choice.line): filter '\(filter.shown)' matches no tensor name",
           hint: "list the names with: \(command: "inspect MODEL")")
       }
     }
@@ -192,13 +92,13 @@ extension MergePlanner {
       return fault(
         "\(setting: "coefficients") cannot be used with \(method.name), which has no weights")
     }
-    let given = sources.filter { $0.source.parameters.choices["weight"] != nil }
+    let given = recipe.sources.filter { $0.source.parameters.choices["weight"] != nil }
     if let first = given.first {
       fault(
         "line \(first.source.line): the weight is given twice, by the recipe and by \(setting: "coefficients")",
         hint: "remove one of them")
     }
-    let names = sources.filter { !(method.needsBase && $0.source.model == $0.base) }.map(
+    let names = recipe.sources.filter { !(method.needsBase && $0.source.model == $0.base) }.map(
       \.source.model)
     if let columns = table.models,
       columns.count != names.count
@@ -207,8 +107,8 @@ extension MergePlanner {
         })
     {
       fault(
-        "\(table.path.printable): its models are \(columns.joined(separator: ", ")), but the merge has "
-          + names.map { FileSystem.ownName(of: $0) }.joined(separator: ", "),
+        "\(table.path.printable): its models are \(columns.map(\.shown).joined(separator: ", ")), but the merge has "
+          + names.map { FileSystem.ownName(of: $0).shown }.joined(separator: ", "),
         hint: "name the models in the order of the table")
     }
     for (row, numbers) in table.rows.sorted(by: { $0.key < $1.key })

@@ -52,13 +52,14 @@ struct MergePlanner {
 
   /// Returns the tensors of the output that can be planned; faults are collected in `errors`.
   mutating func tensors() -> [PlannedTensor] {
-    checkModels()
-    guard errors.isEmpty else {
-      // No tensors can be planned without the models.
-      checkParameters()
-      return []
-    }
-    checkParameters()
+    var checks = RecipeChecks(recipe: recipe, method: method)
+    checks.checkModels()
+    // No tensors can be planned without the models.
+    let areModelsComplete = checks.errors.isEmpty
+    checks.checkParameters()
+    errors += checks.errors
+    notes += recipe.notes + checks.notes
+    guard areModelsComplete else { return [] }
     let rows = rows()
     checkFilters(rows)
     let tensors = linkingAliases(rows.compactMap { tensor(of: $0) })

@@ -6,8 +6,28 @@ import TensorCore
 struct MergedSource: TensorSource {
   let info: TensorInfo
   let operands: [Operand]
-  let combination: SettledCombination
+  let findings: MergeFindings
+  /// The position of the tensor in the plan.
+  let index: Int
   let seed: UInt64
+
+  /// - Parameter findings: The findings of the plan, in which the tensor has the position `index`.
+  init(info: TensorInfo, operands: [Operand], findings: MergeFindings, index: Int, seed: UInt64) {
+    self.info = info
+    self.operands = operands
+    self.findings = findings
+    self.index = index
+    self.seed = seed
+  }
+
+  /// Creates a source whose combination needs no survey.
+  init(info: TensorInfo, operands: [Operand], combination: SettledCombination, seed: UInt64) {
+    self.init(
+      info: info, operands: operands, findings: MergeFindings([combination]), index: 0, seed: seed)
+  }
+
+  /// The combination of the tensor; a survey changes its thresholds and factors, but not the memory that it needs.
+  private var combination: SettledCombination { findings[index] }
 
   /// The operands as a base and models; in weighted sums the first operand takes the role of the base.
   private var reading: DeltaReading {
@@ -16,27 +36,10 @@ struct MergedSource: TensorSource {
       models: Array(operands.dropFirst()), seed: seed)
   }
 
-  private var isInRows: Bool {
-    if case .taskVectors(let keeps, _) = combination {
-      keeps.contains(where: \.isRanked)
-    } else {
-      false
-    }
-  }
-
   func scratchByteCount(elementCount: Int) -> Int {
-    let reading = reading
-    let piece = reading.largestPiece(elementCount: elementCount, inRows: isInRows)
-    return workspace(reading, piece: piece).byteCount
-  }
-
-  private func workspace(_ reading: DeltaReading, piece: Int) -> WorkspaceLayout {
-    switch combination {
-    // The sums, and the values of one operand at a time.
-    case .weightedSum: reading.workspace(piece: piece, models: 1, inRows: false)
-    case .taskVectors(let keeps, _):
-      reading.workspace(piece: piece, models: keeps.count, inRows: isInRows)
-    }
+    let (reading, combination) = (reading, combination)
+    let piece = reading.largestPiece(elementCount: elementCount, inRows: combination.isInRows)
+    return combination.workspace(reading, piece: piece).byteCount
   }
 
   @_lifetime(values: copy values)
@@ -44,11 +47,11 @@ struct MergedSource: TensorSource {
   func read(
     _ elements: Range<Int>, into values: inout MutableRawSpan, scratch: inout MutableRawSpan
   ) throws {
-    let reading = reading
-    for piece in reading.pieces(of: elements, inRows: isInRows) {
+    let (reading, combination) = (reading, combination)
+    for piece in reading.pieces(of: elements, inRows: combination.isInRows) {
       switch combination {
       case .weightedSum(let weights, let divisor):
-        try workspace(reading, piece: piece.count).withSpans(of: &scratch) {
+        try combination.workspace(reading, piece: piece.count).withSpans(of: &scratch) {
           sums, floats, rest in
           for (index, operand) in operands.enumerated() {
             try operand.read(piece, into: &floats, scratch: &rest)
@@ -93,5 +96,21 @@ struct MergedSource: TensorSource {
     try Kernels.best.convert(
       results.extracting(first..<first + 4 * wanted.count), from: .f32, to: info.dtype,
       elementCount: wanted.count, saturating: false, into: &target)
+  }
+}
+
+extension SettledCombination {
+  /// True if whole rows are read, because the values of a row are ranked.
+  fileprivate var isInRows: Bool {
+    if case .taskVectors(let keeps, _) = self { keeps.contains(where: \.isRanked) } else { false }
+  }
+
+  fileprivate func workspace(_ reading: DeltaReading, piece: Int) -> WorkspaceLayout {
+    switch self {
+    // The sums, and the values of one operand at a time.
+    case .weightedSum: reading.workspace(piece: piece, models: 1, inRows: false)
+    case .taskVectors(let keeps, _):
+      reading.workspace(piece: piece, models: keeps.count, inRows: isInRows)
+    }
   }
 }

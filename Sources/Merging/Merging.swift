@@ -17,6 +17,8 @@ package struct Merging: Sendable {
   package let notes: [Message]
   /// The model whose configuration and files the output receives.
   private let host: Checkpoint?
+  /// What the survey found; shared with the sources of the output.
+  private let findings: MergeFindings
   /// The number of layers of the output and their source layers, if slices are stacked.
   private let layers: (count: Int, picks: [Int])?
 
@@ -25,24 +27,24 @@ package struct Merging: Sendable {
   /// - Parameter models: The models by their names in the recipe.
   /// - Throws: A `UsageError` if the method is not known; all other errors are in `errors`.
   package init(_ recipe: MergeRecipe, models: [String: Checkpoint], options: MergeOptions) throws {
-    guard let method = MergeMethods[recipe.method] else {
-      throw UsageError(
-        "merge method '\(recipe.method.printable)' is not known",
-        hint: Nearest.name(recipe.method, of: MergeMethods.names).map { "did you mean '\($0)'?" }
-          ?? "the methods are: \(MergeMethods.names.joined(separator: ", "))")
-    }
+    guard let method = MergeMethods[recipe.method] else { throw recipe.unknownMethod }
     self.recipe = recipe
     self.method = method
     self.options = options
     inputs = recipe.models.compactMap { models[$0] }
     var planner = MergePlanner(recipe, method: method, models: models, options: options)
     tensors = planner.tensors()
+    findings = MergeFindings(unsurveyed: tensors)
     host = (recipe.base ?? recipe.models.first).flatMap { models[$0] }
     layers = planner.layerCount.map { ($0, planner.layerPicks) }
     var errors = planner.errors
     if let host { errors += options.selection.errors(for: host) }
-    self.errors = errors
-    notes = planner.notes + Self.notes(on: tensors, isStack: method == Passthrough.self)
+    let compatibility = try CompatibilityCheck(
+      recipe, models: models, allowsMismatch: options.allowsConfigMismatch)
+    self.errors = errors + compatibility.errors
+    notes =
+      planner.notes + compatibility.notes
+      + Self.notes(on: tensors, isStack: method == Passthrough.self)
   }
 
   /// Returns notes on the tensors that are copied or merged in a lower precision.
@@ -81,33 +83,16 @@ package struct Merging: Sendable {
       * (options.scope == .global ? 2 : 1)
   }
 
-  /// Returns the planned output before surveys.
+  /// Runs the surveys, and hands what they find to the planned output, whose values are final from then on.
+  package func survey(engine: Engine) throws {
+    findings.settle(try MergeSurvey(options: options, engine: engine).settled(tensors))
+  }
+
+  /// Returns the output, whose values are computed when they are read.
   ///
-  /// Its shapes and dtypes are final; its values are approximate, because thresholds and factors are not known.
-  package func planned() throws -> Checkpoint {
-    try checkpoint { tensor in
-      MergedSource(
-        info: tensor.info, operands: tensor.operands, combination: tensor.unsurveyed,
-        seed: options.seed)
-    }
-  }
-
-  /// Runs the surveys, and returns the output, whose values are computed when they are read.
-  package func merged(engine: Engine) throws -> Checkpoint {
-    let settled = try MergeSurvey(options: options, engine: engine).settled(tensors)
-    var sources: [UTF8Key: any TensorSource] = [:]
-    for (tensor, combination) in zip(tensors, settled) {
-      guard let combination else { continue }
-      sources[UTF8Key(tensor.info.name)] = MergedSource(
-        info: tensor.info, operands: tensor.operands, combination: combination,
-        seed: options.seed)
-    }
-    return try checkpoint { sources[UTF8Key($0.info.name)] ?? $0.operands[0].tensor.source }
-  }
-
-  private func checkpoint(
-    _ source: (PlannedTensor) -> any TensorSource
-  ) throws -> Checkpoint {
+  /// Its shapes and dtypes are final. Its values are approximate before `survey(engine:)` ran, because thresholds and
+  /// factors are not known.
+  package func output() throws -> Checkpoint {
     guard let host else {
       throw UsageError("the recipe names no models, expected at least one")
     }
@@ -116,13 +101,14 @@ package struct Merging: Sendable {
     result.attributes = Attributes()
     result.notes = []
     result.files = inputs.flatMap(\.files)
-    result.tensors = tensors.map { tensor in
+    result.tensors = tensors.enumerated().map { index, tensor in
       let first = tensor.operands[0].tensor
+      let source = MergedSource(
+        info: tensor.info, operands: tensor.operands, findings: findings, index: index,
+        seed: options.seed)
       var lazy =
         tensor.isCopied
-        ? first
-        : LazyTensor(
-          info: tensor.info, source: source(tensor), stored: first.stored)
+        ? first : LazyTensor(info: tensor.info, source: source, stored: first.stored)
       lazy.info = tensor.info
       lazy.aliasOf = tensor.aliasOf
       return lazy

@@ -7,12 +7,23 @@ extension Merging {
   package static let cardName = "README.md"
 
   /// Returns the output with a model card that describes how it was made.
-  package func withCard(_ checkpoint: Checkpoint) throws -> Checkpoint {
-    try checkpoint.replacingCompanion(Self.cardName, with: Array(card.utf8))
+  ///
+  /// - Parameter intermediates: The recipes that make some of the inputs.
+  package func withCard(
+    _ checkpoint: Checkpoint, after intermediates: [RecipeSequence.Intermediate] = []
+  ) throws -> Checkpoint {
+    try checkpoint.replacingCompanion(Self.cardName, with: Array(card(intermediates).utf8))
   }
 
-  private var card: String {
-    let names = inputs.map { FileSystem.ownName(of: $0.path) }
+  private func card(_ intermediates: [RecipeSequence.Intermediate]) -> String {
+    let made = Set(intermediates.map(\.name))
+    let paths = intermediates.flatMap(\.recipe.models) + inputs.map(\.path)
+    var seen: Set<String> = []
+    let names = paths.filter { !made.contains($0) }.map { FileSystem.ownName(of: $0) }.filter {
+      seen.insert($0).inserted
+    }
+    let recipes =
+      intermediates.map { "name: \(MergeRecipe.text($0.name))\n\($0.recipe.yaml)" } + [recipe.yaml]
     let base = recipe.base.map { FileSystem.ownName(of: $0) }
     let models = names.filter { $0 != base }.map { "- \($0.printable)\n" }.joined()
     return """
@@ -35,7 +46,7 @@ extension Merging {
       Recipe, for `sumac merge --recipe`:
 
       ```yaml
-      \(recipe.yaml)```
+      \(recipes.joined(separator: "---\n"))```
 
       """
   }

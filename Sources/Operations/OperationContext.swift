@@ -10,16 +10,19 @@ package struct OperationContext: Sendable {
   package var jobs: Int
   package var memory: MemoryBudget
   package var temporaryFolder: String
+  /// The folder of the Hugging Face cache in which models are looked up by their ids; nil to look up none.
+  package var hubFolder: String?
   package let cancellation: Cancellation
   package let observer: any OperationObserver
 
   package init(
-    jobs: Int, memory: MemoryBudget, temporaryFolder: String = "/tmp",
+    jobs: Int, memory: MemoryBudget, temporaryFolder: String = "/tmp", hubFolder: String? = nil,
     cancellation: Cancellation = Cancellation(), observer: any OperationObserver
   ) {
     self.jobs = jobs
     self.memory = memory
     self.temporaryFolder = temporaryFolder
+    self.hubFolder = hubFolder
     self.cancellation = cancellation
     self.observer = observer
   }

@@ -1,9 +1,9 @@
 import YAML
 
-/// A builder for the values of one document from its events.
+/// A builder for the values of documents from their events.
 ///
 /// An alias shares the value of its anchor and needs no memory. Its values count against the limit at each use, so a
-/// traversal of the result visits at most `valueLimit` values.
+/// traversal of all documents visits at most `valueLimit` values.
 struct RecipeComposer {
   static let depthLimit = 64
   static let valueLimit = 1 << 20
@@ -18,24 +18,32 @@ struct RecipeComposer {
     var height: Int
   }
 
-  private enum Anchor {
-    /// The end of the anchored value has not been read yet.
-    case open
-    case closed(Node)
+  private struct Anchor {
+    /// The position among the anchors of the document.
+    var index: Int
+    /// The anchored value, or nil if its end has not been read yet.
+    var node: Node?
   }
 
   private var anchors: [String: Anchor] = [:]
+  /// For each anchor of the document, true if an alias refers to it.
+  private var isReferenced: [Bool] = []
   private var count = 0
 
-  /// Returns the value of the only document, or nil if there is none.
-  mutating func document(from events: inout YAMLEventReader) throws(YAMLFault) -> RecipeValue? {
-    guard try events.next().kind == .documentStart else { return nil }
-    let root = try node(events.next(), depth: 0, from: &events)
-    let next = try events.next()
-    guard next.kind == .streamEnd else {
-      throw YAMLFault("a second document begins, expected only one", line: next.line)
-    }
-    return root.value
+  /// Returns the value of the next document with the line where it starts, or nil if there is none.
+  mutating func document(
+    from events: inout YAMLEventReader
+  ) throws(YAMLFault) -> (value: RecipeValue, line: Int)? {
+    let start = try events.next()
+    guard start.kind == .documentStart else { return nil }
+    anchors = [:]
+    isReferenced = []
+    return (try node(events.next(), depth: 0, from: &events).value, start.line)
+  }
+
+  private mutating func define(_ name: String) {
+    anchors[name] = Anchor(index: isReferenced.count)
+    isReferenced.append(false)
   }
 
   private mutating func node(
@@ -46,8 +54,9 @@ struct RecipeComposer {
     }
     try checkDepth(depth + 1, line: event.line)
     try add(1, line: event.line)
-    if let anchor = event.anchor { anchors[anchor] = .open }
-    var node: Node
+    if let anchor = event.anchor { define(anchor) }
+    let index = isReferenced.count - 1
+    let node: Node
     switch event.kind {
     case .scalar(let text, let isPlain):
       let content = try RecipeScalar.content(
@@ -63,7 +72,8 @@ struct RecipeComposer {
     case .alias, .documentStart, .streamEnd, .sequenceEnd, .mappingEnd:
       throw YAMLFault("expected a value", line: event.line)
     }
-    if let anchor = event.anchor { anchors[anchor] = .closed(node) }
+    // A value in between may have redefined the anchor.
+    if let anchor = event.anchor, anchors[anchor]?.index == index { anchors[anchor]?.node = node }
     return node
   }
 
@@ -90,18 +100,30 @@ struct RecipeComposer {
     let start = count
     var members = RecipeMembers()
     var height = 0
+    /// The anchors in each member of the map of the document.
+    var anchors: [String: Range<Int>] = [:]
     while true {
       let event = try events.next()
       if event.kind == .mappingEnd { break }
+      let firstAnchor = isReferenced.count
       let key = try key(event)
       let value = try node(events.next(), depth: depth + 1, from: &events)
-      let isMerge = event.kind == .scalar("<<", isPlain: true) && event.tag == nil
-      try members.add(key, value.value, isMerge: isMerge, line: event.line)
       height = max(height, value.height)
+      if event.kind == .scalar("<<", isPlain: true), event.tag == nil {
+        try members.merge(value.value, line: event.line)
+      } else {
+        try members.add(key, value.value, line: event.line)
+        if depth == 0 { anchors[key] = firstAnchor..<isReferenced.count }
+      }
+    }
+    var all = members.all
+    for index in all.indices {
+      let own = anchors[all[index].key] ?? 0..<0
+      all[index].hasAnchors = !own.isEmpty
+      all[index].isReferenced = isReferenced[own].contains(true)
     }
     return Node(
-      value: RecipeValue(.map(members.all), line: line), count: 1 + count - start,
-      height: 1 + height)
+      value: RecipeValue(.map(all), line: line), count: 1 + count - start, height: 1 + height)
   }
 
   /// Returns the text of a key, which is a scalar or an alias of one. A key does not count as a value.
@@ -111,8 +133,9 @@ struct RecipeComposer {
       let content = try RecipeScalar.content(
         of: text, isPlain: isPlain, tag: event.tag, line: event.line)
       if let anchor = event.anchor {
+        define(anchor)
         let value = RecipeValue(content, line: event.line)
-        anchors[anchor] = .closed(Node(value: value, text: text, count: 1, height: 1))
+        anchors[anchor]?.node = Node(value: value, text: text, count: 1, height: 1)
       }
       return text
     case .alias(let name):
@@ -124,16 +147,16 @@ struct RecipeComposer {
   }
 
   private mutating func target(_ name: String, depth: Int, line: Int) throws(YAMLFault) -> Node {
-    switch anchors[name] {
-    case .closed(let node):
-      try checkDepth(depth + node.height, line: line)
-      try add(node.count, line: line)
-      return node
-    case .open:
-      throw YAMLFault("the alias '*\(name)' refers to a value that contains it", line: line)
-    case nil:
-      throw YAMLFault("the alias '*\(name)' has no anchor before it", line: line)
+    guard let anchor = anchors[name] else {
+      throw YAMLFault("the alias '*\(name.shown)' has no anchor before it", line: line)
     }
+    guard let node = anchor.node else {
+      throw YAMLFault("the alias '*\(name.shown)' refers to a value that contains it", line: line)
+    }
+    isReferenced[anchor.index] = true
+    try checkDepth(depth + node.height, line: line)
+    try add(node.count, line: line)
+    return node
   }
 
   private func checkDepth(_ depth: Int, line: Int) throws(YAMLFault) {

@@ -1,32 +1,32 @@
 import YAML
 
-/// A collector for the members of a map, including those that a merge key `<<` adds.
+/// A collector for the members of a map, including those that merge keys `<<` add.
 ///
 /// Members of the map itself take precedence over merged members. In a list of merged maps, earlier maps take
-/// precedence over later ones. The order is that of PyYAML's dictionaries: the merged members come first, beginning
-/// with the last map of the list.
+/// precedence over later ones; of several merge keys, the last one takes precedence. The order is that of PyYAML's
+/// dictionaries: the merged members come first, beginning with the last map of the list.
 struct RecipeMembers {
   private var own: [RecipeValue.Member] = []
   private var lines: [String: Int] = [:]
-  private var merged: [[RecipeValue.Member]] = []
+  /// The merged members; later ones take precedence.
+  private var merged: [RecipeValue.Member] = []
 
-  /// Adds a member, or the members of `value` for a merge key.
-  mutating func add(
-    _ key: String, _ value: RecipeValue, isMerge: Bool, line: Int
-  ) throws(YAMLFault) {
+  /// Adds a member of the map itself.
+  mutating func add(_ key: String, _ value: RecipeValue, line: Int) throws(YAMLFault) {
     if let first = lines.updateValue(line, forKey: key) {
-      throw YAMLFault("the key '\(key)' is used twice, first in line \(first)", line: line)
+      throw YAMLFault("the key '\(key.shown)' is used twice, first in line \(first)", line: line)
     }
-    guard isMerge else {
-      own.append(RecipeValue.Member(key: key, value: value))
-      return
-    }
+    own.append(RecipeValue.Member(key: key, value: value, line: line))
+  }
+
+  /// Adds the members of the value of a merge key.
+  mutating func merge(_ value: RecipeValue, line: Int) throws(YAMLFault) {
     switch value.content {
-    case .map(let members): merged = [members]
+    case .map(let members): merged += members
     case .list(let list):
-      merged = try list.map { (item) throws(YAMLFault) in
+      for item in list.reversed() {
         guard case .map(let members) = item.content else { throw Self.notAMap(item, line) }
-        return members
+        merged += members
       }
     case .null, .bool, .integer, .number, .string: throw Self.notAMap(value, line)
     }
@@ -37,9 +37,10 @@ struct RecipeMembers {
     guard !merged.isEmpty else { return own }
     var members: [RecipeValue.Member] = []
     var indices: [String: Int] = [:]
-    for member in merged.reversed().joined() + own {
+    for member in merged + own {
       if let index = indices[member.key] {
         members[index].value = member.value
+        members[index].line = member.line
       } else {
         indices[member.key] = members.count
         members.append(member)

@@ -22,7 +22,7 @@ enum RecipeScalar {
     case (tagPrefix + "float", .number(let value)): content = .number(value)
     case (tagPrefix + "null", _), (tagPrefix + "bool", _), (tagPrefix + "int", _),
       (tagPrefix + "float", _):
-      throw YAMLFault("'\(text)' does not match its tag '\(tag)'", line: line)
+      throw YAMLFault("'\(text.shown)' does not match its tag '\(tag.shown)'", line: line)
     default: throw unsupported(tag, line)
     }
     return content
@@ -35,7 +35,7 @@ enum RecipeScalar {
   }
 
   private static func unsupported(_ tag: String, _ line: Int) -> YAMLFault {
-    YAMLFault("the tag '\(tag)' is not supported here", line: line)
+    YAMLFault("the tag '\(tag.shown)' is not supported here", line: line)
   }
 
   /// Returns the value of a scalar without quotes and without a tag.

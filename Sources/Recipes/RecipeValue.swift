@@ -16,10 +16,17 @@ package struct RecipeValue: Sendable, Equatable {
   package struct Member: Sendable, Equatable {
     package var key: String
     package var value: RecipeValue
+    /// The line number of the key, starting at 1; 0 for members that are not from a file.
+    package var line: Int
+    /// True if the member belongs to the map of a document and there is an anchor in its value or key.
+    package var hasAnchors = false
+    /// True if it has anchors and an alias refers to one of them.
+    package var isReferenced = false
 
-    package init(key: String, value: RecipeValue) {
+    package init(key: String, value: RecipeValue, line: Int = 0) {
       self.key = key
       self.value = value
+      self.line = line
     }
   }
 

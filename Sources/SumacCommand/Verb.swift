@@ -59,7 +59,8 @@ struct Invocation {
     SignalWatch.begin(cancellation)
     context = OperationContext(
       jobs: global.jobCount, memory: MemoryBudget(limit: global.memory.size.byteCount),
-      temporaryFolder: global.temporaryFolder, cancellation: cancellation,
+      temporaryFolder: global.temporaryFolder, hubFolder: global.hubFolder,
+      cancellation: cancellation,
       observer: TerminalObserver(global))
   }
 

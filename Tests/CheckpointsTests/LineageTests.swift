@@ -55,6 +55,15 @@ import Testing
     #expect(short.steps.last == nil || short.steps.last!.inputs[0].step == short.steps.count - 2)
   }
 
+  @Test("an option that was given several times is restored in order")
+  func repeatedOptions() throws {
+    var options = [Lineage.Option("b", "0")]
+    options += (0..<20_000).map { Lineage.Option("a", String($0)) }
+    let lineage = Lineage(
+      verb: "v", options: options, versions: [], inputs: [Self.checkpoint("a")])
+    #expect(try Lineage(json: lineage.json()) == lineage)
+  }
+
   @Test(
     "a text that is not a lineage is refused",
     arguments: [

@@ -96,7 +96,7 @@ extension LazyTensor {
   func values(golden: GoldenMerge) throws {
     let merging = try golden.merging()
     #expect(merging.errors.isEmpty, "\(merging.errors)")
-    let merged = try merging.merged(engine: .test())
+    let merged = try merging.surveyed(engine: .test())
     try checkManifest(golden, merged)
     guard !golden.isRandom else { return }
     let ambiguous = try golden.ambiguous()
@@ -163,7 +163,7 @@ extension LazyTensor {
     "random masks keep the requested share, and rescaling keeps the sum of magnitudes",
     arguments: GoldenMerge.all.filter(\.isRandom))
   func random(golden: GoldenMerge) throws {
-    let merged = try golden.merging(options: MergeOptions(seed: 7)).merged(engine: .test())
+    let merged = try golden.merging(options: MergeOptions(seed: 7)).surveyed(engine: .test())
     let base = try Containers.read(Fixtures.path("merge/inputs/base"))
     let tuned = try Containers.read(Fixtures.path("merge/inputs/ft_a"))
     let rescales = !golden.name.contains("norescale")

@@ -10,7 +10,7 @@ import Testing
 
 /// Tests the errors and notes of a merge, and merges of models whose tensors do not match exactly.
 @Suite struct MergeCheckTests {
-  private static func checkpoint(
+  static func checkpoint(
     _ name: String, _ tensors: [LazyTensor], config: String? = nil
   ) throws -> Checkpoint {
     let checkpoint = Checkpoint(
@@ -21,13 +21,13 @@ import Testing
     } ?? checkpoint
   }
 
-  private static func tensor(
+  static func tensor(
     _ name: String, _ dimensions: [Int], _ value: Float = 1
   ) throws -> LazyTensor {
     try .floats(name, dimensions, [Float](repeating: value, count: dimensions.reduce(1, *)))
   }
 
-  private static func merging(
+  static func merging(
     _ yaml: String, _ models: [Checkpoint], options: MergeOptions = MergeOptions()
   ) throws -> Merging {
     let recipe = try MergeRecipeReader.recipe(
@@ -37,7 +37,7 @@ import Testing
       options: options)
   }
 
-  private static func messages(_ merging: Merging) -> String {
+  static func messages(_ merging: Merging) -> String {
     merging.errors.map { error in
       let hint = error.hint?.text(.commandLine) ?? ""
       return "\(error.message.text(.commandLine)) (\(hint))"
@@ -68,7 +68,7 @@ import Testing
     let merging = try Self.merging(
       Self.linear, models, options: MergeOptions(truncatesEmbeddings: true))
     #expect(merging.errors.isEmpty)
-    let merged = try merging.merged(engine: .test())
+    let merged = try merging.surveyed(engine: .test())
     for tensor in merged.tensors {
       #expect(tensor.info.shape.dimensions == [3, 4])
       #expect(try tensor.bytes().floats == [Float](repeating: 2, count: 12))
@@ -91,7 +91,7 @@ import Testing
       Self.linear, models,
       options: MergeOptions(selection: Selection(rules: [.exclude(Glob("*mlp*"))])))
     #expect(excluded.errors.isEmpty)
-    #expect(try excluded.merged(engine: .test()).tensors[0].info.shape.dimensions == [5, 4])
+    #expect(try excluded.surveyed(engine: .test()).tensors[0].info.shape.dimensions == [5, 4])
   }
 
   @Test("a missing head that is tied to the embeddings is read from the embeddings")
@@ -104,7 +104,7 @@ import Testing
     let merging = try Self.merging(Self.linear, [a, b])
     #expect(merging.errors.isEmpty, "\(Self.messages(merging))")
     #expect(merging.notes.contains { $0.contains("b ties it to '\(embeddings)'") })
-    let merged = try merging.merged(engine: .test())
+    let merged = try merging.surveyed(engine: .test())
     #expect(try merged.tensor("lm_head.weight").bytes().floats == [3, 3, 3, 3, 3, 3])
     let untied = try Self.checkpoint("b", [Self.tensor(embeddings, [3, 2], 4)])
     let refused = try Self.merging(Self.linear, [a, untied])
@@ -125,54 +125,32 @@ import Testing
     #expect(
       same.errors.isEmpty
         && same.notes.contains { $0.contains("copied without merging: 'positions'") })
-    #expect(try same.merged(engine: .test()).tensor("positions").bytes() == bytes)
+    #expect(try same.surveyed(engine: .test()).tensor("positions").bytes() == bytes)
     var other = bytes
     other[9] = 4
     let differs = try Self.merging(Self.linear, [model("a", bytes), model("b", other)])
-    #expect(throws: FormatError.self) { _ = try differs.merged(engine: .test()) }
+    #expect(throws: FormatError.self) { _ = try differs.surveyed(engine: .test()) }
     let short = try Self.merging(Self.linear, [model("a", bytes), model("b", Array(bytes[8...]))])
     #expect(Self.messages(short).contains("I64 [2] in a and I64 [1] in b"))
   }
 
-  @Test("stacked slices renumber the layers and change the configuration accordingly")
-  func slices() throws {
-    func model(_ name: String, _ start: Float) throws -> Checkpoint {
-      try Self.checkpoint(
-        name,
-        try (0..<3).map {
-          try Self.tensor("model.layers.\($0).w.weight", [2, 2], start + Float($0))
-        }
-          + [
-            Self.tensor("model.embed_tokens.weight", [2, 2], start + 50),
-            Self.tensor("model.norm.weight", [2], start + 60),
-          ],
-        config: #"{"num_hidden_layers": 3, "layer_types": ["x", "y", "z"], "other": [1, 2, 3]}"#)
-    }
+  @Test("the output that was planned has the values that the survey found")
+  func plannedOnce() throws {
+    let values: [Float] = [1, -2, 3, -4, 5, -6, 7, -8]
+    let models = [
+      try Self.checkpoint("a", [.floats("w.weight", [2, 4], values)]),
+      try Self.checkpoint("base", [Self.tensor("w.weight", [2, 4], 0)]),
+    ]
     let merging = try Self.merging(
       """
-      merge_method: passthrough
-      slices:
-        - sources: [{model: a, layer_range: [0, 2]}]
-        - sources: [{model: b, layer_range: [1, 3]}]
-        - sources: [{model: b, layer_range: [0, 1]}]
-      """, [try model("a", 0), try model("b", 100)])
-    #expect(merging.errors.isEmpty, "\(Self.messages(merging))")
-    let merged = try merging.merged(engine: .test())
-    let layers = try (0..<5).map {
-      try merged.tensor("model.layers.\($0).w.weight").bytes().floats[0]
-    }
-    #expect(layers == [0, 1, 101, 102, 100])
-    #expect(merged.tensors.count == 7)
-    #expect(try merged.tensor("model.embed_tokens.weight").bytes().floats[0] == 50)
-    #expect(try merged.tensor("model.norm.weight").bytes().floats[0] == 160)
-    let config = try #require(try merged.modelConfiguration()).root
-    #expect(config["num_hidden_layers"]?.asInt == 5)
-    #expect(config["layer_types"]?.asArray?.compactMap(\.asString) == ["x", "y", "y", "z", "x"])
-    #expect(config["other"]?.asArray?.count == 3)
-    let beyond = try Self.merging(
-      "merge_method: passthrough\nslices: [{sources: [{model: a, layer_range: [2, 5]}]}]",
-      [try model("a", 0)])
-    #expect(Self.messages(beyond).contains("a has no layer 3"))
+      merge_method: ties
+      base_model: base
+      models: [{model: a, parameters: {weight: 1, density: 0.25}}]
+      """, models)
+    let output = try merging.output()
+    #expect(try output.tensors[0].bytes().floats == values)
+    try merging.survey(engine: .test())
+    #expect(try output.tensors[0].bytes().floats == [0, 0, 0, 0, 0, 0, 7, -8])
   }
 
   @Test("modules merge parts of a model, and all other tensors are copied from the base")
@@ -194,7 +172,7 @@ import Testing
         vision: {models: [{model: b, parameters: {weight: 1}}]}
       """, [try model("a", 0), try model("b", 4)])
     #expect(merging.errors.isEmpty, "\(Self.messages(merging))")
-    let merged = try merging.merged(engine: .test())
+    let merged = try merging.surveyed(engine: .test())
     #expect(try merged.tensor("text.layers.0.weight").bytes().floats[0] == 3)
     #expect(try merged.tensor("vision.layers.0.weight").bytes().floats[0] == 4)
     #expect(try merged.tensor("bridge").bytes().floats[0] == 0)
@@ -211,9 +189,20 @@ import Testing
     let full = try Self.checkpoint("b", [Self.tensor("w.weight", [2, 2], 2)])
     let merging = try Self.merging(Self.linear, [half, full])
     #expect(merging.notes.contains { $0.contains("BF16 and F32 are merged as F32") })
-    let merged = try merging.merged(engine: .test())
+    let merged = try merging.surveyed(engine: .test())
     #expect(merged.tensors[0].info.dtype == .f32)
     #expect(try merged.tensors[0].bytes().floats == [1.5, 1.5, 1.5, 1.5])
+  }
+
+  @Test("a parameter that changes no value is accepted by every method")
+  func withoutEffect() throws {
+    let models = try ["a", "b"].map { try Self.checkpoint($0, [Self.tensor("w", [2])]) }
+    let merging = try Self.merging(
+      "merge_method: linear\nmodels: [a, b]\nparameters: {weight: 1, int8_mask: true}", models)
+    #expect(merging.errors.isEmpty, "\(Self.messages(merging))")
+    let other = try Self.merging(
+      "merge_method: linear\nmodels: [a, b]\nparameters: {weight: 1, density: 1}", models)
+    #expect(Self.messages(other).contains("linear has no parameter 'density'"))
   }
 
   @Test("a tensor that is an alias in all models stays an alias")
@@ -225,14 +214,14 @@ import Testing
         name, [Self.tensor("model.embed_tokens.weight", [2, 2], value), head])
     }
     let models = [try model("a", 1), try model("b", 2)]
-    let tied = try Self.merging(Self.linear, models).merged(engine: .test())
+    let tied = try Self.merging(Self.linear, models).surveyed(engine: .test())
     #expect(try tied.tensor("lm_head.weight").aliasOf == "model.embed_tokens.weight")
     let parted = try Self.merging(
       """
       merge_method: linear
       models: [{model: a, parameters: {weight: [{filter: lm_head, value: 2}, {value: 1}]}}, {model: b, parameters: {weight: 1}}]
       """, models
-    ).merged(engine: .test())
+    ).surveyed(engine: .test())
     #expect(try parted.tensor("lm_head.weight").aliasOf == nil)
   }
 
@@ -281,7 +270,7 @@ import Testing
     let merging = try Self.merging(
       Self.tasks, Self.models(names), options: MergeOptions(coefficients: Self.table(yaml)))
     #expect(merging.errors.isEmpty, "\(Self.messages(merging))")
-    let merged = try merging.merged(engine: .test())
+    let merged = try merging.surveyed(engine: .test())
     #expect(try names.map { try merged.tensor($0).bytes().floats[0] } == wanted)
   }
 

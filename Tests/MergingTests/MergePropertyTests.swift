@@ -35,7 +35,7 @@ import Testing
         uniqueKeysWithValues: models.map { ($0.key, checkpoint($0.key, $0.value)) }),
       options: options)
     try SeveralErrors.throwIfAny(merging.errors)
-    return try merging.merged(engine: .test(workers: workers))
+    return try merging.surveyed(engine: .test(workers: workers))
   }
 
   /// Returns the indices of the largest magnitudes; of equal magnitudes, the first ones.

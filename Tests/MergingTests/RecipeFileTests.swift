@@ -135,6 +135,7 @@ import Testing
         "{a:{x:1,z:0},b:{x:2,y:3},c:{x:1,y:9,z:0}}"
       ),
       ("<<: {a: 1, <<: {a: 2, b: 3}}\nc: 4", "{a:1,b:3,c:4}"),
+      ("<<: {a: 1, b: 1}\n<<: {b: 2}\na: 3", "{a:3,b:2}"),
       ("<<: []\na: 1", "{a:1}"), ("<<: {}\na: 1", "{a:1}"),
       ("'<<': {a: 1}", "{<<:{a:1}}"), ("a: <<", "{a:\"<<\"}"),
     ])
@@ -166,7 +167,6 @@ import Testing
       ),
       ("a: 1\nb: 2\na: 3", "line 3: the key 'a' is used twice, first in line 1"),
       ("a: 1\n'a': 3", "line 2: the key 'a' is used twice, first in line 1"),
-      ("<<: {a: 1}\n<<: {b: 1}", "line 2: the key '<<' is used twice, first in line 1"),
       ("a:\n  <<: 5", "line 2: '<<' merges a number, expected a map or a list of maps"),
       ("<<: [{a: 1}, b]", "line 1: '<<' merges a text, expected a map or a list of maps"),
       ("a: 1\nb: *x", "line 2: the alias '*x' has no anchor before it"),
@@ -198,6 +198,62 @@ import Testing
     ])
   func refused(text: String, expected: String) {
     #expect(Self.fault(text) == expected)
+  }
+
+  @Test("names in errors have no control characters and are cut")
+  func hostileNames() {
+    #expect(
+      Self.fault("\"\\e[31ma\": 1\n\"\\e[31ma\": 2")
+        == #"line 2: the key '\u{1B}[31ma' is used twice, first in line 1"#)
+    #expect(
+      Self.fault("- !!int \"\\e[2J\"")
+        == #"line 1: '\u{1B}[2J' does not match its tag 'tag:yaml.org,2002:int'"#)
+    let long = String(repeating: "a", count: 100_000)
+    #expect(
+      Self.fault("? \(long)\n: 1\n? \(long)\n: 2")
+        == "line 3: the key '\(long.prefix(100))…' is used twice, first in line 1")
+  }
+
+  @Test(
+    "a file may have several documents, each with anchors of its own",
+    arguments: [
+      ("a: 1\n---\nb: 2\n", ["{a:1}", "{b:2}"]), ("a: 1", ["{a:1}"]),
+      ("---\na: &x 1\n---\nb: &x 2\nc: *x\n...\n", ["{a:1}", "{b:2,c:2}"]),
+      ("a: 1\n---\n", ["{a:1}", "null"]),
+    ])
+  func documents(text: String, expected: [String]) throws {
+    #expect(try RecipeFile.documents(text, path: "r.yaml").map(Self.json) == expected)
+  }
+
+  @Test(
+    "files of several documents are refused with the line of the fault",
+    arguments: [
+      ("a: &x 1\n---\nb: *x", "line 3: the alias '*x' has no anchor before it"),
+      (
+        String(repeating: "---\na: 1\n", count: 1025),
+        "line 2049: there are more than 1024 documents"
+      ),
+      ("", "is empty"),
+    ])
+  func refusedDocuments(text: String, reason: String) {
+    #expect(throws: FormatError(.recipe, reason, path: "r.yaml")) {
+      try RecipeFile.documents(text, path: "r.yaml")
+    }
+  }
+
+  @Test("the members of a document know whether an alias refers to their anchors")
+  func references() throws {
+    let value = try Self.parse(
+      """
+      a: &a 1
+      b: {c: [&c 2]}
+      d: &d 3
+      &e e: 4
+      f: [*a, *c, *e]
+      """)
+    #expect(value.asMap?.filter(\.isReferenced).map(\.key) == ["a", "b", "e"])
+    #expect(value.asMap?.filter(\.hasAnchors).map(\.key) == ["a", "b", "d", "e"])
+    #expect(value.asMap?.map(\.line) == [1, 2, 3, 4, 5])
   }
 
   @Test(

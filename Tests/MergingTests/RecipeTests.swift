@@ -133,6 +133,125 @@ import Testing
     #expect(found.count == expected.count)
   }
 
+  private static func hints(_ text: String) -> [String] {
+    do {
+      _ = try recipe(text)
+      return []
+    } catch let errors as SeveralErrors {
+      return errors.errors.map { $0.hint?.description ?? "" }
+    } catch { return [(error as? any UserError)?.hint?.description ?? ""] }
+  }
+
+  @Test(
+    "the hint of an unknown key says where it belongs",
+    arguments: [
+      ("normalize: true", "put 'normalize' under parameters"),
+      ("paramters: {}", "did you mean 'parameters'?"),
+      ("modells: &a []", "did you mean 'models'?"),
+      ("normalise: true", "did you mean 'normalize' under parameters?"),
+      ("xyz: 1", "the keys are: merge_method, base_model, models"),
+    ])
+  func unknownKeys(line: String, hint: String) {
+    let found = Self.hints("merge_method: linear\nmodels: [a]\n\(line)")
+    #expect(found.count == 1 && found[0].hasPrefix(hint), "\(found)")
+  }
+
+  @Test(
+    "the hint of a key in the wrong place of a model names the place",
+    arguments: [
+      ("weight: 1", "put 'weight' under parameters"),
+      ("dtype: float32", "put 'dtype' at the top level of the recipe"),
+      ("layer_range: [0, 1]", "use slices, whose sources select layers"),
+      ("modl: b", "did you mean 'model'?"),
+    ])
+  func misplacedKeys(key: String, hint: String) {
+    #expect(Self.hints("merge_method: linear\nmodels:\n- model: a\n  \(key)") == [hint])
+  }
+
+  @Test("keys that hold anchors, empty lists, null and quoted numbers are read as in mergekit")
+  func dialect() throws {
+    let recipe = try Self.recipe(
+      """
+      common: &common
+        weight: "0.5"
+        density: 5e-1
+      paths: [&first ./a, &second ./b]
+      unused: &unused 1
+      merge_method: ties
+      base_model: {model: {path: ./base, revision: main}, override_architecture: X}
+      slices: []
+      modules:
+      dtype: torch.bfloat16
+      out_dtype:
+      chat_template:
+      tokenizer: {source: base, tokens: {}}
+      models:
+        - model: *first
+          parameters: {<<: *common, weight: 2}
+        - model: {model: ./b, lora: ./c}
+          parameters: *common
+      """)
+    #expect(recipe.models == ["./a", "./b+./c", "./base@main"])
+    #expect(recipe.dtype == .bf16 && recipe.outDType == nil && recipe.tokenizer == .base)
+    #expect(recipe.notes.count == 1 && recipe.notes[0].contains("override_architecture"))
+    guard case .models(let sources)? = recipe.parts else {
+      Issue.record("models were not read")
+      return
+    }
+    let weights = sources.map {
+      $0.parameters.value("weight", tensor: "x", position: 0)?.asNumber
+    }
+    #expect(weights == [2, 0.5])
+  }
+
+  @Test("a recipe written as YAML names a model and its adapter without their folders")
+  func adapterName() throws {
+    let recipe = try Self.recipe("merge_method: linear\nmodels: [dir/a+other/b, dir/c]")
+    #expect(recipe.line == #"{"merge_method":"linear","models":[{"model":"a+b"},{"model":"c"}]}"#)
+  }
+
+  @Test("a base without a role is merged only if the recipe gives it a weight, with a note")
+  func listedBase() throws {
+    let shared = try Self.recipe(
+      "merge_method: linear\nbase_model: c\nmodels: [a, b]\nparameters: {weight: 1}")
+    guard case .models(let sources)? = shared.parts else {
+      Issue.record("models were not read")
+      return
+    }
+    #expect(sources.map(\.model) == ["a", "b", "c"])
+    #expect(shared.notes.contains { $0.contains("c is merged as one more model") })
+    let own = try Self.recipe(
+      """
+      merge_method: linear
+      base_model: c
+      models: [{model: a, parameters: {weight: 1}}]
+      """)
+    guard case .models(let sources)? = own.parts else {
+      Issue.record("models were not read")
+      return
+    }
+    #expect(sources.map(\.model) == ["a"] && own.notes.isEmpty)
+  }
+
+  @Test("the faults of a recipe and the sources of its aliases are bounded")
+  func bounds() {
+    let wrong = (0..<300).map { "- {model: a, x\($0): 1}" }.joined(separator: "\n")
+    let found = Self.faults("merge_method: linear\nmodels:\n\(wrong)")
+    #expect(found.count == 101)
+    #expect(found.last == "r.yaml: 200 more faults not shown")
+    let slices = "[" + Array(repeating: "*s", count: 20_000).joined(separator: ",") + "]"
+    let bomb = Self.faults(
+      "x: &s {sources: [{model: a, layer_range: [0, 1]}]}\nmerge_method: passthrough\nslices: \(slices)"
+    )
+    #expect(bomb == ["r.yaml: line 3: slices has 20,000 entries, the limit is 16,384"])
+    let long = String(repeating: "k", count: 100_000)
+    let names = "[" + Array(repeating: "*m", count: 500).joined(separator: ",") + "]"
+    let messages = Self.faults(
+      "x: &m {model: a, ? \(long) : 1}\nmerge_method: linear\nmodels: \(names)")
+    #expect(messages.count == 101 && messages[0].contains("a model has no key 'kkk"))
+    #expect(messages.joined().utf8.count < 100_000)
+  }
+
   @Test(
     "files that are not recipes are refused",
     arguments: [

@@ -33,6 +33,7 @@ import Testing
     var merge = MergeOperation(models: ["a", "b"], output: output)
     merge.settings.weights = [ModelValue(model: "a", number: 0.1), ModelValue(number: -2)]
     merge.settings.scope = .global
+    merge.settings.allowsConfigMismatch = true
     var extract = VectorExtractOperation(tuned: "t", base: "b", output: output)
     extract.form.density = 0.1
     var rope = RopeScaleSettings(method: .yarn)

@@ -1,8 +1,15 @@
 /// Suggests the intended word for a misspelled one.
 package enum Nearest {
+  /// The maximum number of letters of a word that is compared, because the time grows with the square of it.
+  private static let letterLimit = 256
+
   /// Returns the nearest of `names`, or nil if more than a third of its letters differ.
   package static func name(_ word: String, of names: [String]) -> String? {
-    guard let nearest = names.min(by: { distance($0, word) < distance($1, word) }) else {
+    let letterCount = word.prefix(letterLimit + 1).count
+    guard letterCount <= letterLimit else { return nil }
+    // The distance is at least the difference of the lengths.
+    let candidates = names.filter { abs($0.count - letterCount) <= max(1, $0.count / 3) }
+    guard let nearest = candidates.min(by: { distance($0, word) < distance($1, word) }) else {
       return nil
     }
     return distance(nearest, word) <= max(1, nearest.count / 3) ? nearest : nil

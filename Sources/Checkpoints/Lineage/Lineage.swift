@@ -10,7 +10,7 @@ package struct Lineage: Equatable, Sendable {
   package static let maximumByteCount = 1 << 20
 
   /// A named value that shaped a step, such as an option or a version.
-  package struct Option: Equatable, Sendable {
+  package struct Option: Hashable, Sendable {
     package var name: String
     package var value: String
 
@@ -21,17 +21,24 @@ package struct Lineage: Equatable, Sendable {
   }
 
   /// An input of a step.
-  package struct Input: Equatable, Sendable {
+  package struct Input: Hashable, Sendable {
     package var name: String
     /// `sha256:` followed by the hexadecimal digits of the input's identity.
     package var id: String
     package var byteCount: Int
     /// The index of the step that created it.
     package var step: Int?
+
+    package init(name: String, id: String, byteCount: Int, step: Int?) {
+      self.name = name
+      self.id = id
+      self.byteCount = byteCount
+      self.step = step
+    }
   }
 
   /// One step: a command with its options, versions and inputs.
-  package struct Step: Equatable, Sendable {
+  package struct Step: Hashable, Sendable {
     package var verb: String
     package var options: [Option]
     package var versions: [Option]
@@ -60,31 +67,35 @@ package struct Lineage: Equatable, Sendable {
   ) {
     self.init()
     var new: [Input] = []
+    var indices: [Step: Int] = [:]
     for checkpoint in inputs {
       droppedStepCount = max(droppedStepCount, checkpoint.lineage.droppedStepCount)
       new.append(
         Input(
           name: FileSystem.ownName(of: checkpoint.path), id: "sha256:" + checkpoint.identity.hash,
-          byteCount: checkpoint.identity.byteCount, step: append(checkpoint.lineage.steps)))
+          byteCount: checkpoint.identity.byteCount, step: append(checkpoint.lineage.steps, &indices)
+        ))
     }
     steps.append(Step(verb: verb, options: options, versions: versions, inputs: new))
   }
 
   /// Adds the steps that are missing; returns the index of the last one.
-  private mutating func append(_ others: [Step]) -> Int? {
-    var indexes: [Int] = []
+  /// - Parameter indices: The index of each step in the lineage.
+  private mutating func append(_ others: [Step], _ indices: inout [Step: Int]) -> Int? {
+    var found: [Int] = []
     for var step in others {
       for index in step.inputs.indices {
-        step.inputs[index].step = step.inputs[index].step.map { indexes[$0] }
+        step.inputs[index].step = step.inputs[index].step.map { found[$0] }
       }
-      if let index = steps.firstIndex(of: step) {
-        indexes.append(index)
+      if let index = indices[step] {
+        found.append(index)
       } else {
-        indexes.append(steps.count)
+        indices[step] = steps.count
+        found.append(steps.count)
         steps.append(step)
       }
     }
-    return indexes.last
+    return found.last
   }
 
   /// Returns the lineage without its oldest steps.

@@ -75,14 +75,17 @@ extension Lineage.Step {
 extension Lineage.Option {
   /// Returns an object; options that were given several times become a list.
   fileprivate static func json(_ options: [Lineage.Option]) -> JSONValue {
-    var object = JSONObject()
+    var values: [UTF8Key: [JSONValue]] = [:]
+    var names: [UTF8Key] = []
     for option in options {
-      let value = JSONValue.string(option.value)
-      switch object[option.name] {
-      case nil: object[option.name] = value
-      case .array(let list)?: object[option.name] = .array(list + [value])
-      case let first?: object[option.name] = .array([first, value])
-      }
+      let name = UTF8Key(option.name)
+      if values[name] == nil { names.append(name) }
+      values[name, default: []].append(.string(option.value))
+    }
+    var object = JSONObject()
+    for name in names {
+      let list = values[name] ?? []
+      object[name.text] = list.count == 1 ? list[0] : .array(list)
     }
     return .object(object)
   }

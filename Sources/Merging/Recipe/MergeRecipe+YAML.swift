@@ -16,6 +16,12 @@ extension MergeRecipe {
       }
     }
     lines += parameters.lines
+    switch tokenizer {
+    case .base: lines.append("tokenizer_source: base")
+    case .union: lines.append("tokenizer_source: union")
+    case .model(let model): lines.append("tokenizer_source: \(Self.name(model))")
+    case nil: break
+    }
     if let dtype, let name = Self.name(of: dtype) { lines.append("dtype: \(name)") }
     if let outDType, let name = Self.name(of: outDType) { lines.append("out_dtype: \(name)") }
     return lines.joined(separator: "\n") + "\n"
@@ -75,7 +81,13 @@ extension MergeRecipe {
     return lines + source.parameters.lines.map { "  " + $0 }
   }
 
-  private static func name(_ model: String) -> String { text(FileSystem.ownName(of: model)) }
+  /// Returns the name of a model, or of a model and its adapter: `MODEL+ADAPTER`.
+  private static func name(_ model: String) -> String {
+    guard let plus = model.lastIndex(of: "+") else { return text(FileSystem.ownName(of: model)) }
+    let adapter = String(model[model.index(after: plus)...])
+    return text(
+      "\(FileSystem.ownName(of: String(model[..<plus])))+\(FileSystem.ownName(of: adapter))")
+  }
 
   /// Returns a plain word unchanged, and any other text in quotes.
   static func text(_ text: String) -> String {

@@ -1,4 +1,4 @@
-import Base
+package import Base
 package import TensorCore
 
 /// A merge recipe, as in the YAML files of mergekit: the method, the models and their parameters.
@@ -35,6 +35,14 @@ package struct MergeRecipe: Sendable, Equatable {
     package var parameters: MergeParameters
   }
 
+  /// The model whose tokenizer the output receives.
+  package enum TokenizerSource: Sendable, Equatable {
+    case base
+    /// The tokens of all models together.
+    case union
+    case model(String)
+  }
+
   package var method: String
   package var base: String?
   /// The models or slices; nil if `modules` are given.
@@ -43,12 +51,16 @@ package struct MergeRecipe: Sendable, Equatable {
   package var parameters: MergeParameters
   package var dtype: DType?
   package var outDType: DType?
+  package var tokenizer: TokenizerSource?
+  /// Notes on what the recipe asks for and what is done instead.
+  package var notes: [Message] = []
 
   /// The models that the recipe names, each once, in order.
   package var models: [String] {
     var names: [String] = []
+    var seen: Set<UTF8Key> = []
     func add(_ name: String?) {
-      if let name, !names.contains(name) { names.append(name) }
+      if let name, seen.insert(UTF8Key(name)).inserted { names.append(name) }
     }
     for part in [parts].compactMap(\.self) + modules.map(\.parts) {
       switch part {
@@ -62,6 +74,7 @@ package struct MergeRecipe: Sendable, Equatable {
       }
     }
     add(base)
+    if case .model(let name) = tokenizer { add(name) }
     return names
   }
 }

@@ -1,11 +1,29 @@
-import Base
+package import Base
 package import Recipes
 import TensorCore
 
-/// A reader of recipes that reports all faults of a recipe at once.
+/// A reader of recipes that reports all faults of a file at once.
 package struct MergeRecipeReader {
-  private let path: String
-  private var errors: [any UserError] = []
+  /// A recipe of a file with several documents.
+  package struct Document {
+    /// The name under which other recipes of the file use the result.
+    package var name: String?
+    package var recipe: MergeRecipe
+    package var line: Int
+  }
+
+  /// The maximum number of faults that are reported; the others are counted.
+  private static let faultLimit = 100
+
+  let path: String
+  private var faults: [any UserError] = []
+  private var faultCount = 0
+  /// The notes of the recipe that is read.
+  var notes: [Message] = []
+  /// The number of sources that were read, which `sourceLimit` bounds.
+  var sourceCount = 0
+  /// The number of values with filters that were read, which `filterLimit` bounds.
+  var filterCount = 0
 
   private init(path: String) { self.path = path }
 
@@ -14,38 +32,80 @@ package struct MergeRecipeReader {
   /// - Throws: All faults of the recipe together, each with its line.
   package static func recipe(_ value: RecipeValue, path: String) throws -> MergeRecipe {
     var reader = MergeRecipeReader(path: path)
-    let recipe = reader.recipe(value)
+    var recipe = reader.recipe(value).recipe
+    recipe.listBase()
     try SeveralErrors.throwIfAny(reader.errors)
     return recipe
   }
 
-  private mutating func fault(_ line: Int, _ reason: Message, hint: Message? = nil) {
-    errors.append(
-      UsageError("\(path.printable): line \(line): \(reason)", hint: hint))
+  /// Returns the recipes of the documents of a file, and all their faults, each with its line.
+  ///
+  /// Empty documents are left out. If there are errors, the recipes are incomplete.
+  package static func recipes(
+    _ documents: [RecipeValue], path: String
+  ) -> (documents: [Document], errors: [any UserError]) {
+    var reader = MergeRecipeReader(path: path)
+    let found = documents.filter { $0.content != .null }.map { reader.recipe($0) }
+    if found.isEmpty { reader.fault(1, "there is no recipe") }
+    return (found, reader.errors)
+  }
+
+  private var errors: [any UserError] {
+    guard faultCount > faults.count else { return faults }
+    return faults + [
+      UsageError(
+        "\(path.printable): \((faultCount - faults.count).counted("more fault")) not shown",
+        hint: "correct the first ones")
+    ]
+  }
+
+  mutating func fault(_ line: Int, _ reason: Message, hint: Message? = nil) {
+    faultCount += 1
+    guard faults.count < Self.faultLimit else { return }
+    faults.append(UsageError("\(path.printable): line \(line): " + reason, hint: hint))
   }
 
   // MARK: Members
 
   /// Returns the members of a map by key, and adds an error for each unknown key.
-  private mutating func members(
-    _ value: RecipeValue, of what: String, known: [String]
+  mutating func members(
+    _ value: RecipeValue, of what: Message, known: [String]
   ) -> [String: RecipeValue] {
     guard let map = value.asMap else {
-      fault(value.line, "\(what) is \(value.kind), expected a map")
+      fault(value.line, what + " is \(value.kind), expected a map")
       return [:]
     }
     var members: [String: RecipeValue] = [:]
     for member in map {
       guard known.contains(member.key) else {
-        let nearest: Message? = Nearest.name(member.key, of: known).map { "did you mean '\($0)'?" }
+        let remedy = Self.remedy(unknown: member.key, known: known)
+        // A value that only holds anchors for the rest of the recipe has any key.
+        if member.isReferenced || (member.hasAnchors && remedy == nil) { continue }
         fault(
-          member.value.line, "\(what) has no key '\(member.key.printable)'",
-          hint: nearest ?? "the keys are: \(known.joined(separator: ", "))")
+          member.line, what + " has no key '\(member.key.shown)'",
+          hint: remedy ?? "the keys are: \(known.joined(separator: ", "))")
         continue
       }
       members[member.key] = member.value
     }
     return members
+  }
+
+  /// Returns where an unknown key belongs, or the key that was probably meant; nil if there is none.
+  private static func remedy(unknown key: String, known: [String]) -> Message? {
+    let parameters = Set(MergeMethods.all.flatMap { $0.parameters.map(\.name) }).sorted()
+    let scope: Message =
+      known.contains("parameters") ? "under parameters" : "under the recipe's parameters"
+    if parameters.contains(key) { return "put '\(key)' " + scope }
+    if !known.contains("merge_method"), let place = place(ofKey: key) { return place }
+    if key == "layer_range" { return "use slices, whose sources select layers" }
+    if let nearest = Nearest.name(key, of: known) { return "did you mean '\(nearest)'?" }
+    return Nearest.name(key, of: parameters).map { "did you mean '\($0)' " + scope + "?" }
+  }
+
+  /// Returns where a key of the recipe belongs; nil if it is not one.
+  static func place(ofKey key: String) -> Message? {
+    keys.contains(key) ? "put '\(key)' at the top level of the recipe" : nil
   }
 
   // MARK: Recipe
@@ -55,19 +115,12 @@ package struct MergeRecipeReader {
     "tokenizer_source", "tokenizer", "chat_template", "name",
   ]
 
-  private mutating func recipe(_ value: RecipeValue) -> MergeRecipe {
+  private mutating func recipe(_ value: RecipeValue) -> Document {
+    notes = []
     let members = members(value, of: "the recipe", known: Self.keys)
-    for key in ["tokenizer", "chat_template"] where members[key] != nil {
-      fault(
-        members[key]!.line, "'\(key)' is not supported: tokenizers are copied from the base",
-        hint: "remove it")
-    }
-    if let source = members["tokenizer_source"], source.asString != "base" {
-      fault(
-        source.line, "tokenizer_source is not base: vocabularies cannot be aligned",
-        hint: "merge models with the same vocabulary, and remove tokenizer_source")
-    }
-    let given = ["models", "slices", "modules"].filter { members[$0] != nil }
+    let tokenizer = tokenizer(members)
+    // mergekit treats an empty list or map like a missing key.
+    let given = ["models", "slices", "modules"].filter { !(members[$0]?.isEmpty ?? true) }
     if given.count != 1 {
       fault(
         value.line,
@@ -81,186 +134,89 @@ package struct MergeRecipeReader {
     } else {
       fault(members["merge_method"]?.line ?? value.line, "merge_method is missing")
     }
-    return MergeRecipe(
-      method: method, base: members["base_model"].flatMap { model($0) },
-      parts: parts(members), modules: members["modules"].map { modules($0) } ?? [],
+    var name: String?
+    if let given = members["name"], given.content != .null {
+      name = given.asString
+      if name == nil { fault(given.line, "name is \(given.kind), expected a text") }
+    }
+    var recipe = MergeRecipe(
+      method: method, base: optional(members["base_model"]).flatMap { model($0) },
+      parts: parts(members),
+      modules: given.contains("modules") ? members["modules"].map { modules($0) } ?? [] : [],
       parameters: members["parameters"].map { parameters($0) } ?? MergeParameters(),
-      dtype: members["dtype"].flatMap { dtype($0) },
-      outDType: members["out_dtype"].flatMap { dtype($0) })
+      dtype: optional(members["dtype"]).flatMap { dtype($0) },
+      outDType: optional(members["out_dtype"]).flatMap { dtype($0) }, tokenizer: tokenizer)
+    recipe.notes = notes
+    return Document(name: name, recipe: recipe, line: value.line)
   }
 
-  private mutating func parts(_ members: [String: RecipeValue]) -> MergeRecipe.Parts? {
-    if let models = members["models"] {
-      return .models(list(models, "models").compactMap { source($0, isInSlice: false) })
-    }
-    if let slices = members["slices"] {
-      return .slices(list(slices, "slices").compactMap { slice($0) })
-    }
-    return nil
-  }
-
-  private mutating func list(_ value: RecipeValue, _ what: String) -> [RecipeValue] {
-    guard let list = value.asList, !list.isEmpty else {
-      fault(value.line, "\(what) is \(value.kind), expected a nonempty list")
-      return []
-    }
-    return list
-  }
-
-  private mutating func modules(_ value: RecipeValue) -> [MergeRecipe.Module] {
-    guard let map = value.asMap else {
-      fault(value.line, "modules is \(value.kind), expected a map")
-      return []
-    }
-    return map.compactMap { member in
-      let inner = members(
-        member.value, of: "module '\(member.key.printable)'",
-        known: ["models", "slices", "parameters"])
-      guard let parts = parts(inner) else {
-        fault(
-          member.value.line,
-          "module '\(member.key.printable)' has no models, expected models or slices")
-        return nil
-      }
-      return MergeRecipe.Module(
-        name: member.key, parts: parts,
-        parameters: inner["parameters"].map { parameters($0) } ?? MergeParameters())
-    }
-  }
-
-  // MARK: Sources
-
-  private mutating func slice(_ value: RecipeValue) -> MergeRecipe.Slice? {
-    let members = members(
-      value, of: "a slice", known: ["sources", "base_model", "parameters", "residual_weight"])
-    guard let sources = members["sources"] else {
-      fault(value.line, "a slice has no sources")
-      return nil
-    }
-    let found = list(sources, "sources").compactMap { source($0, isInSlice: true) }
-    let lengths = Set(found.compactMap { $0.layers?.count })
-    if lengths.count > 1 {
-      fault(
-        sources.line,
-        "the sources of a slice have \(lengths.sorted().map(String.init).joined(separator: " and ")) "
-          + "layers, expected the same number in each",
-        hint: "layer_range excludes its end: [0, 2] selects the layers 0 and 1")
-    }
-    return MergeRecipe.Slice(
-      sources: found, base: members["base_model"].flatMap { model($0) },
-      parameters: members["parameters"].map { parameters($0) } ?? MergeParameters(),
-      line: value.line)
-  }
-
-  private mutating func source(_ value: RecipeValue, isInSlice: Bool) -> MergeRecipe.Source? {
-    // A model may be given by its path alone, without parameters.
-    if !isInSlice, value.asString != nil {
-      return model(value).map {
-        MergeRecipe.Source(model: $0, parameters: MergeParameters(), line: value.line)
-      }
-    }
-    let members = members(
-      value, of: isInSlice ? "a source" : "a model",
-      known: isInSlice ? ["model", "layer_range", "parameters"] : ["model", "parameters"])
-    guard let name = members["model"].flatMap({ model($0) }) else {
-      if members["model"] == nil { fault(value.line, "a source has no model") }
-      return nil
-    }
-    var layers: Range<Int>?
-    if isInSlice {
-      let bounds = members["layer_range"]?.asList?.compactMap(\.asInteger) ?? []
-      if bounds.count == 2, bounds[0] >= 0, bounds[0] < bounds[1] {
-        layers = bounds[0]..<bounds[1]
-      } else {
-        fault(
-          members["layer_range"]?.line ?? value.line,
-          "layer_range is missing or malformed, expected the first layer and the end",
-          hint: "use, for example, layer_range: [0, 16] for the layers 0 to 15")
-      }
-    }
-    return MergeRecipe.Source(
-      model: name, layers: layers,
-      parameters: members["parameters"].map { parameters($0) } ?? MergeParameters(),
-      line: value.line)
-  }
-
-  /// Returns the path of a model, given as text or as the map of mergekit.
-  private mutating func model(_ value: RecipeValue) -> String? {
-    if let text = value.asString, !text.isEmpty { return text }
-    if value.asMap != nil {
-      let members = members(value, of: "a model", known: ["model", "path", "lora"])
-      if let inner = members["model"] ?? members["path"], let path = model(inner) {
-        guard let adapter = members["lora"], adapter.content != .null else { return path }
-        return model(adapter).map { "\(path)+\($0)" }
-      }
-    }
-    fault(value.line, "a model is \(value.kind), expected its path")
-    return nil
+  /// Returns nil for a missing value and for null.
+  func optional(_ value: RecipeValue?) -> RecipeValue? {
+    value.flatMap { $0.content == .null ? nil : $0 }
   }
 
   private mutating func dtype(_ value: RecipeValue) -> DType? {
     let names: [String: DType] = [
       "float16": .f16, "bfloat16": .bf16, "float32": .f32, "float64": .f64,
     ]
-    if let text = value.asString, let dtype = names[text] { return dtype }
+    let prefix = "torch."
+    if let text = value.asString,
+      let dtype = names[text.hasPrefix(prefix) ? String(text.dropFirst(prefix.count)) : text]
+    {
+      return dtype
+    }
     fault(
-      value.line, "dtype '\(value.asString?.printable ?? value.kind)' is not supported",
+      value.line, "dtype '\(value.asString?.shown ?? value.kind)' is not supported",
       hint: "use float16, bfloat16, float32 or float64")
     return nil
   }
 
-  // MARK: Parameters
+  // MARK: Tokenizer
 
-  private mutating func parameters(_ value: RecipeValue) -> MergeParameters {
-    guard let map = value.asMap else {
-      if value.content != .null { fault(value.line, "parameters is \(value.kind), expected a map") }
-      return MergeParameters()
+  private mutating func tokenizer(
+    _ members: [String: RecipeValue]
+  ) -> MergeRecipe.TokenizerSource? {
+    if let template = optional(members["chat_template"]) {
+      fault(
+        template.line, "'chat_template' is not supported: the template of the base is copied",
+        hint: "remove it")
     }
-    var choices: [String: [MergeParameters.Choice]] = [:]
-    for member in map { choices[member.key] = self.choices(member.value, of: member.key) }
-    return MergeParameters(choices)
+    let short = optional(members["tokenizer_source"])
+    guard let value = optional(members["tokenizer"]) else { return short.flatMap { source($0) } }
+    if short != nil {
+      fault(value.line, "tokenizer and tokenizer_source are given, expected only one of them")
+    }
+    let inner = self.members(
+      value, of: "tokenizer", known: ["source", "tokens", "pad_to_multiple_of"])
+    for key in ["tokens", "pad_to_multiple_of"] {
+      guard let value = optional(inner[key]), !value.isEmpty else { continue }
+      fault(
+        value.line, "'\(key)' is not supported: embeddings are not rearranged", hint: "remove it")
+    }
+    guard let source = optional(inner["source"]) else {
+      fault(value.line, "tokenizer has no source", hint: "use source: base, or remove tokenizer")
+      return nil
+    }
+    return self.source(source)
   }
 
-  private mutating func choices(
-    _ value: RecipeValue, of name: String
-  ) -> [MergeParameters.Choice] {
-    // Only the maps of a list have filters; any other value applies to all tensors.
-    let parts: [RecipeValue]
-    if let list = value.asList, list.contains(where: { $0.asMap != nil }) {
-      parts = list
-    } else if value.asMap != nil {
-      parts = [value]
-    } else {
-      return self.value(value, of: name).map {
-        [MergeParameters.Choice(filter: nil, value: $0, line: value.line)]
-      } ?? []
-    }
-    return parts.compactMap { part in
-      let members = members(part, of: "a value of '\(name.printable)'", known: ["filter", "value"])
-      guard let inner = members["value"], let found = self.value(inner, of: name) else {
-        if members["value"] == nil {
-          fault(part.line, "'\(name.printable)' has no value, expected the key 'value'")
-        }
-        return nil
-      }
-      let filter = members["filter"]?.asString
-      return MergeParameters.Choice(
-        filter: filter == "*" ? nil : filter, value: found, line: part.line)
+  private mutating func source(_ value: RecipeValue) -> MergeRecipe.TokenizerSource? {
+    switch value.asString {
+    case "base": .base
+    case "union": .union
+    default: model(value).map { .model($0) }
     }
   }
+}
 
-  private mutating func value(_ value: RecipeValue, of name: String) -> MergeParameters.Value? {
-    if let number = value.asNumber, number.isFinite { return .number(number) }
-    if let flag = value.asBool { return .bool(flag) }
-    if let list = value.asList, !list.isEmpty {
-      let numbers = list.compactMap(\.asNumber)
-      if numbers.count == list.count, numbers.allSatisfy(\.isFinite) { return .gradient(numbers) }
-      let flags = list.compactMap(\.asBool)
-      if flags.count == list.count { return .bools(flags) }
+extension RecipeValue {
+  /// True for null and for a list or map without members.
+  var isEmpty: Bool {
+    switch content {
+    case .null: true
+    case .list(let list): list.isEmpty
+    case .map(let members): members.isEmpty
+    case .bool, .integer, .number, .string: false
     }
-    fault(
-      value.line,
-      "'\(name.printable)' is \(value.kind), expected a number, true or false, or a list of these")
-    return nil
   }
 }

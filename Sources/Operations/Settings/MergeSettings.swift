@@ -27,6 +27,8 @@ package struct MergeSettings: Codable, Sendable {
   /// The path of a JSON or YAML table of weights.
   package var coefficients: String?
   package var truncatesEmbeddings = false
+  /// True if models whose configurations or tokenizers differ are merged.
+  package var allowsConfigMismatch = false
 
   package init() {}
 }
@@ -34,33 +36,46 @@ package struct MergeSettings: Codable, Sendable {
 extension MergeOptions.Scope: Codable {}
 
 extension MergeSettings {
-  /// Returns the recipe from the file, overridden by the other settings.
-  func mergeRecipe(models: [String]) throws -> MergeRecipe {
-    var result = try startingRecipe(models)
-    if let dtype { result.dtype = dtype.dtype }
-    if let outputDType { result.outDType = outputDType.dtype }
+  /// Returns the recipes of the file with the errors in them; the other settings override that of the output.
+  func recipes(
+    models: [String]
+  ) throws -> (sequence: RecipeSequence, errors: [any UserError]) {
+    var errors: [any UserError] = []
+    var sequence = try startingRecipes(models, errors: &errors)
+    if let dtype { sequence.output.dtype = dtype.dtype }
+    if let outputDType { sequence.output.outDType = outputDType.dtype }
     for (name, value) in [("t", t), ("lambda", lambda)] {
-      if let value { result.override(name, with: .number(value)) }
+      if let value { sequence.output.override(name, with: .number(value)) }
     }
     for (name, value) in [("normalize", normalizes), ("rescale", rescales)] {
-      if let value { result.override(name, with: .bool(value)) }
+      if let value { sequence.output.override(name, with: .bool(value)) }
     }
-    try overrideModels(of: &result)
-    return result
+    overrideModels(of: &sequence.output, errors: &errors)
+    return (sequence, errors)
   }
 
-  private func startingRecipe(_ models: [String]) throws -> MergeRecipe {
-    if let recipe {
-      guard models.isEmpty else {
-        throw UsageError(
-          "models are given both as arguments and by \(setting: "recipe")",
-          hint: "omit one of them")
-      }
-      var result = try MergeRecipeReader.recipe(RecipeFile.read(recipe), path: recipe)
-      if let method { result.method = method }
-      if let base { result.base = base }
-      return result
+  private func startingRecipes(
+    _ models: [String], errors: inout [any UserError]
+  ) throws -> RecipeSequence {
+    guard let recipe else { return RecipeSequence(try recipe(of: models)) }
+    guard models.isEmpty else {
+      throw UsageError(
+        "models are given both as arguments and by \(setting: "recipe")",
+        hint: "omit one of them")
     }
+    let (documents, faults) = MergeRecipeReader.recipes(
+      try RecipeFile.documents(recipe), path: recipe)
+    errors += faults
+    var sequence = RecipeSequence(documents, path: recipe, errors: &errors)
+    // The recipe as written may list its base as a model; an option never does.
+    if method == nil, base == nil { sequence.output.listBase() }
+    if let method { sequence.output.method = method }
+    if let base { sequence.output.base = base }
+    return sequence
+  }
+
+  /// Returns the recipe of models that are given as arguments.
+  private func recipe(of models: [String]) throws -> MergeRecipe {
     guard let method else {
       throw UsageError(
         "no merge method given",
@@ -83,12 +98,11 @@ extension MergeSettings {
     return result
   }
 
-  private func overrideModels(of recipe: inout MergeRecipe) throws {
+  private func overrideModels(of recipe: inout MergeRecipe, errors: inout [any UserError]) {
     let given = [
       ("weight", weights), ("density", densities), ("gamma", gammas), ("epsilon", epsilons),
       ("scale", scales),
     ]
-    var errors: [any UserError] = []
     for (parameter, values) in given {
       // Values for all models come first, so that values for single models override them.
       for value in values where value.model == nil {
@@ -103,12 +117,11 @@ extension MergeSettings {
           errors.append(
             UsageError(
               "--\(parameter) \(model.printable)=…: no model with this name",
-              hint: Nearest.name(model, of: names).map { "did you mean '\($0)'?" }
-                ?? "the models are \(names.joined(separator: ", "))"))
+              hint: Nearest.name(model, of: names).map { "did you mean '\($0.shown)'?" }
+                ?? "the models are \(names.prefix(8).map(\.shown).joined(separator: ", "))"))
         }
       }
     }
-    try SeveralErrors.throwIfAny(errors)
   }
 
   func options(selection: Selection) throws -> MergeOptions {
@@ -116,6 +129,14 @@ extension MergeSettings {
       seed: seed, scope: scope,
       coefficients: try coefficients.map {
         try MergeCoefficients(RecipeFile.read($0), path: $0)
-      }, selection: selection, truncatesEmbeddings: truncatesEmbeddings)
+      }, selection: selection, truncatesEmbeddings: truncatesEmbeddings,
+      allowsConfigMismatch: allowsConfigMismatch)
+  }
+
+  /// The options of the recipes that make models for the output; the others apply to the output only.
+  var intermediateOptions: MergeOptions {
+    MergeOptions(
+      seed: seed, truncatesEmbeddings: truncatesEmbeddings,
+      allowsConfigMismatch: allowsConfigMismatch)
   }
 }

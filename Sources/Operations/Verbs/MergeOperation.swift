@@ -1,7 +1,6 @@
 import Base
 import Checkpoints
 import Merging
-import SystemPackage
 
 /// Merges models into one.
 package struct MergeOperation: OutputOperation {
@@ -19,65 +18,51 @@ package struct MergeOperation: OutputOperation {
   }
 
   package func request(_ context: OperationContext) throws -> OutputRequest {
-    let recipe = try settings.mergeRecipe(models: models)
+    let (recipes, faults) = try settings.recipes(models: models)
     let options = try settings.options(selection: selection.selection())
+    var inputs = MergeInputs(recipes, recipePath: settings.recipe, context)
+    try inputs.read()
+    if !(faults + inputs.errors).isEmpty {
+      let parsed = recipes.intermediates.map(\.recipe) + [recipes.output]
+      try SeveralErrors.throwIfAny(
+        faults + parsed.flatMap(\.parameterFaults) + inputs.errors)
+    }
+    var mergings: [Merging] = []
+    var notes: [Message] = []
+    for intermediate in recipes.intermediates {
+      let merging = try Merging(
+        intermediate.recipe, models: inputs.models(of: intermediate.recipe),
+        options: settings.intermediateOptions)
+      try SeveralErrors.throwIfAny(merging.errors)
+      try inputs.add(merging, named: intermediate.name)
+      notes += merging.notes.map { "recipe '\(intermediate.name.printable)': " + $0 }
+      mergings.append(merging)
+    }
     let merging = try Merging(
-      recipe, models: try checkpoints(of: recipe, context), options: options)
+      recipes.output, models: inputs.models(of: recipes.output), options: options)
+    mergings.append(merging)
     var request = OutputRequest(
       options: merging.lineageOptions, inputs: merging.inputs,
-      output: try merging.withCard(merging.planned()), errors: merging.errors,
-      notes: merging.notes, carried: [])
-    request.survey = OutputSurvey(
-      .survey,
-      MemoryBudget.Demand(
-        fixedByteCount: merging.fixedByteCount, workerByteCount: merging.workerByteCount),
-      tensorCount: merging.tensors.count, byteCount: merging.surveyByteCount
-    ) { engine, _ in
-      SurveyedOutput(output: try merging.withCard(merging.merged(engine: engine)))
-    }
+      output: try merging.withCard(merging.output(), after: recipes.intermediates),
+      errors: merging.errors,
+      notes: inputs.notes + notes + merging.notes, carried: [])
+    request.survey = Self.survey(of: mergings)
     return request
   }
 
-  /// Returns every model that the recipe names, by name.
-  private func checkpoints(
-    of recipe: MergeRecipe, _ context: OperationContext
-  ) throws -> [String: Checkpoint] {
-    var models: [String: Checkpoint] = [:]
-    var errors: [any UserError] = []
-    for name in recipe.models {
-      do { models[name] = try checkpoint(name, context) } catch let error as InterruptedError {
-        throw error
-      } catch {
-        errors.append(try asUserError(error))
-      }
+  /// Returns the survey of merges, each of which may read the values of those before it.
+  private static func survey(of mergings: [Merging]) -> OutputSurvey {
+    OutputSurvey(
+      .survey,
+      MemoryBudget.Demand(
+        fixedByteCount: mergings.reduce(0) { $0 + $1.fixedByteCount },
+        workerByteCount: mergings.map(\.workerByteCount).max() ?? 0),
+      tensorCount: mergings.reduce(0) { $0 + $1.tensors.count },
+      byteCount: mergings.reduce(0) { $0 + $1.surveyByteCount }
+    ) { engine, _ in
+      for merging in mergings { try merging.survey(engine: engine) }
+      // The planned output reads what the surveys found.
+      return SurveyedOutput()
     }
-    try SeveralErrors.throwIfAny(errors)
-    return models
-  }
-
-  /// Reads a model, or a model with an adapter applied: `MODEL+ADAPTER`.
-  private func checkpoint(_ name: String, _ context: OperationContext) throws -> Checkpoint {
-    if let path = existing(name) { return try context.read(path) }
-    guard let plus = name.lastIndex(of: "+"), let base = existing(String(name[..<plus])),
-      let adapter = existing(String(name[name.index(after: plus)...]))
-    else {
-      throw FileError("read", name, .noSuchFileOrDirectory)
-    }
-    let application = VectorApplication(
-      base: try context.read(base), vectors: [(try TaskVector(context.read(adapter)), 1)])
-    try SeveralErrors.throwIfAny(application.errors)
-    var applied = application.applied()
-    applied.lineage = Lineage(
-      verb: VectorApplyOperation.verb, options: application.lineageOptions,
-      versions: Version.shapingOutput, inputs: application.inputs)
-    return applied
-  }
-
-  /// Returns the path of a model, relative to the working directory or to the recipe, or nil if it does not exist.
-  private func existing(_ name: String) -> String? {
-    if (try? FileSystem.stat(name)) != nil { return name }
-    guard let recipe = settings.recipe, !name.hasPrefix("/") else { return nil }
-    let beside = FileSystem.parent(of: recipe) + "/" + name
-    return (try? FileSystem.stat(beside)) == nil ? nil : beside
   }
 }

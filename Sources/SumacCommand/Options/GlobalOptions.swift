@@ -60,6 +60,15 @@ extension GlobalOptions {
     let variables = ["SUMAC_TMPDIR", "TMPDIR"].compactMap { Environment[$0] }
     return variables.first { !$0.isEmpty } ?? "/tmp"
   }
+
+  /// The folder of the Hugging Face cache, as huggingface_hub finds it; nil without a home folder.
+  var hubFolder: String? {
+    func value(_ name: String) -> String? { Environment[name].flatMap { $0.isEmpty ? nil : $0 } }
+    if let folder = value("HF_HUB_CACHE") ?? value("HUGGINGFACE_HUB_CACHE") { return folder }
+    if let home = value("HF_HOME") { return home + "/hub" }
+    let caches = value("XDG_CACHE_HOME") ?? value("HOME").map { $0 + "/.cache" }
+    return caches.map { $0 + "/huggingface/hub" }
+  }
 }
 
 enum ColorChoice: String, CaseIterable, ExpressibleByArgument {

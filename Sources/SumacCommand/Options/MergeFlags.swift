@@ -96,6 +96,10 @@ struct MergeFlags: ParsableArguments {
 
   @Flag(help: "Truncate embeddings of different lengths to the shortest.")
   var unsafeTruncateEmbeddings = false
+
+  @Flag(
+    help: "Merge models whose configurations or tokenizers differ; those of the base are copied.")
+  var allowConfigMismatch = false
 }
 
 extension MergeFlags {
@@ -116,6 +120,7 @@ extension MergeFlags {
     settings.scope = scope
     settings.coefficients = coefficients
     settings.truncatesEmbeddings = unsafeTruncateEmbeddings
+    settings.allowsConfigMismatch = allowConfigMismatch
     return settings
   }
 }

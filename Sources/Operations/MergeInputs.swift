@@ -1,0 +1,102 @@
+import Base
+import Checkpoints
+import Merging
+import TensorCore
+
+/// The models that the recipes of a merge name: those that are read, and those that earlier recipes make.
+struct MergeInputs {
+  private let recipes: RecipeSequence
+  private let locator: ModelLocator
+  private let context: OperationContext
+  /// The models by the names that recipes use.
+  private var models: [String: Checkpoint] = [:]
+  private(set) var notes: [Message] = []
+  private(set) var errors: [any UserError] = []
+
+  init(_ recipes: RecipeSequence, recipePath: String?, _ context: OperationContext) {
+    self.recipes = recipes
+    self.context = context
+    locator = ModelLocator(recipe: recipePath, hubFolder: context.hubFolder)
+  }
+
+  /// Reads the headers of all models that are stored, and collects the errors of those that cannot be read.
+  mutating func read() throws {
+    let made = Set(recipes.intermediates.map(\.name))
+    var seen = made
+    for recipe in recipes.intermediates.map(\.recipe) + [recipes.output] {
+      for name in recipe.models where seen.insert(name).inserted {
+        do {
+          try read(name, made: made)
+        } catch let error as InterruptedError {
+          throw error
+        } catch {
+          errors.append(try asUserError(error))
+        }
+      }
+    }
+  }
+
+  /// Reads a model, or a model and its adapter: `MODEL+ADAPTER`.
+  private mutating func read(_ name: String, made: Set<String>) throws {
+    let location: ModelLocator.Location
+    do { location = try locator.location(of: name) } catch {
+      guard let (base, adapter) = Self.parts(of: name) else { throw error }
+      for part in [base, adapter] where models[part] == nil && !made.contains(part) {
+        try read(locator.location(of: part), named: part)
+      }
+      return
+    }
+    try read(location, named: name)
+  }
+
+  private mutating func read(_ location: ModelLocator.Location, named name: String) throws {
+    var checkpoint = try context.read(location.path)
+    if let name = location.name { checkpoint.path = name }
+    if let note = location.note { notes.append(note) }
+    models[name] = checkpoint
+  }
+
+  private static func parts(of name: String) -> (base: String, adapter: String)? {
+    guard let plus = name.lastIndex(of: "+") else { return nil }
+    return (String(name[..<plus]), String(name[name.index(after: plus)...]))
+  }
+
+  /// Returns the models of a recipe by their names, with their adapters applied.
+  /// - Throws: An error if an adapter does not fit its model.
+  func models(of recipe: MergeRecipe) throws -> [String: Checkpoint] {
+    var result: [String: Checkpoint] = [:]
+    for name in recipe.models {
+      if let model = models[name] {
+        result[name] = model
+      } else if let (base, adapter) = Self.parts(of: name), let model = models[base],
+        let change = models[adapter]
+      {
+        result[name] = try Self.applied(change, to: model)
+      }
+    }
+    return result
+  }
+
+  /// Adds the model that a recipe makes; its values are computed when they are read.
+  mutating func add(_ merging: Merging, named name: String) throws {
+    var checkpoint = try merging.output()
+    checkpoint.path = name
+    checkpoint.lineage = Lineage(
+      verb: MergeOperation.verb, options: merging.lineageOptions,
+      versions: Version.shapingOutput, inputs: merging.inputs)
+    checkpoint.identity = InputIdentity(
+      of: checkpoint.lineage,
+      byteCount: checkpoint.tensors.reduce(0) { $0 + ($1.aliasOf == nil ? $1.info.byteCount : 0) })
+    models[name] = checkpoint
+  }
+
+  private static func applied(_ adapter: Checkpoint, to base: Checkpoint) throws -> Checkpoint {
+    let application = VectorApplication(base: base, vectors: [(try TaskVector(adapter), 1)])
+    try SeveralErrors.throwIfAny(application.errors)
+    var applied = application.applied()
+    applied.lineage = Lineage(
+      verb: VectorApplyOperation.verb, options: application.lineageOptions,
+      versions: Version.shapingOutput, inputs: application.inputs)
+    return applied
+  }
+}
