@@ -77,6 +77,7 @@ package struct ContainerRegistry: Sendable {
     let input = try InputTree(path: path)
     let byContent = all.first { $0.recognition(of: input) == .content }
     guard let container = byContent ?? all.first(where: { $0.recognizes(input) }) else {
+      if let fault = try input.downloadFault, fault.isCertain { throw fault.error(path: path) }
       let readable = all.map { $0.summary }
       throw FormatError(
         .unknownContainer, input.guess ?? "is not in a format that this version reads", path: path,
@@ -138,6 +139,11 @@ extension FormatError.Code {
 }
 
 extension InputTree {
+  /// The trace of a failed download in the file of the input; nil for a folder.
+  fileprivate var downloadFault: DownloadFault? {
+    get throws { isFolder ? nil : try DownloadFault(in: openNamedFile()) }
+  }
+
   /// A description of a file in a known but unsupported format; nil if its first bytes are not known.
   fileprivate var guess: String? {
     let signatures: [([UInt8], String)] = [
