@@ -7,7 +7,7 @@ import TensorCore
 struct ShardIndex {
   private static let maximumByteCount = 1 << 28
   /// The number of bytes in which an index has its key `weight_map`.
-  private static let examinedByteCount = 1 << 20
+  private static let examinedByteCount = 1 << 18
 
   let path: String
   /// The base names of the shards, sorted, each once.
@@ -54,7 +54,7 @@ struct ShardIndex {
     }
     let root: JSONValue
     do { root = try Self.parse(file.bytes(at: 0, count: file.byteCount), path: path) } catch {
-      throw try DownloadFault.error(in: file) ?? error
+      throw try DownloadFault.error(in: file, expectsJSON: true) ?? error
     }
     guard case .object(var object) = root, case .object(let map)? = object["weight_map"] else {
       throw FormatError(.shardIndex, "has no object 'weight_map'", path: path)

@@ -60,7 +60,7 @@ struct SideFileRule {
   private func isCopy(_ tensors: [TensorInfo]) -> Bool {
     let shared = tensors.count { shapes[UTF8Key($0.name)] == $0.shape }
     let count = tensors.reduce(0) { $0 + $1.elementCount }
-    return 2 * shared > tensors.count || count >= elementCount / 10 * 9
+    return 2 * shared > tensors.count || (count > 0 && 10 * count >= 9 * elementCount)
   }
 
   private func content(of file: InputFile, path: String) throws(FileError) -> Content {

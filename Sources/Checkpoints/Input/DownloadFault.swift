@@ -9,6 +9,7 @@ package enum DownloadFault: Sendable, Equatable {
   case text(kind: String, start: String)
 
   private static let examinedByteCount = 512
+  private static let jsonKind = "JSON text"
 
   /// Examines the start of a file; returns nil if it is not text.
   package init?(in file: InputFile) throws(FileError) {
@@ -34,7 +35,7 @@ package enum DownloadFault: Sendable, Equatable {
     switch start {
     case let text where text.hasPrefix("<!doctype html") || text.hasPrefix("<html"): "an HTML page"
     case let text where text.hasPrefix("<"): "an XML page"
-    case let text where text.hasPrefix("{") || text.hasPrefix("["): "JSON text"
+    case let text where text.hasPrefix("{") || text.hasPrefix("["): jsonKind
     default: "text"
     }
   }
@@ -64,8 +65,13 @@ package enum DownloadFault: Sendable, Equatable {
 
   /// Returns the error to report if `file` is not what its name says because a download failed; nil if there is
   /// no sign of that.
-  package static func error(in file: InputFile) throws(FileError) -> FormatError? {
-    try DownloadFault(in: file)?.error(path: file.path)
+  /// - Parameter expectsJSON: True if the file should be JSON text.
+  package static func error(
+    in file: InputFile, expectsJSON: Bool = false
+  ) throws(FileError) -> FormatError? {
+    guard let fault = try DownloadFault(in: file) else { return nil }
+    if expectsJSON, case .text(Self.jsonKind, _) = fault { return nil }
+    return fault.error(path: file.path)
   }
 }
 
