@@ -30,9 +30,7 @@ struct FolderWithoutWeights {
           hint: "name one of them, such as \(input.path(of: models[0]).printable)")
       }
       let others = files.filter(WeightFileNames.mayContainTensors)
-      let found =
-        others.isEmpty
-        ? "" : " (\(others.map(\.printable).joined(separator: ", ")) is in another format)"
+      let found = others.isEmpty ? "" : ", only \(others.map(\.printable).joined(separator: ", "))"
       return FormatError(
         .modelDirectory,
         "the folder contains no safetensors file\(found); expected "
