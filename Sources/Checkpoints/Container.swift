@@ -79,7 +79,9 @@ package struct ContainerRegistry: Sendable {
   package func read(_ input: InputTree) throws -> Checkpoint {
     let byContent = all.first { $0.recognition(of: input) == .content }
     guard let container = byContent ?? all.first(where: { $0.recognizes(input) }) else {
-      if let fault = try input.downloadFault, fault.isCertain { throw fault.error(path: input.path) }
+      if let fault = try input.downloadFault, fault.isCertain {
+        throw fault.error(path: input.path)
+      }
       let readable = all.map { $0.summary }
       throw FormatError(
         .unknownContainer, input.guess ?? "is not in a format that this version reads",

@@ -41,7 +41,7 @@ struct ErrorSurvey {
     let turnstile = Turnstile()
     try engine.forEachTile(
       of: pairs.map(\.tensor), workspaceByteCount: workspaceByteCount(pairs),
-      finishesTensors: false, onFailure: turnstile.abandon
+      onFailure: turnstile.abandon
     ) { number, tile, values, scratch in
       let error = try measure(
         pairs[tile.tensor], tile.elements, values, tolerance: tolerance, scratch: &scratch)

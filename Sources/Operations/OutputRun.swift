@@ -133,7 +133,7 @@ struct OutputRun {
 
   private func report(_ job: OutputJob, _ notices: [OperationNotice], notes: [Message]) {
     for notice in notices { context.observer.report(notice) }
-    for note in notes + skippedNotes + sparsityNotes + job.plan.notes {
+    for note in notes + fileNotes + sparsityNotes + job.plan.notes {
       context.observer.report(.warning(note))
     }
     for row in job.plan.rows {
@@ -141,41 +141,9 @@ struct OutputRun {
     }
   }
 
-  /// Notes that list the files beside the weights that the output does not contain.
-  private var skippedNotes: [Message] {
-    let skipped = request.output.skipped
-    func names(_ reasons: Set<SkippedFile.Reason>) -> String? {
-      let paths = skipped.filter { reasons.contains($0.reason) }.map(\.path.printable)
-      return paths.isEmpty ? nil : paths.joined(separator: ", ")
-    }
-    var notes: [Message] = []
-    if let names = names([.otherWeights, .notAFile]) { notes.append("not copied: \(names)") }
-    if let names = names([.copyOfWeights]) {
-      notes.append(
-        "not copied: \(names) (exported models and copies of the weights; "
-          + "\(setting: "companions", "all") copies them)")
-    }
-    if let names = names([.large]) {
-      notes.append(
-        "not copied: \(names) (large files; \(setting: "companions", "all") copies them)")
-    }
-    if let names = names([.brokenLink]) {
-      notes.append(
-        "not copied: \(names) (links to files that do not exist; download them again)")
-    }
-    return notes + [unchangedNote].compactMap(\.self)
-  }
-
-  /// A note on files beside the weights that contain weights of their own, to which no option applies.
-  private var unchangedNote: Message? {
-    guard !request.options.isEmpty, request.writer == nil,
-      let container = try? settings.container, container.isFolder || container.holdsTerms
-    else { return nil }
-    let names = request.output.companions.map(\.name).filter(WeightFileNames.mayContainTensors)
-    guard !names.isEmpty else { return nil }
-    return
-      "copied unchanged, with any weights in them: "
-      + names.map(\.printable).joined(separator: ", ")
+  private var fileNotes: [Message] {
+    request.output.notesOnSkippedFiles
+      + [request.noteOnUnchangedFiles(in: settings)].compactMap(\.self)
   }
 
   /// A note if sparse tensors grow because the output format stores every zero.

@@ -91,9 +91,7 @@ import Testing
       .run(context(recorder))
     #expect(recorder.tensors == [39, 39])
     let checked = Recorder()
-    var verify = VerifyOperation(inputs: [folder[name]])
-    verify.against = model
-    _ = try verify.run(context(checked))
+    _ = try VerifyOperation(inputs: [folder[name]]).run(context(checked))
     #expect(checked.tensors == [39, 39])
     // A packed file is copied without decoding.
     let copied = Recorder()

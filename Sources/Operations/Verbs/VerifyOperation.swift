@@ -43,7 +43,7 @@ package struct VerifyOperation: Operation {
         Verification.workspaceByteCount(checkpoint),
         original.map { Comparison.workspaceByteCount(checkpoint, $0) } ?? 0))
     return try context.withEngine(
-      .verify, demand, tensors: checkpoint.tensors.count { $0.aliasOf == nil },
+      .verify, demand, tensors: checkpoint.tensors.count,
       byteCount: Verification.byteCount(checkpoint) * (original == nil ? 1 : 2)
     ) { engine in
       let faults = try Verification.faults(in: checkpoint, engine: engine)
