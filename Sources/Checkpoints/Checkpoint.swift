@@ -26,6 +26,10 @@ package struct Checkpoint: Sendable {
   package var notes: [Message]
   /// True if the companions are files of their own, not parts of the file with the weights.
   package var companionsAreFiles: Bool
+  /// The files beside the weights that are left out.
+  package var skipped: [SkippedFile] = []
+  /// The names and strings of the model folder.
+  package var folder = FolderLayout()
   /// True if a checksum, which reading compares, covers every byte.
   package var hasChecksums = false
   /// Data that a container attaches for its own use.

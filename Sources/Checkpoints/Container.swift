@@ -79,6 +79,9 @@ package struct ContainerRegistry: Sendable {
   package func read(_ input: InputTree) throws -> Checkpoint {
     let byContent = all.first { $0.recognition(of: input) == .content }
     guard let container = byContent ?? all.first(where: { $0.recognizes(input) }) else {
+      if let fault = try input.downloadFault, fault.isCertain {
+        throw fault.error(path: input.path)
+      }
       let readable = all.map { $0.summary }
       throw FormatError(
         .unknownContainer, input.guess ?? "is not in a format that this version reads",
@@ -141,6 +144,11 @@ extension FormatError.Code {
 }
 
 extension InputTree {
+  /// The trace of a failed download in the file of the input; nil for a folder.
+  fileprivate var downloadFault: DownloadFault? {
+    get throws { isFolder ? nil : try DownloadFault(in: openNamedFile()) }
+  }
+
   /// A description of a file in a known but unsupported format; nil if its first bytes are not known.
   fileprivate var guess: String? {
     let signatures: [([UInt8], String)] = [

@@ -36,6 +36,8 @@ package struct Comparison: Sendable {
   private let isExact: Bool
   package let comparedTensorCount: Int
   package let differences: [Difference]
+  /// The files that may contain weights and were not compared, each with its checkpoint.
+  package let notCompared: [String]
 
   package var isEqual: Bool { differences.isEmpty }
 
@@ -64,6 +66,18 @@ package struct Comparison: Sendable {
       }
     }
     differences = plan.differences
+    notCompared = Self.notCompared(checkpoint, original)
+  }
+
+  private static func notCompared(_ checkpoint: Checkpoint, _ original: Checkpoint) -> [String] {
+    let comparesFiles = !checkpoint.companions.isEmpty && !original.companions.isEmpty
+    return [checkpoint, original].flatMap { side in
+      let companions = comparesFiles ? [] : side.companions.map(\.name)
+      let files =
+        companions.filter(WeightFileNames.mayContainTensors)
+        + side.skipped.filter(\.mayContainWeights).map(\.path)
+      return files.map { "\($0) of \(side.path)" }
+    }
   }
 
   /// Returns the number of bytes that each worker of a comparison needs.
@@ -85,19 +99,25 @@ package struct Comparison: Sendable {
         .table(table),
       ]
     }
-    return [
-      .line(
-        (isExact ? "equal to " : "within the allowed error of ")
-          + "\(original.printable): \(comparedTensorCount.counted("tensor")), "
-          + (isExact
-            ? "names, shapes, dtypes and every bit of the values" : "names, shapes and values"))
-    ]
+    let scope =
+      "\(original.printable): \(comparedTensorCount.counted("tensor")), "
+      + (isExact ? "names, shapes, dtypes and every bit of the values" : "names, shapes and values")
+    guard notCompared.isEmpty else {
+      return [
+        .line(
+          "no difference \(isExact ? "" : "over the allowed error ")in what was compared with \(scope)"
+        ),
+        .line("not compared: \(notCompared.map(\.printable).joined(separator: ", "))"),
+      ]
+    }
+    return [.line((isExact ? "equal to " : "within the allowed error of ") + scope)]
   }
 
   package var members: JSONObject {
     [
-      "original": .string(original), "equal": .bool(isEqual),
+      "original": .string(original), "equal": .bool(isEqual && notCompared.isEmpty),
       "compared_tensor_count": JSONValue(comparedTensorCount),
+      "not_compared": .array(notCompared.map { .string($0) }),
       "differences": .array(lines),
     ]
   }

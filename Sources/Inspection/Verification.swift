@@ -40,7 +40,7 @@ package struct Verification: Report {
     let turnstile = Turnstile()
     try engine.forEachTile(
       of: tensors, workspaceByteCount: workspaceByteCount(checkpoint),
-      onFailure: turnstile.abandon
+      fileCount: checkpoint.companions.count { $0.fault == nil }, onFailure: turnstile.abandon
     ) { number, tile, values, _ in
       try turnstile.pass(number) {
         guard ids[tile.tensor] != nil else { return }
@@ -86,6 +86,10 @@ package struct Verification: Report {
           "\(checkpoint.path.printable): \(checkpoint.tensors.count.counted("tensor")) and "
             + "\(checkpoint.companions.count.counted("other file")), \(ByteSize(bytes)): whole"
             + (checkpoint.hasChecksums ? ", every checksum matches" : "")))
+    }
+    let skipped = checkpoint.skipped.filter(\.mayContainWeights).map(\.path.printable)
+    if !skipped.isEmpty {
+      lines.append(.line("not checked: \(skipped.joined(separator: ", "))"))
     }
     return lines + (comparison?.sections ?? [])
   }

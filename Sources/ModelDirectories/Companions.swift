@@ -4,38 +4,33 @@ import TensorCore
 
 /// The files of a model folder other than the weights, such as config.json, the tokenizer or a licence.
 struct Companions {
-  /// Suffixes of weights in other formats, which are not copied into a converted model.
-  private static let weightSuffixes = [
-    ".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".gguf", ".h5", ".msgpack", ".onnx", ".npz",
-    ".npy", ".tflite", ".ot", ".sumac", ".index.json",
-  ]
   private static let maximumDepth = 8
 
   private(set) var tensors: [LazyTensor] = []
   private(set) var identities: [FileIdentity] = []
-  private var left: [String] = []
+  private(set) var skipped: [SkippedFile] = []
+  /// Notes on files that a failed download left.
+  private(set) var notes: [Message] = []
+  private let weights: Set<String>
+  private let rule: SideFileRule
 
-  /// - Parameter weights: The names of the files that contain the weights.
-  init(of input: InputTree, weights: [String]) throws {
-    try collect(input, folder: "", weights: Set(weights), depth: 0)
-  }
-
-  var notes: [Message] {
-    left.isEmpty
-      ? [] : ["not copied: \(left.map(\.printable).joined(separator: ", "))"]
+  /// - Parameters:
+  ///   - weights: The names of the files that contain the weights, and of their index.
+  ///   - tensors: The tensors of the weights.
+  init(of input: InputTree, weights: Set<String>, tensors: [TensorInfo]) throws {
+    self.weights = weights
+    rule = SideFileRule(tensors)
+    try collect(input, folder: "", depth: 0)
   }
 
   /// True if a file of this path may be written beside weights: it is not hidden, and loaders do not take it
   /// for weights or for their index.
   static func isCarried(_ path: String) -> Bool {
     let isHidden = path.split(separator: "/").contains { $0.hasPrefix(".") }
-    return RelativePath.isSafe(path) && !isHidden
-      && !weightSuffixes.contains(where: path.lowercased().hasSuffix)
+    return RelativePath.isSafe(path) && !isHidden && !WeightFileNames.isTakenForWeights(path)
   }
 
-  private mutating func collect(
-    _ input: InputTree, folder: String, weights: Set<String>, depth: Int
-  ) throws {
+  private mutating func collect(_ input: InputTree, folder: String, depth: Int) throws {
     for entry in try input.entries(in: folder) {
       let path = folder.isEmpty ? entry.name : folder + "/" + entry.name
       // Skip version control, caches and unfinished downloads.
@@ -43,22 +38,38 @@ struct Companions {
       if weights.contains(path) { continue }
       switch entry.kind {
       case .folder where depth < Self.maximumDepth:
-        try collect(input, folder: path, weights: weights, depth: depth + 1)
+        try collect(input, folder: path, depth: depth + 1)
       // A link to a folder may form a cycle or lead out of the folder.
-      case .folder, .linkedFolder: left.append(path + "/")
-      case .file where !Self.weightSuffixes.contains(where: entry.name.lowercased().hasSuffix):
-        try add(input.open(path), as: path)
-      case .file, .other: left.append(path)
+      case .folder, .linkedFolder: skipped.append(SkippedFile(path + "/", .notAFile))
+      case .other: skipped.append(SkippedFile(path, .notAFile))
+      case .file where WeightFileNames.isTakenForWeights(path):
+        skipped.append(SkippedFile(path, .otherWeights))
+      case .brokenLink:
+        skipped.append(SkippedFile(path, .brokenLink))
+      case .file: try add(input.open(path), as: path)
       }
     }
   }
 
   private mutating func add(_ file: InputFile, as name: String) throws {
     let info = try TensorInfo(name: name, dtype: .u8, shape: Shape([file.byteCount]))
-    tensors.append(
-      LazyTensor(
-        info: info, source: FileTensorSource(file: file, info: info, byteOffset: 0),
-        stored: StoredForm(file: name, byteOffset: 0, byteCount: file.byteCount, dtype: .u8)))
+    let companion = LazyTensor(
+      info: info, source: FileTensorSource(file: file, info: info, byteOffset: 0),
+      stored: StoredForm(file: name, byteOffset: 0, byteCount: file.byteCount, dtype: .u8))
+    if case .lfsPointer? = try DownloadFault(in: file) {
+      notes.append(
+        "\(file.path.printable): is a Git LFS pointer in place of the file; run 'git lfs pull'")
+    }
+    // An index of other weights would name files that no output has.
+    if !name.contains("/"), name.lowercased().hasSuffix(".json"),
+      try ShardIndex.isIndex(file, name: name)
+    {
+      skipped.append(SkippedFile(name, .otherWeights))
+    } else if let reason = try rule.reasonToSkip(file, path: name) {
+      skipped.append(SkippedFile(name, reason, companion: companion))
+    } else {
+      tensors.append(companion)
+    }
     identities.append(file.identity)
   }
 }

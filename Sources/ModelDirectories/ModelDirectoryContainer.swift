@@ -17,11 +17,20 @@ package enum ModelDirectoryContainer: ContainerOutput {
   package static let isFolder = true
   package static let holdsTerms = false
 
-  static let singleFile = "model.safetensors"
+  static let weightsSuffix = ".safetensors"
   static let indexSuffix = ".safetensors.index.json"
+  static let singleFile = FolderLayout.defaultWeightsName + weightsSuffix
+  static let singleIndex = FolderLayout.defaultWeightsName + indexSuffix
 
   package static func recognition(of input: InputTree) -> ContainerRecognition? {
     if input.isFolder { return .content }
+    let isJSON = input.prefix.first { !" \t\r\n".utf8.contains($0) } == UInt8(ascii: "{")
+    // A file that cannot be read again is reported by the container of its name.
+    if isJSON, let file = try? input.openNamedFile(),
+      (try? ShardIndex.isIndex(file, name: input.fileName ?? "")) == true
+    {
+      return .content
+    }
     return input.path.hasSuffix(indexSuffix) ? .name : nil
   }
 
@@ -36,61 +45,45 @@ package enum ModelDirectoryContainer: ContainerOutput {
   }
 
   package static func read(_ input: InputTree) throws -> Checkpoint {
-    let weights = try input.fileName ?? findWeights(in: input)
-    let index = weights.hasSuffix(indexSuffix) ? try ShardIndex(input.open(weights)) : nil
-    let names = index?.files ?? [weights]
-    let shards = try names.map { try SafetensorsFile(input.open($0)) }
-    let tensors = shards.flatMap(\.tensors)
-    try checkNames(tensors, folder: input.folderPath)
-    if let index { try index.check(shards) }
-    var notes: [Message] = []
-    let (metadata, lineage) = SafetensorsContainer.split(
-      shards[0].header.metadata ?? [], path: shards[0].file.path, notes: &notes)
-    let companions = try Companions(of: input, weights: names + [weights])
-    let identity = identity(of: shards)
-    return Checkpoint(
-      path: input.path, container: name, tensors: tensors, metadata: metadata,
-      companions: companions.tensors, lineage: lineage, identity: identity,
-      files: shards.map(\.file.identity) + companions.identities + input.identities,
-      notes: notes + companions.notes, companionsAreFiles: true)
+    let entries = try input.entries()
+    let weights =
+      try input.fileName.map { try FolderWeights.named($0, in: input) }
+      ?? FolderWeights.found(in: input, entries: entries)
+    let shards = try FolderShards(weights, in: input, entries: entries)
+    let tensors = shards.files.flatMap(\.tensors)
+    let metadata = shards.metadata
+    let companions = try Companions(
+      of: input, weights: Set(weights.files + [weights.name]), tensors: tensors.map(\.info))
+    var checkpoint = Checkpoint(
+      path: input.path, container: name, tensors: tensors, metadata: metadata.strings,
+      companions: companions.tensors, lineage: metadata.lineage,
+      identity: identity(of: shards.files),
+      files: shards.files.map(\.file.identity) + companions.identities + input.identities,
+      notes: weights.notes + metadata.notes + companions.notes, companionsAreFiles: true)
+    checkpoint.skipped = companions.skipped
+    checkpoint.folder = layout(of: weights, checkpoint)
+    return checkpoint
   }
 
-  /// Returns the name of the single weights file of a folder, or of its only index.
-  private static func findWeights(in input: InputTree) throws -> String {
-    let names = try input.entries().map(\.name)
-    let indexes = names.filter { $0.hasSuffix(indexSuffix) }
-    if indexes.contains("model" + indexSuffix) { return "model" + indexSuffix }
-    if names.contains(singleFile) { return singleFile }
-    let files = names.filter { $0.hasSuffix(".safetensors") }
-    let candidates = indexes.isEmpty ? files : indexes
-    if candidates.count == 1 {
-      guard indexes.isEmpty, candidates[0].contains(/-\d+-of-\d+\.safetensors$/) else {
-        return candidates[0]
-      }
-      throw FormatError(
-        .modelDirectory,
-        "contains the shard \(candidates[0].printable), but neither an index nor other shards",
-        path: input.path, hint: "download the missing files, or name a single file")
+  /// Returns the names of the weights, and the keys of the index that writers keep.
+  private static func layout(
+    of weights: FolderWeights, _ checkpoint: Checkpoint
+  ) -> FolderLayout {
+    var layout = FolderLayout()
+    // Outputs do not repeat the name of a hidden or very long file.
+    if FolderLayout.isValid(weightsName: weights.weightsName) {
+      layout.weightsName = weights.weightsName
     }
-    let found =
-      candidates.isEmpty
-      ? "the folder contains no safetensors file"
-      : "the folder contains several candidates: "
-        + candidates.map(\.printable).joined(separator: ", ")
-    throw FormatError(
-      .modelDirectory, "\(found); expected \(singleFile) or model\(indexSuffix)", path: input.path,
-      hint: candidates.isEmpty ? nil : "name the file or index to read")
-  }
-
-  private static func checkNames(_ tensors: [LazyTensor], folder: String) throws(FormatError) {
-    var files: [UTF8Key: String] = [:]
-    for tensor in tensors {
-      if let other = files.updateValue(tensor.stored.file, forKey: UTF8Key(tensor.name)) {
-        throw FormatError(
-          .modelDirectory, "is in both \(other.printable) and \(tensor.stored.file.printable)",
-          path: folder, tensor: tensor.name)
-      }
+    guard let index = weights.index else { return layout }
+    layout.indexMembers = index.otherMembers
+    layout.indexMetadata = index.metadata
+    layout.indexMetadata["total_size"] = nil
+    // Any other number is one that the writer of a quantization states.
+    if index.metadata["total_parameters"]?.asInt == checkpoint.parameterCount {
+      layout.indexMetadata["total_parameters"] = nil
+      layout.countsParameters = true
     }
+    return layout
   }
 
   /// Returns the identity of a single file, or a hash of the identities of several.
@@ -114,4 +107,12 @@ extension FormatError.Code {
     "directory.index",
     meaning: "The index of a model directory does not agree with its shards.",
     remedy: "Fetch index and shards of the same revision again.")
+  package static let hubCache = FormatError.Code(
+    "directory.hub-cache",
+    meaning: "The folder is part of the Hugging Face cache and contains no model itself.",
+    remedy: "Name the folder of a snapshot, or download the model if there is none.")
+  package static let severalModels = FormatError.Code(
+    "directory.several-models",
+    meaning: "The folder has no weights of its own, but its subfolders have.",
+    remedy: "Name one of the subfolders.")
 }

@@ -17,7 +17,7 @@ package struct ModelDirectoryWriter: CheckpointWriter {
   private let shards: [Shard]
   private let companions: [LazyTensor]
   private let index: [UInt8]?
-  private let weightsName: String
+  private let folder: FolderLayout
   package let plan: OutputPlan
 
   package var isDirectory: Bool { true }
@@ -32,15 +32,18 @@ package struct ModelDirectoryWriter: CheckpointWriter {
     let shards = try parts.enumerated().map { number, tensors in
       // The first file contains the lineage and the model's own strings.
       Shard(
-        file: Self.name(of: number, among: parts.count, options.weightsName),
+        file: checkpoint.folder.fileName(of: number, among: parts.count),
         layout: try SafetensorsLayout(
           tensors, metadata: number == 0 ? metadata : metadata.filter { $0.key == "format" },
           path: checkpoint.path))
     }
     self.shards = shards
     companions = checkpoint.companions
-    weightsName = options.weightsName
-    index = shards.count > 1 ? ShardIndex.json(shards.map { ($0.file, $0.layout) }) : nil
+    folder = checkpoint.folder
+    // A single file has an index only if that has keys to keep.
+    index =
+      shards.count > 1 || folder.hasIndexKeys
+      ? ShardIndex.json(shards.map { ($0.file, $0.layout) }, folder: folder) : nil
     plan = Self.plan(shards, companions: companions, index: index, notes: notes)
   }
 
@@ -78,15 +81,6 @@ package struct ModelDirectoryWriter: CheckpointWriter {
     return parts
   }
 
-  private static func name(of number: Int, among count: Int, _ weights: String) -> String {
-    guard count > 1 else { return weights + ".safetensors" }
-    func digits(_ number: Int) -> String {
-      let text = String(number)
-      return String(repeating: "0", count: max(0, 5 - text.count)) + text
-    }
-    return "\(weights)-\(digits(number + 1))-of-\(digits(count)).safetensors"
-  }
-
   private static func plan(
     _ shards: [Shard], companions: [LazyTensor], index: [UInt8]?, notes: [Message]
   ) -> OutputPlan {
@@ -113,7 +107,7 @@ package struct ModelDirectoryWriter: CheckpointWriter {
         try folder.writeFile(shard.file) { try shard.layout.write(to: $0, engine: engine) }
       }
       if let index {
-        try folder.writeFile(weightsName + ModelDirectoryContainer.indexSuffix) {
+        try folder.writeFile(self.folder.indexName) {
           try $0.write(index.rawSpan, at: 0)
         }
       }
@@ -121,7 +115,8 @@ package struct ModelDirectoryWriter: CheckpointWriter {
         try folder.writeFile(companion.name) { file in
           try engine.forEachTile(
             of: [companion],
-            workspaceByteCount: Engine.workspaceByteCount(of: [companion], extra: { _ in 0 })
+            workspaceByteCount: Engine.workspaceByteCount(of: [companion], extra: { _ in 0 }),
+            finishesTensors: false
           ) { _, tile, values, _ in
             try file.write(values, at: tile.elements.lowerBound)
           }

@@ -3,14 +3,47 @@ import Checkpoints
 import Safetensors
 import TensorCore
 
-/// The contents of `model.safetensors.index.json`: the file of each tensor.
+/// The contents of an index, such as `model.safetensors.index.json`: the file of each tensor.
 struct ShardIndex {
   private static let maximumByteCount = 1 << 28
+  /// The number of bytes in which an index has its key `weight_map`.
+  private static let examinedByteCount = 1 << 18
 
   let path: String
   /// The base names of the shards, sorted, each once.
   let files: [String]
   private let fileOfTensor: [(name: String, file: String)]
+  /// The members other than `metadata` and `weight_map`.
+  let otherMembers: JSONObject
+  /// The metadata; empty if there are none.
+  let metadata: JSONObject
+
+  var tensorNames: Set<UTF8Key> { Set(fileOfTensor.map { UTF8Key($0.name) }) }
+
+  /// Returns true if a file is an index of safetensors shards: by its name, or because it is a JSON object whose
+  /// `weight_map` begins with a safetensors file.
+  static func isIndex(_ file: InputFile, name: String) throws(FileError) -> Bool {
+    if name.hasSuffix(ModelDirectoryContainer.indexSuffix) { return true }
+    let bytes = try file.bytes(at: 0, count: min(file.byteCount, examinedByteCount))
+    do throws(JSONError) { return try listsSafetensors(bytes) } catch { return false }
+  }
+
+  private static func listsSafetensors(_ json: [UInt8]) throws(JSONError) -> Bool {
+    var reader = JSONReader(json.rawSpan)
+    guard try reader.peekKind() == .object else { return false }
+    try reader.enterObject()
+    while let key = try reader.nextKey() {
+      guard key == "weight_map" else {
+        try reader.skipValue()
+        continue
+      }
+      guard try reader.peekKind() == .object else { return false }
+      try reader.enterObject()
+      guard try reader.nextKey() != nil, try reader.peekKind() == .string else { return false }
+      return try reader.readString().hasSuffix(ModelDirectoryContainer.weightsSuffix)
+    }
+    return false
+  }
 
   init(_ file: InputFile) throws {
     path = file.path
@@ -19,10 +52,17 @@ struct ShardIndex {
       throw FormatError(
         .shardIndex, "has \(file.byteCount) bytes, the limit of an index is 256 MiB", path: path)
     }
-    let root = try Self.parse(file.bytes(at: 0, count: file.byteCount), path: path)
-    guard case .object(let object) = root, case .object(let map)? = object["weight_map"] else {
+    let root: JSONValue
+    do { root = try Self.parse(file.bytes(at: 0, count: file.byteCount), path: path) } catch {
+      throw try DownloadFault.error(in: file, expectsJSON: true) ?? error
+    }
+    guard case .object(var object) = root, case .object(let map)? = object["weight_map"] else {
       throw FormatError(.shardIndex, "has no object 'weight_map'", path: path)
     }
+    metadata = object["metadata"]?.asObject ?? JSONObject()
+    object["weight_map"] = nil
+    object["metadata"] = nil
+    otherMembers = object
     var entries: [(name: String, file: String)] = []
     for (name, value) in map {
       guard case .string(let file) = value else {
@@ -89,22 +129,33 @@ struct ShardIndex {
               + "the index", path: path, tensor: entry.info.name))
       }
     }
+    if var last = errors.last as? FormatError {
+      last.hint =
+        "fetch the index and the shards of one revision again, or correct 'weight_map' in the index"
+      errors[errors.count - 1] = last
+    }
     try SeveralErrors.throwIfAny(errors)
   }
 
-  /// Returns the text of an index for these files.
-  static func json(_ layouts: [(file: String, layout: SafetensorsLayout)]) -> [UInt8] {
+  /// Returns the text of an index for these files, with the other keys of `folder`.
+  static func json(
+    _ layouts: [(file: String, layout: SafetensorsLayout)], folder: FolderLayout
+  ) -> [UInt8] {
     let entries = layouts.flatMap { file, layout in layout.tensors.map { ($0.name, file) } }
-    let total = layouts.reduce(0) { sum, file in
-      sum + file.layout.tensors.reduce(0) { $0 + $1.info.byteCount }
-    }
+    let infos = layouts.flatMap { $0.layout.tensors.map(\.info) }
     var writer = JSONWriter(indented: true)
     writer.beginObject()
     writer.key("metadata")
     writer.beginObject()
     writer.key("total_size")
-    writer.value(total)
+    writer.value(infos.reduce(0) { $0 + $1.byteCount })
+    if folder.countsParameters {
+      writer.key("total_parameters")
+      writer.value(infos.reduce(0) { $0 + $1.elementCount })
+    }
+    write(folder.indexMetadata, to: &writer)
     writer.endObject()
+    write(folder.indexMembers, to: &writer)
     writer.key("weight_map")
     writer.beginObject()
     for (name, file) in entries.sorted(by: { $0.0.precedesAsBytes($1.0) }) {
@@ -114,5 +165,12 @@ struct ShardIndex {
     writer.endObject()
     writer.endObject()
     return writer.bytes + [UInt8(ascii: "\n")]
+  }
+
+  private static func write(_ members: JSONObject, to writer: inout JSONWriter) {
+    for (key, value) in members {
+      writer.key(key)
+      writer.value(value)
+    }
   }
 }

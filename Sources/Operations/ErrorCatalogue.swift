@@ -25,7 +25,8 @@ package enum ErrorCatalogue {
     PackedFault.allCases.map(\.code)
     + SafetensorsFault.allCases.map(\.code)
     + [.unknownContainer]
-    + [.modelDirectory, .shardIndex]
+    + [.lfsPointer, .downloadedText, .brokenLink]
+    + [.modelDirectory, .shardIndex, .hubCache, .severalModels]
     + [.nonfiniteValue, .valuesTooSmall, .valuesTooLarge]
     + [.recipe]
     + [.clex]

@@ -19,8 +19,6 @@ package struct OutputRequest: Sendable {
   package var carried: [Checkpoint]?
   /// The verb recorded in the lineage, if it is not the operation's.
   package var verb: String?
-  /// The file name of the weights in a model directory, without suffix.
-  package var weightsName = "model"
   /// The writer of a cache layout and the layout's name, used instead of a container.
   package var writer: (writer: any CheckpointWriter, format: String)?
   package var survey: OutputSurvey?

@@ -7,7 +7,7 @@ import TensorCore
 
 /// Runs an operation that writes a checkpoint: check, plan, survey, write, report.
 struct OutputRun {
-  private let request: OutputRequest
+  private var request: OutputRequest
   private let verb: String
   private let settings: OutputSettings
   private let context: OperationContext
@@ -18,6 +18,7 @@ struct OutputRun {
     _ context: OperationContext
   ) {
     self.request = request
+    self.request.output = settings.companions.applied(to: request.output)
     self.verb = verb
     self.settings = settings
     self.context = context
@@ -94,11 +95,10 @@ struct OutputRun {
   /// Returns the writer options, which determine the bytes of the output.
   private func options(for container: any ContainerOutput.Type) -> WriterOptions {
     var options = settings.writerOptions
-    options.weightsName = request.weightsName
     if settings.recordsLineage {
       options.lineage = Lineage(
         verb: request.verb ?? verb,
-        options: request.options + container.lineageOptions(options) + settings.aliasOptions,
+        options: request.options + container.lineageOptions(options) + settings.choiceOptions,
         versions: Version.shapingOutput, inputs: request.inputs)
     }
     return options
@@ -112,7 +112,9 @@ struct OutputRun {
     let surveyed = try context.withEngine(
       survey.phase, survey.demand, tensors: survey.tensorCount, byteCount: survey.byteCount
     ) { try survey.run($0, options) }
-    if let output = surveyed.output { try job.replan(output, options: options) }
+    if let output = surveyed.output {
+      try job.replan(settings.companions.applied(to: output), options: options)
+    }
     return surveyed
   }
 
@@ -131,12 +133,17 @@ struct OutputRun {
 
   private func report(_ job: OutputJob, _ notices: [OperationNotice], notes: [Message]) {
     for notice in notices { context.observer.report(notice) }
-    for note in notes + sparsityNotes + job.plan.notes {
+    for note in notes + fileNotes + sparsityNotes + job.plan.notes {
       context.observer.report(.warning(note))
     }
     for row in job.plan.rows {
       context.observer.report(.decision(tensor: row.name, from: row.from, to: row.to))
     }
+  }
+
+  private var fileNotes: [Message] {
+    request.output.notesOnSkippedFiles
+      + [request.noteOnUnchangedFiles(in: settings)].compactMap(\.self)
   }
 
   /// A note if sparse tensors grow because the output format stores every zero.

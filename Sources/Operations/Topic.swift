@@ -36,7 +36,7 @@ package enum Topic: String, CaseIterable, Sendable {
       sumac        one file, losslessly compressed, with a checksum for every byte; it also
                    contains the other files of the model
       directory    a Hugging Face model folder: model.safetensors or shards with an index,
-                   config.json, the tokenizer and all other files in the folder
+                   config.json, the tokenizer and other files of the model
 
       The format of an input is detected from its content. The format of an output follows
       from its name: .safetensors, .sumac, or no suffix for a folder. Use --to to override it.

@@ -254,7 +254,7 @@ package struct Pruning: Sendable {
   package func masks(of checkpoint: Checkpoint, _ outcome: PruningOutcome) throws -> Checkpoint {
     var result = checkpoint
     result.metadata = []
-    result.companions = []
+    result.removeCompanions()
     result.attributes = Attributes()
     result.tensors = try zip(outcome.readings, outcome.tensors).map { reading, tensor in
       var mask = reading.tensor

@@ -39,9 +39,15 @@ package enum SafetensorsContainer: ContainerOutput {
     let shard = try SafetensorsFile(input.openNamedFile())
     var notes: [Message] = []
     let (metadata, lineage) = split(shard.header.metadata ?? [], path: path, notes: &notes)
-    return Checkpoint(
+    var checkpoint = Checkpoint(
       path: path, container: .safetensors, tensors: shard.tensors, metadata: metadata,
       lineage: lineage, identity: shard.identity, files: [shard.file.identity], notes: notes)
+    // Other names, such as that of an output of this program, mean nothing to the library that reads a folder.
+    let name = input.fileName ?? ""
+    if WeightFileNames.safetensorsStems.contains(WeightFileNames.stem(of: name)) {
+      checkpoint.folder.weightsName = WeightFileNames.weightsName(of: name)
+    }
+    return checkpoint
   }
 
   /// Separates the lineage from the metadata; an unreadable lineage is left out and reported in `notes`.
@@ -65,7 +71,15 @@ package struct SafetensorsFile: Sendable {
   package let header: SafetensorsHeader
   package let identity: InputIdentity
 
+  /// Reads the header of a file.
+  /// - Throws: ``FormatError``; that of the download if the file is a trace of a failed one.
   package init(_ file: InputFile) throws {
+    do { try self.init(headerOf: file) } catch let error as FormatError {
+      throw try DownloadFault.error(in: file) ?? error
+    }
+  }
+
+  private init(headerOf file: InputFile) throws {
     self.file = file
     let path = file.path
     let start = try file.bytes(at: 0, count: min(8, file.byteCount))

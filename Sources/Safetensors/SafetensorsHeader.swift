@@ -54,7 +54,8 @@ package struct SafetensorsHeader: Sendable {
     guard let length = bytes.littleEndian(UInt64.self, at: 0) else {
       throw FormatError(
         .tooShort, "the file has \(fileByteCount) bytes, too few for the length of a header",
-        path: path, byteOffset: fileByteCount)
+        path: path, byteOffset: fileByteCount,
+        hint: "the download may not have finished; fetch the file again")
     }
     guard length <= UInt64(maximumByteCount) else {
       throw FormatError(
@@ -73,7 +74,10 @@ package struct SafetensorsHeader: Sendable {
     guard length >= 2 else {
       throw FormatError(
         .headerStart, "the header has \(length) bytes, expected at least 2", path: path,
-        byteOffset: 0)
+        byteOffset: 0,
+        hint: length == 0
+          ? "the file may be a download that reserved its space and did not finish; fetch it again"
+          : nil)
     }
     return Int(length)
   }

@@ -20,6 +20,13 @@ package struct SafetensorsWriter: CheckpointWriter {
       let names = checkpoint.companions.map(\.name.printable).joined(separator: ", ")
       notes.append("a safetensors file cannot contain other files; left out: \(names)")
     }
+    if checkpoint.folder.hasIndexKeys {
+      let keys =
+        checkpoint.folder.indexMembers.map(\.key) + checkpoint.folder.indexMetadata.map(\.key)
+      notes.append(
+        "a safetensors file cannot contain the other keys of the index; left out: "
+          + keys.map(\.printable).joined(separator: ", "))
+    }
     plan = OutputPlan(
       rows: Self.rows(layout, file: ""), companions: [], byteCount: layout.byteCount, isExact: true,
       demand: MemoryBudget.Demand(

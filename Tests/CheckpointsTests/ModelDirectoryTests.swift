@@ -66,14 +66,21 @@ import Testing
     #expect((error?.errors.count ?? 0) > 1)
   }
 
-  @Test("an error names a missing shard")
+  @Test("one error names all missing shards, and the files that the index does not list")
   func missing() throws {
-    let folder = try Self.folder(index: Self.right.replacing("model-00002", with: "model-00009"))
-    let error = #expect(throws: FileError.self) { try Containers.read(folder["m"]) }
-    #expect(error?.path.hasSuffix("model-00009-of-00002.safetensors") == true)
+    let folder = try Self.folder(
+      index: Self.right.replacing("model-00002", with: "model-00009")
+        .replacing("model-00001", with: "model-00008"))
+    let error = #expect(throws: FormatError.self) { try Containers.read(folder["m"]) }
+    #expect(error?.code == .modelDirectory)
+    let reason = error?.reason.description ?? ""
+    #expect(
+      reason.hasPrefix(
+        "2 of 2 shards in the index are missing: model-00008-of-00002.safetensors, "
+          + "model-00009-of-00002.safetensors; the folder has model-00001-of-00002.safetensors"))
   }
 
-  @Test("files beside the weights are copied; a note names weights in other formats")
+  @Test("files beside the weights are companions; weights in other formats are skipped")
   func companions() throws {
     let folder = try Self.folder()
     for name in ["config.json", "sub/vocab.txt", "pytorch_model.bin", ".git/HEAD"] {
@@ -81,7 +88,8 @@ import Testing
     }
     let checkpoint = try Containers.read(folder["m"])
     #expect(checkpoint.companions.map(\.name) == ["config.json", "sub/vocab.txt"])
-    #expect(checkpoint.notes == ["not copied: pytorch_model.bin"])
+    #expect(checkpoint.skipped.map(\.path) == ["pytorch_model.bin"])
+    #expect(checkpoint.skipped.map(\.reason) == [.otherWeights])
   }
 
   @Test("one of several shards without an index is refused")
@@ -118,14 +126,17 @@ import Testing
       atPath: folder["m/around"], withDestinationPath: ".")
     let checkpoint = try Containers.read(folder["m"])
     #expect(checkpoint.companions.isEmpty)
-    #expect(checkpoint.notes == ["not copied: around/"])
+    #expect(checkpoint.skipped.map(\.path) == ["around/"])
+    #expect(checkpoint.skipped.map(\.reason) == [.notAFile])
   }
 
   @Test("the error for a folder with no or several weights names what was found")
   func none() throws {
     let folder = try TemporaryFolder()
     try folder.write([], to: "m/config.json")
-    #expect(throws: FormatError.self) { try Containers.read(folder["m"]) }
+    try folder.write([1], to: "m/pytorch_model.bin")
+    let error = #expect(throws: FormatError.self) { try Containers.read(folder["m"]) }
+    #expect(error?.reason.contains("no safetensors file, only pytorch_model.bin") == true)
     let header = try Fixtures.bytes("safetensors/valid/no_tensors.safetensors")
     try folder.write(header, to: "m/a.safetensors")
     #expect(throws: Never.self) { try Containers.read(folder["m"]) }

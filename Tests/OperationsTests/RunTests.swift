@@ -21,6 +21,8 @@ import Testing
       var total = 0
       var done = 0
       var openPhases = 0
+      var tensors = 0
+      var finished = 0
     }
 
     private let state = Mutex(State())
@@ -32,17 +34,20 @@ import Testing
       state.withLock {
         $0.phases.append(phase)
         $0.total += byteCount
+        $0.tensors += tensors
         $0.openPhases += 1
       }
     }
 
     func advance(byteCount: Int) { state.withLock { $0.done += byteCount } }
-    func finish(tensor: TensorInfo) {}
+    func finish(tensor: TensorInfo) { state.withLock { $0.finished += 1 } }
     func end() { state.withLock { $0.openPhases -= 1 } }
 
     var phases: [ProgressPhase] { state.withLock { $0.phases } }
     var openPhases: Int { state.withLock { $0.openPhases } }
     var share: Double { state.withLock { Double($0.done) / Double(max(1, $0.total)) } }
+    /// The number of tensors of all phases, and of tensors that were finished.
+    var tensors: [Int] { state.withLock { [$0.tensors, $0.finished] } }
     var failures: Int {
       state.withLock { state in
         state.notices.count { if case .failure = $0 { true } else { false } }
@@ -75,6 +80,25 @@ import Testing
     let tensors = try Containers.read(folder["pruned.sumac"]).tensors
     let sparseCount = tensors.count { $0.record.isSparse }
     #expect(sparseCount > 0)
+  }
+
+  @Test(
+    "files beside the weights are not tensors of the progress",
+    arguments: ["x.sumac", "x.safetensors", "x"])
+  func tensorCount(name: String) throws {
+    let recorder = Recorder()
+    _ = try ConvertOperation(input: model, output: OutputSettings(path: folder[name]))
+      .run(context(recorder))
+    #expect(recorder.tensors == [39, 39])
+    let checked = Recorder()
+    _ = try VerifyOperation(inputs: [folder[name]]).run(context(checked))
+    #expect(checked.tensors == [39, 39])
+    // A packed file is copied without decoding.
+    let copied = Recorder()
+    _ = try ConvertOperation(
+      input: folder[name], output: OutputSettings(path: folder["copy.sumac"])
+    ).run(context(copied))
+    #expect(copied.tensors == [39, 39])
   }
 
   @Test("a plan writes nothing and says what the run then writes")

@@ -30,7 +30,9 @@ package struct FileTreeEntry: Sendable, Equatable {
     case folder
     /// A link to a folder, which may form a cycle or lead out of the tree.
     case linkedFolder
-    /// A device, a pipe, or a broken link.
+    /// A link to a file that does not exist.
+    case brokenLink
+    /// A device or a pipe.
     case other
   }
 
@@ -62,6 +64,7 @@ package struct DiskFolder: FileTree {
     case .regular: return .file
     case .directory:
       return try FileSystem.typeIfPresent(path) == .directory ? .folder : .linkedFolder
+    case nil where try FileSystem.typeIfPresent(path) == .symbolicLink: return .brokenLink
     default: return .other
     }
   }

@@ -14,7 +14,8 @@ package struct InputTree: Sendable {
 
   /// Creates an input from a file or folder of the file system.
   package init(path: String) throws {
-    guard try FileSystem.stat(path).type != .directory else {
+    let type = try BrokenLink.explained(path) { try FileSystem.stat(path).type }
+    guard type != .directory else {
       self.init(path: path, tree: DiskFolder(path))
       return
     }
@@ -53,7 +54,10 @@ package struct InputTree: Sendable {
   package func isFile(_ name: String) -> Bool { tree.isFile(name) }
 
   /// Opens a file of the folder by its relative path.
-  package func open(_ name: String) throws -> InputFile { try tree.open(name) }
+  /// - Throws: ``FormatError`` for a link to a file that does not exist.
+  package func open(_ name: String) throws -> InputFile {
+    try BrokenLink.explained(tree.path(of: name)) { try tree.open(name) }
+  }
 
   package func entries(in folder: String = "") throws -> [FileTreeEntry] {
     try tree.entries(in: folder)

@@ -34,8 +34,6 @@ package struct WriterOptions: Sendable {
   package var hasContentIDs: Bool
   package var shardByteCount: Int?
   package var keepsAliases: Bool
-  /// The base name of the weights in a model directory.
-  package var weightsName = "model"
   /// The lineage to record; nil to record none.
   package var lineage: Lineage?
 

@@ -31,16 +31,18 @@ package struct Engine: Sendable {
   /// - Parameters:
   ///   - workspaceByteCount: The result of `workspaceByteCount(of:extra:)`.
   ///   - finishesTensors: True to report a tensor as finished after its last tile.
+  ///   - fileCount: The number of files at the end of `tensors`; they are not reported as finished tensors.
   ///   - onFailure: Called immediately when a tile fails.
   ///   - body: Receives the tile's number, the tile, its values, and the remaining scratch memory.
   package func forEachTile(
     of tensors: [LazyTensor], workspaceByteCount: Int, finishesTensors: Bool = true,
-    onFailure: @Sendable () -> Void = {},
+    fileCount: Int = 0, onFailure: @Sendable () -> Void = {},
     _ body: @Sendable (Int, TileList.Tile, borrowing RawSpan, inout MutableRawSpan) throws -> Void
   ) throws {
     let tiles = TileList(tensors.map(\.info.grid))
     let remaining = Mutex(tensors.indices.map(tiles.chunkCount(ofTensor:)))
-    for tensor in tensors where finishesTensors && tensor.info.grid.count == 0 {
+    let finishedCount = finishesTensors ? tensors.count - fileCount : 0
+    for tensor in tensors.prefix(finishedCount) where tensor.info.grid.count == 0 {
       progress.finish(tensor: tensor.info)
     }
     try Parallel(jobs: workers, cancellation: cancellation).forEach(
@@ -58,7 +60,7 @@ package struct Engine: Sendable {
         remaining[tile.tensor] -= 1
         return remaining[tile.tensor] == 0
       }
-      if isLast, finishesTensors { progress.finish(tensor: tensor.info) }
+      if isLast, tile.tensor < finishedCount { progress.finish(tensor: tensor.info) }
     }
     try cancellation.check()
   }

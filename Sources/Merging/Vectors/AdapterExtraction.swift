@@ -17,7 +17,8 @@ package struct AdapterExtraction: Sendable {
     self.rank = rank
   }
 
-  package var weightsName: String { LowRankAdapter.weightsName }
+  /// The names under which PEFT finds the adapter.
+  package var folder: FolderLayout { FolderLayout(weightsName: LowRankAdapter.weightsName) }
 
   /// The errors of the extraction, and of options that an adapter does not support.
   package var errors: [any UserError] {
@@ -103,6 +104,7 @@ package struct AdapterExtraction: Sendable {
       }
     }
     result.metadata = []
+    result.folder = folder
     result.tensors = tensors
     return try result.replacingCompanion(
       LowRankAdapter.configName, with: config(targets: targets, saved: saved, ranks: ranks))

@@ -83,7 +83,7 @@ package struct VectorExtraction: Sendable {
     var result = base
     result.lineage = Lineage()
     result.attributes = Attributes()
-    result.companions = []
+    result.removeCompanions()
     result.metadata = []
     result.files = base.files + tuned.files
     result.tensors = try pairs.map { pair in

@@ -50,7 +50,7 @@ package struct VectorSum: Sendable {
     var result = vectors[0].vector.checkpoint
     result.lineage = Lineage()
     result.attributes = Attributes()
-    result.companions = []
+    result.removeCompanions()
     result.files = vectors.flatMap(\.vector.checkpoint.files)
     var indices: [UTF8Key: Int] = [:]
     var sums: [TermSum] = []

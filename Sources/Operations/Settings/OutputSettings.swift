@@ -14,6 +14,8 @@ package struct OutputSettings: Codable, Sendable, Equatable {
   package var shardByteCount: Int?
   /// True if every tied tensor is written in formats without aliases; otherwise only the first is.
   package var keepsAliases = true
+  /// The files beside the weights that the output contains.
+  package var companions = CompanionChoice.small
   package var compression: Compression?
   /// True if a `.sumac` output stores a SHA-256 of each chunk.
   package var isSealed = false
@@ -37,9 +39,10 @@ package struct OutputSettings: Codable, Sendable, Equatable {
       shardByteCount: shardByteCount, keepsAliases: keepsAliases)
   }
 
-  /// The lineage option that records dropped aliases, if they are dropped.
-  var aliasOptions: [Lineage.Option] {
-    keepsAliases ? [] : [Lineage.Option("aliases", "drop")]
+  /// The lineage options that record the choice of aliases and files, unless they are the defaults.
+  var choiceOptions: [Lineage.Option] {
+    (keepsAliases ? [] : [Lineage.Option("aliases", "drop")])
+      + (companions == .small ? [] : [Lineage.Option("companions", companions.rawValue)])
   }
 }
 

@@ -86,11 +86,13 @@ package struct ConvertOperation: OutputOperation {
       byteCount: 2 * choice.candidates.count
         * checkpoint.tensors.reduce(0) { $0 + $1.info.byteCount },
       isNeededForPlan: true
-    ) { engine, options in
+    ) { [companions = output.companions] engine, options in
+      // Other files count as part of the size.
+      let whole = companions.applied(to: checkpoint)
       let result = try choice.fitted(
         checkpoint, storage: storage, compression: compression, engine: engine
       ) { types in
-        try Self.byteCount(checkpoint, storage, types, options, engine)
+        try Self.byteCount(whole, storage, types, options, engine)
       }
       var chosen = storage
       chosen.chosen = result.types

@@ -65,10 +65,10 @@ package struct VectorExtractOperation: OutputOperation {
     var planned = try adapter.extraction.extracted()
     // The folder gets the factors themselves, so that no tensor is stored as terms.
     for index in planned.tensors.indices { planned.tensors[index].storage = .asIs }
+    planned.folder = adapter.folder
     var request = OutputRequest(
       options: adapter.lineageOptions, inputs: inputs, output: planned, errors: adapter.errors,
       notes: adapter.extraction.notes, carried: [])
-    request.weightsName = adapter.weightsName
     request.planNotes = ["the plan shows the differences before they are factored"]
     guard adapter.errors.isEmpty else { return request }
     request.survey = OutputSurvey(

@@ -30,7 +30,9 @@ extension PackedCheckpointWriter {
       case .copied(let reader, let segments):
         let last = items[end - 1].copiedSegments ?? segments
         try writer.copy(segments.lowerBound..<last.upperBound, of: reader)
-        for item in items[start..<end] { engine.progress.finish(tensor: item.tensor.info) }
+        for item in items[start..<end] where !item.isCompanion {
+          engine.progress.finish(tensor: item.tensor.info)
+        }
         if options.hasContentIDs {
           for number in start..<end
           where !items[number].isCompanion && tensors[number].contentID == nil {
@@ -81,7 +83,7 @@ extension PackedCheckpointWriter {
     let turnstile = Turnstile()
     try engine.forEachTile(
       of: items.map(\.tensor), workspaceByteCount: workspaceByteCount,
-      onFailure: turnstile.abandon
+      fileCount: items.count(where: \.isCompanion), onFailure: turnstile.abandon
     ) { number, tile, values, scratch in
       let segment = segments[tile.tensor]
       try encoder.encode(

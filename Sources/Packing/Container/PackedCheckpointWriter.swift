@@ -67,7 +67,7 @@ package struct PackedCheckpointWriter: CheckpointWriter {
       lineage: try options.lineage?.json(), isSealed: options.isSealed,
       extensions: (checkpoint.attributes[PackedExtensions.self] ?? []).filter {
         isUnchanged || $0.isSafeToCopy
-      })
+      } + [checkpoint.folder.packedExtension].compactMap(\.self))
   }
 
   /// Returns true if a checkpoint contains all tensors of one `.sumac` file under their original names.

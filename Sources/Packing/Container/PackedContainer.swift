@@ -23,7 +23,10 @@ package enum PackedContainer: ContainerOutput {
   }
 
   package static func read(_ input: InputTree) throws -> Checkpoint {
-    try read(PackedReader(input.openNamedFile()), path: input.path)
+    let file = try input.openNamedFile()
+    do { return try read(PackedReader(file), path: input.path) } catch let error as FormatError {
+      throw try DownloadFault.error(in: file) ?? error
+    }
   }
 
   package static func lineageOptions(_ options: WriterOptions) -> [Lineage.Option] {
@@ -82,7 +85,17 @@ package enum PackedContainer: ContainerOutput {
         hash: reader.trailer.hash.hexadecimal, byteCount: file.byteCount),
       files: [file.identity], notes: notes)
     checkpoint.hasChecksums = true
-    checkpoint.attributes[PackedExtensions.self] = index.extensions
+    checkpoint.attributes[PackedExtensions.self] = index.extensions.filter {
+      $0.name != FolderLayout.extensionName
+    }
+    if let layout = index.extensions.first(where: { $0.name == FolderLayout.extensionName }) {
+      if let layout = FolderLayout(packed: layout.value) {
+        checkpoint.folder = layout
+      } else {
+        checkpoint.notes.append(
+          "\(path.printable): the names of the model folder cannot be read and are left out")
+      }
+    }
     return checkpoint
   }
 

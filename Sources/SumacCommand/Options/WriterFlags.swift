@@ -41,6 +41,12 @@ struct WriterFlags: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "Files beside the weights to copy: small leaves out large files and copies of the weights.",
+      valueName: "choice"))
+  var companions = CompanionChoice.small
+
+  @Option(
+    help: ArgumentHelp(
       "Compression of .sumac files; none stores each lossless tensor as one array that can be mapped. "
         + "(default: fast, except that streams of a .sumac input are copied unchanged)",
       valueName: "effort"))
@@ -70,6 +76,7 @@ extension WriterFlags {
     settings.format = to?.rawValue
     settings.shardByteCount = shardSize?.size.byteCount
     settings.keepsAliases = aliases == .keep
+    settings.companions = companions
     settings.compression = compress
     settings.isSealed = sealed
     settings.hasContentIDs = contentIds
@@ -93,3 +100,4 @@ extension ContainerName: ExpressibleByArgument {
   }
 }
 extension Compression: ExpressibleByArgument {}
+extension CompanionChoice: ExpressibleByArgument {}

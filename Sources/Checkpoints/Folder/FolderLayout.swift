@@ -1,0 +1,34 @@
+package import Base
+
+/// The parts of a model folder that belong to no tensor: the name of its weights files, and the keys of its index
+/// that a writer does not make itself.
+package struct FolderLayout: Sendable, Equatable {
+  package static let defaultWeightsName = "model"
+  /// Leaves room for the number of a shard and the suffix in a file name.
+  private static let maximumNameByteCount = 200
+
+  /// The name of the weights without `.safetensors` and the number of a shard, such as
+  /// `diffusion_pytorch_model.fp16`.
+  package var weightsName: String
+  /// The members of the index other than `metadata` and `weight_map`.
+  package var indexMembers = JSONObject()
+  /// The members of the index's `metadata` other than `total_size`.
+  ///
+  /// `total_parameters` is among them only if it is not the number of values.
+  package var indexMetadata = JSONObject()
+  /// True if the index states the number of values as `total_parameters`.
+  package var countsParameters = false
+
+  package init(weightsName: String = FolderLayout.defaultWeightsName) {
+    self.weightsName = weightsName
+  }
+
+  /// True if the index has keys that a writer would not write without this layout.
+  package var hasIndexKeys: Bool { !indexMembers.isEmpty || !indexMetadata.isEmpty }
+
+  /// Returns true if files can be named after `name`: it is a plain name and not hidden.
+  package static func isValid(weightsName name: String) -> Bool {
+    RelativePath.isSafe(name) && !name.utf8.contains(UInt8(ascii: "/")) && !name.hasPrefix(".")
+      && name.utf8.count <= maximumNameByteCount
+  }
+}

@@ -1,0 +1,98 @@
+import Base
+import Checkpoints
+import Safetensors
+import TensorCore
+
+/// The open weights files of a model folder, with their headers.
+struct FolderShards {
+  let files: [SafetensorsFile]
+
+  /// Opens the files and reads their headers.
+  /// - Throws: The errors of all files together; missing shards are listed in one error.
+  init(_ weights: FolderWeights, in input: InputTree, entries: [FileTreeEntry]) throws {
+    var opened: [SafetensorsFile] = []
+    var errors: [any UserError] = []
+    if let missing = Self.missing(weights, in: input, entries: entries) { errors.append(missing) }
+    let present = Set(entries.map { UTF8Key($0.name) })
+    for name in weights.files where weights.index == nil || present.contains(UTF8Key(name)) {
+      do { opened.append(try SafetensorsFile(input.open(name))) } catch {
+        errors.append(try asUserError(error))
+      }
+    }
+    try SeveralErrors.throwIfAny(Self.withoutRepeatedHints(errors))
+    files = opened
+    try checkNames(folder: input.folderPath)
+    try weights.index?.check(files)
+  }
+
+  /// Returns the errors with each hint only at the last error that has it.
+  private static func withoutRepeatedHints(_ errors: [any UserError]) -> [any UserError] {
+    var seen: Set<Message> = []
+    return errors.reversed().map { error -> any UserError in
+      guard var fault = error as? FormatError, let hint = fault.hint,
+        !seen.insert(hint).inserted
+      else { return error }
+      fault.hint = nil
+      return fault
+    }.reversed()
+  }
+
+  private static func missing(
+    _ weights: FolderWeights, in input: InputTree, entries: [FileTreeEntry]
+  ) -> FormatError? {
+    guard let index = weights.index else { return nil }
+    let present = Set(entries.map { UTF8Key($0.name) })
+    let missing = index.files.filter { !present.contains(UTF8Key($0)) }
+    guard !missing.isEmpty else { return nil }
+    func list(_ names: [String]) -> String { names.map(\.printable).joined(separator: ", ") }
+    let others = entries.map(\.name).filter {
+      $0.hasSuffix(ModelDirectoryContainer.weightsSuffix) && !index.files.contains($0)
+    }
+    let found =
+      others.isEmpty ? "" : "; the folder has \(list(others)), which the index does not list"
+    return FormatError(
+      .modelDirectory,
+      "\(missing.count) of \(index.files.count.counted("shard")) in the index are missing: "
+        + list(missing) + found, path: index.path,
+      hint: others.isEmpty
+        ? "download the missing files"
+        : "download index and shards of the same revision, or name a single file to read it alone")
+  }
+
+  private func checkNames(folder: String) throws(FormatError) {
+    var places: [UTF8Key: String] = [:]
+    for tensor in files.flatMap(\.tensors) {
+      if let other = places.updateValue(tensor.stored.file, forKey: UTF8Key(tensor.name)) {
+        throw FormatError(
+          .modelDirectory, "is in both \(other.printable) and \(tensor.stored.file.printable)",
+          path: folder, tensor: tensor.name)
+      }
+    }
+  }
+
+  /// The metadata of all shards, the lineage of the first, and notes on keys with several values.
+  var metadata: (strings: [Checkpoint.Metadatum], lineage: Lineage, notes: [Message]) {
+    var notes: [Message] = []
+    var (strings, lineage) = SafetensorsContainer.split(
+      files[0].header.metadata ?? [], path: files[0].file.path, notes: &notes)
+    var values: [UTF8Key: MetadataValue] = [:]
+    for datum in strings { values[UTF8Key(datum.key)] = datum.value }
+    var conflicts: [String] = []
+    for datum in files.dropFirst().flatMap({ $0.header.metadata ?? [] })
+    where datum.key != Lineage.metadataKey {
+      guard let known = values[UTF8Key(datum.key)] else {
+        values[UTF8Key(datum.key)] = datum.value
+        strings.append(datum)
+        continue
+      }
+      if known != datum.value, !conflicts.contains(datum.key) { conflicts.append(datum.key) }
+    }
+    if !conflicts.isEmpty {
+      notes.append(
+        "the shards have different values of the metadata "
+          + conflicts.map { "'\($0.printable)'" }.joined(separator: ", ")
+          + "; those of the first shard are used")
+    }
+    return (strings.sorted { $0.key.precedesAsBytes($1.key) }, lineage, notes)
+  }
+}
