@@ -15,13 +15,15 @@ package enum RecipeFile {
   /// Reads a file of one document.
   /// - Throws: An error that names the file and the line.
   package static func read(_ path: String) throws -> RecipeValue {
-    try parse(bytes(of: path).span, path: path)
+    let bytes = try bytes(of: path)
+    return try parse(bytes.span, path: path)
   }
 
   /// Reads a file of one or more documents.
   /// - Throws: An error that names the file and the line.
   package static func documents(_ path: String) throws -> [RecipeValue] {
-    try documents(bytes(of: path).span, path: path)
+    let bytes = try bytes(of: path)
+    return try documents(bytes.span, path: path)
   }
 
   package static func parse(_ text: String, path: String) throws -> RecipeValue {

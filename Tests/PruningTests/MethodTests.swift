@@ -94,7 +94,7 @@ import Testing
     let found = try Self.masks(
       Pruning(score: MagnitudeScore(), selecting: .pattern(pattern)), checkpoint)
     for (mask, (scores, columns)) in zip(
-      found, zip(try Self.weights(checkpoint), [1001, 3, 270_001]))
+      found, zip(try Self.weights(checkpoint), [1001, 63, 270_001]))
     {
       var expected: [UInt8] = []
       for row in stride(from: 0, to: scores.count, by: columns) {
