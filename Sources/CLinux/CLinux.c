@@ -8,6 +8,7 @@
 #endif
 #include <sched.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 int sumac_rename(const char *source, const char *target, unsigned flags) {
@@ -16,6 +17,10 @@ int sumac_rename(const char *source, const char *target, unsigned flags) {
 
 int sumac_reserve(int descriptor, int64_t byte_count) {
   return fallocate(descriptor, 0, 0, byte_count);
+}
+
+int sumac_lock(int descriptor) {
+  return flock(descriptor, LOCK_EX | LOCK_NB);
 }
 
 int sumac_open_unnamed(const char *folder) {

@@ -14,6 +14,9 @@ int sumac_rename(const char *source, const char *target, unsigned flags);
 /// Calls fallocate(2) for the first `byte_count` bytes.
 int sumac_reserve(int descriptor, int64_t byte_count);
 
+/// Calls flock(2) with LOCK_EX and LOCK_NB. The lock ends when all duplicates of the descriptor are closed.
+int sumac_lock(int descriptor);
+
 /// Calls open(2) with O_TMPFILE: creates a file without a name in `folder` that disappears when it is closed.
 /// Returns the descriptor.
 int sumac_open_unnamed(const char *folder);
