@@ -28,7 +28,9 @@ package final class PipeSink: PackedSink {
         try unsafe descriptor.writeAll(buffer)
       }
     } catch {
-      throw FileError("write", "standard output", Errno(caught: error))
+      let code = Errno(caught: error)
+      if code == .brokenPipe { throw InterruptedError(status: .brokenPipe) }
+      throw FileError("write", "standard output", code)
     }
   }
 }
