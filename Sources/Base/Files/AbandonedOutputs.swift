@@ -3,11 +3,11 @@ import SystemPackage
 /// The unfinished outputs of processes that were killed.
 package enum AbandonedOutputs {
   /// The state of an unfinished output.
-  package enum State: String, Sendable {
+  package enum State: Sendable {
     /// Its writer is dead: the lock could be taken.
     case abandoned
     /// A process writes it.
-    case inUse = "in use"
+    case inUse
     /// The file system has no locks, so that the writer may be alive on another machine.
     case unknown
   }

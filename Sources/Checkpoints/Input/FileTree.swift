@@ -108,3 +108,16 @@ package struct DiskFolder: FileTree {
 
   package func path(of name: String) -> String { folder + "/" + name }
 }
+
+/// The tree of a stream, which has no files beside it.
+struct NoFiles: FileTree {
+  func entries(in folder: String) -> [FileTreeEntry] { [] }
+
+  func open(_ name: String) throws -> InputFile {
+    throw FileError("open", name, .noSuchFileOrDirectory)
+  }
+
+  func path(of name: String) -> String { name }
+
+  var identities: [FileIdentity] { [] }
+}

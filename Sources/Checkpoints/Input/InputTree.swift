@@ -34,6 +34,14 @@ package struct InputTree: Sendable {
     (fileName, prefix) = (nil, [])
   }
 
+  /// Creates an input from the first bytes of a stream, to recognize its format before it is copied.
+  init(stream name: String, prefix: [UInt8]) {
+    path = name
+    fileName = name
+    self.prefix = prefix
+    tree = NoFiles()
+  }
+
   package var isFolder: Bool { fileName == nil }
 
   /// Opens the file of the input.
