@@ -113,7 +113,8 @@ package enum PartialName {
     let name = FileSystem.baseName(of: output)
     let limit =
       FileSystem.maximumNameByteCount(in: FileSystem.parent(of: output)) ?? usualNameByteCount
-    return output.dropLast(name.count) + stem(of: name, limit: limit) + marker + padding + digits
+    let folder = String(decoding: output.utf8.dropLast(name.utf8.count), as: UTF8.self)
+    return folder + stem(of: name, limit: limit) + marker + padding + digits
   }
 
   private static func stem(of name: String, limit: Int) -> Substring {
