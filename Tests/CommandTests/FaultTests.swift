@@ -139,6 +139,36 @@ import Testing
     #expect(check.status == 0)
   }
 
+  /// True if this process may create process namespaces.
+  static let canUnshare: Bool = {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = ["unshare", "--pid", "--fork", "true"]
+    process.standardError = FileHandle.nullDevice
+    guard (try? process.run()) != nil else { return false }
+    process.waitUntilExit()
+    return process.terminationStatus == 0
+  }()
+
+  @Test(
+    "writers with the same process number in two namespaces leave a whole output",
+    .enabled(if: canUnshare, "needs permission to create process namespaces"),
+    arguments: outputs)
+  func namespaces(name: String) throws {
+    let workspace = try Workspace()
+    let folder = workspace.folder
+    let command = "unshare --pid --fork --kill-child \"$SUMAC\" convert base -o \(name) -q --force"
+    for round in 0..<12 {
+      // The second writer starts later, and is killed in every other round.
+      let second = round % 2 == 0 ? "timeout -s KILL 0.0\(round + 1) \(command)" : command
+      let status = try shell(
+        "\(command) & first=$!; sleep 0.0\(round % 5); \(second) & wait $first; status=$?; wait; exit $status",
+        in: folder)
+      #expect(status == 0, "round \(round)")
+      #expect(try isWhole(workspace, name), "round \(round)")
+    }
+  }
+
   /// True if this process may mount a file system, which the test of a full disk needs.
   static let canMount: Bool = {
     guard let folder = try? TemporaryFolder(),

@@ -50,8 +50,8 @@ package struct RopeConfigOperation: Operation {
   }
 
   package func run(_ context: OperationContext) throws -> OperationResult {
-    let (scaling, text, checked) = try checked(context)
-    var output = checked
+    let (scaling, text, planned) = try checked(context)
+    var output = planned
     if !isFile { try output.checkExchange() }
     let group = OutputGroup()
     output.group = group
