@@ -73,9 +73,11 @@ package struct ContainerRegistry: Sendable {
 
   /// Reads the headers of a file or folder.
   /// - Throws: ``FormatError`` if no container recognizes it; otherwise the errors of its container.
-  package func read(_ path: String) throws -> Checkpoint {
-    let input = try InputTree(path: path)
-    return try container(of: input).read(input)
+  package func read(_ path: String) throws -> Checkpoint { try read(InputTree(path: path)) }
+
+  /// Reads the headers of an input.
+  package func read(_ input: InputTree) throws -> Checkpoint {
+    try container(of: input).read(input)
   }
 
   /// Throws ``FormatError`` unless a container recognizes the first bytes of a stream.
