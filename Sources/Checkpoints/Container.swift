@@ -77,19 +77,26 @@ package struct ContainerRegistry: Sendable {
 
   /// Reads the headers of an input.
   package func read(_ input: InputTree) throws -> Checkpoint {
+    try container(of: input).read(input)
+  }
+
+  /// Throws ``FormatError`` unless a container recognizes the first bytes of a stream.
+  package func check(prefix: [UInt8], ofStream name: String) throws {
+    _ = try container(of: InputTree(stream: name, prefix: prefix))
+  }
+
+  private func container(of input: InputTree) throws -> any Container.Type {
     let byContent = all.first { $0.recognition(of: input) == .content }
-    guard let container = byContent ?? all.first(where: { $0.recognizes(input) }) else {
-      if let fault = try input.downloadFault, fault.isCertain {
-        throw fault.error(path: input.path)
-      }
-      let readable = all.map { $0.summary }
-      throw FormatError(
-        .unknownContainer, input.guess ?? "is not in a format that this version reads",
-        path: input.path,
-        hint: "readable formats: \(readable.dropLast().joined(separator: ", ")) and "
-          + (readable.last ?? ""))
+    if let container = byContent ?? all.first(where: { $0.recognizes(input) }) { return container }
+    if let fault = try input.downloadFault, fault.isCertain {
+      throw fault.error(path: input.path)
     }
-    return try container.read(input)
+    let readable = all.map { $0.summary }
+    throw FormatError(
+      .unknownContainer, input.guess ?? "is not in a format that this version reads",
+      path: input.path,
+      hint: "readable formats: \(readable.dropLast().joined(separator: ", ")) and "
+        + (readable.last ?? ""))
   }
 
   /// Returns the container for a name of `--to`; nil if there is none that can be written.

@@ -41,6 +41,7 @@ struct Companions {
         try collect(input, folder: path, depth: depth + 1)
       // A link to a folder may form a cycle or lead out of the folder.
       case .folder, .linkedFolder: skipped.append(SkippedFile(path + "/", .notAFile))
+      case .linkedFile: skipped.append(SkippedFile(path, .outsideLink))
       case .other: skipped.append(SkippedFile(path, .notAFile))
       case .file where WeightFileNames.isTakenForWeights(path):
         skipped.append(SkippedFile(path, .otherWeights))

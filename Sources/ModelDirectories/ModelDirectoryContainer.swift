@@ -59,7 +59,8 @@ package enum ModelDirectoryContainer: ContainerOutput {
       companions: companions.tensors, lineage: metadata.lineage,
       identity: identity(of: shards.files),
       files: shards.files.map(\.file.identity) + companions.identities + input.identities,
-      notes: weights.notes + metadata.notes + companions.notes, companionsAreFiles: true)
+      notes: try weights.notes + metadata.notes + input.notesOnLinks(weights.files)
+        + companions.notes, companionsAreFiles: true)
     checkpoint.skipped = companions.skipped
     checkpoint.folder = layout(of: weights, checkpoint)
     return checkpoint

@@ -24,7 +24,7 @@ package enum LMCacheLayout: WritableCacheLayout {
     guard let name = files.input.fileName, name.hasSuffix(suffix) else { return false }
     // A zip archive is a PyTorch file.
     guard !files.prefix.starts(with: [0x50, 0x4B, 3, 4]) else { return false }
-    return files.input.isFile(name + sidecarSuffix) || name.contains("@")
+    return try files.input.isFile(name + sidecarSuffix) || name.contains("@")
   }
 
   /// A chunk with the facts from its name and sidecar.
@@ -88,7 +88,7 @@ package enum LMCacheLayout: WritableCacheLayout {
     var chunk = Chunk(file: try input.openNamedFile(), name: input.fileName ?? "")
     chunk.dtype = try namedDType(chunk.name, chunk.path)
     let sidecar = chunk.name + sidecarSuffix
-    if input.isFile(sidecar) { try readSidecar(input.open(sidecar), &chunk) }
+    if try input.isFile(sidecar) { try readSidecar(input.open(sidecar), &chunk) }
     if let dtype = hints.dtype { chunk.dtype = dtype }
     return chunk
   }

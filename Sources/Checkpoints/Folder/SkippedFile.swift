@@ -14,6 +14,8 @@ package struct SkippedFile: Sendable {
     case notAFile
     /// It is a link to a file that does not exist.
     case brokenLink
+    /// It is a link to a file outside of the folder.
+    case outsideLink
   }
 
   /// The path inside the model folder; ends with `/` for a folder.

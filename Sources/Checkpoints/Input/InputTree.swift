@@ -14,14 +14,15 @@ package struct InputTree: Sendable {
 
   /// Creates an input from a file or folder of the file system.
   package init(path: String) throws {
-    let type = try BrokenLink.explained(path) { try FileSystem.stat(path).type }
-    guard type != .directory else {
-      self.init(path: path, tree: DiskFolder(path))
+    let stat = try BrokenLink.explained(path) { try FileSystem.stat(path) }
+    guard stat.type != .directory else {
+      self.init(path: path, tree: DiskFolder(path, identity: FileIdentity(stat)))
       return
     }
+    let folder = FileSystem.parent(of: path)
     try self.init(
       file: InputFile(path: path), named: FileSystem.baseName(of: path),
-      in: DiskFolder(FileSystem.parent(of: path)))
+      in: DiskFolder(folder, identity: FileIdentity.ifPresent(folder)))
   }
 
   /// Creates an input from a folder that is not on disk, such as the members of an archive.
@@ -44,6 +45,15 @@ package struct InputTree: Sendable {
     try InputTree(file: tree.open(name), named: name, in: tree)
   }
 
+  /// Creates an input from the first bytes of a stream, to recognize its format before it is copied.
+  init(stream name: String, prefix: [UInt8]) {
+    path = name
+    fileName = name
+    namedFile = nil
+    self.prefix = prefix
+    tree = NoFiles()
+  }
+
   package var isFolder: Bool { fileName == nil }
 
   /// Returns the file of the input.
@@ -51,7 +61,7 @@ package struct InputTree: Sendable {
   package func openNamedFile() throws -> InputFile { try namedFile ?? InputFile(path: path) }
 
   /// Returns true if the folder contains a file with this relative path.
-  package func isFile(_ name: String) -> Bool { tree.isFile(name) }
+  package func isFile(_ name: String) throws -> Bool { try tree.isFile(name) }
 
   /// Opens a file of the folder by its relative path.
   /// - Throws: ``FormatError`` for a link to a file that does not exist.
@@ -61,6 +71,13 @@ package struct InputTree: Sendable {
 
   package func entries(in folder: String = "") throws -> [FileTreeEntry] {
     try tree.entries(in: folder)
+  }
+
+  /// Returns warnings about files of the folder that are links to files outside of it.
+  package func notesOnLinks(_ names: [String]) throws -> [Message] {
+    try names.filter { try tree.isOutside($0) }.map {
+      "\(path(of: $0).printable) is a link that leaves the folder"
+    }
   }
 
   /// The path of the folder, for messages.

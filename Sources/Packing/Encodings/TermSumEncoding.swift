@@ -91,7 +91,7 @@ struct TermSumEncoding: TensorEncoding {
 
     var workspaceByteCount: Int {
       switch self {
-      case .stored(let reader, let segment): reader.largestStoredChunk(ofSegment: segment)
+      case .stored(let reader, let segment): reader.storedBufferByteCount(ofSegment: segment)
       case .values(let chunks): chunks.workspaceByteCount
       }
     }
