@@ -25,9 +25,46 @@ package protocol UserError: Error, CustomStringConvertible {
   var message: Message { get }
   /// The next step for the user, if known.
   var hint: Message? { get }
+  /// The code and place of the problem, for programs.
+  var facts: ErrorFacts { get }
+}
+
+/// The code and place of an error, for programs.
+package struct ErrorFacts: Sendable, Equatable {
+  /// A stable name: that of the catalogue for faults in the content of files, otherwise the name of the exit status.
+  package var code: String
+  package var path: String?
+  package var tensor: String?
+  package var byteOffset: Int?
+
+  package init(code: String, path: String? = nil, tensor: String? = nil, byteOffset: Int? = nil) {
+    self.code = code
+    self.path = path
+    self.tensor = tensor
+    self.byteOffset = byteOffset
+  }
+}
+
+extension ExitStatus {
+  /// The name of the status in machine-readable output.
+  package var name: String {
+    switch self {
+    case .done: "done"
+    case .comparisonFailed: "comparison-failed"
+    case .partOfBatchFailed: "part-of-batch-failed"
+    case .badInput: "bad-input"
+    case .inputOutput: "input-output"
+    case .outputExists: "output-exists"
+    case .usage: "usage"
+    case .bug: "bug"
+    case .interrupted: "interrupted"
+    case .terminated: "terminated"
+    }
+  }
 }
 
 extension UserError {
   package var hint: Message? { nil }
+  package var facts: ErrorFacts { ErrorFacts(code: status.name) }
   package var description: String { message.text(.plain) }
 }
