@@ -15,7 +15,7 @@ package struct LineageReport: Report {
   package var sections: [Section] {
     var lines = [
       "\(FileSystem.baseName(of: checkpoint.path).printable)  "
-        + "\(ByteSize(checkpoint.identity.byteCount))  sha256:\(checkpoint.identity.hash.prefix(16))"
+        + "\(ByteSize(checkpoint.identity.byteCount))  \(checkpoint.identity.id.prefix(24))"
     ]
     if lineage.steps.isEmpty {
       lines.append("└─ unknown origin: the file contains no lineage")
@@ -46,7 +46,7 @@ package struct LineageReport: Report {
       let isLast = number == step.inputs.count - 1
       lines.append(
         "\(indent)   \(isLast ? "└" : "├")─ \(input.name.printable)  \(ByteSize(input.byteCount))  "
-          + input.id.prefix(23).description.printable)
+          + input.id.prefix(24).description.printable)
       // A step refers only to earlier steps, so the recursion ends.
       if let origin = input.step {
         add(
@@ -65,7 +65,7 @@ package struct LineageReport: Report {
 
   package var members: JSONObject {
     [
-      "path": .string(checkpoint.path), "id": .string("sha256:" + checkpoint.identity.hash),
+      "path": .string(checkpoint.path), "id": .string(checkpoint.identity.id),
       "lineage": lineage.document,
     ]
   }

@@ -3,6 +3,8 @@ package import TensorCore
 
 /// A part of an operation that reads or writes values.
 package enum ProgressPhase: String, Codable, Sendable {
+  /// Inputs are read for the ids that the lineage records.
+  case identify
   /// Values are read to decide what will be written.
   case survey
   /// Types are tried on tensors.

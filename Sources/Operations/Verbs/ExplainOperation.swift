@@ -36,7 +36,7 @@ package struct ExplainOperation: Operation {
           hint: "topics are \(Topic.allCases.map(\.rawValue).joined(separator: ", "))")
       }
     }
-    return LineageReport(try context.read(subject))
+    return LineageReport(try context.identified([context.read(subject)])[0])
   }
 
   /// Returns FILE and TENSOR of the subject, where FILE is the longest existing path before a colon.

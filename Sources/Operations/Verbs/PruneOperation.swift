@@ -128,12 +128,14 @@ package struct PruneOperation: OutputOperation {
     for index in masks.tensors.indices where masks.tensors[index].info.elementCount > 0 {
       masks.tensors[index].storage = .losslessOrSparse
     }
-    let lineage = Lineage(
-      verb: "prune mask", options: job.pruning.options, versions: Version.shapingOutput,
-      inputs: job.inputs)
+    var lineage = options.lineage
+    if let last = lineage?.steps.indices.last {
+      lineage?.steps[last].verb = "prune mask"
+      lineage?.steps[last].options = job.pruning.options
+    }
     return try OutputJob(
       masks, to: path, container: Containers.output(forPath: path),
-      options: WriterOptions(lineage: options.lineage == nil ? nil : lineage),
+      options: WriterOptions(lineage: lineage),
       replacesExisting: output.replacesExisting)
   }
 }
