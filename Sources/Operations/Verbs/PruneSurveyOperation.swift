@@ -38,7 +38,14 @@ package struct PruneSurveyOperation: Operation {
     context.observer.report(
       .note(
         "\(surveyOutput.printable): \(round), " + survey.tensors.count.counted("tensor")))
-    return OperationResult()
+    var result = OperationResult()
+    var written = OutputReport(verb: Self.verb, path: surveyOutput)
+    written.tensorCount = survey.tensors.count
+    written.byteCount = try FileSystem.byteCount(ofTree: surveyOutput)
+    written.inputPaths = [input]
+    written.inputByteCount = checkpoint.fileByteCount
+    result.written = written
+    return result
   }
 }
 

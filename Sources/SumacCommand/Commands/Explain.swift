@@ -28,5 +28,7 @@ struct Explain: ReportVerb {
     completion: .file())
   var subject: String
 
+  var inputPaths: [String] { [subject] }
+
   func operation() -> any Operation { ExplainOperation(subject: subject) }
 }

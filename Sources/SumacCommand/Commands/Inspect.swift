@@ -52,6 +52,8 @@ struct Inspect: ReportVerb {
     help: "Files, shard indexes or model folders; - means standard input.", completion: .file())
   var inputs: [String]
 
+  var inputPaths: [String] { inputs }
+
   func operation() -> any Operation {
     var operation = InspectOperation(inputs: inputs)
     operation.showsStatistics = stats

@@ -46,6 +46,8 @@ struct Verify: ReportVerb {
     }
   }
 
+  var inputPaths: [String] { inputs + [against].compactMap(\.self) }
+
   func operation() -> any Operation {
     var operation = VerifyOperation(inputs: inputs)
     operation.against = against

@@ -37,6 +37,8 @@ struct CacheInspect: ReportVerb {
   @Argument(help: "Cache file or folder, or all chunks in order.", completion: .file())
   var caches: [String]
 
+  var inputPaths: [String] { caches + [against, queries].compactMap(\.self) }
+
   func operation() -> any Operation {
     var operation = CacheInspectOperation(caches: caches)
     operation.input = input.settings

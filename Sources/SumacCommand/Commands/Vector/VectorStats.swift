@@ -31,6 +31,8 @@ struct VectorStats: ReportVerb {
     completion: .file())
   var vectors: [String]
 
+  var inputPaths: [String] { vectors + [base].compactMap(\.self) }
+
   func operation() -> any Operation {
     var operation = VectorStatsOperation(vectors: vectors)
     operation.base = base
