@@ -110,7 +110,9 @@ package struct OutputJob: Sendable {
     progress.begin(
       .write, tensors: plan.rows.count, byteCount: plan.valueByteCount)
     defer { progress.end() }
-    let engine = Engine(workers: allotment.workers, cancellation: cancellation, progress: progress)
+    let engine = Engine(
+      workers: allotment.workers, cancellation: cancellation,
+      progress: TensorProgress(progress, companions: plan.companions))
     switch output {
     case .path(let output): try writer.write(to: output, engine: engine)
     case .standardOutput:

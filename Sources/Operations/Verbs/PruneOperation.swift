@@ -42,7 +42,7 @@ package struct PruneOperation: OutputOperation {
       options: pruning.options, inputs: job.inputs, output: unpruned, errors: errors)
     request.survey = OutputSurvey(
       .survey, job.demand, tensorCount: checkpoint.tensors.count,
-      byteCount: pruning.passCount * pruning.valueByteCount(checkpoint)
+      byteCount: pruning.surveyByteCount(checkpoint)
     ) { engine, options in
       try surveyed(job, engine: engine, options)
     }

@@ -32,7 +32,7 @@ package struct PruneSurveyOperation: Operation {
     try SeveralErrors.throwIfAny(errors + checkpoint.tensors.compactMap(\.fault))
     let (round, survey) = try context.withEngine(
       .survey, job.demand, tensors: checkpoint.tensors.count,
-      byteCount: pruning.passCount * pruning.valueByteCount(checkpoint)
+      byteCount: pruning.surveyByteCount(checkpoint)
     ) { try ShardSurvey(surveys, pruning, checkpoint).next(engine: $0) }
     try ReportFile.write(survey.json.serialized() + "\n", to: surveyOutput)
     context.observer.report(

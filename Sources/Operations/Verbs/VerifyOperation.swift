@@ -47,8 +47,9 @@ package struct VerifyOperation: Operation {
         Verification.workspaceByteCount(checkpoint),
         original.map { Comparison.workspaceByteCount(checkpoint, $0) } ?? 0))
     return try context.withEngine(
-      .verify, demand, tensors: checkpoint.tensors.count,
-      byteCount: Verification.byteCount(checkpoint) * (original == nil ? 1 : 2)
+      .verify, demand, tensors: checkpoint.tensors.count * (original == nil ? 1 : 2),
+      byteCount: Verification.byteCount(checkpoint) * (original == nil ? 1 : 2),
+      companions: (checkpoint.companions + (original?.companions ?? [])).map(\.name)
     ) { engine in
       let faults = try Verification.faults(in: checkpoint, engine: engine)
       let comparison = try original.flatMap { original in
