@@ -21,7 +21,7 @@ protocol ReportVerb: Verb {
   var inputPaths: [String] { get }
   /// The suffixes of drawings that the operation writes itself, such as `svg`.
   var drawings: [String] { get }
-  func operation() throws -> any Operation
+  func operation(_ invocation: Invocation) throws -> any Operation
 }
 
 extension ReportVerb {
@@ -31,7 +31,7 @@ extension ReportVerb {
   func run(_ invocation: Invocation) throws {
     try invocation.reportingFailure(as: report.chosenFormat) {
       try report.check(inputs: inputPaths, drawings: drawings)
-      let result = try operation().run(invocation.context)
+      let result = try operation(invocation).run(invocation.context)
       try report.print(result)
       try invocation.finish(result)
     }

@@ -15,5 +15,5 @@ struct Doctor: ReportVerb {
   @OptionGroup var global: GlobalOptions
   @OptionGroup(title: "Report") var report: ReportFlags
 
-  func operation() -> any Operation { DoctorOperation() }
+  func operation(_ invocation: Invocation) -> any Operation { DoctorOperation() }
 }

@@ -30,5 +30,5 @@ struct Explain: ReportVerb {
 
   var inputPaths: [String] { [subject] }
 
-  func operation() -> any Operation { ExplainOperation(subject: subject) }
+  func operation(_ invocation: Invocation) -> any Operation { ExplainOperation(subject: subject) }
 }

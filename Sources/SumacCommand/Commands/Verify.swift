@@ -48,7 +48,7 @@ struct Verify: ReportVerb {
 
   var inputPaths: [String] { inputs + [against].compactMap(\.self) }
 
-  func operation() -> any Operation {
+  func operation(_ invocation: Invocation) -> any Operation {
     var operation = VerifyOperation(inputs: inputs)
     operation.against = against
     operation.largestRMSE = maxRmse

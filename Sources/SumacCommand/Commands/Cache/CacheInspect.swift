@@ -39,7 +39,7 @@ struct CacheInspect: ReportVerb {
 
   var inputPaths: [String] { caches + [against, queries].compactMap(\.self) }
 
-  func operation() -> any Operation {
+  func operation(_ invocation: Invocation) -> any Operation {
     var operation = CacheInspectOperation(caches: caches)
     operation.input = input.settings
     operation.against = against

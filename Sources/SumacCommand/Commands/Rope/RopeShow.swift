@@ -41,7 +41,7 @@ struct RopeShow: ReportVerb {
     report.output.flatMap(ReportFormat.suffix(of:)) == "svg" && !report.json && report.format == nil
   }
 
-  func operation() -> any Operation {
+  func operation(_ invocation: Invocation) -> any Operation {
     var operation = RopeShowOperation(model: model)
     operation.lengths = length
     operation.comparisons = compare

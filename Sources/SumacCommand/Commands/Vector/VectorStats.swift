@@ -33,7 +33,7 @@ struct VectorStats: ReportVerb {
 
   var inputPaths: [String] { vectors + [base].compactMap(\.self) }
 
-  func operation() -> any Operation {
+  func operation(_ invocation: Invocation) -> any Operation {
     var operation = VectorStatsOperation(vectors: vectors)
     operation.base = base
     operation.listsTensors = tensors
