@@ -17,13 +17,13 @@ package enum ReportFile {
     guard try !isDevice(path) else { return }
     guard let type = try FileSystem.typeIfPresent(path) else {
       return try AtomicOutput(path: path, replacesExisting: false)
-        .check(isDirectory: false, inputs: [])
+        .check(isDirectory: false)
     }
     guard type != .directory else {
       throw OutputExistsError(path: path, reason: "is a folder, expected the name of a file")
     }
     guard replacesExisting else { throw OutputExistsError(path: path) }
-    for input in inputs where isOrHolds(input, path) {
+    for input in inputs where try isOrHolds(input, path) {
       throw UsageError(
         "\(path.printable) is a file of the input \(input.printable)",
         hint: "choose another name with -o")
@@ -31,11 +31,11 @@ package enum ReportFile {
   }
 
   /// True if the file at `path` is the input, or is inside of the folder that is the input or that its index is in.
-  private static func isOrHolds(_ input: String, _ path: String) -> Bool {
+  private static func isOrHolds(_ input: String, _ path: String) throws -> Bool {
     let root = input.hasSuffix(".json") ? FileSystem.parent(of: input) : input
-    guard let identity = FileIdentity(path: root) else { return false }
+    guard let identity = try FileIdentity.ifPresent(root) else { return false }
     var place = path
-    while FileIdentity(path: place) != identity {
+    while try FileIdentity.ifPresent(place) != identity {
       let parent = FileSystem.parent(of: place)
       guard parent != place, FileSystem.baseName(of: place) != ".." else { return false }
       place = parent
@@ -44,7 +44,7 @@ package enum ReportFile {
   }
 
   private static func isDevice(_ path: String) throws -> Bool {
-    guard let stat = try? FilePath(path).stat() else { return false }
+    guard let stat = try FileSystem.targetIfPresent(path) else { return false }
     return stat.type != .regular && stat.type != .directory
   }
 

@@ -60,7 +60,7 @@ struct Invocation {
   let context: OperationContext
   private let isQuiet: Bool
 
-  /// Creates a context whose work SIGINT and SIGTERM cancel from now on.
+  /// Creates a context whose work signals cancel from now on.
   init(_ global: GlobalOptions, arguments: [String]) {
     self.arguments = arguments
     isQuiet = global.quiet

@@ -51,6 +51,7 @@ package struct RopeConfigOperation: Operation {
 
   package func run(_ context: OperationContext) throws -> OperationResult {
     let (scaling, text, output) = try checked(context)
+    try context.cancellation.check()
     if isFile {
       try output.writeFile { try $0.write(text.rawSpan, at: 0) }
     } else {
@@ -85,8 +86,10 @@ package struct RopeConfigOperation: Operation {
     let scaling = try RopeScaling(model, try settings.request())
     for note in model.checkpoint?.notes ?? [] { context.observer.report(.warning(note)) }
     let text = try scaling.configText()
-    let output = AtomicOutput(path: path, replacesExisting: replacesExisting)
-    try output.check(isDirectory: !isFile, inputs: scaling.model.checkpoint?.files ?? [])
+    let output = AtomicOutput(
+      path: path, replacesExisting: replacesExisting,
+      inputs: scaling.model.checkpoint?.files ?? [])
+    try output.check(isDirectory: !isFile)
     for note in scaling.notes { context.observer.report(.warning(note.message)) }
     return (scaling, text, output)
   }
