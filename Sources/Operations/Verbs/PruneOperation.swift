@@ -118,7 +118,7 @@ package struct PruneOperation: OutputOperation {
         inputs: inputs.flatMap(\.files)
       ).check(isDirectory: isFolder)
     } catch let error as any UserError {
-      return [error]
+      return [OptionError("save-mask", error)]
     } catch {
       return [UsageError("\(setting: "save-mask"): \(error)")]
     }

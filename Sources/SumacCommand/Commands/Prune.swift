@@ -8,7 +8,8 @@ struct Prune: Verb {
     discussion: """
       The method pqi derives the number of weights to prune from the PQ Index of the weights; the other \
       methods prune a share or a pattern. Prunes tensors with two or more dimensions and 'weight' in the \
-      last part of their name, or those that --include selects. A pruned tensor is smaller in .sumac \
+      last part of their name, or those that --include selects. The values of pruned weights are lost; all \
+      others keep every bit. A pruned tensor is smaller in .sumac \
       files; other formats store zeros at full size.
 
       Examples:
