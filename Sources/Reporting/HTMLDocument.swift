@@ -48,7 +48,7 @@ extension Table {
   fileprivate var html: String {
     func line(_ cells: [String], _ tag: String) -> String {
       let parts = zip(columns, cells).map { column, cell in
-        "<\(tag)\(column.alignsRight ? " class=\"number\"" : "")>\(cell.escapedForHTML)</\(tag)>"
+        "<\(tag)\(column.alignsRight ? " class=\"number\"" : "")>\(cell.withoutLineBreaks.escapedForHTML)</\(tag)>"
       }
       return "<tr>\(parts.joined())</tr>\n"
     }

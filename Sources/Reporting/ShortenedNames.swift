@@ -9,6 +9,7 @@ struct ShortenedNames {
     texts = names.map { $0.shortened(to: width) }
     guard texts.indices.contains(where: { texts[$0] != names[$0] }) else { return }
     var used = Set(texts)
+    var number = 0
     let groups = Dictionary(grouping: names.indices) { texts[$0] }
     for text in groups.keys.sorted() {
       guard let group = groups[text] else { continue }
@@ -17,8 +18,9 @@ struct ShortenedNames {
       let start = Self.commonPrefixCount(different)
       var short = different.map { $0.shortened(to: width, showing: start) }
       if Set(short).count < short.count || short.contains(where: used.contains) {
-        short = different.enumerated().map { number, name in
-          name.shortened(to: width, number: number + 1)
+        short = different.map { name in
+          number += 1
+          return name.shortened(to: width, number: number)
         }
       }
       used.formUnion(short)

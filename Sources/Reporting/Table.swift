@@ -120,5 +120,5 @@ extension String {
   }
 
   /// The text with control characters escaped, line feeds too, so that a cell stays on its line.
-  fileprivate var withoutLineBreaks: String { withoutControls.replacing("\n", with: "\\n") }
+  var withoutLineBreaks: String { withoutControls.replacing("\n", with: "\\n") }
 }
