@@ -73,8 +73,10 @@ package struct ContainerRegistry: Sendable {
 
   /// Reads the headers of a file or folder.
   /// - Throws: ``FormatError`` if no container recognizes it; otherwise the errors of its container.
-  package func read(_ path: String) throws -> Checkpoint {
-    let input = try InputTree(path: path)
+  ///
+  /// - Parameter name: The name of the input in messages, if it is not its path.
+  package func read(_ path: String, name: String? = nil) throws -> Checkpoint {
+    let input = try InputTree(path: path, name: name)
     return try container(of: input).read(input)
   }
 

@@ -56,7 +56,7 @@ extension OperationContext {
       var checkpoint = try Containers.read(
         spooledStandardInput {
           try Containers.registry.check(prefix: $0, ofStream: Self.standardInputName)
-        })
+        }, name: Self.standardInputName)
       checkpoint.path = Self.standardInputName
       return checkpoint
     }

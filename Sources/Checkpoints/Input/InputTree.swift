@@ -10,20 +10,24 @@ package struct InputTree: Sendable {
   /// The first 16 bytes of the file, fewer if it is shorter; empty for a folder.
   package let prefix: [UInt8]
   private let tree: any FileTree
+  /// The path of the file, if `path` is only a name for messages.
+  private let location: String?
 
   /// Creates an input from a file or folder of the file system.
-  package init(path: String) throws {
-    self.path = path
+  /// - Parameter name: The name in messages, if it is not the path.
+  package init(path: String, name: String? = nil) throws {
+    self.path = name ?? path
+    location = path
     let stat = try FileSystem.stat(path)
     guard stat.type != .directory else {
       (fileName, prefix) = (nil, [])
       tree = DiskFolder(path, identity: FileIdentity(stat))
       return
     }
-    fileName = FileSystem.baseName(of: path)
+    fileName = name ?? FileSystem.baseName(of: path)
     let folder = FileSystem.parent(of: path)
     tree = DiskFolder(folder, identity: try FileIdentity.ifPresent(folder))
-    let file = try InputFile(path: path)
+    let file = try InputFile(path: path, name: name)
     prefix = try file.bytes(at: 0, count: min(16, file.byteCount))
   }
 
@@ -31,6 +35,7 @@ package struct InputTree: Sendable {
   package init(path: String, tree: any FileTree) {
     self.path = path
     self.tree = tree
+    location = nil
     (fileName, prefix) = (nil, [])
   }
 
@@ -38,6 +43,7 @@ package struct InputTree: Sendable {
   init(stream name: String, prefix: [UInt8]) {
     path = name
     fileName = name
+    location = nil
     self.prefix = prefix
     tree = NoFiles()
   }
@@ -46,7 +52,9 @@ package struct InputTree: Sendable {
 
   /// Opens the file of the input.
   /// - Throws: ``FileError`` for a folder.
-  package func openNamedFile() throws -> InputFile { try InputFile(path: path) }
+  package func openNamedFile() throws -> InputFile {
+    try InputFile(path: location ?? path, name: path)
+  }
 
   /// Opens a file of the folder by its relative path.
   package func open(_ name: String) throws -> InputFile { try tree.open(name) }
