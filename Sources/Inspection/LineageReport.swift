@@ -15,7 +15,7 @@ package struct LineageReport: Report {
   package var sections: [Section] {
     var lines = [
       "\(FileSystem.baseName(of: checkpoint.path).printable)  "
-        + "\(ByteSize(checkpoint.identity.byteCount))  \(checkpoint.identity.id.prefix(24))"
+        + "\(ByteSize(checkpoint.identity.byteCount))  \(Self.short(checkpoint.identity.id))"
     ]
     if lineage.steps.isEmpty {
       lines.append("└─ unknown origin: the file contains no lineage")
@@ -27,6 +27,12 @@ package struct LineageReport: Report {
       lines.append("\(lineage.droppedStepCount) older steps were left out")
     }
     return [.line(lines.joined(separator: "\n"))]
+  }
+
+  /// Returns the name of what an id covers and its first 16 digits.
+  private static func short(_ id: String) -> String {
+    guard let colon = id.firstIndex(of: ":") else { return String(id.prefix(24)) }
+    return id[...colon] + String(id[id.index(after: colon)...].prefix(16))
   }
 
   /// Adds the lines of a step and of the steps before it; steps that several inputs share are shown once.
@@ -46,7 +52,7 @@ package struct LineageReport: Report {
       let isLast = number == step.inputs.count - 1
       lines.append(
         "\(indent)   \(isLast ? "└" : "├")─ \(input.name.printable)  \(ByteSize(input.byteCount))  "
-          + input.id.prefix(24).description.printable)
+          + Self.short(input.id).printable)
       // A step refers only to earlier steps, so the recursion ends.
       if let origin = input.step {
         add(
