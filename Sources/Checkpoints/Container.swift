@@ -76,8 +76,12 @@ package struct ContainerRegistry: Sendable {
   ///
   /// - Parameter name: The name of the input in messages, if it is not its path.
   package func read(_ path: String, name: String? = nil) throws -> Checkpoint {
-    let input = try InputTree(path: path, name: name)
-    return try container(of: input).read(input)
+    try read(InputTree(path: path, name: name))
+  }
+
+  /// Reads the headers of an input.
+  package func read(_ input: InputTree) throws -> Checkpoint {
+    try container(of: input).read(input)
   }
 
   /// Throws ``FormatError`` unless a container recognizes the first bytes of a stream.

@@ -20,6 +20,8 @@ package enum Containers {
     try registry.read(path, name: name)
   }
 
+  package static func read(_ input: InputTree) throws -> Checkpoint { try registry.read(input) }
+
   /// Returns the container for the name of an output.
   package static func output(forPath path: String) throws -> any ContainerOutput.Type {
     try registry.output(forPath: path)

@@ -86,6 +86,10 @@ package enum FileSystem {
     guard let type = try typeIfPresent(path) else { return }
     guard type == .directory else { return try removeFile(path) }
     for name in try names(in: path) { try removeTree(path + "/" + name) }
+    try removeEmptyDirectory(path)
+  }
+
+  package static func removeEmptyDirectory(_ path: String) throws(FileError) {
     guard unsafe rmdir(path) == 0 else {
       throw FileError("remove", path, Errno(rawValue: errno))
     }

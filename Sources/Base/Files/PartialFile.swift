@@ -38,7 +38,7 @@ package final class PartialFile: Sendable {
 
   deinit { try? folder?.close() }
 
-  /// - Returns: Nil if another process, which removes abandoned outputs, was faster with the lock.
+  /// - Returns: Nil if another process, which looks for abandoned outputs, was faster with the lock.
   private static func create(
     _ path: String, isDirectory: Bool, permissions: FilePermissions
   ) throws(FileError) -> (OutputFile?, FileDescriptor?, Stat)? {
@@ -65,6 +65,7 @@ package final class PartialFile: Sendable {
       let stat = try status(descriptor, path)
       let entry = try FileIdentity.ofEntryIfPresent(path)
       if isOwn, entry == FileIdentity(stat) { return (file, folder, stat) }
+      if entry == FileIdentity(stat) { try? FileSystem.removeTree(path) }
     } catch {
       try? folder?.close()
       try? FileSystem.removeTree(path)
@@ -113,7 +114,8 @@ package enum PartialName {
     let name = FileSystem.baseName(of: output)
     let limit =
       FileSystem.maximumNameByteCount(in: FileSystem.parent(of: output)) ?? usualNameByteCount
-    return output.dropLast(name.count) + stem(of: name, limit: limit) + marker + padding + digits
+    let folder = String(decoding: output.utf8.dropLast(name.utf8.count), as: UTF8.self)
+    return folder + stem(of: name, limit: limit) + marker + padding + digits
   }
 
   private static func stem(of name: String, limit: Int) -> Substring {

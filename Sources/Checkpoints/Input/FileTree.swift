@@ -8,6 +8,9 @@ package protocol FileTree: Sendable {
   /// Returns the entries of a folder in byte order of their names; "" is the root.
   func entries(in folder: String) throws -> [FileTreeEntry]
 
+  /// Returns true if the name is that of a file, or of a link to one.
+  func isFile(_ name: String) throws -> Bool
+
   /// Opens a file for reading at any offset.
   func open(_ name: String) throws -> InputFile
 
@@ -102,6 +105,10 @@ package struct DiskFolder: FileTree {
     return FileSystem.parent(of: target) == repository + "/blobs"
   }
 
+  package func isFile(_ name: String) throws -> Bool {
+    try FileSystem.isRegularFile(path(of: name))
+  }
+
   package func open(_ name: String) throws -> InputFile {
     try InputFile(path: path(of: name))
   }
@@ -112,6 +119,8 @@ package struct DiskFolder: FileTree {
 /// The tree of a stream, which has no files beside it.
 struct NoFiles: FileTree {
   func entries(in folder: String) -> [FileTreeEntry] { [] }
+
+  func isFile(_ name: String) -> Bool { false }
 
   func open(_ name: String) throws -> InputFile {
     throw FileError("open", name, .noSuchFileOrDirectory)

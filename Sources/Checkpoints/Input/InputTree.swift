@@ -10,51 +10,59 @@ package struct InputTree: Sendable {
   /// The first 16 bytes of the file, fewer if it is shorter; empty for a folder.
   package let prefix: [UInt8]
   private let tree: any FileTree
-  /// The path of the file, if `path` is only a name for messages.
-  private let location: String?
+  private let namedFile: InputFile?
 
   /// Creates an input from a file or folder of the file system.
   /// - Parameter name: The name in messages, if it is not the path.
   package init(path: String, name: String? = nil) throws {
-    self.path = name ?? path
-    location = path
     let stat = try FileSystem.stat(path)
     guard stat.type != .directory else {
-      (fileName, prefix) = (nil, [])
-      tree = DiskFolder(path, identity: FileIdentity(stat))
+      self.init(path: path, tree: DiskFolder(path, identity: FileIdentity(stat)))
       return
     }
-    fileName = name ?? FileSystem.baseName(of: path)
     let folder = FileSystem.parent(of: path)
-    tree = DiskFolder(folder, identity: try FileIdentity.ifPresent(folder))
-    let file = try InputFile(path: path, name: name)
-    prefix = try file.bytes(at: 0, count: min(16, file.byteCount))
+    try self.init(
+      file: InputFile(path: path, name: name), named: name ?? FileSystem.baseName(of: path),
+      in: DiskFolder(folder, identity: FileIdentity.ifPresent(folder)))
   }
 
   /// Creates an input from a folder that is not on disk, such as the members of an archive.
   package init(path: String, tree: any FileTree) {
     self.path = path
     self.tree = tree
-    location = nil
-    (fileName, prefix) = (nil, [])
+    (fileName, namedFile, prefix) = (nil, nil, [])
+  }
+
+  private init(file: InputFile, named name: String, in tree: any FileTree) throws {
+    path = file.path
+    fileName = name
+    prefix = try file.bytes(at: 0, count: min(16, file.byteCount))
+    namedFile = file
+    self.tree = tree
+  }
+
+  /// Returns the input that consists of a file of this folder.
+  package func file(_ name: String) throws -> InputTree {
+    try InputTree(file: tree.open(name), named: name, in: tree)
   }
 
   /// Creates an input from the first bytes of a stream, to recognize its format before it is copied.
   init(stream name: String, prefix: [UInt8]) {
     path = name
     fileName = name
-    location = nil
+    namedFile = nil
     self.prefix = prefix
     tree = NoFiles()
   }
 
   package var isFolder: Bool { fileName == nil }
 
-  /// Opens the file of the input.
+  /// Returns the file of the input.
   /// - Throws: ``FileError`` for a folder.
-  package func openNamedFile() throws -> InputFile {
-    try InputFile(path: location ?? path, name: path)
-  }
+  package func openNamedFile() throws -> InputFile { try namedFile ?? InputFile(path: path) }
+
+  /// Returns true if the folder contains a file with this relative path.
+  package func isFile(_ name: String) throws -> Bool { try tree.isFile(name) }
 
   /// Opens a file of the folder by its relative path.
   package func open(_ name: String) throws -> InputFile { try tree.open(name) }

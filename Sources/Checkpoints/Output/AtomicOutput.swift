@@ -102,12 +102,13 @@ package struct AtomicOutput: Sendable {
   /// before long work; it creates two empty folders for a moment.
   package func checkExchange() throws {
     guard try FileSystem.typeIfPresent(path) == .directory else { return }
-    let folders = try (0..<2).map { _ in
-      try PartialFile(
-        for: path, isDirectory: true, permissions: OutputPermissions.allOfFolder)
-    }
-    defer { for folder in folders { folder.remove() } }
-    guard try FileSystem.exchange(folders[0].path, with: folders[1].path) else {
+    let permissions = OutputPermissions.allOfFolder
+    // Each has the name of the other after the exchange, so they are removed by their names.
+    let first = try PartialFile(for: path, isDirectory: true, permissions: permissions)
+    defer { try? FileSystem.removeEmptyDirectory(first.path) }
+    let second = try PartialFile(for: path, isDirectory: true, permissions: permissions)
+    defer { try? FileSystem.removeEmptyDirectory(second.path) }
+    guard try FileSystem.exchange(first.path, with: second.path) else {
       throw FileError(
         "replace, since its file system cannot exchange two folders; remove it or choose another name",
         path, .notSupported)

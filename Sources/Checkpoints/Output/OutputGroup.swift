@@ -110,6 +110,9 @@ package final class OutputGroup: Sendable {
       try FileSystem.removeTree(member.partial.path)
       return nil
     } catch {
+      // Another process that removes abandoned outputs may have been faster.
+      let isGone = try? FileSystem.typeIfPresent(member.partial.path) == nil
+      if isGone == true { return nil }
       return
         "\(member.output.path.printable) is complete, but the old one cannot be removed: \(error)"
     }

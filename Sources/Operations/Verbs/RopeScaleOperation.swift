@@ -50,14 +50,24 @@ package struct RopeConfigOperation: Operation {
   }
 
   package func run(_ context: OperationContext) throws -> OperationResult {
-    let (scaling, text, output) = try checked(context)
-    try context.cancellation.check()
+    let (scaling, text, planned) = try checked(context)
+    var output = planned
+    if !isFile { try output.checkExchange() }
+    let group = OutputGroup()
+    output.group = group
     if isFile {
       try output.writeFile { try $0.write(text.rawSpan, at: 0) }
     } else {
       try output.writeDirectory { folder in
         try folder.writeFile(ModelConfig.name) { try $0.write(text.rawSpan, at: 0) }
       }
+    }
+    do {
+      try context.cancellation.check()
+      for warning in try group.commit() { context.observer.report(.warning(warning)) }
+    } catch {
+      group.discard()
+      throw error
     }
     context.observer.report(
       .note(
