@@ -174,7 +174,9 @@ let package = Package(
     tests("ContainersTests", reading),
     tests(
       "OperationsTests",
-      reading + ["Operations", "Caches", "Inspection", "Merging", "RotaryScaling"]),
+      reading + [
+        "Operations", "Caches", "Inspection", "Merging", "Reporting", "RotaryScaling",
+      ]),
     tests("CommandTests", reading + ["SumacCommand"], exclude: ["Cases", "Faults"]),
   ]
 )

@@ -1134,9 +1134,20 @@ def list_digests(path):
 def main(arguments):
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8")
+    usage = "usage: sumac_reader.py [--digest] FILE"
+    if "--help" in arguments or "-h" in arguments:
+        print(f"""{usage}
+
+Lists the tensors of a .sumac file with dtype, shape and terms.
+
+  --digest    print the SHA-256 of the values of each tensor and attachment instead
+  -h, --help  print this help
+
+Exit status: 0 success, 2 wrong usage, 3 a fault in the file, whose code is printed.""")
+        return 0
     digest = arguments[:1] == ["--digest"]
-    if len(arguments) != 1 + digest:
-        print("usage: sumac_reader.py [--digest] FILE", file=sys.stderr)
+    if len(arguments) != 1 + digest or arguments[-1].startswith("-"):
+        print(usage, file=sys.stderr)
         return 2
     try:
         (list_digests if digest else list_tensors)(arguments[-1])

@@ -59,6 +59,9 @@ package struct KVCache: Sendable {
     self.others = others
     self.tokenIDs = tokenIDs
     self.origin = origin
+    if origin.tensors.isEmpty {
+      self.origin.valueTensors = self.layers.flatMap { [$0.key, $0.value] } + others
+    }
     try check()
   }
 

@@ -22,6 +22,8 @@ package struct Checkpoint: Sendable {
   package var identity: InputIdentity
   /// All files that must not be overwritten while the checkpoint is in use.
   package var files: [FileIdentity]
+  /// The tensors that contain the values, if they are not `tensors`.
+  package var valueTensors: [LazyTensor]?
   /// Notes for the user about reading it.
   package var notes: [Message]
   /// True if the companions are files of their own, not parts of the file with the weights.
@@ -65,14 +67,31 @@ package struct Checkpoint: Sendable {
   }
 }
 
-/// The identity of an input: a hash of its header or index, and its size.
+/// The identity of an input: a hash and its size.
 package struct InputIdentity: Hashable, Sendable {
-  /// SHA-256 in hexadecimal digits.
+  /// The bytes that the hash covers.
+  ///
+  /// The names of `headers` and `content` have the same length, so that a planned lineage has its final length.
+  package enum Coverage: String, Sendable {
+    /// The headers, which say nothing about the values.
+    case headers
+    /// The headers and, by fast checksums, all values and files.
+    case content
+    /// A `.sumac` index, which contains a checksum of every other byte.
+    case index = "sha256"
+  }
+
+  /// Hexadecimal digits.
   package var hash: String
   package var byteCount: Int
+  package var coverage: Coverage
 
-  package init(hash: String, byteCount: Int) {
+  package init(hash: String, byteCount: Int, coverage: Coverage = .headers) {
     self.hash = hash
     self.byteCount = byteCount
+    self.coverage = coverage
   }
+
+  /// The hash after the name of what it covers, such as `content:` or `sha256:`.
+  package var id: String { coverage.rawValue + ":" + hash }
 }

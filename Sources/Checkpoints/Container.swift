@@ -73,7 +73,11 @@ package struct ContainerRegistry: Sendable {
 
   /// Reads the headers of a file or folder.
   /// - Throws: ``FormatError`` if no container recognizes it; otherwise the errors of its container.
-  package func read(_ path: String) throws -> Checkpoint { try read(InputTree(path: path)) }
+  ///
+  /// - Parameter name: The name of the input in messages, if it is not its path.
+  package func read(_ path: String, name: String? = nil) throws -> Checkpoint {
+    try read(InputTree(path: path, name: name))
+  }
 
   /// Reads the headers of an input.
   package func read(_ input: InputTree) throws -> Checkpoint {

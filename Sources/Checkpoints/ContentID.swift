@@ -1,6 +1,7 @@
 import Base
 import Crypto
 import Synchronization
+import TensorCore
 
 extension LazyTensor {
   /// Returns the SHA-256 of the canonical bytes of all values, which does not depend on how they are stored.
@@ -16,5 +17,51 @@ extension LazyTensor {
       try turnstile.pass(number) { hash.withLock { $0.update(values) } }
     }
     return Array(hash.withLock { $0 }.finalize())
+  }
+}
+
+extension Checkpoint {
+  /// The tensors and files whose values the fast content id covers.
+  private var identifiedTensors: [LazyTensor] {
+    ((valueTensors ?? tensors) + companions).filter { $0.aliasOf == nil }
+  }
+
+  /// The number of bytes that `contentIdentity` reads; 0 if the identity covers the content already.
+  package var unidentifiedByteCount: Int {
+    identity.coverage == .headers ? identifiedTensors.reduce(0) { $0 + $1.info.byteCount } : 0
+  }
+
+  /// The memory that each worker of `contentIdentity` needs.
+  package var identificationWorkspaceByteCount: Int {
+    Engine.workspaceByteCount(of: identifiedTensors, extra: { _ in 0 })
+  }
+
+  /// Returns an identity that differs when headers, values or companion files differ: the SHA-256 of the hash of the
+  /// headers, the name and length of each companion, and the XXH64 of each chunk of values, in the order of the catalog.
+  ///
+  /// It is a fast id of the content and not a proof: XXH64 can be forged.
+  /// - Complexity: O(*n*) for *n* bytes, on all threads of the engine.
+  package func contentIdentity(engine: Engine) throws -> InputIdentity {
+    guard identity.coverage == .headers else { return identity }
+    let tensors = identifiedTensors
+    let chunkCount = tensors.reduce(0) { $0 + $1.info.grid.count }
+    let checksums = Mutex([UInt64](repeating: 0, count: chunkCount))
+    try engine.forEachTile(
+      of: tensors, workspaceByteCount: identificationWorkspaceByteCount, finishesTensors: false
+    ) { number, _, values, _ in
+      let checksum = Kernels.xxh64(values)
+      checksums.withLock { $0[number] = checksum }
+    }
+    var hash = SHA256()
+    hash.update(data: Array(identity.hash.utf8))
+    for companion in companions {
+      hash.update(data: Array("\n\(companion.info.byteCount) \(companion.name)".utf8))
+    }
+    let bytes = checksums.withLock { $0 }.flatMap { checksum in
+      (0..<8).map { UInt8(truncatingIfNeeded: checksum >> (8 * $0)) }
+    }
+    hash.update(data: bytes)
+    return InputIdentity(
+      hash: Array(hash.finalize()).hexadecimal, byteCount: identity.byteCount, coverage: .content)
   }
 }

@@ -14,7 +14,11 @@ package enum Containers {
 
   /// Reads the headers of a file or folder.
   /// - Throws: ``FormatError`` if no container recognizes it; otherwise the errors of its container.
-  package static func read(_ path: String) throws -> Checkpoint { try registry.read(path) }
+  ///
+  /// - Parameter name: The name of the input in messages, if it is not its path.
+  package static func read(_ path: String, name: String? = nil) throws -> Checkpoint {
+    try registry.read(path, name: name)
+  }
 
   package static func read(_ input: InputTree) throws -> Checkpoint { try registry.read(input) }
 

@@ -76,6 +76,19 @@ package struct TypeChoice: Sendable {
     }.max() ?? 0
   }
 
+  /// Returns the number of bytes of values that are tried: those of a tensor once for each of its candidates.
+  package static func triedByteCount(
+    _ checkpoint: Checkpoint, storage: StorageChoice, candidates: [StorageType],
+    encoder: ChunkEncoder
+  ) -> Int {
+    checkpoint.tensors.filter { $0.aliasOf == nil }.reduce(0) { sum, tensor in
+      let count =
+        isChosen(tensor, storage)
+        ? encodings(for: tensor, storage: storage, candidates, encoder).count : 1
+      return sum + count * tensor.info.byteCount
+    }
+  }
+
   private static func encodings(
     _ types: [StorageType], rows: RowGeometry, for tensor: LazyTensor, _ encoder: ChunkEncoder
   ) -> [(type: StorageType, encoding: any TensorEncoding)] {
@@ -119,6 +132,10 @@ package struct TypeChoice: Sendable {
     _ checkpoint: Checkpoint, storage: StorageChoice, compression: Compression, engine: Engine
   ) throws -> Measured {
     let encoder = ChunkEncoder(zstd: Zstd(), compression: compression)
+    // Candidates differ in their passes, so a trial counts as one pass when it is done.
+    let progress = engine.progress
+    let engine = Engine(
+      workers: engine.workers, cancellation: engine.cancellation, progress: NoProgress())
     var weights: [Weight] = []
     var fixed = 0
     let roles = TensorRoles(checkpoint)
@@ -130,11 +147,13 @@ package struct TypeChoice: Sendable {
         let size = try StoredSize(
           tensor, Self.encoding(recipe, rows, compression), encoder: encoder, engine: engine)
         fixed += size.byteCount
+        progress.advance(byteCount: tensor.info.byteCount)
         continue
       }
       var options: [Weight.Option] = []
       for (type, encoding) in Self.encodings(candidates, rows: rows, for: tensor, encoder) {
         let size = try StoredSize(tensor, encoding, encoder: encoder, engine: engine)
+        progress.advance(byteCount: tensor.info.byteCount)
         let norm = (size.quality?.norm ?? 1) * (size.quality?.norm ?? 1)
         let squares = (size.quality?.error ?? 0) * (size.quality?.error ?? 0)
         options.append(

@@ -10,7 +10,20 @@ package struct Inspection: Report {
 
   /// The order of the tensors.
   package enum SortKey: String, CaseIterable, Sendable {
-    case catalog, name, size, dtype, offset
+    case catalog, name, size, stored, error, dtype, offset
+  }
+
+  /// The parts of the report and their order.
+  package struct Options: Sendable {
+    package var sortKey = SortKey.catalog
+    /// The maximum number of tensors or layers that are listed; nil for all.
+    package var rowLimit: Int?
+    /// True if layers are listed instead of tensors.
+    package var listsLayers = false
+    package var showsMetadata = false
+    package var showsLayout = false
+
+    package init() {}
   }
 
   /// A tensor with its statistics.
@@ -20,33 +33,50 @@ package struct Inspection: Report {
     package var neurons: [NeuronSurvey.Neuron]?
   }
 
+  /// The checkpoint with the tensors that were selected.
   package let checkpoint: Checkpoint
+  /// The number of tensors of the checkpoint, selected or not.
+  package let tensorCount: Int
+  /// The tensors in order, up to the limit; empty if layers are listed.
   package let rows: [Row]
-  /// The statistics of all float tensors together.
+  /// The layers in order, up to the limit; empty if tensors are listed.
+  package let layers: [InspectedLayer]
+  /// The statistics of all selected float tensors together.
   package let model: TensorStatistics?
   package let fileByteCount: Int
-  package let showsMetadata: Bool
-  package let showsLayout: Bool
+  package let options: Options
 
   /// - Parameters:
-  ///   - statistics: The statistics, if they were requested.
-  ///   - neurons: The neurons of each tensor in the order of the catalog, if they were requested.
+  ///   - checkpoint: The checkpoint with all tensors.
+  ///   - indices: The indices of the tensors that are selected; nil for all.
+  ///   - statistics: The statistics of the selected tensors, if they were requested.
+  ///   - neurons: The neurons of each selected tensor in the order of the catalog, if they were requested.
   package init(
-    _ checkpoint: Checkpoint, fileByteCount: Int, statistics: StatisticsSurvey.Result? = nil,
-    neurons: [[NeuronSurvey.Neuron]?]? = nil, sortKey: SortKey = .catalog,
-    showsMetadata: Bool = false, showsLayout: Bool = false
+    _ checkpoint: Checkpoint, selecting indices: [Int]? = nil,
+    statistics: StatisticsSurvey.Result? = nil, neurons: [[NeuronSurvey.Neuron]?]? = nil,
+    options: Options = Options()
   ) {
-    self.checkpoint = checkpoint
-    self.fileByteCount = fileByteCount
-    self.showsMetadata = showsMetadata
-    self.showsLayout = showsLayout
-    let rows = checkpoint.tensors.indices.map { index in
+    fileByteCount = checkpoint.fileByteCount
+    tensorCount = checkpoint.tensors.count
+    self.options = options
+    var selected = checkpoint
+    if let indices { selected.tensors = indices.map { checkpoint.tensors[$0] } }
+    self.checkpoint = selected
+    let rows = selected.tensors.indices.map { index in
       Row(
-        tensor: checkpoint.tensors[index], statistics: statistics?.tensors[index],
+        tensor: selected.tensors[index], statistics: statistics?.tensors[index],
         neurons: neurons?[index])
     }
     model = statistics?.model
-    self.rows = rows.sorted(by: sortKey)
+    let limit = options.rowLimit ?? .max
+    if options.listsLayers {
+      self.rows = []
+      let layers = InspectedLayer.layers(of: rows, sortKey: options.sortKey)
+      self.layers = Array(layers.prefix(limit))
+    } else {
+      self.rows = Array(rows.sorted(by: options.sortKey).prefix(limit))
+      layers = []
+    }
   }
 
   /// The number of bytes of all tensors' values; aliases are not counted.
@@ -80,6 +110,9 @@ extension [Inspection.Row] {
     case .catalog: self
     case .name: stably { $0.tensor.name.precedesAsBytes($1.tensor.name) }
     case .size: stably { $0.tensor.info.byteCount > $1.tensor.info.byteCount }
+    case .stored: stably { $0.tensor.stored.byteCount > $1.tensor.stored.byteCount }
+    case .error:
+      stably { ($0.tensor.record.relativeError ?? 0) > ($1.tensor.record.relativeError ?? 0) }
     case .dtype: stably { $0.tensor.info.dtype.name < $1.tensor.info.dtype.name }
     case .offset:
       stably {

@@ -9,7 +9,8 @@ extension Inspection {
     var members: JSONObject = [
       "path": .string(checkpoint.path), "container": .string(checkpoint.container.rawValue),
       "file_bytes": JSONValue(fileByteCount), "value_bytes": JSONValue(valueByteCount),
-      "tensor_count": JSONValue(checkpoint.tensors.count),
+      "tensor_count": JSONValue(tensorCount),
+      "selected_count": JSONValue(checkpoint.tensors.count),
       "value_count": JSONValue(checkpoint.parameterCount),
       "metadata": .object(
         JSONObject(checkpoint.metadata.map { ($0.key, $0.value.json) })),
@@ -19,15 +20,19 @@ extension Inspection {
         }),
     ]
     if let model { members["model"] = .object(model.json) }
-    members["tensors"] = .array(lines)
+    members[options.listsLayers ? "layers" : "tensors"] = .array(lines)
     return members
   }
 
-  package var lines: [JSONValue] { rows.map { .object($0.json) } }
+  package var lines: [JSONValue] { objects.map { .object($0) } }
+
+  private var objects: [JSONObject] {
+    options.listsLayers ? layers.map(\.json) : rows.map(\.json)
+  }
 
   package var records: Table {
-    let flat = rows.map(\.json.flattened)
-    let keys = flat.first.map { $0.map(\.key) } ?? ["name"]
+    let flat = objects.map(\.flattened)
+    let keys = flat.first.map { $0.map(\.key) } ?? [options.listsLayers ? "layer" : "name"]
     return Table(
       keys.map { Table.Column($0) },
       rows: flat.map { row in

@@ -7,9 +7,12 @@ import TensorCore
 extension Inspection {
   package var sections: [Section] {
     var sections: [Section] = [.facts(facts)]
-    if showsMetadata { sections.append(.facts(metadataFacts)) }
+    if options.showsMetadata { sections.append(.facts(metadataFacts)) }
+    if !layers.isEmpty {
+      sections.append(.table(InspectedLayer.table(layers, total: checkpoint.parameterCount)))
+    }
     if !rows.isEmpty {
-      sections.append(.table(showsLayout ? layoutTable : tensorTable))
+      sections.append(.table(options.showsLayout ? layoutTable : tensorTable))
       if let model { sections += statisticsSections(model) }
     }
     return sections
@@ -23,7 +26,9 @@ extension Inspection {
       Section.Fact("size", size),
       Section.Fact(
         "tensors",
-        "\(checkpoint.tensors.count.grouped)"
+        (checkpoint.tensors.count < tensorCount
+          ? "\(checkpoint.tensors.count.grouped) selected of " : "")
+          + tensorCount.grouped
           + (aliases > 0 ? ", \(aliases) of them aliases" : "")
           + ", \(checkpoint.parameterCount.grouped) values"),
     ]

@@ -24,7 +24,7 @@ package struct LineageReport: Report {
   package var sections: [Section] {
     var lines = [
       "\(FileSystem.baseName(of: checkpoint.path).printable)  "
-        + "\(ByteSize(checkpoint.identity.byteCount))  sha256:\(checkpoint.identity.hash.prefix(16))"
+        + "\(ByteSize(checkpoint.identity.byteCount))  \(Self.short(checkpoint.identity.id))"
     ]
     if lineage.steps.isEmpty {
       lines.append("└─ unknown origin: the file contains no lineage")
@@ -41,6 +41,12 @@ package struct LineageReport: Report {
       lines.append("\(lineage.droppedStepCount) older steps were left out")
     }
     return [.line(lines.joined(separator: "\n"))]
+  }
+
+  /// Returns the name of what an id covers and its first 16 digits.
+  private static func short(_ id: String) -> String {
+    guard let colon = id.firstIndex(of: ":") else { return String(id.prefix(24)) }
+    return id[...colon] + String(id[id.index(after: colon)...].prefix(16))
   }
 
   /// Adds the lines of a step and of the steps before it; steps that several inputs share are shown once.
@@ -69,7 +75,7 @@ package struct LineageReport: Report {
       let isLast = number == step.inputs.count - 1
       lines.append(
         "\(indent)   \(isLast ? "└" : "├")─ \(input.name.printable)  \(ByteSize(input.byteCount))  "
-          + input.id.prefix(23).description.printable)
+          + Self.short(input.id).printable)
       // A step refers only to earlier steps, and the depth is limited.
       if let origin = input.step {
         add(
@@ -105,7 +111,7 @@ package struct LineageReport: Report {
 
   package var members: JSONObject {
     [
-      "path": .string(checkpoint.path), "id": .string("sha256:" + checkpoint.identity.hash),
+      "path": .string(checkpoint.path), "id": .string(checkpoint.identity.id),
       "lineage": lineage.document,
     ]
   }

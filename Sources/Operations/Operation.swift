@@ -19,23 +19,22 @@ package protocol Operation: Codable, Sendable {
 package struct OperationResult: Sendable {
   /// `done`, or the status of a report on a difference or on failed inputs.
   package var status = ExitStatus.done
-  /// The reports for standard output, one per input.
+  /// The reports for standard output.
   package var reports: [any Report] = []
-  /// The number of inputs; the report on one input is rendered alone, reports on several as a list.
-  package var inputCount = 1
+  /// The reports on each of several inputs, failures included; nil if there is one input.
+  package var list: ReportList?
+  /// The written output, if the operation wrote one.
+  package var written: OutputReport?
 
-  package init(reports: [any Report] = [], inputCount: Int = 1, status: ExitStatus = .done) {
+  package init(reports: [any Report] = [], status: ExitStatus = .done) {
     self.reports = reports
-    self.inputCount = inputCount
     self.status = status
   }
 
   /// Returns the reports as text, or nil if there are none.
   package func rendered(as format: ReportFormat, width: Int?) -> String? {
-    guard let first = reports.first else { return nil }
-    return inputCount == 1
-      ? first.rendered(as: format, width: width)
-      : Reports.rendered(reports, as: format, width: width)
+    if let list { return list.rendered(as: format, width: width) }
+    return reports.first?.rendered(as: format, width: width)
   }
 }
 

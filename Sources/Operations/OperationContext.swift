@@ -59,7 +59,7 @@ extension OperationContext {
       var checkpoint = try Containers.read(
         spooledStandardInput {
           try Containers.registry.check(prefix: $0, ofStream: Self.standardInputName)
-        })
+        }, name: Self.standardInputName)
       checkpoint.path = Self.standardInputName
       return checkpoint
     }
@@ -77,16 +77,19 @@ extension OperationContext {
   private static let workerReserveByteCount = 256 << 10
 
   /// Runs a phase on an engine with as many workers as the memory allows.
+  ///
+  /// - Parameter companions: The names of files that are read like tensors but do not count as such.
   package func withEngine<Result>(
     _ phase: ProgressPhase, _ demand: MemoryBudget.Demand, tensors: Int = 0, byteCount: Int,
-    _ body: (Engine) throws -> Result
+    companions: [String] = [], _ body: (Engine) throws -> Result
   ) throws -> Result {
     var demand = demand
     demand.workerByteCount += Self.workerReserveByteCount
     let allotment = try memory.allot(
       demand, jobs: jobs, tiles: .max, valueByteCount: .max)
     let engine = Engine(
-      workers: allotment.workers, cancellation: cancellation, progress: observer.progress)
+      workers: allotment.workers, cancellation: cancellation,
+      progress: TensorProgress(observer.progress, companions: companions))
     try cancellation.check()
     guard byteCount > 0 else { return try body(engine) }
     engine.progress.begin(phase, tensors: tensors, byteCount: byteCount)

@@ -25,9 +25,18 @@ struct OutputRun {
   }
 
   func run() throws -> OperationResult {
+    var run = self
+    return try run.checkedAndWritten()
+  }
+
+  private mutating func checkedAndWritten() throws -> OperationResult {
     var job = try checkedJob()
     try job.checkReplacement()
     try reportAbandoned(job)
+    if settings.recordsLineage, request.writer == nil {
+      request.inputs = try context.identified(request.inputs)
+      try job.replan(request.output, options: options(for: container()))
+    }
     let surveyed = try survey(&job)
     report(job, surveyed.notices, notes: request.notes)
     try context.cancellation.check()
@@ -39,8 +48,10 @@ struct OutputRun {
       .measurement(
         "peak resident memory \(ResidentMemory.peakByteCount) bytes, "
           + "\(allotment.peakByteCount) planned, \(allotment.workers) workers"))
-    guard let report = surveyed.report, let written else { return OperationResult() }
-    return OperationResult(reports: [try report(written)])
+    var result = OperationResult()
+    if let report = surveyed.report, let written { result.reports = [try report(written)] }
+    result.written = try outputReport(job, surveyed, written: written)
+    return result
   }
 
   func plan() throws -> PlanReport {
@@ -146,9 +157,7 @@ struct OutputRun {
 
   private func report(_ job: OutputJob, _ notices: [OperationNotice], notes: [Message]) {
     for notice in notices { context.observer.report(notice) }
-    for note in notes + fileNotes + sparsityNotes + job.plan.notes {
-      context.observer.report(.warning(note))
-    }
+    for note in warnings(of: job, notes: notes) { context.observer.report(.warning(note)) }
     for row in job.plan.rows {
       context.observer.report(.decision(tensor: row.name, from: row.from, to: row.to))
     }
@@ -157,6 +166,10 @@ struct OutputRun {
   private var fileNotes: [Message] {
     request.output.notesOnSkippedFiles
       + [request.noteOnUnchangedFiles(in: settings)].compactMap(\.self)
+  }
+
+  private func warnings(of job: OutputJob, notes: [Message]) -> [Message] {
+    notes + fileNotes + sparsityNotes + job.plan.notes
   }
 
   /// A note if sparse tensors grow because the output format stores every zero.
@@ -175,12 +188,29 @@ struct OutputRun {
     ]
   }
 
+  private func outputReport(
+    _ job: OutputJob, _ surveyed: SurveyedOutput, written: Int?
+  ) throws -> OutputReport {
+    var report = OutputReport(verb: verb, path: written == nil ? nil : settings.path)
+    report.format = try format
+    report.tensorCount = job.plan.rows.count
+    report.byteCount = written
+    report.inputPaths = request.inputs.map(\.path)
+    report.inputByteCount = request.inputs.reduce(0) { $0 + $1.fileByteCount }
+    report.warnings =
+      surveyed.notices.compactMap { notice in
+        if case .warning(let text) = notice { text } else { nil }
+      } + warnings(of: job, notes: request.notes)
+    return report
+  }
+
   private func summary(of job: OutputJob, written: Int?) -> Message {
     let count = job.plan.rows.count.counted("tensor")
     guard let written else { return "standard output: \(count)" }
-    let read = request.inputs.reduce(0) { $0 + $1.fileByteCount }
     let text: Message = "\(settings.path.printable): \(count), \(ByteSize(written))"
-    guard read > 0 else { return text }
+    // A share of several inputs together means nothing: a merge of two models is not half of one.
+    guard request.inputs.count == 1, let read = request.inputs.first?.fileByteCount, read > 0
+    else { return text }
     return text
       + ", \((Double(written) / Double(read) * 100).fixed(decimals: 1)) % of the input"
   }

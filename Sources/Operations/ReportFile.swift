@@ -7,13 +7,40 @@ import SystemPackage
 /// Devices and pipes are written to directly.
 package enum ReportFile {
   /// Checks before the work starts that a report can be written to the path.
-  package static func check(_ path: String) throws {
+  ///
+  /// - Parameters:
+  ///   - replacesExisting: True if an existing file is replaced.
+  ///   - inputs: The paths of the inputs, which a report never replaces, nor a file inside them.
+  package static func check(
+    _ path: String, replacesExisting: Bool = false, inputs: [String] = []
+  ) throws {
     guard try !isDevice(path) else { return }
-    guard try FileSystem.typeIfPresent(path) == nil else {
-      throw OutputExistsError(
-        path: path, reason: "already exists; a report does not replace a file")
+    guard let type = try FileSystem.typeIfPresent(path) else {
+      return try AtomicOutput(path: path, replacesExisting: false)
+        .check(isDirectory: false)
     }
-    try AtomicOutput(path: path, replacesExisting: false).check(isDirectory: false)
+    guard type != .directory else {
+      throw OutputExistsError(path: path, reason: "is a folder, expected the name of a file")
+    }
+    guard replacesExisting else { throw OutputExistsError(path: path) }
+    for input in inputs where try isOrHolds(input, path) {
+      throw UsageError(
+        "\(path.printable) is a file of the input \(input.printable)",
+        hint: "choose another name with -o")
+    }
+  }
+
+  /// True if the file at `path` is the input, or is inside of the folder that is the input or that its index is in.
+  private static func isOrHolds(_ input: String, _ path: String) throws -> Bool {
+    let root = input.hasSuffix(".json") ? FileSystem.parent(of: input) : input
+    guard let identity = try FileIdentity.ifPresent(root) else { return false }
+    var place = path
+    while try FileIdentity.ifPresent(place) != identity {
+      let parent = FileSystem.parent(of: place)
+      guard parent != place, FileSystem.baseName(of: place) != ".." else { return false }
+      place = parent
+    }
+    return true
   }
 
   private static func isDevice(_ path: String) throws -> Bool {
@@ -21,8 +48,10 @@ package enum ReportFile {
     return stat.type != .regular && stat.type != .directory
   }
 
-  /// Writes a report to a new file, or to a device or pipe.
-  package static func write(_ text: String, to path: String) throws {
+  /// Writes a report to a file, or to a device or pipe.
+  package static func write(
+    _ text: String, to path: String, replacesExisting: Bool = false
+  ) throws {
     guard try !isDevice(path) else {
       do {
         let file = try FileDescriptor.open(FilePath(path), .writeOnly)
@@ -32,8 +61,8 @@ package enum ReportFile {
       }
       return
     }
-    try check(path)
-    let output = AtomicOutput(path: path, replacesExisting: false)
+    try check(path, replacesExisting: replacesExisting)
+    let output = AtomicOutput(path: path, replacesExisting: replacesExisting)
     try output.writeFile { file in try file.write(Array(text.utf8).rawSpan, at: 0) }
   }
 }

@@ -118,17 +118,29 @@ package struct Pruning: Sendable {
   /// The maximum number of iterations.
   package static let iterationLimit = 10_000
 
-  /// The approximate number of times that the tensors in scope are read.
-  package var passCount: Int {
-    switch selecting {
-    case .pattern: 2
-    case .amount(_, let scope, let iterations): scope == .neuron ? 1 : 2 * iterations + 1
+  /// Returns the number of bytes that surveys read, for progress; approximate for groups that are ranked in passes.
+  package func surveyByteCount(_ checkpoint: Checkpoint) -> Int {
+    tensorIndices(in: checkpoint).reduce(0) {
+      let info = checkpoint.tensors[$1].info
+      return $0 + passCount(groupLength: groupLength(of: info)) * info.byteCount
     }
   }
 
-  /// Returns the size of the tensors in scope, in bytes.
-  package func valueByteCount(_ checkpoint: Checkpoint) -> Int {
-    tensorIndices(in: checkpoint).reduce(0) { $0 + checkpoint.tensors[$1].info.byteCount }
+  /// The number of values of a tensor that are ranked together; nil if those of all tensors are.
+  private func groupLength(of info: TensorInfo) -> Int? {
+    guard case .amount(_, let scope, _) = selecting else { return 0 }
+    switch scope {
+    case .neuron: return info.elementCount / max(1, info.shape.dimensions.first ?? 1)
+    case .layer: return info.elementCount
+    case .global: return nil
+    }
+  }
+
+  /// Returns the number of passes over a group; small groups are surveyed in memory.
+  private func passCount(groupLength: Int?) -> Int {
+    guard case .amount(_, _, let iterations) = selecting else { return 1 }
+    if let groupLength, groupLength <= SmallGroups.elementLimit { return 1 }
+    return 2 * iterations + 1
   }
 
   // MARK: Work

@@ -36,26 +36,25 @@ package enum Section: Equatable, Sendable {
 
 /// The output format of a report.
 package enum ReportFormat: String, CaseIterable, Sendable {
-  case text, json, jsonl, csv, markdown
-}
+  case text, json, jsonl, csv, markdown, html
 
-/// Rendering of the reports on several inputs.
-package enum Reports {
-  /// Renders JSON as one list, and CSV as one table; the other formats concatenate the reports.
-  package static func rendered(
-    _ reports: [any Report], as format: ReportFormat, width: Int?
-  ) -> String {
-    switch format {
-    case .json:
-      return JSONValue.array(reports.map { $0.document }).serialized(indented: true) + "\n"
-    case .csv:
-      // All rows share one header line.
-      let tables = reports.map { $0.records }
-      let columns = (tables.first { !$0.rows.isEmpty } ?? tables.first)?.columns ?? []
-      return Table(columns, rows: tables.flatMap(\.rows)).csv
-    case .jsonl: return reports.map { $0.rendered(as: format, width: width) }.joined()
-    case .text, .markdown:
-      return reports.map { $0.rendered(as: format, width: width) }.joined(separator: "\n")
+  /// True if programs read the format, so that failures are part of it.
+  package var isForPrograms: Bool {
+    switch self {
+    case .json, .jsonl, .csv: true
+    case .text, .markdown, .html: false
+    }
+  }
+
+  /// The suffixes of file names that choose the format, without the dot.
+  package var suffixes: [String] {
+    switch self {
+    case .text: ["txt"]
+    case .json: ["json"]
+    case .jsonl: ["jsonl"]
+    case .csv: ["csv"]
+    case .markdown: ["md", "markdown"]
+    case .html: ["html"]
     }
   }
 }
@@ -64,13 +63,17 @@ extension Report {
   /// Renders the report in `format`; lines of text are limited to `width` where names can be shortened.
   package func rendered(as format: ReportFormat, width: Int?) -> String {
     switch format {
-    case .text: joined { $0.text(width: width) }
+    case .text: text(width: width)
     case .markdown: joined(\.markdown)
+    case .html: HTMLDocument(title: Self.schema, body: html).text
     case .csv: records.csv
     case .json: document.serialized(indented: true) + "\n"
     case .jsonl: lines.map { $0.serialized() + "\n" }.joined()
     }
   }
+
+  func text(width: Int?) -> String { joined { $0.text(width: width) } }
+  var html: String { sections.map(\.html).joined() }
 
   /// Joins the sections with an empty line between them, except between two lines.
   private func joined(_ text: (Section) -> String) -> String {
@@ -97,38 +100,40 @@ extension Section {
 
   func text(width: Int?) -> String {
     switch self {
-    case .line(let line): return line + "\n"
+    case .line(let line): return line.withoutControls + "\n"
     case .table(let table): return table.text(width: width)
     case .facts(let facts):
-      let longest = facts.map(\.label.count).max() ?? 0
+      let longest = facts.map(\.label.columnCount).max() ?? 0
       return facts.map { fact in
-        let space = String(repeating: " ", count: longest - fact.label.count + 2)
+        let label = fact.label.withoutControls
+        let space = String(repeating: " ", count: max(0, longest - label.columnCount) + 2)
         let indent = String(repeating: " ", count: longest + 2)
-        let lines = fact.value.wrapped(to: width.map { max(20, $0 - longest - 2) })
-        return fact.label + space + lines.joined(separator: "\n" + indent) + "\n"
+        let lines = fact.value.withoutControls.wrapped(to: width.map { max(20, $0 - longest - 2) })
+        return label + space + lines.joined(separator: "\n" + indent) + "\n"
       }.joined()
     }
   }
 
   var markdown: String {
     switch self {
-    case .line(let line): line + "\n"
-    case .facts(let facts): facts.map { "- \($0.label): \($0.value)\n" }.joined()
+    case .line(let line): line.withoutControls + "\n"
+    case .facts(let facts):
+      facts.map { "- \($0.label): \($0.value)".withoutControls + "\n" }.joined()
     case .table(let table): table.markdown
     }
   }
 }
 
 extension String {
-  /// Breaks the text into lines of up to `width` characters at spaces.
+  /// Breaks the text into lines of up to `width` columns at spaces.
   fileprivate func wrapped(to width: Int?) -> [String] {
-    guard let width, count > width else { return [self] }
+    guard let width, columnCount > width else { return [self] }
     var lines: [String] = []
     var line = ""
     for word in split(separator: " ", omittingEmptySubsequences: false) {
       if line.isEmpty {
         line = String(word)
-      } else if line.count + 1 + word.count <= width {
+      } else if line.columnCount + 1 + word.columnCount <= width {
         line += " " + word
       } else {
         lines.append(line)

@@ -1,3 +1,5 @@
+import Base
+
 /// A table with named columns, for people or for programs.
 package struct Table: Equatable, Sendable {
   /// A column with its title and alignment.
@@ -19,41 +21,70 @@ package struct Table: Equatable, Sendable {
     self.rows = rows
   }
 
-  /// Returns the table as text with two spaces between columns. If lines would be longer than `width`, the
-  /// first column of names is shortened in the middle.
+  /// The columns that a text column keeps when a table is made narrower, first column and others.
+  private static let leastNameWidth = 12
+  private static let leastTextWidth = 8
+
+  /// Returns the table as text with two spaces between columns.
+  ///
+  /// If lines would take more than `width` columns of the terminal, the first column of names is shortened in the
+  /// middle, then the other columns of text. Different names stay different.
   package func text(width: Int?) -> String {
+    let titles = columns.map(\.title)
+    var cells = rows.map { $0.map(\.withoutLineBreaks) }
     var widths = columns.indices.map { column in
-      rows.map { $0[column].count }.reduce(columns[column].title.count, max)
+      cells.map { $0[column].columnCount }.reduce(titles[column].columnCount, max)
     }
     if let width {
-      let excess = widths.reduce(0, +) + 2 * (widths.count - 1) - width
-      if excess > 0, let name = columns.firstIndex(where: { !$0.alignsRight }) {
-        widths[name] = max(min(widths[name], 12), widths[name] - excess)
+      for column in shrink(&widths, to: width) {
+        let short = ShortenedNames(cells.map { $0[column] }, width: widths[column]).texts
+        for row in cells.indices { cells[row][column] = short[row] }
       }
     }
     func line(_ cells: [String]) -> String {
       let padded = zip(columns.indices, cells).map { column, cell in
-        let cell = cell.shortened(to: widths[column])
-        let space = String(repeating: " ", count: widths[column] - cell.count)
+        let space = String(repeating: " ", count: max(0, widths[column] - cell.columnCount))
         return columns[column].alignsRight ? space + cell : cell + space
       }
       return padded.joined(separator: "  ").trimmedEnd + "\n"
     }
-    return line(columns.map(\.title)) + rows.map(line).joined()
+    return line(titles) + cells.map(line).joined()
+  }
+
+  /// Makes columns of text narrower until all columns fit into `width`, as far as possible.
+  /// - Returns: The columns that became narrower.
+  private func shrink(_ widths: inout [Int], to width: Int) -> [Int] {
+    var excess = widths.reduce(0, +) + 2 * (widths.count - 1) - width
+    var shrunk: [Int] = []
+    for column in columns.indices where !columns[column].alignsRight && excess > 0 {
+      let least =
+        shrunk.isEmpty
+        ? Self.leastNameWidth : max(Self.leastTextWidth, columns[column].title.columnCount)
+      let cut = min(excess, max(0, widths[column] - least))
+      guard cut > 0 else { continue }
+      widths[column] -= cut
+      excess -= cut
+      shrunk.append(column)
+    }
+    return shrunk
   }
 
   package var markdown: String {
     func line(_ cells: [String]) -> String {
-      "| " + cells.map { $0.replacing("|", with: "\\|") }.joined(separator: " | ") + " |\n"
+      "| " + cells.map { $0.withoutLineBreaks.replacing("|", with: "\\|") }.joined(separator: " | ")
+        + " |\n"
     }
     let rule = "|" + columns.map { $0.alignsRight ? "---:|" : "---|" }.joined() + "\n"
     return line(columns.map(\.title)) + rule + rows.map(line).joined()
   }
 
   /// The table as CSV according to RFC 4180, with line feeds as line ends.
+  ///
+  /// Control characters and backslashes are escaped as in text. An apostrophe precedes a cell that a spreadsheet would
+  /// run as a formula: one that starts with `=`, `+`, `-` or `@` and is not a number.
   package var csv: String {
     func line(_ cells: [String]) -> String {
-      cells.map(\.quotedForCSV).joined(separator: ",") + "\n"
+      cells.map(\.printable.withoutFormula.quotedForCSV).joined(separator: ",") + "\n"
     }
     return line(columns.map(\.title)) + rows.map(line).joined()
   }
@@ -74,11 +105,12 @@ extension String {
     return String(quoted) + "\""
   }
 
-  /// Returns the text with `…` in its middle if it is longer than `length`.
-  fileprivate func shortened(to length: Int) -> String {
-    guard count > length else { return self }
-    let kept = length - 1
-    return prefix(kept / 2) + "…" + suffix(kept - kept / 2)
+  /// The text as it is, or with an apostrophe in front if a spreadsheet would run it.
+  fileprivate var withoutFormula: String {
+    guard let first = unicodeScalars.first, "=+-@".unicodeScalars.contains(first),
+      Double(self) == nil
+    else { return self }
+    return "'" + self
   }
 
   fileprivate var trimmedEnd: String {
@@ -86,4 +118,7 @@ extension String {
     while text.last == " " { text.removeLast() }
     return String(text)
   }
+
+  /// The text with control characters escaped, line feeds too, so that a cell stays on its line.
+  var withoutLineBreaks: String { withoutControls.replacing("\n", with: "\\n") }
 }

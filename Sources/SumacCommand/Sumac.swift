@@ -1,6 +1,7 @@
 import ArgumentParser
 import Base
 import Checkpoints
+import Reporting
 
 @main
 struct Sumac: ParsableCommand {
@@ -34,14 +35,15 @@ struct Sumac: ParsableCommand {
 
   static func main() {
     ProcessSetup.run()
-    let arguments = Array(CommandLine.arguments.dropFirst())
+    let arguments = CommandLineWords.joiningNegativeNumbers(
+      Array(CommandLine.arguments.dropFirst()))
     if let suggestion = Suggestion.forSubcommand(in: arguments, of: Self.self) {
       Terminal.fail(suggestion)
     }
     var global: GlobalOptions?
     do {
       var command: any ParsableCommand
-      do { command = try parseAsRoot(arguments) } catch { endParsing(error) }
+      do { command = try parseAsRoot(arguments) } catch { endParsing(error, arguments) }
       if let verb = command as? any Verb {
         global = verb.global
         try verb.run(Invocation(verb.global, arguments: arguments))
@@ -64,12 +66,29 @@ struct Sumac: ParsableCommand {
   }
 
   /// Prints what the parser threw and exits: help or the version with status 0, an error with usage otherwise.
-  private static func endParsing(_ error: any Error) -> Never {
+  private static func endParsing(_ error: any Error, _ arguments: [String]) -> Never {
     guard exitCode(for: error) != .success else { exit(withError: error) }
     let prefix = "Error: "
-    let message = fullMessage(for: error)
-    Terminal.say(
-      message.hasPrefix(prefix) ? "sumac: error: " + message.dropFirst(prefix.count) : message)
+    let text = message(for: error, arguments)
+    let isError = text.hasPrefix(prefix)
+    let reason = isError ? String(text.dropFirst(prefix.count)) : text
+    if arguments.contains("--json") {
+      let line = reason.split(separator: "\n").first.map(String.init) ?? reason
+      try? StandardOutput.write(
+        FailureReport(UsageError(line)).rendered(as: .json, width: nil))
+    }
+    Terminal.say(isError ? "sumac: error: " + reason : reason)
     exit(withError: ExitCode(ExitStatus.usage.rawValue))
+  }
+
+  /// Returns the parser's message, which quotes arguments, with their control characters escaped.
+  private static func message(for error: any Error, _ arguments: [String]) -> String {
+    let escaped = arguments.map { $0.withoutControls.replacing("\n", with: "\\n") }
+    var error = error
+    if escaped != arguments {
+      // The parser quotes an argument or a part of it, so the arguments are escaped, not the message.
+      do { _ = try parseAsRoot(escaped) } catch let other { error = other }
+    }
+    return fullMessage(for: error).withoutControls
   }
 }

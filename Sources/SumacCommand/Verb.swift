@@ -17,15 +17,24 @@ extension Verb {
 /// A verb that prints a report and writes no checkpoint.
 protocol ReportVerb: Verb {
   var report: ReportFlags { get }
-  func operation() throws -> any Operation
+  /// The paths of the inputs, which a report never replaces.
+  var inputPaths: [String] { get }
+  /// The suffixes of drawings that the operation writes itself, such as `svg`.
+  var drawings: [String] { get }
+  func operation(_ invocation: Invocation) throws -> any Operation
 }
 
 extension ReportVerb {
+  var inputPaths: [String] { [] }
+  var drawings: [String] { [] }
+
   func run(_ invocation: Invocation) throws {
-    try report.check()
-    let result = try operation().run(invocation.context)
-    try report.print(result)
-    try invocation.finish(result)
+    try invocation.reportingFailure(as: report.chosenFormat) {
+      try report.check(inputs: inputPaths, drawings: drawings)
+      let result = try operation(invocation).run(invocation.context)
+      try report.print(result)
+      try invocation.finish(result)
+    }
   }
 }
 
@@ -40,9 +49,7 @@ extension OutputVerb {
   func validate() throws { try writer.requireOutput() }
 
   func run(_ invocation: Invocation) throws {
-    if let result = try invocation.run(operation(invocation), isDryRun: writer.dryRun) {
-      try invocation.finish(result)
-    }
+    try invocation.run(writer) { try operation(invocation) }
   }
 }
 
@@ -51,10 +58,12 @@ struct Invocation {
   /// The arguments of the command line, which keep the order between different options.
   let arguments: [String]
   let context: OperationContext
+  private let isQuiet: Bool
 
   /// Creates a context whose work signals cancel from now on.
   init(_ global: GlobalOptions, arguments: [String]) {
     self.arguments = arguments
+    isQuiet = global.quiet
     let cancellation = Cancellation()
     SignalWatch.begin(cancellation)
     context = OperationContext(
@@ -64,13 +73,41 @@ struct Invocation {
       observer: TerminalObserver(global))
   }
 
-  /// Runs an operation, or prints its plan.
-  /// - Returns: The result, or nil after a dry run.
-  func run(_ operation: some OutputOperation, isDryRun: Bool) throws -> OperationResult? {
-    guard isDryRun else { return try operation.run(context) }
-    let plan = try operation.plan(context)
-    try StandardOutput.write(plan.rendered(as: .text, width: StandardOutput.width))
-    return nil
+  /// Runs an operation and prints its result, or prints its plan.
+  func run<O: OutputOperation>(_ writer: WriterFlags, _ operation: () throws -> O) throws {
+    try reportingFailure(as: writer.chosenFormat) {
+      try writer.checkFormat()
+      let operation = try operation()
+      guard !writer.dryRun else {
+        let plan = try operation.plan(context)
+        return try StandardOutput.write(
+          plan.rendered(as: writer.chosenFormat, width: StandardOutput.width))
+      }
+      let result = try operation.run(context)
+      try printWritten(result, writer)
+      try finish(result)
+    }
+  }
+
+  /// Prints the report of a writer: that of its operation, or in a format for programs the written output.
+  func printWritten(_ result: OperationResult, _ writer: WriterFlags) throws {
+    let format = writer.chosenFormat
+    var shown = result
+    if shown.reports.isEmpty, writer.hasFormat {
+      shown.reports = [result.written].compactMap(\.self)
+    }
+    guard !isQuiet || writer.hasFormat,
+      let text = shown.rendered(as: format, width: StandardOutput.width)
+    else { return }
+    try StandardOutput.write(text)
+  }
+
+  /// Runs `body`; if it fails and programs read the format, prints the failure on standard output too.
+  func reportingFailure(as format: ReportFormat, _ body: () throws -> Void) throws {
+    do { try body() } catch let error as any UserError where format.isForPrograms {
+      try? StandardOutput.write(FailureReport(error).rendered(as: format, width: nil))
+      throw error
+    }
   }
 
   /// Exits with the result's status unless it is `done`.

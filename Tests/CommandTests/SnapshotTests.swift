@@ -55,6 +55,7 @@ import Testing
     text.replacing(/zstd \d+\.\d+\.\d+/, with: "zstd N.N.N")
       .replacing(/"zstd": "[\d.]+"/, with: "\"zstd\": \"N.N.N\"")
       .replacing(/sha256:[0-9a-f]+/, with: "sha256:N")
+      .replacing(/content:[0-9a-f]+/, with: "content:N")
       .replacing(
         /peak memory  [^\n]+ workers?/, with: "peak memory  N with N workers"
       )

@@ -40,6 +40,9 @@ import Testing
     rope.factor = 4
     var inspect = InspectOperation(inputs: ["a", "b"])
     inspect.sortKey = .size
+    inspect.rowLimit = 10
+    inspect.listsLayers = true
+    inspect.selection = selection
     var pack = CachePackOperation(caches: ["c"], output: output)
     pack.settings.outliers = "2%"
     pack.input.axes = .thd

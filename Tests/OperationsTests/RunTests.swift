@@ -2,6 +2,7 @@ import Base
 import Checkpoints
 import Containers
 import Operations
+import Reporting
 import Synchronization
 import TensorCore
 import TestSupport
@@ -73,7 +74,7 @@ import Testing
     operation.settings.method = .magnitude
     operation.settings.amount = 0.3
     let result = try operation.run(context(recorder))
-    #expect(recorder.phases == [.survey, .write])
+    #expect(recorder.phases == [.identify, .survey, .write])
     #expect(recorder.openPhases == 0)
     #expect((0.5...1.01).contains(recorder.share))
     #expect(result.status == .done && result.reports.count == 1)
@@ -160,6 +161,54 @@ import Testing
     let operation = InspectOperation(inputs: [model, folder["missing"], model])
     let result = try operation.run(context(recorder))
     #expect(result.status == .partOfBatchFailed)
-    #expect(result.reports.count == 2 && recorder.failures == 1)
+    #expect(result.list?.items.count == 3 && recorder.failures == 1)
+    let failure = try #require(result.list?.items[1])
+    #expect(failure.path == folder["missing"] && failure.report is FailureReport)
+  }
+
+  @Test("the id of an input differs when its values differ, and is the same for equal files")
+  func contentIDs() throws {
+    let file = try InputFile(path: model + "/model.safetensors")
+    var bytes = try file.bytes(at: 0, count: file.byteCount)
+    try folder.write(bytes, to: "a.safetensors")
+    try folder.write(bytes, to: "b.safetensors")
+    // The last byte belongs to a value; the headers stay equal.
+    bytes[bytes.count - 1] ^= 1
+    try folder.write(bytes, to: "c.safetensors")
+    let context = context(Recorder())
+    let inputs = try ["a", "b", "c"].map { try context.read(folder["\($0).safetensors"]) }
+    #expect(Set(inputs.map(\.identity.hash)).count == 1)
+    let ids = try context.identified(inputs).map(\.identity.id)
+    #expect(ids[0] == ids[1] && ids[0] != ids[2])
+    #expect(ids.allSatisfy { $0.hasPrefix("content:") })
+  }
+
+  @Test("the id of a model folder differs when a companion file differs")
+  func companionIDs() throws {
+    for name in ["config.json", "model.safetensors"] {
+      let file = try InputFile(path: model + "/" + name)
+      let bytes = try file.bytes(at: 0, count: file.byteCount)
+      try folder.write(bytes, to: "a/" + name)
+      try folder.write(name == "config.json" ? bytes + [0x20] : bytes, to: "b/" + name)
+    }
+    let context = context(Recorder())
+    let ids = try context.identified(["a", "b"].map { try context.read(folder[$0]) })
+      .map(\.identity.id)
+    #expect(ids[0] != ids[1])
+  }
+
+  @Test("the id that a lineage records is the one that explain shows")
+  func recordedID() throws {
+    let context = context(Recorder())
+    let path = model + "/model.safetensors"
+    _ = try ConvertOperation(input: path, output: OutputSettings(path: folder["x.safetensors"]))
+      .run(context)
+    let step = try #require(Containers.read(folder["x.safetensors"]).lineage.steps.last)
+    let shown = try context.identified([context.read(path)])[0].identity.id
+    #expect(step.inputs.map(\.id) == [shown])
+    // A .sumac index contains checksums of all bytes, so its hash is the id.
+    _ = try ConvertOperation(input: path, output: OutputSettings(path: folder["x.sumac"]))
+      .run(context)
+    #expect(try context.read(folder["x.sumac"]).identity.id.hasPrefix("sha256:"))
   }
 }

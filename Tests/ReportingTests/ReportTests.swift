@@ -82,19 +82,71 @@ import Testing
     #expect(sample.rendered(as: .csv, width: nil) == "name,n\nx,1\n\"y,z\",20\n")
   }
 
-  @Test("several reports become one JSON list or one CSV table; other formats concatenate them")
-  func several() throws {
-    let reports = [Sample(rows: []), sample]
-    let json = try JSONValue.parse(
-      Array(Reports.rendered(reports, as: .json, width: nil).utf8).span)
-    #expect(json.asArray?.compactMap { $0["count"]?.asInt } == [0, 2])
-    #expect(Reports.rendered(reports, as: .csv, width: nil) == "name,n\nx,1\n\"y,z\",20\n")
+  /// An error of an input.
+  private struct Fault: UserError {
+    var status: Base.ExitStatus { .badInput }
+    var message: Message { "a.bin: \(setting: "type") is wrong" }
+    var hint: Message? { "fetch it again" }
+    var facts: ErrorFacts { ErrorFacts(code: "sample.fault", path: "a.bin", byteOffset: 7) }
+  }
+
+  private var list: ReportList {
+    var list = ReportList()
+    list.append(sample, on: "x.bin")
+    list.append(FailureReport(Fault(), path: "a.bin"), on: "a.bin")
+    return list
+  }
+
+  @Test("a list contains failed inputs with path and code in every format for programs")
+  func failures() throws {
+    let json = try JSONValue.parse(Array(list.rendered(as: .json, width: nil).utf8).span)
+    let items = try #require(json.asArray)
+    #expect(items.map { $0["schema"]?.asString } == ["sumac.sample/1", "sumac.failure/1"])
+    #expect(items[1]["path"]?.asString == "a.bin" && items[1]["code"]?.asString == "sample.fault")
+    #expect(items[1]["status"]?.asInt == 3)
+    #expect(items[1]["errors"]?.asArray?.first?["byte"]?.asInt == 7)
     #expect(
-      Reports.rendered(reports, as: .jsonl, width: nil) == sample.rendered(as: .jsonl, width: nil))
-    for format in [ReportFormat.text, .markdown] {
-      #expect(
-        Reports.rendered(reports, as: format, width: nil)
-          == reports.map { $0.rendered(as: format, width: nil) }.joined(separator: "\n"))
+      list.rendered(as: .csv, width: nil) == """
+        path,name,n,error_code,error
+        x.bin,x,1,,
+        x.bin,"y,z",20,,
+        a.bin,,,sample.fault,a.bin: --type is wrong
+
+        """)
+    let lines = try list.rendered(as: .jsonl, width: nil).split(separator: "\n").map {
+      try JSONValue.parse(Array($0.utf8).span)
     }
+    #expect(lines.map { $0["path"]?.asString } == ["x.bin", "x.bin", "a.bin"])
+    #expect(lines[2]["code"]?.asString == "sample.fault")
+  }
+
+  @Test("text of a list leaves out failures, which are messages")
+  func textOfList() {
+    #expect(list.rendered(as: .text, width: nil) == sample.rendered(as: .text, width: nil))
+  }
+
+  @Test("a list of one report stays a list")
+  func listOfOne() throws {
+    var list = self.list
+    list.keep { $0 is FailureReport }
+    let json = try JSONValue.parse(Array(list.rendered(as: .json, width: nil).utf8).span)
+    #expect(json.asArray?.count == 1)
+    list.keep { _ in false }
+    #expect(list.rendered(as: .json, width: nil) == "[]\n")
+  }
+
+  @Test("HTML escapes names and has a row for each record")
+  func html() {
+    let page = Sample(rows: [["<b>&", "1"]]).rendered(as: .html, width: nil)
+    #expect(page.hasPrefix("<!DOCTYPE html>"))
+    #expect(page.contains("<td>&lt;b&gt;&amp;</td><td class=\"number\">1</td>"))
+    #expect(!page.contains("<b>"))
+  }
+
+  @Test("control characters are escaped in every format", arguments: ReportFormat.allCases)
+  func controls(format: ReportFormat) {
+    let text = Sample(rows: [["a\u{1B}[31m\nb", "1"]]).rendered(as: format, width: nil)
+    #expect(!text.unicodeScalars.contains { $0.value < 0x20 && $0 != "\n" })
+    #expect(!text.contains("\nb"))
   }
 }

@@ -41,9 +41,38 @@ package protocol UserError: Error, CustomStringConvertible {
   var message: Message { get }
   /// The next step for the user, if known.
   var hint: Message? { get }
+  /// The code and place of the problem, for programs.
+  var facts: ErrorFacts { get }
+}
+
+/// The code and place of an error, for programs.
+package struct ErrorFacts: Sendable, Equatable {
+  /// A stable name: that of the catalogue for faults in the content of files, otherwise the name of the exit status.
+  package var code: String
+  package var path: String?
+  package var tensor: String?
+  package var byteOffset: Int?
+
+  package init(code: String, path: String? = nil, tensor: String? = nil, byteOffset: Int? = nil) {
+    self.code = code
+    self.path = path
+    self.tensor = tensor
+    self.byteOffset = byteOffset
+  }
+}
+
+extension ExitStatus {
+  /// The name of the status in machine-readable output, such as `input-output`.
+  package var name: String {
+    // The name of the case, with its words separated by hyphens.
+    "\(self)".reduce(into: "") { name, letter in
+      name += letter.isUppercase ? "-" + letter.lowercased() : String(letter)
+    }
+  }
 }
 
 extension UserError {
   package var hint: Message? { nil }
+  package var facts: ErrorFacts { ErrorFacts(code: status.name) }
   package var description: String { message.text(.plain) }
 }

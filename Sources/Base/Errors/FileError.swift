@@ -17,6 +17,7 @@ package struct FileError: UserError, Equatable {
   }
 
   package var status: ExitStatus { .inputOutput }
+  package var facts: ErrorFacts { ErrorFacts(code: status.name, path: path) }
   package var message: Message { "\(path.printable): cannot \(action): \(errno)" }
   package var hint: Message? {
     if let remedy { return remedy }

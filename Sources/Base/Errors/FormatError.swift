@@ -49,6 +49,10 @@ package struct FormatError: UserError, Equatable {
 
   package var status: ExitStatus { .badInput }
 
+  package var facts: ErrorFacts {
+    ErrorFacts(code: code.description, path: path, tensor: tensor, byteOffset: byteOffset)
+  }
+
   package var message: Message {
     var location = path.printable
     if let tensor { location += ": tensor '\(tensor.printable)'" }

@@ -26,6 +26,7 @@ package struct OutputExistsError: UserError, Equatable {
   }
 
   package var status: ExitStatus { .outputExists }
+  package var facts: ErrorFacts { ErrorFacts(code: status.name, path: path) }
   package var message: Message { "\(path.printable): " + (reason ?? "already exists") }
   package var hint: Message? {
     reason == nil
@@ -49,6 +50,7 @@ package struct ChangedInputError: UserError, Equatable {
   package init(path: String) { self.path = path }
 
   package var status: ExitStatus { .badInput }
+  package var facts: ErrorFacts { ErrorFacts(code: status.name, path: path) }
   package var message: Message { "\(path.printable): changed while it was being read" }
   package var hint: Message? { "run the command again when no other program writes to the file" }
 }
@@ -60,6 +62,7 @@ package struct SeveralErrors: UserError {
   package init(errors: [any UserError]) { self.errors = errors }
 
   package var status: ExitStatus { errors.first?.status ?? .bug }
+  package var facts: ErrorFacts { errors.first?.facts ?? ErrorFacts(code: status.name) }
   package var message: Message {
     errors.dropFirst().reduce(errors.first?.message ?? "") { $0 + "\n" + $1.message }
   }

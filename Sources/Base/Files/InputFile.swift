@@ -7,33 +7,39 @@ package import SystemPackage
 /// Reads use `pread`, so a file that shrinks during reading causes an error instead of a crash, and its pages do
 /// not count as resident memory.
 package final class InputFile: Sendable {
+  /// The path, or the name that stands for it in messages.
   package let path: String
+  /// The path that was opened.
+  private let location: String
   package let byteCount: Int
   private let descriptor: FileDescriptor
   /// The metadata when the file was opened.
   private let stat: Stat
 
   /// - Throws: A `FileError` if `path` cannot be opened or is not a regular file; reading from a pipe would block.
-  package init(path: String) throws(FileError) {
-    self.path = path
+  /// - Parameter name: The name in messages, if it is not the path.
+  package init(path: String, name: String? = nil) throws(FileError) {
+    let name = name ?? path
+    self.path = name
+    location = path
     do {
       descriptor = try FileDescriptor.open(
         FilePath(path), .readOnly, options: [.closeOnExec, .nonBlocking])
     } catch {
-      throw FileError("open", path, Errno(caught: error))
+      throw FileError("open", name, Errno(caught: error))
     }
     do {
       let stat = try descriptor.stat()
       guard stat.type == .regular else {
         guard stat.type != .directory else { throw Errno.isDirectory }
         throw FileError(
-          "read, as it is not a regular file (use - for standard input)", path, .invalidArgument)
+          "read, as it is not a regular file (use - for standard input)", name, .invalidArgument)
       }
       byteCount = Int(stat.size)
       self.stat = stat
     } catch {
       try? descriptor.close()
-      throw error as? FileError ?? FileError("read", path, Errno(caught: error))
+      throw error as? FileError ?? FileError("read", name, Errno(caught: error))
     }
   }
 
@@ -48,7 +54,7 @@ package final class InputFile: Sendable {
       throw FileError("examine", path, Errno(caught: error))
     }
     guard now.size == stat.size, Self.isSame(now.st_mtim, stat.st_mtim),
-      Self.isSame(now.st_ctim, stat.st_ctim), try FileIdentity.ifPresent(path) == identity
+      Self.isSame(now.st_ctim, stat.st_ctim), try FileIdentity.ifPresent(location) == identity
     else { throw ChangedInputError(path: path) }
   }
 

@@ -13,7 +13,8 @@ package struct InputTree: Sendable {
   private let namedFile: InputFile?
 
   /// Creates an input from a file or folder of the file system.
-  package init(path: String) throws {
+  /// - Parameter name: The name in messages, if it is not the path.
+  package init(path: String, name: String? = nil) throws {
     let stat = try BrokenLink.explained(path) { try FileSystem.stat(path) }
     guard stat.type != .directory else {
       self.init(path: path, tree: DiskFolder(path, identity: FileIdentity(stat)))
@@ -21,7 +22,7 @@ package struct InputTree: Sendable {
     }
     let folder = FileSystem.parent(of: path)
     try self.init(
-      file: InputFile(path: path), named: FileSystem.baseName(of: path),
+      file: InputFile(path: path, name: name), named: name ?? FileSystem.baseName(of: path),
       in: DiskFolder(folder, identity: FileIdentity.ifPresent(folder)))
   }
 

@@ -23,7 +23,7 @@ package struct Lineage: Equatable, Sendable {
   /// An input of a step.
   package struct Input: Hashable, Sendable {
     package var name: String
-    /// `sha256:` followed by the hexadecimal digits of the input's identity.
+    /// The ``InputIdentity/id`` of the input.
     package var id: String
     package var byteCount: Int
     /// The index of the step that created it.
@@ -72,7 +72,7 @@ package struct Lineage: Equatable, Sendable {
       droppedStepCount = max(droppedStepCount, checkpoint.lineage.droppedStepCount)
       new.append(
         Input(
-          name: FileSystem.ownName(of: checkpoint.path), id: "sha256:" + checkpoint.identity.hash,
+          name: FileSystem.ownName(of: checkpoint.path), id: checkpoint.identity.id,
           byteCount: checkpoint.identity.byteCount, step: append(checkpoint.lineage.steps, &indices)
         ))
     }

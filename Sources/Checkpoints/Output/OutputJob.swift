@@ -137,7 +137,9 @@ package struct OutputJob: Sendable {
     progress.begin(
       .write, tensors: plan.rows.count, byteCount: plan.valueByteCount)
     defer { progress.end() }
-    let engine = Engine(workers: allotment.workers, cancellation: cancellation, progress: progress)
+    let engine = Engine(
+      workers: allotment.workers, cancellation: cancellation,
+      progress: TensorProgress(progress, companions: plan.companions))
     switch output {
     case .path(var output):
       output.group = group

@@ -3,6 +3,8 @@ package import TensorCore
 
 /// A part of an operation that reads or writes values.
 package enum ProgressPhase: String, Codable, Sendable {
+  /// Inputs are read for the ids that the lineage records.
+  case identify
   /// Values are read to decide what will be written.
   case survey
   /// Types are tried on tensors.
@@ -30,4 +32,24 @@ package struct NoProgress: Progress {
   package func advance(byteCount: Int) {}
   package func finish(tensor: TensorInfo) {}
   package func end() {}
+}
+
+/// Passes progress on, except that companion files do not count as tensors.
+package struct TensorProgress: Progress {
+  private let base: any Progress
+  private let companions: Set<UTF8Key>
+
+  package init(_ base: any Progress, companions: [String]) {
+    self.base = base
+    self.companions = Set(companions.map(UTF8Key.init))
+  }
+
+  package func begin(_ phase: ProgressPhase, tensors: Int, byteCount: Int) {
+    base.begin(phase, tensors: tensors, byteCount: byteCount)
+  }
+  package func advance(byteCount: Int) { base.advance(byteCount: byteCount) }
+  package func finish(tensor: TensorInfo) {
+    if !companions.contains(UTF8Key(tensor.name)) { base.finish(tensor: tensor) }
+  }
+  package func end() { base.end() }
 }

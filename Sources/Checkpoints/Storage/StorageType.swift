@@ -57,11 +57,16 @@ package struct StorageType: Sendable, Hashable {
     package var description: String
   }
 
+  /// Parses a type; letters of either case are accepted.
   package init(_ text: String) throws(Problem) {
-    let parts = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+    let parts = text.lowercased().split(separator: ":", omittingEmptySubsequences: false).map(
+      String.init)
     guard let known = Self.names.first(where: { $0.name == parts[0] }) else {
-      let names = Self.names.map(\.name).joined(separator: ", ")
-      throw Problem(description: "'\(parts[0].printable)' is not a type; the types are \(names)")
+      let names = Self.names.map(\.name)
+      let nearest = Nearest.name(parts[0], of: names).map { "did you mean '\($0)'? The" } ?? "the"
+      throw Problem(
+        description: "'\(parts[0].printable)' is not a type; \(nearest) types are "
+          + names.joined(separator: ", "))
     }
     kind = known.kind
     (groups, zero, scaleDType) = Self.defaults(of: kind)

@@ -125,7 +125,8 @@ extension MergeSettings {
   }
 
   func options(selection: Selection) throws -> MergeOptions {
-    MergeOptions(
+    try SeveralErrors.throwIfAny(parameterErrors)
+    return MergeOptions(
       seed: seed, scope: scope,
       coefficients: try coefficients.map {
         try MergeCoefficients(RecipeFile.read($0), path: $0)

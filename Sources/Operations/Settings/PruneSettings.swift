@@ -162,7 +162,9 @@ extension PruneSettings {
     }
     guard (0...1).contains(amount) else {
       errors.append(
-        UsageError("\(setting: "amount") is \(amount), expected a share from 0 to 1 or 0% to 100%"))
+        UsageError(
+          "\(setting: "amount") is \(amount), expected a share from 0 to 1 or 0% to 100%",
+          hint: ShareHint.hint(for: amount)))
       return 0
     }
     return amount

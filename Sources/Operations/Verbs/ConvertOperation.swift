@@ -83,8 +83,8 @@ package struct ConvertOperation: OutputOperation {
         workerByteCount: TypeChoice.workerByteCount(
           checkpoint, storage: storage, candidates: choice.candidates, encoder: encoder)),
       tensorCount: checkpoint.tensors.count,
-      byteCount: 2 * choice.candidates.count
-        * checkpoint.tensors.reduce(0) { $0 + $1.info.byteCount },
+      byteCount: TypeChoice.triedByteCount(
+        checkpoint, storage: storage, candidates: choice.candidates, encoder: encoder),
       isNeededForPlan: true
     ) { [companions = output.companions] engine, options in
       // Other files count as part of the size.

@@ -20,7 +20,8 @@ package struct ExplainOperation: Operation {
     if subject != OperationContext.standardInputPath,
       try FileSystem.typeIfPresent(subject) == nil
     {
-      if let topic = Topic(rawValue: subject) { return topic }
+      if let topic = Topic(rawValue: subject.lowercased()) { return topic }
+      if let topic = MethodTopic[subject] { return topic }
       if let code = ErrorCatalogue[subject] { return ErrorReport(code) }
       if let (path, name) = try tensor() {
         return try TensorReport(context.read(path), name: name)
@@ -33,10 +34,19 @@ package struct ExplainOperation: Operation {
       guard subject.contains(where: { "./".contains($0) }) else {
         throw UsageError(
           "'\(subject.printable)' is neither a file nor a topic",
-          hint: "topics are \(Topic.allCases.map(\.rawValue).joined(separator: ", "))")
+          hint: Nearest.name(subject.lowercased(), of: Self.topicNames).map {
+            "did you mean '\($0)'?"
+          }
+            ?? "topics are \(Topic.allCases.map(\.rawValue).joined(separator: ", ")), and the names of methods and types"
+        )
       }
     }
-    return LineageReport(try context.read(subject))
+    return LineageReport(try context.identified([context.read(subject)])[0])
+  }
+
+  /// The names of all topics, methods and types.
+  package static var topicNames: [String] {
+    Topic.allCases.map(\.rawValue) + MethodTopic.all.map(\.name)
   }
 
   /// Returns FILE and TENSOR of the subject, where FILE is the longest existing path before a colon.

@@ -22,6 +22,11 @@ package struct InspectOperation: Operation {
   package var showsLayout = false
   package var showsMetadata = false
   package var sortKey = Inspection.SortKey.catalog
+  /// The maximum number of tensors or layers that are listed; nil for all.
+  package var rowLimit: Int?
+  /// True if layers are listed instead of tensors.
+  package var listsLayers = false
+  package var selection = SelectionSettings()
 
   package init(inputs: [String]) { self.inputs = inputs }
 
@@ -32,31 +37,56 @@ package struct InspectOperation: Operation {
     guard let pattern = Pattern(pattern) else {
       throw UsageError("\(setting: "pattern") is '\(pattern.printable)', expected N:M, such as 2:4")
     }
-    if showsNeurons, !showsStatistics {
-      throw UsageError("\(setting: "neurons") needs \(setting: "stats")")
-    }
+    try checkOptions()
+    let selection = try selection.selection()
     let result = try context.reports(on: inputs) { checkpoint in
-      guard showsStatistics else {
-        return Inspection(
-          checkpoint, fileByteCount: checkpoint.fileByteCount, sortKey: sortKey,
-          showsMetadata: showsMetadata, showsLayout: showsLayout)
+      // A pattern may match in only some of several inputs.
+      if inputs.count == 1 { try SeveralErrors.throwIfAny(selection.errors(for: checkpoint)) }
+      let indices = checkpoint.tensors.indices.filter {
+        selection.contains(checkpoint.tensors[$0].name)
       }
-      let found = try statistics(of: checkpoint, exponents, pattern, context)
+      guard showsStatistics else {
+        return Inspection(checkpoint, selecting: indices, options: options)
+      }
+      let found = try statistics(
+        of: indices.map { checkpoint.tensors[$0] }, exponents, pattern, context)
       return Inspection(
-        checkpoint, fileByteCount: checkpoint.fileByteCount, statistics: found.statistics,
-        neurons: found.neurons, sortKey: sortKey, showsMetadata: showsMetadata,
-        showsLayout: showsLayout)
+        checkpoint, selecting: indices, statistics: found.statistics, neurons: found.neurons,
+        options: options)
     }
     context.observer.report(
       .measurement("peak resident memory \(ResidentMemory.peakByteCount) bytes"))
     return result
   }
 
+  private func checkOptions() throws {
+    if showsNeurons, !showsStatistics {
+      throw UsageError("\(setting: "neurons") needs \(setting: "stats")")
+    }
+    if let rowLimit, rowLimit < 1 {
+      throw UsageError("\(setting: "top") is \(rowLimit), expected 1 or more")
+    }
+    for (name, isGiven) in [("layout", showsLayout), ("neurons", showsNeurons)]
+    where isGiven && listsLayers {
+      throw UsageError(
+        "\(setting: "by-layer") and \(setting: name) cannot be used together")
+    }
+  }
+
+  private var options: Inspection.Options {
+    var options = Inspection.Options()
+    options.sortKey = sortKey
+    options.rowLimit = rowLimit
+    options.listsLayers = listsLayers
+    options.showsMetadata = showsMetadata
+    options.showsLayout = showsLayout
+    return options
+  }
+
   private func statistics(
-    of checkpoint: Checkpoint, _ exponents: PQIndex, _ pattern: Pattern,
+    of tensors: [LazyTensor], _ exponents: PQIndex, _ pattern: Pattern,
     _ context: OperationContext
   ) throws -> (statistics: StatisticsSurvey.Result, neurons: [[NeuronSurvey.Neuron]?]?) {
-    let tensors = checkpoint.tensors
     try SeveralErrors.throwIfAny(tensors.compactMap(\.fault))
     let roles = TensorRoles(checkpoint)
     let rows = tensors.map { roles.rows(of: $0.info) }

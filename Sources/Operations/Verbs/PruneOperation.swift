@@ -44,7 +44,7 @@ package struct PruneOperation: OutputOperation {
     request.sidePaths = [maskOutput].compactMap { $0 }
     request.survey = OutputSurvey(
       .survey, job.demand, tensorCount: checkpoint.tensors.count,
-      byteCount: pruning.passCount * pruning.valueByteCount(checkpoint)
+      byteCount: pruning.surveyByteCount(checkpoint)
     ) { engine, options in
       try surveyed(job, engine: engine, options)
     }
@@ -120,7 +120,7 @@ package struct PruneOperation: OutputOperation {
         inputs: inputs.flatMap(\.files)
       ).check(isDirectory: isFolder)
     } catch let error as any UserError {
-      return [error]
+      return [OptionError("save-mask", error)]
     } catch {
       return [UsageError("\(setting: "save-mask"): \(error)")]
     }
@@ -142,12 +142,14 @@ package struct PruneOperation: OutputOperation {
     for index in masks.tensors.indices where masks.tensors[index].info.elementCount > 0 {
       masks.tensors[index].storage = .losslessOrSparse
     }
-    let lineage = Lineage(
-      verb: "prune mask", options: job.pruning.options, versions: Version.shapingOutput,
-      inputs: job.inputs)
+    var lineage = options.lineage
+    if let last = lineage?.steps.indices.last {
+      lineage?.steps[last].verb = "prune mask"
+      lineage?.steps[last].options = job.pruning.options
+    }
     return try OutputJob(
       masks, to: path, container: Containers.output(forPath: path),
-      options: WriterOptions(lineage: options.lineage == nil ? nil : lineage),
+      options: WriterOptions(lineage: lineage),
       replacesExisting: output.replacesExisting, isInside: isMaskInside)
   }
 }

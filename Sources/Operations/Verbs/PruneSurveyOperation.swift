@@ -32,13 +32,20 @@ package struct PruneSurveyOperation: Operation {
     try SeveralErrors.throwIfAny(errors + checkpoint.tensors.compactMap(\.fault))
     let (round, survey) = try context.withEngine(
       .survey, job.demand, tensors: checkpoint.tensors.count,
-      byteCount: pruning.passCount * pruning.valueByteCount(checkpoint)
+      byteCount: pruning.surveyByteCount(checkpoint)
     ) { try ShardSurvey(surveys, pruning, checkpoint).next(engine: $0) }
     try ReportFile.write(survey.json.serialized() + "\n", to: surveyOutput)
     context.observer.report(
       .note(
         "\(surveyOutput.printable): \(round), " + survey.tensors.count.counted("tensor")))
-    return OperationResult()
+    var result = OperationResult()
+    var written = OutputReport(verb: Self.verb, path: surveyOutput)
+    written.tensorCount = survey.tensors.count
+    written.byteCount = try FileSystem.byteCount(ofTree: surveyOutput)
+    written.inputPaths = [input]
+    written.inputByteCount = checkpoint.fileByteCount
+    result.written = written
+    return result
   }
 }
 

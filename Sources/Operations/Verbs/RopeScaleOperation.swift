@@ -73,7 +73,12 @@ package struct RopeConfigOperation: Operation {
       .note(
         "\(path.printable): \(scaling.after.typeName), \(scaling.maximumLength.grouped) positions"
       ))
-    return OperationResult()
+    var result = OperationResult()
+    var written = OutputReport(verb: Self.verb, path: path)
+    written.byteCount = text.count
+    written.inputPaths = [model]
+    result.written = written
+    return result
   }
 
   /// Returns the text that `run` writes.

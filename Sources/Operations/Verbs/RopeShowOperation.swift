@@ -13,6 +13,8 @@ package struct RopeShowOperation: Operation {
   package var comparisons: [String] = []
   /// The path of an SVG plot that replaces the report.
   package var plot: String?
+  /// True if the plot replaces an existing file.
+  package var replacesPlot = false
 
   package init(model: String) { self.model = model }
 
@@ -22,7 +24,7 @@ package struct RopeShowOperation: Operation {
     }
     let series = try series()
     guard let plot else { return OperationResult(reports: [RopeReport(series)]) }
-    try ReportFile.write(RopePlot.svg(series), to: plot)
+    try ReportFile.write(RopePlot.svg(series), to: plot, replacesExisting: replacesPlot)
     context.observer.report(.note("\(plot.printable): \(series.count.counted("line"))"))
     return OperationResult()
   }

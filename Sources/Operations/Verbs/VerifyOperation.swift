@@ -2,6 +2,7 @@ import Base
 import Checkpoints
 import Inspection
 import Packing
+import Reporting
 
 /// Checks the integrity of checkpoints, or compares one with another.
 package struct VerifyOperation: Operation {
@@ -27,7 +28,10 @@ package struct VerifyOperation: Operation {
       if verification.status != .done { failed.append(verification) }
       return verification
     }
-    if reportsFailuresOnly { result.reports = failed }
+    if reportsFailuresOnly {
+      result.reports = failed
+      result.list?.keep { ($0 as? Verification)?.status != .done }
+    }
     if result.status == .done, let first = failed.first {
       result.status = inputs.count == 1 ? first.status : .partOfBatchFailed
     }
@@ -43,8 +47,9 @@ package struct VerifyOperation: Operation {
         Verification.workspaceByteCount(checkpoint),
         original.map { Comparison.workspaceByteCount(checkpoint, $0) } ?? 0))
     return try context.withEngine(
-      .verify, demand, tensors: checkpoint.tensors.count,
-      byteCount: Verification.byteCount(checkpoint) * (original == nil ? 1 : 2)
+      .verify, demand, tensors: checkpoint.tensors.count * (original == nil ? 1 : 2),
+      byteCount: Verification.byteCount(checkpoint) * (original == nil ? 1 : 2),
+      companions: (checkpoint.companions + (original?.companions ?? [])).map(\.name)
     ) { engine in
       let faults = try Verification.faults(in: checkpoint, engine: engine)
       let comparison = try original.flatMap { original in

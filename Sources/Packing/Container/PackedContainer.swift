@@ -82,7 +82,7 @@ package enum PackedContainer: ContainerOutput {
       companions: companions,
       lineage: lineage,
       identity: InputIdentity(
-        hash: reader.trailer.hash.hexadecimal, byteCount: file.byteCount),
+        hash: reader.trailer.hash.hexadecimal, byteCount: file.byteCount, coverage: .index),
       files: [file.identity], notes: notes)
     checkpoint.hasChecksums = true
     checkpoint.attributes[PackedExtensions.self] = index.extensions.filter {

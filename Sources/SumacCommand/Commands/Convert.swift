@@ -7,7 +7,8 @@ struct Convert: OutputVerb {
     discussion: """
       Reads a safetensors file, a .sumac file or a Hugging Face model folder. The format of the output \
       follows from its name: NAME.safetensors, NAME.sumac, or a name without a suffix for a model \
-      folder. The conversion is lossless unless options such as --dtype, --type or --drop ask for less.
+      folder. The conversion is lossless, except with these options: --dtype f16 and bf16 round values, \
+      --type, --terms, --target-bpw and --target-size quantize weights, --drop omits tensors.
 
       Examples:
         sumac convert model/ -o model.sumac

@@ -23,5 +23,7 @@ struct Doctor: ReportVerb {
       valueName: "folder"), completion: .directory)
   var clean: String?
 
-  func operation() -> any Operation { DoctorOperation(cleanedFolder: clean) }
+  func operation(_ invocation: Invocation) -> any Operation {
+    DoctorOperation(cleanedFolder: clean)
+  }
 }

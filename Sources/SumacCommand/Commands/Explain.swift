@@ -10,12 +10,14 @@ struct Explain: ReportVerb {
       is stored: each of its terms with bytes, bits per weight and the error that remains after it. \
       For the code of an error, such as directory.index, shows its meaning and remedy. \
       Otherwise SUBJECT is one of the topics \
-      \(Topic.allCases.map(\.rawValue).joined(separator: ", ")).
+      \(Topic.allCases.map(\.rawValue).joined(separator: ", ")), or the name of a method or storage \
+      type, such as pqi, ties, clex, gear or int4.
 
       Examples:
         sumac explain model.sumac
         sumac explain model.sumac:lm_head.weight
         sumac explain exit-codes
+        sumac explain pqi
         sumac explain safetensors.byte-count
       """)
 
@@ -24,9 +26,12 @@ struct Explain: ReportVerb {
 
   @Argument(
     help: ArgumentHelp(
-      "A file, model folder, FILE:TENSOR, topic, or error code.", valueName: "subject"),
-    completion: .file())
+      "A file, model folder, FILE:TENSOR, topic, method, type, or error code.",
+      valueName: "subject"),
+    completion: .custom { _, _, start in Completions.subjects(start: start) })
   var subject: String
 
-  func operation() -> any Operation { ExplainOperation(subject: subject) }
+  var inputPaths: [String] { [subject] }
+
+  func operation(_ invocation: Invocation) -> any Operation { ExplainOperation(subject: subject) }
 }

@@ -12,12 +12,14 @@ struct Inspect: ReportVerb {
 
       Examples:
         sumac inspect model.sumac
-        sumac inspect model/ --stats --sort size
+        sumac inspect model/ --stats --sort size --top 10
+        sumac inspect model/ --by-layer --exclude 'lm_head.*'
         sumac inspect model.safetensors --layout --json
       """)
 
   @OptionGroup var global: GlobalOptions
   @OptionGroup(title: "Report") var report: ReportFlags
+  @OptionGroup(title: "Selection") var selectionFlags: SelectionFlags
 
   @Flag(
     help:
@@ -45,14 +47,23 @@ struct Inspect: ReportVerb {
   @Flag(help: "Show the metadata strings.")
   var metadata = false
 
-  @Option(help: "Order of the tensors.")
+  @Option(help: "Order of the tensors or layers; sizes and errors the largest first.")
   var sort = Inspection.SortKey.catalog
+
+  @Option(
+    help: ArgumentHelp("List only the first n tensors or layers of the order.", valueName: "n"))
+  var top: Int?
+
+  @Flag(help: "List layers instead of tensors.")
+  var byLayer = false
 
   @Argument(
     help: "Files, shard indexes or model folders; - means standard input.", completion: .file())
   var inputs: [String]
 
-  func operation() -> any Operation {
+  var inputPaths: [String] { inputs }
+
+  func operation(_ invocation: Invocation) -> any Operation {
     var operation = InspectOperation(inputs: inputs)
     operation.showsStatistics = stats
     operation.showsNeurons = neurons
@@ -61,6 +72,9 @@ struct Inspect: ReportVerb {
     operation.showsLayout = layout
     operation.showsMetadata = metadata
     operation.sortKey = sort
+    operation.rowLimit = top
+    operation.listsLayers = byLayer
+    operation.selection = selectionFlags.settings(invocation)
     return operation
   }
 }

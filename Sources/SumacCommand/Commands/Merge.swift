@@ -8,7 +8,8 @@ struct Merge: OutputVerb {
     discussion: """
       Matches tensors by name, for any architecture and format, and merges them in float32, one block at \
       a time. Use a mergekit recipe unchanged, or the equivalent options. Models that do not fit \
-      together are reported before the work starts, with all problems at once.
+      together are reported before the work starts, with all problems at once. Merged values are rounded once, \
+      to the dtype of the output.
 
       Methods: \(MergeMethods.all.map { "\($0.name) (\($0.summary))" }.joined(separator: "; ")).
 

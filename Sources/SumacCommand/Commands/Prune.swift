@@ -8,8 +8,8 @@ struct Prune: Verb {
     discussion: """
       The method pqi derives the number of weights to prune from the PQ Index of the weights; the other \
       methods prune a share or a pattern. Prunes matrices, convolutions, embeddings and experts, or the \
-      tensors that --include selects. A pruned tensor is smaller in .sumac files; other formats store \
-      zeros at full size.
+      tensors that --include selects. The values of pruned weights are lost; all others keep every bit. A \
+      pruned tensor is smaller in .sumac files; other formats store zeros at full size.
 
       Examples:
         sumac prune model/ -o pruned.sumac
@@ -48,12 +48,6 @@ struct Prune: Verb {
       valueName: "file"), completion: .file())
   var surveyIn: [String] = []
 
-  @Option(help: "Format of the summary.")
-  var format = ReportFormat.text
-
-  @Flag(help: "Same as --format json.")
-  var json = false
-
   @Argument(
     help: ArgumentHelp("A .safetensors or .sumac file, shard index, or model folder."),
     completion: .file())
@@ -68,12 +62,12 @@ struct Prune: Verb {
   }
 
   func run(_ invocation: Invocation) throws {
-    if let surveyOut { return try writeSurvey(to: surveyOut, invocation) }
-    guard let result = try invocation.run(operation(invocation), isDryRun: writer.dryRun),
-      !global.quiet || json,
-      let text = result.rendered(as: json ? .json : format, width: StandardOutput.width)
-    else { return }
-    try StandardOutput.write(text)
+    if let surveyOut {
+      return try invocation.reportingFailure(as: writer.chosenFormat) {
+        try writeSurvey(to: surveyOut, invocation)
+      }
+    }
+    try invocation.run(writer) { operation(invocation) }
   }
 
   private func operation(_ invocation: Invocation) -> PruneOperation {
@@ -83,7 +77,7 @@ struct Prune: Verb {
     operation.maskOutput = saveMask
     operation.rewind = rewind
     operation.surveys = surveyIn
-    operation.recordsDecisions = json || format == .json || format == .jsonl
+    operation.recordsDecisions = [.json, .jsonl].contains(writer.chosenFormat)
     return operation
   }
 
@@ -93,6 +87,6 @@ struct Prune: Verb {
     operation.selection = selectionFlags.settings(invocation)
     operation.rewind = rewind
     operation.surveys = surveyIn
-    _ = try operation.run(invocation.context)
+    try invocation.printWritten(operation.run(invocation.context), writer)
   }
 }

@@ -46,7 +46,9 @@ struct Verify: ReportVerb {
     }
   }
 
-  func operation() -> any Operation {
+  var inputPaths: [String] { inputs + [against].compactMap(\.self) }
+
+  func operation(_ invocation: Invocation) -> any Operation {
     var operation = VerifyOperation(inputs: inputs)
     operation.against = against
     operation.largestRMSE = maxRmse

@@ -33,9 +33,16 @@ struct GlobalOptions: ParsableArguments {
     completion: .directory)
   var tmpdir: String?
 
+  private static let jobCounts = 1...4096
+
   mutating func validate() throws {
-    if let jobs, !(1...4096).contains(jobs) {
+    if let jobs, !Self.jobCounts.contains(jobs) {
       throw ValidationError("--jobs is \(jobs), expected 1 to 4096")
+    }
+    if jobs == nil, let text = Environment["SUMAC_JOBS"], !text.isEmpty, Self.jobCount(text) == nil
+    {
+      throw ValidationError(
+        "the environment variable SUMAC_JOBS is '\(text.printable)', expected 1 to 4096")
     }
     guard memory.size.byteCount >= MemoryBudget.leastByteCount else {
       throw ValidationError(
@@ -43,13 +50,13 @@ struct GlobalOptions: ParsableArguments {
     }
   }
 
+  private static func jobCount(_ text: String) -> Int? {
+    Int(text).flatMap { jobCounts.contains($0) ? $0 : nil }
+  }
+
   /// The number of threads: `--jobs`, otherwise `SUMAC_JOBS`, otherwise the processors that this process may use.
   var jobCount: Int {
-    if let jobs { return jobs }
-    if let text = Environment["SUMAC_JOBS"], let jobs = Int(text), (1...4096).contains(jobs) {
-      return jobs
-    }
-    return ProcessorCount.current().usable
+    jobs ?? Environment["SUMAC_JOBS"].flatMap(Self.jobCount) ?? ProcessorCount.current().usable
   }
 }
 

@@ -139,5 +139,8 @@ extension ModelValue: ExpressibleByArgument {
   }
 }
 
-extension FloatType: ExpressibleByArgument {}
+extension FloatType: ExpressibleByArgument {
+  /// Parses the name of a type in letters of either case.
+  public init?(argument: String) { self.init(rawValue: argument.lowercased()) }
+}
 extension MergeOptions.Scope: ExpressibleByArgument {}

@@ -7,7 +7,7 @@ struct StorageFlags: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Store weights as this type, such as int4:g64, int8, nf4 or fp8. See: sumac explain types.",
-      valueName: "type"))
+      valueName: "type"), completion: .list(Completions.types))
   var type: String?
 
   @Option(

@@ -4,6 +4,7 @@ import Checkpoints
 import Codecs
 import Containers
 import Operations
+import Reporting
 
 /// The options of every command that writes a checkpoint.
 struct WriterFlags: ParsableArguments {
@@ -20,6 +21,12 @@ struct WriterFlags: ParsableArguments {
 
   @Flag(help: "Show the plan, the output size and the memory needed; write nothing.")
   var dryRun = false
+
+  @Option(help: "Format of the result or plan on standard output.")
+  var format: ReportFormat?
+
+  @Flag(help: "Same as --format json.")
+  var json = false
 
   @Flag(name: .customLong("no-lineage"), help: "Do not record the origin of the output.")
   var leavesOutLineage = false
@@ -66,6 +73,22 @@ extension WriterFlags {
   func requireOutput() throws {
     guard givenOutput != nil else {
       throw ValidationError("Missing expected argument '--output <path>'")
+    }
+  }
+
+  /// True if a format was asked for, so that the result is printed.
+  var hasFormat: Bool { json || format != nil }
+  var chosenFormat: ReportFormat { format ?? (json ? .json : .text) }
+
+  /// Throws an error if the result cannot be printed in the format.
+  func checkFormat() throws {
+    if json, let format, format != .json {
+      throw UsageError("--json and --format \(format.rawValue) cannot be used together")
+    }
+    if hasFormat, !dryRun, givenOutput == "-" {
+      throw UsageError(
+        "standard output is used by \(setting: "output") and by the result",
+        hint: "name a file with -o, or leave out \(setting: "json") and \(setting: "format")")
     }
   }
 

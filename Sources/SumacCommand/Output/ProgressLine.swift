@@ -15,24 +15,17 @@ extension GlobalOptions {
   }
 }
 
-/// Progress as a line of text with the byte count.
+/// Progress as a line of text: phase, share, bytes, rate and the time left.
 ///
 /// The line is redrawn up to ten times a second, or printed anew up to once a second.
 final class ProgressLine: Progress {
-  private struct State {
-    var total = 0
-    var done = 0
-    var start = ContinuousClock.now
-    var last = ContinuousClock.now
-  }
-
   private let redraws: Bool
-  private let state = Mutex(State())
+  private let state = Mutex(ProgressState())
 
   init(redraws: Bool) { self.redraws = redraws }
 
   func begin(_ phase: ProgressPhase, tensors: Int, byteCount: Int) {
-    state.withLock { $0 = State(total: byteCount) }
+    state.withLock { $0 = ProgressState(phase: phase, total: byteCount) }
   }
 
   func advance(byteCount: Int) {
@@ -41,11 +34,7 @@ final class ProgressLine: Progress {
       let now = ContinuousClock.now
       guard now - state.last > .milliseconds(redraws ? 100 : 1000) else { return nil }
       state.last = now
-      let seconds = (now - state.start) / .seconds(1)
-      let share = state.total > 0 ? Double(state.done) / Double(state.total) * 100 : 100
-      let rate = ByteSize(Int(Double(state.done) / max(seconds, 0.001)))
-      return "\(share.fixed(decimals: 0)) %  \(ByteSize(state.done)) of \(ByteSize(state.total))  "
-        + "\(rate)/s"
+      return state.text(after: (now - state.start) / .seconds(1))
     }
     guard let line else { return }
     if redraws { Terminal.show("\r\u{1B}[K\(line)") } else { Terminal.say(line) }
@@ -56,11 +45,61 @@ final class ProgressLine: Progress {
   func end() { if redraws { Terminal.show("\r\u{1B}[K") } }
 }
 
-/// Progress as JSON lines, one object for each completed tensor.
+/// The state of a phase.
+struct ProgressState {
+  var phase = ProgressPhase.write
+  var total = 0
+  var done = 0
+  var start = ContinuousClock.now
+  var last = ContinuousClock.now
+
+  init() {}
+
+  init(phase: ProgressPhase, total: Int) {
+    self.phase = phase
+    self.total = total
+  }
+
+  /// Returns the line that is shown after that many seconds of the phase.
+  func text(after seconds: Double) -> String {
+    let share = total > 0 ? min(1, Double(done) / Double(total)) : 1
+    let rate = Double(done) / max(seconds, 0.001)
+    let left = rate > 0 ? Double(max(0, total - done)) / rate : 0
+    return "\(phase.title)  \((100 * share).fixed(decimals: 0)) %  \(ByteSize(done)) of "
+      + "\(ByteSize(total))  \(ByteSize(Int(exactly: rate.rounded()) ?? 0))/s  \(Self.time(left)) left"
+  }
+
+  /// Returns a time as `42 s`, `3:07` or `1:02:30`.
+  private static func time(_ seconds: Double) -> String {
+    guard let seconds = Int(exactly: seconds.rounded(.up)) else { return "?" }
+    guard seconds >= 60 else { return "\(seconds) s" }
+    func two(_ number: Int) -> String { (number < 10 ? "0" : "") + String(number) }
+    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60)
+    return hours > 0
+      ? "\(hours):\(two(minutes)):\(two(seconds % 60))" : "\(minutes):\(two(seconds % 60))"
+  }
+}
+
+extension ProgressPhase {
+  /// The work of the phase, as a progress line names it.
+  fileprivate var title: String {
+    switch self {
+    case .identify: "identifying inputs"
+    case .survey: "surveying"
+    case .choose: "trying types"
+    case .measure: "measuring"
+    case .verify: "verifying"
+    case .write: "writing"
+    }
+  }
+}
+
+/// Progress as JSON lines, one object for each completed tensor; counts begin anew with each phase.
 final class ProgressRecords: Progress {
   private let done = Mutex((tensors: 0, byteCount: 0))
 
   func begin(_ phase: ProgressPhase, tensors: Int, byteCount: Int) {
+    done.withLock { $0 = (0, 0) }
     say([
       "event": "begin", "phase": .string(phase.rawValue), "tensors": JSONValue(tensors),
       "bytes": JSONValue(byteCount),

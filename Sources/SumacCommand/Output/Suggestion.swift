@@ -3,20 +3,36 @@ import Base
 
 /// Suggestions for misspelt subcommands.
 enum Suggestion {
-  /// Returns an error that names the nearest subcommand, or nil if the first word is a subcommand or an option.
+  /// Returns an error that names the nearest subcommand of the program or of a group such as `vector`, or nil if the
+  /// words of the command line are subcommands as far as a group expects one.
   static func forSubcommand(in arguments: [String], of root: any ParsableCommand.Type)
     -> UsageError?
   {
-    let names = root.configuration.subcommands.compactMap {
-      $0.configuration.commandName ?? "\($0)".lowercased()
-    }
     var words = arguments[...]
     if words.first == "help" { words.removeFirst() }
-    guard let word = words.first, !word.hasPrefix("-"), !names.contains(word), word != "help"
-    else { return nil }
-    let hint: Message? = Nearest.name(word, of: names).map { "did you mean 'sumac \($0)'?" }
+    var command = root
+    var path = "sumac"
+    while !command.configuration.subcommands.isEmpty, let word = words.popFirst() {
+      guard !word.hasPrefix("-"), word != "help" else { return nil }
+      let subcommands = command.configuration.subcommands
+      if let found = subcommands.first(where: { name(of: $0) == word }) {
+        command = found
+        path += " " + word
+      } else {
+        return unknown(word, of: subcommands.map(name), path: path)
+      }
+    }
+    return nil
+  }
+
+  private static func name(of command: any ParsableCommand.Type) -> String {
+    command.configuration.commandName ?? "\(command)".lowercased()
+  }
+
+  private static func unknown(_ word: String, of names: [String], path: String) -> UsageError {
+    let hint: Message? = Nearest.name(word, of: names).map { "did you mean '\(path) \($0)'?" }
     return UsageError(
       "unknown command '\(word.printable)'",
-      hint: hint ?? "the commands are \(names.joined(separator: ", ")); see sumac --help")
+      hint: hint ?? "the commands are \(names.joined(separator: ", ")); see \(path) --help")
   }
 }

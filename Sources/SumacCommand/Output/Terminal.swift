@@ -15,7 +15,7 @@ enum Terminal {
   }
 
   static func warn(_ text: String, color: ColorChoice = .auto) {
-    say("sumac: \(emphasized("warning:", 33, color)) \(text)")
+    say("sumac: \(emphasized("warning:", 33, color)) \(text.withoutControls)")
   }
 
   /// Returns the word in bold and in the color `code`, if colors are enabled.
@@ -30,7 +30,7 @@ enum Terminal {
     return isColored ? "\u{1B}[1;\(code)m\(word)\u{1B}[0m" : word
   }
 
-  static func note(_ text: String) { say("sumac: \(text)") }
+  static func note(_ text: String) { say("sumac: \(text.withoutControls)") }
 
   /// Reports an error and ends the program with its status.
   static func fail(
@@ -42,8 +42,11 @@ enum Terminal {
 
   static func report(_ error: any UserError, isQuiet: Bool, color: ColorChoice) {
     for error in (error as? SeveralErrors)?.errors ?? [error] {
-      say("sumac: \(emphasized("error:", 31, color)) \(error.message.text(.commandLine))")
-      if let hint = error.hint, !isQuiet { say("sumac: hint: \(hint.text(.commandLine))") }
+      let text = error.message.text(.commandLine).withoutControls
+      say("sumac: \(emphasized("error:", 31, color)) \(text)")
+      if let hint = error.hint, !isQuiet {
+        say("sumac: hint: \(hint.text(.commandLine).withoutControls)")
+      }
     }
   }
 }

@@ -37,7 +37,9 @@ struct CacheInspect: ReportVerb {
   @Argument(help: "Cache file or folder, or all chunks in order.", completion: .file())
   var caches: [String]
 
-  func operation() -> any Operation {
+  var inputPaths: [String] { caches + [against, queries].compactMap(\.self) }
+
+  func operation(_ invocation: Invocation) -> any Operation {
     var operation = CacheInspectOperation(caches: caches)
     operation.input = input.settings
     operation.against = against

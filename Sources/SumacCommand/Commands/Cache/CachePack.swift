@@ -7,7 +7,8 @@ struct CachePack: OutputVerb {
     abstract: "Compress a cache: quantize it, keep outliers exact, and add low-rank products.",
     discussion: """
       Keys are quantized per channel, values per token. The method gear also stores the largest and \
-      smallest entries exactly and adds a low-rank product for each head.
+      smallest entries exactly and adds a low-rank product for each head. Every method loses precision, which \
+      cache inspect --against measures; only the tokens of --residual stay exact.
 
       Examples:
         sumac cache pack prompt.safetensors -o prompt.sumac

@@ -91,10 +91,12 @@ struct RopeScale: Verb {
   }
 
   func run(_ invocation: Invocation) throws {
-    if configOnly { return try writeConfig(invocation) }
-    let operation = RopeScaleOperation(
-      model: model, output: writer.settings, settings: settings)
-    _ = try invocation.run(operation, isDryRun: writer.dryRun)
+    guard configOnly else {
+      return try invocation.run(writer) {
+        RopeScaleOperation(model: model, output: writer.settings, settings: settings)
+      }
+    }
+    try invocation.reportingFailure(as: writer.chosenFormat) { try writeConfig(invocation) }
   }
 
   private func writeConfig(_ invocation: Invocation) throws {
@@ -105,7 +107,7 @@ struct RopeScale: Verb {
       let text = try operation.plannedText(invocation.context)
       return try StandardOutput.write(String(decoding: text, as: UTF8.self))
     }
-    _ = try operation.run(invocation.context)
+    try invocation.printWritten(operation.run(invocation.context), writer)
   }
 }
 

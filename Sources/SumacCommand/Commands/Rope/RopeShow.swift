@@ -1,5 +1,6 @@
 import ArgumentParser
 import Operations
+import Reporting
 
 struct RopeShow: ReportVerb {
   static let configuration = CommandConfiguration(
@@ -33,13 +34,19 @@ struct RopeShow: ReportVerb {
   @Argument(help: "Model folder or file, or config.json.", completion: .file())
   var model: String
 
-  private var plots: Bool { report.output?.hasSuffix(".svg") == true }
+  var inputPaths: [String] { [model] + compare }
+  var drawings: [String] { ["svg"] }
 
-  func operation() -> any Operation {
+  private var plots: Bool {
+    report.output.flatMap(ReportFormat.suffix(of:)) == "svg" && !report.json && report.format == nil
+  }
+
+  func operation(_ invocation: Invocation) -> any Operation {
     var operation = RopeShowOperation(model: model)
     operation.lengths = length
     operation.comparisons = compare
     operation.plot = plots ? report.output : nil
+    operation.replacesPlot = report.force
     return operation
   }
 }

@@ -37,7 +37,7 @@ struct VectorFormFlags: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Store weights as this type, such as int4:g64 or int8. See: sumac explain types.",
-      valueName: "type"))
+      valueName: "type"), completion: .list(Completions.types))
   var type: String?
 
   var settings: VectorFormSettings {

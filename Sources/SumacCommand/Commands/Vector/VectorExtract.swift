@@ -7,7 +7,8 @@ struct VectorExtract: OutputVerb {
     abstract: "Extract the task vector of a fine-tuned model.",
     discussion: """
       Without options, stores all differences in the base's dtype. With --exact, the vector restores the \
-      fine-tuned model bit for bit. With --rank and a folder as the output, writes a LoRA adapter for PEFT.
+      fine-tuned model bit for bit. --density, --rank, --type and a smaller --dtype lose a part of the \
+      differences. With --rank and a folder as the output, writes a LoRA adapter for PEFT.
 
       Examples:
         sumac vector extract tuned/ --base base/ -o tuned.sumac --density 10%

@@ -31,7 +31,9 @@ struct VectorStats: ReportVerb {
     completion: .file())
   var vectors: [String]
 
-  func operation() -> any Operation {
+  var inputPaths: [String] { vectors + [base].compactMap(\.self) }
+
+  func operation(_ invocation: Invocation) -> any Operation {
     var operation = VectorStatsOperation(vectors: vectors)
     operation.base = base
     operation.listsTensors = tensors

@@ -1,0 +1,66 @@
+package import Base
+package import Reporting
+
+/// The result of an operation that wrote an output.
+package struct OutputReport: Report {
+  package static let schema = "sumac.output/1"
+
+  /// The name of the operation.
+  package var verb: String
+  /// The path of the output; nil for standard output.
+  package var path: String?
+  /// The name of the container or cache layout; nil for other files.
+  package var format: String?
+  package var tensorCount = 0
+  /// The size of the output; nil for standard output.
+  package var byteCount: Int?
+  package var inputPaths: [String] = []
+  package var inputByteCount: Int?
+  /// The warnings that were reported.
+  package var warnings: [Message] = []
+
+  package init(verb: String, path: String?) {
+    self.verb = verb
+    self.path = path
+  }
+
+  private var name: String { path ?? "standard output" }
+
+  package var sections: [Section] {
+    var facts = [
+      Section.Fact("output", name + (format.map { " (\($0))" } ?? "")),
+      Section.Fact("tensors", tensorCount.grouped),
+    ]
+    if let byteCount {
+      facts.append(
+        Section.Fact("size", "\(ByteSize(byteCount)) (\(byteCount.counted("byte")))"))
+    }
+    return [.facts(facts)]
+  }
+
+  package var records: Table {
+    Table(
+      ["verb", "path", "container", "tensor_count", "bytes", "input_bytes"].map {
+        Table.Column($0)
+      },
+      rows: [
+        [
+          verb, name, format ?? "", String(tensorCount), byteCount.map(String.init) ?? "",
+          inputByteCount.map(String.init) ?? "",
+        ]
+      ])
+  }
+
+  package var members: JSONObject {
+    [
+      "verb": .string(verb), "path": path.map { .string($0) } ?? .null,
+      "container": format.map { .string($0) } ?? .null, "tensor_count": JSONValue(tensorCount),
+      "bytes": byteCount.map { JSONValue($0) } ?? .null,
+      "inputs": .array(inputPaths.map { .string($0) }),
+      "input_bytes": inputByteCount.map { JSONValue($0) } ?? .null,
+      "warnings": .array(warnings.map { .string($0.text(.commandLine)) }),
+    ]
+  }
+
+  package var lines: [JSONValue] { [document] }
+}

@@ -1,0 +1,30 @@
+/// The words of a command line before they are parsed.
+enum CommandLineWords {
+  /// Joins each option with a negative number that follows it: `--scale -1` becomes `--scale=-1`.
+  ///
+  /// The parser takes a word that starts with a hyphen for an option, and no option of this program is a number.
+  static func joiningNegativeNumbers(_ words: [String]) -> [String] {
+    var result: [String] = []
+    var isOption = false
+    for (index, word) in words.enumerated() {
+      guard word != "--" else { return result + words[index...] }
+      if isOption, isNegativeNumber(word) {
+        result[result.count - 1] += "=" + word
+        isOption = false
+      } else {
+        result.append(word)
+        isOption = word.hasPrefix("-") && word.count > 1 && !word.contains("=")
+      }
+    }
+    return result
+  }
+
+  /// True for a number such as `-1`, `-.5`, `-1e3` or `-50%`.
+  private static func isNegativeNumber(_ word: String) -> Bool {
+    guard word.hasPrefix("-"), let next = word.dropFirst().first, next.isNumber || next == "."
+    else {
+      return false
+    }
+    return Double(word.hasSuffix("%") ? String(word.dropLast()) : word) != nil
+  }
+}

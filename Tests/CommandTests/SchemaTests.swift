@@ -1,0 +1,133 @@
+import Base
+import Foundation
+import TestSupport
+import Testing
+
+/// Tests of `--json` of every command against the published schemas in `docs/schemas`.
+@Suite struct SchemaTests {
+  private static let folder = ConsoleSession.root.appendingPathComponent("docs/schemas")
+
+  /// Commands with the schema of their output and the exit status; `@` in front marks steps without a check.
+  private static let commands: [(line: String, schema: String, status: Int32)] = [
+    ("inspect base", "inspect", 0), ("inspect base --stats --by-layer", "inspect", 0),
+    ("inspect base --stats --neurons", "inspect", 0), ("inspect base nothing", "inspect", 2),
+    ("inspect nothing", "failure", 4),
+    ("inspect malformed/shape_too_big.safetensors", "failure", 3),
+    ("inspect base --jobs 0", "failure", 64), ("convert base -o base", "failure", 64),
+    ("prune base", "failure", 64), ("verify nothing --against base", "failure", 4),
+    ("convert base -o c.sumac", "output", 0), ("convert base -o d.sumac --dry-run", "plan", 0),
+    ("convert base -o s.sumac --type int4", "output", 0), ("convert base -o s.sumac", "failure", 5),
+    ("merge poetry tech --method linear -o m", "output", 0),
+    ("vector extract poetry --base base -o v.sumac", "output", 0),
+    ("vector apply v.sumac --base base -o va.sumac", "output", 0),
+    ("vector negate v.sumac -o vn.sumac", "output", 0),
+    ("vector add v.sumac vn.sumac -o vv.sumac", "output", 0),
+    ("vector compress v.sumac -o vc.sumac --rank 2", "output", 0),
+    ("vector stats v.sumac", "vector", 0),
+    ("rope scale base --method yarn --factor 4 -o r", "output", 0),
+    ("rope scale base --method yarn --factor 4 -o r.json --config-only", "output", 0),
+    ("rope show base", "rope", 0),
+    ("cache pack prompt.safetensors -o k.sumac", "output", 0),
+    ("cache unpack k.sumac -o k.safetensors", "output", 0),
+    ("cache convert k.sumac -o k.seq --layout llamacpp", "output", 0),
+    ("cache inspect k.sumac --against prompt.safetensors", "cache-inspect", 0),
+    ("prune base -o p.sumac", "prune", 0),
+    ("prune base --survey-out survey.json", "output", 0),
+    ("verify base --against base", "verify", 0), ("explain s.sumac", "lineage-report", 0),
+    ("explain s.sumac:lm_head.weight", "tensor", 0), ("explain memory", "topic", 0),
+    ("explain ties", "topic", 0), ("explain directory.index", "error", 0), ("doctor", "doctor", 0),
+  ]
+
+  @Test("the JSON of every command follows its schema")
+  func commands() throws {
+    let workspace = try Workspace()
+    for (line, name, status) in Self.commands {
+      let run = try CommandRun.sumac(
+        line.split(separator: " ").map(String.init) + ["--json"], in: workspace.folder.path)
+      #expect(run.status == status, "\(line): \(run.messages)")
+      let document = try #require(
+        try? JSONValue.parse(Array(run.output.utf8).span), "\(line): \(run.output)")
+      let checker = SchemaChecker(try schema(name))
+      #expect(checker.faults(in: document) == [], "\(line)")
+    }
+  }
+
+  @Test("a fault of a document is found")
+  func checker() throws {
+    let checker = SchemaChecker(try schema("failure"))
+    let document = try JSONValue.parse(
+      Array(#"{"schema": "sumac.failure/1", "path": 1}"#.utf8).span)
+    let faults = checker.faults(in: document)
+    #expect(faults.contains("path: has another type") && faults.contains("code: is missing"))
+  }
+
+  private func schema(_ name: String) throws -> JSONValue {
+    let data = try Data(contentsOf: Self.folder.appendingPathComponent("\(name)-1.json"))
+    return try JSONValue.parse([UInt8](data).span)
+  }
+}
+
+/// A checker of documents for the keywords of JSON Schema that the published schemas need.
+private struct SchemaChecker {
+  private let root: JSONValue
+
+  init(_ root: JSONValue) { self.root = root }
+
+  /// Returns the faults of a document, each with its place.
+  func faults(in document: JSONValue) -> [String] { faults(document, root, at: "") }
+
+  private func faults(_ value: JSONValue, _ schema: JSONValue, at place: String) -> [String] {
+    if let reference = schema["$ref"]?.asString {
+      let name = reference.split(separator: "/").last.map(String.init) ?? ""
+      guard let target = root["$defs"]?[name] else { return ["\(place): no definition \(name)"] }
+      return faults(value, target, at: place)
+    }
+    if let choices = schema["oneOf"]?.asArray {
+      let results = choices.map { faults(value, $0, at: place) }
+      return results.contains([]) ? [] : results.min { $0.count < $1.count } ?? []
+    }
+    if let constant = schema["const"], constant != value {
+      return ["\(place): is not the constant"]
+    }
+    if let choices = schema["enum"]?.asArray, !choices.contains(value) {
+      return ["\(place): is none of the choices"]
+    }
+    if let type = schema["type"] {
+      let types = type.asArray?.compactMap(\.asString) ?? [type.asString].compactMap(\.self)
+      guard types.contains(where: { isType(value, $0) }) else {
+        return ["\(place): has another type"]
+      }
+    }
+    return memberFaults(value, schema, at: place) + itemFaults(value, schema, at: place)
+  }
+
+  private func memberFaults(_ value: JSONValue, _ schema: JSONValue, at place: String) -> [String] {
+    guard case .object(let members) = value else { return [] }
+    func inner(_ key: String) -> String { place.isEmpty ? key : "\(place).\(key)" }
+    let required = schema["required"]?.asArray?.compactMap(\.asString) ?? []
+    var found = required.filter { members[$0] == nil }.map { "\(inner($0)): is missing" }
+    guard case .object(let properties)? = schema["properties"] else { return found }
+    for (key, property) in properties {
+      if let member = members[key] { found += faults(member, property, at: inner(key)) }
+    }
+    return found
+  }
+
+  private func itemFaults(_ value: JSONValue, _ schema: JSONValue, at place: String) -> [String] {
+    guard case .array(let items) = value else { return [] }
+    if let least = schema["minItems"]?.asInt, items.count < least { return ["\(place): is short"] }
+    guard let item = schema["items"] else { return [] }
+    return items.enumerated().flatMap { faults($1, item, at: "\(place)[\($0)]") }
+  }
+
+  private func isType(_ value: JSONValue, _ name: String) -> Bool {
+    switch value {
+    case .null: name == "null"
+    case .bool: name == "boolean"
+    case .string: name == "string"
+    case .array: name == "array"
+    case .object: name == "object"
+    case .number(let number): name == "number" || (name == "integer" && number.asInt != nil)
+    }
+  }
+}
