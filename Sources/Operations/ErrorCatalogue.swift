@@ -29,7 +29,7 @@ package enum ErrorCatalogue {
     + [.nonfiniteValue, .valuesTooSmall, .valuesTooLarge]
     + [.recipe]
     + [.clex]
-    + [.ropeConfig]
+    + [.ropeConfig, .noRotation]
     + [.cacheShape, .cacheLayout, .nonfiniteCache]
     + [.cacheTooLarge]
     + [.unmergeable, .nanOperand, .adapter, .otherBase]

@@ -29,6 +29,9 @@ package struct RopeModel: Sendable {
     do throws(RopeFault) { config = try RotaryConfig(configuration) } catch {
       throw Self.error(error, path: path)
     }
+    for (_, settings) in config.layers {
+      do throws(RopeFault) { try settings.check() } catch { throw Self.error(error, path: path) }
+    }
     let isTrained = config.layers.contains { $0.settings.typeName == CLEXRope.name }
     if isTrained, checkpoint == nil, !isJSON { checkpoint = try Self.weights(path) }
     self.checkpoint = checkpoint
@@ -73,7 +76,8 @@ package struct RopeModel: Sendable {
 
   /// Returns the error that reports a fault of the settings of the model at `path`.
   package static func error(_ fault: RopeFault, path: String) -> FormatError {
-    FormatError(.ropeConfig, fault.message, path: path, hint: fault.hint)
+    FormatError(
+      fault.isAbsence ? .noRotation : .ropeConfig, fault.message, path: path, hint: fault.hint)
   }
 
   /// Returns the frequencies of one kind of layers for a length.
@@ -91,4 +95,9 @@ extension FormatError.Code {
     "rope.config",
     meaning: "The rotary parameters of config.json are malformed or unknown.",
     remedy: "Compare them with the published configuration of the model; rope show names the key.")
+
+  package static let noRotation = FormatError.Code(
+    "rope.none",
+    meaning: "The model has no rotary embeddings, so there are no frequencies to show or rescale.",
+    remedy: "Use a model with rotary embeddings; learned positions cannot be extended this way.")
 }
