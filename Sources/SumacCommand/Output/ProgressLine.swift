@@ -43,7 +43,7 @@ final class ProgressLine: Progress {
       state.last = now
       let seconds = (now - state.start) / .seconds(1)
       let share = state.total > 0 ? Double(state.done) / Double(state.total) * 100 : 100
-      let rate = ByteSize(Int(Double(state.done) / max(seconds, 0.001)))
+      let rate = ByteSize(Int(exactly: (Double(state.done) / max(seconds, 0.001)).rounded()) ?? 0)
       return "\(share.fixed(decimals: 0)) %  \(ByteSize(state.done)) of \(ByteSize(state.total))  "
         + "\(rate)/s"
     }
