@@ -72,10 +72,10 @@ extension RopePlan {
     switch target {
     case .time(let given): time = given
     case .context(let length):
-      guard length <= RopeSettings.lengthLimit else {
-        throw RopeFault("\(setting: "context") is \(length), expected up to 2^40")
+      guard (1...RopeSettings.lengthLimit).contains(length) else {
+        throw RopeFault("\(setting: "context") is \(length), expected from 1 to 2^40")
       }
-      time = max(1, (max(0, length) + trained - 1) / trained)
+      time = (length + trained - 1) / trained
     case .factor(let factor):
       guard factor >= 1, let whole = Int(exactly: factor.rounded(.up)) else {
         throw RopeFault("the factor is \(factor), expected a number from 1 to 65536")

@@ -17,13 +17,12 @@ struct RopePlan {
     // The effect of an unknown type on the length of the model is unknown too.
     _ = try before.type()
     try Self.check(request, config)
-    guard let current = before.currentLength, current > 0 else {
+    guard before.originalLength != nil else {
       throw RopeFault(
         "config.json has no max_position_embeddings, the length that scaling starts from")
     }
-    guard current <= RopeSettings.lengthLimit else {
-      throw RopeFault("the model is already scaled to \(current) positions, more than 2^40")
-    }
+    guard let current = before.currentLength, (1...RopeSettings.lengthLimit).contains(current)
+    else { throw RopeFault("the model is already scaled to more than 2^40 positions") }
     var notes: [RopeNote] = config.isBaseAssumed ? [.baseAssumed(before.theta)] : []
     if request.method == .clex {
       let frozen = try Self.frozen(before, request, config)

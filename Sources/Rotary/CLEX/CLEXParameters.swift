@@ -47,8 +47,8 @@ package struct CLEXParameters: Sendable, Equatable {
     Int(exactly: ((Double(maximumFactor) - 1) / step + 1).rounded(.up)) ?? Int.max
   }
 
-  /// The largest number of products that solving the equation may need, a few seconds of work.
-  static let workLimit = 0x1p32
+  /// The largest number of products that solving the equation may need, about a second of work.
+  static let workLimit = 0x1p29
 
   /// Checks that the equation can be solved in a bounded time.
   /// - Parameter parameterCount: the number of values in both projections.
