@@ -7,7 +7,9 @@
 #include <malloc.h>
 #endif
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 int sumac_rename(const char *source, const char *target, unsigned flags) {
@@ -16,6 +18,10 @@ int sumac_rename(const char *source, const char *target, unsigned flags) {
 
 int sumac_reserve(int descriptor, int64_t byte_count) {
   return fallocate(descriptor, 0, 0, byte_count);
+}
+
+int sumac_lock(int descriptor) {
+  return flock(descriptor, LOCK_EX | LOCK_NB);
 }
 
 int sumac_open_unnamed(const char *folder) {
@@ -30,6 +36,11 @@ int64_t sumac_copy_range(int source, int64_t source_offset, int target, int64_t 
 
 void sumac_start_writing(int descriptor, int64_t byte_offset, int64_t byte_count) {
   sync_file_range(descriptor, byte_offset, byte_count, SYNC_FILE_RANGE_WRITE);
+}
+
+int sumac_ignores(int signal) {
+  struct sigaction action;
+  return sigaction(signal, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
 int sumac_processor_count(void) {

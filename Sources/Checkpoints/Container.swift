@@ -75,15 +75,23 @@ package struct ContainerRegistry: Sendable {
   /// - Throws: ``FormatError`` if no container recognizes it; otherwise the errors of its container.
   package func read(_ path: String) throws -> Checkpoint {
     let input = try InputTree(path: path)
+    return try container(of: input).read(input)
+  }
+
+  /// Throws ``FormatError`` unless a container recognizes the first bytes of a stream.
+  package func check(prefix: [UInt8], ofStream name: String) throws {
+    _ = try container(of: InputTree(stream: name, prefix: prefix))
+  }
+
+  private func container(of input: InputTree) throws(FormatError) -> any Container.Type {
     let byContent = all.first { $0.recognition(of: input) == .content }
-    guard let container = byContent ?? all.first(where: { $0.recognizes(input) }) else {
-      let readable = all.map { $0.summary }
-      throw FormatError(
-        .unknownContainer, input.guess ?? "is not in a format that this version reads", path: path,
-        hint: "readable formats: \(readable.dropLast().joined(separator: ", ")) and "
-          + (readable.last ?? ""))
-    }
-    return try container.read(input)
+    if let container = byContent ?? all.first(where: { $0.recognizes(input) }) { return container }
+    let readable = all.map { $0.summary }
+    throw FormatError(
+      .unknownContainer, input.guess ?? "is not in a format that this version reads",
+      path: input.path,
+      hint: "readable formats: \(readable.dropLast().joined(separator: ", ")) and "
+        + (readable.last ?? ""))
   }
 
   /// Returns the container for a name of `--to`; nil if there is none that can be written.

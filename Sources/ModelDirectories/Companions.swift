@@ -48,6 +48,7 @@ struct Companions {
       case .folder, .linkedFolder: left.append(path + "/")
       case .file where !Self.weightSuffixes.contains(where: entry.name.lowercased().hasSuffix):
         try add(input.open(path), as: path)
+      case .linkedFile: left.append(path + " (a link that leaves the folder)")
       case .file, .other: left.append(path)
       }
     }

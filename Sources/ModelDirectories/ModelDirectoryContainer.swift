@@ -43,7 +43,7 @@ package enum ModelDirectoryContainer: ContainerOutput {
     let tensors = shards.flatMap(\.tensors)
     try checkNames(tensors, folder: input.folderPath)
     if let index { try index.check(shards) }
-    var notes: [Message] = []
+    var notes = try input.notesOnLinks(names)
     let (metadata, lineage) = SafetensorsContainer.split(
       shards[0].header.metadata ?? [], path: shards[0].file.path, notes: &notes)
     let companions = try Companions(of: input, weights: names + [weights])

@@ -1,8 +1,6 @@
 package import Base
 package import Checkpoints
 import Containers
-import Glibc
-import SystemPackage
 
 /// The resources of an operation and the observer of its progress.
 package struct OperationContext: Sendable {
@@ -55,7 +53,10 @@ extension OperationContext {
   package func read(_ path: String) throws -> Checkpoint {
     try cancellation.check()
     guard path != Self.standardInputPath else {
-      var checkpoint = try Containers.read(spooledStandardInput())
+      var checkpoint = try Containers.read(
+        spooledStandardInput {
+          try Containers.registry.check(prefix: $0, ofStream: Self.standardInputName)
+        })
       checkpoint.path = Self.standardInputName
       return checkpoint
     }
@@ -64,30 +65,9 @@ extension OperationContext {
     return checkpoint
   }
 
-  /// Copies standard input to an unnamed file.
-  /// - Returns: A path of the file that is valid while the process runs.
-  package func spooledStandardInput() throws -> String {
-    guard isatty(0) == 0 else {
-      throw UsageError("standard input is a terminal", hint: "pass a file name, or pipe a file in")
-    }
-    let file = try FileSystem.openUnnamedFile(in: temporaryFolder)
-    do {
-      var buffer = [UInt8](repeating: 0, count: 1 << 18)
-      while true {
-        let count = try unsafe buffer.withUnsafeMutableBytes { bytes in
-          // SAFETY: the array's memory is valid for the length of the call.
-          try unsafe FileDescriptor.standardInput.read(into: bytes)
-        }
-        guard count > 0 else { break }
-        try file.writeAll(buffer.prefix(count))
-        try cancellation.check()
-      }
-    } catch let error as InterruptedError {
-      throw error
-    } catch {
-      throw FileError("copy standard input to", temporaryFolder, Errno(caught: error))
-    }
-    return "/proc/self/fd/\(file.rawValue)"
+  /// Copies standard input to an unnamed file; see ``StandardInput/spooled(check:)``.
+  package func spooledStandardInput(check: ([UInt8]) throws -> Void = { _ in }) throws -> String {
+    try StandardInput(folder: temporaryFolder, cancellation: cancellation).spooled(check: check)
   }
 
   /// The memory that each worker needs for reading, in addition to that of the operation.

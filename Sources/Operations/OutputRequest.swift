@@ -24,6 +24,8 @@ package struct OutputRequest: Sendable {
   /// The writer of a cache layout and the layout's name, used instead of a container.
   package var writer: (writer: any CheckpointWriter, format: String)?
   package var survey: OutputSurvey?
+  /// The paths of the outputs that are written together with the main one; the survey makes their jobs.
+  package var sidePaths: [String] = []
 
   package init(
     options: [Lineage.Option], inputs: [Checkpoint], output: Checkpoint,
@@ -71,7 +73,7 @@ package struct SurveyedOutput: Sendable {
   /// The output after the survey, or nil if it is as planned.
   package var output: Checkpoint?
   package var notices: [OperationNotice] = []
-  /// Outputs that are written before the main one, such as masks.
+  /// Outputs that appear together with the main one, such as masks.
   package var extras: [OutputJob] = []
   /// Makes a report on the written output.
   package var report: (@Sendable (_ writtenByteCount: Int) throws -> any Report)?

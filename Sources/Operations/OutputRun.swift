@@ -10,7 +10,7 @@ struct OutputRun {
   private let request: OutputRequest
   private let verb: String
   private let settings: OutputSettings
-  private let context: OperationContext
+  let context: OperationContext
   private let start = ContinuousClock.now
 
   init(
@@ -25,11 +25,12 @@ struct OutputRun {
 
   func run() throws -> OperationResult {
     var job = try checkedJob()
+    try job.checkReplacement()
+    try reportAbandoned(job)
     let surveyed = try survey(&job)
     report(job, surveyed.notices, notes: request.notes)
     try context.cancellation.check()
-    for extra in surveyed.extras { _ = try write(extra) }
-    let allotment = try write(job)
+    let allotment = try write(job, extras: surveyed.extras)
     let written = try writtenByteCount(job)
     context.observer.report(.note(summary(of: job, written: written)))
     context.observer.report(.measurement("time \(ContinuousClock.now - start)"))
@@ -73,6 +74,7 @@ struct OutputRun {
         options: options(for: container), replacesExisting: settings.replacesExisting,
         errors: request.errors)
     }
+    try SeveralErrors.throwIfAny(SideOutput.errors(request.sidePaths, besides: job))
     _ = try job.allotment(jobs: context.jobs, memory: context.memory)
     return job
   }
@@ -116,18 +118,29 @@ struct OutputRun {
     return surveyed
   }
 
-  private func write(_ job: OutputJob) throws -> MemoryBudget.Allotment {
-    try job.run(
-      jobs: context.jobs, memory: context.memory, cancellation: context.cancellation,
-      progress: context.observer.progress)
-  }
-
   private func writtenByteCount(_ job: OutputJob) throws -> Int? {
     guard case .path(let output) = job.output else { return nil }
     return try FileSystem.byteCount(ofTree: output.path)
   }
 
   // MARK: Reports
+
+  /// Warns about unfinished outputs of the same name whose writers are dead.
+  private func reportAbandoned(_ job: OutputJob) throws {
+    guard case .path(let output) = job.output else { return }
+    let folder = FileSystem.parent(of: output.path)
+    // A folder in which files may be created need not be readable.
+    guard unsafe access(folder, R_OK) == 0 else { return }
+    let name = FileSystem.baseName(of: output.path)
+    let abandoned = try AbandonedOutputs.entries(in: folder, of: name).filter {
+      $0.state == .abandoned
+    }
+    guard !abandoned.isEmpty else { return }
+    context.observer.report(
+      .warning(
+        "left by runs that were killed: \(abandoned.map(\.name.printable).joined(separator: ", ")); "
+          + "remove with: \(command: "doctor --clean '\(folder.printable)'")"))
+  }
 
   private func report(_ job: OutputJob, _ notices: [OperationNotice], notes: [Message]) {
     for notice in notices { context.observer.report(notice) }

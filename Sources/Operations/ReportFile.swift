@@ -13,11 +13,11 @@ package enum ReportFile {
       throw OutputExistsError(
         path: path, reason: "already exists; a report does not replace a file")
     }
-    try AtomicOutput(path: path, replacesExisting: false).check(isDirectory: false, inputs: [])
+    try AtomicOutput(path: path, replacesExisting: false).check(isDirectory: false)
   }
 
   private static func isDevice(_ path: String) throws -> Bool {
-    guard let stat = try? FilePath(path).stat() else { return false }
+    guard let stat = try FileSystem.targetIfPresent(path) else { return false }
     return stat.type != .regular && stat.type != .directory
   }
 

@@ -28,6 +28,9 @@ package enum Topic: String, CaseIterable, Sendable {
       70   internal error: a bug in sumac, please report it
       130  interrupted by SIGINT; no partial output is left
       143  terminated by SIGTERM; no partial output is left
+      129, 131, 138, 140, 141, 153
+           ended by SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGPIPE or SIGXFSZ; no partial
+           output is left
 
       """
     case .formats:

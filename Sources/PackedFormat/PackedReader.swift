@@ -1,6 +1,5 @@
 package import Base
 import Codecs
-import Crypto
 import TensorCore
 import Zstd
 
@@ -142,6 +141,17 @@ package final class PackedReader: Sendable {
     }
   }
 
+  /// Returns the segment and the chunk of a record.
+  func position(ofRecord number: Int) -> (segment: Int, chunk: Int) {
+    // The last segment that starts at or before the record; segments without chunks start where the next one does.
+    var (low, high) = (0, segments.count)
+    while high - low > 1 {
+      let middle = (low + high) / 2
+      if firstRecords[middle] <= number { low = middle } else { high = middle }
+    }
+    return (low, number - firstRecords[low])
+  }
+
   /// Returns the SHA-256 of a chunk's stored bytes; nil if the file is not sealed.
   package func seal(segment: Int, chunk: Int) -> [UInt8]? {
     guard index.isSealed else { return nil }
@@ -194,50 +204,65 @@ package final class PackedReader: Sendable {
     if let fault = fault(ofSegment: segment) { throw fault }
     let owner = segments[segment]
     let record = record(segment: segment, chunk: chunk)
+    try readChunk(record, segment: segment, chunk: chunk, into: &buffer)
+    if checksSeals, index.isSealed {
+      try checkSeal(
+        PackedTail.seal(of: buffer.bytes.extracting(0..<record.storedByteCount)),
+        segment: segment, chunk: chunk)
+    }
     let location = location(ofSegment: segment)
-    let isLast = chunk == owner.chunkCount - 1
-    let padding = isLast ? segmentEnd(segment) - record.end : 0
-    var stored = buffer._mutatingExtracting(0..<record.storedByteCount + padding)
-    try file.read(at: record.byteOffset, into: &stored)
-    guard
-      Kernels.isAllZero(
-        buffer.bytes.extracting(
-          record.storedByteCount..<record.storedByteCount + padding))
-    else {
-      throw location.error(
-        .chunkPadding, "padding bytes after the last chunk of a segment are not zero",
-        at: record.end)
-    }
-    if checksSeals, let seal = seal(segment: segment, chunk: chunk) {
-      var hash = SHA256()
-      hash.update(buffer.bytes.extracting(0..<record.storedByteCount))
-      guard Array(hash.finalize()) == seal else {
-        throw location.error(
-          .chunkSeal, "a chunk of \(record.storedByteCount) bytes does not match its seal",
-          at: record.byteOffset)
-      }
-    }
     // Opening the file has checked all records against their segments.
     let lengths = owner.streamByteCounts(of: record, chunk: chunk)!
     let streams = try decoder.streams(of: record, lengths: lengths, in: &buffer, location: location)
     return (record, streams)
   }
 
+  /// Reads the stored bytes of a chunk and the padding after it to the start of `buffer`, and checks the padding.
+  @_lifetime(buffer: copy buffer)
+  private func readChunk(
+    _ record: ChunkRecord, segment: Int, chunk: Int, into buffer: inout MutableRawSpan
+  ) throws {
+    let isLast = chunk == segments[segment].chunkCount - 1
+    let padding = isLast ? segmentEnd(segment) - record.end : 0
+    var stored = buffer._mutatingExtracting(0..<record.storedByteCount + padding)
+    try file.read(at: record.byteOffset, into: &stored)
+    guard
+      Kernels.isAllZero(
+        stored.bytes.extracting(record.storedByteCount..<record.storedByteCount + padding))
+    else {
+      throw location(ofSegment: segment).error(
+        .chunkPadding, "padding bytes after the last chunk of a segment are not zero",
+        at: record.end)
+    }
+  }
+
+  /// Throws if the SHA-256 of a chunk's stored bytes differs from its seal. Files without seals have nothing to compare.
+  func checkSeal(_ hash: [UInt8], segment: Int, chunk: Int) throws(FormatError) {
+    guard let seal = seal(segment: segment, chunk: chunk), seal != hash else { return }
+    let record = record(segment: segment, chunk: chunk)
+    throw location(ofSegment: segment).error(
+      .chunkSeal, "a chunk of \(record.storedByteCount) bytes does not match its seal",
+      at: record.byteOffset)
+  }
+
   package func chunkCount(ofSegment segment: Int) -> Int { segments[segment].chunkCount }
 
-  /// The maximum stored length of a segment's chunks.
-  package func largestStoredChunk(ofSegment segment: Int) -> Int { largestChunks[segment].stored }
+  /// The memory that `readStored` needs: for the stored bytes of a chunk with the padding after it.
+  package func storedBufferByteCount(ofSegment segment: Int) -> Int {
+    largestChunks[segment].stored + 4096
+  }
 
-  /// Reads the stored bytes of a chunk to the start of `buffer` and compares their checksum.
+  /// Reads the stored bytes of a chunk to the start of `buffer`, and checks their checksum and the padding after them.
   @_lifetime(buffer: copy buffer)
   package func readStored(
     segment: Int, chunk: Int, into buffer: inout MutableRawSpan
   ) throws -> ChunkRecord {
     if let fault = fault(ofSegment: segment) { throw fault }
     let record = record(segment: segment, chunk: chunk)
-    var stored = buffer._mutatingExtracting(0..<record.storedByteCount)
-    try file.read(at: record.byteOffset, into: &stored)
-    guard record.checksum == Kernels.xxh64(stored.bytes) else {
+    try readChunk(record, segment: segment, chunk: chunk, into: &buffer)
+    guard
+      record.checksum == Kernels.xxh64(buffer.bytes.extracting(0..<record.storedByteCount))
+    else {
       throw location(ofSegment: segment).error(
         .chunkChecksum,
         "a chunk of \(record.storedByteCount) bytes does not match its checksum",

@@ -1,5 +1,4 @@
-package import Base
-import Crypto
+import Base
 import Synchronization
 import TensorCore
 
@@ -7,9 +6,13 @@ import TensorCore
 package protocol PackedSink: Sendable {
   /// True if bytes may only be written in ascending order and without gaps.
   var isSequential: Bool { get }
+  /// True if the bytes are only counted, so that copies need not be read.
+  var countsOnly: Bool { get }
   func write(_ bytes: borrowing RawSpan, at byteOffset: Int) throws
-  /// Appends bytes of another file at `byteOffset`, the current end of this one.
-  func copy(_ bytes: Range<Int>, of file: InputFile, to byteOffset: Int) throws
+}
+
+extension PackedSink {
+  package var countsOnly: Bool { false }
 }
 
 /// Writes the parts of a `.sumac` file in order.
@@ -34,6 +37,9 @@ package final class PackedWriter: Sendable {
     FileHeader().write(into: &span)
     try sink.write(header.bytes, at: 0)
   }
+
+  /// True if chunks are placed and written in ascending order.
+  package var isSequential: Bool { sink.isSequential }
 
   /// A chunk that does not have a byte offset yet.
   package struct Chunk: Sendable {
@@ -81,44 +87,63 @@ package final class PackedWriter: Sendable {
     try sink.write(zeros.rawSpan, at: range.lowerBound)
   }
 
-  /// Copies segments of another file without decoding them, inside the kernel where possible.
-  /// - Parameter segments: Consecutive segments of `reader`.
-  package func copy(_ segments: Range<Int>, of reader: PackedReader) throws {
-    var stretch = Stretch()
+  // MARK: Copies
+
+  /// Segments of another file whose chunks have their places, but are not copied yet.
+  package struct Copies: Sendable {
+    fileprivate let reader: PackedReader
+    /// The record of the first chunk in the other file.
+    fileprivate let firstSource: Int
+    /// The record of the first chunk in this file.
+    fileprivate let firstTarget: Int
+    package let chunkCount: Int
+    /// The memory that `copy` needs.
+    package let bufferByteCount: Int
+  }
+
+  /// Assigns byte offsets to all chunks of consecutive segments of another file.
+  /// - Returns: The chunks to copy; none if the bytes are only counted.
+  package func place(copiesOf segments: Range<Int>, of reader: PackedReader) -> Copies {
+    let firstTarget = state.withLock { $0.records.count }
     for segment in segments {
       let owner = reader.segments[segment]
       for chunk in 0..<owner.chunkCount {
-        let record = reader.record(segment: segment, chunk: chunk)
-        let source = record.byteOffset..<record.end
-        let seal = try seal(of: reader, segment, chunk, source)
-        let padding = append(record, seal: seal, alignment: chunk == 0 ? owner.alignment : nil)
-        if stretch.continues(with: source, at: padding.upperBound) {
-          stretch.source = stretch.source.lowerBound..<source.upperBound
-        } else {
-          try copy(stretch, of: reader)
-          stretch = Stretch(source: source, target: padding.upperBound, padding: padding)
-        }
+        _ = append(
+          reader.record(segment: segment, chunk: chunk),
+          seal: isSealed ? PackedTail.seal(of: RawSpan()) : nil,
+          alignment: chunk == 0 ? owner.alignment : nil)
       }
     }
-    try copy(stretch, of: reader)
+    let first = reader.firstRecords[segments.lowerBound]
+    return Copies(
+      reader: reader, firstSource: first, firstTarget: firstTarget,
+      chunkCount: sink.countsOnly ? 0 : reader.firstRecords[segments.upperBound] - first,
+      bufferByteCount: segments.map(reader.storedBufferByteCount(ofSegment:)).max() ?? 0)
   }
 
-  /// A range of bytes that has the same layout in source and target, so that one copy suffices.
-  private struct Stretch {
-    var source = 0..<0
-    var target = 0
-    /// The padding before the range in the target.
-    var padding = 0..<0
-
-    func continues(with next: Range<Int>, at byteOffset: Int) -> Bool {
-      !source.isEmpty && byteOffset - target == next.lowerBound - source.lowerBound
+  /// Copies a chunk without decoding it, after comparing its bytes with their checksum and, in a sealed file, their
+  /// seal. May be called from any thread; for a pipe, in the order of the chunks.
+  /// - Throws: ``FormatError`` with the tensor and the byte of a damaged chunk.
+  @_lifetime(buffer: copy buffer)
+  package func copy(chunk number: Int, of copies: Copies, buffer: inout MutableRawSpan) throws {
+    let reader = copies.reader
+    let (segment, chunk) = reader.position(ofRecord: copies.firstSource + number)
+    let record = try reader.readStored(segment: segment, chunk: chunk, into: &buffer)
+    let bytes = buffer.bytes.extracting(0..<record.storedByteCount)
+    let target = copies.firstTarget + number
+    if isSealed {
+      let seal = PackedTail.seal(of: bytes)
+      try reader.checkSeal(seal, segment: segment, chunk: chunk)
+      state.withLock { $0.seals[target] = seal }
     }
-  }
-
-  private func copy(_ stretch: Stretch, of reader: PackedReader) throws {
-    guard !stretch.source.isEmpty else { return }
-    if sink.isSequential { try writeZeros(stretch.padding) }
-    try sink.copy(stretch.source, of: reader.file, to: stretch.target)
+    let (end, byteOffset) = state.withLock { state in
+      (
+        target == 0 ? FileHeader.byteCount : state.records[target - 1].end,
+        state.records[target].byteOffset
+      )
+    }
+    if sink.isSequential { try writeZeros(end..<byteOffset) }
+    try sink.write(bytes, at: byteOffset)
   }
 
   /// Appends a record with a new byte offset; returns the padding before its chunk.
@@ -132,15 +157,6 @@ package final class PackedWriter: Sendable {
       state.end = record.end
       return end..<record.byteOffset
     }
-  }
-
-  private func seal(
-    of reader: PackedReader, _ segment: Int, _ chunk: Int, _ source: Range<Int>
-  ) throws -> [UInt8]? {
-    guard isSealed else { return nil }
-    if let seal = reader.seal(segment: segment, chunk: chunk) { return seal }
-    let bytes = try reader.file.bytes(at: source.lowerBound, count: source.count)
-    return PackedTail.seal(of: bytes.rawSpan)
   }
 
   /// Writes the index, the chunk table and the trailer after the last chunk.

@@ -31,7 +31,8 @@ public struct SumacError: Error, Sendable, CustomStringConvertible {
       case .badInput: .badInput
       case .inputOutput: .inputOutput
       case .outputExists: .outputExists
-      case .done, .comparisonFailed, .partOfBatchFailed, .usage, .bug, .interrupted, .terminated:
+      case .done, .comparisonFailed, .partOfBatchFailed, .usage, .bug, .hangup, .interrupted, .quit,
+        .userSignal1, .userSignal2, .brokenPipe, .terminated, .fileSizeLimit:
         .usage
       }
     description = error.description + (error.hint.map { " (\($0))" } ?? "")

@@ -22,7 +22,7 @@ struct Sumac: ParsableCommand {
 
       Exit status: 0 success; 1 a comparison found a difference; 2 some of several inputs failed; 3 \
       an input is malformed, damaged or unsupported; 4 reading or writing failed; 5 the output \
-      already exists; 64 wrong usage; 70 internal error; 130 or 143 interrupted.
+      already exists; 64 wrong usage; 70 internal error; 128 and its number after a signal.
       """,
     version: "sumac \(Version.current)",
     subcommands: [
@@ -49,6 +49,9 @@ struct Sumac: ParsableCommand {
         try command.run()
       }
       try StandardOutput.flush()
+    } catch let error as InterruptedError where error.status == .brokenPipe {
+      // The reader of the output has seen enough.
+      exit(withError: ExitCode(error.status.rawValue))
     } catch let error as any UserError {
       Terminal.fail(error, isQuiet: global?.quiet ?? false, color: global?.color ?? .auto)
     } catch  where exitCode(for: error) == .success || error is ExitCode {

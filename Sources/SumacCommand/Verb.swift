@@ -52,7 +52,7 @@ struct Invocation {
   let arguments: [String]
   let context: OperationContext
 
-  /// Creates a context whose work SIGINT and SIGTERM cancel from now on.
+  /// Creates a context whose work signals cancel from now on.
   init(_ global: GlobalOptions, arguments: [String]) {
     self.arguments = arguments
     let cancellation = Cancellation()

@@ -70,7 +70,7 @@ import Testing
     let folder = try TemporaryFolder()
     try folder.write([7], to: "home/thesis.txt")
     let output = AtomicOutput(path: folder["home"], replacesExisting: true)
-    #expect(throws: OutputExistsError.self) { try output.check(isDirectory: true, inputs: []) }
+    #expect(throws: OutputExistsError.self) { try output.check(isDirectory: true) }
   }
 
   @Test("errors that are known before the work are thrown by the check")
@@ -80,14 +80,14 @@ import Testing
     func check(_ name: String, force: Bool, isDirectory: Bool = false, inputs: [FileIdentity] = [])
       throws
     {
-      try AtomicOutput(path: folder[name], replacesExisting: force)
-        .check(isDirectory: isDirectory, inputs: inputs)
+      try AtomicOutput(path: folder[name], replacesExisting: force, inputs: inputs)
+        .check(isDirectory: isDirectory)
     }
     #expect(throws: OutputExistsError.self) { try check("x", force: false) }
     #expect(throws: Never.self) { try check("x", force: true) }
     #expect(throws: OutputExistsError.self) { try check("x", force: true, isDirectory: true) }
     #expect(throws: FileError.self) { try check("none/x", force: false) }
-    let identity = try #require(FileIdentity(path: folder["x"]))
+    let identity = try #require(try FileIdentity.ifPresent(folder["x"]))
     #expect(throws: UsageError.self) { try check("x", force: true, inputs: [identity]) }
   }
 }

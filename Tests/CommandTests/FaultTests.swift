@@ -4,126 +4,14 @@ import Packing
 import TestSupport
 import Testing
 
-/// Tests of full disks, failing calls and kills: the old output stays whole, or the new one is complete.
+/// Tests of full disks, signals and kills: the old output stays whole, or the new one is complete.
 @Suite(.serialized) struct FaultTests {
-  /// The path of the library that makes the n-th call fail, compiled once.
-  static let library: Result<String, any Error> = Result {
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
-      "sumac-faults-\(getpid())")
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    let path = folder.appendingPathComponent("failing_write.so").path
-    let source = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-      .appendingPathComponent("Faults/failing_write.c").path
-    let compiler = Process()
-    compiler.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    compiler.arguments = ["cc", "-shared", "-fPIC", "-O1", "-o", path, source, "-ldl"]
-    try compiler.run()
-    compiler.waitUntilExit()
-    guard compiler.terminationStatus == 0 else { throw CocoaError(.executableNotLoadable) }
-    return path
-  }
-
   static let outputs = ["out.sumac", "out.safetensors", "out"]
-
-  /// Writes an old output and returns the bytes of its files.
-  private func prepare(_ workspace: Workspace, _ name: String) throws -> [String: [UInt8]] {
-    let made = try CommandRun.sumac(
-      ["convert", "base", "-o", name, "-q", "--dtype", "f32", "--no-lineage"],
-      in: workspace.folder.path)
-    #expect(made.status == 0, "\(made.messages)")
-    return try contents(workspace.folder, name)
-  }
-
-  private func contents(_ folder: TemporaryFolder, _ name: String) throws -> [String: [UInt8]] {
-    var isDirectory: ObjCBool = false
-    guard
-      unsafe FileManager.default.fileExists(atPath: folder[name], isDirectory: &isDirectory)
-    else {
-      return [:]
-    }
-    guard isDirectory.boolValue else { return [name: try folder.bytes(name)] }
-    var files: [String: [UInt8]] = [:]
-    for inner in try folder.names(in: name) { files[inner] = try folder.bytes("\(name)/\(inner)") }
-    return files
-  }
-
-  @Test(
-    "a failing call leaves no partial cache",
-    arguments: [
-      ("llamacpp", "out.seq"), ("vllm", "out"), ("lmcache", "out"), ("mlx", "out.safetensors"),
-    ])
-  func everyCallOfCaches(layout: String, name: String) throws {
-    let workspace = try Workspace()
-    let folder = workspace.folder
-    let before = Set(try folder.names() + ["calls"])
-    var failures = 0
-    for call in 1...10_000 {
-      let result = try CommandRun.sumac(
-        ["cache", "convert", "prompt.safetensors", "-o", name, "--layout", layout, "-q", "-f"],
-        in: folder.path,
-        environment: [
-          "LD_PRELOAD": try Self.library.get(), "FAIL_AT": String(call),
-          "FAIL_COUNT": folder["calls"],
-        ])
-      guard result.status != 0 else { break }
-      failures += 1
-      #expect(result.status == 4, "call \(call): \(result.messages)")
-      let left = Set(try folder.names()).subtracting(before)
-      // If only the last sync fails, the complete output is in place.
-      #expect(left.isEmpty || left == [name], "call \(call): \(left)")
-      if left == [name] { try FileManager.default.removeItem(atPath: folder[name]) }
-    }
-    #expect(failures >= 4, "the library counted no calls")
-    #expect(folder.exists(name))
-  }
-
-  @Test(
-    "a failing call leaves the old output or the complete new one", arguments: outputs,
-    [false, true])
-  func everyCall(name: String, replaces: Bool) throws {
-    let workspace = try Workspace()
-    let folder = workspace.folder
-    let old = replaces ? try prepare(workspace, name) : [:]
-    let arguments =
-      ["convert", "base", "-o", name, "-q", "-j", "2"] + (replaces ? ["--force"] : [])
-    func run(failingAt call: Int) throws -> CommandRun {
-      try CommandRun.sumac(
-        arguments, in: folder.path,
-        environment: [
-          "LD_PRELOAD": try Self.library.get(), "FAIL_AT": String(call),
-          "FAIL_COUNT": folder["calls"],
-        ])
-    }
-    // If only the last sync of the folder fails, the complete output is in place.
-    let before = Set(try folder.names() + ["calls", name])
-    var failures = 0
-    for call in 1...10_000 {
-      let result = try run(failingAt: call)
-      guard result.status != 0 else { break }
-      failures += 1
-      #expect(result.status == 4, "call \(call): \(result.messages)")
-      #expect(Set(try folder.names()).subtracting(before).isEmpty, "call \(call)")
-      // After the exchange, the complete new output is in place; the folder may not be synced and the old
-      // output not removed.
-      let now = try contents(folder, name)
-      if now != old { #expect(try isWhole(workspace, name), "call \(call)") }
-      if now != old { try restore(folder, name, old) }
-    }
-    #expect(failures >= 4, "the library counted no calls")
-    #expect(try isWhole(workspace, name))
-  }
 
   private func isWhole(_ workspace: Workspace, _ name: String) throws -> Bool {
     try CommandRun.sumac(
       ["verify", name, "--against", "base", "-q"], in: workspace.folder.path
     ).status == 0
-  }
-
-  private func restore(_ folder: TemporaryFolder, _ name: String, _ old: [String: [UInt8]]) throws {
-    try FileManager.default.removeItem(atPath: folder[name])
-    for (file, bytes) in old {
-      try folder.write(bytes, to: file == name ? name : "\(name)/\(file)")
-    }
   }
 
   @Test("a kill at any moment leaves the old output or the complete new one", arguments: outputs)
@@ -168,24 +56,21 @@ import Testing
     #expect(killed >= 20)
   }
 
-  @Test(
-    "SIGINT and SIGTERM end with their status and leave no output", arguments: [SIGINT, SIGTERM])
+  static let signals = [
+    SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGPIPE, SIGTERM, SIGXFSZ,
+  ]
+
+  @Test("signals end with 128 and their number and leave no output", arguments: signals)
   func interrupted(signal: Int32) throws {
     let workspace = try Workspace()
     let folder = workspace.folder
     try LargeFile.write(to: folder["in.safetensors"], tensors: 24, columns: 1 << 20)
     var seen = 0
     for _ in 0..<5 {
-      let process = CommandRun.process(
-        ["convert", "in.safetensors", "-o", "out.sumac", "-j", "1"], in: folder.path)
-      process.standardError = FileHandle.nullDevice
-      try process.run()
-      // Wait until the work has started.
-      while process.isRunning, !(try folder.names().contains { $0.contains(".partial-") }) {
-        usleep(500)
-      }
+      let process = try start("out.sumac", in: folder)
       kill(process.processIdentifier, signal)
       process.waitUntilExit()
+      #expect(process.terminationReason == .exit, "died by the signal")
       if process.terminationStatus == 128 + signal {
         seen += 1
         #expect(try folder.names().filter { $0.hasPrefix("out") }.isEmpty)
@@ -193,6 +78,95 @@ import Testing
       try? FileManager.default.removeItem(atPath: folder["out.sumac"])
     }
     #expect(seen > 0)
+  }
+
+  /// Starts a conversion of `in.safetensors` and waits until it writes.
+  private func start(_ name: String, in folder: TemporaryFolder) throws -> Process {
+    let process = CommandRun.process(
+      ["convert", "in.safetensors", "-o", name, "-q", "-j", "1"], in: folder.path)
+    process.standardError = FileHandle.nullDevice
+    try process.run()
+    while process.isRunning, !(try folder.names().contains { $0.contains(".partial-") }) {
+      usleep(500)
+    }
+    return process
+  }
+
+  @Test(
+    "an output that a killed run left is reported by the next run and removed by doctor",
+    arguments: ["out.sumac", "out"])
+  func abandoned(name: String) throws {
+    let workspace = try Workspace()
+    let folder = workspace.folder
+    try LargeFile.write(to: folder["in.safetensors"], tensors: 24, columns: 1 << 20)
+    func partials() throws -> [String] {
+      try folder.names().filter { $0.hasPrefix(name + ".partial-") }
+    }
+    for _ in 0..<20 where try partials().isEmpty {
+      let process = try start(name, in: folder)
+      kill(process.processIdentifier, SIGKILL)
+      process.waitUntilExit()
+      try? FileManager.default.removeItem(atPath: folder[name])
+    }
+    let left = try #require(try partials().first)
+    // Another run does not use the name, and warns about it.
+    let next = try CommandRun.sumac(["convert", "base", "-o", name], in: folder.path)
+    #expect(next.status == 0)
+    #expect(next.messages.contains(left) && next.messages.contains("sumac doctor --clean"))
+    #expect(try partials() == [left])
+    let doctor = try CommandRun.sumac(["doctor", "--clean", "."], in: folder.path)
+    #expect(doctor.status == 0)
+    #expect(doctor.output.contains(left) && doctor.output.contains("removed"))
+    #expect(try partials().isEmpty)
+    #expect(try isWhole(workspace, name))
+  }
+
+  @Test("doctor leaves the output of a run that is still alive")
+  func alive() throws {
+    let workspace = try Workspace()
+    let folder = workspace.folder
+    try LargeFile.write(to: folder["in.safetensors"], tensors: 60, columns: 1 << 20)
+    let process = try start("out.sumac", in: folder)
+    kill(process.processIdentifier, SIGSTOP)
+    let isWriting = try folder.names().contains { $0.hasPrefix("out.sumac.partial-") }
+    let doctor = try CommandRun.sumac(["doctor", "--clean", "."], in: folder.path)
+    kill(process.processIdentifier, SIGCONT)
+    process.waitUntilExit()
+    #expect(isWriting && doctor.output.contains("in use"), "\(doctor.output)")
+    #expect(process.terminationStatus == 0)
+    let check = try CommandRun.sumac(
+      ["verify", "out.sumac", "--against", "in.safetensors", "-q"], in: folder.path)
+    #expect(check.status == 0)
+  }
+
+  /// True if this process may create process namespaces.
+  static let canUnshare: Bool = {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = ["unshare", "--pid", "--fork", "true"]
+    process.standardError = FileHandle.nullDevice
+    guard (try? process.run()) != nil else { return false }
+    process.waitUntilExit()
+    return process.terminationStatus == 0
+  }()
+
+  @Test(
+    "writers with the same process number in two namespaces leave a whole output",
+    .enabled(if: canUnshare, "needs permission to create process namespaces"),
+    arguments: outputs)
+  func namespaces(name: String) throws {
+    let workspace = try Workspace()
+    let folder = workspace.folder
+    let command = "unshare --pid --fork --kill-child \"$SUMAC\" convert base -o \(name) -q --force"
+    for round in 0..<12 {
+      // The second writer starts later, and is killed in every other round.
+      let second = round % 2 == 0 ? "timeout -s KILL 0.0\(round + 1) \(command)" : command
+      let status = try shell(
+        "\(command) & first=$!; sleep 0.0\(round % 5); \(second) & wait $first; status=$?; wait; exit $status",
+        in: folder)
+      #expect(status == 0, "round \(round)")
+      #expect(try isWhole(workspace, name), "round \(round)")
+    }
   }
 
   /// True if this process may mount a file system, which the test of a full disk needs.
@@ -242,6 +216,42 @@ import Testing
     shell.waitUntilExit()
     #expect(shell.terminationStatus == 0)
     #expect(try isWhole(workspace, "x.sumac"))
+  }
+
+  /// Runs a command line in a shell, where `$SUMAC` is the program.
+  private func shell(_ text: String, in folder: TemporaryFolder) throws -> Int32 {
+    let shell = Process()
+    shell.executableURL = URL(fileURLWithPath: "/bin/bash")
+    shell.arguments = ["-c", text]
+    shell.environment = ["PATH": "/usr/bin:/bin", "SUMAC": CommandRun.program]
+    shell.currentDirectoryURL = URL(fileURLWithPath: folder.path)
+    shell.standardError = FileHandle.nullDevice
+    shell.standardOutput = FileHandle.nullDevice
+    try shell.run()
+    shell.waitUntilExit()
+    return shell.terminationStatus
+  }
+
+  // The outputs into pipes are longer than the buffer of a pipe.
+  @Test(
+    "closed standard streams and a reader that goes away are noticed",
+    arguments: [
+      ("\"$SUMAC\" inspect base >&-", 4), ("\"$SUMAC\" convert base -o - >&-", 4),
+      ("\"$SUMAC\" inspect - <&-", 4),
+      ("\"$SUMAC\" inspect --json {base,base,base}/{,,,} | true; exit ${PIPESTATUS[0]}", 141),
+      ("\"$SUMAC\" convert base -o - | true; exit ${PIPESTATUS[0]}", 141),
+    ] as [(String, Int32)])
+  func standardStreams(command: String, status: Int32) throws {
+    let workspace = try Workspace()
+    #expect(try shell(command, in: workspace.folder) == status)
+  }
+
+  @Test("standard input of an unknown format is refused before it is copied")
+  func unknownInput() throws {
+    let workspace = try Workspace()
+    // The input never ends.
+    let status = try shell("yes | timeout 60 \"$SUMAC\" inspect -", in: workspace.folder)
+    #expect(status == 3)
   }
 
   @Test("a failed write of a report is an error")

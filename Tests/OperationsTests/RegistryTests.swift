@@ -54,7 +54,8 @@ import Testing
       CacheUnpackOperation(packed: "p", output: output),
       CacheAppendOperation(packed: "p", new: "n", output: output),
       CacheConvertOperation(caches: ["c"], output: output), CacheInspectOperation(caches: ["c"]),
-      inspect, VerifyOperation(inputs: ["a"]), ExplainOperation(subject: "a"), DoctorOperation(),
+      inspect, VerifyOperation(inputs: ["a"]), ExplainOperation(subject: "a"),
+      DoctorOperation(cleanedFolder: "d"),
     ]
   }()
 

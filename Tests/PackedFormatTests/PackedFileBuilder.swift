@@ -54,11 +54,6 @@ struct PackedFileBuilder {
         file.replaceSubrange(byteOffset..<byteOffset + new.count, with: new)
       }
     }
-
-    func copy(_ bytes: Range<Int>, of file: InputFile, to byteOffset: Int) throws {
-      let bytes = try file.bytes(at: bytes.lowerBound, count: bytes.count)
-      try write(bytes.rawSpan, at: byteOffset)
-    }
   }
 
   func built() throws -> [UInt8] {

@@ -14,8 +14,24 @@ package enum ExitStatus: Int32, Sendable {
   case usage = 64
   /// A bug in sumac.
   case bug = 70
+
+  // 128 and the number of the signal that ended the work.
+  /// SIGHUP
+  case hangup = 129
+  /// SIGINT
   case interrupted = 130
+  /// SIGQUIT
+  case quit = 131
+  /// SIGUSR1
+  case userSignal1 = 138
+  /// SIGUSR2
+  case userSignal2 = 140
+  /// SIGPIPE, or the reader of the standard output went away.
+  case brokenPipe = 141
+  /// SIGTERM
   case terminated = 143
+  /// SIGXFSZ
+  case fileSizeLimit = 153
 }
 
 /// An error that a user can act on.

@@ -20,17 +20,28 @@ package enum FileSystem {
     }
   }
 
+  /// Returns the metadata of the entry that `path` leads to after following links, or nil if there is none, as for a
+  /// broken link.
+  package static func targetIfPresent(_ path: String) throws(FileError) -> Stat? {
+    do { return try FilePath(path).stat() } catch {
+      let code = Errno(caught: error)
+      let absent: [Errno] = [.noSuchFileOrDirectory, .notDirectory, .tooManySymbolicLinkLevels]
+      if absent.contains(code) { return nil }
+      throw FileError("examine", path, code)
+    }
+  }
+
   /// Returns the type of the entry that `path` leads to after following links, or nil if there is none.
-  package static func targetType(_ path: String) -> FileType? {
-    (try? FilePath(path).stat())?.type
+  package static func targetType(_ path: String) throws(FileError) -> FileType? {
+    try targetIfPresent(path)?.type
   }
 
   package static func isDirectory(_ path: String) -> Bool {
     (try? FilePath(path).stat())?.type == .directory
   }
 
-  package static func isRegularFile(_ path: String) -> Bool {
-    (try? FilePath(path).stat())?.type == .regular
+  package static func isRegularFile(_ path: String) throws(FileError) -> Bool {
+    try targetType(path) == .regular
   }
 
   /// Returns the names in a folder in byte order, without `.` and `..`.
@@ -40,7 +51,13 @@ package enum FileSystem {
     }
     defer { _ = unsafe closedir(directory) }
     var names: [String] = []
-    while let entry = unsafe readdir(directory) {
+    while true {
+      // The result is nil at the end of the folder and after an error, which only errno tells apart.
+      errno = 0
+      guard let entry = unsafe readdir(directory) else {
+        guard errno == 0 else { throw FileError("list", path, Errno(rawValue: errno)) }
+        break
+      }
       // SAFETY: d_name is zero-terminated and lives until the next readdir.
       let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
         unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
@@ -50,47 +67,11 @@ package enum FileSystem {
     return names.sorted(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) })
   }
 
-  package static func createDirectory(_ path: String) throws(FileError) {
-    guard unsafe mkdir(path, 0o777) == 0 else {
-      throw FileError("create", path, Errno(rawValue: errno))
-    }
-  }
-
-  /// The effect of a rename on an existing target.
-  package enum Renaming: UInt32, Sendable {
-    case replacing = 0
-    case exchanging = 2
-  }
-
-  /// Renames atomically.
-  package static func rename(
-    _ source: String, to target: String, _ mode: Renaming
+  package static func createDirectory(
+    _ path: String, permissions: FilePermissions = FilePermissions(rawValue: 0o777)
   ) throws(FileError) {
-    guard unsafe sumac_rename(source, target, mode.rawValue) == 0 else {
-      throw FileError("rename \(source.printable) to", target, Errno(rawValue: errno))
-    }
-  }
-
-  /// The outcome of a rename that must not replace anything.
-  package enum RenameOutcome: Sendable {
-    case renamed
-    /// The target already exists; nothing was changed.
-    case present
-    /// The file system does not support the call; nothing was changed.
-    case unsupported
-  }
-
-  /// Renames atomically if `target` does not exist.
-  package static func renameUnlessPresent(
-    _ source: String, to target: String
-  ) throws(FileError) -> RenameOutcome {
-    let withoutReplacing: UInt32 = 1
-    if unsafe sumac_rename(source, target, withoutReplacing) == 0 { return .renamed }
-    switch errno {
-    case EEXIST, ENOTEMPTY: return .present
-    case EINVAL, ENOSYS: return .unsupported
-    default:
-      throw FileError("rename \(source.printable) to", target, Errno(rawValue: errno))
+    guard unsafe mkdir(path, permissions.rawValue) == 0 else {
+      throw FileError("create", path, Errno(rawValue: errno))
     }
   }
 
@@ -102,8 +83,13 @@ package enum FileSystem {
 
   /// Removes a file, or a folder with all its content. Links are removed, not followed.
   package static func removeTree(_ path: String) throws(FileError) {
-    guard try typeIfPresent(path) == .directory else { return try removeFile(path) }
+    guard let type = try typeIfPresent(path) else { return }
+    guard type == .directory else { return try removeFile(path) }
     for name in try names(in: path) { try removeTree(path + "/" + name) }
+    try removeEmptyDirectory(path)
+  }
+
+  package static func removeEmptyDirectory(_ path: String) throws(FileError) {
     guard unsafe rmdir(path) == 0 else {
       throw FileError("remove", path, Errno(rawValue: errno))
     }
@@ -159,11 +145,17 @@ package enum FileSystem {
   /// Returns the base name of `path`; for `.` and `..` the base name of the folder that they stand for.
   package static func ownName(of path: String) -> String {
     let name = baseName(of: path)
-    guard name == "." || name == "..", let resolved = unsafe realpath(path, nil) else {
-      return name
+    guard name == "." || name == "..", let resolved = try? resolved(path) else { return name }
+    return baseName(of: resolved)
+  }
+
+  /// Returns the absolute path of an existing file or folder without links.
+  package static func resolved(_ path: String) throws(FileError) -> String {
+    guard let resolved = unsafe realpath(path, nil) else {
+      throw FileError("resolve", path, Errno(rawValue: errno))
     }
     // SAFETY: realpath returns a zero-terminated string that the caller must free.
     defer { unsafe free(resolved) }
-    return baseName(of: unsafe String(cString: resolved))
+    return unsafe String(cString: resolved)
   }
 }

@@ -9,8 +9,9 @@ package import SystemPackage
 package final class InputFile: Sendable {
   package let path: String
   package let byteCount: Int
-  package let identity: FileIdentity
   private let descriptor: FileDescriptor
+  /// The metadata when the file was opened.
+  private let stat: Stat
 
   /// - Throws: A `FileError` if `path` cannot be opened or is not a regular file; reading from a pipe would block.
   package init(path: String) throws(FileError) {
@@ -29,7 +30,7 @@ package final class InputFile: Sendable {
           "read, as it is not a regular file (use - for standard input)", path, .invalidArgument)
       }
       byteCount = Int(stat.size)
-      identity = FileIdentity(stat)
+      self.stat = stat
     } catch {
       try? descriptor.close()
       throw error as? FileError ?? FileError("read", path, Errno(caught: error))
@@ -37,6 +38,23 @@ package final class InputFile: Sendable {
   }
 
   deinit { try? descriptor.close() }
+
+  package var identity: FileIdentity { FileIdentity(stat, file: self) }
+
+  /// Throws ``ChangedInputError`` if the file was written to, or its path leads elsewhere, since it was opened.
+  package func checkUnchanged() throws {
+    let now: Stat
+    do { now = try descriptor.stat() } catch {
+      throw FileError("examine", path, Errno(caught: error))
+    }
+    guard now.size == stat.size, Self.isSame(now.st_mtim, stat.st_mtim),
+      Self.isSame(now.st_ctim, stat.st_ctim), try FileIdentity.ifPresent(path) == identity
+    else { throw ChangedInputError(path: path) }
+  }
+
+  private static func isSame(_ left: timespec, _ right: timespec) -> Bool {
+    left.tv_sec == right.tv_sec && left.tv_nsec == right.tv_nsec
+  }
 
   /// Fills `destination` with bytes from the file, starting at `byteOffset`.
   @_lifetime(destination: copy destination)
@@ -116,22 +134,6 @@ package final class InputFile: Sendable {
   /// Maps the whole file for reading.
   package func map() throws(FileError) -> MappedFile {
     try MappedFile(descriptor: descriptor, byteCount: byteCount, path: path)
-  }
-}
-
-/// The identity of a file: its device and inode. Paths that lead to the same file have equal identities.
-package struct FileIdentity: Hashable, Sendable {
-  package let device: UInt64
-  package let inode: UInt64
-
-  package init(_ stat: Stat) {
-    device = UInt64(truncatingIfNeeded: stat.deviceID.rawValue)
-    inode = UInt64(truncatingIfNeeded: stat.inode.rawValue)
-  }
-
-  package init?(path: String) {
-    guard let stat = try? FilePath(path).stat() else { return nil }
-    self.init(stat)
   }
 }
 

@@ -1,6 +1,6 @@
 import CLinux
 import Glibc
-import SystemPackage
+package import SystemPackage
 
 /// A new file opened for writing at any offset; several threads may write at once.
 package final class OutputFile: Sendable {
@@ -9,12 +9,15 @@ package final class OutputFile: Sendable {
   let descriptor: FileDescriptor
 
   /// Creates the file. Throws if a file with that name exists.
-  package init(creating path: String) throws(FileError) {
+  /// - Parameter permissions: The permissions, from which the mask of the process is taken away.
+  package init(
+    creating path: String, permissions: FilePermissions = FilePermissions(rawValue: 0o666)
+  ) throws(FileError) {
     self.path = path
     do {
       descriptor = try FileDescriptor.open(
         FilePath(path), .readWrite, options: [.create, .exclusiveCreate, .closeOnExec],
-        permissions: [.ownerReadWrite, .groupReadWrite, .otherReadWrite])
+        permissions: permissions)
     } catch {
       throw FileError("create", path, Errno(caught: error))
     }

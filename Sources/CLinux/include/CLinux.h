@@ -14,6 +14,9 @@ int sumac_rename(const char *source, const char *target, unsigned flags);
 /// Calls fallocate(2) for the first `byte_count` bytes.
 int sumac_reserve(int descriptor, int64_t byte_count);
 
+/// Calls flock(2) with LOCK_EX and LOCK_NB. The lock ends when all duplicates of the descriptor are closed.
+int sumac_lock(int descriptor);
+
 /// Calls open(2) with O_TMPFILE: creates a file without a name in `folder` that disappears when it is closed.
 /// Returns the descriptor.
 int sumac_open_unnamed(const char *folder);
@@ -25,6 +28,9 @@ int64_t sumac_copy_range(int source, int64_t source_offset, int target, int64_t 
 
 /// Calls sync_file_range(2): starts writing a range to disk and does not wait for it. A later sync reports errors.
 void sumac_start_writing(int descriptor, int64_t byte_offset, int64_t byte_count);
+
+/// Calls sigaction(2): returns 1 if the process ignores `signal`, 0 otherwise.
+int sumac_ignores(int signal);
 
 /// Calls sched_getaffinity(2): returns the number of processors that the calling thread may run on, or, if that is
 /// unknown, the number of processors that are online.

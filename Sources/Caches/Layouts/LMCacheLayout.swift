@@ -24,7 +24,7 @@ package enum LMCacheLayout: WritableCacheLayout {
     guard files.path.hasSuffix(suffix) else { return false }
     // A zip archive is a PyTorch file.
     guard !files.prefix.starts(with: [0x50, 0x4B, 3, 4]) else { return false }
-    return FileSystem.isRegularFile(files.path + sidecarSuffix)
+    return try FileSystem.isRegularFile(files.path + sidecarSuffix)
       || FileSystem.baseName(of: files.path).contains("@")
   }
 
@@ -86,7 +86,7 @@ package enum LMCacheLayout: WritableCacheLayout {
   private static func chunk(_ path: String, _ hints: CacheHints) throws -> Chunk {
     var chunk = Chunk(path: path, file: try InputFile(path: path))
     chunk.dtype = try namedDType(path)
-    if FileSystem.isRegularFile(path + sidecarSuffix) { try readSidecar(&chunk) }
+    if try FileSystem.isRegularFile(path + sidecarSuffix) { try readSidecar(&chunk) }
     if let dtype = hints.dtype { chunk.dtype = dtype }
     return chunk
   }

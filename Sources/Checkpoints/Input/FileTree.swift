@@ -14,16 +14,25 @@ package protocol FileTree: Sendable {
   /// Returns the path of a file, for messages.
   func path(of name: String) -> String
 
+  /// Returns true if a file is a link that leaves the tree.
+  func isOutside(_ name: String) throws -> Bool
+
   /// The files and folders, other than the opened files, that must not be replaced while the tree is read.
   var identities: [FileIdentity] { get }
+}
+
+extension FileTree {
+  package func isOutside(_ name: String) throws -> Bool { false }
 }
 
 /// An entry of a folder.
 package struct FileTreeEntry: Sendable, Equatable {
   /// The kind of an entry, after following links to files.
   package enum Kind: Sendable, Equatable {
-    /// A regular file, or a link to one.
+    /// A regular file, or a link to one inside the tree.
     case file
+    /// A link to a file outside of the tree, which may be any file of the reader's machine.
+    case linkedFile
     case folder
     /// A link to a folder, which may form a cycle or lead out of the tree.
     case linkedFolder
@@ -44,23 +53,53 @@ package struct FileTreeEntry: Sendable, Equatable {
 /// A folder of the file system.
 package struct DiskFolder: FileTree {
   private let folder: String
+  package let identities: [FileIdentity]
 
-  package init(_ folder: String) { self.folder = folder }
+  /// - Parameter identity: The identity of the folder if it is an input, so that no output replaces it.
+  package init(_ folder: String, identity: FileIdentity? = nil) {
+    self.folder = folder
+    identities = [identity].compactMap { $0 }
+  }
 
   package func entries(in folder: String) throws -> [FileTreeEntry] {
     let path = folder.isEmpty ? self.folder : self.path(of: folder)
     return try FileSystem.names(in: path).map { name in
-      FileTreeEntry(name: name, kind: try Self.kind(of: path + "/" + name))
+      let relative = folder.isEmpty ? name : folder + "/" + name
+      return FileTreeEntry(name: name, kind: try kind(of: relative))
     }
   }
 
-  private static func kind(of path: String) throws -> FileTreeEntry.Kind {
-    switch FileSystem.targetType(path) {
-    case .regular: return .file
-    case .directory:
-      return try FileSystem.typeIfPresent(path) == .directory ? .folder : .linkedFolder
-    default: return .other
+  private func kind(of name: String) throws -> FileTreeEntry.Kind {
+    switch try FileSystem.typeIfPresent(path(of: name)) {
+    case .regular: .file
+    case .directory: .folder
+    case .symbolicLink:
+      switch try FileSystem.targetType(path(of: name)) {
+      case .regular: try isOutside(name) ? .linkedFile : .file
+      case .directory: .linkedFolder
+      default: .other
+      }
+    default: .other
     }
+  }
+
+  package func isOutside(_ name: String) throws -> Bool {
+    let root = try FileSystem.resolved(folder)
+    let target = try FileSystem.resolved(path(of: name))
+    return !target.hasPrefix(root == "/" ? root : root + "/") && !Self.isBlob(target, of: root)
+  }
+
+  /// Returns true if a file belongs to a snapshot in the cache of Hugging Face, where the names in
+  /// `REPOSITORY/snapshots/REVISION` are links to files in `REPOSITORY/blobs`.
+  ///
+  /// Both paths are free of links, so a folder `blobs` that is a link itself does not count.
+  private static func isBlob(_ target: String, of root: String) -> Bool {
+    let parts = root.split(separator: "/")
+    guard let snapshots = parts.lastIndex(of: "snapshots"), snapshots < parts.count - 1 else {
+      return false
+    }
+    let repository = parts[..<snapshots].map { "/" + $0 }.joined()
+    return FileSystem.parent(of: target) == repository + "/blobs"
   }
 
   package func open(_ name: String) throws -> InputFile {
@@ -68,8 +107,17 @@ package struct DiskFolder: FileTree {
   }
 
   package func path(of name: String) -> String { folder + "/" + name }
+}
 
-  package var identities: [FileIdentity] {
-    [FileIdentity(path: folder)].compactMap { $0 }
+/// The tree of a stream, which has no files beside it.
+struct NoFiles: FileTree {
+  func entries(in folder: String) -> [FileTreeEntry] { [] }
+
+  func open(_ name: String) throws -> InputFile {
+    throw FileError("open", name, .noSuchFileOrDirectory)
   }
+
+  func path(of name: String) -> String { name }
+
+  var identities: [FileIdentity] { [] }
 }

@@ -14,13 +14,15 @@ package struct InputTree: Sendable {
   /// Creates an input from a file or folder of the file system.
   package init(path: String) throws {
     self.path = path
-    guard try FileSystem.stat(path).type != .directory else {
+    let stat = try FileSystem.stat(path)
+    guard stat.type != .directory else {
       (fileName, prefix) = (nil, [])
-      tree = DiskFolder(path)
+      tree = DiskFolder(path, identity: FileIdentity(stat))
       return
     }
     fileName = FileSystem.baseName(of: path)
-    tree = DiskFolder(FileSystem.parent(of: path))
+    let folder = FileSystem.parent(of: path)
+    tree = DiskFolder(folder, identity: try FileIdentity.ifPresent(folder))
     let file = try InputFile(path: path)
     prefix = try file.bytes(at: 0, count: min(16, file.byteCount))
   }
@@ -30,6 +32,14 @@ package struct InputTree: Sendable {
     self.path = path
     self.tree = tree
     (fileName, prefix) = (nil, [])
+  }
+
+  /// Creates an input from the first bytes of a stream, to recognize its format before it is copied.
+  init(stream name: String, prefix: [UInt8]) {
+    path = name
+    fileName = name
+    self.prefix = prefix
+    tree = NoFiles()
   }
 
   package var isFolder: Bool { fileName == nil }
@@ -43,6 +53,13 @@ package struct InputTree: Sendable {
 
   package func entries(in folder: String = "") throws -> [FileTreeEntry] {
     try tree.entries(in: folder)
+  }
+
+  /// Returns warnings about files of the folder that are links to files outside of it.
+  package func notesOnLinks(_ names: [String]) throws -> [Message] {
+    try names.filter { try tree.isOutside($0) }.map {
+      "\(path(of: $0).printable) is a link that leaves the folder"
+    }
   }
 
   /// The path of the folder, for messages.

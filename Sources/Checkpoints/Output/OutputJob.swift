@@ -5,7 +5,9 @@ import SystemPackage
 package struct OutputJob: Sendable {
   package private(set) var writer: any CheckpointWriter
   private let container: (any ContainerOutput.Type)?
-  package let output: Target
+  package private(set) var output: Target
+  /// The files and folders that are read for the output.
+  private let inputs: [FileIdentity]
 
   /// The destination of an output.
   package enum Target: Sendable {
@@ -19,15 +21,21 @@ package struct OutputJob: Sendable {
 
   package var plan: OutputPlan { writer.plan }
 
-  /// - Parameter errors: Errors that are already known.
+  /// - Parameters:
+  ///   - errors: Errors that are already known.
+  ///   - isInside: True if the path is inside a folder that is written together with this output, so that it is not
+  ///     checked.
   /// - Throws: All errors that can be found from headers, together.
   package init(
     _ checkpoint: Checkpoint, to path: String, container: any ContainerOutput.Type,
-    options: WriterOptions, replacesExisting: Bool, errors: [any UserError] = []
+    options: WriterOptions, replacesExisting: Bool, errors: [any UserError] = [],
+    isInside: Bool = false
   ) throws {
     self.container = container
+    inputs = checkpoint.files
     let isPipe = path == Self.standardOutputName
-    let file = AtomicOutput(path: path, replacesExisting: replacesExisting)
+    let file = AtomicOutput(
+      path: path, replacesExisting: replacesExisting, inputs: checkpoint.files)
     output = isPipe ? .standardOutput : .path(file)
     var errors = errors + checkpoint.tensors.compactMap(\.fault)
     if isPipe {
@@ -37,8 +45,8 @@ package struct OutputJob: Sendable {
             "only .sumac files can be written to standard output",
             hint: "leave out \(setting: "to"), or name a file with -o"))
       }
-    } else {
-      do { try file.check(isDirectory: container.isFolder, inputs: checkpoint.files) } catch {
+    } else if !isInside {
+      do { try file.check(isDirectory: container.isFolder) } catch {
         errors.append(try asUserError(error))
       }
     }
@@ -69,9 +77,11 @@ package struct OutputJob: Sendable {
     _ writer: any CheckpointWriter, to path: String, inputs: [FileIdentity],
     replacesExisting: Bool
   ) throws {
-    let file = AtomicOutput(path: path, replacesExisting: replacesExisting)
-    try file.check(isDirectory: writer.isDirectory, inputs: inputs)
+    let file = AtomicOutput(
+      path: path, replacesExisting: replacesExisting, inputs: inputs)
+    try file.check(isDirectory: writer.isDirectory)
     self.writer = writer
+    self.inputs = inputs
     container = nil
     output = .path(file)
     try checkSpace()
@@ -81,6 +91,20 @@ package struct OutputJob: Sendable {
   package mutating func replan(_ checkpoint: Checkpoint, options: WriterOptions) throws {
     guard let container else { return }
     writer = try container.writer(checkpoint, options: options)
+  }
+
+  /// Throws if the output cannot appear at once on its file system. Call it before long work; unlike the checks of
+  /// `init`, it creates temporary folders.
+  package func checkReplacement() throws {
+    guard writer.isDirectory, case .path(let output) = output else { return }
+    try output.checkExchange()
+  }
+
+  /// Returns the same job with another path, in a folder that is being written.
+  package func moved(to path: String) -> OutputJob {
+    var job = self
+    job.output = .path(AtomicOutput(path: path, replacesExisting: false, inputs: inputs))
+    return job
   }
 
   private func checkSpace() throws {
@@ -101,10 +125,13 @@ package struct OutputJob: Sendable {
   }
 
   /// Writes the output.
+  /// - Parameter group: The outputs that appear together with this one, when the group is committed; nil to let it
+  ///   appear as soon as it is written.
   /// - Returns: The number of workers that ran, and their planned peak memory.
   @discardableResult
   package func run(
-    jobs: Int, memory: MemoryBudget, cancellation: Cancellation, progress: any Progress
+    jobs: Int, memory: MemoryBudget, cancellation: Cancellation, progress: any Progress,
+    group: OutputGroup? = nil
   ) throws -> MemoryBudget.Allotment {
     let allotment = try allotment(jobs: jobs, memory: memory)
     progress.begin(
@@ -112,9 +139,12 @@ package struct OutputJob: Sendable {
     defer { progress.end() }
     let engine = Engine(workers: allotment.workers, cancellation: cancellation, progress: progress)
     switch output {
-    case .path(let output): try writer.write(to: output, engine: engine)
+    case .path(var output):
+      output.group = group
+      try writer.write(to: output, engine: engine)
     case .standardOutput:
       try writer.write(toPipe: .standardOutput, engine: engine)
+      for input in inputs { try input.file?.checkUnchanged() }
     }
     return allotment
   }

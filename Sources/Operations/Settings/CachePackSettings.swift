@@ -106,7 +106,7 @@ extension CachePackSettings {
   /// Reads the start matrices, if any are given.
   func startMatrices(_ context: OperationContext) throws -> CacheStart? {
     guard let start else { return nil }
-    if FileSystem.targetType(start) == nil, let colon = start.lastIndex(of: ":") {
+    if try FileSystem.targetType(start) == nil, let colon = start.lastIndex(of: ":") {
       return try CacheStart(
         context.read(String(start[..<colon])),
         name: String(start[start.index(after: colon)...]))

@@ -40,6 +40,7 @@ package struct PruneOperation: OutputOperation {
       job.initial ?? checkpoint, pruning.tensorIndices(in: checkpoint), checkpoint)
     var request = OutputRequest(
       options: pruning.options, inputs: job.inputs, output: unpruned, errors: errors)
+    request.sidePaths = [maskOutput].compactMap { $0 }
     request.survey = OutputSurvey(
       .survey, job.demand, tensorCount: checkpoint.tensors.count,
       byteCount: pruning.passCount * pruning.valueByteCount(checkpoint)
@@ -110,15 +111,26 @@ package struct PruneOperation: OutputOperation {
       return [UsageError("\(setting: "save-mask") and \(setting: "output") name the same file")]
     }
     do {
-      try AtomicOutput(path: maskOutput, replacesExisting: output.replacesExisting).check(
-        isDirectory: Containers.output(forPath: maskOutput).isFolder,
-        inputs: inputs.flatMap(\.files))
+      let isFolder = try Containers.output(forPath: maskOutput).isFolder
+      guard try !isMaskInside else { return [] }
+      try AtomicOutput(
+        path: maskOutput, replacesExisting: output.replacesExisting,
+        inputs: inputs.flatMap(\.files)
+      ).check(isDirectory: isFolder)
     } catch let error as any UserError {
       return [error]
     } catch {
       return [UsageError("\(setting: "save-mask"): \(error)")]
     }
     return []
+  }
+
+  /// True if the masks are written into the folder that is the main output.
+  private var isMaskInside: Bool {
+    get throws {
+      guard let maskOutput, try output.container.isFolder else { return false }
+      return try SideOutput.relativePath(of: maskOutput, inside: output.path) != nil
+    }
   }
 
   private func maskJob(
@@ -134,7 +146,7 @@ package struct PruneOperation: OutputOperation {
     return try OutputJob(
       masks, to: path, container: Containers.output(forPath: path),
       options: WriterOptions(lineage: options.lineage == nil ? nil : lineage),
-      replacesExisting: output.replacesExisting)
+      replacesExisting: output.replacesExisting, isInside: isMaskInside)
   }
 }
 

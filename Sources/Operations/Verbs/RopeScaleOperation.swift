@@ -50,13 +50,24 @@ package struct RopeConfigOperation: Operation {
   }
 
   package func run(_ context: OperationContext) throws -> OperationResult {
-    let (scaling, text, output) = try checked(context)
+    let (scaling, text, planned) = try checked(context)
+    var output = planned
+    if !isFile { try output.checkExchange() }
+    let group = OutputGroup()
+    output.group = group
     if isFile {
       try output.writeFile { try $0.write(text.rawSpan, at: 0) }
     } else {
       try output.writeDirectory { folder in
         try folder.writeFile(ModelConfig.name) { try $0.write(text.rawSpan, at: 0) }
       }
+    }
+    do {
+      try context.cancellation.check()
+      for warning in try group.commit() { context.observer.report(.warning(warning)) }
+    } catch {
+      group.discard()
+      throw error
     }
     context.observer.report(
       .note(
@@ -80,8 +91,10 @@ package struct RopeConfigOperation: Operation {
     let scaling = try RopeScaling(model, try settings.request())
     for note in model.checkpoint?.notes ?? [] { context.observer.report(.warning(note)) }
     let text = try scaling.configText()
-    let output = AtomicOutput(path: path, replacesExisting: replacesExisting)
-    try output.check(isDirectory: !isFile, inputs: scaling.model.checkpoint?.files ?? [])
+    let output = AtomicOutput(
+      path: path, replacesExisting: replacesExisting,
+      inputs: scaling.model.checkpoint?.files ?? [])
+    try output.check(isDirectory: !isFile)
     for note in scaling.notes { context.observer.report(.warning(note.message)) }
     return (scaling, text, output)
   }

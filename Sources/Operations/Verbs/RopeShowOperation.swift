@@ -70,7 +70,7 @@ package struct RopeShowOperation: Operation {
           length: length ?? scaling.maximumLength, path: model.path)
       ]
     }
-    if parts.count == 2, FileSystem.targetType(other) == nil {
+    if parts.count == 2, try FileSystem.targetType(other) == nil {
       throw UsageError(
         "\(setting: "compare") \(other.printable): is neither METHOD:FACTOR nor a model",
         hint: "the methods are \(RopeMethod.allCases.map(\.rawValue).joined(separator: ", "))")

@@ -29,8 +29,8 @@ extension PackedCheckpointWriter {
       switch items[start].work {
       case .copied(let reader, let segments):
         let last = items[end - 1].copiedSegments ?? segments
-        try writer.copy(segments.lowerBound..<last.upperBound, of: reader)
-        for item in items[start..<end] { engine.progress.finish(tensor: item.tensor.info) }
+        let copies = writer.place(copiesOf: segments.lowerBound..<last.upperBound, of: reader)
+        try copy(copies, for: items[start..<end], writer, engine)
         if options.hasContentIDs {
           for number in start..<end
           where !items[number].isCompanion && tensors[number].contentID == nil {
@@ -55,6 +55,27 @@ extension PackedCheckpointWriter {
     var end = start + 1
     while end < items.count, items[end - 1].continues(with: items[end]) { end += 1 }
     return end
+  }
+
+  /// Copies the stored chunks of a run of items, and compares the checksum of each.
+  private func copy(
+    _ copies: PackedWriter.Copies, for items: ArraySlice<PackedItem>, _ writer: PackedWriter,
+    _ engine: Engine
+  ) throws {
+    let byteCount = items.reduce(0) { $0 + $1.tensor.info.byteCount }
+    @Sendable func progress(_ chunk: Int) -> Int {
+      Int(Double(byteCount) * (Double(chunk) / Double(copies.chunkCount)))
+    }
+    let workers = writer.isSequential ? 1 : engine.workers
+    let engine = Engine(
+      workers: workers, cancellation: engine.cancellation, progress: engine.progress)
+    try engine.forEachPiece(
+      count: copies.chunkCount, workspaceByteCount: copies.bufferByteCount
+    ) { chunk, workspace in
+      try writer.copy(chunk: chunk, of: copies, buffer: &workspace)
+      engine.progress.advance(byteCount: progress(chunk + 1) - progress(chunk))
+    }
+    for item in items { engine.progress.finish(tensor: item.tensor.info) }
   }
 
   // MARK: Lossless tensors

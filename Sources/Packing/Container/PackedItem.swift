@@ -7,7 +7,7 @@ import TensorCore
 /// A tensor or companion of a checkpoint, and the work that stores it.
 struct PackedItem: Sendable {
   enum Work: Sendable {
-    /// Segments of another file are copied unchanged.
+    /// Segments of another file are copied unchanged, after their checksums were compared.
     case copied(PackedReader, Range<Int>)
     /// The values are encoded as one dense lossless term.
     case lossless(any ValueCodec)
@@ -88,8 +88,10 @@ struct PackedItem: Sendable {
     case .copied(let reader, let segments):
       return EncodingPlan(
         byteCount: segments.reduce(0) { $0 + reader.storedByteCount(ofSegment: $1) },
-        isExact: true, workerByteCount: 0, fixedByteCount: 0,
-        chunkCount: segments.reduce(0) { $0 + reader.segments[$1].chunkCount }, passCount: 0)
+        isExact: true,
+        workerByteCount: segments.map(reader.storedBufferByteCount(ofSegment:)).max() ?? 0,
+        fixedByteCount: 0,
+        chunkCount: segments.reduce(0) { $0 + reader.segments[$1].chunkCount }, passCount: 1)
     case .lossless(let codec):
       return EncodingPlan(
         byteCount: info.byteCount, isExact: codec is RawCodec,

@@ -5,10 +5,6 @@ package import SystemPackage
 
 extension OutputFile: PackedSink {
   package var isSequential: Bool { false }
-
-  package func copy(_ bytes: Range<Int>, of file: InputFile, to byteOffset: Int) throws {
-    try file.copy(bytes, to: self, at: byteOffset)
-  }
 }
 
 /// A sink that writes bytes in order to a pipe or to standard output.
@@ -32,20 +28,9 @@ package final class PipeSink: PackedSink {
         try unsafe descriptor.writeAll(buffer)
       }
     } catch {
-      throw FileError("write", "standard output", Errno(caught: error))
-    }
-  }
-
-  package func copy(_ bytes: Range<Int>, of file: InputFile, to byteOffset: Int) throws {
-    var buffer = ByteBuffer(byteCount: 1 << 20)
-    var start = bytes.lowerBound
-    while start < bytes.upperBound {
-      let count = min(buffer.byteCount, bytes.upperBound - start)
-      var span = buffer.mutableBytes
-      var part = span._mutatingExtracting(0..<count)
-      try file.read(at: start, into: &part)
-      try write(part.bytes, at: byteOffset + start - bytes.lowerBound)
-      start += count
+      let code = Errno(caught: error)
+      if code == .brokenPipe { throw InterruptedError(status: .brokenPipe) }
+      throw FileError("write", "standard output", code)
     }
   }
 }
@@ -58,13 +43,10 @@ package final class CountingSink: PackedSink {
 
   package var byteCount: Int { end.withLock { $0 } }
   package var isSequential: Bool { false }
+  package var countsOnly: Bool { true }
 
   package func write(_ bytes: borrowing RawSpan, at byteOffset: Int) {
     let last = byteOffset + bytes.byteCount
     end.withLock { $0 = max($0, last) }
-  }
-
-  package func copy(_ bytes: Range<Int>, of file: InputFile, to byteOffset: Int) {
-    end.withLock { $0 = max($0, byteOffset + bytes.count) }
   }
 }

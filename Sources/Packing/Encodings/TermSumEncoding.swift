@@ -115,7 +115,8 @@ struct TermSumEncoding: TensorEncoding {
     var workspaceByteCount: Int {
       zip(segments, origins).map { segment, origin in
         switch origin {
-        case .stored(let reader, let segment): return reader.largestStoredChunk(ofSegment: segment)
+        case .stored(let reader, let segment):
+          return reader.storedBufferByteCount(ofSegment: segment)
         case .values(let tensor):
           return Engine.workspaceByteCount(of: [tensor]) { tensor in
             guard tensor.info.grid.count > 0 else { return 0 }

@@ -6,14 +6,22 @@ struct Doctor: ReportVerb {
     abstract: "Show versions, CPU features and kernel speed.",
     discussion: """
       Prints the versions of sumac and of the libraries it uses, the CPU level of the kernels, the number \
-      of threads, the memory limit, and the results of a one-second test of the main kernels.
+      of threads, the memory limit, and the results of a one-second test of the main kernels. With --clean, \
+      removes the unfinished outputs of runs that were killed instead.
 
-      Example:
+      Examples:
         sumac doctor
+        sumac doctor --clean models/
       """)
 
   @OptionGroup var global: GlobalOptions
   @OptionGroup(title: "Report") var report: ReportFlags
 
-  func operation() -> any Operation { DoctorOperation() }
+  @Option(
+    help: ArgumentHelp(
+      "Remove the files and folders NAME.partial-* in this folder whose writers are dead.",
+      valueName: "folder"), completion: .directory)
+  var clean: String?
+
+  func operation() -> any Operation { DoctorOperation(cleanedFolder: clean) }
 }

@@ -12,15 +12,13 @@ enum ProcessSetup {
 
   /// Opens closed standard descriptors on `/dev/null`.
   ///
-  /// Otherwise the next opened file would get such a descriptor, and messages would be written to it.
+  /// Otherwise the next opened file would get such a descriptor, and messages would be written to it. Standard input is
+  /// opened for writing and standard output for reading, so that using them fails.
   private static func openStandardDescriptors() {
-    while true {
-      let descriptor = unsafe open("/dev/null", O_RDWR)
-      guard descriptor >= 0 else { return }
-      if descriptor > 2 {
-        close(descriptor)
-        return
-      }
+    for (descriptor, mode) in [(0, O_WRONLY), (1, O_RDONLY), (2, O_WRONLY)] as [(Int32, Int32)]
+    where fcntl(descriptor, F_GETFD) < 0 {
+      // The lowest free number is this one, since those below are open.
+      _ = unsafe open("/dev/null", mode)
     }
   }
 

@@ -1,9 +1,18 @@
 import Base
+import CLinux
 import Glibc
 import Synchronization
 
-/// Turns SIGINT and SIGTERM into a cancellation request; a second signal ends the program immediately.
+/// Turns signals that end a program into a cancellation request; a second signal ends the program immediately.
 enum SignalWatch {
+  /// The signals that ask for a clean end.
+  ///
+  /// A failing write to a pipe or beyond a limit of the file size sends SIGPIPE or SIGXFSZ to its own thread only. Since
+  /// they are blocked, the write fails with an error, which ends the work too.
+  private static let signals = [
+    SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGPIPE, SIGTERM, SIGXFSZ,
+  ]
+
   /// The cancellation that a signal requests, or nil before `begin`.
   private static let watched = Mutex<Cancellation?>(nil)
 
@@ -16,23 +25,27 @@ enum SignalWatch {
       return watched == nil
     }
     guard isFirst else { return }
-    var signals = sigset_t()
-    unsafe sigemptyset(&signals)
-    unsafe sigaddset(&signals, SIGINT)
-    unsafe sigaddset(&signals, SIGTERM)
-    unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
-    let blocked = signals
-    Worker.detach {
-      var signals = blocked
+    var set = sigset_t()
+    unsafe sigemptyset(&set)
+    // A program that nohup starts ignores SIGHUP and goes on after it.
+    for signal in signals where signal != SIGHUP || sumac_ignores(SIGHUP) == 0 {
+      unsafe sigaddset(&set, signal)
+    }
+    unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
+    let blocked = set
+    let isWatching = Worker.detach {
+      var set = blocked
       var hasRequest = false
       while true {
         var signal: Int32 = 0
-        guard unsafe sigwait(&signals, &signal) == 0 else { return }
+        guard unsafe sigwait(&set, &signal) == 0 else { return }
         guard !hasRequest else { _exit(128 + signal) }
         hasRequest = true
-        let status: ExitStatus = signal == SIGINT ? .interrupted : .terminated
+        let status = ExitStatus(rawValue: 128 + signal) ?? .terminated
         watched.withLock { $0?.request(status) }
       }
     }
+    // Without a thread that waits for them, signals have their usual effect.
+    if !isWatching { unsafe pthread_sigmask(SIG_UNBLOCK, &set, nil) }
   }
 }

@@ -15,9 +15,12 @@ enum StandardOutput {
     return Int(size.ws_col)
   }
 
+  /// - Throws: ``InterruptedError`` if the reader of a pipe went away.
   static func write(_ text: String) throws {
     do { try FileDescriptor.standardOutput.writeAll(text.utf8) } catch {
-      throw FileError("write", "standard output", Errno(caught: error))
+      let code = Errno(caught: error)
+      if code == .brokenPipe { throw InterruptedError(status: .brokenPipe) }
+      throw FileError("write", "standard output", code)
     }
   }
 
