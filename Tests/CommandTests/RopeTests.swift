@@ -167,6 +167,25 @@ import Testing
     }
   }
 
+  @Test("the new configuration is as private as the old one, also in its place")
+  func permissions() throws {
+    let folder = try TemporaryFolder()
+    func mode(_ name: String) throws -> Int? {
+      try FileManager.default.attributesOfItem(atPath: folder[name])[.posixPermissions] as? Int
+    }
+    try folder.write(Fixtures.bytes("models/base/config.json"), to: "own/config.json")
+    try FileManager.default.setAttributes(
+      [.posixPermissions: 0o600], ofItemAtPath: folder["own/config.json"])
+    for output in ["x.json", "x", "own/config.json -f"] {
+      try Self.expectDone(
+        folder, "rope scale own --method pi --factor 2 --config-only -o \(output)")
+    }
+    for name in ["x.json", "x/config.json", "own/config.json"] {
+      #expect(try mode(name) == 0o600, "\(name)")
+    }
+    #expect(try folder.bytes("own/config.json") == folder.bytes("x.json"))
+  }
+
   @Test("a base that nothing states is assumed with a warning")
   func assumed() throws {
     let folder = try Self.models()
