@@ -69,7 +69,7 @@ package struct RopeModel: Sendable {
   ) throws -> (ModelConfigurationFile, path: String?) {
     if isJSON { return (try ModelConfigurationFile(path: path, code: .ropeConfig), path) }
     if FileSystem.isDirectory(path) {
-      let folder = InputTree(path: path)
+      let folder = try InputTree(path: path)
       return (
         try ModelConfigurationFile(in: folder, code: .ropeConfig),
         folder.path(of: ModelConfig.name)
