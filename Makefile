@@ -63,8 +63,9 @@ peers: build python-modules
 	$(PYTHON) Tests/Peers/adapters.py "$$($(RELEASE) --show-bin-path)/sumac"
 	$(PYTHON) Tests/Peers/merge_speed.py "$$($(RELEASE) --show-bin-path)/sumac"
 
-lint:
+lint: packages
 	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests
+	Scripts/lint-conversions Sources
 
 format:
 	$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Tests

@@ -192,6 +192,11 @@ package struct TypeChoice: Sendable {
     return result
   }
 
+  /// Returns a number of bits in whole bytes; a number that no file can have as the nearest possible one.
+  private static func byteCount(bits: Double) -> Int {
+    Int(exactly: (bits / 8).rounded(.down)) ?? (bits > 0 ? Int.max : 0)
+  }
+
   /// Returns the types with the least cost for a file with the given overhead.
   /// - Parameter overhead: The number of bytes of the file that do not belong to tensors.
   /// - Throws: ``UsageError`` if even the smallest types exceed the target.
@@ -199,7 +204,8 @@ package struct TypeChoice: Sendable {
     let (weights, fixed) = (measured.weights, measured.fixedByteCount)
     let budget: Int =
       switch target {
-      case .bitsPerWeight(let bits): Int(bits * Double(measured.parameterCount) / 8) - fixed
+      case .bitsPerWeight(let bits):
+        Self.byteCount(bits: bits * Double(measured.parameterCount)) - fixed
       case .fileByteCount(let count): count - fixed - overhead
       }
     let minimum = weights.reduce(0) { $0 + ($1.options.map(\.byteCount).min() ?? 0) }

@@ -135,6 +135,7 @@ extension Inspection {
 extension Double {
   /// The number without a fraction of zero.
   fileprivate var plain: String {
-    self == rounded() && magnitude < 1e15 ? String(Int(self)) : String(self)
+    guard magnitude < 1e15, let whole = Int(exactly: self) else { return String(self) }
+    return String(whole)
   }
 }

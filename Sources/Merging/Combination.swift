@@ -73,7 +73,8 @@ package enum Trim: Sendable, Equatable {
   }
 
   private static func share(_ share: Double, of count: Int) -> Int {
-    min(count, Int((min(1, max(0, share)) * Double(count)).rounded(.down)))
+    let share = min(1, max(0, share))
+    return min(count, Int((share * Double(count)).rounded(.down)))  // fits: the share is at most 1
   }
 }
 

@@ -17,9 +17,10 @@ package struct ModelConfiguration: Sendable {
 
   package init(_ root: JSONObject) {
     self.root = root
-    let nested = Self.nestedKeys.first { key in
-      root[key]?.asObject.map(Self.describesHeads) == true
-    }
+    // The part of Gemma 3 may leave out its heads, which the architecture defines.
+    let nested =
+      Self.nestedKeys.first { key in root[key]?.asObject.map(Self.describesHeads) == true }
+      ?? Self.nestedKeys.first { key in root[key]?.asObject?["model_type"] != nil }
     path = Self.describesHeads(root) ? [] : nested.map { [$0] } ?? []
     object = path.first.flatMap { root[$0]?.asObject } ?? root
   }
@@ -40,6 +41,7 @@ package struct ModelConfiguration: Sendable {
       case flag = "true or false"
       case list = "a list of strings"
       case object = "an object"
+      case multipleOfHeads = "a multiple of num_attention_heads"
     }
     package var key: String
     package var expected: Expected
@@ -113,7 +115,11 @@ extension ModelConfiguration {
       "num_key_value_heads", "num_kv_heads", "n_head_kv", "n_kv_heads",
     ]
     package static let maximumPositions = [
-      "max_position_embeddings", "n_positions", "max_sequence_length",
+      "max_position_embeddings", "n_positions", "max_sequence_length", "seq_length",
+    ]
+    package static let rotaryBase = ["rope_theta", "global_rope_theta", "rotary_emb_base"]
+    package static let rotaryShare = [
+      "partial_rotary_factor", "rotary_pct", "rope_pct", "rotary_emb_fraction",
     ]
     package static let vocabularySize = "vocab_size"
     package static let tiesEmbeddings = "tie_word_embeddings"

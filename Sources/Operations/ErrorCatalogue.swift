@@ -30,7 +30,7 @@ package enum ErrorCatalogue {
     + [.nonfiniteValue, .valuesTooSmall, .valuesTooLarge]
     + [.recipe]
     + [.clex]
-    + [.ropeConfig]
+    + [.ropeConfig, .noRotation]
     + [.cacheShape, .cacheLayout, .nonfiniteCache]
     + [.cacheTooLarge]
     + [.unmergeable, .nanOperand, .adapter, .otherBase]

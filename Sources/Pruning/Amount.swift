@@ -53,12 +53,12 @@ package enum Amount: Sendable, Equatable {
       let position =
         wideRanks || count > 1 << 24
         ? Double(Float(share)) * last : Double(Float(share) * Float(last))
-      let rank = min(count - 1, Int(position))
+      let rank = min(count - 1, Int(position))  // fits: the share is from 0 to 1
       return Cut(
         rank: rank, fraction: rank == count - 1 ? 0 : Float(position - Double(rank)),
         cutsTies: false)
     case .exactly(let share):
-      let drop = Int((share * Double(count)).rounded(.down))
+      let drop = Int((share * Double(count)).rounded(.down))  // fits: the share is from 0 to 1
       return drop == 0 ? nil : Cut(rank: min(drop, count), cutsTies: true)
     }
   }

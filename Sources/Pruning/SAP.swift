@@ -58,7 +58,7 @@ package struct SAP: Sendable, Equatable {
     let bound = (d * shrink * kept).rounded(.up)
     let ratio = max(0, min(Float(beta), Float(gamma) * (1 - bound / d)))
     return Decision(
-      count: count, index: Double(index), bound: Int(bound), ratio: Double(ratio),
-      dropCount: min(count - 1, Int((d * ratio).rounded(.down))))
+      count: count, index: Double(index), bound: Int(exactly: bound) ?? count, ratio: Double(ratio),
+      dropCount: min(count - 1, Int(exactly: (d * ratio).rounded(.down)) ?? 0))
   }
 }

@@ -116,6 +116,7 @@ struct RecipeNumber {
     }
     if isNegative { value.negate() }
     let exact = 0x1p53
-    return !hasFraction && abs(value) < exact ? .integer(Int(value)) : .number(value)
+    guard !hasFraction, abs(value) < exact else { return .number(value) }
+    return .integer(Int(value))  // fits: below 2^53
   }
 }

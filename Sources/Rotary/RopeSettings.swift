@@ -33,11 +33,34 @@ package struct RopeSettings: Sendable, Equatable {
   }
 
   /// The number of dimensions of a head that are rotated, two for each frequency.
-  package var rotaryDim: Int { Int(partialFactor * Double(headDim)) }
+  /// It is 0 for settings that ``check()`` refuses.
+  package var rotaryDim: Int {
+    Int(exactly: (partialFactor * Double(headDim)).rounded(.down)) ?? 0
+  }
+
+  /// The value of `original_max_position_embeddings`, which may be written as `4096` or as `4096.0`.
+  package var writtenOriginalLength: Int? {
+    number(RotaryConfig.originalLengthKey).flatMap { Int(exactly: $0) }
+  }
 
   /// The length that the model was trained with before it was rescaled.
-  package var originalLength: Int? {
-    values["original_max_position_embeddings"]?.asInt ?? maximumLength
+  package var originalLength: Int? { writtenOriginalLength ?? maximumLength }
+
+  /// The length that the settings are made for: the larger of `max_position_embeddings` and `factor` times the
+  /// original length. Nil if it is unknown or over the limit.
+  package var currentLength: Int? {
+    guard let maximumLength else { return writtenOriginalLength }
+    guard let original = writtenOriginalLength, let factor = number("factor") else {
+      return maximumLength
+    }
+    let scaled = (factor * Double(original)).rounded()
+    return Int(exactly: scaled).map { max(maximumLength, $0) }
+  }
+
+  /// True if the frequencies up to the current length are not those of the default type.
+  package var isScaled: Bool {
+    guard let type = RopeTypes[typeName] else { return false }
+    return type.name == DynamicRope.name ? DynamicRope.alpha(self) != nil : type.isScaling
   }
 
   /// Returns the parameter with this key if it is a number.
@@ -46,8 +69,7 @@ package struct RopeSettings: Sendable, Equatable {
   /// The value of `factor`; without one, the quotient of `max_position_embeddings` and the original length.
   package var factor: Double? {
     if let factor = number("factor") { return factor }
-    guard let maximumLength, let original = values["original_max_position_embeddings"]?.asInt,
-      original > 0
+    guard let maximumLength, let original = writtenOriginalLength, original > 0
     else { return nil }
     return Double(maximumLength) / Double(original)
   }
@@ -93,10 +115,23 @@ package struct RopeFrequencies: Sendable, Equatable {
 package struct RopeFault: Error, Equatable, CustomStringConvertible {
   package var message: Message
   package var hint: Message?
+  /// True if the model has no rotary embedding at all.
+  package private(set) var isAbsence = false
 
   package init(_ message: Message, hint: Message? = nil) {
     self.message = message
     self.hint = hint
+  }
+
+  /// Returns the fault that reports a model without rotary embeddings.
+  static func noRotation(_ modelType: String) -> RopeFault {
+    var fault = RopeFault(
+      "is a model of type '\(modelType.printable)', which has no rotary embeddings",
+      hint:
+        "only rotary frequencies can be shown and rescaled; learned positions end at the trained length"
+    )
+    fault.isAbsence = true
+    return fault
   }
 
   package var description: String { message.description }

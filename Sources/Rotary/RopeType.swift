@@ -11,6 +11,10 @@ package protocol RopeType: Sendable {
   static var summary: String { get }
   /// The keys of the parameters that the type needs.
   static var requiredKeys: [String] { get }
+  /// The keys of all parameters that the type reads and that have no meaning without it.
+  static var parameterKeys: [String] { get }
+  /// True if the frequencies differ from those of the default type at every length.
+  static var isScaling: Bool { get }
   /// Returns the frequencies for a length.
   /// - Parameter length: the number of positions in use; nil for the frequencies that a runtime starts with.
   /// - Throws: a fault that names the key of an invalid setting.
@@ -21,6 +25,8 @@ package protocol RopeType: Sendable {
 
 extension RopeType {
   package static var aliases: [String] { [] }
+  package static var parameterKeys: [String] { requiredKeys }
+  package static var isScaling: Bool { true }
 }
 
 /// The registry of rope types.
@@ -62,10 +68,15 @@ extension RopeSettings {
         ?? "the types are \(names.joined(separator: ", "))")
   }
 
+  /// The largest number of positions and the largest head that settings may have.
+  package static let lengthLimit = 1 << 40
+  package static let headDimLimit = 1 << 20
+
   /// Checks the settings that all types need.
-  private func check() throws(RopeFault) {
-    guard headDim > 0, headDim < 1 << 20 else {
-      throw RopeFault("head_dim is \(headDim), expected a size above 0")
+  /// - Throws: a fault that names the key and the limit.
+  package func check() throws(RopeFault) {
+    guard headDim > 0, headDim < Self.headDimLimit else {
+      throw RopeFault("head_dim is \(headDim), expected a size above 0 and below 2^20")
     }
     guard partialFactor > 0, partialFactor <= 1 else {
       throw RopeFault(
@@ -79,8 +90,15 @@ extension RopeSettings {
     guard theta > 1, theta.isFinite else {
       throw RopeFault("rope_theta is \(theta), expected a number above 1")
     }
-    if let maximumLength, maximumLength <= 0 {
-      throw RopeFault("max_position_embeddings is \(maximumLength), expected a length above 0")
+    if let maximumLength, !(1...Self.lengthLimit).contains(maximumLength) {
+      throw RopeFault(
+        "max_position_embeddings is \(maximumLength), expected a length above 0 and up to 2^40")
+    }
+    let key = RotaryConfig.originalLengthKey
+    if let original = values[key], original != .null {
+      guard let length = writtenOriginalLength, (1...Self.lengthLimit).contains(length) else {
+        throw RopeFault("\(key) is not a whole number above 0 and up to 2^40")
+      }
     }
   }
 

@@ -9,6 +9,8 @@ import TensorCore
 package struct RopeModel: Sendable {
   package let path: String
   package let config: RotaryConfig
+  /// The path of the `config.json` that was read; nil if the file of tensors contains it.
+  package let configPath: String?
   /// The text of `config.json`.
   package let text: [UInt8]
   /// The tensors; nil if they were not read.
@@ -23,11 +25,15 @@ package struct RopeModel: Sendable {
     let isJSON =
       !FileSystem.isDirectory(path) && path.hasSuffix(".json") && !path.hasSuffix(".index.json")
     var checkpoint = needsTensors && !isJSON ? try Containers.read(path) : nil
-    let file = try Self.file(of: path, isJSON: isJSON, &checkpoint)
+    let file: ModelConfigurationFile
+    (file, configPath) = try Self.file(of: path, isJSON: isJSON, &checkpoint)
     text = file.text
     let configuration = try file.configuration(path: path, code: .ropeConfig)
     do throws(RopeFault) { config = try RotaryConfig(configuration) } catch {
       throw Self.error(error, path: path)
+    }
+    for (_, settings) in config.layers {
+      do throws(RopeFault) { try settings.check() } catch { throw Self.error(error, path: path) }
     }
     let isTrained = config.layers.contains { $0.settings.typeName == CLEXRope.name }
     if isTrained, checkpoint == nil, !isJSON { checkpoint = try Self.weights(path) }
@@ -57,23 +63,29 @@ package struct RopeModel: Sendable {
   }
 
   /// Reads the `config.json` that belongs to the input, and its checkpoint if that is needed to find the file.
+  /// - Returns: the file, and its path unless the checkpoint contains it.
   private static func file(
     of path: String, isJSON: Bool, _ checkpoint: inout Checkpoint?
-  ) throws -> ModelConfigurationFile {
-    if isJSON { return try ModelConfigurationFile(path: path, code: .ropeConfig) }
+  ) throws -> (ModelConfigurationFile, path: String?) {
+    if isJSON { return (try ModelConfigurationFile(path: path, code: .ropeConfig), path) }
     if FileSystem.isDirectory(path) {
-      return try ModelConfigurationFile(in: InputTree(path: path), code: .ropeConfig)
+      let folder = try InputTree(path: path)
+      return (
+        try ModelConfigurationFile(in: folder, code: .ropeConfig),
+        folder.path(of: ModelConfig.name)
+      )
     }
     let found = try checkpoint ?? Containers.read(path)
     checkpoint = found
-    if let file = try ModelConfigurationFile(of: found) { return file }
-    return try ModelConfigurationFile(
-      path: FileSystem.parent(of: path) + "/" + ModelConfig.name, code: .ropeConfig)
+    if let file = try ModelConfigurationFile(of: found) { return (file, nil) }
+    let beside = FileSystem.parent(of: path) + "/" + ModelConfig.name
+    return (try ModelConfigurationFile(path: beside, code: .ropeConfig), beside)
   }
 
   /// Returns the error that reports a fault of the settings of the model at `path`.
   package static func error(_ fault: RopeFault, path: String) -> FormatError {
-    FormatError(.ropeConfig, fault.message, path: path, hint: fault.hint)
+    FormatError(
+      fault.isAbsence ? .noRotation : .ropeConfig, fault.message, path: path, hint: fault.hint)
   }
 
   /// Returns the frequencies of one kind of layers for a length.
@@ -91,4 +103,9 @@ extension FormatError.Code {
     "rope.config",
     meaning: "The rotary parameters of config.json are malformed or unknown.",
     remedy: "Compare them with the published configuration of the model; rope show names the key.")
+
+  package static let noRotation = FormatError.Code(
+    "rope.none",
+    meaning: "The model has no rotary embeddings, so there are no frequencies to show or rescale.",
+    remedy: "Use a model with rotary embeddings; learned positions cannot be extended this way.")
 }

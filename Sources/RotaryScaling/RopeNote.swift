@@ -2,8 +2,18 @@ package import Base
 
 /// A fact that a user of a rescaled model should know.
 package enum RopeNote: Sendable, Hashable {
-  /// The model was already rescaled. `isAssumed` is true if the trained length is taken from the current maximum.
-  case rescaledBefore(typeName: String, trained: Int, isAssumed: Bool)
+  /// The model is already scaled to a length, and both scalings apply.
+  case composed(typeName: String, length: Int)
+  /// The earlier scaling of the model does not apply any more.
+  case replaced(typeName: String)
+  /// Both scalings together have no form of their own and are written as a factor for each pair.
+  case writtenAsLongRope(method: String, typeName: String)
+  /// The attention factor that the configuration states is not recomputed.
+  case attentionStays(Double)
+  /// Parameters of the earlier type are removed.
+  case dropped(keys: [String])
+  /// Neither the configuration nor a known architecture states the base.
+  case baseAssumed(Double)
   /// The model was tuned with CLEX, but another method is used.
   case tunedWithCLEX
   /// The maximum length stays, because the dynamic type scales from the trained length.
@@ -20,8 +30,12 @@ package enum RopeNote: Sendable, Hashable {
   /// A stable code with numbers, for lineages.
   package var code: String {
     switch self {
-    case .rescaledBefore(let typeName, let trained, let isAssumed):
-      "rescaled-before \(typeName) \(trained)" + (isAssumed ? " assumed" : "")
+    case .composed(let typeName, let length): "composed \(typeName) \(length)"
+    case .replaced(let typeName): "replaced \(typeName)"
+    case .writtenAsLongRope(let method, let typeName): "as-longrope \(method) \(typeName)"
+    case .attentionStays(let factor): "attention-stays \(factor)"
+    case .dropped(let keys): "dropped \(keys.joined(separator: " "))"
+    case .baseAssumed(let base): "base-assumed \(base)"
     case .tunedWithCLEX: "tuned-with-clex"
     case .lengthStays(let length): "length-stays \(length)"
     case .untrainedCLEX(let time): "untrained-clex \(time)"
@@ -35,11 +49,18 @@ package enum RopeNote: Sendable, Hashable {
   /// The text of the note.
   package var message: Message {
     switch self {
-    case .rescaledBefore(let typeName, let trained, let isAssumed):
-      "the model was rescaled before (\(typeName)); the new scaling starts from "
-        + (isAssumed
-          ? "max_position_embeddings, \(trained), which may be more than it was trained with"
-          : "its trained length, \(trained)")
+    case .composed(let typeName, let length):
+      "the model is already scaled (\(typeName)): the new scaling counts from its \(length) positions, and both apply"
+    case .replaced(let typeName):
+      "the scaling of the model (\(typeName)) is replaced"
+    case .writtenAsLongRope(let method, let typeName):
+      "\(method) on top of \(typeName) is written as longrope, with a factor for each pair of dimensions"
+    case .attentionStays(let factor):
+      "attention_factor stays \(factor); \(setting: "attention-factor") sets another"
+    case .dropped(let keys):
+      "removed from the rotary parameters: \(keys.map(\.printable).joined(separator: ", "))"
+    case .baseAssumed(let base):
+      "the model type is unknown and config.json has no rope_theta; the base \(base) is assumed"
     case .tunedWithCLEX:
       "the model was tuned with CLEX: its weights expect the frequencies of CLEX, and its CLEX tensors are kept"
     case .lengthStays(let length):

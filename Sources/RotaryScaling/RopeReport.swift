@@ -57,9 +57,16 @@ package struct RopeReport: Report {
 
   private static func number(_ value: Double) -> String {
     guard value.isFinite else { return "-" }
-    if value >= 1000, value < 1e15 { return Int(value.rounded()).grouped }
+    if value >= 1000, value < 1e15, let whole = Int(exactly: value.rounded()) {
+      return whole.grouped
+    }
     if value != 0, value.magnitude < 0.1 { return Self.small(value) }
     return value.formatted(digits: 4)
+  }
+
+  /// Returns a length; one over 10^15 positions as that number.
+  private static func positions(_ length: Double) -> String {
+    Int(min(length, 1e15).rounded()).grouped  // fits: from 0 to 10^15
   }
 
   /// Returns the number with three decimals and an exponent.
@@ -81,7 +88,7 @@ package struct RopeReport: Report {
         [
           String(pair), Self.number(one.found.inverse[pair]),
           Self.number(one.wavelength(pair)), one.factor(pair).map(Self.number) ?? "-",
-          one.limit(pair).map { Int(min($0, 1e15).rounded()).grouped } ?? "any length",
+          one.limit(pair).map(Self.positions) ?? "any length",
         ]
       })
   }
@@ -102,7 +109,7 @@ package struct RopeReport: Report {
       for column in 0..<width {
         let pair = column * (curve.count - 1) / max(1, width - 1)
         let level = Power.log(max(1, curve[pair])) / top
-        let row = height - Int((level * Double(height)).rounded())
+        let row = height - min(height, Int(exactly: (level * Double(height)).rounded()) ?? height)
         lines[row][column] = marks[number % marks.count]
       }
     }

@@ -37,7 +37,7 @@ package struct RopeScaling: Sendable {
     before = settings
     let plan: RopePlan
     do throws(RopeFault) {
-      plan = try RopePlan(settings, request, hasKinds: model.layers.count > 1, config: model.config)
+      plan = try RopePlan(settings, request, config: model.config)
     } catch {
       throw UsageError("\(model.path.printable): \(error.message)", hint: error.hint)
     }
@@ -55,37 +55,52 @@ package struct RopeScaling: Sendable {
     var isDone = true
     switch model.config.dialect {
     case .parameters:
-      var values = after.values
+      var values = named(after.values)
       values["rope_theta"] = JSONValue(after.theta)
       let parametersPath = path + [RotaryConfig.parametersKey]
       isDone =
         kind.map { edit.set($0, .object(values), at: parametersPath) }
         ?? edit.set(RotaryConfig.parametersKey, .object(values), at: path)
-    case .scaling:
-      var values = after.values
-      values["rope_theta"] = nil
-      if before.values["type"] != nil, before.values["rope_type"] == nil,
-        let type = values["rope_type"]
-      {
-        // The model uses the older key.
-        values["rope_type"] = nil
-        var renamed: JSONObject = ["type": type]
-        for (key, value) in values { renamed[key] = value }
-        values = renamed
+      if isDone, model.config.object[RotaryConfig.scalingKey]?.asObject != nil {
+        // A copy of the same parameters under the older key.
+        isDone = edit.set(RotaryConfig.scalingKey, .object(values), at: path)
       }
-      let isDefault = after.typeName == DefaultRope.name
-      isDone = edit.set(RotaryConfig.scalingKey, isDefault ? .null : .object(values), at: path)
-      if after.theta != before.theta || request.method == .ntk {
-        isDone = isDone && edit.set("rope_theta", JSONValue(after.theta), at: path)
+    case .scaling:
+      var values = named(after.values)
+      let hasOwnBase = before.values["rope_theta"] != nil
+      if hasOwnBase { values["rope_theta"] = JSONValue(after.theta) }
+      isDone = edit.set(
+        RotaryConfig.scalingKey, values.isEmpty ? .null : .object(values), at: path)
+      if !hasOwnBase, after.theta != before.theta || request.method == .ntk {
+        let ratio = model.config.object["rope_ratio"]?.asDouble ?? 1
+        let base = JSONValue(after.theta / ratio)
+        isDone = isDone && edit.set(model.config.baseKey, base, at: path)
       }
     }
-    isDone = isDone && edit.set("max_position_embeddings", JSONValue(maximumLength), at: path)
+    let originalKey = "original_max_position_embeddings"
+    if let original = after.values[originalKey], model.config.object[originalKey] != nil {
+      isDone = isDone && edit.set(originalKey, original, at: path)
+    }
+    isDone = isDone && edit.set(model.config.lengthKey, JSONValue(maximumLength), at: path)
     guard isDone else {
       throw FormatError(
         .ropeConfig, "config.json has no object for the rotary parameters at the expected keys",
         path: model.path)
     }
     return edit.text
+  }
+
+  /// Returns the parameters with the new type, under the keys that the model uses.
+  private func named(_ values: JSONObject) -> JSONObject {
+    guard after.typeName != before.typeName else { return values }
+    var result = JSONObject()
+    if after.typeName != DefaultRope.name || model.config.dialect == .parameters || !values.isEmpty
+    {
+      let used = ["rope_type", "type"].filter { before.values[$0] != nil }
+      for key in used.isEmpty ? ["rope_type"] : used { result[key] = .string(after.typeName) }
+    }
+    for (key, value) in values { result[key] = value }
+    return result
   }
 
   /// The names of the tensors that the new configuration does not use.

@@ -63,7 +63,7 @@ struct SizeSample: Sendable {
     let zeroShare = Double(zeros) / Double(count)
     let positionByteCount = min(1.0 / 8, max(1 - zeroShare, 1.0 / 255))
     let sparse = n * positionByteCount + n * (1 - zeroShare) * bytesPerElement(leavingOut: zeros)
-    return Int(min(dense, zeros > 0 ? sparse : dense))
+    return Int(min(dense, zeros > 0 ? sparse : dense))  // fits: at most the bytes of the tensor
   }
 
   private func bytesPerElement(leavingOut zeros: Int) -> Double {

@@ -44,12 +44,13 @@ struct WantedRanks: Sendable {
 
   /// The number of values in the largest 1 %, rounded up, at least 1.
   var topCount: Int {
-    max(1, Int((Double(count) * TensorStatistics.Distribution.topShare).rounded(.up)))
+    let share = TensorStatistics.Distribution.topShare
+    return max(1, Int((Double(count) * share).rounded(.up)))  // fits: the share is 1 %
   }
 
   /// Returns the two ranks that a quantile is interpolated between.
   func neighbours(of level: Double) -> (low: Int, high: Int) {
-    let low = min(count - 1, Int(level * Double(count - 1)))
+    let low = min(count - 1, Int(level * Double(count - 1)))  // fits: level is from 0 to 1
     return (low, min(low + 1, count - 1))
   }
 

@@ -114,7 +114,7 @@ extension Kernels {
   package func keepRandomly(
     _ values: inout MutableRawSpan, share: Double, key: UInt64, start: Int, stream: UInt64
   ) {
-    let bound = UInt32((min(max(share, 0), 1) * 0x1p24).rounded(.up))
+    let bound = UInt32((min(max(share, 0), 1) * 0x1p24).rounded(.up))  // fits: at most 2^24
     let count = values.byteCount / 4
     unsafe values.withUnsafeMutableBytes {
       unsafe table.pointee.keep_random(

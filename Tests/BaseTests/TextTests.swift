@@ -24,6 +24,17 @@ import Testing
   func printed(byteCount: Int, text: String) { #expect(ByteSize(byteCount).description == text) }
 
   @Test(
+    "numbers are printed with decimals as long as their digits fit an integer",
+    arguments: [
+      (1.25, 1, "1.2"), (-0.04, 1, "0.0"), (9.5e14, 0, "950000000000000"),
+      (9.5e14, 4, "950000000000000.0"),
+      (1e300, 4, "1e+300"), (.nan, 2, "nan"),
+    ] as [(Double, Int, String)])
+  func decimals(number: Double, decimals: Int, text: String) {
+    #expect(number.fixed(decimals: decimals) == text)
+  }
+
+  @Test(
     "`*` matches dots and slashes",
     arguments: [
       ("model.*.weight", "model.layers.0.q.weight", true), ("*", "", true), ("a?c", "a.c", true),

@@ -144,6 +144,62 @@ import Testing
     #expect(try folder.bytes("there.json") == [1])
   }
 
+  @Test(
+    "models without rotary embeddings are refused",
+    arguments: [
+      "rope show own", "rope show base --compare own",
+      "rope scale own/config.json --config-only -o x.json",
+      "rope scale own --config-only -o x",
+    ])
+  func noRotation(line: String) throws {
+    let folder = try Self.models()
+    try FileManager.default.createDirectory(
+      atPath: folder["own"], withIntermediateDirectories: false)
+    for type in ["bert", "gpt2", "opt", "bloom"] {
+      let config =
+        #"{"model_type": "\#(type)", "hidden_size": 64, "num_attention_heads": 4, "max_position_embeddings": 512}"#
+      try folder.write(Array(config.utf8), to: "own/config.json")
+      let method = line.hasPrefix("rope scale") ? " --method pi --factor 2" : ""
+      let run = try Self.run(folder, line + method)
+      #expect(run.status == 3 && run.messages.contains("[rope.none]"), "\(run.messages)")
+      #expect(run.messages.contains("model of type '\(type)'") && run.output.isEmpty)
+      #expect(try folder.names() == ["base", "clex", "own"])
+    }
+  }
+
+  @Test("the new configuration is as private as the old one, also in its place")
+  func permissions() throws {
+    let folder = try TemporaryFolder()
+    func mode(_ name: String) throws -> Int? {
+      try FileManager.default.attributesOfItem(atPath: folder[name])[.posixPermissions] as? Int
+    }
+    try folder.write(Fixtures.bytes("models/base/config.json"), to: "own/config.json")
+    try FileManager.default.setAttributes(
+      [.posixPermissions: 0o600], ofItemAtPath: folder["own/config.json"])
+    for output in ["x.json", "x", "own/config.json -f"] {
+      try Self.expectDone(
+        folder, "rope scale own --method pi --factor 2 --config-only -o \(output)")
+    }
+    for name in ["x.json", "x/config.json", "own/config.json"] {
+      #expect(try mode(name) == 0o600, "\(name)")
+    }
+    #expect(try folder.bytes("own/config.json") == folder.bytes("x.json"))
+  }
+
+  @Test("a base that nothing states is assumed with a warning")
+  func assumed() throws {
+    let folder = try Self.models()
+    let config = #"{"model_type": "own", "head_dim": 32, "max_position_embeddings": 512}"#
+    try folder.write(Array(config.utf8), to: "own.json")
+    for line in [
+      "rope show own.json", "rope scale own.json --config-only -o x.json --method pi --factor 2",
+    ] {
+      let run = try Self.run(folder, line)
+      #expect(run.status == 0)
+      #expect(run.messages.contains("the base 10000.0 is assumed"), "\(run.messages)")
+    }
+  }
+
   @Test("a plot is an SVG file with a line for each series")
   func plot() throws {
     let folder = try Self.models()

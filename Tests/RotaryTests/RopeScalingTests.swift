@@ -180,19 +180,6 @@ import Testing
     }
   }
 
-  @Test("a rescaled model is scaled from its trained length")
-  func again() throws {
-    let once = try Self.scaled(Self.llama, RopeRequest(method: .yarn, target: .factor(4)))
-    let twice = try Self.scaled(once.text, RopeRequest(method: .llama3, target: .context(2048)))
-    #expect(twice.root["rope_scaling"]?["factor"] == 8.0)
-    #expect(twice.root["rope_scaling"]?["beta_fast"] == nil)
-    #expect(twice.notes.contains { $0.message.contains("its trained length, 256") })
-    // The configuration of a model rescaled by PI does not contain the trained length.
-    let linear = try Self.scaled(Self.llama, RopeRequest(method: .pi, target: .factor(4)))
-    let more = try Self.scaled(linear.text, RopeRequest(method: .pi, target: .factor(2)))
-    #expect(more.notes.contains { $0.message.contains("may be more than it was trained with") })
-  }
-
   // MARK: CLEX
 
   private static func frozen(_ request: RopeRequest, config: String? = nil) throws -> RopeScaling {

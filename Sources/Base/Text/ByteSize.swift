@@ -12,8 +12,8 @@ package struct ByteSize: Hashable, Sendable {
       return nil
     }
     let bytes = (number * factor).rounded()
-    guard bytes < Double(1 << 62) else { return nil }
-    byteCount = Int(bytes)
+    guard bytes < Double(1 << 62), let byteCount = Int(exactly: bytes) else { return nil }
+    self.byteCount = byteCount
   }
 
   private static func factor(of unit: Substring) -> Double? {
@@ -61,13 +61,14 @@ extension Double {
 
   /// Returns the number with exactly that many decimals; halves are rounded to even digits.
   package func fixed(decimals: Int) -> String {
-    guard isFinite, magnitude < 1e15 else { return description }
-    let scale = (0..<decimals).reduce(1.0) { product, _ in product * 10 }
-    let units = Int((magnitude * scale).rounded(.toNearestOrEven))
+    let scale = (0..<decimals).reduce(1) { product, _ in product * 10 }
+    guard magnitude < 1e15,
+      let units = Int(exactly: (magnitude * Double(scale)).rounded(.toNearestOrEven))
+    else { return description }
     let sign = self < 0 && units != 0 ? "-" : ""
     guard decimals > 0 else { return sign + String(units) }
-    let whole = units / Int(scale)
-    let fraction = String(units % Int(scale))
+    let whole = units / scale
+    let fraction = String(units % scale)
     return sign + "\(whole)." + String(repeating: "0", count: decimals - fraction.count) + fraction
   }
 }

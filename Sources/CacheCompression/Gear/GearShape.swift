@@ -37,11 +37,13 @@ struct GearShape: Sendable {
     guard settings.outlierShare > 0 else { return 0 }
     if settings.isOfficial {
       // The authors count over all entries for keys and values, and truncate twice.
-      let all = Int(Double(info.elementCount) * settings.outlierShare)
-      return Int(Double(all) / Double(max(1, batch)) / Double(max(1, tokens)) / 2)
+      let all = Int(Double(info.elementCount) * settings.outlierShare)  // fits: a share to 1
+      let each = Double(all) / Double(max(1, batch)) / Double(max(1, tokens)) / 2
+      return Int(each)  // fits: at most `all`
     }
     let length = part == .key ? tokens : width
-    return max(1, Int((Double(length) * settings.outlierShare / 2).rounded()))
+    let share = settings.outlierShare / 2
+    return max(1, Int((Double(length) * share).rounded()))  // fits: the share is at most a half
   }
 
   var hasOutliers: Bool { extremeCount > 0 || exactTail > 0 }

@@ -52,8 +52,8 @@ enum OfficialKeys {
         let distance = rounded(values.float(4 * index) - zero, dtype)
         let step = scale > 0 ? rounded(distance / scale, dtype) : 0
         let code = max(0, step.rounded(.toNearestOrEven))
-        codes.storeBytes(
-          of: UInt8(min(code, Float(shape.steps))), toByteOffset: index, as: UInt8.self)
+        let byte = UInt8(min(code, Float(shape.steps)))  // fits: 0 for NaN, at most 255
+        codes.storeBytes(of: byte, toByteOffset: index, as: UInt8.self)
       }
     }
   }

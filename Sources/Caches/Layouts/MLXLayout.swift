@@ -183,7 +183,7 @@ package enum MLXLayout: CacheLayout {
           "holds \(rows) of \(offset) tokens: the first \(keep) and the last \(rows - keep)")
       }
       positions =
-        (0..<keep).map(Int32.init) + (offset - rows + keep..<offset).map { Int32(clamping: $0) }
+        (0..<keep).map { Int32($0) } + (offset - rows + keep..<offset).map { Int32(clamping: $0) }
       guard index < rows, index >= keep, rows == size else { return tensor }
       let pieces = try [0..<keep, index..<rows, keep..<index].filter { !$0.isEmpty }.map {
         try TokenRange.tensor(tensor, $0, named: tensor.name)

@@ -46,11 +46,12 @@ extension MergeParameters.Value {
     case .number, .bool: return self
     case .gradient(let values):
       let fractionalIndex = position * Double(values.count - 1)
-      let low = min(values.count - 1, Int(fractionalIndex))
+      let low = min(values.count - 1, Int(fractionalIndex))  // fits: position is from 0 to 1
       let high = min(values.count - 1, low + 1)
       return .number(values[low] + (values[high] - values[low]) * (fractionalIndex - Double(low)))
     case .bools(let values):
-      return .bool(values[min(values.count - 1, Int(position * Double(values.count - 1)))])
+      let index = Int(position * Double(values.count - 1))  // fits: position is from 0 to 1
+      return .bool(values[min(values.count - 1, index)])
     }
   }
 

@@ -89,6 +89,15 @@ package struct RopeConfigOperation: Operation {
 
   private var isFile: Bool { path.hasSuffix(".json") }
 
+  /// Returns the files whose permissions the output gets. A `config.json` may be replaced by its own change.
+  private func inputs(of model: RopeModel) throws -> [FileIdentity] {
+    if let files = model.checkpoint?.files { return files }
+    guard let config = try model.configPath.flatMap({ try FileIdentity.ifPresent($0) }),
+      try config != FileIdentity.ifPresent(path)
+    else { return [] }
+    return [config]
+  }
+
   private func checked(
     _ context: OperationContext
   ) throws -> (scaling: RopeScaling, text: [UInt8], output: AtomicOutput) {
@@ -97,8 +106,7 @@ package struct RopeConfigOperation: Operation {
     for note in model.checkpoint?.notes ?? [] { context.observer.report(.warning(note)) }
     let text = try scaling.configText()
     let output = AtomicOutput(
-      path: path, replacesExisting: replacesExisting,
-      inputs: scaling.model.checkpoint?.files ?? [])
+      path: path, replacesExisting: replacesExisting, inputs: try inputs(of: model))
     try output.check(isDirectory: !isFile)
     for note in scaling.notes { context.observer.report(.warning(note.message)) }
     return (scaling, text, output)

@@ -1,5 +1,6 @@
 import Base
 import Reporting
+import Rotary
 import RotaryScaling
 
 /// Shows rotary frequencies, wavelengths, and the trained range of each dimension.
@@ -22,15 +23,18 @@ package struct RopeShowOperation: Operation {
     for length in lengths where length < 1 || length > 1 << 40 {
       throw UsageError("\(setting: "length") is \(length), expected 1 or more")
     }
-    let series = try series()
+    let series = try series(context)
     guard let plot else { return OperationResult(reports: [RopeReport(series)]) }
     try ReportFile.write(RopePlot.svg(series), to: plot, replacesExisting: replacesPlot)
     context.observer.report(.note("\(plot.printable): \(series.count.counted("line"))"))
     return OperationResult()
   }
 
-  private func series() throws -> [RopeSeries] {
+  private func series(_ context: OperationContext) throws -> [RopeSeries] {
     let model = try RopeModel(model)
+    if model.config.isBaseAssumed, let base = model.layers.first?.settings.theta {
+      context.observer.report(.warning(RopeNote.baseAssumed(base).message))
+    }
     var series: [RopeSeries] = []
     for length in lengths.isEmpty ? [nil] : lengths.map(Optional.some) {
       let name = FileSystem.ownName(of: model.path)

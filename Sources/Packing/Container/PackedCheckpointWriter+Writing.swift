@@ -64,7 +64,8 @@ extension PackedCheckpointWriter {
   ) throws {
     let byteCount = items.reduce(0) { $0 + $1.tensor.info.byteCount }
     @Sendable func progress(_ chunk: Int) -> Int {
-      Int(Double(byteCount) * (Double(chunk) / Double(copies.chunkCount)))
+      let share = Double(chunk) / Double(copies.chunkCount)
+      return Int(Double(byteCount) * share)  // fits: the share is at most 1
     }
     let workers = writer.isSequential ? 1 : engine.workers
     let engine = Engine(

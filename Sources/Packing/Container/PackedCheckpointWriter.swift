@@ -167,6 +167,7 @@ package struct PackedCheckpointWriter: CheckpointWriter {
       }
     }
     let share = Double(encodedByteCount) / Double(max(1, sampled))
-    return plan.byteCount - byteCount + Int(Double(byteCount) * share)
+    let encoded = Int(Double(byteCount) * share)  // fits: encoding adds at most a header to a chunk
+    return plan.byteCount - byteCount + encoded
   }
 }

@@ -192,7 +192,8 @@ package struct SumEncoding: TensorEncoding {
 extension TermRecipe.Sparse {
   /// Returns the number of values to keep of `elementCount`, rounded to nearest, at least 1.
   func count(of elementCount: Int) -> Int {
-    min(elementCount, max(1, Int((Double(elementCount) * share).rounded())))
+    let count = Int((Double(elementCount) * share).rounded())  // fits: the share is at most 1
+    return min(elementCount, max(1, count))
   }
 }
 

@@ -96,8 +96,11 @@ package struct CLEXLayer: Sendable, Equatable {
       throw RopeFault(
         "CLEX needs more than 2 rotated dimensions, found \(settings.rotaryDim)")
     }
+    try parameters.check(
+      parameterCount: up.count + down.count, frequencyCount: inverse.count)
     guard isTrained else { return }
-    let wanted = Int(parameters.parameterFactor * Double(2 * inverse.count))
+    let product = parameters.parameterFactor * Double(2 * inverse.count)
+    let wanted = Int(exactly: product.rounded(.down)) ?? 0
     guard width == wanted else {
       throw RopeFault(
         "the CLEX projections have width \(width), expected \(wanted) from param_factor "

@@ -22,7 +22,7 @@ package struct CLEXParameters: Sendable, Equatable {
     guard let maximum = settings.number("max_factor"), maximum >= 1,
       maximum <= Double(Self.factorLimit)
     else { throw RopeFault("max_factor is not a number from 1 to \(Self.factorLimit)") }
-    maximumFactor = Int(maximum)
+    maximumFactor = Int(maximum)  // fits: at most 2^16
     parameterFactor = settings.number("param_factor") ?? 1
     guard parameterFactor > 0, parameterFactor <= 1024 else {
       throw RopeFault(
@@ -37,8 +37,28 @@ package struct CLEXParameters: Sendable, Equatable {
       activation = .silu
     }
     step = settings.number("time_dt") ?? 0.01
-    guard step >= 1e-5, step.isFinite else {
-      throw RopeFault("time_dt is \(step), expected a finite number of 0.00001 or more")
+    guard step >= 1e-5, step <= 1 else {
+      throw RopeFault("time_dt is \(step), expected a number from 0.00001 to 1")
+    }
+  }
+
+  /// The number of points of the solver's grid.
+  private var pointCount: Int {
+    Int(exactly: ((Double(maximumFactor) - 1) / step + 1).rounded(.up)) ?? Int.max
+  }
+
+  /// The largest number of products that solving the equation may need, about a second of work.
+  static let workLimit = 0x1p29
+
+  /// Checks that the equation can be solved in a bounded time.
+  /// - Parameter parameterCount: the number of values in both projections.
+  func check(parameterCount: Int, frequencyCount: Int) throws(RopeFault) {
+    let work = Double(pointCount) * Double(max(parameterCount, 8 * frequencyCount))
+    guard work <= Self.workLimit else {
+      throw RopeFault(
+        "max_factor \(maximumFactor) with time_dt \(step) needs \(pointCount) steps for "
+          + "\(frequencyCount) frequencies, more than the limit",
+        hint: "models tuned with CLEX have a max_factor up to 64 and a time_dt of 0.01")
     }
   }
 }

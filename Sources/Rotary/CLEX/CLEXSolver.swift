@@ -39,7 +39,7 @@ struct CLEXSolver<Number: SolverNumber> {
     let first: Number = 1
     let last = Number(end)
     let step = Number(parameters.step)
-    let count = Int(((last - first) / step + 1).rounded(.up))
+    let count = Int(((last - first) / step + 1).rounded(.up))  // fits: checked parameters
     func time(_ point: Int) -> Number {
       point == count - 1 ? last : Number(point) * step + first
     }

@@ -8,6 +8,8 @@ package enum CLEXRope: RopeType {
   package static let name = "clex"
   package static let summary = "continuous dynamics of frequencies, trained"
   package static let requiredKeys = ["max_factor"]
+  package static let isScaling = false
+  package static let parameterKeys = ["max_factor", "param_factor", "act", "time_dt", "factor"]
 
   package static func frequencies(
     _ settings: RopeSettings, length: Int?

@@ -8,6 +8,7 @@ package enum DynamicRope: RopeType {
   package static let name = "dynamic"
   package static let summary = "NTK-aware scaling for the current length"
   package static let requiredKeys = ["factor"]
+  package static let parameterKeys = ["factor", "alpha"]
 
   package static func frequencies(
     _ settings: RopeSettings, length: Int?
@@ -16,9 +17,17 @@ package enum DynamicRope: RopeType {
     guard let trained = settings.maximumLength.map(Double.init) else {
       throw RopeFault("rope type 'dynamic' needs 'max_position_embeddings'")
     }
+    if let alpha = alpha(settings) {
+      return RopeFrequencies(inverse: try inverse(settings, growth: alpha))
+    }
     let used = max(trained, Double(length ?? 0))
     return RopeFrequencies(
       inverse: try inverse(settings, growth: factor * used / trained - (factor - 1)))
+  }
+
+  /// The fixed growth at all lengths that HunYuan sets; nil if the growth depends on the length.
+  static func alpha(_ settings: RopeSettings) -> Double? {
+    settings.number("alpha").flatMap { $0 > 0 ? $0 : nil }
   }
 
   /// Returns the NTK-aware frequencies for `growth` times the trained length.

@@ -14,22 +14,29 @@ package enum Llama3Rope: RopeType {
   package static func frequencies(
     _ settings: RopeSettings, length: Int?
   ) throws(RopeFault) -> RopeFrequencies {
+    RopeFrequencies(inverse: try scaled(settings.unscaledFrequencies, settings))
+  }
+
+  /// Returns the frequencies that the scaling makes of `unscaled`.
+  package static func scaled(
+    _ unscaled: [Double], _ settings: RopeSettings
+  ) throws(RopeFault) -> [Double] {
     let factor = try settings.checkedFactor()
     let original = try settings.checkedOriginalLength()
     guard let low = settings.number("low_freq_factor"),
-      let high = settings.number("high_freq_factor"), low > 0, high > low
+      let high = settings.number("high_freq_factor"), low > 0, high >= low
     else {
       throw RopeFault(
-        "low_freq_factor and high_freq_factor must be numbers above 0, and the second must be larger"
+        "low_freq_factor and high_freq_factor must be numbers above 0, and the second must not be smaller"
       )
     }
-    let inverse = settings.unscaledFrequencies.map { frequency in
+    return unscaled.map { frequency in
       let wavelength = 2 * Double.pi / frequency
       if wavelength > original / low { return frequency / factor }
-      if wavelength < original / high { return frequency }
+      // With equal factors, as in Llama 4, there is no transition.
+      if wavelength < original / high || high == low { return frequency }
       let smooth = (original / wavelength - low) / (high - low)
       return (1 - smooth) * frequency / factor + smooth * frequency
     }
-    return RopeFrequencies(inverse: inverse)
   }
 }

@@ -9,6 +9,10 @@ package enum LongRope: RopeType {
   package static let aliases = ["su"]
   package static let summary = "a factor for each dimension"
   package static let requiredKeys = ["long_factor", "short_factor"]
+  package static let parameterKeys = [
+    "long_factor", "short_factor", "factor", "attention_factor", "short_mscale", "long_mscale",
+    "original_max_position_embeddings",
+  ]
 
   package static func frequencies(
     _ settings: RopeSettings, length: Int?
@@ -16,8 +20,12 @@ package enum LongRope: RopeType {
     let original = try settings.checkedOriginalLength()
     let long = try factors(settings, "long_factor")
     let short = try factors(settings, "short_factor")
-    let factors = Double(length ?? 0) > original ? long : short
-    let inverse = zip(settings.unscaledFrequencies, factors).map { $0 / $1 }
+    let isLong = Double(length ?? 0) > original
+    let inverse = zip(settings.unscaledFrequencies, isLong ? long : short).map { $0 / $1 }
+    // Phi-3.5-MoE has an attention factor for each list.
+    if let own = settings.number(isLong ? "long_mscale" : "short_mscale") {
+      return RopeFrequencies(inverse: inverse, attentionFactor: own)
+    }
     return RopeFrequencies(
       inverse: inverse, attentionFactor: try attentionFactor(settings, original: original))
   }

@@ -8,6 +8,7 @@ package enum ProportionalRope: RopeType {
   package static let name = "proportional"
   package static let summary = "a share of the whole head's frequencies, the rest 0"
   package static let requiredKeys: [String] = []
+  package static let parameterKeys = ["factor"]
 
   package static func frequencies(
     _ settings: RopeSettings, length: Int?
@@ -16,9 +17,9 @@ package enum ProportionalRope: RopeType {
     guard factor >= 1, factor.isFinite else {
       throw RopeFault("factor is \(factor), expected 1 or more")
     }
-    let count = Int(settings.partialFactor * Double(settings.headDim) / 2)
+    let count = settings.partialFactor * Double(settings.headDim) / 2
     let all = RopeSettings.frequencies(base: settings.theta, dim: settings.headDim)
     return RopeFrequencies(
-      inverse: all.enumerated().map { $0 < count ? $1 / factor : 0 })
+      inverse: all.enumerated().map { Double($0) < count.rounded(.down) ? $1 / factor : 0 })
   }
 }

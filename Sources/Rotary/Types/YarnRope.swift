@@ -9,9 +9,32 @@ package enum YarnRope: RopeType {
   package static let name = "yarn"
   package static let summary = "slow dimensions divided, fast ones kept, scores scaled"
   package static let requiredKeys: [String] = []
+  package static let parameterKeys = [
+    "factor", "original_max_position_embeddings", "attention_factor", "beta_fast", "beta_slow",
+    "mscale", "mscale_all_dim", "truncate",
+  ]
 
   package static func frequencies(
     _ settings: RopeSettings, length: Int?
+  ) throws(RopeFault) -> RopeFrequencies {
+    let unscaled = settings.unscaledFrequencies
+    return try scaled(unscaled, at: unscaled.indices.map(Double.init), settings)
+  }
+
+  /// Returns the frequencies that YaRN makes of frequencies that are scaled already.
+  ///
+  /// The ramp depends on the rotations within the length, so each frequency counts as the pair that would have it
+  /// without scaling.
+  package static func scaled(
+    _ inverse: [Double], _ settings: RopeSettings
+  ) throws(RopeFault) -> RopeFrequencies {
+    let perPair = 2 * Real.log(settings.theta) / Double(settings.rotaryDim)
+    return try scaled(inverse, at: inverse.map { -Real.log($0) / perPair }, settings)
+  }
+
+  /// - Parameter positions: for each frequency, the pair on the ramp that it belongs to.
+  private static func scaled(
+    _ unscaled: [Double], at positions: [Double], _ settings: RopeSettings
   ) throws(RopeFault) -> RopeFrequencies {
     let factor = try settings.checkedFactor()
     let original = try settings.checkedOriginalLength()
@@ -20,9 +43,11 @@ package enum YarnRope: RopeType {
     func dimension(ofRotations rotations: Double) -> Double {
       dim * Real.log(original / (rotations * 2 * .pi)) / (2 * Real.log(base))
     }
-    let (fast, slow) = (
-      settings.number("beta_fast") ?? 32, settings.number("beta_slow") ?? 1
-    )
+    // As in transformers, 0 means the default.
+    func turns(_ key: String, _ standard: Double) -> Double {
+      settings.number(key).flatMap { $0 == 0 ? nil : $0 } ?? standard
+    }
+    let (fast, slow) = (turns("beta_fast", 32), turns("beta_slow", 1))
     guard fast > 0, slow > 0 else {
       throw RopeFault("beta_fast and beta_slow are \(fast) and \(slow), expected numbers above 0")
     }
@@ -35,8 +60,8 @@ package enum YarnRope: RopeType {
     low = max(low, 0)
     high = min(high, dim - 1)
     if low == high { high += 0.001 }
-    let inverse = settings.unscaledFrequencies.enumerated().map { pair, frequency in
-      let ramp = min(1, max(0, (Double(pair) - low) / (high - low)))
+    let inverse = zip(unscaled, positions).map { frequency, pair in
+      let ramp = min(1, max(0, (pair - low) / (high - low)))
       return frequency / factor * ramp + frequency * (1 - ramp)
     }
     return RopeFrequencies(

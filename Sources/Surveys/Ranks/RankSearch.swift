@@ -58,7 +58,9 @@ package struct RankSearch: Sendable, Equatable {
     equalCount = Int(counts.counts[position.digit])
     switch step {
     case .upper: (upper, step) = (position.digit, .lower)
-    case .lower, .done: (threshold, step) = (UInt32(upper << 15 | position.digit), .done)
+    case .lower, .done:
+      threshold = UInt32(upper << 15 | position.digit)  // fits: 31 bits
+      step = .done
     }
     return true
   }

@@ -8,7 +8,9 @@ struct RopeScale: Verb {
     abstract: "Rescale a model's rotary frequencies for a longer context.",
     discussion: """
       Writes the model with a changed config.json, in the form that the model uses; everything else is \
-      copied unchanged. With --config-only, writes only that file.
+      copied unchanged. With --config-only, writes only that file. A .safetensors file needs the \
+      config.json of the model next to it. The factor of a model that is scaled already counts from its \
+      current length, and both scalings apply.
 
       Methods: \(RopeMethod.allCases.map { "\($0.rawValue) (\($0.summary))" }.joined(separator: "; ")).
 

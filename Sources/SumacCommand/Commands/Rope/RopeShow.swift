@@ -7,8 +7,9 @@ struct RopeShow: ReportVerb {
     commandName: "show",
     abstract: "Show rotary frequencies, wavelengths, and the trained range of each dimension.",
     discussion: """
-      MODEL is a model folder, a config.json, or a .sumac or .safetensors file. A folder needs only a \
-      config.json, except for CLEX models. With -o NAME.svg, writes a plot.
+      MODEL is a model folder, a config.json, or a .sumac or .safetensors file. A .safetensors file \
+      needs the config.json of the model next to it. A folder needs only a config.json, except for CLEX \
+      models. With -o NAME.svg, writes a plot.
 
       Examples:
         sumac rope show model/
