@@ -2,6 +2,7 @@ import Base
 import Checkpoints
 import Merging
 import SystemPackage
+import TensorCore
 
 /// Merges models into one.
 package struct MergeOperation: OutputOperation {
@@ -21,31 +22,49 @@ package struct MergeOperation: OutputOperation {
   package func request(_ context: OperationContext) throws -> OutputRequest {
     let recipe = try settings.mergeRecipe(models: models)
     let options = try settings.options(selection: selection.selection())
+    let models = try models(of: recipe, context)
     let merging = try Merging(
-      recipe, models: try checkpoints(of: recipe, context), options: options)
+      recipe, models: models.mapValues(\.checkpoint), options: options)
+    let applications = models.values.compactMap(\.application)
     var request = OutputRequest(
       options: merging.lineageOptions, inputs: merging.inputs,
       output: try merging.withCard(merging.planned()), errors: merging.errors,
-      notes: merging.notes, carried: [])
+      notes: applications.flatMap(\.notes) + merging.notes, carried: [])
     request.survey = OutputSurvey(
       .survey,
       MemoryBudget.Demand(
-        fixedByteCount: merging.fixedByteCount, workerByteCount: merging.workerByteCount),
-      tensorCount: merging.tensors.count, byteCount: merging.surveyByteCount
+        fixedByteCount: merging.fixedByteCount,
+        workerByteCount: max(
+          merging.workerByteCount, applications.map(\.checkByteCount).max() ?? 0)),
+      tensorCount: merging.tensors.count,
+      byteCount: merging.surveyByteCount
+        + applications.reduce(0) { $0 + $1.surveyByteCount }
     ) { engine, _ in
-      SurveyedOutput(output: try merging.withCard(merging.merged(engine: engine)))
+      // Values of adapters are checked first, so that an error names the adapter and not the merge.
+      let notes = try applications.flatMap { try $0.check(engine: engine) }
+      return SurveyedOutput(
+        output: try merging.withCard(merging.merged(engine: engine)),
+        notices: notes.map(OperationNotice.warning))
     }
     return request
   }
 
+  /// A model of the recipe, with the application of its adapter if it has one.
+  private struct Model {
+    var checkpoint: Checkpoint
+    var application: VectorApplication?
+  }
+
   /// Returns every model that the recipe names, by name.
-  private func checkpoints(
+  private func models(
     of recipe: MergeRecipe, _ context: OperationContext
-  ) throws -> [String: Checkpoint] {
-    var models: [String: Checkpoint] = [:]
+  ) throws -> [String: Model] {
+    var models: [String: Model] = [:]
     var errors: [any UserError] = []
     for name in recipe.models {
-      do { models[name] = try checkpoint(name, context) } catch let error as InterruptedError {
+      do {
+        models[name] = try model(name, dtype: recipe.dtype, context)
+      } catch let error as InterruptedError {
         throw error
       } catch {
         errors.append(try asUserError(error))
@@ -56,8 +75,11 @@ package struct MergeOperation: OutputOperation {
   }
 
   /// Reads a model, or a model with an adapter applied: `MODEL+ADAPTER`.
-  private func checkpoint(_ name: String, _ context: OperationContext) throws -> Checkpoint {
-    if let path = existing(name) { return try context.read(path) }
+  /// - Parameter dtype: The dtype of the merge, in which an adapter is added; that of the model if nil.
+  private func model(
+    _ name: String, dtype: DType?, _ context: OperationContext
+  ) throws -> Model {
+    if let path = existing(name) { return Model(checkpoint: try context.read(path)) }
     guard let plus = name.lastIndex(of: "+"), let base = existing(String(name[..<plus])),
       let adapter = existing(String(name[name.index(after: plus)...]))
     else {
@@ -66,11 +88,11 @@ package struct MergeOperation: OutputOperation {
     let application = VectorApplication(
       base: try context.read(base), vectors: [(try TaskVector(context.read(adapter)), 1)])
     try SeveralErrors.throwIfAny(application.errors)
-    var applied = application.applied()
+    var applied = try application.applied(dtype: dtype)
     applied.lineage = Lineage(
       verb: VectorApplyOperation.verb, options: application.lineageOptions,
       versions: Version.shapingOutput, inputs: application.inputs)
-    return applied
+    return Model(checkpoint: applied, application: application)
   }
 
   /// Returns the path of a model, relative to the working directory or to the recipe, or nil if it does not exist.

@@ -3,7 +3,7 @@ import Testing
 
 /// Tests the regular expressions that foreign configuration files contain. The expected values are those of Python's
 /// `re.fullmatch`, and of `re.match(rf"(.*\.)?({pattern})$", name)` for ends of names.
-@Suite struct PatternTests {
+@Suite struct NamePatternTests {
   @Test(
     "patterns match whole texts as in Python",
     arguments: [
@@ -26,7 +26,7 @@ import Testing
       (#"model\.layers\.([0-9]|1[0-5])\.(self_attn|mlp)\..*"#, "model.layers.16.mlp.up", false),
     ])
   func whole(pattern: String, text: String, isMatch: Bool) throws {
-    #expect(try Pattern(pattern).matches(Pattern.Subject(text)) == isMatch)
+    #expect(try NamePattern(pattern).matches(NamePattern.Subject(text)) == isMatch)
   }
 
   @Test(
@@ -41,7 +41,7 @@ import Testing
       ("a|b", "x.b", true), ("a.b", "x.y.azb", true), ("", "a.", true),
     ])
   func ends(pattern: String, text: String, isMatch: Bool) throws {
-    #expect(try Pattern(pattern).matchesEnd(of: Pattern.Subject(text)) == isMatch)
+    #expect(try NamePattern(pattern).matchesEnd(of: NamePattern.Subject(text)) == isMatch)
   }
 
   @Test(
@@ -63,9 +63,9 @@ import Testing
     ])
   func refused(pattern: String, reason: String, offset: Int) {
     #expect {
-      _ = try Pattern(pattern)
+      _ = try NamePattern(pattern)
     } throws: { error in
-      guard let fault = error as? Pattern.Fault else { return false }
+      guard let fault = error as? NamePattern.Fault else { return false }
       return fault.reason.contains(reason) && fault.offset == offset
     }
   }
@@ -74,8 +74,8 @@ import Testing
     "the time is linear in the length of the text",
     arguments: ["(.*)*x", "(a+)+x", "(a|a)*x", "(a|aa)+x", "a*a*a*a*a*a*a*a*x", "(a?){64}a{64}x"])
   func linear(pattern: String) throws {
-    let pattern = try Pattern(pattern)
-    let subject = Pattern.Subject(String(repeating: "a", count: 4000))
+    let pattern = try NamePattern(pattern)
+    let subject = NamePattern.Subject(String(repeating: "a", count: 4000))
     let time = ContinuousClock().measure { #expect(!pattern.matchesEnd(of: subject)) }
     // Backtracking needs more than the age of the universe.
     #expect(time < .seconds(20))

@@ -1,7 +1,7 @@
-/// The automaton of a ``Pattern``.
-struct PatternProgram: Sendable {
+/// The automaton of a ``NamePattern``.
+struct NamePatternProgram: Sendable {
   enum Instruction: Sendable {
-    case item(PatternItem)
+    case item(NamePatternItem)
     case start
     case end
     /// Continues at both instructions.
@@ -11,23 +11,23 @@ struct PatternProgram: Sendable {
   }
 
   /// The maximum number of parts that are visited, so that nested repetitions of nothing have a bound too.
-  private static let visitLimit = 4 * Pattern.instructionLimit
+  private static let visitLimit = 4 * NamePattern.instructionLimit
 
   private(set) var instructions: [Instruction] = []
   private var visitCount = 0
 
-  init(_ node: PatternNode) throws(Pattern.Fault) {
+  init(_ node: NamePatternNode) throws(NamePattern.Fault) {
     try append(node)
     instructions.append(.match)
   }
 
   // MARK: Compilation
 
-  private mutating func append(_ node: PatternNode) throws(Pattern.Fault) {
+  private mutating func append(_ node: NamePatternNode) throws(NamePattern.Fault) {
     visitCount += 1
-    guard visitCount <= Self.visitLimit, instructions.count < Pattern.instructionLimit else {
-      throw Pattern.Fault(
-        reason: "repetitions of more than \(Pattern.instructionLimit) parts are not supported",
+    guard visitCount <= Self.visitLimit, instructions.count < NamePattern.instructionLimit else {
+      throw NamePattern.Fault(
+        reason: "repetitions of more than \(NamePattern.instructionLimit) parts are not supported",
         offset: 0)
     }
     switch node {
@@ -40,7 +40,7 @@ struct PatternProgram: Sendable {
       for _ in 0..<minimum { try append(node) }
       guard let maximum else { return try appendLoop(node) }
       for _ in minimum..<maximum {
-        try appendOption { program throws(Pattern.Fault) in
+        try appendOption { program throws(NamePattern.Fault) in
           try program.append(node)
         }
       }
@@ -48,8 +48,8 @@ struct PatternProgram: Sendable {
   }
 
   private mutating func append(
-    _ branches: ArraySlice<PatternNode>
-  ) throws(Pattern.Fault) {
+    _ branches: ArraySlice<NamePatternNode>
+  ) throws(NamePattern.Fault) {
     var jumps: [Int] = []
     for (index, branch) in branches.enumerated() {
       guard index < branches.count - 1 else {
@@ -66,8 +66,8 @@ struct PatternProgram: Sendable {
     for jump in jumps { instructions[jump] = .jump(instructions.count) }
   }
 
-  private mutating func appendLoop(_ node: PatternNode) throws(Pattern.Fault) {
-    try appendOption { program throws(Pattern.Fault) in
+  private mutating func appendLoop(_ node: NamePatternNode) throws(NamePattern.Fault) {
+    try appendOption { program throws(NamePattern.Fault) in
       let start = program.instructions.count - 1
       try program.append(node)
       program.instructions.append(.jump(start))
@@ -76,8 +76,8 @@ struct PatternProgram: Sendable {
 
   /// Appends a part that may be skipped.
   private mutating func appendOption(
-    _ body: (inout PatternProgram) throws(Pattern.Fault) -> Void
-  ) throws(Pattern.Fault) {
+    _ body: (inout NamePatternProgram) throws(NamePattern.Fault) -> Void
+  ) throws(NamePattern.Fault) {
     let split = instructions.count
     instructions.append(.match)
     try body(&self)

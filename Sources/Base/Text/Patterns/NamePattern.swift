@@ -5,7 +5,7 @@
 /// else, such as lookaround and back references, is refused by name.
 ///
 /// Source: Thompson, "Regular Expression Search Algorithm", CACM 1968: all states of the automaton advance together.
-package struct Pattern: Sendable {
+package struct NamePattern: Sendable {
   /// A text to match, divided into Unicode scalars once for all patterns.
   package struct Subject: Sendable {
     let scalars: [Unicode.Scalar]
@@ -27,16 +27,16 @@ package struct Pattern: Sendable {
   package static let instructionLimit = 4096
 
   package let text: String
-  private let program: PatternProgram
+  private let program: NamePatternProgram
   /// The items of a pattern that is only a sequence of items for one scalar each; nil for other patterns.
-  private let sequence: [PatternItem]?
+  private let sequence: [NamePatternItem]?
 
   /// - Throws: ``Fault`` if the text is not a pattern or uses a feature that is not supported.
   package init(_ text: String) throws(Fault) {
     self.text = text
-    var parser = PatternParser(text)
+    var parser = NamePatternParser(text)
     let node = try parser.parse()
-    program = try PatternProgram(node)
+    program = try NamePatternProgram(node)
     sequence = node.sequenceOfItems
   }
 
@@ -65,7 +65,7 @@ package struct Pattern: Sendable {
     return program.matches(subject.scalars) { $0 == "." }
   }
 
-  private func endsWith(_ items: [PatternItem], _ subject: Subject) -> Bool {
+  private func endsWith(_ items: [NamePatternItem], _ subject: Subject) -> Bool {
     var index = subject.scalars.count
     for item in items.reversed() {
       index -= 1
@@ -76,7 +76,7 @@ package struct Pattern: Sendable {
 }
 
 /// An item of a pattern that matches one Unicode scalar.
-enum PatternItem: Sendable {
+enum NamePatternItem: Sendable {
   /// Any scalar except a line feed.
   case any
   case scalar(Unicode.Scalar)
@@ -119,21 +119,21 @@ enum PatternItem: Sendable {
 }
 
 /// A part of a parsed pattern.
-indirect enum PatternNode: Sendable {
-  case item(PatternItem)
+indirect enum NamePatternNode: Sendable {
+  case item(NamePatternItem)
   /// The start of the subject.
   case start
   /// The end of the subject.
   case end
-  case sequence([PatternNode])
-  case choice([PatternNode])
+  case sequence([NamePatternNode])
+  case choice([NamePatternNode])
   /// The node at least `minimum` times, and at most `maximum` times unless it is nil.
-  case repeated(PatternNode, minimum: Int, maximum: Int?)
+  case repeated(NamePatternNode, minimum: Int, maximum: Int?)
 
   /// The items of a sequence of items; nil if there is any other node.
-  var sequenceOfItems: [PatternItem]? {
+  var sequenceOfItems: [NamePatternItem]? {
     guard case .sequence(let nodes) = self else { return nil }
-    var items: [PatternItem] = []
+    var items: [NamePatternItem] = []
     for node in nodes {
       guard case .item(let item) = node else { return nil }
       items.append(item)

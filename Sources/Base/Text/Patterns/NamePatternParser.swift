@@ -1,5 +1,5 @@
-/// Parses the text of a ``Pattern``.
-struct PatternParser {
+/// Parses the text of a ``NamePattern``.
+struct NamePatternParser {
   private static let depthLimit = 64
 
   private let scalars: [Unicode.Scalar]
@@ -8,18 +8,18 @@ struct PatternParser {
 
   init(_ text: String) { scalars = Array(text.unicodeScalars) }
 
-  mutating func parse() throws(Pattern.Fault) -> PatternNode {
-    guard scalars.count <= Pattern.lengthLimit else {
+  mutating func parse() throws(NamePattern.Fault) -> NamePatternNode {
+    guard scalars.count <= NamePattern.lengthLimit else {
       throw fault(
-        "a pattern of more than \(Pattern.lengthLimit) characters is not supported", at: 0)
+        "a pattern of more than \(NamePattern.lengthLimit) characters is not supported", at: 0)
     }
     let node = try choice()
     guard offset == scalars.count else { throw fault("a ')' has no '('", at: offset) }
     return node
   }
 
-  private func fault(_ reason: String, at offset: Int) -> Pattern.Fault {
-    Pattern.Fault(reason: reason, offset: offset)
+  private func fault(_ reason: String, at offset: Int) -> NamePattern.Fault {
+    NamePattern.Fault(reason: reason, offset: offset)
   }
 
   private var next: Unicode.Scalar? { offset < scalars.count ? scalars[offset] : nil }
@@ -35,19 +35,19 @@ struct PatternParser {
   // MARK: Structure
 
   /// Parses alternatives up to the end, or up to a `)` that closes them.
-  private mutating func choice() throws(Pattern.Fault) -> PatternNode {
+  private mutating func choice() throws(NamePattern.Fault) -> NamePatternNode {
     depth += 1
     defer { depth -= 1 }
     guard depth <= Self.depthLimit else {
       throw fault("more than \(Self.depthLimit) nested groups are not supported", at: offset)
     }
-    var branches: [PatternNode] = []
+    var branches: [NamePatternNode] = []
     repeat { branches.append(try sequence()) } while skip("|")
     return branches.count == 1 ? branches[0] : .choice(branches)
   }
 
-  private mutating func sequence() throws(Pattern.Fault) -> PatternNode {
-    var nodes: [PatternNode] = []
+  private mutating func sequence() throws(NamePattern.Fault) -> NamePatternNode {
+    var nodes: [NamePatternNode] = []
     while let scalar = next, scalar != "|", scalar != ")" {
       let start = offset
       nodes.append(try quantified(try atom(), at: start))
@@ -55,7 +55,7 @@ struct PatternParser {
     return .sequence(nodes)
   }
 
-  private mutating func atom() throws(Pattern.Fault) -> PatternNode {
+  private mutating func atom() throws(NamePattern.Fault) -> NamePatternNode {
     let start = offset
     let scalar = scalars[start]
     offset += 1
@@ -71,7 +71,7 @@ struct PatternParser {
     }
   }
 
-  private mutating func group(at start: Int) throws(Pattern.Fault) -> PatternNode {
+  private mutating func group(at start: Int) throws(NamePattern.Fault) -> NamePatternNode {
     if skip("?") {
       if skip("P<") {
         while let scalar = next, scalar != ">" { offset += 1 }
@@ -99,8 +99,8 @@ struct PatternParser {
   // MARK: Quantifiers
 
   private mutating func quantified(
-    _ node: PatternNode, at start: Int
-  ) throws(Pattern.Fault) -> PatternNode {
+    _ node: NamePatternNode, at start: Int
+  ) throws(NamePattern.Fault) -> NamePatternNode {
     guard let (minimum, maximum) = try quantifier() else { return node }
     // Whether a quantifier is lazy does not change what a whole subject matches.
     if !skip("?"), next == "+" {
@@ -112,7 +112,7 @@ struct PatternParser {
   }
 
   /// Parses a quantifier; returns nil, at the same position, if there is none.
-  private mutating func quantifier() throws(Pattern.Fault) -> (minimum: Int, maximum: Int?)? {
+  private mutating func quantifier() throws(NamePattern.Fault) -> (minimum: Int, maximum: Int?)? {
     if skip("*") { return (0, nil) }
     if skip("+") { return (1, nil) }
     if skip("?") { return (0, 1) }
@@ -133,15 +133,15 @@ struct PatternParser {
     return (minimum ?? 0, maximum)
   }
 
-  private mutating func number() throws(Pattern.Fault) -> Int? {
+  private mutating func number() throws(NamePattern.Fault) -> Int? {
     let start = offset
     var value: Int?
     while let scalar = next, ("0"..."9").contains(scalar) {
       value = 10 * (value ?? 0) + Int(scalar.value - 0x30)
       offset += 1
-      guard let value, value <= Pattern.instructionLimit else {
+      guard let value, value <= NamePattern.instructionLimit else {
         throw fault(
-          "more than \(Pattern.instructionLimit) repetitions are not supported", at: start)
+          "more than \(NamePattern.instructionLimit) repetitions are not supported", at: start)
       }
     }
     return value
@@ -149,7 +149,7 @@ struct PatternParser {
 
   // MARK: Scalars
 
-  private mutating func escape(at start: Int) throws(Pattern.Fault) -> PatternNode {
+  private mutating func escape(at start: Int) throws(NamePattern.Fault) -> NamePatternNode {
     if skip("A") { return .start }
     if skip("Z") { return .end }
     if next == "b" || next == "B" { throw fault("a word boundary is not supported", at: start) }
@@ -164,7 +164,7 @@ struct PatternParser {
   }
 
   /// Parses what follows a backslash, outside and inside of brackets.
-  private mutating func escaped(at start: Int) throws(Pattern.Fault) -> PatternItem.Member {
+  private mutating func escaped(at start: Int) throws(NamePattern.Fault) -> NamePatternItem.Member {
     guard let scalar = next else { throw fault("a '\\' has nothing to escape", at: start) }
     offset += 1
     switch scalar {
@@ -184,9 +184,9 @@ struct PatternParser {
   }
 
   /// Parses a class in brackets, after its `[`.
-  private mutating func bracket(at start: Int) throws(Pattern.Fault) -> PatternItem {
+  private mutating func bracket(at start: Int) throws(NamePattern.Fault) -> NamePatternItem {
     let isNegated = skip("^")
-    var members: [PatternItem.Member] = []
+    var members: [NamePatternItem.Member] = []
     // The first `]` is a literal.
     while next != "]" || members.isEmpty {
       let member = try bracketMember(at: start)
@@ -205,7 +205,9 @@ struct PatternParser {
     return .set(members, isNegated: isNegated)
   }
 
-  private mutating func bracketMember(at start: Int) throws(Pattern.Fault) -> PatternItem.Member {
+  private mutating func bracketMember(at start: Int) throws(NamePattern.Fault)
+    -> NamePatternItem.Member
+  {
     guard let scalar = next else { throw fault("a '[' has no ']'", at: start) }
     offset += 1
     return scalar == "\\" ? try escaped(at: start) : .range(scalar...scalar)
