@@ -32,7 +32,7 @@ package enum ErrorCatalogue {
     + [.ropeConfig]
     + [.cacheShape, .cacheLayout, .nonfiniteCache]
     + [.cacheTooLarge]
-    + [.unmergeable, .nanOperand, .adapter, .vector, .otherBase]
+    + [.unmergeable, .nanOperand, .adapter, .vectorDType, .otherBase]
     + [.badSurvey]
 
   /// The code of a name, in letters of either case and with or without the brackets that messages have.

@@ -114,6 +114,7 @@ import Testing
     let base = try Self.base(
       [.floats("model.embed_tokens.weight", [3, 2], [9, 9, 9, 9, 9, 9])],
       config: #"{"vocab_size": 3}"#)
+    #expect(VectorApplication(base: base, vectors: [(vector, 1)]).notes.count == 1)
     let applied = try Self.applied(vector, to: base)
     #expect(
       try Self.values("model.embed_tokens.weight", of: applied) == [11, 22, 3, 4, 5, 6, 27, 48])

@@ -98,7 +98,7 @@ package struct TaskVector: Sendable {
     }
     return refused.map { text, names, _ in
       FormatError(
-        .vector, "\(names): \(text)", path: checkpoint.path,
+        .vectorDType, "\(names): \(text)", path: checkpoint.path,
         hint: "extract the vector again without these tensors")
     }
   }
@@ -124,10 +124,10 @@ extension TaskVector.Tensor {
 }
 
 extension FormatError.Code {
-  package static let vector = FormatError.Code(
-    "vector",
-    meaning: "A task vector has tensors that cannot be added to a base.",
-    remedy: "Extract the vector again, with floats only.")
+  package static let vectorDType = FormatError.Code(
+    "vector.dtype",
+    meaning: "A task vector has tensors of a dtype that cannot hold differences.",
+    remedy: "Extract the vector again, without tensors other than floats.")
 }
 
 extension TermSum {

@@ -170,6 +170,11 @@ package struct VectorApplication: Sendable {
       let rows = result.tensors.first(where: { $0.name.equalsAsBytes(embeddings.name) })?
         .info.shape.dimensions.first, rows != before
     else { return result }
+    for companion in vectors.flatMap(\.vector.checkpoint.companions)
+    where TokenizerFiles.names.contains(companion.name) {
+      result.companions.removeAll { $0.name == companion.name }
+      result.companions.append(companion)
+    }
     return try result.changingConfig { text in
       ModelConfig.changing(text) { key, _ in
         key == ModelConfiguration.Keys.vocabularySize ? JSONValue(rows) : nil

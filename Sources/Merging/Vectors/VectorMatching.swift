@@ -122,8 +122,20 @@ struct VectorMatching {
     var change = tensor
     change.sum.info.name = found.name
     guard let fitted = fitted(change, found.info, shape) else { return }
+    if fitted.resultShape != shape { noteResize(found.name, shape, fitted.resultShape) }
     shapes[key] = fitted.resultShape
     changes[key, default: []].append(Change(tensor: fitted.tensor, scale: Float(scale)))
+  }
+
+  private mutating func noteResize(_ name: String, _ before: Shape, _ after: Shape) {
+    let hasTokenizer = vector.checkpoint.companions.contains {
+      TokenizerFiles.names.contains($0.name)
+    }
+    notes.append(
+      "\(path.printable): '\(name.printable)' changes from \(before) to \(after)"
+        + (hasTokenizer
+          ? "; the output gets the tokenizer of the adapter"
+          : "; the adapter has no tokenizer, so that of the base is kept"))
   }
 
   // MARK: Shapes
