@@ -82,7 +82,7 @@ import Testing
     "patterns that are not supported are refused by name, and hostile ones end",
     arguments: [
       (#"(?=x)y"#, "a lookahead is not supported"), (#"\bx\b"#, "a word boundary"), ("(.*)*x", nil),
-    ])
+    ] as [(String, String?)])
   func patterns(pattern: String, reason: String?) throws {
     let text = pattern.replacing(#"\"#, with: #"\\"#)
     let factors = try Self.factors("base_model.model." + String(repeating: "a", count: 2000))
@@ -149,6 +149,26 @@ import Testing
     #expect(text.contains(#""tie_word_embeddings": false"#))
   }
 
+  @Test(
+    "a tied output layer with a tensor of its own is untied too",
+    arguments: [nil, "embed", "output"] as [String?])
+  func tiedTensors(alias: String?) throws {
+    let vector = try Self.adapter(Self.factors("base_model.model.lm_head"))
+    var base = try Self.base(
+      [
+        .floats("model.embed_tokens.weight", [2, 2], [1, 2, 3, 4]),
+        .floats("lm_head.weight", [2, 2], [1, 2, 3, 4]),
+      ], config: #"{"tie_word_embeddings": true}"#)
+    if alias == "embed" { base.tensors[0].aliasOf = "lm_head.weight" }
+    if alias == "output" { base.tensors[1].aliasOf = "model.embed_tokens.weight" }
+    let applied = try Self.applied(vector, to: base)
+    #expect(!applied.hasAliases)
+    #expect(try Self.values("model.embed_tokens.weight", of: applied) == [1, 2, 3, 4])
+    #expect(try Self.values("lm_head.weight", of: applied) == [2, 4, 6, 10])
+    let text = try Self.text("config.json", of: applied)
+    #expect(text == #"{"tie_word_embeddings": false}"#)
+  }
+
   @Test("DoRA scales the rows of the sum to the stored magnitudes")
   func dora() throws {
     let name = "base_model.model.x"
@@ -170,7 +190,7 @@ import Testing
   func factorBias() throws {
     let name = "base_model.model.x"
     let vector = try Self.adapter(
-      Self.factors(name) + [.floats(name + ".lora_B.bias", [2], [1, 2])],
+      Self.factors(name) + [LazyTensor.floats(name + ".lora_B.bias", [2], [1, 2])],
       #", "lora_bias": true, "alpha_pattern": {"x": 2}"#)
     let base = try Self.base([
       .floats("x.weight", [2, 2], [0, 0, 0, 0]), .floats("x.bias", [2], [1, 1]),

@@ -108,7 +108,9 @@ struct AdapterFactors {
   private func sum(
     u: LazyTensor, v: LazyTensor, scale: Double, _ dimensions: [Int]
   ) throws -> TaskVector.Tensor {
-    let info = try TensorInfo(name: target, dtype: .f32, shape: Shape(dimensions))
+    guard let shape = try? Shape(dimensions),
+      let info = try? TensorInfo(name: target, dtype: .f32, shape: shape)
+    else { throw adapter.fault("has a product of too many values", tensor: target) }
     return TaskVector.Tensor(
       sum: TermSum(info: info, parts: [.lowRank(u: u, v: v, factor: Float(scale))]))
   }

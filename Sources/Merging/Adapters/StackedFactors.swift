@@ -28,7 +28,12 @@ struct StackedFactors: Sendable {
     named name: String, scale: Double, isInputMajor: Bool
   ) throws -> TaskVector.Tensor {
     let dimensions = isInputMajor ? [inputs, outputs] : [outputs, inputs]
-    let info = try TensorInfo(name: name, dtype: .f32, shape: Shape([count] + dimensions))
+    guard let shape = try? Shape([count] + dimensions),
+      let info = try? TensorInfo(name: name, dtype: .f32, shape: shape)
+    else {
+      throw FormatError(
+        .adapter, "has products of too many values", path: b.stored.file, tensor: name)
+    }
     let source = StackedProductSource(factors: self, isInputMajor: isInputMajor)
     // Messages about the values name the factor in the adapter.
     let products = LazyTensor(info: info, source: source, stored: b.stored)

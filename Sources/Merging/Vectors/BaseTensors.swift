@@ -25,7 +25,10 @@ struct BaseTensors {
   ]
 
   private var infos: [UTF8Key: TensorInfo] = [:]
+  /// The names of tensors that are an alias or have one.
   private var aliases: Set<UTF8Key> = []
+  /// True if the configuration ties the output layer to the embeddings, whatever tensors there are.
+  let tiesEmbeddings: Bool
   /// The names of weights by the names of their modules with underscores in place of dots; nil if there are several.
   private var flattened: [UTF8Key: String?] = [:]
   /// The embeddings that an output layer without a tensor of its own shares.
@@ -35,9 +38,12 @@ struct BaseTensors {
   init(_ base: Checkpoint, flattens: Bool) {
     for tensor in base.tensors {
       infos[UTF8Key(tensor.name)] = tensor.info
-      if tensor.aliasOf != nil { aliases.insert(UTF8Key(tensor.name)) }
+      guard let target = tensor.aliasOf else { continue }
+      aliases.formUnion([UTF8Key(tensor.name), UTF8Key(target)])
     }
     embeddings = TensorNames.tokenEmbeddings(of: base)
+    let config = try? ModelConfigurationFile(of: base)?.object()
+    tiesEmbeddings = config?[ModelConfiguration.Keys.tiesEmbeddings]?.asBool == true
     guard flattens else { return }
     for tensor in base.tensors {
       for prefix in [""] + Self.pipelinePrefixes where tensor.name.hasPrefix(prefix) {

@@ -26,14 +26,7 @@ package struct VectorApplication: Sendable {
     let matching = VectorMatching.all(vectors, with: tensors)
     (changes, untiesOutput) = (matching.changes, matching.untiesOutput)
     embeddings = tensors.embeddings
-    var errors = matching.errors
-    if untiesOutput, embeddings == nil {
-      errors.append(
-        UsageError(
-          "\(base.path.printable): the output layer is an alias of a tensor that is not known as embeddings"
-        ))
-    }
-    self.errors = errors
+    errors = matching.errors
     notes =
       matching.notes
       + (matching.untiesOutput
@@ -64,6 +57,11 @@ package struct VectorApplication: Sendable {
       guard let target = tensor.aliasOf, changes[UTF8Key(tensor.name)] == nil,
         changes[UTF8Key(target)] != nil, let changed = names[UTF8Key(target)]
       else { continue }
+      guard !TensorNames.isOutputWeight(target) else {
+        // The embeddings keep their values when the output layer that they share is changed.
+        result.tensors[index].aliasOf = nil
+        continue
+      }
       result.tensors[index] = result.tensors[changed]
       result.tensors[index].info.name = tensor.name
       result.tensors[index].aliasOf = target

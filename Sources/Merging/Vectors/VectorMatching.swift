@@ -116,7 +116,9 @@ struct VectorMatching {
       return
     }
     foundComponents.insert(component)
-    if found.isTied { untiesOutput = true }
+    // A vector extracted from a fine-tune has the same change of both tensors.
+    let isTied = tensor.original == nil && base.tiesEmbeddings
+    if found.isTied || isTied && TensorNames.isOutputWeight(found.name) { untiesOutput = true }
     let key = UTF8Key(found.name)
     let shape = shapes[key] ?? found.info.shape
     var change = tensor
@@ -157,6 +159,10 @@ struct VectorMatching {
         info.name, to: "\(target.dtype.name) in the base, expected F32, F16 or BF16")
       return nil
     }
+    if vector.kind == .difference, !info.dtype.isFloat {
+      unequal.add(info.name, to: "\(info.dtype.name) in the vector, expected floats")
+      return nil
+    }
     switch tensor.effect {
     case .addition, .magnitude: return added(tensor, shape)
     case .replacement:
@@ -185,10 +191,13 @@ struct VectorMatching {
       result.sum.info = fitted
     }
     if case .magnitude(let norms) = tensor.effect,
-      norms.info.elementCount != shape.dimensions.first
+      norms.info.elementCount != shape.dimensions.first || !norms.info.dtype.isPlainFloat
     {
       unequal.add(
-        info.name, to: "\(norms.info.shape) magnitudes in the vector, \(shape) in the base")
+        info.name,
+        to:
+          "\(norms.info.dtype.name) \(norms.info.shape) magnitudes in the vector, \(shape) in the base"
+      )
       return nil
     }
     guard result.sum.info.shape == shape else {

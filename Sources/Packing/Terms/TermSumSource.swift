@@ -16,7 +16,7 @@ struct TermSumSource: ChunkedTensorSource {
     let count = info.grid.largestChunk
     let parts = sum.parts.map { partScratchByteCount($0, count) }.max() ?? 0
     // A chunk that is requested in part, the sums, and room to convert them.
-    return chunkByteCount + (info.dtype == .f64 ? 16 : 4) * count + parts
+    return chunkByteCount + (info.dtype == .f64 ? 16 : 8) * count + parts
   }
 
   private func partScratchByteCount(_ part: TermSum.Part, _ count: Int) -> Int {
