@@ -53,10 +53,13 @@ enum PEFTLayout: AdapterLayout {
           tensor: factors.target, hint: "merge it with PEFT first")
       }
       product.effect = .magnitude(magnitude)
-    } else if config.usesDoRA, !module.isEmbedding {
+    } else if config.usesDoRA {
       throw adapter.fault("has no magnitudes, but use_dora is true", tensor: factors.target)
     }
     guard let bias = module.parts[.bias] else { return [product] }
+    guard bias.info.dtype.isPlainFloat else {
+      throw adapter.fault("is \(bias.info.dtype.name), expected floats", tensor: bias.name)
+    }
     var info = bias.info
     info.name = module.name + ".bias"
     return [
