@@ -96,6 +96,15 @@ struct MergedSource: TensorSource {
     try Kernels.best.convert(
       results.extracting(first..<first + 4 * wanted.count), from: .f32, to: info.dtype,
       elementCount: wanted.count, saturating: false, into: &target)
+    let kept = results.extracting(first..<first + 4 * wanted.count)
+    if let index = Kernels.best.firstOverflow(of: kept, rounded: target.bytes, to: info.dtype) {
+      let value = Float(bitPattern: kept.littleEndian(UInt32.self, at: 4 * index) ?? 0)
+      throw FormatError(
+        .nonfiniteValue,
+        "value \(wanted.lowerBound + index) becomes \(value), which is too large for \(info.dtype.name)",
+        path: operands[0].path, tensor: info.name,
+        hint: "choose a wider dtype for the output, such as bf16 or f32")
+    }
   }
 }
 

@@ -33,7 +33,7 @@ package enum ErrorCatalogue {
     + [.ropeConfig, .noRotation]
     + [.cacheShape, .cacheLayout, .nonfiniteCache]
     + [.cacheTooLarge]
-    + [.unmergeable, .nanOperand, .adapter, .otherBase]
+    + [.unmergeable, .nanOperand, .adapter, .vectorDType, .otherBase]
     + [.badSurvey]
 
   /// The code of a name, in letters of either case and with or without the brackets that messages have.

@@ -10,6 +10,8 @@ struct MergeInputs {
   private let context: OperationContext
   /// The models by the names that recipes use.
   private var models: [String: Checkpoint] = [:]
+  /// The adapters that were applied to models of the recipe of which `models(of:)` was called last.
+  private(set) var applications: [VectorApplication] = []
   private(set) var notes: [Message] = []
   private(set) var errors: [any UserError] = []
 
@@ -34,6 +36,19 @@ struct MergeInputs {
         }
       }
     }
+  }
+
+  /// Gives the models ids that cover their values, if an intermediate model or an adapted one records them.
+  ///
+  /// The inputs of the output itself are identified when it is written.
+  mutating func identify() throws {
+    let names = recipes.intermediates.flatMap(\.recipe.models) + recipes.output.models
+    guard !recipes.intermediates.isEmpty || names.contains(where: { models[$0] == nil }) else {
+      return
+    }
+    let keys = models.keys.sorted { $0.precedesAsBytes($1) }
+    let identified = try context.identified(keys.compactMap { models[$0] })
+    for (key, model) in zip(keys, identified) { models[key] = model }
   }
 
   /// Reads a model, or a model and its adapter: `MODEL+ADAPTER`.
@@ -61,17 +76,18 @@ struct MergeInputs {
     return (String(name[..<plus]), String(name[name.index(after: plus)...]))
   }
 
-  /// Returns the models of a recipe by their names, with their adapters applied.
+  /// Returns the models of a recipe by their names, with their adapters applied in the dtype of the recipe.
   /// - Throws: An error if an adapter does not fit its model.
-  func models(of recipe: MergeRecipe) throws -> [String: Checkpoint] {
+  mutating func models(of recipe: MergeRecipe) throws -> [String: Checkpoint] {
     var result: [String: Checkpoint] = [:]
+    applications = []
     for name in recipe.models {
       if let model = models[name] {
         result[name] = model
       } else if let (base, adapter) = Self.parts(of: name), let model = models[base],
         let change = models[adapter]
       {
-        result[name] = try Self.applied(change, to: model)
+        result[name] = try applied(change, to: model, dtype: recipe.dtype)
       }
     }
     return result
@@ -90,10 +106,15 @@ struct MergeInputs {
     models[name] = checkpoint
   }
 
-  private static func applied(_ adapter: Checkpoint, to base: Checkpoint) throws -> Checkpoint {
+  /// - Parameter dtype: The dtype of the merge, in which an adapter is added; that of the model if nil.
+  private mutating func applied(
+    _ adapter: Checkpoint, to base: Checkpoint, dtype: DType?
+  ) throws -> Checkpoint {
     let application = VectorApplication(base: base, vectors: [(try TaskVector(adapter), 1)])
     try SeveralErrors.throwIfAny(application.errors)
-    var applied = application.applied()
+    applications.append(application)
+    notes += application.notes
+    var applied = try application.applied(dtype: dtype)
     applied.lineage = Lineage(
       verb: VectorApplyOperation.verb, options: application.lineageOptions,
       versions: Version.shapingOutput, inputs: application.inputs)

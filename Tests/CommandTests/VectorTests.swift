@@ -133,3 +133,93 @@ import Testing
     }
   }
 }
+
+/// Tests vectors and adapters whose values cannot be used.
+@Suite struct VectorFaultTests {
+  /// Returns a safetensors file of one tensor.
+  private static func file(
+    _ name: String, _ dtype: String, _ shape: [Int], _ values: [UInt8], metadata: String = ""
+  ) -> [UInt8] {
+    let header =
+      "{\(metadata)\"\(name)\":{\"dtype\":\"\(dtype)\",\"shape\":\(shape),\"data_offsets\":[0,\(values.count)]}}"
+    let length = UInt64(header.utf8.count)
+    return (0..<8).map { UInt8(truncatingIfNeeded: length >> (8 * $0)) } + Array(header.utf8)
+      + values
+  }
+
+  @Test(
+    "a vector of any dtype is processed or refused",
+    arguments: ["BOOL", "I8", "I64", "U16", "C64", "F64", "F8_E4M3", "F8_E8M0", "F4", "BF16"])
+  func dtypes(name: String) throws {
+    let folder = try TemporaryFolder()
+    let bits = [
+      "BOOL": 8, "I8": 8, "I64": 64, "U16": 16, "C64": 64, "F64": 64, "F4": 4, "BF16": 16,
+    ]
+    let values = [UInt8](repeating: 1, count: 16 * (bits[name] ?? 8) / 8)
+    let metadata = #""__metadata__":{"sumac.vector":"difference"},"#
+    try folder.write(
+      Self.file("x.weight", name, [4, 4], values, metadata: metadata), to: "v.safetensors")
+    let isRefused = !["F64", "F8_E4M3", "F4", "BF16"].contains(name)
+    for line in [
+      "vector negate v.safetensors -o o.safetensors -f",
+      "vector negate v.safetensors -o o.sumac -f",
+      "vector add v.safetensors v.safetensors -o o.sumac -f", "vector stats v.safetensors",
+    ] {
+      let run = try CommandRun.sumac(line.split(separator: " ").map(String.init), in: folder.path)
+      #expect(run.status == (isRefused ? 3 : 0), "\(name): \(line): \(run.messages)")
+      #expect(!isRefused || run.messages.contains("cannot hold differences"))
+    }
+    if !isRefused {
+      for output in ["o.safetensors", "o.sumac"] {
+        #expect(try CommandRun.sumac(["verify", output], in: folder.path).status == 0)
+      }
+    }
+  }
+
+  @Test("stored terms are added to a base of another dtype, whose chunks differ")
+  func chunks() throws {
+    let folder = try TemporaryFolder()
+    // 1,024 × 1,024 values: two chunks of BF16, four of F32.
+    let count = 1 << 20
+    var random = SeededGenerator(seed: 7)
+    func values() -> [UInt8] {
+      (0..<count).flatMap { _ -> [UInt8] in
+        [UInt8.random(in: 0...255, using: &random), UInt8.random(in: 0x3C...0x3F, using: &random)]
+      }
+    }
+    try folder.write(Self.file("x.weight", "BF16", [1024, 1024], values()), to: "b.safetensors")
+    try folder.write(Self.file("x.weight", "BF16", [1024, 1024], values()), to: "t.safetensors")
+    for line in [
+      "vector extract t.safetensors --base b.safetensors --dtype f32 -o v.sumac",
+      "vector apply v.sumac --base b.safetensors -o o.safetensors",
+      "verify o.safetensors --against t.safetensors",
+    ] {
+      let run = try CommandRun.sumac(line.split(separator: " ").map(String.init), in: folder.path)
+      #expect(run.status == 0, "\(line): \(run.output)\(run.messages)")
+    }
+  }
+
+  @Test("an adapter with NaN is refused by its name in all commands")
+  func nonfinite() throws {
+    let folder = try TemporaryFolder()
+    try FileManager.default.createSymbolicLink(
+      atPath: folder["base"], withDestinationPath: Fixtures.path("models/base"))
+    try folder.write(
+      try Fixtures.bytes("lora/plain/adapter_config.json"), to: "a/adapter_config.json")
+    var weights = try Fixtures.bytes("lora/plain/adapter_model.safetensors")
+    weights.replaceSubrange(weights.count - 4..<weights.count, with: [0, 0, 0xC0, 0x7F])
+    try folder.write(weights, to: "a/adapter_model.safetensors")
+    for line in [
+      "vector apply a --base base -o o", "vector apply a --base base -o o.sumac",
+      "vector negate a -o o.sumac", "vector compress a -o o.sumac --density 10%", "vector stats a",
+      "merge base+a base --method linear -o o",
+    ] {
+      let run = try CommandRun.sumac(line.split(separator: " ").map(String.init), in: folder.path)
+      #expect(
+        run.status == 3 && run.messages.contains("a: tensor 'base_model.model."),
+        "\(line): \(run.messages)")
+      #expect(run.messages.contains("[values.not-finite]"))
+      #expect(!folder.exists("o") && !folder.exists("o.sumac"))
+    }
+  }
+}

@@ -1,4 +1,4 @@
-import Base
+package import Base
 package import Checkpoints
 import Packing
 import TensorCore
@@ -18,10 +18,34 @@ package struct TaskVector: Sendable {
   /// The change of one tensor, as a sum of terms.
   package struct Tensor: Sendable {
     var sum: TermSum
-    /// True if the tensor replaces that of the base, as some tensors of adapters do.
-    var isWhole = false
+    var effect = Effect.addition
+    var target = Target.name
+    /// The tensor whose terms the sum has; nil if it was made from other tensors.
+    var original: LazyTensor?
 
     package var name: String { sum.info.name }
+  }
+
+  /// The effect of a change on the tensor of the base.
+  enum Effect: Sendable {
+    /// The sum is added.
+    case addition
+    /// The sum replaces the tensor, and may have more or fewer rows.
+    case replacement
+    /// The rows of the sum replace rows with these indices.
+    case rows([Int])
+    /// The sum is added, and each row of the result is scaled to a norm.
+    case magnitude(LazyTensor)
+  }
+
+  /// The way in which a change refers to a tensor of the base.
+  enum Target: Sendable {
+    /// By the name of the tensor.
+    case name
+    /// By the name of a module of a pipeline's component, with underscores in place of dots.
+    case flattened(component: String)
+    /// As one of these changes; the names and shapes of the base decide which.
+    case oneOf([Tensor])
   }
 
   package let checkpoint: Checkpoint
@@ -50,16 +74,60 @@ package struct TaskVector: Sendable {
       )
     }
     self.kind = kind
-    try SeveralErrors.throwIfAny(checkpoint.tensors.compactMap(\.fault))
+    try SeveralErrors.throwIfAny(
+      checkpoint.tensors.compactMap(\.fault)
+        + (kind == .difference ? Self.dtypeErrors(checkpoint) : []))
     tensors = checkpoint.tensors.map { tensor in
       var sum = TermSum(tensor)
       // Terms that replace earlier ones cannot be added to other terms, so the tensor becomes one dense term.
       if kind == .difference, !sum.isAdded {
         sum.parts = [.dense(tensor, factor: 1)]
       }
-      return Tensor(sum: sum)
+      return Tensor(sum: sum, original: tensor)
     }
   }
+
+  /// Returns an error for the tensors whose dtype cannot hold differences.
+  private static func dtypeErrors(_ checkpoint: Checkpoint) -> [any UserError] {
+    var refused = GroupedNames()
+    for tensor in checkpoint.tensors {
+      let dtype = tensor.info.dtype
+      // F8_E8M0 has no negative numbers.
+      guard !dtype.isFloat || dtype == .f8E8M0 else { continue }
+      refused.add(tensor.name, to: "\(dtype.name) cannot hold differences, expected floats")
+    }
+    return refused.map { text, names, _ in
+      FormatError(
+        .vectorDType, "\(names): \(text)", path: checkpoint.path,
+        hint: "extract the vector again without these tensors")
+    }
+  }
+}
+
+extension TaskVector.Tensor {
+  /// Returns the parts of the change, multiplied by a number, for a sum of the dtype of `info`.
+  ///
+  /// Stored terms are divided into chunks by their dtype, so that they fit only sums of the same dtype; for other
+  /// sums the tensor is decoded.
+  func parts(for info: TensorInfo, scaledBy scale: Float) -> [TermSum.Part] {
+    let hasStoredTerms = sum.parts.contains { if case .stored = $0 { true } else { false } }
+    if hasStoredTerms, let original, info.dtype != sum.info.dtype || info.dtype == .f64 {
+      return [.dense(original, factor: scale)]
+    }
+    return sum.isAdded ? sum.scaled(by: scale).parts : sum.parts
+  }
+
+  /// True if the change is added to any tensor with its name and shape.
+  var isPlainAddition: Bool {
+    if case .addition = effect, case .name = target { true } else { false }
+  }
+}
+
+extension FormatError.Code {
+  package static let vectorDType = FormatError.Code(
+    "vector.dtype",
+    meaning: "A task vector has tensors of a dtype that cannot hold differences.",
+    remedy: "Extract the vector again, without tensors other than floats.")
 }
 
 extension TermSum {

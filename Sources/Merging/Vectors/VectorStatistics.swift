@@ -98,6 +98,8 @@ package struct VectorStatistics: Sendable {
     package let name: String
     package let checkpoint: Checkpoint
     let tensors: [LazyTensor]
+    /// The check of the values of a vector; nil for a fine-tune.
+    package let check: VectorCheck?
 
     /// Creates an input from a vector, or from a fine-tune if there is a base.
     package init(_ checkpoint: Checkpoint, base: Checkpoint?) throws {
@@ -107,6 +109,7 @@ package struct VectorStatistics: Sendable {
         let vector = try TaskVector(checkpoint)
         try SeveralErrors.throwIfAny(VectorSum(vectors: [(vector, 1)]).errors)
         tensors = VectorSum(vectors: [(vector, 1)]).summed().tensors
+        check = VectorCheck(vector)
       } catch {
         guard let base,
           !checkpoint.metadata.contains(where: { $0.key == TaskVector.metadataKey }),
@@ -117,6 +120,7 @@ package struct VectorStatistics: Sendable {
           selection: Selection())
         try SeveralErrors.throwIfAny(extraction.errors)
         tensors = try extraction.extracted().tensors
+        check = nil
       }
     }
   }

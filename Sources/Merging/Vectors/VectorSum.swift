@@ -21,12 +21,12 @@ package struct VectorSum: Sendable {
             "\(path.printable): cannot be added or negated because it replaces values bit for bit",
             hint: "extract a vector without \(setting: "exact")"))
       }
-      let whole = vector.tensors.filter(\.isWhole)
-      if !whole.isEmpty {
+      let other = vector.tensors.filter { !$0.isPlainAddition }
+      if !other.isEmpty {
         errors.append(
           UsageError(
-            "\(path.printable): cannot be added or negated because it stores whole tensors: "
-              + GroupedNames.list(whole.map(\.name)),
+            "\(path.printable): cannot be added or negated because it has changes that depend on the base: "
+              + GroupedNames.list(other.map(\.name)),
             hint: "apply it to its base, and extract a vector from the result"))
       }
       for tensor in vector.tensors {
@@ -57,19 +57,21 @@ package struct VectorSum: Sendable {
     var forms: [StoredForm] = []
     for (vector, scale) in vectors {
       for tensor in vector.tensors {
-        let scaled = tensor.sum.scaled(by: Float(scale))
-        if let index = indices[UTF8Key(tensor.name)] {
+        let key = UTF8Key(tensor.name)
+        if let index = indices[key] {
           // Low-rank products fit any dtype, so stored terms determine the dtype of the sum.
-          if sums[index].parts.allSatisfy(\.isProduct) { sums[index].info = scaled.info }
-          sums[index].parts += scaled.parts
-        } else {
-          indices[UTF8Key(tensor.name)] = sums.count
-          sums.append(scaled)
-          forms.append(
-            StoredForm(
-              file: vector.checkpoint.path, byteOffset: 0, byteCount: scaled.info.byteCount,
-              dtype: scaled.info.dtype, codec: "sum"))
+          if sums[index].parts.allSatisfy(\.isProduct) { sums[index].info = tensor.sum.info }
+          sums[index].parts += tensor.parts(for: sums[index].info, scaledBy: Float(scale))
+          continue
         }
+        var scaled = tensor.sum
+        scaled.parts = tensor.parts(for: scaled.info, scaledBy: Float(scale))
+        indices[key] = sums.count
+        sums.append(scaled)
+        forms.append(
+          StoredForm(
+            file: vector.checkpoint.path, byteOffset: 0, byteCount: scaled.info.byteCount,
+            dtype: scaled.info.dtype, codec: "sum"))
       }
     }
     result.tensors = zip(sums, forms).map { $0.lazy(stored: $1) }
@@ -81,8 +83,4 @@ package struct VectorSum: Sendable {
   }
 
   package var inputs: [Checkpoint] { vectors.map(\.vector.checkpoint) }
-}
-
-extension TermSum.Part {
-  fileprivate var isProduct: Bool { if case .lowRank = self { true } else { false } }
 }

@@ -27,7 +27,8 @@ package struct MergeOperation: OutputOperation {
       try SeveralErrors.throwIfAny(
         faults + parsed.flatMap(\.parameterFaults) + inputs.errors)
     }
-    var mergings: [Merging] = []
+    if output.recordsLineage { try inputs.identify() }
+    var steps: [Step] = []
     var notes: [Message] = []
     for intermediate in recipes.intermediates {
       let merging = try Merging(
@@ -36,33 +37,51 @@ package struct MergeOperation: OutputOperation {
       try SeveralErrors.throwIfAny(merging.errors)
       try inputs.add(merging, named: intermediate.name)
       notes += merging.notes.map { "recipe '\(intermediate.name.printable)': " + $0 }
-      mergings.append(merging)
+      steps.append(Step(merging: merging, applications: inputs.applications))
     }
     let merging = try Merging(
       recipes.output, models: inputs.models(of: recipes.output), options: options)
-    mergings.append(merging)
+    steps.append(Step(merging: merging, applications: inputs.applications))
     var request = OutputRequest(
       options: merging.lineageOptions, inputs: merging.inputs,
       output: try merging.withCard(merging.output(), after: recipes.intermediates),
       errors: merging.errors,
       notes: inputs.notes + notes + merging.notes, carried: [])
-    request.survey = Self.survey(of: mergings)
+    request.survey = Self.survey(of: steps)
     return request
   }
 
+  /// A merge with the adapters that were applied to its models.
+  private struct Step {
+    var merging: Merging
+    var applications: [VectorApplication]
+  }
+
   /// Returns the survey of merges, each of which may read the values of those before it.
-  private static func survey(of mergings: [Merging]) -> OutputSurvey {
-    OutputSurvey(
+  private static func survey(of steps: [Step]) -> OutputSurvey {
+    let mergings = steps.map(\.merging)
+    let applications = steps.flatMap(\.applications)
+    return OutputSurvey(
       .survey,
       MemoryBudget.Demand(
         fixedByteCount: mergings.reduce(0) { $0 + $1.fixedByteCount },
-        workerByteCount: mergings.map(\.workerByteCount).max() ?? 0),
+        workerByteCount: max(
+          mergings.map(\.workerByteCount).max() ?? 0,
+          applications.map(\.checkByteCount).max() ?? 0)),
       tensorCount: mergings.reduce(0) { $0 + $1.tensors.count },
       byteCount: mergings.reduce(0) { $0 + $1.surveyByteCount }
+        + applications.reduce(0) { $0 + $1.surveyByteCount }
     ) { engine, _ in
-      for merging in mergings { try merging.survey(engine: engine) }
+      var notices: [OperationNotice] = []
+      for step in steps {
+        // Values of adapters are checked first, so that an error names the adapter and not the merge.
+        for application in step.applications {
+          notices += try application.check(engine: engine).map(OperationNotice.warning)
+        }
+        try step.merging.survey(engine: engine)
+      }
       // The planned output reads what the surveys found.
-      return SurveyedOutput()
+      return SurveyedOutput(notices: notices)
     }
   }
 }

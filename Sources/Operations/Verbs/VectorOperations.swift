@@ -42,9 +42,27 @@ package struct VectorNegateOperation: OutputOperation {
 extension VectorSum {
   fileprivate var request: OutputRequest {
     let errors = errors
-    return OutputRequest(
+    var request = OutputRequest(
       options: lineageOptions, inputs: inputs,
       output: errors.isEmpty ? summed() : vectors[0].vector.checkpoint, errors: errors)
+    request.survey = .check(of: vectors.map(\.vector))
+    return request
+  }
+}
+
+extension OutputSurvey {
+  /// The survey that checks the values of vectors before they are written.
+  fileprivate static func check(of vectors: [TaskVector]) -> OutputSurvey {
+    let checks = vectors.map(VectorCheck.init)
+    return OutputSurvey(
+      .survey,
+      MemoryBudget.Demand(
+        fixedByteCount: 0, workerByteCount: checks.map(\.workerByteCount).max() ?? 0),
+      byteCount: checks.reduce(0) { $0 + $1.byteCount }
+    ) { engine, _ in
+      let notes = try checks.flatMap { try $0.run(engine: engine) }
+      return SurveyedOutput(notices: notes.map(OperationNotice.warning))
+    }
   }
 }
 
@@ -72,9 +90,11 @@ package struct VectorCompressOperation: OutputOperation {
           "only .sumac files can store terms, but \(output.path.printable) is not a .sumac file",
           hint: "name the output NAME.sumac"))
     }
-    return OutputRequest(
+    var request = OutputRequest(
       options: compression.lineageOptions, inputs: [checkpoint],
       output: errors.isEmpty ? compression.compressed() : checkpoint, errors: errors)
+    request.survey = .check(of: [compression.vector])
+    return request
   }
 }
 
@@ -98,21 +118,22 @@ package struct VectorApplyOperation: OutputOperation {
     let application = VectorApplication(
       base: base, vectors: try scales.vectors(vectors.map(context.read)))
     let errors = application.errors
-    let output = errors.isEmpty ? application.applied() : base
+    let output = errors.isEmpty ? try application.applied() : base
     var request = OutputRequest(
       options: application.lineageOptions, inputs: application.inputs, output: output,
-      errors: errors, carried: [base])
-    if application.surveyByteCount > 0, errors.isEmpty {
-      request.survey = OutputSurvey(
-        .survey,
-        MemoryBudget.Demand(
-          fixedByteCount: 0,
-          workerByteCount: Engine.workspaceByteCount(of: output.tensors, extra: { _ in 0 })),
-        byteCount: application.surveyByteCount
-      ) { engine, _ in
-        try application.check(output, engine: engine)
-        return SurveyedOutput()
-      }
+      errors: errors, notes: application.notes, carried: [base])
+    guard application.surveyByteCount > 0, errors.isEmpty else { return request }
+    request.survey = OutputSurvey(
+      .survey,
+      MemoryBudget.Demand(
+        fixedByteCount: 0,
+        workerByteCount: max(
+          Engine.workspaceByteCount(of: output.tensors, extra: { _ in 0 }),
+          application.checkByteCount)),
+      byteCount: application.surveyByteCount
+    ) { engine, _ in
+      let notes = try application.check(output, engine: engine)
+      return SurveyedOutput(notices: notes.map(OperationNotice.warning))
     }
     return request
   }
@@ -133,13 +154,20 @@ package struct VectorStatsOperation: Operation {
   package func run(_ context: OperationContext) throws -> OperationResult {
     let base = try base.map(context.read)
     let inputs = try vectors.map { try VectorStatistics.Input(context.read($0), base: base) }
+    let checks = inputs.compactMap(\.check)
     let statistics = try context.withEngine(
       .measure,
       MemoryBudget.Demand(
         fixedByteCount: 0,
-        workerByteCount: VectorStatistics.workerByteCount(inputs, base: base)),
+        workerByteCount: max(
+          VectorStatistics.workerByteCount(inputs, base: base),
+          checks.map(\.workerByteCount).max() ?? 0)),
       byteCount: VectorStatistics.byteCount(inputs, base: base)
-    ) { try VectorStatistics(inputs, base: base, engine: $0) }
+        + checks.reduce(0) { $0 + $1.byteCount }
+    ) { engine in
+      for check in checks { _ = try check.run(engine: engine) }
+      return try VectorStatistics(inputs, base: base, engine: engine)
+    }
     return OperationResult(reports: [VectorReport(statistics, listsTensors: listsTensors)])
   }
 }

@@ -16,7 +16,7 @@ struct TermSumEncoding: TensorEncoding {
   /// Returns true if a packed tensor can have these terms.
   static func holds(_ sum: TermSum) -> Bool {
     guard sum.parts.count <= PackedTensor.termLimit,
-      sum.isBits || sum.info.dtype.isPlainFloat
+      sum.isBits || sum.info.dtype.isPlainFloat && sum.info.dtype != .f64
     else { return false }
     return sum.parts.allSatisfy { part in
       switch part {
@@ -72,9 +72,10 @@ struct TermSumEncoding: TensorEncoding {
   func prepared(
     _ tensor: LazyTensor, encoder: ChunkEncoder, engine: Engine, wantsContentID: Bool
   ) throws -> any PreparedEncoding {
-    Prepared(
-      sum: sum, encoder: encoder,
-      contentID: wantsContentID ? try tensor.contentID(engine: engine) : nil)
+    // The range of F16 is so small that sums are computed to check it.
+    let isChecked = sum.info.dtype == .f16 && sum.parts.count > 1
+    let contentID = wantsContentID || isChecked ? try tensor.contentID(engine: engine) : nil
+    return Prepared(sum: sum, encoder: encoder, contentID: wantsContentID ? contentID : nil)
   }
 
   /// The source of the chunks of a segment.

@@ -5,6 +5,8 @@ import TensorCore
 
 /// A source that reads a sum of terms chunk by chunk, with the same result as a packed file of these terms:
 /// added in float32, in order, and rounded once.
+///
+/// Sums of F64 are added in double precision. A sum that becomes NaN, or too large for its dtype, is an error.
 struct TermSumSource: ChunkedTensorSource {
   let sum: TermSum
 
@@ -13,8 +15,8 @@ struct TermSumSource: ChunkedTensorSource {
   func scratchByteCount(elementCount: Int) -> Int {
     let count = info.grid.largestChunk
     let parts = sum.parts.map { partScratchByteCount($0, count) }.max() ?? 0
-    // A chunk that is requested in part, the sums, and room to round them.
-    return chunkByteCount + 8 * count + parts
+    // A chunk that is requested in part, the sums, and room to convert them.
+    return chunkByteCount + (info.dtype == .f64 ? 16 : 8) * count + parts
   }
 
   private func partScratchByteCount(_ part: TermSum.Part, _ count: Int) -> Int {
@@ -39,19 +41,48 @@ struct TermSumSource: ChunkedTensorSource {
     if sum.isBits {
       return try readBits(chunk: chunk, elements, into: &values, scratch: &scratch)
     }
+    if info.dtype == .f64 {
+      return try readWide(elements, into: &values, scratch: &scratch)
+    }
     try scratch.split(at: 4 * elements.count) { sums, rest in
       for (index, part) in sum.parts.enumerated() {
         try add(
           part, chunk: chunk, elements, isFirst: index == 0, to: &sums, scratch: &rest)
       }
-      if info.dtype == .f32 {
-        values.copy(sums.bytes)
-      } else {
-        rest.split(at: 4 * elements.count) { spare, _ in
-          Kernels.best.roundSums(sums.bytes, to: info.dtype, into: &values, scratch: &spare)
-        }
-      }
+      try round(sums.bytes, elements, into: &values)
     }
+  }
+
+  /// Rounds sums to the dtype of the tensor.
+  @_lifetime(values: copy values)
+  private func round(
+    _ sums: borrowing RawSpan, _ elements: Range<Int>, into values: inout MutableRawSpan
+  ) throws {
+    if let index = Kernels.best.firstNaN(sums) {
+      throw fault("value \(elements.lowerBound + index) becomes NaN")
+    }
+    let dtype = info.dtype
+    // Only sums of plain floats have a packed form, in which values that are too large are errors too.
+    try Kernels.best.convert(
+      sums, from: .f32, to: dtype, elementCount: elements.count, saturating: !dtype.isPlainFloat,
+      into: &values)
+    if let index = Kernels.best.firstOverflow(of: sums, rounded: values.bytes, to: dtype) {
+      let value = Float(bitPattern: sums.littleEndian(UInt32.self, at: 4 * index) ?? 0)
+      throw fault(
+        "value \(elements.lowerBound + index) becomes \(value), which is too large for \(dtype.name)",
+        hint: "convert the base first, with: \(command: "convert BASE --dtype bf16 -o OUTPUT")")
+    }
+  }
+
+  func fault(_ reason: Message, hint: Message? = nil) -> FormatError {
+    let path =
+      switch sum.parts.first {
+      case .dense(let tensor, _): tensor.stored.file
+      case .lowRank(let u, _, _): u.stored.file
+      case .stored(let stored, _): stored.reader.file.path
+      case nil: ""
+      }
+    return FormatError(.nonfiniteValue, reason, path: path, tensor: info.name, hint: hint)
   }
 
   /// Reads a sum of which `isBits` is true.
@@ -113,7 +144,7 @@ struct TermSumSource: ChunkedTensorSource {
   }
 
   /// Returns the layout for V as float32, `rows` rows of U, and the scratch memory to read them.
-  private func factorWorkspace(
+  func factorWorkspace(
     _ u: LazyTensor, _ v: LazyTensor, rank: Int, rows: Int
   ) -> WorkspaceLayout {
     WorkspaceLayout(
@@ -127,7 +158,7 @@ struct TermSumSource: ChunkedTensorSource {
   /// Adds the values of `elements` in the product of U and V to `sums`.
   @_lifetime(sums: copy sums)
   @_lifetime(scratch: copy scratch)
-  private func addProduct(
+  func addProduct(
     _ u: LazyTensor, _ v: LazyTensor, _ factor: Float, _ elements: Range<Int>,
     to sums: inout MutableRawSpan, scratch: inout MutableRawSpan
   ) throws {
