@@ -8,6 +8,20 @@ struct MergedSource: TensorSource {
   let operands: [Operand]
   let combination: SettledCombination
   let seed: UInt64
+  let loss: LossRecorder?
+  /// True if the dtype cannot hold all values of the operands, so that rounding is more than part of the arithmetic.
+  private let isCast: Bool
+
+  init(
+    info: TensorInfo, operands: [Operand], combination: SettledCombination, seed: UInt64
+  ) {
+    self.info = info
+    self.operands = operands
+    self.combination = combination
+    self.seed = seed
+    loss = DType.f32.isExact(in: info.dtype) ? nil : LossRecorder(info)
+    isCast = !operands.allSatisfy { $0.tensor.info.dtype.isExact(in: info.dtype) }
+  }
 
   /// The operands as a base and models; in weighted sums the first operand takes the role of the base.
   private var reading: DeltaReading {
@@ -45,6 +59,8 @@ struct MergedSource: TensorSource {
     _ elements: Range<Int>, into values: inout MutableRawSpan, scratch: inout MutableRawSpan
   ) throws {
     let reading = reading
+    let chunk = loss?.chunk(toMeasure: elements)
+    var found = chunk.map { _ in ValueLoss() }
     for piece in reading.pieces(of: elements, inRows: isInRows) {
       switch combination {
       case .weightedSum(let weights, let divisor):
@@ -56,7 +72,7 @@ struct MergedSource: TensorSource {
               floats.bytes, times: weights[index], isFirst: index == 0, to: &sums)
           }
           if divisor != 1 { Kernels.best.divide(&sums, by: divisor) }
-          try store(sums.bytes, piece, of: elements, into: &values)
+          try store(sums.bytes, piece, of: elements, into: &values, &found)
         }
       case .taskVectors(let keeps, let sum):
         try reading.withPiece(piece, of: Array(keeps.indices), workspace: &scratch) {
@@ -67,17 +83,20 @@ struct MergedSource: TensorSource {
             reading.apply(keep, model: index, piece, &delta, scratch: &rest)
           }
           Kernels.best.add(deltas.bytes, sum, to: &base)
-          try store(base.bytes, piece, of: elements, into: &values)
+          try store(base.bytes, piece, of: elements, into: &values, &found)
         }
       }
     }
+    guard let loss, let chunk, let found else { return }
+    // Rounding to the dtype of the operands is part of the arithmetic; an infinity is not.
+    loss.record(isCast || found.infinities > 0 ? found : ValueLoss(), ofChunk: chunk)
   }
 
-  /// Rounds the requested part of a piece into `values`.
+  /// Rounds the requested part of a piece into `values`, and adds the loss to `found` unless that is nil.
   @_lifetime(values: copy values)
   private func store(
     _ results: borrowing RawSpan, _ piece: Range<Int>, of elements: Range<Int>,
-    into values: inout MutableRawSpan
+    into values: inout MutableRawSpan, _ found: inout ValueLoss?
   ) throws {
     if let index = Kernels.best.firstNaN(results) {
       throw FormatError(
@@ -90,8 +109,13 @@ struct MergedSource: TensorSource {
     let start = width * (wanted.lowerBound - elements.lowerBound)
     var target = values._mutatingExtracting(start..<start + width * wanted.count)
     let first = 4 * (wanted.lowerBound - piece.lowerBound)
+    let results = results.extracting(first..<first + 4 * wanted.count)
     try Kernels.best.convert(
-      results.extracting(first..<first + 4 * wanted.count), from: .f32, to: info.dtype,
-      elementCount: wanted.count, saturating: false, into: &target)
+      results, from: .f32, to: info.dtype, elementCount: wanted.count, saturating: false,
+      into: &target)
+    guard found != nil else { return }
+    Kernels.best.addLoss(
+      of: results, .f32, in: target.bytes, info.dtype, elementCount: wanted.count,
+      to: &found!)
   }
 }

@@ -1,4 +1,5 @@
 package import Base
+package import Checkpoints
 package import Reporting
 
 /// A command as a value that can be stored as JSON, checked, planned and run without a terminal.
@@ -23,6 +24,8 @@ package struct OperationResult: Sendable {
   package var reports: [any Report] = []
   /// The number of inputs; the report on one input is rendered alone, reports on several as a list.
   package var inputCount = 1
+  /// The loss of the written output in relation to the input; nil if there is none.
+  package var loss: ModelLoss?
 
   package init(reports: [any Report] = [], inputCount: Int = 1, status: ExitStatus = .done) {
     self.reports = reports

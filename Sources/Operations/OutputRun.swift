@@ -29,16 +29,23 @@ struct OutputRun {
     report(job, surveyed.notices, notes: request.notes)
     try context.cancellation.check()
     for extra in surveyed.extras { _ = try write(extra) }
-    let allotment = try write(job)
+    let outcome = try write(job)
+    let allotment = outcome.allotment
     let written = try writtenByteCount(job)
+    if let warning = LossWarning.message(for: outcome.losses) {
+      context.observer.report(.warning(warning))
+    }
     context.observer.report(.note(summary(of: job, written: written)))
+    if let loss = outcome.loss { context.observer.report(.note(Message(loss.summary))) }
     context.observer.report(.measurement("time \(ContinuousClock.now - start)"))
     context.observer.report(
       .measurement(
         "peak resident memory \(ResidentMemory.peakByteCount) bytes, "
           + "\(allotment.peakByteCount) planned, \(allotment.workers) workers"))
-    guard let report = surveyed.report, let written else { return OperationResult() }
-    return OperationResult(reports: [try report(written)])
+    var result = OperationResult()
+    result.loss = outcome.loss
+    if let report = surveyed.report, let written { result.reports = [try report(written)] }
+    return result
   }
 
   func plan() throws -> PlanReport {
@@ -116,7 +123,7 @@ struct OutputRun {
     return surveyed
   }
 
-  private func write(_ job: OutputJob) throws -> MemoryBudget.Allotment {
+  private func write(_ job: OutputJob) throws -> OutputJob.Outcome {
     try job.run(
       jobs: context.jobs, memory: context.memory, cancellation: context.cancellation,
       progress: context.observer.progress)

@@ -100,12 +100,21 @@ package struct OutputJob: Sendable {
       plan.demand, jobs: jobs, tiles: plan.tileCount, valueByteCount: plan.valueByteCount)
   }
 
+  /// The resources that writing used, and the loss of the output.
+  package struct Outcome: Sendable {
+    /// The number of workers that ran, and their planned peak memory.
+    package var allotment: MemoryBudget.Allotment
+    /// The tensors that differ from those of the input, by name.
+    package var losses: [TensorLoss]
+    /// The loss of the whole output; nil if no tensor has one.
+    package var loss: ModelLoss?
+  }
+
   /// Writes the output.
-  /// - Returns: The number of workers that ran, and their planned peak memory.
   @discardableResult
   package func run(
     jobs: Int, memory: MemoryBudget, cancellation: Cancellation, progress: any Progress
-  ) throws -> MemoryBudget.Allotment {
+  ) throws -> Outcome {
     let allotment = try allotment(jobs: jobs, memory: memory)
     progress.begin(
       .write, tensors: plan.rows.count, byteCount: plan.valueByteCount)
@@ -116,7 +125,10 @@ package struct OutputJob: Sendable {
     case .standardOutput:
       try writer.write(toPipe: .standardOutput, engine: engine)
     }
-    return allotment
+    let losses = engine.losses.tensors
+    return Outcome(
+      allotment: allotment, losses: losses,
+      loss: ModelLoss(losses, elementCount: plan.elementCount))
   }
 }
 

@@ -41,7 +41,8 @@ package struct ConvertOperation: OutputOperation {
     let stored = conversion.storage.applied(to: converted)
     var request = OutputRequest(
       options: conversion.lineageOptions, inputs: [base, checkpoint].compactMap(\.self),
-      output: stored.checkpoint, errors: errors, notes: choice == nil ? stored.notes : [])
+      output: stored.checkpoint, errors: errors,
+      notes: conversion.castNotes(for: checkpoint) + (choice == nil ? stored.notes : []))
     if let base {
       request.verb = "append"
       request.errors += appendingErrors(adding: stored.checkpoint, to: base)

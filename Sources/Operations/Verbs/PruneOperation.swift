@@ -71,7 +71,8 @@ package struct PruneOperation: OutputOperation {
     result.report = { written in
       var bytes = PruningReport.Bytes(input: checkpoint.fileByteCount, output: written)
       if !holdsTerms { bytes.packed = try PackedSizeEstimate.byteCount(of: output.tensors) }
-      return PruningReport(outcome, pruning, bytes: bytes)
+      return PruningReport(
+        outcome, pruning, losses: pruning.losses(of: output, outcome), bytes: bytes)
     }
     return result
   }

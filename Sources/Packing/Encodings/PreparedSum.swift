@@ -69,7 +69,7 @@ struct PreparedSum: PreparedEncoding {
         scratch = max(scratch, encoder.scratchByteCount(PlanesCodec(), factor))
       }
       self.streams = streams
-      self.scratch = scratch
+      self.scratch = max(scratch, tiles.originalByteCount)
     }
 
     /// Returns the layout for a chunk: values, mask, sums, streams, and scratch memory.
