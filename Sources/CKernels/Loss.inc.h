@@ -1,5 +1,68 @@
 // `add_loss`: the difference between values and the values that a conversion or a mask made of them.
 
+/// The magnitudes, as bits, between which the largest one of a block must be for sums in float32: 2^-30 and 2^15. Their
+/// squares and those of their rounding errors are normal, and none of them becomes infinite in any dtype.
+enum { SMALL_BITS = 97 << 23, LARGE_BITS = 142 << 23 };
+
+/// Returns the number of zeros.
+static int64_t count_zeros(const any_u32 *values, size_t n) {
+  int32_t count = 0;
+  for (size_t i = 0; i < n; i++) count += (values[i] & F32_MAGNITUDE) == 0;
+  return count;
+}
+
+/// The largest difference, the largest magnitude before and the least magnitude after are bits of F32.
+typedef struct loss_lanes {
+  lanes_f32 squares, norms;
+  lanes_i32 largest, magnitude, least;
+} loss_lanes;
+
+/// Adds the loss of up to LANES floats.
+INLINE void add_loss_lanes(const any_u32 *before, const any_u32 *after, size_t n,
+                           loss_lanes *sums) {
+  lanes_i32 x = {0}, y = {0};
+  memcpy(&x, before, n * sizeof(float));
+  memcpy(&y, after, n * sizeof(float));
+  const lanes_i32 old = x & INT32_MAX;
+  sums->magnitude = old > sums->magnitude ? old : sums->magnitude;
+  const lanes_i32 new = y & INT32_MAX;
+  sums->least = new < sums->least ? new : sums->least;
+  const lanes_f32 a = (lanes_f32)x, difference = a - (lanes_f32)y;
+  sums->norms += a * a;
+  sums->squares += difference * difference;
+  const lanes_i32 gap = (lanes_i32)difference & INT32_MAX;
+  sums->largest = gap > sums->largest ? gap : sums->largest;
+}
+
+/// Adds the loss of up to BLOCK floats, with sums in float32.
+/// Returns 0 and adds nothing if the largest magnitude is not in the range of such sums.
+static __attribute__((noinline)) int add_loss_fast(const any_u32 *before, const any_u32 *after,
+                                                   size_t n, sumac_loss *loss) {
+  loss_lanes sums = {{0}, {0}, {0}, {0}, (lanes_i32){0} + INT32_MAX};
+  size_t start = 0;
+  for (; start + LANES <= n; start += LANES) {
+    add_loss_lanes(before + start, after + start, LANES, &sums);
+  }
+  if (start < n) add_loss_lanes(before + start, after + start, n - start, &sums);
+  int32_t top = 0, widest = 0, least = INT32_MAX;
+  for (int k = 0; k < LANES; k++) {
+    top = sums.magnitude[k] > top ? sums.magnitude[k] : top;
+    widest = sums.largest[k] > widest ? sums.largest[k] : widest;
+    least = sums.least[k] < least ? sums.least[k] : least;
+  }
+  // A difference that is too large, infinite or NaN has a result of this kind.
+  if (top < SMALL_BITS || top >= LARGE_BITS || widest >= LARGE_BITS) return 0;
+  const lanes_f64 squares = __builtin_convertvector(sums.squares, lanes_f64);
+  const lanes_f64 norms = __builtin_convertvector(sums.norms, lanes_f64);
+  loss->squares += add_lanes(&squares);
+  loss->norm_squares += add_lanes(&norms);
+  const double gap = float_of((uint32_t)widest);
+  loss->largest = gap > loss->largest ? gap : loss->largest;
+  if (least == 0) loss->zeros += count_zeros(after, n) - count_zeros(before, n);
+  return 1;
+}
+
+/// Adds the loss of any floats, with sums in float64.
 static void add_loss_f32(const any_u32 *before, const any_u32 *after, size_t n, sumac_loss *loss) {
   const int32_t infinity = (int32_t)F32_INFINITY;
   lanes_f64 squares = {0}, norms = {0};
@@ -17,7 +80,8 @@ static void add_loss_f32(const any_u32 *before, const any_u32 *after, size_t n, 
     const lanes_i32 old = x & INT32_MAX, new = y & INT32_MAX;
     const lanes_i32 was_finite = old < infinity;
     infinities -= was_finite & (new == infinity);
-    zeros -= (old != 0) & (new == 0);
+    zeros += old == 0;
+    zeros -= new == 0;
     const lanes_i32 counts = was_finite & (new < infinity);
     const lanes_f32 a = (lanes_f32)(x & counts), b = (lanes_f32)(y & counts);
     const lanes_f64 wide = __builtin_convertvector(a, lanes_f64);
@@ -32,7 +96,7 @@ static void add_loss_f32(const any_u32 *before, const any_u32 *after, size_t n, 
   for (int k = 0; k < LANES; k++) {
     loss->largest = largest[k] > loss->largest ? largest[k] : loss->largest;
     loss->infinities += (uint32_t)infinities[k];
-    loss->zeros += (uint32_t)zeros[k];
+    loss->zeros += zeros[k];
   }
 }
 
@@ -48,7 +112,8 @@ static void add_loss_f64(const any_f64 *before, const any_f64 *after, size_t n, 
     const lanes_i64 old = x & INT64_MAX, new = y & INT64_MAX;
     const lanes_i64 was_finite = old < infinity;
     infinities -= was_finite & (new == infinity);
-    zeros -= (old != 0) & (new == 0);
+    zeros += old == 0;
+    zeros -= new == 0;
     const lanes_i64 counts = was_finite & (new < infinity);
     const lanes_f64 a = (lanes_f64)(x & counts), b = (lanes_f64)(y & counts);
     const lanes_f64 difference = a - b;
@@ -62,7 +127,7 @@ static void add_loss_f64(const any_f64 *before, const any_f64 *after, size_t n, 
   for (int k = 0; k < LANES; k++) {
     loss->largest = largest[k] > loss->largest ? largest[k] : loss->largest;
     loss->infinities += (uint64_t)infinities[k];
-    loss->zeros += (uint64_t)zeros[k];
+    loss->zeros += zeros[k];
   }
 }
 
@@ -93,7 +158,9 @@ static void add_loss(int from, const void *before, int to, const void *after, si
       add_loss_f64(doubles_of(from, old, x, wide_x, count), doubles_of(to, new, y, wide_y, count),
                    count, loss);
     } else {
-      add_loss_f32(floats_of(from, old, x, count), floats_of(to, new, y, count), count, loss);
+      const any_u32 *values = floats_of(from, old, x, count);
+      const any_u32 *results = floats_of(to, new, y, count);
+      if (!add_loss_fast(values, results, count, loss)) add_loss_f32(values, results, count, loss);
     }
   }
 }

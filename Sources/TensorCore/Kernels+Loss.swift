@@ -13,7 +13,7 @@ package struct ValueLoss: Sendable, Equatable {
   package var largest: Double
   /// The number of finite values that became infinite.
   package var infinities: Int
-  /// The number of nonzero values that became zero.
+  /// The number of zeros after, less that before: the number of values that became zero, unless others ceased to be.
   package var zeros: Int
 
   package init(

@@ -119,8 +119,8 @@ typedef struct sumac_loss {
   double largest;
   /// The number of finite values that became infinite.
   uint64_t infinities;
-  /// The number of nonzero values that became zero.
-  uint64_t zeros;
+  /// The number of zeros after, less that before.
+  int64_t zeros;
 } sumac_loss;
 
 /// The fit of groups of M values to the pattern "at most N values are not zero".
@@ -346,7 +346,8 @@ typedef struct sumac_kernels {
                        sumac_distance *distance);
 
   /// Adds to `loss` the difference between `n` values of the float dtype `from` and the values of the float dtype `to`
-  /// that were made of them, in the lanes of `moments_f32` for each 1024 values.
+  /// that were made of them. Sums are computed in the lanes of `moments_f32` for each 1024 values, in float32 if the range of
+  /// their magnitudes allows it.
   void (*add_loss)(int from, const void *_Nullable before, int to, const void *_Nullable after,
                    size_t n, sumac_loss *loss);
 

@@ -63,20 +63,24 @@ package struct ModelLoss: Sendable, Equatable {
     self.init(
       relative: total.relative, tensorCount: losses.count,
       losslessShare: Double(max(0, elementCount - lossy)) / Double(max(1, elementCount)),
-      infinities: total.infinities, zeros: total.zeros,
+      infinities: total.infinities, zeros: max(0, total.zeros),
       worst: ranked.prefix(Self.worstCount).map {
         Worst(name: $0.name, relative: $0.loss.relative)
       })
   }
 
   /// One line for people.
-  package var summary: String {
+  package var summary: String { summary(rest: "kept without loss") }
+
+  /// Returns one line for people.
+  /// - Parameter rest: The description of the values that are in tensors without loss.
+  package func summary(rest: String) -> String {
     let names = worst.map { "\($0.name.printable) \(Self.percent($0.relative))" }
     return "total relative error \(Self.percent(relative)) in "
       + tensorCount.counted("tensor")
       + (infinities > 0 ? ", \(infinities.counted("value")) infinite" : "")
       + "; worst: \(names.joined(separator: ", ")); "
-      + "\((100 * losslessShare).fixed(decimals: 1)) % of the values kept without loss"
+      + "\((100 * losslessShare).fixed(decimals: 1)) % of the values \(rest)"
   }
 
   /// Returns a share as a percentage with three decimals, or with an exponent if these would all be 0.
