@@ -37,6 +37,7 @@ extension Inspection {
     if let step = checkpoint.lineage.steps.last {
       let inputs = step.inputs.map(\.name.printable).joined(separator: ", ")
       facts.append(Section.Fact("made by", "sumac \(step.verb.printable) of \(inputs)"))
+      if let loss = step.loss { facts.append(Section.Fact("loss", loss.summary)) }
     }
     return facts
   }
@@ -73,9 +74,16 @@ extension Inspection {
           row.tensor.aliasOf.map { "= \($0.printable)" } ?? storedLabel(row.tensor),
         ]
         guard showsErrors else { return cells }
-        let error = row.tensor.record.relativeError.map { "\((100 * $0).fixed(decimals: 2)) %" }
+        let error = row.tensor.record.relativeError.map(Self.percent)
         return cells + [error ?? "-"]
       })
+  }
+
+  /// Returns a share as a percentage with two decimals, or with an exponent if these would all be 0.
+  private static func percent(_ share: Double) -> String {
+    let percentage = 100 * share
+    guard percentage != 0, percentage < 0.01 else { return "\(percentage.fixed(decimals: 2)) %" }
+    return "\(percentage.short) %"
   }
 
   private func storedLabel(_ tensor: LazyTensor) -> String {

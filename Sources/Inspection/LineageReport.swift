@@ -42,6 +42,7 @@ package struct LineageReport: Report {
     let versions = step.versions.map { "\($0.name.printable) \($0.value.printable)" }
     lines.append(
       "\(indent)└─ \(step.verb.printable)\(options)  (\(versions.joined(separator: ", ")))")
+    if let loss = step.loss { lines.append("\(indent)   \(loss.summary)") }
     for (number, input) in step.inputs.enumerated() {
       let isLast = number == step.inputs.count - 1
       lines.append(
