@@ -99,39 +99,51 @@ package struct Comparison: Sendable {
   package var summarizes: Bool { !listsDifferences && differences.count > Self.listedCount }
 
   package var sections: [Section] {
-    let lossLine = loss.map { [Section.line($0.summary(rest: "equal"))] } ?? []
     guard !isEqual else {
-      return [
-        .line(
-          (isExact ? "equal to " : "within the allowed error of ")
-            + "\(original.printable): \(comparedTensorCount.counted("tensor")), "
-            + (isExact
-              ? "names, shapes, dtypes and every bit of the values" : "names, shapes and values"))
-      ] + lossLine
+      let line = Section.line(
+        (isExact ? "equal to " : "within the allowed error of ")
+          + "\(original.printable): \(comparedTensorCount.counted("tensor")), "
+          + (isExact
+            ? "names, shapes, dtypes and every bit of the values" : "names, shapes and values"))
+      return lossFacts.isEmpty ? [line] : [line, .facts(lossFacts)]
     }
-    let lines = [Section.line(summary)] + lossLine
-    guard !summarizes else { return lines }
+    let sections = [
+      Section.line("differs from \(original.printable)"),
+      .facts([Section.Fact("tensors", counts)] + lossFacts),
+    ]
+    guard !summarizes else { return sections }
     let table = Table(
       [Table.Column("tensor"), Table.Column("differs in"), Table.Column("how")],
       rows: differences.map { [$0.name.printable, $0.kind.rawValue, $0.detail] })
-    return lines + [.table(table)]
+    return sections + [.table(table)]
   }
 
-  /// One line with the numbers of equal tensors and of each kind of difference.
-  private var summary: String {
+  private var lossFacts: [Section.Fact] {
+    guard let loss else { return [] }
+    let share = (100 * loss.losslessShare).fixed(decimals: 1)
+    return [
+      Section.Fact("error", "\(loss.total), \(share) % of the values equal"),
+      Section.Fact("worst", loss.worstTensors),
+    ]
+  }
+
+  /// The numbers of equal tensors and of each kind of difference.
+  private var counts: String {
     let total =
       comparedTensorCount + count(.missing) + count(.dtype) + count(.shape) + count(.extra)
     let kinds: [(Difference.Kind, String)] = [
       (.values, "changed"), (.missing, "missing"), (.extra, "not in the original"),
       (.dtype, "of another dtype"), (.shape, "of another shape"),
     ]
-    var parts = kinds.compactMap { kind, text in
+    let equal =
+      "\(equalTensorCount.grouped) of \(total.grouped) "
+      + (isExact ? "equal" : "within the allowed error")
+    var parts = [equal]
+    parts += kinds.compactMap { kind, text in
       count(kind) > 0 ? "\(count(kind).grouped) \(text)" : nil
     }
     if count(.file) > 0 { parts.append(count(.file).counted("other file") + " different") }
-    return "differs from \(original.printable): \(equalTensorCount.grouped) of "
-      + "\(total.counted("tensor")) \(isExact ? "equal" : "within the allowed error"), "
-      + parts.joined(separator: ", ")
+    return parts.joined(separator: ", ")
   }
 
   package var members: JSONObject {

@@ -74,7 +74,7 @@ package enum DType: UInt8, CaseIterable, Sendable, Hashable {
     }
   }
 
-  /// True for the dtypes that `--dtype` converts: F16, BF16, F32 and F64.
+  /// True for F16, BF16, F32 and F64, between which `--dtype` converts.
   package var isPlainFloat: Bool {
     switch self {
     case .f16, .bf16, .f32, .f64: true

@@ -23,11 +23,10 @@ package final class LossLog: Sendable {
 
   /// Sets the loss of a tensor; a tensor without loss is not listed.
   package func record(_ loss: ValueLoss, of tensor: TensorInfo) {
-    guard !loss.isNone else { return }
-    losses.withLock {
-      $0[UTF8Key(tensor.name)] = TensorLoss(
-        name: tensor.name, elementCount: tensor.elementCount, loss: loss)
-    }
+    let entry =
+      loss.isNone
+      ? nil : TensorLoss(name: tensor.name, elementCount: tensor.elementCount, loss: loss)
+    losses.withLock { $0[UTF8Key(tensor.name)] = entry }
   }
 
   /// The tensors with a loss, by name.

@@ -70,17 +70,20 @@ package struct ModelLoss: Sendable, Equatable {
   }
 
   /// One line for people.
-  package var summary: String { summary(rest: "kept without loss") }
+  package var summary: String {
+    "\(total); worst: \(worstTensors); "
+      + "\((100 * losslessShare).fixed(decimals: 1)) % of the values kept without loss"
+  }
 
-  /// Returns one line for people.
-  /// - Parameter rest: The description of the values that are in tensors without loss.
-  package func summary(rest: String) -> String {
-    let names = worst.map { "\($0.name.printable) \(Self.percent($0.relative))" }
-    return "total relative error \(Self.percent(relative)) in "
-      + tensorCount.counted("tensor")
+  /// The total error and the number of tensors.
+  package var total: String {
+    "total relative error \(Self.percent(relative)) in \(tensorCount.counted("tensor"))"
       + (infinities > 0 ? ", \(infinities.counted("value")) infinite" : "")
-      + "; worst: \(names.joined(separator: ", ")); "
-      + "\((100 * losslessShare).fixed(decimals: 1)) % of the values \(rest)"
+  }
+
+  /// The names of the worst tensors with their errors.
+  package var worstTensors: String {
+    worst.map { "\($0.name.printable) \(Self.percent($0.relative))" }.joined(separator: ", ")
   }
 
   /// Returns a share as a percentage with three decimals, or with an exponent if these would all be 0.

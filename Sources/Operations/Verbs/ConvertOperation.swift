@@ -116,6 +116,9 @@ package struct ConvertOperation: OutputOperation {
     var tried = storage
     tried.chosen = types
     let sink = CountingSink()
+    // The losses of other types are not part of this file.
+    let engine = Engine(
+      workers: engine.workers, cancellation: engine.cancellation, progress: engine.progress)
     try PackedCheckpointWriter(tried.applied(to: checkpoint).checkpoint, options: options)
       .write(to: sink, engine: engine)
     return sink.byteCount
