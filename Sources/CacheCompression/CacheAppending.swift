@@ -51,45 +51,7 @@ package struct CacheAppending: Sendable {
     }
     self.details = details
     recentCount = max(0, details.object["settings"]?["residual"]?.asInt ?? 0)
-    guard old.layers.map(\.number) == new.layers.map(\.number) else {
-      throw UsageError(
-        "\(new.origin.path.printable): has \(new.layers.count) layers, but the packed cache has "
-          + "\(old.layers.count)")
-    }
-    // The new block starts after the last complete one, so the exact tokens come first.
-    let recent = Dictionary(
-      uniqueKeysWithValues: packed.tensors.compactMap { tensor -> (String, LazyTensor)? in
-        guard let block = CacheBlocks.block(named: tensor.name), block.number == .max else {
-          return nil
-        }
-        return (block.first, tensor)
-      })
-    var layers: [KVCache.Layer] = []
-    for (layer, before) in zip(new.layers, old.layers) {
-      func join(_ tensor: LazyTensor, _ old: LazyTensor, _ name: String) throws -> LazyTensor {
-        var wanted = old.info.shape.dimensions
-        wanted[2] = tensor.info.shape.dimensions[2]
-        guard tensor.info.shape.dimensions == wanted, tensor.info.dtype == old.info.dtype else {
-          throw UsageError(
-            "\(new.origin.path.printable): '\(tensor.name.printable)' is \(tensor.info.dtype.name) "
-              + "\(tensor.info.shape), but the packed cache has \(old.info.dtype.name) \(wanted)")
-        }
-        let tensor = FiniteSource.tensor(tensor)
-        guard let first = recent[name] else { return tensor.renamed(name) }
-        return try JoinedTokens.tensor([first, tensor], path: path).renamed(name)
-      }
-      layers.append(
-        KVCache.Layer(
-          number: layer.number,
-          key: try join(layer.key, before.key, KVCache.keyName(layer.number)),
-          value: try join(layer.value, before.value, KVCache.valueName(layer.number))))
-    }
-    guard old.tokenCount + new.tokenCount <= Int(Int32.max) else {
-      throw UsageError(
-        "\(new.origin.path.printable): the joined cache would have "
-          + "\(old.tokenCount + new.tokenCount) tokens, expected no more than \(Int32.max)")
-    }
-    joined = try KVCache(layout: new.layout, layers: layers, origin: new.origin)
+    joined = try Self.joined(old, new, packed: packed)
     let free = max(0, joined.tokenCount - recentCount)
     blockTokenCount = settings.keyGroup.map { free / $0 * $0 } ?? free
     if let rank, rank > joined.dimensions[3] {
@@ -100,6 +62,53 @@ package struct CacheAppending: Sendable {
     settings.rank = min(
       rank ?? (settings.rank + 1) / 2, blockTokenCount, joined.dimensions[3])
     self.settings = settings
+  }
+
+  /// Returns the exact tokens of a packed cache followed by new tokens.
+  ///
+  /// - Parameters:
+  ///   - old: The packed cache, in its standard form.
+  ///   - packed: The packed cache as it is stored.
+  private static func joined(
+    _ old: KVCache, _ new: KVCache, packed: Checkpoint
+  ) throws -> KVCache {
+    let path = new.origin.path.printable
+    guard old.layers.map(\.number) == new.layers.map(\.number) else {
+      throw UsageError(
+        "\(path): has \(new.layers.count) layers, but the packed cache has \(old.layers.count)")
+    }
+    guard old.tokenCount + new.tokenCount <= Int(Int32.max) else {
+      throw UsageError(
+        "\(path): the joined cache would have \(old.tokenCount + new.tokenCount) tokens, expected "
+          + "no more than \(Int32.max)")
+    }
+    // The new block starts after the last complete one, so the exact tokens come first.
+    let recent = Dictionary(
+      uniqueKeysWithValues: packed.tensors.compactMap { tensor -> (String, LazyTensor)? in
+        guard let block = CacheBlocks.block(named: tensor.name), block.number == .max else {
+          return nil
+        }
+        return (block.first, tensor)
+      })
+    func join(_ tensor: LazyTensor, _ old: LazyTensor, _ name: String) throws -> LazyTensor {
+      var wanted = old.info.shape.dimensions
+      wanted[2] = tensor.info.shape.dimensions[2]
+      guard tensor.info.shape.dimensions == wanted, tensor.info.dtype == old.info.dtype else {
+        throw UsageError(
+          "\(path): '\(tensor.name.printable)' is \(tensor.info.dtype.name) \(tensor.info.shape), "
+            + "but the packed cache has \(old.info.dtype.name) \(wanted)")
+      }
+      let tensor = FiniteSource.tensor(tensor)
+      guard let first = recent[name] else { return tensor.renamed(name) }
+      return try JoinedTokens.tensor([first, tensor], path: packed.path).renamed(name)
+    }
+    let layers = try zip(new.layers, old.layers).map { layer, before in
+      KVCache.Layer(
+        number: layer.number,
+        key: try join(layer.key, before.key, KVCache.keyName(layer.number)),
+        value: try join(layer.value, before.value, KVCache.valueName(layer.number)))
+    }
+    return try KVCache(layout: new.layout, layers: layers, origin: new.origin)
   }
 
   /// Returns the models of two caches if both are known and differ; otherwise nil.

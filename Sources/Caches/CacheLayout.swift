@@ -1,5 +1,5 @@
 import Base
-import Checkpoints
+package import Checkpoints
 package import TensorCore
 
 /// Facts about a cache that its files do not contain.
@@ -48,22 +48,24 @@ package struct CacheHints: Sendable {
 
 /// The files of a cache before they are read, for detecting the layout.
 package struct CacheFiles: Sendable {
-  /// The paths as given; several for layouts with chunks.
-  package let paths: [String]
-  /// The names of the entries if the first path is a folder.
+  /// The inputs as given; several for layouts with chunks.
+  package let inputs: [InputTree]
+  /// The names of the entries if the first input is a folder.
   package let names: [String]
-  /// The first bytes of the first file.
-  package let prefix: [UInt8]
 
-  package init(_ paths: [String]) throws {
-    self.paths = paths
-    let input = try InputTree(path: paths[0])
-    prefix = input.prefix
-    names = input.isFolder ? try input.entries().map(\.name).sorted() : []
+  /// - Parameter inputs: One or more files, or a folder.
+  package init(_ inputs: [InputTree]) throws {
+    self.inputs = inputs
+    names = inputs[0].isFolder ? try inputs[0].entries().map(\.name).sorted() : []
   }
 
-  package var path: String { paths[0] }
-  package var isFolder: Bool { FileSystem.isDirectory(path) }
+  /// The first input.
+  package var input: InputTree { inputs[0] }
+  package var path: String { input.path }
+  package var isFolder: Bool { input.isFolder }
+  package var isAlone: Bool { inputs.count == 1 }
+  /// The first bytes of the first file.
+  package var prefix: [UInt8] { input.prefix }
 }
 
 /// A file layout in which programs store caches.
@@ -101,7 +103,7 @@ package enum CacheLayouts {
   /// - Throws: An error if no layout recognizes the files, or if they contradict the hints.
   package static func read(_ paths: [String], _ hints: CacheHints) throws -> KVCache {
     try hints.check()
-    let files = try CacheFiles(paths)
+    let files = try CacheFiles(paths.map { try InputTree(path: $0) })
     if let name = hints.layout {
       guard let layout = self[name] else {
         throw UsageError(

@@ -73,13 +73,16 @@ package struct ContainerRegistry: Sendable {
 
   /// Reads the headers of a file or folder.
   /// - Throws: ``FormatError`` if no container recognizes it; otherwise the errors of its container.
-  package func read(_ path: String) throws -> Checkpoint {
-    let input = try InputTree(path: path)
+  package func read(_ path: String) throws -> Checkpoint { try read(InputTree(path: path)) }
+
+  /// Reads the headers of an input.
+  package func read(_ input: InputTree) throws -> Checkpoint {
     let byContent = all.first { $0.recognition(of: input) == .content }
     guard let container = byContent ?? all.first(where: { $0.recognizes(input) }) else {
       let readable = all.map { $0.summary }
       throw FormatError(
-        .unknownContainer, input.guess ?? "is not in a format that this version reads", path: path,
+        .unknownContainer, input.guess ?? "is not in a format that this version reads",
+        path: input.path,
         hint: "readable formats: \(readable.dropLast().joined(separator: ", ")) and "
           + (readable.last ?? ""))
     }

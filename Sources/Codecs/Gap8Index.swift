@@ -45,14 +45,14 @@ package struct Gap8Index: IndexCodec {
     CodecProblem(.streams, "the gaps do not give exactly \(valueCount) positions in the chunk")
   }
 
-  /// Writes kept values to their positions and zero to all others, without an intermediate mask.
   @_lifetime(values: copy values)
   package func scatter(
-    _ packed: borrowing RawSpan, width: Int, gaps: borrowing RawSpan,
+    _ packed: borrowing RawSpan, width: Int, at stream: borrowing RawSpan, valueCount: Int,
     into values: inout MutableRawSpan
-  ) throws(CodecProblem) {
-    guard Kernels.best.scatter(packed, width: width, gaps: gaps, into: &values) else {
-      throw Self.problem(packed.byteCount / width)
+  ) throws(CodecProblem) -> Bool {
+    guard Kernels.best.scatter(packed, width: width, gaps: stream, into: &values) else {
+      throw Self.problem(valueCount)
     }
+    return true
   }
 }

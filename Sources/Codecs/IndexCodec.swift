@@ -43,6 +43,16 @@ package protocol IndexCodec: Sendable {
     _ buffer: borrowing RawSpan, streams: [Range<Int>], _ layout: ChunkLayout, valueCount: Int,
     into mask: inout MutableRawSpan
   ) throws(CodecProblem)
+
+  /// Writes kept values to their positions and zero to all others, without an intermediate mask.
+  /// - Parameter stream: The stream of the index.
+  /// - Returns: False if the codec needs a mask; nothing is written then.
+  /// - Throws: A problem of kind `streams` if the stream does not give exactly `valueCount` positions.
+  @_lifetime(values: copy values)
+  func scatter(
+    _ packed: borrowing RawSpan, width: Int, at stream: borrowing RawSpan, valueCount: Int,
+    into values: inout MutableRawSpan
+  ) throws(CodecProblem) -> Bool
 }
 
 extension IndexCodec {
@@ -60,6 +70,12 @@ extension IndexCodec {
 
   @_lifetime(mask: copy mask)
   package func complete(_ mask: inout MutableRawSpan, _ layout: ChunkLayout) -> Bool { true }
+
+  @_lifetime(values: copy values)
+  package func scatter(
+    _ packed: borrowing RawSpan, width: Int, at stream: borrowing RawSpan, valueCount: Int,
+    into values: inout MutableRawSpan
+  ) throws(CodecProblem) -> Bool { false }
 
   /// Throws if the mask does not have exactly `valueCount` bits, or has one after the last element.
   func check(

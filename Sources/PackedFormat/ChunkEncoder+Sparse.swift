@@ -7,9 +7,16 @@ extension ChunkEncoder {
   /// The scratch memory that `encodeSparse` needs for chunks as large as `layout`.
   package func sparseScratchByteCount(_ codec: any ValueCodec, _ layout: ChunkLayout) -> Int {
     let list = ChunkLayout(dtype: layout.dtype, listOf: layout.elementCount)
-    let streams = sparseStreamByteCount(codec, list)
-    return codec.valueByteCount(list) + 2 * streams + StreamTable.byteCount(streamCount: 10)
-      + codec.scratchByteCount(list)
+    let frame = Self.frameLayout(
+      streamByteCount: sparseStreamByteCount(codec, list), streamCount: 10,
+      scratch: codec.scratchByteCount(list))
+    return Self.keptLayout(codec.valueByteCount(list), frame).byteCount
+  }
+
+  /// Returns the layout of the memory for a sparse chunk: its kept values, and the memory to frame them.
+  private static func keptLayout(_ keptByteCount: Int, _ frame: WorkspaceLayout) -> WorkspaceLayout
+  {
+    WorkspaceLayout(keptByteCount, scratch: frame.byteCount)
   }
 
   /// The maximum total length of a mask, its gaps, and the streams of the values.
@@ -39,7 +46,8 @@ extension ChunkEncoder {
     let positions = mask.bytes
     let count = Kernels.best.count(ofMask: positions, elementCount: layout.elementCount)
     let width = codec.isLossless ? layout.dtype.bitsPerElement / 8 : 4
-    return try scratch.split(at: width * count) { kept, rest in
+    let space = Self.keptLayout(width * count, WorkspaceLayout())
+    return try space.withSpans(of: &scratch) { kept, rest in
       Kernels.best.gather(values, width: width, mask: positions, into: &kept)
       return try encodeKept(
         kept.bytes, mask: positions, layout, candidates: Self.candidates(index), codec: codec,
@@ -83,38 +91,37 @@ extension ChunkEncoder {
     let indexRoom = candidates.map {
       $0.streamByteCounts(layout, valueCount: count).reduce(0) { $0 + $1.upperBound }
     }.reduce(0, +)
-    return try scratch.split(at: indexRoom + valueTotal) { streams, rest in
-      let frameByteCount =
-        indexRoom + valueTotal + StreamTable.byteCount(streamCount: 1 + valueLengths.count)
-      return try rest.split(at: frameByteCount) { frame, rest in
-        var target = streams._mutatingExtracting(indexRoom..<indexRoom + valueTotal)
-        codec.encode(kept, list, into: &target, scratch: &rest)
-        var best: (codec: any IndexCodec, range: Range<Int>, stored: Int)?
-        var byteOffset = 0
-        for candidate in candidates {
-          var target = streams._mutatingExtracting(byteOffset..<indexRoom)
-          let length = candidate.encode(mask, layout, valueCount: count, into: &target)
-            .reduce(0, +)
-          let stream = streams.bytes.extracting(byteOffset..<byteOffset + length)
-          let stored =
-            candidates.count == 1 ? length : try compress(stream, into: &frame, at: 0) ?? length
-          if stored < best?.stored ?? .max {
-            best = (candidate, byteOffset..<byteOffset + length, stored)
-          }
-          byteOffset += length
+    let space = Self.frameLayout(
+      streamByteCount: indexRoom + valueTotal, streamCount: 1 + valueLengths.count,
+      scratch: codec.scratchByteCount(list))
+    return try space.withSpans(of: &scratch) { streams, frame, rest in
+      var target = streams._mutatingExtracting(indexRoom..<indexRoom + valueTotal)
+      codec.encode(kept, list, into: &target, scratch: &rest)
+      var best: (codec: any IndexCodec, range: Range<Int>, stored: Int)?
+      var byteOffset = 0
+      for candidate in candidates {
+        var target = streams._mutatingExtracting(byteOffset..<indexRoom)
+        let length = candidate.encode(mask, layout, valueCount: count, into: &target)
+          .reduce(0, +)
+        let stream = streams.bytes.extracting(byteOffset..<byteOffset + length)
+        let stored =
+          candidates.count == 1 ? length : try compress(stream, into: &frame, at: 0) ?? length
+        if stored < best?.stored ?? .max {
+          best = (candidate, byteOffset..<byteOffset + length, stored)
         }
-        // `candidates` is not empty.
-        let (chosen, range, _) = best!
-        let lengths = [range.count] + valueLengths
-        let length = try compress(
-          streams.bytes, pieces: [range] + Self.ranges(of: valueLengths, from: indexRoom),
-          into: &frame)
-        return try body(
-          frame.bytes.extracting(0..<length),
-          Encoded(
-            codecs: ChunkCodecs(index: chosen.id, value: codec.id), flags: .framed,
-            decodedByteCount: lengths.reduce(0, +), valueCount: count))
+        byteOffset += length
       }
+      // `candidates` is not empty.
+      let (chosen, range, _) = best!
+      let lengths = [range.count] + valueLengths
+      let length = try compress(
+        streams.bytes, pieces: [range] + Self.ranges(of: valueLengths, from: indexRoom),
+        into: &frame)
+      return try body(
+        frame.bytes.extracting(0..<length),
+        Encoded(
+          codecs: ChunkCodecs(index: chosen.id, value: codec.id), flags: .framed,
+          decodedByteCount: lengths.reduce(0, +), valueCount: count))
     }
   }
 }

@@ -50,7 +50,17 @@ package struct ChunkEncoder: Sendable {
   package func scratchByteCount(_ codec: any ValueCodec, _ layout: ChunkLayout) -> Int {
     if codec.isLossless, compression == .none { return 0 }
     let streams = Self.maximumByteCount(ofStreams: codec.streamByteCounts(layout))
-    return 2 * streams + StreamTable.byteCount(streamCount: 8) + 2 * codec.scratchByteCount(layout)
+    return Self.frameLayout(
+      streamByteCount: streams, streamCount: 8, scratch: 2 * codec.scratchByteCount(layout)
+    ).byteCount
+  }
+
+  /// Returns the layout of the memory for a chunk: its streams, the frame that receives them, and the scratch
+  /// memory of the codec.
+  static func frameLayout(streamByteCount: Int, streamCount: Int, scratch: Int) -> WorkspaceLayout {
+    WorkspaceLayout(
+      streamByteCount, streamByteCount + StreamTable.byteCount(streamCount: streamCount),
+      scratch: scratch)
   }
 
   /// The maximum length of an encoded chunk in bytes.
@@ -96,14 +106,14 @@ package struct ChunkEncoder: Sendable {
     }
     let lengths = codec.streamByteCounts(layout)
     let total = lengths.reduce(0, +)
-    let framed: Result? = try scratch.split(at: total) { streams, rest in
-      try rest.split(at: total + StreamTable.byteCount(streamCount: lengths.count)) { frame, rest in
-        codec.encode(values, layout, into: &streams, scratch: &rest)
-        let count = try compress(streams.bytes, lengths: lengths, into: &frame)
-        if codec.isLossless, count >= values.byteCount { return nil }
-        return try body(
-          frame.bytes.extracting(0..<count), encoded(codec.id, .framed, total))
-      }
+    let space = Self.frameLayout(
+      streamByteCount: total, streamCount: lengths.count, scratch: codec.scratchByteCount(layout))
+    let framed: Result? = try space.withSpans(of: &scratch) { streams, frame, rest in
+      codec.encode(values, layout, into: &streams, scratch: &rest)
+      let count = try compress(streams.bytes, lengths: lengths, into: &frame)
+      if codec.isLossless, count >= values.byteCount { return nil }
+      return try body(
+        frame.bytes.extracting(0..<count), encoded(codec.id, .framed, total))
     }
     return try framed ?? body(values, encoded(RawCodec.id, [], values.byteCount))
   }

@@ -4,6 +4,22 @@ import TensorCore
 
 /// Reading of low-rank terms. Specification, section 5.4.
 extension PackedReader {
+  /// Returns the layout of the memory for a chunk's part of a low-rank term: V of one matrix, U of the rows of the
+  /// chunk, and memory for either as it is stored.
+  func factorLayout(_ term: LowRankTerm, _ info: TensorInfo) -> WorkspaceLayout {
+    guard let matrices = LowRankTerm.Matrices(info.shape, batch: term.batch) else {
+      return WorkspaceLayout(0, 0)
+    }
+    let rows = min(
+      matrices.count * matrices.rows, info.grid.largestChunk / max(1, matrices.columns) + 2)
+    return factorLayout(rank: term.rank, rows: rows, columns: matrices.columns)
+  }
+
+  private func factorLayout(rank: Int, rows: Int, columns: Int) -> WorkspaceLayout {
+    // Stored factors have at most four bytes for each value.
+    WorkspaceLayout(4 * rank * columns, 4 * rank * rows, scratch: 4 * rank * max(rows, columns))
+  }
+
   /// Adds the product of a low-rank term, with the scale `addend.factor`, to the sums of a chunk.
   @_lifetime(sums: copy sums)
   @_lifetime(scratch: copy scratch)
@@ -18,24 +34,26 @@ extension PackedReader {
     let elements = info.grid[addend.chunk]
     switch addend.dtype {
     case .f32:
-      try scratch.split(at: room.values) { factors, rest in
-        try addProducts(
-          term, matrices, elements, segment, to: &sums, factors: &factors, scratch: &rest)
+      try room.term.withSpans(of: &scratch) { _, rest in
+        try room.stored.withSpans(of: &rest) { factors, _, rest in
+          try addProducts(
+            term, matrices, elements, segment, to: &sums, factors: &factors, scratch: &rest)
+        }
       }
     case .f64:
       // Products are computed in float32 and then added in float64.
-      try scratch.split(at: room.converted) { converted, rest in
-        try converted.split(at: 4 * elements.count) { narrow, wide in
+      let products = WorkspaceLayout(4 * elements.count, 8 * elements.count)
+      try room.term.withSpans(of: &scratch) { converted, rest in
+        try products.withSpans(of: &converted) { narrow, wide, _ in
           narrow.fill()
-          try rest.split(at: room.values) { factors, rest in
+          try room.stored.withSpans(of: &rest) { factors, _, rest in
             try addProducts(
               term, matrices, elements, segment, to: &narrow, factors: &factors, scratch: &rest)
           }
-          var target = wide._mutatingExtracting(0..<8 * elements.count)
           try Kernels.best.convert(
             narrow.bytes, from: .f32, to: .f64, elementCount: elements.count, saturating: false,
-            into: &target)
-          Kernels.best.add(target.bytes, of: .f64, to: &sums)
+            into: &wide)
+          Kernels.best.add(wide.bytes, of: .f64, to: &sums)
         }
       }
     }
@@ -51,32 +69,30 @@ extension PackedReader {
   ) throws {
     let (rank, columns) = (term.rank, matrices.columns)
     let size = matrices.rows * columns
-    let vByteCount = 4 * rank * columns
     var start = elements.lowerBound
     while start < elements.upperBound {
       let matrix = start / size
       let end = min(elements.upperBound, (matrix + 1) * size)
       let rows = start / columns..<(end - 1) / columns + 1
-      try factors.split(at: vByteCount) { v, rest in
-        try rest.split(at: 4 * rank * rows.count) { u, stored in
-          try readFactor(
-            segment, term.u, rows.lowerBound * rank..<rows.upperBound * rank, into: &u,
-            stored: &stored, scratch: &scratch)
-          try readFactor(
-            segment + 1, term.v, matrix * rank * columns..<(matrix + 1) * rank * columns,
-            into: &v, stored: &stored, scratch: &scratch)
-          for piece in LowRankTerm.pieces(of: start..<end, columns: columns) {
-            let first = piece.elements.lowerBound
-            var target = sums._mutatingExtracting(
-              4 * (first - elements.lowerBound)..<4
-                * (piece.elements.upperBound - elements.lowerBound))
-            let row = first / columns - rows.lowerBound
-            Kernels.best.addLowRank(
-              u: u.bytes.extracting(4 * rank * row..<u.byteCount),
-              v: v.bytes.extracting(4 * (first % columns)..<v.byteCount), stride: columns,
-              rows: piece.rowCount, columns: piece.elements.count / piece.rowCount, rank: rank,
-              scale: term.scale, to: &target)
-          }
+      let space = factorLayout(rank: rank, rows: rows.count, columns: columns)
+      try space.withSpans(of: &factors) { v, u, stored in
+        try readFactor(
+          segment, term.u, rows.lowerBound * rank..<rows.upperBound * rank, into: &u,
+          stored: &stored, scratch: &scratch)
+        try readFactor(
+          segment + 1, term.v, matrix * rank * columns..<(matrix + 1) * rank * columns,
+          into: &v, stored: &stored, scratch: &scratch)
+        for piece in LowRankTerm.pieces(of: start..<end, columns: columns) {
+          let first = piece.elements.lowerBound
+          var target = sums._mutatingExtracting(
+            4 * (first - elements.lowerBound)..<4
+              * (piece.elements.upperBound - elements.lowerBound))
+          let row = first / columns - rows.lowerBound
+          Kernels.best.addLowRank(
+            u: u.bytes.extracting(4 * rank * row..<u.byteCount),
+            v: v.bytes.extracting(4 * (first % columns)..<v.byteCount), stride: columns,
+            rows: piece.rowCount, columns: piece.elements.count / piece.rowCount, rank: rank,
+            scale: term.scale, to: &target)
         }
       }
       start = end

@@ -122,18 +122,19 @@ extension PackedReader {
       try readChunk(segment: segment, chunk: chunk, into: &sums, scratch: &scratch)
       return Kernels.best.multiply(&sums, of: dtype, by: addend.factor)
     }
-    try scratch.split(at: addend.room.values) { values, rest in
-      var target = values._mutatingExtracting(
-        0..<valueByteCount(ofSegment: segment, elementCount: count))
-      try readChunk(segment: segment, chunk: chunk, into: &target, scratch: &rest)
-      if addend.isFirst {
-        try convert(target.bytes, codec, count: count, addend, into: &sums)
-        return Kernels.best.multiply(&sums, of: dtype, by: addend.factor)
-      }
-      try rest.split(at: dtype.byteCount * count) { converted, _ in
-        try convert(target.bytes, codec, count: count, addend, into: &converted)
-        Kernels.best.multiply(&converted, of: dtype, by: addend.factor)
-        Kernels.best.add(converted.bytes, of: dtype, to: &sums)
+    try addend.room.term.withSpans(of: &scratch) { converted, rest in
+      try addend.room.stored.withSpans(of: &rest) { values, _, rest in
+        var values = values._mutatingExtracting(
+          0..<valueByteCount(ofSegment: segment, elementCount: count))
+        try readChunk(segment: segment, chunk: chunk, into: &values, scratch: &rest)
+        if addend.isFirst {
+          try convert(values.bytes, codec, count: count, addend, into: &sums)
+          return Kernels.best.multiply(&sums, of: dtype, by: addend.factor)
+        }
+        var target = converted._mutatingExtracting(0..<dtype.byteCount * count)
+        try convert(values.bytes, codec, count: count, addend, into: &target)
+        Kernels.best.multiply(&target, of: dtype, by: addend.factor)
+        Kernels.best.add(target.bytes, of: dtype, to: &sums)
       }
     }
   }
@@ -146,7 +147,7 @@ extension PackedReader {
   ) throws {
     let (segment, dtype) = (addend.segment, addend.dtype)
     let width = dtype.byteCount
-    try scratch.split(at: addend.room.converted) { converted, rest in
+    try addend.room.term.withSpans(of: &scratch) { converted, rest in
       try readKept(segment, addend.chunk, addend.room, scratch: &rest) { form, positions, packed in
         guard case .mask = form else { return false }
         let bits = codec.isLossless ? segments[segment].info.dtype.bitsPerElement : 32

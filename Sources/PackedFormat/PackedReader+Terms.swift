@@ -9,19 +9,25 @@ extension PackedReader {
     if case .tensor(let tensor) = index.entries[entry].content { tensor } else { nil }
   }
 
-  /// The scratch memory for the parts of a sum, in bytes.
+  /// The sizes of the scratch memory for the parts of a sum, in bytes.
   struct Room {
-    /// The sums themselves, if they are not computed in place.
-    var sums = 0
-    /// The values of one term in the form that its codec returns.
-    var values = 0
+    /// The sums themselves, if they are not computed in place, and as much memory to round them.
+    fileprivate var sums = 0
     /// The values of one term in the dtype of the sums.
-    var converted = 0
-    var mask = 0
+    fileprivate var converted = 0
+    /// The values of one term in the form that its codec returns.
+    fileprivate var values = 0
+    fileprivate var mask = 0
     /// The scratch memory for reading chunks.
-    var reading = 0
+    fileprivate var reading = 0
 
-    var total: Int { sums + values + converted + mask + reading }
+    /// The layout of the memory for a sum: sums, and the memory for a term.
+    var sum: WorkspaceLayout { WorkspaceLayout(sums, scratch: term.byteCount) }
+    /// The layout of the memory to add a term: its converted values, and the memory to read them.
+    var term: WorkspaceLayout { WorkspaceLayout(converted, scratch: stored.byteCount) }
+    /// The layout of the memory to read a term: its values as the codec returns them, the mask of a sparse term,
+    /// and scratch memory.
+    var stored: WorkspaceLayout { WorkspaceLayout(values, mask, scratch: reading) }
   }
 
   /// - Parameter isElsewhere: True if terms are added to sums that the caller owns.
@@ -40,7 +46,7 @@ extension PackedReader {
       switch term.content {
       case .lowRank(let term):
         isLoneDense = false
-        room.values = max(room.values, factorByteCount(term, tensor.info))
+        room.values = max(room.values, factorLayout(term, tensor.info).byteCount)
       case .dense, .sparse:
         if case .sparse = term.content { isLoneDense = false }
         room.values = max(
@@ -61,22 +67,14 @@ extension PackedReader {
     return room
   }
 
-  /// The memory for U of the rows of a chunk and V of one matrix, both as stored and as float32.
-  private func factorByteCount(_ term: LowRankTerm, _ info: TensorInfo) -> Int {
-    guard let matrices = LowRankTerm.Matrices(info.shape, batch: term.batch) else { return 0 }
-    let rows = min(
-      matrices.count * matrices.rows, info.grid.largestChunk / max(1, matrices.columns) + 2)
-    return 8 * term.rank * (rows + matrices.columns)
-  }
-
   /// The scratch memory that `readTensorChunk` needs.
   package func scratchByteCount(entry: Int) -> Int {
-    tensor(ofEntry: entry).map { room(entry: entry, $0).total } ?? 0
+    tensor(ofEntry: entry).map { room(entry: entry, $0).sum.byteCount } ?? 0
   }
 
   /// The scratch memory that `add` and `replace` need for the entry's terms.
   package func termScratchByteCount(entry: Int) -> Int {
-    tensor(ofEntry: entry).map { room(entry: entry, $0, isElsewhere: true).total } ?? 0
+    tensor(ofEntry: entry).map { room(entry: entry, $0, isElsewhere: true).term.byteCount } ?? 0
   }
 
   /// Writes the canonical bytes of chunk `chunk` of an entry's tensor into `values`.
@@ -92,9 +90,10 @@ extension PackedReader {
     case .bits:
       try readBits(tensor, segment, chunk, into: &values, scratch: &scratch, room)
     case .sum(let dtype):
-      try scratch.split(at: room.sums) { sums, rest in
-        let count = tensor.info.grid[chunk].count
-        try sums.split(at: dtype.byteCount * count) { sums, spare in
+      try room.sum.withSpans(of: &scratch) { sums, rest in
+        let byteCount = dtype.byteCount * tensor.info.grid[chunk].count
+        let halves = WorkspaceLayout(byteCount, scratch: byteCount)
+        try halves.withSpans(of: &sums) { sums, spare in
           try readSum(tensor, segment, chunk, dtype, into: &sums, scratch: &rest, room)
           switch tensor.info.dtype {
           case .f32, .f64: values.copy(sums.bytes)
@@ -124,9 +123,10 @@ extension PackedReader {
         let width = tensor.info.dtype.bitsPerElement / 8
         try readKept(segment, chunk, room, scratch: &scratch) { form, positions, packed in
           switch form {
-          case .gaps(let codec):
+          case .stream(let codec, let count):
             guard termIndex == 0 else { return false }
-            try codec.scatter(packed, width: width, gaps: positions, into: &values)
+            return try codec.scatter(
+              packed, width: width, at: positions, valueCount: count, into: &values)
           case .mask where termIndex == 0:
             Kernels.best.scatter(packed, width: width, mask: positions, into: &values)
           case .mask: Kernels.best.replace(packed, width: width, mask: positions, in: &values)
@@ -139,14 +139,15 @@ extension PackedReader {
 
   /// The form in which the positions of kept values are passed on.
   enum PositionForm {
-    case gaps(Gap8Index)
+    /// The stream of an index codec, with the number of positions.
+    case stream(any IndexCodec, Int)
     case mask
   }
 
   /// Passes the positions and the values of a sparse chunk's kept values to `body`.
   ///
-  /// The values have the form that the codec returns. Stored gaps are passed on first; if `body` returns
-  /// false for them, and for all other indexes, the positions are passed on as a mask.
+  /// The values have the form that the codec returns. The stream of the index is passed on first; if `body`
+  /// returns false for it, the positions are passed on as a mask.
   @_lifetime(scratch: copy scratch)
   func readKept(
     _ segment: Int, _ chunk: Int, _ room: Room, scratch: inout MutableRawSpan,
@@ -154,33 +155,28 @@ extension PackedReader {
   ) throws {
     let owner = segments[segment]
     let layout = owner.layout(ofChunk: chunk)
-    try scratch.split(at: room.values) { packed, rest in
-      try rest.split(at: room.mask) { maskRoom, rest in
-        try rest.split(at: chunkByteCount(ofSegment: segment)) { buffer, rest in
-          let (record, streams) = try readStreams(segment: segment, chunk: chunk, into: &buffer)
-          let index = owner.indexCodec(of: record)!
-          let codec = owner.valueCodec(of: record)!
-          let list = ChunkLayout(dtype: owner.info.dtype, listOf: record.valueCount)
-          let byteCount = codec.valueByteCount(list)
-          do {
-            var target = packed._mutatingExtracting(0..<byteCount)
-            try codec.decode(
-              buffer.bytes, streams: Array(streams[1...]), list, into: &target, scratch: &rest)
-            let kept = packed.bytes.extracting(0..<byteCount)
-            if let gaps = index as? Gap8Index,
-              try body(.gaps(gaps), buffer.bytes.extracting(streams[0]), kept)
-            {
-              return
-            }
-            var mask = maskRoom._mutatingExtracting(
-              0..<Kernels.maskByteCount(elementCount: layout.elementCount))
-            try index.decode(
-              buffer.bytes, streams: [streams[0]], layout, valueCount: record.valueCount,
-              into: &mask)
-            _ = try body(.mask, mask.bytes, packed.bytes.extracting(0..<byteCount))
-          } catch let problem as CodecProblem {
-            throw streamError(problem, segment, record)
-          }
+    try room.stored.withSpans(of: &scratch) { packed, maskRoom, rest in
+      try chunkLayout(ofSegment: segment).withSpans(of: &rest) { buffer, rest in
+        let (record, streams) = try readStreams(segment: segment, chunk: chunk, into: &buffer)
+        let index = owner.indexCodec(of: record)!
+        let codec = owner.valueCodec(of: record)!
+        let list = ChunkLayout(dtype: owner.info.dtype, listOf: record.valueCount)
+        let byteCount = codec.valueByteCount(list)
+        do {
+          var target = packed._mutatingExtracting(0..<byteCount)
+          try codec.decode(
+            buffer.bytes, streams: Array(streams[1...]), list, into: &target, scratch: &rest)
+          let kept = packed.bytes.extracting(0..<byteCount)
+          let positions = buffer.bytes.extracting(streams[0])
+          if try body(.stream(index, record.valueCount), positions, kept) { return }
+          var mask = maskRoom._mutatingExtracting(
+            0..<Kernels.maskByteCount(elementCount: layout.elementCount))
+          try index.decode(
+            buffer.bytes, streams: [streams[0]], layout, valueCount: record.valueCount,
+            into: &mask)
+          _ = try body(.mask, mask.bytes, packed.bytes.extracting(0..<byteCount))
+        } catch let problem as CodecProblem {
+          throw streamError(problem, segment, record)
         }
       }
     }

@@ -29,10 +29,15 @@ extension PackedReader {
     }
   }
 
-  /// The scratch memory that `readChunk` needs.
-  package func scratchByteCount(segment: Int) -> Int {
-    chunkByteCount(ofSegment: segment) + codecScratchByteCount(ofSegment: segment)
+  /// Returns the layout of the memory to read a chunk: its stored and decompressed bytes, and the scratch memory of
+  /// its codec.
+  func chunkLayout(ofSegment segment: Int) -> WorkspaceLayout {
+    WorkspaceLayout(
+      chunkByteCount(ofSegment: segment), scratch: codecScratchByteCount(ofSegment: segment))
   }
+
+  /// The scratch memory that `readChunk` needs.
+  package func scratchByteCount(segment: Int) -> Int { chunkLayout(ofSegment: segment).byteCount }
 
   /// Decodes one chunk of a dense segment into `values`: as canonical bytes if its codec is lossless,
   /// as float32 otherwise.
@@ -42,7 +47,7 @@ extension PackedReader {
     segment: Int, chunk: Int, into values: inout MutableRawSpan, scratch: inout MutableRawSpan
   ) throws {
     let owner = segments[segment]
-    try scratch.split(at: chunkByteCount(ofSegment: segment)) { buffer, rest in
+    try chunkLayout(ofSegment: segment).withSpans(of: &scratch) { buffer, rest in
       let (record, streams) = try readStreams(segment: segment, chunk: chunk, into: &buffer)
       // Opening the file has checked all records against their segments.
       let codec = owner.valueCodec(of: record)!
@@ -61,9 +66,15 @@ extension PackedReader {
 
   /// The scratch memory that `readValues` needs for any range of a segment.
   package func rangeScratchByteCount(segment: Int) -> Int {
-    scratchByteCount(segment: segment)
-      + valueByteCount(
-        ofSegment: segment, elementCount: segments[segment].info.grid.largestChunk)
+    rangeLayout(ofSegment: segment).byteCount
+  }
+
+  /// Returns the layout of the memory to read a part of a chunk: the values of a whole chunk, and the memory to read
+  /// it.
+  private func rangeLayout(ofSegment segment: Int) -> WorkspaceLayout {
+    WorkspaceLayout(
+      valueByteCount(ofSegment: segment, elementCount: segments[segment].info.grid.largestChunk),
+      scratch: chunkLayout(ofSegment: segment).byteCount)
   }
 
   /// Decodes a range of a dense segment; the range must start and end on a byte.
@@ -87,7 +98,8 @@ extension PackedReader {
         var target = values._mutatingExtracting(targetBytes)
         return try readChunk(segment: segment, chunk: chunk, into: &target, scratch: &scratch)
       }
-      try scratch.split(at: bytes(whole, from: whole.lowerBound).count) { decoded, rest in
+      try rangeLayout(ofSegment: segment).withSpans(of: &scratch) { decoded, rest in
+        var decoded = decoded._mutatingExtracting(bytes(whole, from: whole.lowerBound))
         try readChunk(segment: segment, chunk: chunk, into: &decoded, scratch: &rest)
         values.copy(
           decoded.bytes.extracting(bytes(wanted, from: whole.lowerBound)),

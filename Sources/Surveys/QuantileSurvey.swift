@@ -11,8 +11,15 @@ enum QuantileSurvey {
   /// The memory for the counters of a tensor, of the whole model, and of the next tensor, in bytes.
   static let fixedByteCount = 3 * (2 * TensorStatistics.Distribution.levels.count + 1) * 4 << 15
 
+  /// Returns the layout of a worker's memory: values as float32, and room for the
+  /// collected magnitudes, of which one more is written than kept.
+  private static func layout(_ info: TensorInfo, elementCount: Int) -> WorkspaceLayout {
+    let byteCount = info.dtype.isFloat ? FloatReader.byteCount(elementCount: elementCount) : 0
+    return WorkspaceLayout(byteCount, scratch: byteCount + 4)
+  }
+
   static func scratchByteCount(_ info: TensorInfo) -> Int {
-    info.dtype.isFloat ? 8 * info.grid.largestChunk + 64 : 0
+    layout(info, elementCount: info.grid.largestChunk).byteCount
   }
 
   private struct State {
@@ -43,7 +50,7 @@ enum QuantileSurvey {
       let index = read[tile.tensor]
       let info = tensors[index].info
       let count = tile.elements.count
-      try scratch.split(at: 4 * count) { floats, rest in
+      try layout(info, elementCount: count).withSpans(of: &scratch) { floats, rest in
         let table = SlotTable(wanted[index].bins + (joinsModel[index] ? model.bins : []))
         let above = (wanted[index].topBin, model.topBin)
         let found: (count: Int, squares: (Double, Double))

@@ -1,4 +1,5 @@
 import Base
+import Checkpoints
 import TensorCore
 
 /// The counts and sums that one pass gathers over a tensor, or over several.
@@ -42,18 +43,21 @@ struct TensorTally: Sendable {
       * min(info.elementCount, sortedLimit)
   }
 
-  static func scratchByteCount(_ info: TensorInfo) -> Int {
-    let count = info.grid.largestChunk
-    guard info.dtype.isFloat else {
-      return Moments.scratchByteCount(dtype: info.dtype, elementCount: count)
-    }
-    return Kernels.surveyCounterByteCount + 4 * count + maskByteCount(count)
-      + max(4 * count, SizeSample.scratchByteCount(width: 8))
+  /// Returns the layout of a worker's memory: counters, values as float32, the mask of nonzeros, the peaks of the
+  /// columns, and scratch memory. The words after the mask are aligned.
+  fileprivate static func layout(_ info: TensorInfo, elementCount: Int) -> WorkspaceLayout {
+    let moments = Moments.scratchByteCount(dtype: info.dtype, elementCount: elementCount)
+    guard info.dtype.isFloat else { return WorkspaceLayout(0, 0, 0, 0, scratch: moments) }
+    let columns = info.hasChannels ? min(info.shape.columnCount, elementCount) : 0
+    return WorkspaceLayout(
+      Kernels.surveyCounterByteCount, FloatReader.byteCount(elementCount: elementCount),
+      Kernels.maskByteCount(elementCount: elementCount), 4 * columns,
+      scratch: max(moments, SizeSample.scratchByteCount(width: info.dtype.bitsPerElement / 8)),
+      alignment: 64)
   }
 
-  /// Returns the size in bytes of a mask in scratch memory, padded so that the words after it are aligned.
-  private static func maskByteCount(_ elementCount: Int) -> Int {
-    (Kernels.maskByteCount(elementCount: elementCount) + 63) & ~63
+  static func scratchByteCount(_ info: TensorInfo) -> Int {
+    layout(info, elementCount: info.grid.largestChunk).byteCount
   }
 
   // MARK: Parts
@@ -77,35 +81,35 @@ struct TensorTally: Sendable {
         return
       }
       let count = elements.count
-      try scratch.split(at: Kernels.surveyCounterByteCount) { counters, rest in
+      let layout = TensorTally.layout(info, elementCount: count)
+      try layout.withSpans(of: &scratch) { counters, floats, mask, peaks, rest in
         counters.fill()
-        try rest.split(at: 4 * count) { floats, rest in
-          if info.dtype.bitsPerElement % 8 == 0 {
-            var found = SizeSample(width: info.dtype.bitsPerElement / 8)
-            found.add(values, scratch: &rest)
-            sample = found
-          }
-          guard info.dtype != .f32 else {
-            moments = try Moments(of: values, dtype: .f32, elementCount: count, scratch: &rest)
-            return addDistribution(values, info, elements, survey, &counters, &rest)
-          }
-          try Kernels.best.convert(
-            values, from: info.dtype, to: .f32, elementCount: count, saturating: false,
-            into: &floats)
-          moments =
-            info.dtype == .f64
-            ? try Moments(of: values, dtype: .f64, elementCount: count, scratch: &rest)
-            : try Moments(of: floats.bytes, dtype: .f32, elementCount: count, scratch: &rest)
-          addDistribution(floats.bytes, info, elements, survey, &counters, &rest)
+        if info.dtype.bitsPerElement % 8 == 0 {
+          var found = SizeSample(width: info.dtype.bitsPerElement / 8)
+          found.add(values, scratch: &rest)
+          sample = found
         }
+        guard info.dtype != .f32 else {
+          moments = try Moments(of: values, dtype: .f32, elementCount: count, scratch: &rest)
+          addDistribution(values, info, elements, survey, &counters)
+          return addPositions(values, info, &mask, &peaks)
+        }
+        try Kernels.best.convert(
+          values, from: info.dtype, to: .f32, elementCount: count, saturating: false,
+          into: &floats)
+        moments =
+          info.dtype == .f64
+          ? try Moments(of: values, dtype: .f64, elementCount: count, scratch: &rest)
+          : try Moments(of: floats.bytes, dtype: .f32, elementCount: count, scratch: &rest)
+        addDistribution(floats.bytes, info, elements, survey, &counters)
+        addPositions(floats.bytes, info, &mask, &peaks)
       }
     }
 
     @_lifetime(counters: copy counters)
-    @_lifetime(rest: copy rest)
     private mutating func addDistribution(
       _ floats: borrowing RawSpan, _ info: TensorInfo, _ elements: Range<Int>,
-      _ survey: StatisticsSurvey, _ counters: inout MutableRawSpan, _ rest: inout MutableRawSpan
+      _ survey: StatisticsSurvey, _ counters: inout MutableRawSpan
     ) {
       let kernels = Kernels.best
       kernels.surveyHistogram(floats, into: &counters)
@@ -114,8 +118,7 @@ struct TensorTally: Sendable {
         gini = Gini.value(sorted: floats.sortedMagnitudes().span)
       }
       guard info.isMatrix else { return }
-      let columns = info.shape.columnCount
-      let rowLength = min(columns, elements.count)
+      let rowLength = min(info.shape.columnCount, elements.count)
       let (kept, group) = (survey.pattern.kept, survey.pattern.group)
       // Rows of whole groups can be processed as one long row.
       let run = rowLength % group == 0 ? elements.count : rowLength
@@ -123,14 +126,20 @@ struct TensorTally: Sendable {
         kernels.patternFit(
           floats.extracting(4 * start..<4 * (start + run)), keep: kept, group: group, into: &fit)
       }
-      let hasZeros = moments.zeros > 0
-      rest.split(at: TensorTally.maskByteCount(elements.count)) { mask, rest in
-        if hasZeros { _ = kernels.nonzeroMask(floats, width: 4, into: &mask) }
-        guard info.hasChannels else { return }
-        var peaks = rest._mutatingExtracting(0..<4 * rowLength)
-        peaks.fill()
-        kernels.columnPeaks(floats, columns: rowLength, into: &peaks)
-      }
+    }
+
+    /// Marks the nonzero values of a matrix, and finds the peak of each column.
+    @_lifetime(mask: copy mask)
+    @_lifetime(peaks: copy peaks)
+    private func addPositions(
+      _ floats: borrowing RawSpan, _ info: TensorInfo, _ mask: inout MutableRawSpan,
+      _ peaks: inout MutableRawSpan
+    ) {
+      guard info.isMatrix else { return }
+      if moments.zeros > 0 { _ = Kernels.best.nonzeroMask(floats, width: 4, into: &mask) }
+      guard info.hasChannels else { return }
+      peaks.fill()
+      Kernels.best.columnPeaks(floats, columns: peaks.byteCount / 4, into: &peaks)
     }
   }
 
@@ -144,18 +153,17 @@ struct TensorTally: Sendable {
     histogram.add(scratch)
     guard info.isMatrix else { return }
     fit.merge(part.fit)
-    let maskStart = Kernels.surveyCounterByteCount + 4 * elements.count
-    let peakStart = maskStart + Self.maskByteCount(elements.count)
+    let layout = Self.layout(info, elementCount: elements.count)
     if part.moments.zeros > 0 {
-      blocks?.mark(elements, nonzero: scratch.extracting(maskStart..<peakStart))
+      blocks?.mark(elements, nonzero: scratch.extracting(layout.range(ofPart: 2)))
     } else {
       blocks?.mark(elements)
     }
     guard info.hasChannels else { return }
-    let rowLength = min(info.shape.columnCount, elements.count)
+    let found = layout.range(ofPart: 3)
     let firstColumn = elements.lowerBound % info.shape.columnCount
-    for column in 0..<rowLength {
-      let peak = scratch.littleEndian(UInt32.self, at: peakStart + 4 * column)!
+    for column in 0..<found.count / 4 {
+      let peak = scratch.littleEndian(UInt32.self, at: found.lowerBound + 4 * column)!
       peaks[firstColumn + column] = max(peaks[firstColumn + column], peak)
     }
   }

@@ -26,6 +26,9 @@ import Testing
     }
     #expect(sizes == [3, 0, 5, 70, 12])
     let bytes = buffer.bytes.array()
+    let parts = (0..<4).map { bytes[layout.range(ofPart: $0)] }
+    #expect(parts.map(\.count) == [3, 0, 5, 70] && layout.range(ofPart: 4).count == 2)
+    #expect(parts.enumerated().allSatisfy { index, part in part.allSatisfy { $0 == index + 1 } })
     #expect([1, 2, 3, 4, 5].map { value in bytes.count { $0 == value } } == sizes)
     // Each part starts at a multiple of the alignment.
     #expect([1, 3, 4, 5].allSatisfy { bytes.firstIndex(of: $0)! % alignment == 0 })

@@ -25,6 +25,14 @@ package struct WorkspaceLayout: Sendable, Equatable {
     (byteCount + alignment - 1) / alignment * alignment
   }
 
+  /// Returns the bytes of a part, for reading a workspace after the work.
+  ///
+  /// - Parameter index: The index of the part; the number of parts for the scratch memory.
+  package func range(ofPart index: Int) -> Range<Int> {
+    let start = parts[..<index].reduce(0) { $0 + Self.aligned($1, to: alignment) }
+    return start..<(index < parts.count ? start + parts[index] : byteCount)
+  }
+
   // MARK: Spans
 
   /// Lends one part, and the rest of `workspace` as scratch memory.

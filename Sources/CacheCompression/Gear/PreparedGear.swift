@@ -6,7 +6,7 @@ import Packing
 import TensorCore
 
 /// A quantized tensor of a cache whose chunks can be written in any order.
-struct PreparedGear: PreparedEncoding {
+struct PreparedGear: SumOfTermsEncoding {
   let tensor: LazyTensor
   let fit: GearFit
   let encoder: ChunkEncoder
@@ -28,13 +28,29 @@ struct PreparedGear: PreparedEncoding {
     _ shape: GearShape, _ codec: AffineCodec, _ encoder: ChunkEncoder, _ layout: ChunkLayout
   ) -> Int {
     let largestFactorCount = factorShapes(shape).map(\.elementCount).max() ?? 0
-    let streams = 3 * codec.streamByteCounts(layout).reduce(0, +)
-    let dense = 2 * streams + encoder.frameScratchByteCount(codec, layout)
-    let sparse =
-      layout.byteCount + Kernels.maskByteCount(elementCount: layout.elementCount)
-      + encoder.sparseScratchByteCount(PlanesCodec(), layout)
+    // A chunk that starts inside a group has more cells than the first chunk.
+    let dense = denseLayout(
+      streamByteCount: 3 * codec.streamByteCounts(layout).reduce(0, +),
+      frameByteCount: encoder.frameScratchByteCount(codec, layout))
     let factor = ChunkLayout(dtype: .f16, listOf: min(1 << 19, largestFactorCount))
-    return max(dense, sparse, encoder.scratchByteCount(PlanesCodec(), factor))
+    return max(
+      dense.byteCount, sparseLayout(encoder, layout).byteCount,
+      encoder.scratchByteCount(PlanesCodec(), factor))
+  }
+
+  /// Returns the layout of the memory for a dense chunk: its streams, and scratch memory for the numbers of its
+  /// cells as float32, which are at most twice as long as their streams, and for the frame.
+  private static func denseLayout(streamByteCount: Int, frameByteCount: Int) -> WorkspaceLayout {
+    WorkspaceLayout(streamByteCount, scratch: max(2 * streamByteCount, frameByteCount))
+  }
+
+  /// Returns the layout of the memory for a sparse chunk: kept values, their mask, and scratch memory.
+  private static func sparseLayout(
+    _ encoder: ChunkEncoder, _ layout: ChunkLayout
+  ) -> WorkspaceLayout {
+    WorkspaceLayout(
+      layout.byteCount, Kernels.maskByteCount(elementCount: layout.elementCount),
+      scratch: encoder.sparseScratchByteCount(PlanesCodec(), layout))
   }
 
   var workspaceByteCount: Int {
@@ -53,11 +69,9 @@ struct PreparedGear: PreparedEncoding {
     ]
   }
 
-  private enum Part { case dense, u, v, sparse }
-
-  private var parts: [Part] {
-    let product: [Part] = shape.settings.rank > 0 ? [.u, .v] : []
-    let outliers: [Part] = shape.hasOutliers ? [.sparse] : []
+  var parts: [SumPart] {
+    let product: [SumPart] = shape.settings.rank > 0 ? [.u, .v] : []
+    let outliers: [SumPart] = shape.hasOutliers ? [.sparse] : []
     return [.dense] + (shape.settings.isOfficial ? outliers + product : product + outliers)
   }
 
@@ -106,25 +120,10 @@ struct PreparedGear: PreparedEncoding {
 
   // MARK: Chunks
 
-  @_lifetime(workspace: copy workspace)
-  func encode(
-    segment: Int, chunk: Int, workspace: inout MutableRawSpan,
-    _ body: (borrowing RawSpan, ChunkEncoder.Encoded) throws -> Void
-  ) throws {
-    switch parts[segment] {
-    case .dense: try encodeDense(chunk, &workspace, body)
-    case .u:
-      try encoder.encodeFactor(
-        fit.u, segments[segment].layout(ofChunk: chunk), scratch: &workspace, body)
-    case .v:
-      try encoder.encodeFactor(
-        fit.v, segments[segment].layout(ofChunk: chunk), scratch: &workspace, body)
-    case .sparse: try encodeSparse(chunk, &workspace, body)
-    }
-  }
+  var halfFactors: (u: [UInt8], v: [UInt8]) { (fit.u, fit.v) }
 
   @_lifetime(workspace: copy workspace)
-  private func encodeDense(
+  func encodeDense(
     _ chunk: Int, _ workspace: inout MutableRawSpan,
     _ body: (borrowing RawSpan, ChunkEncoder.Encoded) throws -> Void
   ) throws {
@@ -132,7 +131,8 @@ struct PreparedGear: PreparedEncoding {
     let lengths = codec.streamByteCounts(layout)
     let cellRanges = cells(of: layout.elements)
     let cellCount = cellRanges.reduce(0) { $0 + $1.count }
-    try workspace.split(at: lengths.reduce(0, +)) { streams, rest in
+    let space = Self.denseLayout(streamByteCount: lengths.reduce(0, +), frameByteCount: 0)
+    try space.withSpans(of: &workspace) { streams, rest in
       let bits = shape.storedCodeBits
       let bytes = layout.elements.lowerBound * bits / 8..<layout.elements.upperBound * bits / 8
       fit.codes.withBytes(bytes) { codes in
@@ -185,32 +185,29 @@ struct PreparedGear: PreparedEncoding {
   }
 
   @_lifetime(workspace: copy workspace)
-  private func encodeSparse(
+  func encodeSparse(
     _ chunk: Int, _ workspace: inout MutableRawSpan,
     _ body: (borrowing RawSpan, ChunkEncoder.Encoded) throws -> Void
   ) throws {
     let layout = ChunkLayout(info, chunk: chunk)
     let width = info.dtype.bitsPerElement / 8
-    let maskByteCount = Kernels.maskByteCount(elementCount: layout.elementCount)
-    try workspace.split(at: layout.byteCount) { kept, rest in
-      try rest.split(at: maskByteCount) { mask, rest in
-        mask.fill()
-        var count = 0
-        for (slab, range) in slabs(of: layout.elements) {
-          let element = slab * shape.slabElementCount + range.lowerBound
-          fit.masks.withBytes(maskBytes(slab)) {
-            mask.copyBits(range, of: $0, to: element - layout.elements.lowerBound)
-          }
-          let values = keptValues(slab, range)
-          let bytes = fit.kept[slab]
-          kept.copy(bytes.rawSpan.extracting(values), at: count)
-          count += values.count
+    try Self.sparseLayout(encoder, layout).withSpans(of: &workspace) { kept, mask, rest in
+      mask.fill()
+      var count = 0
+      for (slab, range) in slabs(of: layout.elements) {
+        let element = slab * shape.slabElementCount + range.lowerBound
+        fit.masks.withBytes(maskBytes(slab)) {
+          mask.copyBits(range, of: $0, to: element - layout.elements.lowerBound)
         }
-        try encoder.encodeKept(
-          kept.bytes.extracting(0..<count), mask: mask.bytes, layout,
-          candidates: candidates(keptCount: count / width, of: layout.elementCount),
-          codec: encoder.losslessCodec, scratch: &rest, body)
+        let values = keptValues(slab, range)
+        let bytes = fit.kept[slab]
+        kept.copy(bytes.rawSpan.extracting(values), at: count)
+        count += values.count
       }
+      try encoder.encodeKept(
+        kept.bytes.extracting(0..<count), mask: mask.bytes, layout,
+        candidates: candidates(keptCount: count / width, of: layout.elementCount),
+        codec: encoder.losslessCodec, scratch: &rest, body)
     }
   }
 

@@ -33,18 +33,58 @@ struct TokenSurvey: Sendable {
     max(8, (1 << 18) / max(1, shape.width) / 8 * 8)
   }
 
+  /// The tokens of one entry of a batch that are read at once.
+  private struct Tile {
+    let item: Int
+    let tokens: Range<Int>
+
+    init(_ number: Int, _ shape: GearShape) {
+      let length = tileTokenCount(shape)
+      let count = TokenSurvey.tileCount(shape)
+      item = number / count
+      let first = number % count * length
+      tokens = first..<min(first + length, shape.tokens)
+    }
+  }
+
+  private static func tileCount(_ shape: GearShape) -> Int {
+    let length = tileTokenCount(shape)
+    return (shape.tokens + length - 1) / length
+  }
+
+  /// Returns the layout of a worker's memory for a tile of tokens: the values of all heads, those of one head, the
+  /// mask of outliers, and scratch memory.
+  private static func layout(
+    _ shape: GearShape, _ tensor: LazyTensor, tokens: Int
+  ) -> WorkspaceLayout {
+    let piece = tokens * shape.dim
+    return WorkspaceLayout(
+      FloatReader.byteCount(elementCount: tokens * shape.width),
+      FloatReader.byteCount(elementCount: piece),
+      Kernels.maskByteCount(elementCount: tokens * shape.width),
+      scratch: [
+        FloatReader(tensor).scratchByteCount(elementCount: piece),
+        Kernels.extremesScratchByteCount(rows: tokens, columns: shape.width, alongColumns: false),
+        Kernels.maskByteCount(elementCount: piece), pairLayout(shape, tokens: tokens).byteCount,
+      ].max() ?? 0, alignment: 4)
+  }
+
+  /// Returns the layout of the memory for the authors' groups: their ranges, and their pairs of scale and zero.
+  private static func pairLayout(_ shape: GearShape, tokens: Int) -> WorkspaceLayout {
+    let byteCount = 8 * tokens * groupCount(shape)
+    return WorkspaceLayout(byteCount, byteCount)
+  }
+
   /// Returns the number of bytes that a worker needs for the survey.
   static func workerByteCount(_ shape: GearShape, _ tensor: LazyTensor) -> Int {
     guard shape.needsTokenSurvey else { return 0 }
-    let tokens = min(tileTokenCount(shape), shape.tokens)
-    let piece = tokens * shape.dim
-    // The tile, one of its heads as stored and as floats, and ranges and pairs.
-    return 4 * tokens * shape.width + 8 * piece + 2 * tokens * ((shape.width + 7) / 8)
-      + 16 * tokens * groupCount(shape)
-      + max(
-        tensor.source.scratchByteCount(elementCount: piece),
-        Kernels.extremesScratchByteCount(
-          rows: tokens, columns: shape.width, alongColumns: false))
+    return layout(shape, tensor, tokens: min(tileTokenCount(shape), shape.tokens)).byteCount
+  }
+
+  /// The scales and zeros of all groups, while workers find them.
+  private struct Pairs {
+    var scales: [Float]
+    var zeros: [Float]
   }
 
   /// Reads all heads of each token, unless the shape needs no survey.
@@ -55,66 +95,76 @@ struct TokenSurvey: Sendable {
   ) throws {
     self.shape = shape
     guard shape.needsTokenSurvey else { return }
-    let tileTokens = Self.tileTokenCount(shape)
-    let tiles = (shape.tokens + tileTokens - 1) / tileTokens
     let groups = Self.groupCount(shape)
-    let official = shape.settings.isOfficial
-    struct Found {
-      var scales: [Float]
-      var zeros: [Float]
-    }
-    let cellCount = official ? shape.batch * shape.tokens * groups : 0
-    let found = Mutex(
-      Found(
-        scales: [Float](repeating: 0, count: cellCount),
-        zeros: [Float](repeating: 0, count: cellCount)))
+    let cellCount = shape.settings.isOfficial ? shape.batch * shape.tokens * groups : 0
+    let empty = [Float](repeating: 0, count: cellCount)
+    let found = Mutex(Pairs(scales: empty, zeros: empty))
     try engine.forEachPiece(
-      count: shape.batch * tiles, workspaceByteCount: Self.workerByteCount(shape, tensor)
+      count: shape.batch * Self.tileCount(shape),
+      workspaceByteCount: Self.workerByteCount(shape, tensor)
     ) { number, workspace in
-      let (item, tile) = (number / tiles, number % tiles)
-      let first = tile * tileTokens
-      let tokens = min(tileTokens, shape.tokens - first)
-      let piece = tokens * shape.dim
-      try workspace.split(at: 4 * tokens * shape.width) { rows, rest in
-        try rest.split(at: 4 * piece) { floats, rest in
-          for head in 0..<shape.heads {
-            let start = ((item * shape.heads + head) * shape.tokens + first) * shape.dim
-            try FloatReader(tensor).read(start..<start + piece, into: &floats, scratch: &rest)
-            Self.copy(
-              floats.bytes, tokens: tokens, head: head, shape, into: &rows)
-          }
-          let bitCount = tokens * shape.width
-          var mask = ByteBuffer(byteCount: Kernels.maskByteCount(elementCount: bitCount))
-          var bits = mask.mutableBytes
-          bits.fill()
-          Kernels.best.markExtremes(
-            shape.extremeCount, of: rows.bytes, rows: tokens, columns: shape.width,
-            alongColumns: false, in: &bits, scratch: &rest)
-          if shape.extremeCount > 0 {
-            for head in 0..<shape.heads {
-              let slab = item * shape.heads + head
-              Self.copyMask(bits.bytes, tokens: tokens, head: head, shape, into: &rest)
-              masks.put(
-                rest.bytes.extracting(0..<Kernels.maskByteCount(elementCount: piece)),
-                at: slab * Self.maskByteCount(shape) + first * shape.dim / 8)
-            }
-          }
-          guard official else { return }
-          let means = Self.means(rows.bytes, tokens: tokens, width: shape.width)
-          Self.fill(&rows, at: bits.bytes, with: means, width: shape.width)
-          let pairs = Self.groupPairs(rows.bytes, tokens: tokens, shape, scratch: &rest)
-          let cells =
-            (item * shape.tokens + first) * groups..<(item * shape.tokens + first + tokens) * groups
-          found.withLock {
-            $0.scales.replaceSubrange(cells, with: pairs.scales)
-            $0.zeros.replaceSubrange(cells, with: pairs.zeros)
-          }
+      let tile = Tile(number, shape)
+      let count = tile.tokens.count
+      try Self.layout(shape, tensor, tokens: count).withSpans(of: &workspace) {
+        rows, floats, mask, rest in
+        try Self.read(tile, of: tensor, shape, into: &rows, floats: &floats, scratch: &rest)
+        mask.fill()
+        Kernels.best.markExtremes(
+          shape.extremeCount, of: rows.bytes, rows: count, columns: shape.width,
+          alongColumns: false, in: &mask, scratch: &rest)
+        if shape.extremeCount > 0 {
+          Self.put(mask.bytes, of: tile, shape, into: masks, scratch: &rest)
+        }
+        guard shape.settings.isOfficial else { return }
+        let means = Self.means(rows.bytes, tokens: count, width: shape.width)
+        Self.fill(&rows, at: mask.bytes, with: means, width: shape.width)
+        let pairs = Self.groupPairs(rows.bytes, tokens: count, shape, scratch: &rest)
+        let first = (tile.item * shape.tokens + tile.tokens.lowerBound) * groups
+        found.withLock {
+          $0.scales.replaceSubrange(first..<first + count * groups, with: pairs.scales)
+          $0.zeros.replaceSubrange(first..<first + count * groups, with: pairs.zeros)
         }
       }
       engine.progress.advance(
-        byteCount: shape.info.dtype.byteCount(of: tokens * shape.width) ?? 0)
+        byteCount: shape.info.dtype.byteCount(of: count * shape.width) ?? 0)
     }
     (scales, zeros) = found.withLock { ($0.scales, $0.zeros) }
+  }
+
+  /// Reads the values of a tile, [tokens, heads · dim].
+  ///
+  /// - Parameter floats: Memory for the values of one head.
+  @_lifetime(rows: copy rows)
+  @_lifetime(floats: copy floats)
+  @_lifetime(scratch: copy scratch)
+  private static func read(
+    _ tile: Tile, of tensor: LazyTensor, _ shape: GearShape, into rows: inout MutableRawSpan,
+    floats: inout MutableRawSpan, scratch: inout MutableRawSpan
+  ) throws {
+    let count = tile.tokens.count
+    for head in 0..<shape.heads {
+      let slab = (tile.item * shape.heads + head) * shape.tokens
+      let start = (slab + tile.tokens.lowerBound) * shape.dim
+      try FloatReader(tensor).read(
+        start..<start + count * shape.dim, into: &floats, scratch: &scratch)
+      copy(floats.bytes, tokens: count, head: head, shape, into: &rows)
+    }
+  }
+
+  /// Copies the mask of a tile to the masks of its slabs.
+  @_lifetime(scratch: copy scratch)
+  private static func put(
+    _ bits: borrowing RawSpan, of tile: Tile, _ shape: GearShape, into masks: SharedBytes,
+    scratch: inout MutableRawSpan
+  ) {
+    let count = tile.tokens.count
+    for head in 0..<shape.heads {
+      let slab = tile.item * shape.heads + head
+      copyMask(bits, tokens: count, head: head, shape, into: &scratch)
+      masks.put(
+        scratch.bytes.extracting(0..<Kernels.maskByteCount(elementCount: count * shape.dim)),
+        at: slab * maskByteCount(shape) + tile.tokens.lowerBound * shape.dim / 8)
+    }
   }
 
   /// Returns the scales of the cells of a slab, followed by their zeros, from groups that span heads.
@@ -172,10 +222,9 @@ struct TokenSurvey: Sendable {
     let grouping = Grouping(
       dimensions: [tokens, shape.width], axis: 1, size: shape.tokenGroup, start: 0)
     let cells = tokens * groupCount(shape)
-    return scratch.split(at: 8 * cells) { ranges, pairs in
+    return pairLayout(shape, tokens: tokens).withSpans(of: &scratch) { ranges, pairs, _ in
       Kernels.best.groupRanges(rows, grouping, into: &ranges)
-      Kernels.best.rangePairs(
-        ranges.bytes.extracting(0..<8 * cells), steps: shape.steps, dtype: .f32, into: &pairs)
+      Kernels.best.rangePairs(ranges.bytes, steps: shape.steps, dtype: .f32, into: &pairs)
       return (
         pairs.bytes.extracting(0..<4 * cells).floats(),
         pairs.bytes.extracting(4 * cells..<8 * cells).floats()

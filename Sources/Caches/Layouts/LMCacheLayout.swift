@@ -21,24 +21,25 @@ package enum LMCacheLayout: WritableCacheLayout {
 
   package static func recognizes(_ files: CacheFiles) throws -> Bool {
     guard !files.isFolder else { return files.names.contains { $0.hasSuffix(suffix) } }
-    guard files.path.hasSuffix(suffix) else { return false }
+    guard let name = files.input.fileName, name.hasSuffix(suffix) else { return false }
     // A zip archive is a PyTorch file.
     guard !files.prefix.starts(with: [0x50, 0x4B, 3, 4]) else { return false }
-    return FileSystem.isRegularFile(files.path + sidecarSuffix)
-      || FileSystem.baseName(of: files.path).contains("@")
+    return files.input.isFile(name + sidecarSuffix) || name.contains("@")
   }
 
   /// A chunk with the facts from its name and sidecar.
   private struct Chunk {
-    var path: String
     var file: InputFile
+    var name: String
     var dtype: DType?
     /// The shape [2, layers, tokens, hidden].
     var shape: [Int]?
+
+    var path: String { file.path }
   }
 
   package static func read(_ files: CacheFiles, _ hints: CacheHints) throws -> KVCache {
-    let chunks = try paths(files).map { try chunk($0, hints) }
+    let chunks = try inputs(files).map { try chunk($0, hints) }
     var keys: [[LazyTensor]] = []
     var values: [[LazyTensor]] = []
     for chunk in chunks {
@@ -61,7 +62,7 @@ package enum LMCacheLayout: WritableCacheLayout {
         value: try JoinedTokens.tensor(values[number], path: path))
     }
     var hash = SHA256()
-    for chunk in chunks { hash.update(data: Array(FileSystem.baseName(of: chunk.path).utf8)) }
+    for chunk in chunks { hash.update(data: Array(chunk.name.utf8)) }
     let origin = Checkpoint(
       path: path, container: ContainerName(rawValue: name), tensors: [],
       identity: InputIdentity(
@@ -71,22 +72,23 @@ package enum LMCacheLayout: WritableCacheLayout {
     return try KVCache(layout: name, layers: layers, origin: origin)
   }
 
-  /// Returns the paths of the chunks as given, or of the only chunk in a folder.
-  private static func paths(_ files: CacheFiles) throws -> [String] {
-    guard files.isFolder else { return files.paths }
+  /// Returns the chunks as given, or the only chunk in a folder.
+  private static func inputs(_ files: CacheFiles) throws -> [InputTree] {
+    guard files.isFolder else { return files.inputs }
     let names = files.names.filter { $0.hasSuffix(suffix) }
     guard names.count == 1 else {
       throw FormatError(
         .cacheLayout, "contains \(names.count) chunks, but their names do not show their order",
         path: files.path, hint: "pass the files in order")
     }
-    return [files.path + "/" + names[0]]
+    return [try files.input.file(names[0])]
   }
 
-  private static func chunk(_ path: String, _ hints: CacheHints) throws -> Chunk {
-    var chunk = Chunk(path: path, file: try InputFile(path: path))
-    chunk.dtype = try namedDType(path)
-    if FileSystem.isRegularFile(path + sidecarSuffix) { try readSidecar(&chunk) }
+  private static func chunk(_ input: InputTree, _ hints: CacheHints) throws -> Chunk {
+    var chunk = Chunk(file: try input.openNamedFile(), name: input.fileName ?? "")
+    chunk.dtype = try namedDType(chunk.name, chunk.path)
+    let sidecar = chunk.name + sidecarSuffix
+    if input.isFile(sidecar) { try readSidecar(input.open(sidecar), &chunk) }
     if let dtype = hints.dtype { chunk.dtype = dtype }
     return chunk
   }
@@ -95,8 +97,8 @@ package enum LMCacheLayout: WritableCacheLayout {
   ///
   /// Names have the form `engine@model@world@worker@hash`, without a dtype, or
   /// `model@world@worker@hash@dtype`, optionally with tags.
-  private static func namedDType(_ path: String) throws -> DType? {
-    let fields = FileSystem.baseName(of: path).dropLast(suffix.count)
+  private static func namedDType(_ name: String, _ path: String) throws -> DType? {
+    let fields = name.dropLast(suffix.count)
       .split(separator: "@", omittingEmptySubsequences: false).map(String.init)
     guard fields.count >= 5, Int(fields[1]) != nil, Int(fields[2]) != nil else { return nil }
     guard let dtype = dtypes.first(where: { $0.name == fields[4] })?.dtype else {
@@ -113,9 +115,8 @@ package enum LMCacheLayout: WritableCacheLayout {
     return dtype
   }
 
-  private static func readSidecar(_ chunk: inout Chunk) throws {
-    let path = chunk.path + sidecarSuffix
-    let file = try InputFile(path: path)
+  private static func readSidecar(_ file: InputFile, _ chunk: inout Chunk) throws {
+    let path = file.path
     guard file.byteCount <= 1 << 20 else {
       throw FormatError(
         .cacheLayout, "is larger than 1 MiB, expected a few lines of JSON", path: path)
@@ -243,7 +244,9 @@ package enum LMCacheLayout: WritableCacheLayout {
         .cacheLayout, "has dtype \(dtype.name), which LMCache does not support",
         path: cache.origin.path)
     }
-    if let named = try namedDType(FileSystem.baseName(of: request.path)), named != dtype {
+    if let named = try namedDType(FileSystem.baseName(of: request.path), request.path),
+      named != dtype
+    {
       throw UsageError(
         "the file name \(FileSystem.baseName(of: request.path).printable) says \(named.name), but the values "
           + "are \(dtype.name)",

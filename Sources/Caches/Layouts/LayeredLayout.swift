@@ -25,12 +25,12 @@ package enum LayeredLayout: WritableCacheLayout {
   private static let tokenNames = ["token_ids", "input_ids", "tokens"]
 
   package static func recognizes(_ files: CacheFiles) throws -> Bool {
-    guard files.paths.count == 1, !files.isFolder else { return false }
-    let input = try InputTree(path: files.path)
+    guard files.isAlone, !files.isFolder else { return false }
+    let input = files.input
     guard PackedContainer.recognizes(input) || SafetensorsContainer.recognizes(input) else {
       return false
     }
-    return pattern(of: try Containers.read(files.path)) != nil
+    return pattern(of: try Containers.read(files.input)) != nil
   }
 
   /// Returns the first pattern that matches at least one tensor of keys and one of values.
@@ -56,7 +56,7 @@ package enum LayeredLayout: WritableCacheLayout {
   }
 
   package static func read(_ files: CacheFiles, _ hints: CacheHints) throws -> KVCache {
-    let checkpoint = try Containers.read(files.path)
+    let checkpoint = try Containers.read(files.input)
     guard let pattern = pattern(of: checkpoint) else {
       throw FormatError(
         .cacheLayout, "has no keys and values with known names",

@@ -17,7 +17,7 @@ package enum LlamaLayout: WritableCacheLayout {
 
   package static func read(_ files: CacheFiles, _ hints: CacheHints) throws -> KVCache {
     let path = files.path
-    let file = try LlamaFile(path)
+    let file = try LlamaFile(files.input.openNamedFile())
     let (stream, sequence) = try self.stream(of: file, hints, path)
     let reading = try LlamaReading(file, stream, sequence: sequence, hints, path: path)
     let start = try file.file.bytes(at: 0, count: min(4096, file.file.byteCount))

@@ -14,10 +14,10 @@ package enum MLXLayout: CacheLayout {
   private static let classes = ["KVCache", "QuantizedKVCache", "RotatingKVCache"]
 
   package static func recognizes(_ files: CacheFiles) throws -> Bool {
-    guard files.paths.count == 1, !files.isFolder,
-      SafetensorsContainer.recognizes(try InputTree(path: files.path))
-    else { return false }
-    return isPadded(try SafetensorsContainer.read(files.path)) != nil
+    guard files.isAlone, !files.isFolder, SafetensorsContainer.recognizes(files.input) else {
+      return false
+    }
+    return isPadded(try SafetensorsContainer.read(files.input)) != nil
   }
 
   /// Returns true for the newer version, false for the older one, and nil for other files.
@@ -36,7 +36,7 @@ package enum MLXLayout: CacheLayout {
   // MARK: Reading
 
   package static func read(_ files: CacheFiles, _ hints: CacheHints) throws -> KVCache {
-    let checkpoint = try SafetensorsContainer.read(files.path)
+    let checkpoint = try SafetensorsContainer.read(files.input)
     guard let isPadded = isPadded(checkpoint) else {
       throw FormatError(
         .cacheLayout, "has no cache class in its metadata, as mlx-lm files do",

@@ -18,9 +18,9 @@ package enum VLLMLayout: WritableCacheLayout {
   private static let suffix = ".safetensors"
 
   package static func recognizes(_ files: CacheFiles) throws -> Bool {
-    guard files.paths.count == 1, files.isFolder else { return false }
+    guard files.isAlone, files.isFolder else { return false }
     guard let first = files.names.first(where: { number($0) != nil }) else { return false }
-    let tensors = try SafetensorsContainer.read(files.path + "/" + first).tensors
+    let tensors = try SafetensorsContainer.read(files.input.file(first)).tensors
     return tensors.count == 1 && tensors[0].name == tensorName
   }
 
@@ -35,13 +35,13 @@ package enum VLLMLayout: WritableCacheLayout {
     var layers: [KVCache.Layer] = []
     var checkpoints: [Checkpoint] = []
     for file in files.names where file.hasSuffix(suffix) {
-      let path = files.path + "/" + file
+      let path = files.input.path(of: file)
       guard let number = number(file) else {
         throw FormatError(
           .cacheLayout, "has no layer number in its name", path: path,
           hint: "expected a name such as model.layers.0.self_attn.attn.safetensors")
       }
-      let checkpoint = try SafetensorsContainer.read(path)
+      let checkpoint = try SafetensorsContainer.read(files.input.file(file))
       guard let tensor = checkpoint.tensors.first, tensor.name == tensorName,
         checkpoint.tensors.count == 1
       else {

@@ -38,8 +38,7 @@ struct LlamaFile: Sendable {
   let tokens: [Int32]
   let streams: [Stream]
 
-  init(_ path: String) throws {
-    let file = try InputFile(path: path)
+  init(_ file: InputFile) throws {
     self.file = file
     var cursor = Cursor(file)
     let magic = try cursor.u32("the magic number")

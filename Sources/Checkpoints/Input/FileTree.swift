@@ -8,6 +8,9 @@ package protocol FileTree: Sendable {
   /// Returns the entries of a folder in byte order of their names; "" is the root.
   func entries(in folder: String) throws -> [FileTreeEntry]
 
+  /// Returns true if the name is that of a file, or of a link to one.
+  func isFile(_ name: String) -> Bool
+
   /// Opens a file for reading at any offset.
   func open(_ name: String) throws -> InputFile
 
@@ -62,6 +65,8 @@ package struct DiskFolder: FileTree {
     default: return .other
     }
   }
+
+  package func isFile(_ name: String) -> Bool { FileSystem.isRegularFile(path(of: name)) }
 
   package func open(_ name: String) throws -> InputFile {
     try InputFile(path: path(of: name))

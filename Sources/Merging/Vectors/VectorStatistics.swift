@@ -33,6 +33,34 @@ package struct VectorStatistics: Sendable {
       opposed = Array(repeating: 0, count: pairCount)
     }
 
+    /// Computes the sums of a range of elements.
+    ///
+    /// - Parameter values: The F32 values of each vector, followed by those of the base.
+    fileprivate init(of values: borrowing RawSpan, vectorCount: Int, elementCount: Int) {
+      self.init(vectorCount: vectorCount)
+      valueCount = elementCount
+      func sums(_ first: Int, _ second: Int) -> Kernels.PairSums {
+        let size = FloatReader.byteCount(elementCount: elementCount)
+        var pair = Kernels.PairSums()
+        Kernels.best.compare(
+          values.extracting(size * first..<size * (first + 1)),
+          values.extracting(size * second..<size * (second + 1)), into: &pair)
+        return pair
+      }
+      for index in 0..<vectorCount {
+        let own = sums(index, index)
+        squares[index] = own.squares
+        zeros[index] = elementCount - own.shared
+      }
+      for (number, (first, second)) in VectorStatistics.pairs(vectorCount).enumerated() {
+        let pair = sums(first, second)
+        products[number] = pair.product
+        shared[number] = pair.shared
+        opposed[number] = pair.opposed
+      }
+      baseSquares = sums(vectorCount, vectorCount).squares
+    }
+
     mutating func merge(_ other: Tally) {
       for index in squares.indices {
         squares[index] += other.squares[index]
@@ -96,12 +124,20 @@ package struct VectorStatistics: Sendable {
   /// Returns the number of bytes that a worker needs.
   package static func workerByteCount(_ inputs: [Input], base: Checkpoint?) -> Int {
     let tensors = inputs.flatMap(\.tensors) + (base?.tensors ?? [])
-    let count = tensors.map(\.info.grid.largestChunk).max() ?? 0
-    let reading =
-      tensors.map {
-        Operand($0, path: "", dtype: nil).scratchByteCount(elementCount: count)
-      }.max() ?? 0
-    return 4 * count * (inputs.count + 1) + reading
+    return layout(
+      tensors.map { Operand($0, path: "", dtype: nil) }, vectorCount: inputs.count,
+      elementCount: tensors.map(\.info.grid.largestChunk).max() ?? 0
+    ).byteCount
+  }
+
+  /// Returns the layout of the memory for a range of elements: the values of all vectors and of the base, and
+  /// scratch memory to read them.
+  private static func layout(
+    _ operands: [Operand], vectorCount: Int, elementCount: Int
+  ) -> WorkspaceLayout {
+    WorkspaceLayout(
+      (vectorCount + 1) * FloatReader.byteCount(elementCount: elementCount),
+      scratch: operands.map { $0.scratchByteCount(elementCount: elementCount) }.max() ?? 0)
   }
 
   /// Returns the number of bytes of all tensors that are read.
@@ -157,19 +193,17 @@ package struct VectorStatistics: Sendable {
       return Tally(vectorCount: vectors.count)
     }
     let grid = info.grid
-    let pairs = pairs(vectors.count)
     let tallies = Mutex([Tally?](repeating: nil, count: grid.count))
     let operands = (vectors + [base]).compactMap(\.self)
-    let scratch = operands.map { $0.scratchByteCount(elementCount: grid.largestChunk) }.max() ?? 0
+    @Sendable func layout(_ elementCount: Int) -> WorkspaceLayout {
+      Self.layout(operands, vectorCount: vectors.count, elementCount: elementCount)
+    }
     try engine.forEachPiece(
-      count: grid.count,
-      workspaceByteCount: 4 * grid.largestChunk * (vectors.count + 1) + scratch
+      count: grid.count, workspaceByteCount: layout(grid.largestChunk).byteCount
     ) { chunk, workspace in
       let elements = grid[chunk]
-      let size = 4 * elements.count
-      var tally = Tally(vectorCount: vectors.count)
-      tally.valueCount = elements.count
-      try workspace.split(at: size * (vectors.count + 1)) { values, rest in
+      let size = FloatReader.byteCount(elementCount: elements.count)
+      let found = try layout(elements.count).withSpans(of: &workspace) { values, rest in
         for (index, operand) in (vectors + [base]).enumerated() {
           var target = values._mutatingExtracting(size * index..<size * (index + 1))
           if let operand {
@@ -178,29 +212,8 @@ package struct VectorStatistics: Sendable {
             target.fill()
           }
         }
-        let bytes = values.bytes
-        func part(_ index: Int) -> Range<Int> { size * index..<size * (index + 1) }
-        for index in vectors.indices {
-          var pair = Kernels.PairSums()
-          Kernels.best.compare(
-            bytes.extracting(part(index)), bytes.extracting(part(index)), into: &pair)
-          tally.squares[index] = pair.squares
-          tally.zeros[index] = elements.count - pair.shared
-        }
-        for (number, (first, second)) in pairs.enumerated() {
-          var pair = Kernels.PairSums()
-          Kernels.best.compare(
-            bytes.extracting(part(first)), bytes.extracting(part(second)), into: &pair)
-          tally.products[number] = pair.product
-          tally.shared[number] = pair.shared
-          tally.opposed[number] = pair.opposed
-        }
-        var pair = Kernels.PairSums()
-        let last = part(vectors.count)
-        Kernels.best.compare(bytes.extracting(last), bytes.extracting(last), into: &pair)
-        tally.baseSquares = pair.squares
+        return Tally(of: values.bytes, vectorCount: vectors.count, elementCount: elements.count)
       }
-      let found = tally
       tallies.withLock { $0[chunk] = found }
       engine.progress.advance(
         byteCount: operands.reduce(0) {

@@ -74,7 +74,12 @@ extension PackedCheckpointWriter {
   ) throws -> [[UInt8]?] {
     let codecs = items.map(\.losslessCodec)
     let workspaceByteCount =
-      zip(items, codecs).map { $0.losslessWorkspaceByteCount($1, encoder) }.max() ?? 0
+      zip(items, codecs).map { item, codec in
+        Engine.workspaceByteCount(of: [item.tensor]) { tensor in
+          guard tensor.info.grid.count > 0 else { return 0 }
+          return encoder.scratchByteCount(codec, ChunkLayout(tensor.info, chunk: 0))
+        }
+      }.max() ?? 0
     let segments = zip(items, codecs).map { item, codec in
       PackedSegment(
         owner: item.isCompanion ? .attachment(0) : .tensor(0, term: 0), info: item.tensor.info,

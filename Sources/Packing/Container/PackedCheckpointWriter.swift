@@ -151,33 +151,25 @@ package struct PackedCheckpointWriter: CheckpointWriter {
   private static let sampleCount = 64
 
   package func estimatedByteCount() throws -> Int? {
-    var lossless: [PackedItem] = []
-    var codecs: [any ValueCodec] = []
+    var lossless: [LosslessChunks] = []
     for item in items where encoder.compression != .none {
       guard case .lossless(let codec) = item.work else { continue }
-      lossless.append(item)
-      codecs.append(codec)
+      lossless.append(LosslessChunks(tensor: item.tensor, codec: codec, encoder: encoder))
     }
     let tiles = TileList(lossless.map(\.tensor.info.grid))
     let byteCount = lossless.reduce(0) { $0 + $1.tensor.info.byteCount }
     // Only lossless tensors are sampled. The rest has upper bounds only, so it must not be the larger part.
     guard !plan.isExact, tiles.count > 0, 2 * byteCount >= plan.byteCount else { return nil }
-    let workspaceByteCount =
-      zip(lossless, codecs).map { $0.losslessWorkspaceByteCount($1, encoder) }.max() ?? 0
-    var workspace = ByteBuffer(byteCount: workspaceByteCount)
+    var workspace = ByteBuffer(byteCount: lossless.map(\.workspaceByteCount).max() ?? 0)
     var (sampled, encodedByteCount) = (0, 0)
     let count = min(tiles.count, Self.sampleCount)
     for number in 0..<count {
       let tile = tiles[number * tiles.count / count]
-      let tensor = lossless[tile.tensor].tensor
-      let layout = ChunkLayout(tensor.info, chunk: tile.chunk)
+      let chunks = lossless[tile.tensor]
       var span = workspace.mutableBytes
-      sampled += layout.byteCount
-      encodedByteCount += try span.split(at: layout.byteCount) { values, scratch in
-        try tensor.source.read(tile.elements, into: &values, scratch: &scratch)
-        return try encoder.encode(
-          values.bytes, layout, codec: codecs[tile.tensor], scratch: &scratch
-        ) { bytes, _ in bytes.byteCount }
+      sampled += ChunkLayout(chunks.tensor.info, chunk: tile.chunk).byteCount
+      encodedByteCount += try chunks.encode(tile.chunk, workspace: &span) { bytes, _ in
+        bytes.byteCount
       }
     }
     let share = Double(encodedByteCount) / Double(max(1, sampled))

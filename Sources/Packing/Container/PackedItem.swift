@@ -96,16 +96,10 @@ struct PackedItem: Sendable {
     case .lossless(let codec):
       return EncodingPlan(
         byteCount: info.byteCount, isExact: codec is RawCodec,
-        workerByteCount: losslessWorkspaceByteCount(codec, encoder), fixedByteCount: 0,
+        workerByteCount: LosslessChunks(tensor: tensor, codec: codec, encoder: encoder)
+          .workspaceByteCount, fixedByteCount: 0,
         chunkCount: info.grid.count, passCount: 1)
     case .encoded(let encoding): return encoding.plan(for: tensor, encoder: encoder)
-    }
-  }
-
-  func losslessWorkspaceByteCount(_ codec: any ValueCodec, _ encoder: ChunkEncoder) -> Int {
-    Engine.workspaceByteCount(of: [tensor]) { tensor in
-      guard tensor.info.grid.count > 0 else { return 0 }
-      return encoder.scratchByteCount(codec, ChunkLayout(tensor.info, chunk: 0))
     }
   }
 

@@ -17,7 +17,7 @@ package struct LosslessEncoding: TensorEncoding {
   package func plan(for tensor: LazyTensor, encoder: ChunkEncoder) -> EncodingPlan {
     EncodingPlan(
       byteCount: tensor.info.byteCount, isExact: codec is RawCodec,
-      workerByteCount: Prepared.workspaceByteCount(tensor, codec, encoder), fixedByteCount: 0,
+      workerByteCount: chunks(of: tensor, encoder).workspaceByteCount, fixedByteCount: 0,
       chunkCount: tensor.info.grid.count, passCount: 1)
   }
 
@@ -25,30 +25,24 @@ package struct LosslessEncoding: TensorEncoding {
     _ tensor: LazyTensor, encoder: ChunkEncoder, engine: Engine, wantsContentID: Bool
   ) throws -> any PreparedEncoding {
     Prepared(
-      tensor: tensor, encoder: encoder, codec: codec,
+      chunks: chunks(of: tensor, encoder),
       contentID: wantsContentID ? try tensor.contentID(engine: engine) : nil)
   }
 
+  private func chunks(of tensor: LazyTensor, _ encoder: ChunkEncoder) -> LosslessChunks {
+    LosslessChunks(tensor: tensor, codec: codec, encoder: encoder)
+  }
+
   private struct Prepared: PreparedEncoding {
-    let tensor: LazyTensor
-    let encoder: ChunkEncoder
-    let codec: any ValueCodec
+    let chunks: LosslessChunks
     let contentID: [UInt8]?
 
-    static func workspaceByteCount(
-      _ tensor: LazyTensor, _ codec: any ValueCodec, _ encoder: ChunkEncoder
-    ) -> Int {
-      Engine.workspaceByteCount(of: [tensor]) { tensor in
-        guard tensor.info.grid.count > 0 else { return 0 }
-        return encoder.scratchByteCount(codec, ChunkLayout(tensor.info, chunk: 0))
-      }
-    }
-
-    var workspaceByteCount: Int { Self.workspaceByteCount(tensor, codec, encoder) }
+    var workspaceByteCount: Int { chunks.workspaceByteCount }
     var segments: [PackedSegment] { finished().segments(entry: 0) }
 
     func finished() -> PackedTensor {
-      PackedTensor(tensor.info, terms: [PackedTerm(codec, of: tensor.info)], contentID: contentID)
+      let info = chunks.tensor.info
+      return PackedTensor(info, terms: [PackedTerm(chunks.codec, of: info)], contentID: contentID)
     }
 
     @_lifetime(workspace: copy workspace)
@@ -56,11 +50,7 @@ package struct LosslessEncoding: TensorEncoding {
       segment: Int, chunk: Int, workspace: inout MutableRawSpan,
       _ body: (borrowing RawSpan, ChunkEncoder.Encoded) throws -> Void
     ) throws {
-      let layout = ChunkLayout(tensor.info, chunk: chunk)
-      try workspace.split(at: layout.byteCount) { values, rest in
-        try tensor.source.read(layout.elements, into: &values, scratch: &rest)
-        try encoder.encode(values.bytes, layout, codec: codec, scratch: &rest, body)
-      }
+      try chunks.encode(chunk, workspace: &workspace, body)
     }
   }
 }

@@ -5,22 +5,7 @@ import PackedFormat
 import TensorCore
 
 extension PreparedSum {
-  @_lifetime(workspace: copy workspace)
-  func encode(
-    segment: Int, chunk: Int, workspace: inout MutableRawSpan,
-    _ body: (borrowing RawSpan, ChunkEncoder.Encoded) throws -> Void
-  ) throws {
-    switch parts[segment] {
-    case .dense: try encodeDenseChunk(chunk, &workspace, body)
-    case .u:
-      try encoder.encodeFactor(
-        factors?.u ?? [], segments[segment].layout(ofChunk: chunk), scratch: &workspace, body)
-    case .v:
-      try encoder.encodeFactor(
-        factors?.v ?? [], segments[segment].layout(ofChunk: chunk), scratch: &workspace, body)
-    case .sparse: try encodeSparseChunk(chunk, &workspace, body)
-    }
-  }
+  var halfFactors: (u: [UInt8], v: [UInt8]) { (factors?.u ?? [], factors?.v ?? []) }
 
   // MARK: Dense
 
@@ -95,7 +80,7 @@ extension PreparedSum {
   }
 
   @_lifetime(workspace: copy workspace)
-  private func encodeDenseChunk(
+  func encodeDense(
     _ chunk: Int, _ workspace: inout MutableRawSpan,
     _ body: (borrowing RawSpan, ChunkEncoder.Encoded) throws -> Void
   ) throws {
@@ -137,7 +122,7 @@ extension PreparedSum {
   // MARK: Sparse
 
   @_lifetime(workspace: copy workspace)
-  private func encodeSparseChunk(
+  func encodeSparse(
     _ chunk: Int, _ workspace: inout MutableRawSpan,
     _ body: (borrowing RawSpan, ChunkEncoder.Encoded) throws -> Void
   ) throws {

@@ -6,7 +6,7 @@ import Synchronization
 import TensorCore
 
 /// A prepared `SumEncoding`: the outliers are selected, the codec is configured and the factors are fitted.
-struct PreparedSum: PreparedEncoding {
+struct PreparedSum: SumOfTermsEncoding {
   let tiles: FloatTiles
   let recipe: TermRecipe
   var codec: (any ValueCodec)?
@@ -97,11 +97,8 @@ struct PreparedSum: PreparedEncoding {
 
   // MARK: Segments
 
-  /// The content of a segment.
-  enum Part { case dense, u, v, sparse }
-
-  var parts: [Part] {
-    var parts: [Part] = []
+  var parts: [SumPart] {
+    var parts: [SumPart] = []
     if codec != nil { parts.append(.dense) }
     if recipe.rank != nil { parts += [.u, .v] }
     if recipe.sparse != nil { parts.append(.sparse) }

@@ -30,11 +30,20 @@ package struct Replacement: Sendable {
 
   private var width: Int { tuned.info.dtype.bitsPerElement / 8 }
 
-  func scratchByteCount(elementCount: Int) -> Int {
-    width * elementCount + Kernels.maskByteCount(elementCount: elementCount)
-      + max(
-        tuned.source.scratchByteCount(elementCount: elementCount),
-        base.source.scratchByteCount(elementCount: elementCount))
+  /// Returns the layout of the memory to read the base: its values, and scratch memory.
+  private func baseLayout(elementCount: Int) -> WorkspaceLayout {
+    WorkspaceLayout(
+      width * elementCount, scratch: base.source.scratchByteCount(elementCount: elementCount))
+  }
+
+  /// Returns the layout of the memory that `read` needs: the mask, and scratch memory.
+  /// - Parameter extra: The scratch memory that the body of `read` needs, in bytes.
+  func layout(elementCount: Int, extra: Int = 0) -> WorkspaceLayout {
+    WorkspaceLayout(
+      Kernels.maskByteCount(elementCount: elementCount),
+      scratch: max(
+        extra, tuned.source.scratchByteCount(elementCount: elementCount),
+        baseLayout(elementCount: elementCount).byteCount))
   }
 
   /// Reads the tuned values, and passes them to `body` with the mask of those that differ and scratch memory.
@@ -45,9 +54,9 @@ package struct Replacement: Sendable {
     _ body: (inout MutableRawSpan, inout MutableRawSpan, inout MutableRawSpan) throws -> Void
   ) throws {
     let count = elements.count
-    try scratch.split(at: Kernels.maskByteCount(elementCount: count)) { mask, rest in
+    try layout(elementCount: count).withSpans(of: &scratch) { mask, rest in
       try tuned.source.read(elements, into: &values, scratch: &rest)
-      try rest.split(at: width * count) { others, rest in
+      try baseLayout(elementCount: count).withSpans(of: &rest) { others, rest in
         try base.source.read(elements, into: &others, scratch: &rest)
         _ = Kernels.best.differenceMask(&others, values.bytes, width: width, into: &mask)
       }
@@ -59,7 +68,7 @@ package struct Replacement: Sendable {
     let replacement: Replacement
 
     func scratchByteCount(elementCount: Int) -> Int {
-      replacement.scratchByteCount(elementCount: elementCount)
+      replacement.layout(elementCount: elementCount).byteCount
     }
 
     @_lifetime(values: copy values)
@@ -85,8 +94,9 @@ private struct ReplacementEncoding: TensorEncoding {
     // Positions need at most one bit per element; a frame has a table of a few streams.
     return EncodingPlan(
       byteCount: info.byteCount + info.elementCount / 8 + 96 * info.grid.count, isExact: false,
-      workerByteCount: Prepared.workspaceByteCount(replacement, encoder), fixedByteCount: 0,
-      chunkCount: info.grid.count, passCount: 1)
+      workerByteCount: Prepared(replacement: replacement, encoder: encoder, contentID: nil)
+        .workspaceByteCount,
+      fixedByteCount: 0, chunkCount: info.grid.count, passCount: 1)
   }
 
   func prepared(
@@ -107,18 +117,19 @@ private struct ReplacementEncoding: TensorEncoding {
       encoder.compression == .none ? RawCodec() : PlanesCodec()
     }
 
-    static func workspaceByteCount(_ replacement: Replacement, _ encoder: ChunkEncoder) -> Int {
-      let info = replacement.tuned.info
-      guard info.grid.count > 0 else { return 0 }
-      let layout = ChunkLayout(info, chunk: 0)
-      return layout.byteCount
-        + max(
-          replacement.scratchByteCount(elementCount: layout.elementCount),
-          Kernels.maskByteCount(elementCount: layout.elementCount)
-            + encoder.sparseScratchByteCount(PlanesCodec(), layout))
+    /// Returns the layout of a worker's memory for a chunk: its values, and scratch memory.
+    private func space(_ layout: ChunkLayout) -> WorkspaceLayout {
+      WorkspaceLayout(
+        layout.byteCount,
+        scratch: replacement.layout(
+          elementCount: layout.elementCount,
+          extra: encoder.sparseScratchByteCount(codec, layout)
+        ).byteCount)
     }
 
-    var workspaceByteCount: Int { Self.workspaceByteCount(replacement, encoder) }
+    var workspaceByteCount: Int {
+      info.grid.count > 0 ? space(ChunkLayout(info, chunk: 0)).byteCount : 0
+    }
     var segments: [PackedSegment] { finished().segments(entry: 0) }
 
     func finished() -> PackedTensor {
@@ -135,7 +146,7 @@ private struct ReplacementEncoding: TensorEncoding {
       _ body: (borrowing RawSpan, ChunkEncoder.Encoded) throws -> Void
     ) throws {
       let layout = ChunkLayout(info, chunk: chunk)
-      try workspace.split(at: layout.byteCount) { values, rest in
+      try space(layout).withSpans(of: &workspace) { values, rest in
         try replacement.read(layout.elements, into: &values, scratch: &rest) {
           values, mask, rest in
           try encoder.encodeSparse(

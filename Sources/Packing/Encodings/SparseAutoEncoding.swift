@@ -24,7 +24,7 @@ package struct SparseAutoEncoding: TensorEncoding {
   package func plan(for tensor: LazyTensor, encoder: ChunkEncoder) -> EncodingPlan {
     EncodingPlan(
       byteCount: tensor.info.byteCount, isExact: false,
-      workerByteCount: Prepared.workspaceByteCount(tensor, codec, encoder),
+      workerByteCount: prepared(tensor, encoder).workspaceByteCount,
       fixedByteCount: 64 * tensor.info.grid.count, chunkCount: tensor.info.grid.count,
       passCount: 2)
   }
@@ -32,8 +32,7 @@ package struct SparseAutoEncoding: TensorEncoding {
   package func prepared(
     _ tensor: LazyTensor, encoder: ChunkEncoder, engine: Engine, wantsContentID: Bool
   ) throws -> any PreparedEncoding {
-    let dense = Prepared(
-      tensor: tensor, encoder: encoder, codec: codec, isSparse: false, contentID: nil)
+    let dense = self.prepared(tensor, encoder)
     let measure = Measure()
     let turnstile = Turnstile()
     try engine.forEachPiece(
@@ -53,6 +52,10 @@ package struct SparseAutoEncoding: TensorEncoding {
     return prepared
   }
 
+  private func prepared(_ tensor: LazyTensor, _ encoder: ChunkEncoder) -> Prepared {
+    Prepared(tensor: tensor, encoder: encoder, codec: codec, isSparse: false, contentID: nil)
+  }
+
   // MARK: Prepared
 
   private struct Prepared: PreparedEncoding {
@@ -65,20 +68,19 @@ package struct SparseAutoEncoding: TensorEncoding {
     private var info: TensorInfo { tensor.info }
     private var width: Int { info.dtype.bitsPerElement / 8 }
 
-    static func workspaceByteCount(
-      _ tensor: LazyTensor, _ codec: any ValueCodec, _ encoder: ChunkEncoder
-    ) -> Int {
-      Engine.workspaceByteCount(of: [tensor]) { tensor in
-        guard tensor.info.grid.count > 0 else { return 0 }
-        let layout = ChunkLayout(tensor.info, chunk: 0)
-        return Kernels.maskByteCount(elementCount: layout.elementCount)
-          + max(
-            encoder.scratchByteCount(codec, layout),
-            encoder.sparseScratchByteCount(codec, layout))
-      }
+    /// Returns the layout of a worker's memory for a chunk: its values, the mask of the nonzero ones, and scratch
+    /// memory to read and encode them.
+    private func space(_ layout: ChunkLayout) -> WorkspaceLayout {
+      WorkspaceLayout(
+        layout.byteCount, Kernels.maskByteCount(elementCount: layout.elementCount),
+        scratch: max(
+          tensor.source.scratchByteCount(elementCount: layout.elementCount),
+          encoder.scratchByteCount(codec, layout), encoder.sparseScratchByteCount(codec, layout)))
     }
 
-    var workspaceByteCount: Int { Self.workspaceByteCount(tensor, codec, encoder) }
+    var workspaceByteCount: Int {
+      info.grid.count > 0 ? space(ChunkLayout(info, chunk: 0)).byteCount : 0
+    }
 
     private var term: PackedTerm {
       isSparse
@@ -97,36 +99,18 @@ package struct SparseAutoEncoding: TensorEncoding {
       _ chunk: Int, _ workspace: inout MutableRawSpan, _ body: (borrowing RawSpan) throws -> Void
     ) throws -> (dense: Int, sparse: Int) {
       let layout = ChunkLayout(info, chunk: chunk)
-      return try workspace.split(at: layout.byteCount) { values, rest in
+      return try space(layout).withSpans(of: &workspace) { values, mask, rest in
         try tensor.source.read(layout.elements, into: &values, scratch: &rest)
         try body(values.bytes)
         let dense = try encoder.encode(
           values.bytes, layout, codec: codec, scratch: &rest
         ) { bytes, _ in bytes.byteCount }
-        guard hasZeros(values.bytes, &rest) else { return (dense, dense) }
-        let sparse = try encodeSparse(values.bytes, layout, scratch: &rest) { bytes, _ in
-          bytes.byteCount
-        }
+        let nonzeroCount = Kernels.best.nonzeroMask(values.bytes, width: width, into: &mask)
+        guard nonzeroCount < layout.elementCount else { return (dense, dense) }
+        let sparse = try encoder.encodeSparse(
+          values.bytes, mask: &mask, layout, index: BitmaskIndex(), codec: codec, scratch: &rest
+        ) { bytes, _ in bytes.byteCount }
         return (dense, sparse)
-      }
-    }
-
-    @_lifetime(scratch: copy scratch)
-    private func hasZeros(_ values: borrowing RawSpan, _ scratch: inout MutableRawSpan) -> Bool {
-      let count = values.byteCount / width
-      return Kernels.best.nonzeroMask(values, width: width, into: &scratch) < count
-    }
-
-    @_lifetime(scratch: copy scratch)
-    private func encodeSparse<Result>(
-      _ values: borrowing RawSpan, _ layout: ChunkLayout, scratch: inout MutableRawSpan,
-      _ body: (borrowing RawSpan, ChunkEncoder.Encoded) throws -> Result
-    ) throws -> Result {
-      let maskByteCount = Kernels.maskByteCount(elementCount: layout.elementCount)
-      return try scratch.split(at: maskByteCount) { mask, rest in
-        _ = Kernels.best.nonzeroMask(values, width: width, into: &mask)
-        return try encoder.encodeSparse(
-          values, mask: &mask, layout, index: BitmaskIndex(), codec: codec, scratch: &rest, body)
       }
     }
 
@@ -136,13 +120,15 @@ package struct SparseAutoEncoding: TensorEncoding {
       _ body: (borrowing RawSpan, ChunkEncoder.Encoded) throws -> Void
     ) throws {
       let layout = ChunkLayout(info, chunk: chunk)
-      try workspace.split(at: layout.byteCount) { values, rest in
+      try space(layout).withSpans(of: &workspace) { values, mask, rest in
         try tensor.source.read(layout.elements, into: &values, scratch: &rest)
-        if isSparse {
-          try encodeSparse(values.bytes, layout, scratch: &rest, body)
-        } else {
-          try encoder.encode(values.bytes, layout, codec: codec, scratch: &rest, body)
+        guard isSparse else {
+          return try encoder.encode(values.bytes, layout, codec: codec, scratch: &rest, body)
         }
+        _ = Kernels.best.nonzeroMask(values.bytes, width: width, into: &mask)
+        try encoder.encodeSparse(
+          values.bytes, mask: &mask, layout, index: BitmaskIndex(), codec: codec, scratch: &rest,
+          body)
       }
     }
   }

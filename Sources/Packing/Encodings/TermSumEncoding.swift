@@ -80,12 +80,19 @@ struct TermSumEncoding: TensorEncoding {
   /// The source of the chunks of a segment.
   private enum Origin {
     case stored(PackedReader, Int)
-    case values(LazyTensor)
+    case values(LosslessChunks)
 
     var byteCount: Int {
       switch self {
       case .stored(let reader, let segment): reader.storedByteCount(ofSegment: segment)
-      case .values(let tensor): tensor.info.byteCount
+      case .values(let chunks): chunks.tensor.info.byteCount
+      }
+    }
+
+    var workspaceByteCount: Int {
+      switch self {
+      case .stored(let reader, let segment): reader.largestStoredChunk(ofSegment: segment)
+      case .values(let chunks): chunks.workspaceByteCount
       }
     }
   }
@@ -94,36 +101,25 @@ struct TermSumEncoding: TensorEncoding {
     let tensor: PackedTensor
     let segments: [PackedSegment]
     let origins: [Origin]
-    let encoder: ChunkEncoder
-    let codec: any ValueCodec
 
     init(sum: TermSum, encoder: ChunkEncoder, contentID: [UInt8]?) {
-      self.encoder = encoder
-      codec = encoder.compression == .none ? RawCodec() : PlanesCodec()
+      let codec = encoder.losslessCodec
+      func values(_ tensor: LazyTensor) -> Origin {
+        .values(LosslessChunks(tensor: tensor, codec: codec, encoder: encoder))
+      }
       tensor = PackedTensor(
         sum.info, terms: TermSumEncoding.terms(of: sum, codec: codec), contentID: contentID)
       segments = tensor.segments(entry: 0)
       origins = sum.parts.flatMap { part -> [Origin] in
         switch part {
         case .stored(let stored, _): stored.segments.map { .stored(stored.reader, $0) }
-        case .dense(let tensor, _): [.values(tensor)]
-        case .lowRank(let u, let v, _): [.values(u), .values(v)]
+        case .dense(let tensor, _): [values(tensor)]
+        case .lowRank(let u, let v, _): [values(u), values(v)]
         }
       }
     }
 
-    var workspaceByteCount: Int {
-      zip(segments, origins).map { segment, origin in
-        switch origin {
-        case .stored(let reader, let segment): return reader.largestStoredChunk(ofSegment: segment)
-        case .values(let tensor):
-          return Engine.workspaceByteCount(of: [tensor]) { tensor in
-            guard tensor.info.grid.count > 0 else { return 0 }
-            return encoder.scratchByteCount(codec, ChunkLayout(tensor.info, chunk: 0))
-          }
-        }
-      }.max() ?? 0
-    }
+    var workspaceByteCount: Int { origins.map(\.workspaceByteCount).max() ?? 0 }
 
     func finished() -> PackedTensor { tensor }
 
@@ -138,12 +134,7 @@ struct TermSumEncoding: TensorEncoding {
         try body(
           workspace.bytes.extracting(0..<record.storedByteCount),
           ChunkEncoder.Encoded(record))
-      case .values(let tensor):
-        let layout = ChunkLayout(tensor.info, chunk: chunk)
-        try workspace.split(at: layout.byteCount) { values, rest in
-          try tensor.source.read(layout.elements, into: &values, scratch: &rest)
-          try encoder.encode(values.bytes, layout, codec: codec, scratch: &rest, body)
-        }
+      case .values(let chunks): try chunks.encode(chunk, workspace: &workspace, body)
       }
     }
   }

@@ -150,10 +150,10 @@ struct CodecBench {
       }
       let whole = median(2 * count) {
         var target = values.mutableBytes
-        if let gaps = codec as? Gap8Index {
-          try! gaps.scatter(
-            gathered.bytes, width: 2, gaps: streams.bytes.extracting(0..<length), into: &target)
-        } else {
+        let isScattered = try! codec.scatter(
+          gathered.bytes, width: 2, at: streams.bytes.extracting(0..<length), valueCount: kept,
+          into: &target)
+        if !isScattered {
           var mask = found.mutableBytes
           try! codec.decode(
             streams.bytes, streams: [0..<length], layout, valueCount: kept, into: &mask)
