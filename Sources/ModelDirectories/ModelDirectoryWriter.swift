@@ -105,7 +105,7 @@ package struct ModelDirectoryWriter: CheckpointWriter {
       companions: companions.map(\.name),
       byteCount: headers + values + companionByteCount, isExact: true,
       demand: MemoryBudget.Demand(
-        fixedByteCount: 2 * headers,
+        fixedByteCount: shards.reduce(2 * (index?.count ?? 0)) { $0 + $1.layout.fixedByteCount },
         workerByteCount: workspace + ZstdSettings.decompressionByteCount),
       tileCount: shards.reduce(0) { $0 + $1.layout.chunkCount },
       valueByteCount: values + companionByteCount, notes: notes)

@@ -99,6 +99,12 @@ package struct SafetensorsLayout: Sendable {
     return writer.bytes
   }
 
+  /// The memory for the header, and if the values may change for their losses and a second header, in bytes.
+  package var fixedByteCount: Int {
+    2 * header.count
+      + (tensors.contains { $0.source.loss != nil } ? header.count + 256 * tensors.count : 0)
+  }
+
   /// Writes the header again with the loss of the tensors that were written, if the metadata awaits it.
   package func write(
     _ metadata: SafetensorsMetadata, loss: ModelLoss?, to file: OutputFile

@@ -24,7 +24,7 @@ package struct SafetensorsWriter: CheckpointWriter {
     plan = OutputPlan(
       rows: Self.rows(layout, file: ""), companions: [], byteCount: layout.byteCount, isExact: true,
       demand: MemoryBudget.Demand(
-        fixedByteCount: 2 * layout.header.count,
+        fixedByteCount: layout.fixedByteCount,
         workerByteCount: layout.workspaceByteCount + ZstdSettings.decompressionByteCount),
       tileCount: layout.chunkCount, valueByteCount: layout.byteCount - layout.header.count,
       notes: notes)
