@@ -33,6 +33,7 @@ INLINE uint16_t bits_of_half(_Float16 value) {
 #include "Ggml.inc.h"
 #include "Sparse.inc.h"
 #include "LowRank.inc.h"
+#include "Loss.inc.h"
 #include "Power.inc.h"
 #include "Survey.inc.h"
 #include "Patterns.inc.h"
@@ -83,6 +84,7 @@ const sumac_kernels SUMAC_TABLE = {
     .accumulate_columns = accumulate_columns,
     .orthonormalize = orthonormalize,
     .add_distance = add_distance,
+    .add_loss = add_loss,
     .clamp_finite = clamp_finite,
     .power_sum = power_sum,
     .exclude = exclude,

@@ -24,12 +24,20 @@ package protocol TensorSource: Sendable {
 
   /// The data with which the original container can copy the values in its own form.
   var origin: Attributes { get }
+
+  /// Gathers the loss while the values are read; nil unless the source rounds or clears values.
+  var loss: LossRecorder? { get }
+
+  /// The tensor before the source rounded its values; nil unless it rounds.
+  var unrounded: LazyTensor? { get }
 }
 
 extension TensorSource {
   package var fileBytes: FileBytes? { nil }
   package var record: StoredRecord { StoredRecord() }
   package var origin: Attributes { Attributes() }
+  package var loss: LossRecorder? { nil }
+  package var unrounded: LazyTensor? { nil }
 }
 
 /// A range of a file that contains values in canonical form.

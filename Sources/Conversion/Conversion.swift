@@ -31,6 +31,7 @@ package struct Conversion: Sendable {
       errors.append(noMatch("drop", glob, checkpoint))
     }
     errors += storage.errors(for: checkpoint)
+    if let error = castScope(in: checkpoint)?.error(path: checkpoint.path) { errors.append(error) }
     if dtype == nil {
       if saturating {
         errors.append(
@@ -51,17 +52,28 @@ package struct Conversion: Sendable {
   package func applied(to checkpoint: Checkpoint) throws -> Checkpoint {
     var result = checkpoint
     if !drop.isEmpty { result = dropping(from: result) }
-    if let dtype {
-      result = try Cast(to: dtype, saturating: saturating, selection: selection).applied(to: result)
+    if let dtype, let scope = castScope(in: checkpoint) {
+      result = try scope.cast.applied(to: result)
       // If weights of several dtypes remain, the configuration keeps its dtype.
-      let isUniform = result.tensors.allSatisfy {
-        !$0.info.dtype.isPlainFloat || $0.info.dtype == dtype
-      }
-      if isUniform {
+      if scope.isUniform(result) {
         result = try result.changingConfig { ModelConfig.settingDType(dtype, in: $0) }
       }
     }
     return result
+  }
+
+  /// Returns the tensors that `dtype` converts and leaves, among those that are not dropped; nil without a dtype.
+  private func castScope(in checkpoint: Checkpoint) -> CastScope? {
+    dtype.map {
+      CastScope(
+        drop.isEmpty ? checkpoint : dropping(from: checkpoint), to: $0, saturating: saturating,
+        selection: selection)
+    }
+  }
+
+  /// The notes about tensors that `dtype` leaves as they are.
+  package func castNotes(for checkpoint: Checkpoint) -> [Message] {
+    castScope(in: checkpoint)?.notes ?? []
   }
 
   /// Removes tensors. If the owner of aliases is removed, its first remaining alias becomes the owner.

@@ -17,6 +17,8 @@ package struct Comparison: Sendable {
     package var name: String
     package var kind: Kind
     package var detail: String
+    /// ‖x − x̂‖ / ‖x‖, where x are the values of the original; nil unless floats differ in finite values.
+    package var relativeError: Double?
   }
 
   /// The errors that are still accepted as equal; without limits, every bit must match.
@@ -38,20 +40,33 @@ package struct Comparison: Sendable {
   package let differences: [Difference]
   /// The files that may contain weights and were not compared, each with its checkpoint.
   package let notCompared: [String]
+  /// The difference of all tensors of floats from those of the original, within the tolerance or not; nil if there is
+  /// none.
+  package let loss: ModelLoss?
+  /// True to list all differences, however many there are.
+  private let listsDifferences: Bool
+  /// The number of differences that are listed in any case.
+  private static let listedCount = 5
 
   package var isEqual: Bool { differences.isEmpty }
 
   /// Compares names, dtypes, shapes and values of all tensors, and the files beside them if both inputs have
   /// files.
+  /// - Parameter listsDifferences: True if the text lists all differences; otherwise it summarizes many of them.
   package init(
-    _ checkpoint: Checkpoint, against original: Checkpoint, tolerance: Tolerance, engine: Engine
+    _ checkpoint: Checkpoint, against original: Checkpoint, tolerance: Tolerance,
+    listsDifferences: Bool = false, engine: Engine
   ) throws {
     self.original = original.path
+    self.listsDifferences = listsDifferences
     isExact = tolerance.isExact
     var plan = Pairing(checkpoint.tensors, original.tensors, tolerance: tolerance)
     comparedTensorCount = plan.pairs.count
-    plan.differences += try ErrorSurvey.differences(
-      plan.pairs, tolerance: tolerance, engine: engine)
+    let survey = try ErrorSurvey(plan.pairs, tolerance: tolerance, engine: engine)
+    plan.differences += survey.differences
+    loss = ModelLoss(
+      survey.losses,
+      elementCount: plan.pairs.reduce(0) { $0 + $1.tensor.info.elementCount })
     if !checkpoint.companions.isEmpty, !original.companions.isEmpty {
       // The configuration of a converted model contains its new dtype.
       func files(of checkpoint: Checkpoint) -> [LazyTensor] {
@@ -59,10 +74,10 @@ package struct Comparison: Sendable {
       }
       let files = Pairing(
         files(of: checkpoint), files(of: original), tolerance: Tolerance())
-      let changed = try ErrorSurvey.differences(
-        files.pairs, tolerance: Tolerance(), engine: engine)
+      let changed = try ErrorSurvey(files.pairs, tolerance: Tolerance(), engine: engine)
+        .differences
       plan.differences += (files.differences + changed).map {
-        Difference(name: $0.name, kind: .file, detail: $0.detail)
+        Difference(name: $0.name, kind: .file, detail: $0.detail, relativeError: nil)
       }
     }
     differences = plan.differences
@@ -88,17 +103,32 @@ package struct Comparison: Sendable {
     return ErrorSurvey.workspaceByteCount(pairs)
   }
 
+  /// The number of differences of a kind.
+  private func count(_ kind: Difference.Kind) -> Int { differences.count { $0.kind == kind } }
+
+  /// The number of compared tensors that are equal, or within the tolerance.
+  package var equalTensorCount: Int { comparedTensorCount - count(.values) }
+
+  /// True if the text leaves out differences.
+  package var summarizes: Bool { !listsDifferences && differences.count > Self.listedCount }
+
   package var sections: [Section] {
-    guard isEqual else {
-      let table = Table(
-        [Table.Column("tensor"), Table.Column("differs in"), Table.Column("how")],
-        rows: differences.map { [$0.name.printable, $0.kind.rawValue, $0.detail] })
-      return [
-        .line(
-          "differs from \(original.printable) in \(differences.count.counted("place")):"),
-        .table(table),
-      ]
+    guard !isEqual else {
+      return equalLines + (lossFacts.isEmpty ? [] : [.facts(lossFacts)])
     }
+    let sections = [
+      Section.line("differs from \(original.printable)"),
+      .facts([Section.Fact("tensors", counts)] + lossFacts),
+    ]
+    guard !summarizes else { return sections }
+    let table = Table(
+      [Table.Column("tensor"), Table.Column("differs in"), Table.Column("how")],
+      rows: differences.map { [$0.name.printable, $0.kind.rawValue, $0.detail] })
+    return sections + [.table(table)]
+  }
+
+  /// The lines about inputs without a difference.
+  private var equalLines: [Section] {
     let scope =
       "\(original.printable): \(comparedTensorCount.counted("tensor")), "
       + (isExact ? "names, shapes, dtypes and every bit of the values" : "names, shapes and values")
@@ -113,11 +143,42 @@ package struct Comparison: Sendable {
     return [.line((isExact ? "equal to " : "within the allowed error of ") + scope)]
   }
 
+  private var lossFacts: [Section.Fact] {
+    guard let loss else { return [] }
+    let share = (100 * loss.losslessShare).fixed(decimals: 1)
+    return [
+      Section.Fact("error", "\(loss.total), \(share) % of the values equal"),
+      Section.Fact("worst", loss.worstTensors),
+    ]
+  }
+
+  /// The numbers of equal tensors and of each kind of difference.
+  private var counts: String {
+    let total =
+      comparedTensorCount + count(.missing) + count(.dtype) + count(.shape) + count(.extra)
+    let kinds: [(Difference.Kind, String)] = [
+      (.values, "changed"), (.missing, "missing"), (.extra, "not in the original"),
+      (.dtype, "of another dtype"), (.shape, "of another shape"),
+    ]
+    let equal =
+      "\(equalTensorCount.grouped) of \(total.grouped) "
+      + (isExact ? "equal" : "within the allowed error")
+    var parts = [equal]
+    parts += kinds.compactMap { kind, text in
+      count(kind) > 0 ? "\(count(kind).grouped) \(text)" : nil
+    }
+    if count(.file) > 0 { parts.append(count(.file).counted("other file") + " different") }
+    return parts.joined(separator: ", ")
+  }
+
   package var members: JSONObject {
     [
       "original": .string(original), "equal": .bool(isEqual && notCompared.isEmpty),
       "compared_tensor_count": JSONValue(comparedTensorCount),
       "not_compared": .array(notCompared.map { .string($0) }),
+      "equal_tensor_count": JSONValue(equalTensorCount),
+      "changed_tensor_count": JSONValue(count(.values)),
+      "loss": loss.map { .object($0.json) } ?? .null,
       "differences": .array(lines),
     ]
   }
@@ -126,6 +187,7 @@ package struct Comparison: Sendable {
     differences.map {
       .object([
         "name": .string($0.name), "kind": .string($0.kind.rawValue), "detail": .string($0.detail),
+        "relative_error": $0.relativeError.map { JSONValue($0) } ?? .null,
       ])
     }
   }

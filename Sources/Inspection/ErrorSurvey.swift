@@ -3,11 +3,17 @@ import Checkpoints
 import Synchronization
 import TensorCore
 
-/// Measures the differences between the values of tensors, in one pass over both.
+/// The differences between the values of tensors, measured in one pass over both.
 struct ErrorSurvey {
-  /// The first element whose bits differ, and the numeric error if it was requested.
+  /// The tensors whose values differ by more than the tolerance, in the order of the pairs.
+  let differences: [Comparison.Difference]
+  /// The tensors of floats with different values, within the tolerance or not.
+  let losses: [TensorLoss]
+
+  /// The first element whose bits differ, the loss of floats, and the numeric error if it was requested.
   private struct Error {
     var firstDifference: Int?
+    var loss = ValueLoss()
     var largest = 0.0
     var squareSum = 0.0
     /// The number of values that are NaN on one side only.
@@ -15,6 +21,7 @@ struct ErrorSurvey {
 
     mutating func merge(_ next: Error) {
       firstDifference = firstDifference ?? next.firstDifference
+      loss.add(next.loss)
       largest = max(largest, next.largest)
       squareSum += next.squareSum
       unlikeNaNs += next.unlikeNaNs
@@ -34,22 +41,28 @@ struct ErrorSurvey {
       + max(pair.original.source.scratchByteCount(elementCount: count), 16 * count)
   }
 
-  static func differences(
+  init(
     _ pairs: [Pairing.Pair], tolerance: Comparison.Tolerance, engine: Engine
-  ) throws -> [Comparison.Difference] {
+  ) throws {
     let errors = Mutex(pairs.map { _ in Error() })
     let turnstile = Turnstile()
     try engine.forEachTile(
-      of: pairs.map(\.tensor), workspaceByteCount: workspaceByteCount(pairs),
+      of: pairs.map(\.tensor), workspaceByteCount: Self.workspaceByteCount(pairs),
       onFailure: turnstile.abandon
     ) { number, tile, values, scratch in
-      let error = try measure(
+      let error = try Self.measure(
         pairs[tile.tensor], tile.elements, values, tolerance: tolerance, scratch: &scratch)
       try turnstile.pass(number) { errors.withLock { $0[tile.tensor].merge(error) } }
     }
-    return zip(pairs, errors.withLock { $0 }).compactMap { pair, error in
-      difference(of: pair, error, tolerance)
+    let found = errors.withLock { $0 }
+    differences = zip(pairs, found).compactMap { pair, error in
+      Self.difference(of: pair, error, tolerance)
     }
+    losses = zip(pairs, found).compactMap { pair, error in
+      guard !error.loss.isNone else { return nil }
+      let info = pair.tensor.info
+      return TensorLoss(name: info.name, elementCount: info.elementCount, loss: error.loss)
+    }.sorted { $0.name.precedesAsBytes($1.name) }
   }
 
   @_lifetime(scratch: copy scratch)
@@ -65,6 +78,10 @@ struct ErrorSurvey {
       if dtype == originalDType {
         guard let byteOffset = values.firstDifference(from: wanted.bytes) else { return error }
         error.firstDifference = elements.lowerBound + byteOffset * 8 / dtype.bitsPerElement
+      }
+      if dtype.isFloat, originalDType.isFloat {
+        Kernels.best.addLoss(
+          of: wanted.bytes, originalDType, in: values, dtype, elementCount: count, to: &error.loss)
       }
       // Complex numbers have no order, so they are only tested for equality.
       guard !tolerance.isExact, dtype != .c64 else { return error }
@@ -101,7 +118,9 @@ struct ErrorSurvey {
     of pair: Pairing.Pair, _ error: Error, _ tolerance: Comparison.Tolerance
   ) -> Comparison.Difference? {
     func difference(_ detail: String) -> Comparison.Difference {
-      Comparison.Difference(name: pair.tensor.name, kind: .values, detail: detail)
+      Comparison.Difference(
+        name: pair.tensor.name, kind: .values, detail: detail,
+        relativeError: error.loss.isNone ? nil : error.loss.relative)
     }
     guard !tolerance.isExact, pair.tensor.info.dtype != .c64 else {
       return error.firstDifference.map { difference("first at element \($0)") }

@@ -19,6 +19,7 @@ extension Inspection {
           .object(["name": .string($0.name), "bytes": JSONValue($0.info.byteCount)])
         }),
     ]
+    if let loss = checkpoint.lineage.steps.last?.loss { members["loss"] = .object(loss.json) }
     if let model { members["model"] = .object(model.json) }
     members[options.listsLayers ? "layers" : "tensors"] = .array(lines)
     return members

@@ -42,6 +42,7 @@ extension Inspection {
     if let step = checkpoint.lineage.steps.last {
       let inputs = step.inputs.map(\.name.printable).joined(separator: ", ")
       facts.append(Section.Fact("made by", "sumac \(step.verb.printable) of \(inputs)"))
+      if let loss = step.loss { facts.append(Section.Fact("loss", loss.summary)) }
     }
     return facts
   }
@@ -78,9 +79,16 @@ extension Inspection {
           row.tensor.aliasOf.map { "= \($0.printable)" } ?? storedLabel(row.tensor),
         ]
         guard showsErrors else { return cells }
-        let error = row.tensor.record.relativeError.map { "\((100 * $0).fixed(decimals: 2)) %" }
+        let error = row.tensor.record.relativeError.map(Self.percent)
         return cells + [error ?? "-"]
       })
+  }
+
+  /// Returns a share as a percentage with two decimals, or with an exponent if these would all be 0.
+  private static func percent(_ share: Double) -> String {
+    let percentage = 100 * share
+    guard percentage != 0, percentage < 0.01 else { return "\(percentage.fixed(decimals: 2)) %" }
+    return "\(percentage.short) %"
   }
 
   private func storedLabel(_ tensor: LazyTensor) -> String {
@@ -105,31 +113,5 @@ extension Inspection {
           String(stored.byteCount), stored.codec, String(stored.chunkCount),
         ]
       })
-  }
-}
-
-extension Double {
-  /// The number with four significant digits, and an exponent if it is very large or small.
-  var short: String {
-    guard isFinite, self != 0 else { return self == 0 ? "0" : "\(self)" }
-    guard magnitude >= 1e-3, magnitude < 1e6 else { return scientific }
-    let digits = magnitude >= 1 ? formatted(digits: 5) : fixed(decimals: magnitude >= 0.1 ? 4 : 6)
-    return digits
-  }
-
-  private var scientific: String {
-    var exponent = 0
-    var value = magnitude
-    while value >= 10 {
-      value /= 10
-      exponent += 1
-    }
-    while value < 1 {
-      value *= 10
-      exponent -= 1
-    }
-    // Rounding may carry into the next power of ten.
-    if value.fixed(decimals: 3) == "10.000" { (value, exponent) = (1, exponent + 1) }
-    return "\(self < 0 ? "-" : "")\(value.fixed(decimals: 3))e\(exponent)"
   }
 }

@@ -67,6 +67,7 @@ package struct LineageReport: Report {
     let versions = step.versions.map { "\($0.name.printable) \($0.value.printable)" }
     lines.append(
       "\(indent)└─ \(step.verb.printable)\(options)  (\(versions.joined(separator: ", ")))")
+    if let loss = step.loss { lines.append("\(indent)   \(loss.summary)") }
     for (number, input) in step.inputs.enumerated() {
       guard lines.count < Self.lineLimit else {
         lines.append("\(indent)   └─ … \((step.inputs.count - number).counted("more input"))")

@@ -21,6 +21,7 @@ package struct TensorReport: Report {
   private let tensor: LazyTensor
   private let rows: [Row]
   private let packed: PackedTensor?
+  private let lineage: Lineage
 
   /// - Throws: ``UsageError`` if no tensor has that name.
   package init(_ checkpoint: Checkpoint, name: String) throws {
@@ -30,6 +31,7 @@ package struct TensorReport: Report {
         hint: "list the names with: \(command: "inspect \(checkpoint.path.printable)")")
     }
     path = checkpoint.path
+    lineage = checkpoint.lineage
     self.tensor = tensor
     guard let origin = tensor.packedOrigin, let entry = origin.entry, let packed = origin.tensor
     else {
@@ -81,23 +83,30 @@ package struct TensorReport: Report {
     if let alias = tensor.aliasOf {
       facts.append(Section.Fact("same as", alias.printable))
     }
-    if let quality = packed?.quality, let relativeError {
-      facts.append(
-        Section.Fact(
-          "error",
-          "\(Self.percent(relativeError)) of the norm \(quality.norm.short), at most "
-            + "\(quality.largest.short) a value"))
-    } else if packed?.form == .bits {
-      facts.append(Section.Fact("error", "none: every bit is kept"))
-    }
+    if let errorText { facts.append(Section.Fact("error", errorText)) }
     if let id = packed?.contentID {
       facts.append(Section.Fact("content", "sha256:" + id.hexadecimal))
     }
     return [.facts(facts), .table(table)]
   }
 
-  private static func percent(_ share: Double) -> String {
-    "\((100 * share).fixed(decimals: 3)) %"
+  /// The error of the values; nil if nothing is known about it.
+  private var errorText: String? {
+    if let quality = packed?.quality, let relativeError {
+      return "\(ModelLoss.percent(relativeError)) of the norm \(quality.norm.short), at most "
+        + "\(quality.largest.short) a value"
+    }
+    if let packed {
+      guard packed.form == .bits else { return nil }
+      return lineage.steps.dropLast().contains { $0.loss != nil }
+        ? "none in the last step; an earlier step was lossy" : "none: every bit is kept"
+    }
+    guard let loss = lineage.steps.last?.loss else { return nil }
+    if let own = loss.worst.first(where: { $0.name.equalsAsBytes(tensor.name) }) {
+      return "\(ModelLoss.percent(own.relative)) of the norm"
+    }
+    return "not recorded for this tensor, \(ModelLoss.percent(loss.relative)) for all tensors "
+      + "with a loss"
   }
 
   private var table: Table {
@@ -111,7 +120,7 @@ package struct TensorReport: Report {
         let share = Double(row.byteCount) / Double(max(1, storedByteCount))
         return [
           row.term, row.byteCount.grouped, "\((100 * share).fixed(decimals: 1)) %",
-          bits(row.byteCount).fixed(decimals: 3), row.relativeError.map(Self.percent) ?? "-",
+          bits(row.byteCount).fixed(decimals: 3), row.relativeError.map(ModelLoss.percent) ?? "-",
         ]
       })
   }

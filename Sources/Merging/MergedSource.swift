@@ -10,6 +10,8 @@ struct MergedSource: TensorSource {
   /// The position of the tensor in the plan.
   let index: Int
   let seed: UInt64
+  /// The recorder of rounding, if the dtype cannot hold all values of the operands.
+  let loss: LossRecorder?
 
   /// - Parameter findings: The findings of the plan, in which the tensor has the position `index`.
   init(info: TensorInfo, operands: [Operand], findings: MergeFindings, index: Int, seed: UInt64) {
@@ -18,6 +20,9 @@ struct MergedSource: TensorSource {
     self.findings = findings
     self.index = index
     self.seed = seed
+    // Rounding to the dtype of the operands is part of the arithmetic.
+    let isCast = !operands.allSatisfy { $0.tensor.info.dtype.isExact(in: info.dtype) }
+    loss = isCast && !DType.f32.isExact(in: info.dtype) ? LossRecorder(info) : nil
   }
 
   /// Creates a source whose combination needs no survey.
@@ -48,6 +53,8 @@ struct MergedSource: TensorSource {
     _ elements: Range<Int>, into values: inout MutableRawSpan, scratch: inout MutableRawSpan
   ) throws {
     let (reading, combination) = (reading, combination)
+    let chunk = loss?.chunk(toMeasure: elements)
+    var found = chunk.map { _ in ValueLoss() }
     for piece in reading.pieces(of: elements, inRows: combination.isInRows) {
       switch combination {
       case .weightedSum(let weights, let divisor):
@@ -59,7 +66,7 @@ struct MergedSource: TensorSource {
               floats.bytes, times: weights[index], isFirst: index == 0, to: &sums)
           }
           if divisor != 1 { Kernels.best.divide(&sums, by: divisor) }
-          try store(sums.bytes, piece, of: elements, into: &values)
+          try store(sums.bytes, piece, of: elements, into: &values, &found)
         }
       case .taskVectors(let keeps, let sum):
         try reading.withPiece(piece, of: Array(keeps.indices), workspace: &scratch) {
@@ -70,17 +77,19 @@ struct MergedSource: TensorSource {
             reading.apply(keep, model: index, piece, &delta, scratch: &rest)
           }
           Kernels.best.add(deltas.bytes, sum, to: &base)
-          try store(base.bytes, piece, of: elements, into: &values)
+          try store(base.bytes, piece, of: elements, into: &values, &found)
         }
       }
     }
+    guard let loss, let chunk, let found else { return }
+    loss.record(found, ofChunk: chunk)
   }
 
-  /// Rounds the requested part of a piece into `values`.
+  /// Rounds the requested part of a piece into `values`, and adds the loss to `found` unless that is nil.
   @_lifetime(values: copy values)
   private func store(
     _ results: borrowing RawSpan, _ piece: Range<Int>, of elements: Range<Int>,
-    into values: inout MutableRawSpan
+    into values: inout MutableRawSpan, _ found: inout ValueLoss?
   ) throws {
     if let index = Kernels.best.firstNaN(results) {
       throw FormatError(
@@ -93,18 +102,22 @@ struct MergedSource: TensorSource {
     let start = width * (wanted.lowerBound - elements.lowerBound)
     var target = values._mutatingExtracting(start..<start + width * wanted.count)
     let first = 4 * (wanted.lowerBound - piece.lowerBound)
+    let results = results.extracting(first..<first + 4 * wanted.count)
     try Kernels.best.convert(
-      results.extracting(first..<first + 4 * wanted.count), from: .f32, to: info.dtype,
-      elementCount: wanted.count, saturating: false, into: &target)
-    let kept = results.extracting(first..<first + 4 * wanted.count)
-    if let index = Kernels.best.firstOverflow(of: kept, rounded: target.bytes, to: info.dtype) {
-      let value = Float(bitPattern: kept.littleEndian(UInt32.self, at: 4 * index) ?? 0)
+      results, from: .f32, to: info.dtype, elementCount: wanted.count, saturating: false,
+      into: &target)
+    if let index = Kernels.best.firstOverflow(of: results, rounded: target.bytes, to: info.dtype) {
+      let value = Float(bitPattern: results.littleEndian(UInt32.self, at: 4 * index) ?? 0)
       throw FormatError(
         .nonfiniteValue,
         "value \(wanted.lowerBound + index) becomes \(value), which is too large for \(info.dtype.name)",
         path: operands[0].path, tensor: info.name,
         hint: "choose a wider dtype for the output, such as bf16 or f32")
     }
+    guard found != nil else { return }
+    Kernels.best.addLoss(
+      of: results, .f32, in: target.bytes, info.dtype, elementCount: wanted.count,
+      to: &found!)
   }
 }
 

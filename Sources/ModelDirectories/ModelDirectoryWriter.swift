@@ -18,6 +18,7 @@ package struct ModelDirectoryWriter: CheckpointWriter {
   private let companions: [LazyTensor]
   private let index: [UInt8]?
   private let folder: FolderLayout
+  private let metadata: SafetensorsMetadata
   package let plan: OutputPlan
 
   package var isDirectory: Bool { true }
@@ -27,14 +28,17 @@ package struct ModelDirectoryWriter: CheckpointWriter {
     let (tensors, notes) = checkpoint.withoutAliases(keeping: options.keepsAliases)
     let parts = Self.cut(
       tensors, at: options.shardByteCount ?? Self.defaultShardByteCount)
-    let metadata = try SafetensorsWriter.metadata(
-      checkpoint.metadata, lineage: options.lineage, isAlwaysWritten: true)
+    let metadata = try SafetensorsMetadata(
+      checkpoint.metadata, lineage: options.lineage, tensors: tensors, isAlwaysWritten: true)
+    self.metadata = metadata
     let shards = try parts.enumerated().map { number, tensors in
       // The first file contains the lineage and the model's own strings.
       Shard(
         file: checkpoint.folder.fileName(of: number, among: parts.count),
         layout: try SafetensorsLayout(
-          tensors, metadata: number == 0 ? metadata : metadata.filter { $0.key == "format" },
+          tensors,
+          metadata: number == 0
+            ? metadata.planned : metadata.planned.filter { $0.key == "format" },
           path: checkpoint.path))
     }
     self.shards = shards
@@ -95,7 +99,7 @@ package struct ModelDirectoryWriter: CheckpointWriter {
       companions: companions.map(\.name),
       byteCount: headers + values + companionByteCount, isExact: true,
       demand: MemoryBudget.Demand(
-        fixedByteCount: 2 * headers,
+        fixedByteCount: shards.reduce(2 * (index?.count ?? 0)) { $0 + $1.layout.fixedByteCount },
         workerByteCount: workspace + ZstdSettings.decompressionByteCount),
       tileCount: shards.reduce(0) { $0 + $1.layout.chunkCount },
       valueByteCount: values + companionByteCount, notes: notes)
@@ -103,8 +107,14 @@ package struct ModelDirectoryWriter: CheckpointWriter {
 
   package func write(to output: AtomicOutput, engine: Engine) throws {
     try output.writeDirectory { folder in
-      for shard in shards {
-        try folder.writeFile(shard.file) { try shard.layout.write(to: $0, engine: engine) }
+      // The lineage in the first file contains the loss of all files, so it is written last.
+      for (number, shard) in shards.enumerated().reversed() {
+        try folder.writeFile(shard.file) { file in
+          try shard.layout.write(to: file, engine: engine)
+          guard number == 0 else { return }
+          let loss = ModelLoss(engine.losses.tensors, elementCount: plan.elementCount)
+          try shard.layout.write(metadata, loss: loss, to: file)
+        }
       }
       if let index {
         try folder.writeFile(self.folder.indexName) {

@@ -1,4 +1,5 @@
 package import Base
+package import Checkpoints
 package import Reporting
 
 /// The result of an operation that wrote an output.
@@ -16,6 +17,8 @@ package struct OutputReport: Report {
   package var byteCount: Int?
   package var inputPaths: [String] = []
   package var inputByteCount: Int?
+  /// The loss of the output in relation to the input; nil if there is none.
+  package var loss: ModelLoss?
   /// The warnings that were reported.
   package var warnings: [Message] = []
 
@@ -58,6 +61,7 @@ package struct OutputReport: Report {
       "bytes": byteCount.map { JSONValue($0) } ?? .null,
       "inputs": .array(inputPaths.map { .string($0) }),
       "input_bytes": inputByteCount.map { JSONValue($0) } ?? .null,
+      "loss": loss.map { .object($0.json) } ?? .null,
       "warnings": .array(warnings.map { .string($0.text(.commandLine)) }),
     ]
   }

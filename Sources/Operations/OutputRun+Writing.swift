@@ -7,21 +7,21 @@ extension OutputRun {
   /// Writes the outputs.
   /// - Parameter extras: The side outputs, such as masks.
   /// - Returns: The allotment of the main output.
-  func write(_ job: OutputJob, extras: [OutputJob]) throws -> MemoryBudget.Allotment {
+  func write(_ job: OutputJob, extras: [OutputJob]) throws -> OutputJob.Outcome {
     let group = OutputGroup()
     do {
-      let allotment = try write(job, group)
+      let outcome = try write(job, group)
       for extra in extras { try write(extra, besides: job, group) }
       try context.cancellation.check()
       for warning in try group.commit() { context.observer.report(.warning(warning)) }
-      return allotment
+      return outcome
     } catch {
       group.discard()
       throw error
     }
   }
 
-  private func write(_ job: OutputJob, _ group: OutputGroup?) throws -> MemoryBudget.Allotment {
+  private func write(_ job: OutputJob, _ group: OutputGroup?) throws -> OutputJob.Outcome {
     try job.run(
       jobs: context.jobs, memory: context.memory, cancellation: context.cancellation,
       progress: context.observer.progress, group: group)

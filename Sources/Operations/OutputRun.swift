@@ -40,9 +40,14 @@ struct OutputRun {
     let surveyed = try survey(&job)
     report(job, surveyed.notices, notes: request.notes)
     try context.cancellation.check()
-    let allotment = try write(job, extras: surveyed.extras)
+    let outcome = try write(job, extras: surveyed.extras)
+    let allotment = outcome.allotment
     let written = try writtenByteCount(job)
+    if let warning = LossWarning.message(for: outcome.losses) {
+      context.observer.report(.warning(warning))
+    }
     context.observer.report(.note(summary(of: job, written: written)))
+    if let loss = outcome.loss { context.observer.report(.note(Message(loss.summary))) }
     context.observer.report(.measurement("time \(ContinuousClock.now - start)"))
     context.observer.report(
       .measurement(
@@ -51,6 +56,7 @@ struct OutputRun {
     var result = OperationResult()
     if let report = surveyed.report, let written { result.reports = [try report(written)] }
     result.written = try outputReport(job, surveyed, written: written)
+    result.written?.loss = outcome.loss
     return result
   }
 

@@ -49,7 +49,7 @@ package enum Topic: String, CaseIterable, Sendable {
       DType.allCases.map { dtype in
         let name = dtype.name + String(repeating: " ", count: 13 - dtype.name.count)
         return
-          "\(name)\(dtype.bitsPerElement) bits\(dtype.isPlainFloat ? ", converted by --dtype" : "")\n"
+          "\(name)\(dtype.bitsPerElement) bits\(conversion(of: dtype))\n"
       }.joined()
     case .types:
       """
@@ -102,6 +102,12 @@ package enum Topic: String, CaseIterable, Sendable {
 }
 
 extension Topic {
+  /// Returns the end of the line about a dtype: whether `--dtype` converts it.
+  private func conversion(of dtype: DType) -> String {
+    if dtype.isPlainFloat { return ", converted by --dtype" }
+    return dtype.isF8 ? ", decoded by --dtype unless it has scales" : ""
+  }
+
   private static var typeTable: String {
     let width = StorageType.names.map(\.name.count).max() ?? 0
     return StorageType.names.map { type in

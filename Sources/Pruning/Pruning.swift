@@ -1,8 +1,8 @@
-import Base
+package import Base
 package import Checkpoints
 package import Models
 package import Surveys
-import TensorCore
+package import TensorCore
 
 /// The `prune` operation: the tensors to prune and the rule that selects their weights.
 package struct Pruning: Sendable {
@@ -257,9 +257,21 @@ package struct Pruning: Sendable {
       guard let number = numbers[UTF8Key(tensor.aliasOf ?? tensor.name)] else { continue }
       result.tensors[index].source = PrunedSource(
         reading: outcome.readings[number], rule: outcome.tensors[number].rule,
-        initial: initial == nil ? nil : tensor.source, dtype: tensor.info.dtype)
+        initial: initial == nil ? nil : tensor.source, info: tensor.info)
     }
     return result
+  }
+
+  /// Returns the differences that pruning made, by the names of tensors in scope, after `pruned` was written.
+  package func losses(
+    of pruned: Checkpoint, _ outcome: PruningOutcome
+  ) -> [UTF8Key: ValueLoss] {
+    let names = Set(outcome.names.map(UTF8Key.init))
+    var losses: [UTF8Key: ValueLoss] = [:]
+    for tensor in pruned.tensors where names.contains(UTF8Key(tensor.name)) {
+      losses[UTF8Key(tensor.name)] = tensor.source.loss?.total
+    }
+    return losses
   }
 
   /// Returns the masks as a checkpoint of U8 tensors.

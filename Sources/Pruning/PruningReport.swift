@@ -3,7 +3,7 @@ import Checkpoints
 package import Models
 package import Reporting
 import Surveys
-import TensorCore
+package import TensorCore
 
 /// The report of `prune`: the PQ Index before and after, the weights kept of each tensor, and the bytes.
 package struct PruningReport: Report {
@@ -26,13 +26,17 @@ package struct PruningReport: Report {
   private let outcome: PruningOutcome
   private let exponents: PQIndex
   private let options: [Lineage.Option]
+  private let losses: [UTF8Key: ValueLoss]
   private let bytes: Bytes
   private let outOfScope: OutOfScope
 
+  /// - Parameter losses: The difference that pruning made to each tensor in scope, by name.
   package init(
-    _ outcome: PruningOutcome, _ pruning: Pruning, outOfScope: OutOfScope, bytes: Bytes
+    _ outcome: PruningOutcome, _ pruning: Pruning, losses: [UTF8Key: ValueLoss],
+    outOfScope: OutOfScope, bytes: Bytes
   ) {
     self.outcome = outcome
+    self.losses = losses
     self.outOfScope = outOfScope
     self.bytes = bytes
     exponents = pruning.exponents
@@ -72,6 +76,20 @@ package struct PruningReport: Report {
     outcome.readings.reduce(0) { $0 + $1.tensor.info.elementCount }
   }
 
+  private func loss(_ reading: MaskedReading) -> ValueLoss? {
+    losses[UTF8Key(reading.tensor.name)]
+  }
+
+  /// The loss of all tensors in scope; nil unless it is known for each.
+  private var totalLoss: ValueLoss? {
+    var total = ValueLoss()
+    for reading in outcome.readings {
+      guard let loss = loss(reading) else { return nil }
+      total.add(loss)
+    }
+    return total
+  }
+
   // MARK: Text
 
   package var sections: [Section] {
@@ -90,6 +108,13 @@ package struct PruningReport: Report {
     ]
     if let summary = outOfScope.summary {
       facts.append(Section.Fact("out of scope", summary))
+    }
+    if let totalLoss {
+      facts.append(
+        Section.Fact(
+          "lost",
+          "\(ModelLoss.percent(totalLoss.energy)) of the energy (the sum of squares), "
+            + "a relative error of \(ModelLoss.percent(totalLoss.relative))"))
     }
     if let totalBound {
       facts.append(
@@ -137,6 +162,8 @@ package struct PruningReport: Report {
       "pqi_before": JSONValue(before.index(exponents)),
       "pqi_after": JSONValue(after.index(exponents)),
       "bound": totalBound.map { JSONValue($0) } ?? .null,
+      "energy_lost": totalLoss.map { JSONValue($0.energy) } ?? .null,
+      "relative_error": totalLoss.map { JSONValue($0.relative) } ?? .null,
       "input_bytes": JSONValue(bytes.input), "output_bytes": JSONValue(bytes.output),
       "sumac_bytes": bytes.packed.map { JSONValue($0) } ?? .null,
       "iterations": .array(outcome.decisions.map(\.json)),
@@ -154,6 +181,7 @@ package struct PruningReport: Report {
         "pqi_before": JSONValue(tensor.before.index(exponents)),
         "pqi_after": JSONValue(tensor.after.index(exponents)),
         "bound": bound(tensor).map { JSONValue($0) } ?? .null,
+        "energy_lost": loss(reading).map { JSONValue($0.energy) } ?? .null,
         "groups": .array(tensor.decisions.map { .array($0.map(\.json)) }),
       ])
     }
@@ -162,6 +190,7 @@ package struct PruningReport: Report {
   package var records: Table {
     let columns = [
       "name", "weights", "unpruned_before", "kept", "pqi_before", "pqi_after", "bound",
+      "energy_lost",
     ]
     return Table(
       columns.map { Table.Column($0) },
@@ -171,6 +200,7 @@ package struct PruningReport: Report {
           String(tensor.before.count), String(tensor.after.count),
           String(tensor.before.index(exponents)), String(tensor.after.index(exponents)),
           bound(tensor).map { String($0) } ?? "",
+          loss(reading).map { String($0.energy) } ?? "",
         ]
       })
   }

@@ -99,6 +99,26 @@ package struct SafetensorsLayout: Sendable {
     return writer.bytes
   }
 
+  /// The memory for the header, and if the values may change for their losses and a second header, in bytes.
+  package var fixedByteCount: Int {
+    2 * header.count
+      + (tensors.contains { $0.source.loss != nil } ? header.count + 256 * tensors.count : 0)
+  }
+
+  /// Writes the header again with the loss of the tensors that were written, if the metadata awaits it.
+  package func write(
+    _ metadata: SafetensorsMetadata, loss: ModelLoss?, to file: OutputFile
+  ) throws {
+    guard metadata.awaitsLoss else { return }
+    var json = Self.json(
+      tensors, starts: byteOffsets.map { $0 - header.count },
+      metadata: metadata.metadata(recording: loss))
+    let room = header.count - 8 - json.count
+    precondition(room >= 0, "the header was planned with the longest loss")
+    json += Array(repeating: UInt8(ascii: " "), count: room)
+    try file.write(withLength(json).rawSpan, at: 0)
+  }
+
   /// Reserves space for the file and writes the header and the values.
   package func write(to file: OutputFile, engine: Engine) throws {
     try file.reserve(byteCount: byteCount)

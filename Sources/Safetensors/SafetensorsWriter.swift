@@ -6,15 +6,16 @@ import Zstd
 /// Writes a checkpoint as one safetensors file.
 package struct SafetensorsWriter: CheckpointWriter {
   private let layout: SafetensorsLayout
+  private let metadata: SafetensorsMetadata
   package let plan: OutputPlan
 
   package var isDirectory: Bool { false }
 
   package init(_ checkpoint: Checkpoint, options: WriterOptions) throws {
     let (tensors, aliasNotes) = checkpoint.withoutAliases(keeping: options.keepsAliases)
-    let metadata = try Self.metadata(
-      checkpoint.metadata, lineage: options.lineage, isAlwaysWritten: false)
-    layout = try SafetensorsLayout(tensors, metadata: metadata, path: checkpoint.path)
+    metadata = try SafetensorsMetadata(
+      checkpoint.metadata, lineage: options.lineage, tensors: tensors, isAlwaysWritten: false)
+    layout = try SafetensorsLayout(tensors, metadata: metadata.planned, path: checkpoint.path)
     var notes = aliasNotes
     if !checkpoint.companions.isEmpty {
       let names = checkpoint.companions.map(\.name.printable).joined(separator: ", ")
@@ -30,25 +31,10 @@ package struct SafetensorsWriter: CheckpointWriter {
     plan = OutputPlan(
       rows: Self.rows(layout, file: ""), companions: [], byteCount: layout.byteCount, isExact: true,
       demand: MemoryBudget.Demand(
-        fixedByteCount: 2 * layout.header.count,
+        fixedByteCount: layout.fixedByteCount,
         workerByteCount: layout.workspaceByteCount + ZstdSettings.decompressionByteCount),
       tileCount: layout.chunkCount, valueByteCount: layout.byteCount - layout.header.count,
       notes: notes)
-  }
-
-  /// Returns the metadata to write: the given strings, the lineage, and `format` unless all of it is empty.
-  package static func metadata(
-    _ metadata: [Checkpoint.Metadatum], lineage: Lineage?, isAlwaysWritten: Bool
-  ) throws -> [Checkpoint.Metadatum] {
-    var metadata = metadata
-    if let lineage {
-      metadata.append(
-        Checkpoint.Metadatum(key: Lineage.metadataKey, value: try lineage.json()))
-    }
-    if isAlwaysWritten || !metadata.isEmpty, !metadata.contains(where: { $0.key == "format" }) {
-      metadata.append(Checkpoint.Metadatum(key: "format", value: "pt"))
-    }
-    return metadata
   }
 
   /// Returns the rows of the plan for the tensors of one file.
@@ -61,6 +47,10 @@ package struct SafetensorsWriter: CheckpointWriter {
   }
 
   package func write(to output: AtomicOutput, engine: Engine) throws {
-    try output.writeFile { try layout.write(to: $0, engine: engine) }
+    try output.writeFile { file in
+      try layout.write(to: file, engine: engine)
+      try layout.write(
+        metadata, loss: ModelLoss(engine.losses.tensors, elementCount: plan.elementCount), to: file)
+    }
   }
 }

@@ -74,7 +74,7 @@ package enum DType: UInt8, CaseIterable, Sendable, Hashable {
     }
   }
 
-  /// True for the dtypes that `--dtype` converts: F16, BF16, F32 and F64.
+  /// True for F16, BF16, F32 and F64, between which `--dtype` converts.
   package var isPlainFloat: Bool {
     switch self {
     case .f16, .bf16, .f32, .f64: true
@@ -82,4 +82,20 @@ package enum DType: UInt8, CaseIterable, Sendable, Hashable {
     }
   }
 
+  /// True for the 8-bit floats that hold values; E8M0 holds only scales.
+  package var isF8: Bool {
+    switch self {
+    case .f8E5M2, .f8E4M3, .f8E4M3FNUZ, .f8E5M2FNUZ: true
+    default: false
+    }
+  }
+
+  /// True if every value of this float dtype, except for payloads of NaN, has an equal value in `other`.
+  package func isExact(in other: DType) -> Bool {
+    switch (self, other) {
+    case (.f16, .f32), (.f16, .f64), (.bf16, .f32), (.bf16, .f64), (.f32, .f64): true
+    case (_, .f16), (_, .bf16), (_, .f32), (_, .f64): isF8 || self == other
+    default: false
+    }
+  }
 }

@@ -111,6 +111,18 @@ typedef struct sumac_distance {
   float largest;
 } sumac_distance;
 
+/// The difference between values and the values that were made of them.
+typedef struct sumac_loss {
+  /// The sums of the squared differences, and of the squared values, over the values that are finite before and after.
+  double squares, norm_squares;
+  /// The largest of these differences.
+  double largest;
+  /// The number of finite values that became infinite.
+  uint64_t infinities;
+  /// The number of zeros after, less that before.
+  int64_t zeros;
+} sumac_loss;
+
 /// The fit of groups of M values to the pattern "at most N values are not zero".
 typedef struct sumac_pattern_fit {
   uint64_t groups;
@@ -332,6 +344,12 @@ typedef struct sumac_kernels {
   /// Adds the distance of `values` from `others` to `distance`, in the lanes of `moments_f32`.
   void (*add_distance)(const void *_Nullable values, const void *_Nullable others, size_t n,
                        sumac_distance *distance);
+
+  /// Adds to `loss` the difference between `n` values of the float dtype `from` and the values of the float dtype `to`
+  /// that were made of them. Sums are computed in the lanes of `moments_f32` for each 1024 values, in float32 if the range of
+  /// their magnitudes allows it.
+  void (*add_loss)(int from, const void *_Nullable before, int to, const void *_Nullable after,
+                   size_t n, sumac_loss *loss);
 
   /// Clamps finite F32 values to the largest finite magnitude of `dtype`. `source` must not be `target`.
   void (*clamp_finite)(const void *_Nullable source, size_t n, int dtype, void *_Nullable target);

@@ -43,6 +43,8 @@ package struct Lineage: Equatable, Sendable {
     package var options: [Option]
     package var versions: [Option]
     package var inputs: [Input]
+    /// The loss of the step's output in relation to its inputs; nil if it has none, or if it was not measured.
+    package var loss: ModelLoss?
 
     package init(verb: String, options: [Option], versions: [Option], inputs: [Input]) {
       self.verb = verb
@@ -111,8 +113,23 @@ package struct Lineage: Equatable, Sendable {
     return result
   }
 
+  /// Returns the lineage with the loss of its last step.
+  package func recording(_ loss: ModelLoss?) -> Lineage {
+    var result = self
+    if let last = steps.indices.last { result.steps[last].loss = loss }
+    return result
+  }
+
   /// Returns the JSON document; the oldest steps are dropped if it would exceed the limit.
-  package func json() throws -> String {
+  package func json() throws -> String { try json(keeping: keptStepCount()) }
+
+  /// Returns the JSON document of the last `count` steps.
+  package func json(keeping count: Int) -> String {
+    dropping(steps.count - count).document.serialized()
+  }
+
+  /// Returns the number of steps that the JSON document has room for.
+  package func keptStepCount() throws -> Int {
     // The rest of the document is a schema, a count and brackets.
     var room = Self.maximumByteCount - 256
     var kept = 0
@@ -126,6 +143,6 @@ package struct Lineage: Equatable, Sendable {
         "the lineage of this step alone exceeds 1 MiB",
         hint: "pass \(setting: "no-lineage")")
     }
-    return dropping(steps.count - kept).document.serialized()
+    return kept
   }
 }

@@ -39,7 +39,7 @@ extension Lineage {
 
 extension Lineage.Step {
   package var json: JSONObject {
-    [
+    var object: JSONObject = [
       "verb": .string(verb), "options": Lineage.Option.json(options),
       "versions": Lineage.Option.json(versions),
       "inputs": .array(
@@ -52,6 +52,8 @@ extension Lineage.Step {
           return .object(object)
         }),
     ]
+    if let loss { object["loss"] = .object(loss.json) }
+    return object
   }
 
   fileprivate init?(json: JSONValue, index: Int) {
@@ -69,6 +71,7 @@ extension Lineage.Step {
       guard step.map({ (0..<index).contains($0) }) ?? true else { return nil }
       self.inputs.append(Lineage.Input(name: name, id: id, byteCount: byteCount, step: step))
     }
+    loss = json["loss"].flatMap(ModelLoss.init)
   }
 }
 

@@ -8,6 +8,8 @@ package struct Engine: Sendable {
   package let workers: Int
   package let cancellation: Cancellation
   package let progress: any Progress
+  /// The losses of the tensors that were read as a whole, and those that the writer adds.
+  package let losses = LossLog()
 
   package init(workers: Int, cancellation: Cancellation, progress: any Progress) {
     self.workers = workers
@@ -60,7 +62,9 @@ package struct Engine: Sendable {
         remaining[tile.tensor] -= 1
         return remaining[tile.tensor] == 0
       }
-      if isLast, tile.tensor < finishedCount { progress.finish(tensor: tensor.info) }
+      guard isLast else { return }
+      if let loss = tensor.source.loss?.total { losses.record(loss, of: tensor.info) }
+      if tile.tensor < finishedCount { progress.finish(tensor: tensor.info) }
     }
     try cancellation.check()
   }

@@ -124,15 +124,24 @@ package struct OutputJob: Sendable {
       plan.demand, jobs: jobs, tiles: plan.tileCount, valueByteCount: plan.valueByteCount)
   }
 
+  /// The resources that writing used, and the loss of the output.
+  package struct Outcome: Sendable {
+    /// The number of workers that ran, and their planned peak memory.
+    package var allotment: MemoryBudget.Allotment
+    /// The tensors that differ from those of the input, by name.
+    package var losses: [TensorLoss]
+    /// The loss of the whole output; nil if no tensor has one.
+    package var loss: ModelLoss?
+  }
+
   /// Writes the output.
   /// - Parameter group: The outputs that appear together with this one, when the group is committed; nil to let it
   ///   appear as soon as it is written.
-  /// - Returns: The number of workers that ran, and their planned peak memory.
   @discardableResult
   package func run(
     jobs: Int, memory: MemoryBudget, cancellation: Cancellation, progress: any Progress,
     group: OutputGroup? = nil
-  ) throws -> MemoryBudget.Allotment {
+  ) throws -> Outcome {
     let allotment = try allotment(jobs: jobs, memory: memory)
     progress.begin(
       .write, tensors: plan.rows.count, byteCount: plan.valueByteCount)
@@ -148,7 +157,10 @@ package struct OutputJob: Sendable {
       try writer.write(toPipe: .standardOutput, engine: engine)
       for input in inputs { try input.file?.checkUnchanged() }
     }
-    return allotment
+    let losses = engine.losses.tensors
+    return Outcome(
+      allotment: allotment, losses: losses,
+      loss: ModelLoss(losses, elementCount: plan.elementCount))
   }
 }
 

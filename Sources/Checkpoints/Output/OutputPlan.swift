@@ -13,10 +13,12 @@ package struct OutputPlan: Sendable {
     /// True if `byteCount` is exact; otherwise it is an upper bound.
     package var isExact: Bool
     package var file: String
+    /// True if the tensor is stored as another name of an earlier one.
+    package var isAlias: Bool
 
     package init(
       name: String, shape: Shape, from: String, to: String, byteCount: Int, isExact: Bool,
-      file: String
+      file: String, isAlias: Bool = false
     ) {
       self.name = name
       self.shape = shape
@@ -25,6 +27,7 @@ package struct OutputPlan: Sendable {
       self.byteCount = byteCount
       self.isExact = isExact
       self.file = file
+      self.isAlias = isAlias
     }
   }
 
@@ -39,6 +42,11 @@ package struct OutputPlan: Sendable {
   package var valueByteCount: Int
   /// Notes for the user, such as data that cannot be carried over.
   package var notes: [Message]
+
+  /// The number of values of all tensors that are written; the values of an alias are not written again.
+  package var elementCount: Int {
+    rows.reduce(0) { $0 + ($1.isAlias ? 0 : $1.shape.elementCount) }
+  }
 
   package init(
     rows: [Row], companions: [String], byteCount: Int, isExact: Bool,

@@ -1,4 +1,4 @@
-import Base
+package import Base
 package import TensorCore
 
 /// Converts tensors of F16, BF16, F32 and F64 to one of these dtypes; other tensors stay unchanged.
@@ -9,12 +9,28 @@ package struct Cast: Sendable {
   /// True if infinities and finite values too large for `dtype` become its largest finite value.
   package var saturating: Bool
   package var selection: Selection
+  /// The names of selected tensors that stay as they are.
+  package var exempt: Set<UTF8Key>
+  /// True if F8 tensors are decoded. Each value of F8 has an equal value in each dtype of a cast.
+  package var decodesF8: Bool
 
-  package init(to dtype: DType, saturating: Bool = false, selection: Selection = Selection()) {
+  package init(
+    to dtype: DType, saturating: Bool = false, selection: Selection = Selection(),
+    exempt: Set<UTF8Key> = [], decodesF8: Bool = false
+  ) {
     precondition(dtype.isPlainFloat)
     self.dtype = dtype
     self.saturating = saturating
     self.selection = selection
+    self.exempt = exempt
+    self.decodesF8 = decodesF8
+  }
+
+  /// Returns true if the tensor is converted.
+  package func applies(to tensor: LazyTensor) -> Bool {
+    let from = tensor.info.dtype
+    return (from.isPlainFloat || decodesF8 && from.isF8) && from != dtype
+      && selection.contains(tensor.name) && !exempt.contains(UTF8Key(tensor.name))
   }
 
   /// Returns the checkpoint with converted tensors; values are converted when they are read.
@@ -22,13 +38,10 @@ package struct Cast: Sendable {
   package func applied(to checkpoint: Checkpoint) throws -> Checkpoint {
     var result = checkpoint
     result.tensors = try checkpoint.tensors.map { tensor in
-      guard tensor.info.dtype.isPlainFloat, tensor.info.dtype != dtype,
-        selection.contains(tensor.name)
-      else { return tensor }
+      guard applies(to: tensor) else { return tensor }
       var cast = tensor
       cast.info = try TensorInfo(name: tensor.name, dtype: dtype, shape: tensor.info.shape)
-      cast.source = CastSource(
-        base: tensor.source, from: tensor.info.dtype, to: dtype, saturating: saturating)
+      cast.source = CastSource(tensor, to: cast.info, saturating: saturating)
       return cast
     }
     // An alias whose dtype now differs from that of its tensor is not an alias anymore.
@@ -43,22 +56,29 @@ package struct Cast: Sendable {
   }
 }
 
-/// A source that converts the values of another source.
+/// A source that converts the values of a tensor to another float dtype, and measures the loss.
 package struct CastSource: TensorSource {
-  let base: any TensorSource
-  let from: DType
-  let to: DType
-  let saturating: Bool
+  private let original: LazyTensor
+  private let to: DType
+  private let saturating: Bool
+  package let loss: LossRecorder?
 
-  package init(base: any TensorSource, from: DType, to: DType, saturating: Bool) {
-    self.base = base
-    self.from = from
-    self.to = to
+  /// Creates a source of the values of `original`.
+  /// - Parameter info: The converted tensor.
+  package init(_ original: LazyTensor, to info: TensorInfo, saturating: Bool) {
+    self.original = original
+    self.to = info.dtype
     self.saturating = saturating
+    let isExact = original.info.dtype.isExact(in: info.dtype) && !saturating
+    loss = isExact ? nil : LossRecorder(info)
   }
 
+  package var unrounded: LazyTensor? { loss == nil ? nil : original }
+
+  private var from: DType { original.info.dtype }
+
   package func scratchByteCount(elementCount: Int) -> Int {
-    from.byteCount(of: elementCount)! + base.scratchByteCount(elementCount: elementCount)
+    from.byteCount(of: elementCount)! + original.source.scratchByteCount(elementCount: elementCount)
   }
 
   @_lifetime(values: copy values)
@@ -68,10 +88,15 @@ package struct CastSource: TensorSource {
   ) throws {
     let byteCount = from.byteCount(of: elements.count)!
     try scratch.split(at: byteCount) { input, rest in
-      try base.read(elements, into: &input, scratch: &rest)
+      try original.source.read(elements, into: &input, scratch: &rest)
       try Kernels.best.convert(
         input.bytes, from: from, to: to, elementCount: elements.count, saturating: saturating,
         into: &values)
+      guard let loss, let chunk = loss.chunk(toMeasure: elements) else { return }
+      var found = ValueLoss()
+      Kernels.best.addLoss(
+        of: input.bytes, from, in: values.bytes, to, elementCount: elements.count, to: &found)
+      loss.record(found, ofChunk: chunk)
     }
   }
 }

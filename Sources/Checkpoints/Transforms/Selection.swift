@@ -39,6 +39,11 @@ package struct Selection: Sendable, Equatable {
     return isIn
   }
 
+  /// True if tensors are selected by their names, so that the selection alone decides.
+  package var includesByName: Bool {
+    names != nil || rules.contains { if case .include = $0 { true } else { false } }
+  }
+
   /// The options for the lineage: one list for both kinds of rules, since their order decides.
   package var lineageOptions: [Lineage.Option] {
     var options = rules.map { rule in

@@ -41,7 +41,8 @@ package struct ConvertOperation: OutputOperation {
     let stored = conversion.storage.applied(to: converted)
     var request = OutputRequest(
       options: conversion.lineageOptions, inputs: [base, checkpoint].compactMap(\.self),
-      output: stored.checkpoint, errors: errors, notes: choice == nil ? stored.notes : [])
+      output: stored.checkpoint, errors: errors,
+      notes: conversion.castNotes(for: checkpoint) + (choice == nil ? stored.notes : []))
     if let base {
       request.verb = "append"
       request.errors += appendingErrors(adding: stored.checkpoint, to: base)
@@ -117,6 +118,9 @@ package struct ConvertOperation: OutputOperation {
     var tried = storage
     tried.chosen = types
     let sink = CountingSink()
+    // The losses of other types are not part of this file.
+    let engine = Engine(
+      workers: engine.workers, cancellation: engine.cancellation, progress: engine.progress)
     try PackedCheckpointWriter(tried.applied(to: checkpoint).checkpoint, options: options)
       .write(to: sink, engine: engine)
     return sink.byteCount

@@ -74,7 +74,8 @@ package struct PruneOperation: OutputOperation {
       var bytes = PruningReport.Bytes(input: checkpoint.fileByteCount, output: written)
       if !holdsTerms { bytes.packed = try PackedSizeEstimate.byteCount(of: output.tensors) }
       return PruningReport(
-        outcome, pruning, outOfScope: pruning.outOfScope(checkpoint), bytes: bytes)
+        outcome, pruning, losses: pruning.losses(of: output, outcome),
+        outOfScope: pruning.outOfScope(checkpoint), bytes: bytes)
     }
     return result
   }

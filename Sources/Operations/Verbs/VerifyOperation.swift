@@ -15,6 +15,8 @@ package struct VerifyOperation: Operation {
   package var largestRMSE: Double?
   /// The maximum absolute error of a value.
   package var largestError: Double?
+  /// True if every difference is listed.
+  package var listsDifferences = false
   /// True if the reports omit inputs without faults.
   package var reportsFailuresOnly = false
 
@@ -27,6 +29,10 @@ package struct VerifyOperation: Operation {
       let verification = try verification(of: $0.checkingSeals(), against: original, context)
       if verification.status != .done { failed.append(verification) }
       return verification
+    }
+    if failed.contains(where: { $0.comparison?.summarizes == true }) {
+      context.observer.report(
+        .note("the differences are summarized; to list them, pass \(setting: "details")"))
     }
     if reportsFailuresOnly {
       result.reports = failed
@@ -58,7 +64,7 @@ package struct VerifyOperation: Operation {
             checkpoint, against: original,
             tolerance: Comparison.Tolerance(
               largestError: largestError, rootMeanSquare: largestRMSE),
-            engine: engine) : nil
+            listsDifferences: listsDifferences, engine: engine) : nil
       }
       return Verification(checkpoint: checkpoint, faults: faults, comparison: comparison)
     }

@@ -39,12 +39,20 @@ extension PackedCheckpointWriter {
         }
       case .lossless:
         let ids = try writeLossless(items[start..<end].map { $0 }, writer, engine)
-        for (number, id) in zip(start..<end, ids) { tensors[number].contentID = id }
+        for (number, id) in zip(start..<end, ids) {
+          tensors[number].contentID = id
+          if let loss = items[number].tensor.source.loss?.total {
+            tensors[number].quality = PackedTensor.Quality(loss)
+          }
+        }
       case .encoded(let encoding):
         tensors[start] = try write(items[start], encoding, writer, engine)
       }
       start = end
     }
+    var options = options
+    options.lineage = options.lineage?.recording(
+      ModelLoss(engine.losses.tensors, elementCount: plan.elementCount))
     let index = try Self.index(
       of: checkpoint, tensors: tensors, items: items, options: options)
     _ = try writer.finish(index)
@@ -159,7 +167,30 @@ extension PackedCheckpointWriter {
     engine.progress.finish(tensor: item.tensor.info)
     var tensor = prepared.finished()
     tensor.extensions = item.planned.extensions
+    record(item.tensor, &tensor, engine.losses)
     return tensor
+  }
+
+  /// Records the loss of an encoded tensor: that which its encoding measured, or that of its source.
+  private func record(_ source: LazyTensor, _ tensor: inout PackedTensor, _ losses: LossLog) {
+    var loss = source.source.loss?.total ?? ValueLoss()
+    if let quality = tensor.quality {
+      loss.squares = quality.error * quality.error
+      loss.normSquares = quality.norm * quality.norm
+      loss.largest = quality.largest
+    } else {
+      tensor.quality = PackedTensor.Quality(loss)
+    }
+    losses.record(loss, of: tensor.info)
+  }
+}
+
+extension PackedTensor.Quality {
+  /// Creates the statement about a loss; nil if there is none, or if its sums are too large for F64.
+  fileprivate init?(_ loss: ValueLoss) {
+    guard !loss.isNone, loss.squares.isFinite, loss.normSquares.isFinite else { return nil }
+    self.init(
+      norm: loss.normSquares.squareRoot(), error: loss.squares.squareRoot(), largest: loss.largest)
   }
 }
 

@@ -30,8 +30,13 @@ package struct PackedCheckpointWriter: CheckpointWriter {
       checkpoint.tensors.filter { $0.aliasOf == nil }.map {
         PackedItem($0, compression: options.compression)
       } + checkpoint.companions.map { PackedItem(companion: $0) }
+    var widest = options
+    if items.contains(where: \.mayLose) {
+      widest.lineage = options.lineage?.recording(
+        ModelLoss.longest(names: checkpoint.tensors.map(\.name)))
+    }
     let index = try Self.index(
-      of: checkpoint, tensors: items.map(\.planned), items: items, options: options)
+      of: checkpoint, tensors: items.map(\.planned), items: items, options: widest)
     plan = Self.plan(checkpoint, items, index, encoder, options, notes: notes)
   }
 
@@ -101,11 +106,13 @@ package struct PackedCheckpointWriter: CheckpointWriter {
     let indexByteCount =
       index.encoded().count + encoded.reduce(0) { $0 + $1.1.indexByteCount }
       + (options.hasContentIDs ? 48 * items.count : 0)
+      + items.reduce(0) { $0 + ($1.mayLose ? 64 : 0) }
     let recordByteCount = ChunkRecord.byteCount * (options.isSealed ? 2 : 1)
     let tail =
       indexByteCount.rounded(upTo: 32) + chunkCount * recordByteCount + FileTrailer.byteCount
     let isExact =
-      plans.allSatisfy(\.isExact) && encoded.isEmpty && indexByteCount < 4096
+      plans.allSatisfy(\.isExact) && !items.contains(where: \.mayLose) && encoded.isEmpty
+      && indexByteCount < 4096
       && !items.contains { if case .copied = $0.work { true } else { false } }
     let workerByteCount =
       (plans.map(\.workerByteCount).max() ?? 0)
@@ -137,7 +144,7 @@ package struct PackedCheckpointWriter: CheckpointWriter {
         name: tensor.name, shape: tensor.info.shape, from: tensor.stored.label,
         to: isAlias ? "alias" : items[next].label,
         byteCount: isAlias ? 0 : plans[next].byteCount,
-        isExact: isAlias || plans[next].isExact, file: "")
+        isExact: isAlias || plans[next].isExact, file: "", isAlias: isAlias)
     }
   }
 

@@ -57,6 +57,9 @@ struct PackedItem: Sendable {
     return tensor.packedOrigin?.tensor
   }
 
+  /// True if the values may differ from those of the input.
+  var mayLose: Bool { tensor.source.loss != nil || tensor.storage.isLossy }
+
   /// True if the values are those of an entry of a `.sumac` file that was read.
   var keepsValues: Bool { unchanged != nil }
 

@@ -33,6 +33,30 @@ struct FloatTiles: Sendable {
     try reader.read(grid[chunk], into: &values, scratch: &scratch)
   }
 
+  /// The tensor that errors are measured against: the values before a cast, or the tensor itself.
+  private var original: FloatReader? { tensor.source.unrounded.map { FloatReader($0) } }
+
+  /// The memory that `withOriginal` needs, in bytes.
+  var originalByteCount: Int { original?.workspace(elementCount: grid.largestChunk).byteCount ?? 0 }
+
+  /// Passes the values to `body` that errors are measured against. An infinity that a cast made finite counts as the
+  /// value that it became.
+  /// - Parameter values: The values of the chunk, which are passed unless the tensor was cast.
+  @_lifetime(scratch: copy scratch)
+  func withOriginal<Result>(
+    _ values: borrowing RawSpan, chunk: Int, scratch: inout MutableRawSpan,
+    _ body: (borrowing RawSpan, inout MutableRawSpan) throws -> Result
+  ) throws -> Result {
+    guard let original else { return try body(values, &scratch) }
+    let elements = grid[chunk]
+    return try original.workspace(elementCount: elements.count).withSpans(of: &scratch) {
+      floats, rest in
+      try original.read(elements, into: &floats, scratch: &rest)
+      floats.replaceInfinities(by: values)
+      return try body(floats.bytes, &rest)
+    }
+  }
+
   /// Reports the bytes of a chunk that was read as progress.
   func report(_ chunk: Int, to engine: Engine) {
     engine.progress.advance(
@@ -58,6 +82,21 @@ struct FloatTiles: Sendable {
         .valuesTooSmall,
         "values \(elements.lowerBound) to \(elements.upperBound - 1) are all too small for float32, "
           + "which lossy types are computed from")
+    }
+  }
+}
+
+extension MutableRawSpan {
+  /// Replaces F32 values that are not finite by those of another span.
+  @_lifetime(self: copy self)
+  fileprivate mutating func replaceInfinities(by others: borrowing RawSpan) {
+    guard let first = Kernels.best.firstNotFinite(bytes) else { return }
+    for byteOffset in stride(from: 4 * first, to: byteCount, by: 4) {
+      guard let bits = bytes.littleEndian(UInt32.self, at: byteOffset),
+        !Float(bitPattern: bits).isFinite,
+        let other = others.littleEndian(UInt32.self, at: byteOffset)
+      else { continue }
+      storeLittleEndian(other, at: byteOffset)
     }
   }
 }

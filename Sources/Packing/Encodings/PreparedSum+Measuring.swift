@@ -18,20 +18,20 @@ extension PreparedSum {
     let count = tiles.grid[chunk].count
     try sums.split(at: 4 * count) { sums, spare in
       try decodeDense(streams, ranges, chunk, into: &sums, scratch: &scratch)
-      var distance = Distance()
-      Kernels.best.addDistance(of: values, from: sums.bytes, to: &distance)
-      let whole = try roundedDistance(values, &sums, &spare, scratch: &scratch)
-      distances.set([distance, whole], ofChunk: chunk)
+      try tiles.withOriginal(values, chunk: chunk, scratch: &scratch) { original, _ in
+        var distance = Distance()
+        Kernels.best.addDistance(of: original, from: sums.bytes, to: &distance)
+        let whole = try roundedDistance(original, &sums, &spare)
+        distances.set([distance, whole], ofChunk: chunk)
+      }
     }
   }
 
   /// Returns the distance of the sums after they are rounded to the dtype.
   @_lifetime(sums: copy sums)
   @_lifetime(spare: copy spare)
-  @_lifetime(scratch: copy scratch)
   private func roundedDistance(
-    _ values: borrowing RawSpan, _ sums: inout MutableRawSpan, _ spare: inout MutableRawSpan,
-    scratch: inout MutableRawSpan
+    _ values: borrowing RawSpan, _ sums: inout MutableRawSpan, _ spare: inout MutableRawSpan
   ) throws -> Distance {
     var distance = Distance()
     if info.dtype == .f16 || info.dtype == .bf16 {
@@ -81,27 +81,29 @@ extension PreparedSum {
     _ sums: inout MutableRawSpan, _ streams: inout MutableRawSpan, scratch: inout MutableRawSpan
   ) throws {
     let count = values.byteCount / 4
-    var found: [Distance] = []
-    func add(_ sums: borrowing RawSpan) {
-      var distance = Distance()
-      Kernels.best.addDistance(of: values, from: sums, to: &distance)
-      found.append(distance)
-    }
     try sums.split(at: 4 * count) { sums, spare in
       try readDense(
         values, mask, chunk, into: &sums, &spare, &streams, scratch: &scratch)
-      if codec != nil { add(sums.bytes) }
-      if let factors {
-        factors.add(rows: rows(of: chunk), to: &sums)
-        add(sums.bytes)
+      try tiles.withOriginal(values, chunk: chunk, scratch: &scratch) { original, _ in
+        var found: [Distance] = []
+        func add(_ sums: borrowing RawSpan, _ original: borrowing RawSpan) {
+          var distance = Distance()
+          Kernels.best.addDistance(of: original, from: sums, to: &distance)
+          found.append(distance)
+        }
+        if codec != nil { add(sums.bytes, original) }
+        if let factors {
+          factors.add(rows: rows(of: chunk), to: &sums)
+          add(sums.bytes, original)
+        }
+        if let sparse = recipe.sparse {
+          try apply(sparse.mode, values, mask, to: &sums, &spare)
+          add(sums.bytes, original)
+        }
+        found.append(try roundedDistance(original, &sums, &spare))
+        distances.set(found, ofChunk: chunk)
       }
-      if let sparse = recipe.sparse {
-        try apply(sparse.mode, values, mask, to: &sums, &spare)
-        add(sums.bytes)
-      }
-      found.append(try roundedDistance(values, &sums, &spare, scratch: &scratch))
     }
-    distances.set(found, ofChunk: chunk)
   }
 
   /// Applies the sparse term to sums in float32.

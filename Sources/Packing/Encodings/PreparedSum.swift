@@ -71,7 +71,7 @@ struct PreparedSum: SumOfTermsEncoding {
         scratch = max(scratch, encoder.scratchByteCount(PlanesCodec(), factor))
       }
       self.streams = streams
-      self.scratch = scratch
+      self.scratch = max(scratch, tiles.originalByteCount)
     }
 
     /// Returns the layout for a chunk: values, mask, sums, streams, and scratch memory.

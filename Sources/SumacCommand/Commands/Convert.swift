@@ -25,7 +25,7 @@ struct Convert: OutputVerb {
   @OptionGroup(title: "Storage in .sumac") var storageFlags: StorageFlags
   @OptionGroup(title: "Selection") var selectionFlags: SelectionFlags
 
-  @Option(help: "Convert F16, BF16, F32 and F64 tensors to this dtype.")
+  @Option(help: "Convert F16, BF16, F32, F64 and F8 without scales to this dtype.")
   var dtype: FloatType?
 
   @Flag(help: "With --dtype: clamp values that are out of range instead of writing infinity.")

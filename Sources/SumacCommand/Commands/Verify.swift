@@ -30,6 +30,9 @@ struct Verify: ReportVerb {
   @Option(help: ArgumentHelp("Maximum absolute error of a value.", valueName: "error"))
   var maxAbs: Double?
 
+  @Flag(help: "With --against: list every difference, however many there are.")
+  var details = false
+
   @Argument(
     help: "Files, shard indexes or model folders; - means standard input.", completion: .file())
   var inputs: [String]
@@ -40,6 +43,9 @@ struct Verify: ReportVerb {
     }
     guard against != nil || (maxRmse == nil && maxAbs == nil) else {
       throw ValidationError("--max-rmse and --max-abs need --against")
+    }
+    guard against != nil || !details else {
+      throw ValidationError("--details needs --against")
     }
     for limit in [maxRmse, maxAbs].compactMap(\.self) where !(limit >= 0) {
       throw ValidationError("--max-rmse and --max-abs must be 0 or more")
@@ -53,6 +59,7 @@ struct Verify: ReportVerb {
     operation.against = against
     operation.largestRMSE = maxRmse
     operation.largestError = maxAbs
+    operation.listsDifferences = details
     operation.reportsFailuresOnly = global.quiet
     return operation
   }
