@@ -57,6 +57,8 @@ package struct TypeChoice: Sendable {
     package var types: [UTF8Key: StorageType]
     /// The stored size of all tensors in bytes.
     package var byteCount: Int
+    /// The size of the whole file, if the target is a size.
+    package var fileByteCount: Int?
     package var note: Message?
   }
 
@@ -81,10 +83,12 @@ package struct TypeChoice: Sendable {
     _ checkpoint: Checkpoint, storage: StorageChoice, candidates: [StorageType],
     encoder: ChunkEncoder
   ) -> Int {
-    checkpoint.tensors.filter { $0.aliasOf == nil }.reduce(0) { sum, tensor in
+    let roles = TensorRoles(checkpoint)
+    return checkpoint.tensors.filter { $0.aliasOf == nil }.reduce(0) { sum, tensor in
+      let rows = roles.rows(of: tensor.info)
       let count =
-        isChosen(tensor, storage)
-        ? encodings(for: tensor, storage: storage, candidates, encoder).count : 1
+        isChosen(tensor, storage, roles)
+        ? encodings(candidates, rows: rows, for: tensor, encoder).count : 1
       return sum + count * tensor.info.byteCount
     }
   }
@@ -169,9 +173,9 @@ package struct TypeChoice: Sendable {
 
   /// The maximum number of rounds that bring a file below its target size. The size of the data beside the
   /// tensors may change by some bytes with other types.
-  private static let fittingRoundCount = 4
+  private static let fittingRoundCount = 32
 
-  /// Returns the types with the least cost for the target.
+  /// Returns the types with the least cost for the target, with which the file is no larger than the target.
   /// - Parameter fileByteCount: Returns the size of the whole file with the given types.
   /// - Throws: ``UsageError`` if even the smallest types exceed the target.
   package func fitted(
@@ -182,14 +186,19 @@ package struct TypeChoice: Sendable {
       checkpoint, storage: storage, compression: compression, engine: engine)
     var result = try result(of: measured, overhead: 0)
     guard case .fileByteCount(let target) = target else { return result }
-    var overhead = 0
+    var (overhead, nearest) = (0, Int.max)
     for _ in 0..<Self.fittingRoundCount {
       let byteCount = try fileByteCount(result.types)
-      if overhead > 0, byteCount <= target { break }
+      result.fileByteCount = byteCount
+      if byteCount <= target { return result }
+      nearest = min(nearest, byteCount)
       overhead = overhead == 0 ? byteCount - result.byteCount : overhead + byteCount - target
       result = try self.result(of: measured, overhead: overhead)
     }
-    return result
+    throw UsageError(
+      "\(setting: "target-size") was not reached: the nearest choice of types needs "
+        + "\(nearest.counted("byte"))",
+      hint: "raise the target by some bytes")
   }
 
   /// Returns a number of bits in whole bytes; a number that no file can have as the nearest possible one.

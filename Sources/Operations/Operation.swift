@@ -1,5 +1,5 @@
 package import Base
-package import Checkpoints
+import Checkpoints
 package import Reporting
 
 /// A command as a value that can be stored as JSON, checked, planned and run without a terminal.

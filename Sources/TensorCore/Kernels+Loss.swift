@@ -4,7 +4,7 @@ import CKernels
 /// The difference between values and the values that were made of them.
 ///
 /// Values that were not finite, or are not finite any more, count in `infinities` only.
-package struct ValueLoss: Sendable, Equatable {
+package struct ValueLoss: Sendable, Hashable {
   /// The sum of the squared differences.
   package var squares: Double
   /// The sum of the squared values.

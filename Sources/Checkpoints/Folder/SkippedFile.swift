@@ -34,7 +34,7 @@ package struct SkippedFile: Sendable {
   package var mayContainWeights: Bool {
     switch reason {
     case .otherWeights, .copyOfWeights, .large: true
-    case .notAFile, .brokenLink: false
+    case .notAFile, .brokenLink, .outsideLink: false
     }
   }
 }

@@ -3,7 +3,7 @@ import Synchronization
 package import TensorCore
 
 /// The loss of one tensor of an output.
-package struct TensorLoss: Sendable, Equatable {
+package struct TensorLoss: Sendable, Hashable {
   package var name: String
   package var elementCount: Int
   package var loss: ValueLoss

@@ -2,9 +2,9 @@ package import Base
 import TensorCore
 
 /// The loss of a whole output, in relation to the input of the command that wrote it.
-package struct ModelLoss: Sendable, Equatable {
+package struct ModelLoss: Sendable, Hashable {
   /// A tensor and its ‖x − x̂‖ / ‖x‖.
-  package struct Worst: Sendable, Equatable {
+  package struct Worst: Sendable, Hashable {
     package var name: String
     package var relative: Double
 

@@ -11,13 +11,13 @@ struct ReplacedRowsSource: TensorSource {
   private let places: [(row: Int, index: Int)]
 
   /// - Parameter indices: The index in `base` of each row of `rows`. If an index occurs twice, the last row counts.
-  init(_ base: LazyTensor, rows: LazyTensor, at indices: [Int]) {
+  init(_ base: LazyTensor, rows: LazyTensor, at indices: [Int]) throws {
     self.base = base
+    let info = try TensorInfo(
+      name: rows.name, dtype: base.info.dtype, shape: rows.info.shape)
     self.rows =
       rows.info.dtype == base.info.dtype
-      ? rows.source
-      : CastSource(
-        base: rows.source, from: rows.info.dtype, to: base.info.dtype, saturating: false)
+      ? rows.source : CastSource(rows, to: info, saturating: false)
     var last: [Int: Int] = [:]
     for (index, row) in indices.enumerated() { last[row] = index }
     places = last.map { ($0.key, $0.value) }.sorted { $0.row < $1.row }

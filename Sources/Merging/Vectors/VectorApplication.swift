@@ -104,7 +104,7 @@ package struct VectorApplication: Sendable {
         guard case .dense(let rows, _) = change.tensor.sum.parts.first else { continue }
         let before = try wide(sum, tensor)
         let after = LazyTensor(
-          info: before.info, source: ReplacedRowsSource(before, rows: rows, at: indices),
+          info: before.info, source: try ReplacedRowsSource(before, rows: rows, at: indices),
           stored: tensor.stored)
         try blend(after, scale, into: &sum, tensor)
       case .magnitude(let norms):

@@ -48,8 +48,10 @@ package struct InspectOperation: Operation {
       guard showsStatistics else {
         return Inspection(checkpoint, selecting: indices, options: options)
       }
+      let roles = TensorRoles(checkpoint)
+      let tensors = indices.map { checkpoint.tensors[$0] }
       let found = try statistics(
-        of: indices.map { checkpoint.tensors[$0] }, exponents, pattern, context)
+        of: tensors, rows: tensors.map { roles.rows(of: $0.info) }, exponents, pattern, context)
       return Inspection(
         checkpoint, selecting: indices, statistics: found.statistics, neurons: found.neurons,
         options: options)
@@ -84,12 +86,10 @@ package struct InspectOperation: Operation {
   }
 
   private func statistics(
-    of tensors: [LazyTensor], _ exponents: PQIndex, _ pattern: Pattern,
+    of tensors: [LazyTensor], rows: [RowGeometry], _ exponents: PQIndex, _ pattern: Pattern,
     _ context: OperationContext
   ) throws -> (statistics: StatisticsSurvey.Result, neurons: [[NeuronSurvey.Neuron]?]?) {
     try SeveralErrors.throwIfAny(tensors.compactMap(\.fault))
-    let roles = TensorRoles(checkpoint)
-    let rows = tensors.map { roles.rows(of: $0.info) }
     let demand = MemoryBudget.Demand(
       fixedByteCount: StatisticsSurvey.fixedByteCount(tensors, rows: rows)
         + (showsNeurons ? NeuronSurvey.fixedByteCount(tensors, rows: rows) : 0),
