@@ -71,12 +71,17 @@ package struct SurveyedOutput: Sendable {
   /// The output after the survey, or nil if it is as planned.
   package var output: Checkpoint?
   package var notices: [OperationNotice] = []
+  /// The size of the output, if the survey measured it.
+  package var byteCount: Int?
   /// Outputs that appear together with the main one, such as masks.
   package var extras: [OutputJob] = []
   /// Makes a report on the written output.
   package var report: (@Sendable (_ writtenByteCount: Int) throws -> any Report)?
 
-  package init(output: Checkpoint? = nil, notices: [OperationNotice] = []) {
+  package init(
+    byteCount: Int? = nil, output: Checkpoint? = nil, notices: [OperationNotice] = []
+  ) {
+    self.byteCount = byteCount
     self.output = output
     self.notices = notices
   }

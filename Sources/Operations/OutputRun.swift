@@ -68,7 +68,7 @@ struct OutputRun {
     return PlanReport(
       output: settings.path, format: try format, plan: job.plan,
       allotment: try job.allotment(jobs: context.jobs, memory: context.memory),
-      estimatedByteCount: try job.writer.estimatedByteCount())
+      estimatedByteCount: try surveyed.byteCount ?? job.writer.estimatedByteCount())
   }
 
   // MARK: Check

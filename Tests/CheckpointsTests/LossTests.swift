@@ -75,7 +75,8 @@ import Testing
     // Saturation makes 65504 of 131072, which int8 then stores nearly exactly.
     let tensor = try LazyTensor.floats("w", [1, 4], [131_072, 0, 0, 0])
     var cast = try Cast(to: .f16, saturating: true).applied(to: .inMemory([tensor]))
-    cast.tensors[0].storage = .recipe(TermRecipe(dense: try StorageType("int8")))
+    cast.tensors[0].storage = .recipe(
+      TermRecipe(dense: try StorageType("int8")), RowGeometry(tensor.info.shape))
     let outcome = try Self.run(cast, to: folder["x.sumac"])
     let read = try Containers.read(folder["x.sumac"]).tensors[0]
     let expected = relativeError(try read.values(), [131_072, 0, 0, 0])

@@ -37,5 +37,8 @@ extension TemporaryFolder {
     try write(Array(text.utf8), to: "\(folder)/\(index)")
   }
 
-  func json(_ path: String) throws -> JSONValue { try JSONValue.parse(bytes(path).rawSpan) }
+  func json(_ path: String) throws -> JSONValue {
+    let text = try bytes(path)
+    return try JSONValue.parse(text.rawSpan)
+  }
 }

@@ -17,7 +17,8 @@ import Testing
     let scaling = try RopeScaling(
       RopeModel(folder["config.json"]),
       RopeRequest(method: method, target: target, parameters: parameters))
-    let root = try #require(try JSONValue.parse(scaling.configText().span).asObject)
+    let text = try scaling.configText()
+    let root = try #require(try JSONValue.parse(text.span).asObject)
     let after = try RotaryConfig(root).layers[0].settings
     return (root, scaling.before, after, scaling.notes.map(\.code))
   }

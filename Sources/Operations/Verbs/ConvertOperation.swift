@@ -2,6 +2,7 @@ import Base
 import Checkpoints
 import Codecs
 import Conversion
+import Models
 import PackedFormat
 import Packing
 import TensorCore
@@ -35,7 +36,8 @@ package struct ConvertOperation: OutputOperation {
     let conversion = Conversion(
       dtype: dtype?.dtype, saturating: isSaturating, drop: drop.map(Glob.init),
       selection: selection, storage: try storage.choice(selection: selection))
-    let converted = try conversion.applied(to: checkpoint)
+    let converted = try sharing(
+      conversion.applied(to: checkpoint), conversion.storage, context)
     let errors = conversion.errors(for: checkpoint) + storage.errors(output: output)
     let base = try appendTo.map(context.read)
     let stored = conversion.storage.applied(to: converted)
@@ -54,6 +56,33 @@ package struct ConvertOperation: OutputOperation {
       request.survey = try survey(choice, conversion.storage, converted, base: base)
     }
     return request
+  }
+
+  /// Returns the checkpoint with aliases for tensors of equal bytes, if the output stores aliases.
+  private func sharing(
+    _ checkpoint: Checkpoint, _ storage: StorageChoice, _ context: OperationContext
+  ) throws -> Checkpoint {
+    guard output.keepsAliases, (try? output.container.holdsTerms) == true,
+      checkpoint.tensors.allSatisfy({ $0.fault == nil })
+    else { return checkpoint }
+    let roles = TensorRoles(checkpoint)
+    let demand = MemoryBudget.Demand(
+      fixedByteCount: 0,
+      workerByteCount: Engine.workspaceByteCount(of: checkpoint.tensors, extra: { _ in 0 }))
+    let duplicates = try context.withEngine(.survey, demand, byteCount: 0) { engine in
+      try Duplicates(checkpoint, engine: engine) { first, second in
+        storage.recipe(for: first, roles) == storage.recipe(for: second, roles)
+          && roles.rows(of: first.info) == roles.rows(of: second.info)
+      }
+    }
+    if !duplicates.targets.isEmpty {
+      let count = duplicates.targets.count
+      context.observer.report(
+        .note(
+          "\(count.counted("tensor")) with the bytes of another \(count == 1 ? "is" : "are") stored as "
+            + "\(count == 1 ? "its alias" : "aliases"), which saves \(ByteSize(duplicates.byteCount)) of values"))
+    }
+    return duplicates.applied(to: checkpoint)
   }
 
   private func appendingErrors(
@@ -100,6 +129,7 @@ package struct ConvertOperation: OutputOperation {
       let stored = chosen.applied(to: checkpoint)
       let bits = Double(8 * result.byteCount) / Double(max(1, checkpoint.parameterCount))
       var surveyed = SurveyedOutput(
+        byteCount: base == nil ? result.fileByteCount : nil,
         output: base.map { Appending.result(adding: stored.checkpoint, to: $0).checkpoint }
           ?? stored.checkpoint)
       if let note = result.note { surveyed.notices.append(.warning(note)) }
