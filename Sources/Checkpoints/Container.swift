@@ -157,7 +157,7 @@ extension FormatError.Code {
 extension InputTree {
   /// The trace of a failed download in the file of the input; nil for a folder.
   fileprivate var downloadFault: DownloadFault? {
-    get throws { isFolder ? nil : try DownloadFault(in: openNamedFile()) }
+    get throws { isFolder || isStream ? nil : try DownloadFault(in: openNamedFile()) }
   }
 
   /// A description of a file in a known but unsupported format; nil if its first bytes are not known.

@@ -121,6 +121,15 @@ package struct StorageChoice: Sendable {
     return []
   }
 
+  /// Returns a summary of the values that no lossy recipe applies to, with the reasons; nil if there are none, or if
+  /// no recipe is lossy.
+  package func scopeSummary(for checkpoint: Checkpoint) -> Message? {
+    guard isLossy || !chosen.isEmpty else { return nil }
+    return outOfScope(checkpoint, TensorRoles(checkpoint)).summary.map {
+      "out of scope and kept without loss: \($0)"
+    }
+  }
+
   /// Returns the values that the recipe for all weights does not apply to.
   func outOfScope(_ checkpoint: Checkpoint, _ roles: TensorRoles) -> OutOfScope {
     var scope = OutOfScope()
@@ -176,9 +185,6 @@ package struct StorageChoice: Sendable {
       }
     }
     var notes = sparsityNotes(before: checkpoint, roles)
-    if recipe?.isLossless == false, let summary = outOfScope(checkpoint, roles).summary {
-      notes.append("out of scope and kept without loss: \(summary)")
-    }
     if !unfit.isEmpty {
       notes.append("stored without loss because the type does not fit: \(Self.list(unfit))")
     }

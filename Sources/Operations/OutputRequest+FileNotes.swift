@@ -22,6 +22,9 @@ extension Checkpoint {
     if let names = names([.brokenLink]) {
       notes.append("not copied: \(names) (links to files that do not exist; download them again)")
     }
+    if let names = names([.outsideLink]) {
+      notes.append("not copied: \(names) (links to files outside of the folder)")
+    }
     return notes
   }
 }

@@ -13,6 +13,8 @@ package struct OutputRequest: Sendable {
   package var errors: [any UserError]
   /// Warnings shown before the work starts.
   package var notes: [Message]
+  /// Statements about the output that are shown after its summary.
+  package var facts: [Message] = []
   /// The notes of a plan, if they differ from `notes`.
   package var planNotes: [Message]?
   /// The inputs whose tensors the output contains unchanged; all inputs if nil.

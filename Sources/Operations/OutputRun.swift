@@ -48,6 +48,7 @@ struct OutputRun {
     }
     context.observer.report(.note(summary(of: job, written: written)))
     if let loss = outcome.loss { context.observer.report(.note(Message(loss.summary))) }
+    for fact in request.facts { context.observer.report(.note(fact)) }
     context.observer.report(.measurement("time \(ContinuousClock.now - start)"))
     context.observer.report(
       .measurement(
@@ -65,6 +66,7 @@ struct OutputRun {
     let surveyed =
       try request.survey?.isNeededForPlan == true ? survey(&job) : SurveyedOutput()
     report(job, surveyed.notices, notes: request.planNotes ?? request.notes)
+    for fact in request.facts { context.observer.report(.note(fact)) }
     return PlanReport(
       output: settings.path, format: try format, plan: job.plan,
       allotment: try job.allotment(jobs: context.jobs, memory: context.memory),

@@ -43,7 +43,7 @@ import Testing
     "CSV puts cells with special characters in quotes, and doubles quotes",
     arguments: [
       ("plain", "plain"), ("", ""), ("a,b", "\"a,b\""), ("say \"x\"", "\"say \"\"x\"\"\""),
-      ("two\nlines", "two\\nlines"), ("a\rb", "a\\rb"), ("a\u{1B}[1m", "a\\u{1b}[1m"),
+      ("two\nlines", "two\\nlines"), ("a\rb", "a\\rb"), ("a\u{1B}[1m", "a\\u{1B}[1m"),
       ("=1+1", "'=1+1"), ("@SUM(1,2)", "\"'@SUM(1,2)\""), ("+x", "'+x"), ("-x", "'-x"),
       ("-0.5", "-0.5"), ("-1e-7", "-1e-7"), ("-inf", "-inf"),
       ("\"\u{301}", "\"\"\"\u{301}\""), ("é|;", "é|;"),

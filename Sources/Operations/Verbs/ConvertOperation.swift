@@ -45,6 +45,9 @@ package struct ConvertOperation: OutputOperation {
       options: conversion.lineageOptions, inputs: [base, checkpoint].compactMap(\.self),
       output: stored.checkpoint, errors: errors,
       notes: conversion.castNotes(for: checkpoint) + (choice == nil ? stored.notes : []))
+    if choice == nil {
+      request.facts = [conversion.storage.scopeSummary(for: converted)].compactMap(\.self)
+    }
     if let base {
       request.verb = "append"
       request.errors += appendingErrors(adding: stored.checkpoint, to: base)
@@ -135,6 +138,7 @@ package struct ConvertOperation: OutputOperation {
       if let note = result.note { surveyed.notices.append(.warning(note)) }
       surveyed.notices.append(
         .note("types chosen for \(bits.fixed(decimals: 3)) bits per weight"))
+      if let scope = chosen.scopeSummary(for: checkpoint) { surveyed.notices.append(.note(scope)) }
       surveyed.notices += stored.notes.map(OperationNotice.warning)
       return surveyed
     }
