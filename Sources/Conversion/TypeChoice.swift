@@ -220,7 +220,7 @@ package struct TypeChoice: Sendable {
     let minimum = weights.reduce(0) { $0 + ($1.options.map(\.byteCount).min() ?? 0) }
     guard minimum <= budget else {
       let counted = fixed + minimum
-      let text =
+      let text: Message =
         switch target {
         case .bitsPerWeight:
           "\(setting: "target-bpw") is too small: the smallest types need "
@@ -229,8 +229,12 @@ package struct TypeChoice: Sendable {
           "\(setting: "target-size") is too small: the smallest types need about "
             + "\(ByteSize(counted + overhead))"
         }
+      let cause =
+        2 * fixed > counted
+        ? ", of which \(ByteSize(fixed)) are tensors whose types are not chosen" : ""
       throw UsageError(
-        text, hint: "name smaller types with \(setting: "candidates"), or raise the target")
+        "\(text)\(cause)",
+        hint: "name smaller types with \(setting: "candidates"), or raise the target")
     }
     let chosen = Budget(weights: weights, byteCount: budget).chosen()
     var types: [UTF8Key: StorageType] = [:]

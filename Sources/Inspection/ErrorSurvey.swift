@@ -34,11 +34,22 @@ struct ErrorSurvey {
     }.max() ?? 0
   }
 
-  /// The memory for the original's values, and for both in float64 if they are measured.
   private static func scratchByteCount(_ pair: Pairing.Pair) -> Int {
-    let count = pair.tensor.info.grid.largestChunk
-    return (count * pair.original.info.dtype.bitsPerElement + 7) / 8
-      + max(pair.original.source.scratchByteCount(elementCount: count), 16 * count)
+    layout(pair, elementCount: pair.tensor.info.grid.largestChunk).byteCount
+  }
+
+  /// Returns the layout of the scratch memory: the original's values, and memory to read or to measure them.
+  private static func layout(_ pair: Pairing.Pair, elementCount: Int) -> WorkspaceLayout {
+    WorkspaceLayout(
+      (elementCount * pair.original.info.dtype.bitsPerElement + 7) / 8,
+      scratch: max(
+        pair.original.source.scratchByteCount(elementCount: elementCount),
+        wideLayout(elementCount: elementCount).byteCount))
+  }
+
+  /// Returns the layout of the memory to measure errors: the values and those of the original, in float64.
+  private static func wideLayout(elementCount: Int) -> WorkspaceLayout {
+    WorkspaceLayout(8 * elementCount, 8 * elementCount)
   }
 
   init(
@@ -72,7 +83,7 @@ struct ErrorSurvey {
   ) throws -> Error {
     let (dtype, originalDType) = (pair.tensor.info.dtype, pair.original.info.dtype)
     let count = elements.count
-    return try scratch.split(at: originalDType.byteCount(of: count)!) { wanted, rest in
+    return try layout(pair, elementCount: count).withSpans(of: &scratch) { wanted, rest in
       try pair.original.source.read(elements, into: &wanted, scratch: &rest)
       var error = Error()
       if dtype == originalDType {
@@ -85,7 +96,7 @@ struct ErrorSurvey {
       }
       // Complex numbers have no order, so they are only tested for equality.
       guard !tolerance.isExact, dtype != .c64 else { return error }
-      try rest.split(at: 8 * count) { found, expected in
+      try wideLayout(elementCount: count).withSpans(of: &rest) { found, expected, _ in
         let kernels = Kernels.best
         try kernels.convert(
           values, from: dtype, to: .f64, elementCount: count, saturating: false, into: &found)

@@ -48,7 +48,7 @@ struct OutputRun {
     }
     context.observer.report(.note(summary(of: job, written: written)))
     if let loss = outcome.loss { context.observer.report(.note(Message(loss.summary))) }
-    for fact in request.facts { context.observer.report(.note(fact)) }
+    for fact in facts(outcome) { context.observer.report(.note(fact)) }
     context.observer.report(.measurement("time \(ContinuousClock.now - start)"))
     context.observer.report(
       .measurement(
@@ -145,6 +145,17 @@ struct OutputRun {
   }
 
   // MARK: Reports
+
+  /// The statements about the output after its summary.
+  private func facts(_ outcome: OutputJob.Outcome) -> [Message] {
+    guard !outcome.kept.isEmpty else { return request.facts }
+    let shown = outcome.kept.prefix(4).map(\.printable).joined(separator: ", ")
+    let others = outcome.kept.count - 4
+    return request.facts + [
+      "kept without loss, because the type would not make them smaller: \(shown)"
+        + (others > 0 ? " and \(others) more" : "")
+    ]
+  }
 
   /// Warns about unfinished outputs of the same name whose writers are dead.
   private func reportAbandoned(_ job: OutputJob) throws {

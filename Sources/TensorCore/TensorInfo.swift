@@ -24,11 +24,6 @@ package struct TensorInfo: Hashable, Sendable {
   }
 
   package var elementCount: Int { shape.elementCount }
-  /// True if the name and the shape are those of a weight: the last part of the name contains `weight`, and there are
-  /// at least two dimensions. Embeddings are weights; biases and norms are not.
-  package var isWeight: Bool {
-    shape.dimensions.count >= 2 && (name.split(separator: ".").last ?? "").contains("weight")
-  }
   package var grid: ChunkGrid { ChunkGrid(dtype: dtype, shape: shape) }
 
   /// Returns the byte range of `elements` in the bytes of the tensor.

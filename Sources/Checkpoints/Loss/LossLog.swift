@@ -18,6 +18,7 @@ package struct TensorLoss: Sendable, Hashable {
 /// The losses of the tensors of one output, gathered while they are written.
 package final class LossLog: Sendable {
   private let losses = Mutex<[UTF8Key: TensorLoss]>([:])
+  private let keptNames = Mutex<Set<String>>([])
 
   package init() {}
 
@@ -27,6 +28,16 @@ package final class LossLog: Sendable {
       loss.isNone
       ? nil : TensorLoss(name: tensor.name, elementCount: tensor.elementCount, loss: loss)
     losses.withLock { $0[UTF8Key(tensor.name)] = entry }
+  }
+
+  /// Notes that a tensor is stored without loss, because its lossy form would not be smaller.
+  package func keep(_ tensor: TensorInfo) {
+    keptNames.withLock { _ = $0.insert(tensor.name) }
+  }
+
+  /// The names of the tensors that are stored without loss, because their lossy forms would not be smaller.
+  package var kept: [String] {
+    keptNames.withLock { Array($0) }.sorted { $0.precedesAsBytes($1) }
   }
 
   /// The tensors with a loss, by name.

@@ -130,6 +130,8 @@ package struct OutputJob: Sendable {
     package var allotment: MemoryBudget.Allotment
     /// The tensors that differ from those of the input, by name.
     package var losses: [TensorLoss]
+    /// The names of the tensors whose lossy forms would not have been smaller.
+    package var kept: [String]
     /// The loss of the whole output; nil if no tensor has one.
     package var loss: ModelLoss?
   }
@@ -159,7 +161,7 @@ package struct OutputJob: Sendable {
     }
     let losses = engine.losses.tensors
     return Outcome(
-      allotment: allotment, losses: losses,
+      allotment: allotment, losses: losses, kept: engine.losses.kept,
       loss: ModelLoss(losses, elementCount: plan.elementCount))
   }
 }

@@ -37,8 +37,7 @@ package struct AdapterExtraction: Sendable {
   }
 
   private static func hasFactors(_ info: TensorInfo) -> Bool {
-    info.isWeight && info.shape.dimensions.count == 2 && info.elementCount > 0
-      && info.name.hasSuffix(".weight")
+    info.shape.dimensions.count == 2 && info.elementCount > 0 && info.name.hasSuffix(".weight")
       && info.grid.largestChunk % max(1, info.shape.columnCount) == 0
   }
 

@@ -1,5 +1,6 @@
 package import Base
 package import Checkpoints
+import Models
 import Packing
 import TensorCore
 
@@ -28,10 +29,11 @@ package struct VectorCompression: Sendable {
   /// Returns the vector, with the terms that its tensors are to be stored as.
   package func compressed() -> Checkpoint {
     var result = VectorSum(vectors: [(vector, 1)]).summed()
+    let roles = TensorRoles(result)
     for index in result.tensors.indices {
       let tensor = result.tensors[index]
-      guard let recipe = form.recipe(for: tensor.info) else { continue }
-      result.tensors[index].storage = .recipe(recipe, RowGeometry(tensor.info.shape))
+      guard let recipe = form.recipe(for: tensor.info, roles) else { continue }
+      result.tensors[index].storage = .recipe(recipe, roles.rows(of: tensor.info))
     }
     return result
   }

@@ -1,5 +1,6 @@
 package import Base
 package import Checkpoints
+import Models
 import Packing
 package import TensorCore
 
@@ -86,9 +87,10 @@ package struct VectorExtraction: Sendable {
     result.removeCompanions()
     result.metadata = []
     result.files = base.files + tuned.files
+    let roles = TensorRoles(base)
     result.tensors = try pairs.map { pair in
       if isExact { return Replacement(tuned: pair.tuned, base: pair.base).lazy }
-      return try difference(pair)
+      return try difference(pair, roles)
     }
     result = result.marked(isExact ? .replacement : .difference)
     if let hashes { result.metadata.append(hashes.metadatum) }
@@ -96,12 +98,12 @@ package struct VectorExtraction: Sendable {
   }
 
   private func difference(
-    _ pair: (tuned: LazyTensor, base: LazyTensor)
+    _ pair: (tuned: LazyTensor, base: LazyTensor), _ roles: TensorRoles
   ) throws -> LazyTensor {
     var tensor = try LazyTensor.difference(
       pair.tuned, of: tuned, from: pair.base, of: base, dtype: dtype ?? pair.base.info.dtype)
-    if let recipe = form.recipe(for: tensor.info) {
-      tensor.storage = .recipe(recipe, RowGeometry(tensor.info.shape))
+    if let recipe = form.recipe(for: tensor.info, roles) {
+      tensor.storage = .recipe(recipe, roles.rows(of: tensor.info))
     }
     return tensor
   }

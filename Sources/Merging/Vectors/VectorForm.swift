@@ -1,6 +1,7 @@
 package import Base
 package import Checkpoints
 import Codecs
+import Models
 import Packing
 import TensorCore
 
@@ -47,15 +48,16 @@ package struct VectorForm: Sendable {
   /// Returns the terms of a tensor; nil if all its values are stored without loss.
   ///
   /// Types and ranks apply to weights only. The rank is limited to the smaller dimension of the matrix.
-  func recipe(for info: TensorInfo) -> TermRecipe? {
+  /// - Parameter roles: The roles of the tensors of the model.
+  func recipe(for info: TensorInfo, _ roles: TensorRoles) -> TermRecipe? {
     guard info.dtype.isPlainFloat, info.elementCount > 0 else { return nil }
+    let rows = roles.rows(of: info)
     func fitting(_ recipe: TermRecipe) -> TermRecipe? {
-      let rows = RowGeometry(info.shape)
-      return recipe.isEmpty || SumEncoding.fault(recipe, info, rows: rows) != nil
+      recipe.isEmpty || SumEncoding.fault(recipe, info, rows: rows) != nil
         ? nil : recipe.thorough
     }
     var recipe = TermRecipe()
-    if info.isWeight {
+    if roles.exemption(of: info) == nil {
       if let type, fitting(TermRecipe(dense: type)) != nil { recipe.dense = type }
       if let rank {
         let rank = min(rank, info.shape.dimensions.suffix(2).min() ?? rank)

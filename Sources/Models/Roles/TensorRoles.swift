@@ -33,7 +33,7 @@ package struct OutOfScope: Sendable, Equatable {
     case exempt(TensorRole.Exemption)
     /// The selection leaves it out.
     case notSelected
-    /// The type does not fit its dtype or shape.
+    /// A type does not fit its dtype or shape.
     case unfit
   }
 
@@ -88,7 +88,7 @@ extension OutOfScope.Reason {
     case .exempt(.vector): "vectors"
     case .exempt(.notFloat): "not floats"
     case .notSelected: "not selected"
-    case .unfit: "shapes that do not fit"
+    case .unfit: "dtypes or shapes that do not fit"
     }
   }
 }

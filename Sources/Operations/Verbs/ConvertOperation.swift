@@ -83,7 +83,8 @@ package struct ConvertOperation: OutputOperation {
       context.observer.report(
         .note(
           "\(count.counted("tensor")) with the bytes of another \(count == 1 ? "is" : "are") stored as "
-            + "\(count == 1 ? "its alias" : "aliases"), which saves \(ByteSize(duplicates.byteCount)) of values"))
+            + "\(count == 1 ? "its alias" : "aliases"), which saves \(ByteSize(duplicates.byteCount)) of values"
+        ))
     }
     return duplicates.applied(to: checkpoint)
   }

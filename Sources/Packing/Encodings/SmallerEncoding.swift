@@ -26,9 +26,12 @@ struct SmallerEncoding: TensorEncoding {
   func prepared(
     _ tensor: LazyTensor, encoder: ChunkEncoder, engine: Engine, wantsContentID: Bool
   ) throws -> any PreparedEncoding {
-    let encoding: any TensorEncoding =
-      try isSmaller(tensor, encoder, engine) ? lossy : lossless(encoder)
-    return try encoding.prepared(
+    guard try isSmaller(tensor, encoder, engine) else {
+      engine.losses.keep(tensor.info)
+      return try lossless(encoder).prepared(
+        tensor, encoder: encoder, engine: engine, wantsContentID: wantsContentID)
+    }
+    return try lossy.prepared(
       tensor, encoder: encoder, engine: engine, wantsContentID: wantsContentID)
   }
 
