@@ -81,6 +81,10 @@ ADAPTER = {
     "use_dora": False, "init_lora_weights": True, "target_modules": ["q_proj", "k_proj"], "modules_to_save": None,
     "rank_pattern": {"layers\\.0\\.self_attn\\.q_proj": 2}, "alpha_pattern": {"k_proj": 4},
     "layers_to_transform": None, "base_model_name_or_path": "base", "task_type": "CAUSAL_LM"}
+ADAPTERS = {
+    "plain": ADAPTER, "rslora": ADAPTER | {"use_rslora": True}, "dora": ADAPTER | {"use_dora": True},
+    "regex": ADAPTER | {"target_modules": ".*\\.(q|k)_proj$"}, "pissa": ADAPTER | {"init_lora_weights": "pissa"},
+    "patterns": ADAPTER | {"rank_pattern": {"^model.*q_proj$": 2}, "alpha_pattern": {"[qk]_proj": 3.5}}}
 RECIPE = """\
 merge_method: ties
 base_model: ./base
@@ -171,6 +175,8 @@ def write_all(folder, program):
             at_clex + "proj_func.ode_up_proj": ("F32", np.full((4, 8), 0.1, np.float32))}
     write_model(at("clex"), base | clex, CONFIG | {"rope_scaling": SCALINGS["clex"]})
     write_adapter(at("adapter"), generator)
+    write_safetensors(at("small.safetensors"), {
+        name: tensor for name, tensor in base.items() if name.endswith(("q_proj.weight", "k_proj.weight"))})
     for name, text in [("recipe.yaml", RECIPE), ("slices.yaml", SLICES)]:
         with open(at(name), "w") as file:
             file.write(text)
