@@ -29,13 +29,13 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 import unicodedata
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../Formats"))
 import oracle_inputs as inputs  # noqa: E402
 import oracle_kills as kills  # noqa: E402
-import oracle_values as values  # noqa: E402
 from oracle_verbs import OPTIONS, VERBS  # noqa: E402
 
 MEMORY = 64 << 20
@@ -112,7 +112,7 @@ class Case:
         byte_count = sum(os.path.getsize(path) for path in inputs.files_below(self.folder))
         before = set(os.listdir(self.folder))
         run = Run(self.session.program, [*self.arguments, "--memory", "64MiB", "-j", "2"], self.folder)
-        self.run_ = run
+        self.last = run
         faults = list(faults_of(run, byte_count))
         added = set(os.listdir(self.folder)) - before
         if left := [name for name in added if ".partial-" in name]:
@@ -135,7 +135,6 @@ class Case:
             yield f"exit code 0, but `verify` of the output ends with {verify.code}: {verify.messages.decode()}"
             return
         if self.verb.check and not any("=" in argument for argument in self.arguments):
-            os.chdir(self.session.folder)
             try:
                 yield from self.verb.check(self)
             except (KeyError, ValueError, TypeError, OSError) as error:
@@ -153,7 +152,7 @@ class Case:
         print(f"  input: {os.path.relpath(self.note, self.folder)}")
         for fault in faults:
             print(f"  {fault}")
-        for line in self.run_.messages.decode(errors="backslashreplace").splitlines()[:4]:
+        for line in self.last.messages.decode(errors="backslashreplace").splitlines()[:4]:
             print("  " + line.encode("unicode_escape").decode()[:300])
         if self.session.keep:
             kept = os.path.join(self.session.keep, f"case-{self.number}")
@@ -175,14 +174,19 @@ class Session:
         self.codes, self.faulty_count, self.lock, self.next = {}, 0, threading.Lock(), 0
 
     def mutations(self, seconds, only=None):
-        """Runs mutated cases until the time is over, two at a time."""
+        """Runs mutated cases until the time is over, one on each core at a time."""
         end = time.monotonic() + seconds
 
         def work():
             while time.monotonic() < end:
                 with self.lock:
                     number, self.next = self.next, self.next + 1
-                self.one(Case(self, number))
+                try:
+                    self.one(Case(self, number))
+                except Exception:  # A fault of this script must not look like a success.
+                    traceback.print_exc()
+                    self.faulty_count += 1
+                    return
         if only is not None:
             self.one(Case(self, only))
         else:
@@ -197,7 +201,7 @@ class Session:
     def one(self, case):
         faults = case.run()
         with self.lock:
-            self.codes[case.run_.code] = self.codes.get(case.run_.code, 0) + 1
+            self.codes[case.last.code] = self.codes.get(case.last.code, 0) + 1
             if faults:
                 self.faulty_count += 1
                 case.report(faults)
