@@ -15,7 +15,7 @@ RELEASE := $(COMPILE) --product sumac -Xlinker -L"$(STATIC)"
 MODEL := Fixtures/models/base
 DEMO := .build/demo
 
-.PHONY: peers demo test build install uninstall format lint bench fuzz fuzz-minute packages python-modules
+.PHONY: peers demo test build install uninstall format lint bench fuzz fuzz-minute oracles packages python-modules
 
 build: packages
 	@Scripts/static-libraries "$(STATIC)"
@@ -37,10 +37,16 @@ test: packages python-modules
 	$(RELEASE)
 	$(SWIFT) test -c release --skip-build --parallel --num-workers $(JOBS)
 	@$(MAKE) --no-print-directory fuzz-minute
+	@$(MAKE) --no-print-directory oracles
 
 # Each fuzz target for some seconds, on mutated seeds.
 fuzz-minute:
 	@Scripts/fuzz-minute "$$($(RELEASE) --show-bin-path)/sumac-fuzz" Tests/Fuzzing/Corpus .build/fuzz $(JOBS)
+
+# The built program on mutated inputs, with kills and several writers: make oracles ORACLES="--seconds 3600 --seed 9"
+ORACLES ?= --seconds 60
+oracles:
+	@python3 Tests/Fuzzing/Oracles/oracles.py "$$($(RELEASE) --show-bin-path)/sumac" $(ORACLES)
 
 # One target led by coverage: make fuzz TARGET=file SECONDS=3600
 TARGET ?= file

@@ -140,9 +140,8 @@ let package = Package(
     .target(
       name: "FuzzTargets",
       dependencies: [
-        "Containers", "Packing", "Safetensors", "Checkpoints", "PackedFormat", "Codecs", "Recipes",
-        "Base",
-        "TensorCore",
+        "Merging", "Pruning", "Caches", "Rotary", "Surveys", "Containers", "Packing", "Safetensors",
+        "Models", "Checkpoints", "PackedFormat", "Codecs", "Recipes", "TensorCore", "Base",
       ],
       path: "Tests/Fuzzing/FuzzTargets", swiftSettings: strict),
     .executableTarget(

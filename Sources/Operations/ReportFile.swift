@@ -16,7 +16,8 @@ package enum ReportFile {
   ) throws {
     guard try !isDevice(path) else { return }
     guard let type = try FileSystem.typeIfPresent(path) else {
-      return try AtomicOutput(path: path, replacesExisting: false)
+      // Another process may create the file meanwhile.
+      return try AtomicOutput(path: path, replacesExisting: replacesExisting)
         .check(isDirectory: false)
     }
     guard type != .directory else {

@@ -73,6 +73,16 @@ import Testing
     #expect(throws: OutputExistsError.self) { try output.check(isDirectory: true) }
   }
 
+  @Test(
+    "a folder with a model or a cache is replaced",
+    arguments: ["model.safetensors", "model.safetensors.index.json", "chunk.pt.meta"])
+  func replaceable(name: String) throws {
+    let folder = try TemporaryFolder()
+    try folder.write([7], to: "x/\(name)")
+    let output = AtomicOutput(path: folder["x"], replacesExisting: true)
+    #expect(throws: Never.self) { try output.check(isDirectory: true) }
+  }
+
   @Test("errors that are known before the work are thrown by the check")
   func checks() throws {
     let folder = try TemporaryFolder()

@@ -50,6 +50,18 @@ import Testing
     }
   }
 
+  @Test("a scale that float32 cannot hold is refused", arguments: ["1e39", "base=-1e300"])
+  func scale(value: String) throws {
+    let folder = try Self.models()
+    try Self.expectDone(folder, "vector extract poetry --base base -o base-v.sumac --rank 2")
+    for line in ["vector add base-v.sumac", "vector apply base-v.sumac --base base"] {
+      let named = value.replacingOccurrences(of: "base=", with: "base-v=")
+      let run = try Self.run(folder, "\(line) -o out.sumac --scale \(named)")
+      #expect(run.status == 64 && run.messages.contains("float32"), "\(run.messages)")
+      #expect(!folder.exists("out.sumac"))
+    }
+  }
+
   @Test(
     "a vector has the same effect in every format, packed or not",
     arguments: [

@@ -41,6 +41,23 @@ import Testing
     }
   }
 
+  @Test("a scale that float32 cannot hold is refused with the name of the tensor")
+  func scale() throws {
+    let folder = try TemporaryFolder()
+    let config = String(
+      decoding: try Fixtures.bytes("lora/plain/adapter_config.json"), as: UTF8.self)
+    let changed = config.replacing(/"lora_alpha": [0-9.]+/, with: "\"lora_alpha\": 1e200")
+    #expect(changed != config)
+    try folder.write(Array(changed.utf8), to: "adapter/adapter_config.json")
+    try folder.write(
+      Fixtures.bytes("lora/plain/adapter_model.safetensors"),
+      to: "adapter/adapter_model.safetensors")
+    let checkpoint = try Containers.read(folder["adapter"])
+    let error = #expect(throws: FormatError.self) { try TaskVector(checkpoint) }
+    #expect(error?.tensor?.hasSuffix(".weight") == true)
+    #expect("\(error as Any)".contains("float32 cannot hold"))
+  }
+
   @Test("an adapter is added to a BF16 model in float32 if the result is wanted in float32")
   func unrounded() throws {
     let base = try Containers.read(Fixtures.path("models/base"))

@@ -30,6 +30,7 @@ import Testing
     prune.settings.seed = .max
     var survey = PruneSurveyOperation(input: "a", surveyOutput: "s.json")
     survey.surveys = ["b.json"]
+    survey.replacesExisting = true
     var merge = MergeOperation(models: ["a", "b"], output: output)
     merge.settings.weights = [ModelValue(model: "a", number: 0.1), ModelValue(number: -2)]
     merge.settings.scope = .global

@@ -85,12 +85,14 @@ package struct AtomicOutput: Sendable {
     return try search(path, depth: 0)
   }
 
-  /// Throws unless the existing folder is empty or contains a model, so that a wrong path deletes nothing.
+  /// The ends of the file names by which a folder is recognized as a model or a cache. A chunk of LMCache has a
+  /// `.pt.meta` file beside it.
+  private static let modelSuffixes = [".safetensors", ".safetensors.index.json", ".pt.meta"]
+
+  /// Throws unless the existing folder is empty or contains a model or cache, so that a wrong path deletes nothing.
   private func checkReplaceable() throws {
     let names = try FileSystem.names(in: path)
-    let holdsModel = names.contains {
-      $0.hasSuffix(".safetensors") || $0.hasSuffix(".safetensors.index.json")
-    }
+    let holdsModel = names.contains { name in Self.modelSuffixes.contains { name.hasSuffix($0) } }
     guard names.isEmpty || holdsModel else {
       throw OutputExistsError(
         path: path,

@@ -1,6 +1,7 @@
 package import Base
 import Checkpoints
 import Models
+import Packing
 
 /// Reads low-rank adapters in the layouts of several programs.
 ///
@@ -23,6 +24,16 @@ package enum LowRankAdapter {
   /// - Throws: An error if the adapter is malformed, or of a kind that is not supported.
   static func tensors(of checkpoint: Checkpoint) throws -> [TaskVector.Tensor] {
     let adapter = try AdapterFile(checkpoint)
+    let tensors = try tensors(of: adapter)
+    if let tensor = tensors.first(where: { !$0.sum.hasFiniteFactors }) {
+      throw adapter.fault(
+        "has a scale that float32 cannot hold", tensor: tensor.name,
+        hint: "check the alpha and rank of the adapter")
+    }
+    return tensors
+  }
+
+  private static func tensors(of adapter: AdapterFile) throws -> [TaskVector.Tensor] {
     for layout in AdapterLayouts.all where layout.recognizes(adapter) {
       return try layout.tensors(of: adapter)
     }

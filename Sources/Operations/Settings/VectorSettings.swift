@@ -31,6 +31,10 @@ extension [ModelValue] {
   func vectors(_ checkpoints: [Checkpoint]) throws -> [(vector: TaskVector, scale: Double)] {
     var errors: [any UserError] = []
     var result: [(vector: TaskVector, scale: Double)] = []
+    for value in self where !Float(value.number).isFinite {
+      errors.append(
+        UsageError("\(setting: "scale") is \(value.number), which float32 cannot hold"))
+    }
     let shared = last { $0.model == nil }?.number ?? 1
     for checkpoint in checkpoints {
       do { result.append((try TaskVector(checkpoint), shared)) } catch {

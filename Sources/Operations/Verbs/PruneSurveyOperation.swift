@@ -12,6 +12,8 @@ package struct PruneSurveyOperation: Operation {
   package var input: String
   /// The path where the survey is written.
   package var surveyOutput: String
+  /// True if an existing file is replaced.
+  package var replacesExisting = false
   package var settings = PruneSettings()
   package var selection = SelectionSettings()
   package var rewind: String?
@@ -27,14 +29,15 @@ package struct PruneSurveyOperation: Operation {
     let job = try PruneInputs(input: input, settings, selection, rewind: rewind, context)
     let (pruning, checkpoint) = (job.pruning, job.checkpoint)
     var errors = job.errors
-    do { try ReportFile.check(surveyOutput) } catch { errors.append(try asUserError(error)) }
+    do { try checkOutput() } catch { errors.append(try asUserError(error)) }
     errors += ShardSurvey.errors(pruning, settings)
     try SeveralErrors.throwIfAny(errors + checkpoint.tensors.compactMap(\.fault))
     let (round, survey) = try context.withEngine(
       .survey, job.demand, tensors: checkpoint.tensors.count,
       byteCount: pruning.surveyByteCount(checkpoint)
     ) { try ShardSurvey(surveys, pruning, checkpoint).next(engine: $0) }
-    try ReportFile.write(survey.json.serialized() + "\n", to: surveyOutput)
+    try ReportFile.write(
+      survey.json.serialized() + "\n", to: surveyOutput, replacesExisting: replacesExisting)
     context.observer.report(
       .note(
         "\(surveyOutput.printable): \(round), " + survey.tensors.count.counted("tensor")))
@@ -46,6 +49,16 @@ package struct PruneSurveyOperation: Operation {
     written.inputByteCount = checkpoint.fileByteCount
     result.written = written
     return result
+  }
+
+  private func checkOutput() throws {
+    try ReportFile.check(surveyOutput, replacesExisting: replacesExisting, inputs: [input])
+    guard let output = try FileIdentity.ifPresent(surveyOutput) else { return }
+    guard try !surveys.contains(where: { try FileIdentity.ifPresent($0) == output }) else {
+      throw UsageError(
+        "\(surveyOutput.printable) is the input itself",
+        hint: "choose another name with \(setting: "survey-out")")
+    }
   }
 }
 

@@ -15,7 +15,7 @@ struct TermSumEncoding: TensorEncoding {
 
   /// Returns true if a packed tensor can have these terms.
   static func holds(_ sum: TermSum) -> Bool {
-    guard sum.parts.count <= PackedTensor.termLimit,
+    guard sum.parts.count <= PackedTensor.termLimit, sum.hasFiniteFactors,
       sum.isBits || sum.info.dtype.isPlainFloat && sum.info.dtype != .f64
     else { return false }
     return sum.parts.allSatisfy { part in

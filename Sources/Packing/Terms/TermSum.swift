@@ -56,6 +56,17 @@ package struct TermSum: Sendable {
     return result
   }
 
+  /// True if the factors of all parts are finite.
+  package var hasFiniteFactors: Bool {
+    parts.allSatisfy { part in
+      switch part {
+      case .stored(_, let factor): factor.isFinite
+      case .dense(_, let factor): factor.isFinite
+      case .lowRank(_, _, let factor): factor.isFinite
+      }
+    }
+  }
+
   /// Returns the sum as a tensor that is read by adding its parts.
   /// - Parameter stored: The stored form that plans and reports show.
   package func lazy(stored: StoredForm) -> LazyTensor {

@@ -83,6 +83,7 @@ struct Prune: Verb {
 
   private func writeSurvey(to path: String, _ invocation: Invocation) throws {
     var operation = PruneSurveyOperation(input: input, surveyOutput: path)
+    operation.replacesExisting = writer.force
     operation.settings = method.settings
     operation.selection = selectionFlags.settings(invocation)
     operation.rewind = rewind

@@ -4,6 +4,7 @@
 /// endless loop.
 enum FuzzTarget: String, CaseIterable {
   case cbor, json, recipe, index, safetensors, values, places, file
+  case adapter, merge, configuration, clex, survey, cache, option
 
   /// Runs the target once.
   func run(_ bytes: [UInt8]) {
@@ -16,6 +17,13 @@ enum FuzzTarget: String, CaseIterable {
     case .values: CodecTargets.values(bytes)
     case .places: CodecTargets.places(bytes)
     case .file: FileTargets.packed(bytes)
+    case .adapter: AdapterTarget.run(bytes)
+    case .merge: MergeTarget.run(bytes)
+    case .configuration: ConfigurationTarget.run(bytes)
+    case .clex: CLEXTarget.run(bytes)
+    case .survey: SurveyTarget.run(bytes)
+    case .cache: CacheTarget.run(bytes)
+    case .option: OptionTarget.run(bytes)
     }
   }
 }
