@@ -139,4 +139,72 @@ import Testing
     #expect(run.status == 64, "\(run.messages)")
     #expect(run.peak < 512 << 20, "\(run.peak)")
   }
+
+  /// Writes a file with the tensors `w0`, `w1` and so on, of these shapes; all values are zero and take no space.
+  private static func write(
+    shapes: [[Int]], to folder: TemporaryFolder, _ name: String
+  ) throws {
+    var end = 0
+    let entries = shapes.enumerated().map { number, shape in
+      let start = end
+      end += shape.contains(0) ? 0 : 4 * shape.reduce(1, *)
+      return "\"w\(number).weight\":{\"dtype\":\"F32\",\"shape\":\(shape),"
+        + "\"data_offsets\":[\(start),\(end)]}"
+    }
+    let json = "{" + entries.joined(separator: ",") + "}"
+    try write(json, to: folder, name)
+    let file = try FileHandle(forWritingTo: URL(fileURLWithPath: folder[name]))
+    try file.truncate(atOffset: UInt64(8 + json.utf8.count + end))
+    try file.close()
+  }
+
+  @Test(
+    "a tensor without values needs no memory for its rows, whatever their length",
+    arguments: [
+      [
+        "merge", "a.safetensors", "--base", "b.safetensors", "--method", "della", "--density",
+        "0.5",
+      ],
+      [
+        "merge", "a.safetensors", "--base", "b.safetensors", "--method", "dare_ties", "--density",
+        "0.5",
+      ],
+      ["prune", "a.safetensors", "--scope", "neuron"],
+      ["vector", "extract", "a.safetensors", "--base", "b.safetensors", "--rank", "4"],
+      ["convert", "a.safetensors", "--type", "int4"],
+    ])
+  func emptyRows(arguments: [String]) throws {
+    let folder = try TemporaryFolder()
+    for name in ["a.safetensors", "b.safetensors"] {
+      try Self.write(shapes: [[0, 1 << 47], [1 << 47, 0]], to: folder, name)
+    }
+    let run = try CommandRun.sumac(
+      arguments + ["-o", "x.sumac", "--memory", "64MiB"], in: folder.path)
+    #expect(run.status == 0, "\(run.messages)")
+  }
+
+  @Test(
+    "memory that grows with the length or the number of rows is refused before any work, with what it needs",
+    arguments: [
+      (
+        [
+          "merge", "row.safetensors", "--base", "row2.safetensors", "--method", "della",
+          "--density", "0.5",
+        ], true
+      ),
+      (["prune", "column.safetensors", "--scope", "neuron"], true),
+      (["inspect", "column.safetensors", "--stats", "--neurons"], false),
+    ])
+  func giantRows(arguments: [String], writes: Bool) throws {
+    let folder = try TemporaryFolder()
+    try Self.write(shapes: [[1, 200_000_000]], to: folder, "row.safetensors")
+    try Self.write(shapes: [[1, 200_000_000]], to: folder, "row2.safetensors")
+    try Self.write(shapes: [[100_000_000, 1]], to: folder, "column.safetensors")
+    let run = try Self.measured(
+      arguments + ["--memory", "64MiB"] + (writes ? ["-o", "x.safetensors"] : []), in: folder)
+    #expect(run.status == 64, "\(run.messages)")
+    #expect(run.messages.contains("needs at least"), "\(run.messages)")
+    #expect(run.peak < 64 << 20, "\(run.peak)")
+    #expect(!folder.exists("x.safetensors"))
+  }
 }
