@@ -30,12 +30,14 @@ package struct CacheAppending: Sendable {
   ///   - new: The new tokens.
   ///   - rank: The rank of the new block's products; half of the packed cache's rank, rounded up, if nil.
   ///   - newDetails: The details of the new tokens' model; those stored with the tokens if nil.
+  ///   - limit: The limit on memory for the catalog.
   /// - Throws: `UsageError` if the new tokens do not fit the packed cache, or an error of reading.
   package init(
-    _ path: String, _ new: KVCache, rank: Int?, newDetails: CacheDetails? = nil
+    _ path: String, _ new: KVCache, rank: Int?, newDetails: CacheDetails? = nil,
+    limit: CatalogLimit = .none
   ) throws {
-    packed = try Containers.read(path)
-    old = try CacheLayouts.read([path], CacheHints())
+    packed = try Containers.read(path, limit: limit)
+    old = try CacheLayouts.read([path], CacheHints(), limit: limit)
     self.new = new
     guard packed.container == .sumac, let details = CacheDetails(old),
       var settings = GearSettings(details)

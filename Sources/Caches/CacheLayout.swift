@@ -1,4 +1,4 @@
-import Base
+package import Base
 package import Checkpoints
 package import TensorCore
 
@@ -101,9 +101,12 @@ package enum CacheLayouts {
 
   /// Reads the headers of a cache in the layout of the hints, or in the layout that is detected.
   /// - Throws: An error if no layout recognizes the files, or if they contradict the hints.
-  package static func read(_ paths: [String], _ hints: CacheHints) throws -> KVCache {
+  /// - Parameter limit: The limit on memory for the catalog of tensors.
+  package static func read(
+    _ paths: [String], _ hints: CacheHints, limit: CatalogLimit = .none
+  ) throws -> KVCache {
     try hints.check()
-    let files = try CacheFiles(paths.map { try InputTree(path: $0) })
+    let files = try CacheFiles(paths.map { try InputTree(path: $0, limit: limit) })
     if let name = hints.layout {
       guard let layout = self[name] else {
         throw UsageError(

@@ -74,9 +74,13 @@ package struct ContainerRegistry: Sendable {
   /// Reads the headers of a file or folder.
   /// - Throws: ``FormatError`` if no container recognizes it; otherwise the errors of its container.
   ///
-  /// - Parameter name: The name of the input in messages, if it is not its path.
-  package func read(_ path: String, name: String? = nil) throws -> Checkpoint {
-    try read(InputTree(path: path, name: name))
+  /// - Parameters:
+  ///   - name: The name of the input in messages, if it is not its path.
+  ///   - limit: The limit on memory for the catalog.
+  package func read(
+    _ path: String, name: String? = nil, limit: CatalogLimit = .none
+  ) throws -> Checkpoint {
+    try read(InputTree(path: path, name: name, limit: limit))
   }
 
   /// Reads the headers of an input.

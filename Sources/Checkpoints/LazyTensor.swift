@@ -13,7 +13,17 @@ package struct LazyTensor: Sendable {
   /// Data that a container attaches for its own use.
   package var attributes = Attributes()
   /// The reason why the tensor cannot be read, if the header reveals it, such as an unknown codec.
-  package var fault: FormatError?
+  package var fault: FormatError? {
+    get { storedFault?.error }
+    set { storedFault = newValue.map(StoredFault.init) }
+  }
+  /// Nearly all tensors have no fault, so that it takes no room in them.
+  private var storedFault: StoredFault?
+
+  private final class StoredFault: Sendable {
+    let error: FormatError
+    init(_ error: FormatError) { self.error = error }
+  }
 
   package init(
     info: TensorInfo, source: any TensorSource, stored: StoredForm, aliasOf: String? = nil,
@@ -23,7 +33,7 @@ package struct LazyTensor: Sendable {
     self.source = source
     self.stored = stored
     self.aliasOf = aliasOf
-    self.fault = fault
+    storedFault = fault.map(StoredFault.init)
   }
 
   package var name: String { info.name }

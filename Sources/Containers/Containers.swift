@@ -1,3 +1,4 @@
+package import Base
 package import Checkpoints
 import ModelDirectories
 import Packing
@@ -15,9 +16,13 @@ package enum Containers {
   /// Reads the headers of a file or folder.
   /// - Throws: ``FormatError`` if no container recognizes it; otherwise the errors of its container.
   ///
-  /// - Parameter name: The name of the input in messages, if it is not its path.
-  package static func read(_ path: String, name: String? = nil) throws -> Checkpoint {
-    try registry.read(path, name: name)
+  /// - Parameters:
+  ///   - name: The name of the input in messages, if it is not its path.
+  ///   - limit: The limit on memory for the catalog.
+  package static func read(
+    _ path: String, name: String? = nil, limit: CatalogLimit = .none
+  ) throws -> Checkpoint {
+    try registry.read(path, name: name, limit: limit)
   }
 
   package static func read(_ input: InputTree) throws -> Checkpoint { try registry.read(input) }

@@ -13,6 +13,9 @@ struct DeltaReading: Sendable {
   let models: [Operand]
   let seed: UInt64
 
+  /// The length of the rows that are ranked; 1 for a tensor without values, whose rows may have any length.
+  private var columnCount: Int { shape.elementCount == 0 ? 1 : shape.columnCount }
+
   /// Returns the parts of a range that are read at once.
   ///
   /// If rows are ranked (`inRows`), pieces are whole rows; they may begin before the range and end after it.
@@ -20,7 +23,7 @@ struct DeltaReading: Sendable {
     guard !elements.isEmpty else { return [] }
     var pieces: [Range<Int>] = []
     if inRows {
-      let columns = max(1, shape.columnCount)
+      let columns = columnCount
       let first = elements.lowerBound / columns
       let last = (elements.upperBound - 1) / columns
       let step = max(1, Self.pieceElementCount / columns)
@@ -41,7 +44,7 @@ struct DeltaReading: Sendable {
   /// Returns the maximum number of elements in a piece of a range of up to `elementCount` elements.
   func largestPiece(elementCount: Int, inRows: Bool) -> Int {
     if inRows {
-      let columns = max(1, shape.columnCount)
+      let columns = columnCount
       return max(columns, min(Self.pieceElementCount, elementCount + 2 * columns))
     }
     return ([base] + models).allSatisfy(\.readsAnyRange)
@@ -52,7 +55,7 @@ struct DeltaReading: Sendable {
   /// other, and scratch memory to read them and to trim them by rank.
   func workspace(piece: Int, models count: Int, inRows: Bool) -> WorkspaceLayout {
     let scratch = ([base] + models).map { $0.scratchByteCount(elementCount: piece) }.max() ?? 0
-    let ranks = inRows ? Kernels.rankScratchByteCount(columns: max(1, shape.columnCount)) : 0
+    let ranks = inRows ? Kernels.rankScratchByteCount(columns: columnCount) : 0
     let floats = FloatReader.byteCount(elementCount: piece)
     return WorkspaceLayout(floats, floats * count, scratch: max(scratch, ranks))
   }
@@ -105,7 +108,7 @@ struct DeltaReading: Sendable {
         start: piece.lowerBound, stream: stream)
     case .ranked(let chances):
       Kernels.best.keepByRank(
-        &delta, columns: max(1, shape.columnCount), chances: chances,
+        &delta, columns: columnCount, chances: chances,
         key: ElementRandom(tensorName: name, seed: seed).key, start: piece.lowerBound,
         stream: stream, scratch: &scratch)
     }

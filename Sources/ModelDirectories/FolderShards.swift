@@ -15,14 +15,33 @@ struct FolderShards {
     if let missing = Self.missing(weights, in: input, entries: entries) { errors.append(missing) }
     let present = Set(entries.map { UTF8Key($0.name) })
     for name in weights.files where weights.index == nil || present.contains(UTF8Key(name)) {
-      do { opened.append(try SafetensorsFile(input.open(name))) } catch {
+      do {
+        opened.append(try SafetensorsFile(input.open(name), limit: input.catalogLimit))
+      } catch let error as UsageError {
+        // Every further shard would need memory too.
+        throw error
+      } catch {
         errors.append(try asUserError(error))
       }
     }
+    try Self.check(opened, in: input)
     try SeveralErrors.throwIfAny(Self.withoutRepeatedHints(errors))
     files = opened
     try checkNames(folder: input.folderPath)
     try weights.index?.check(files)
+  }
+
+  /// The memory for the lazy tensor of an entry of a header, in bytes.
+  private static let tensorByteCount = 320
+
+  /// Checks that the catalog of all shards fits into the limit; each of them was checked alone.
+  private static func check(_ files: [SafetensorsFile], in input: InputTree) throws(UsageError) {
+    guard files.count > 1 else { return }
+    try input.catalogLimit.check(
+      CatalogSize(
+        tensorCount: files.reduce(0) { $0 + $1.header.entries.count },
+        headerByteCount: files.reduce(0) { $0 + $1.header.byteCount }),
+      perTensor: tensorByteCount, path: input.path)
   }
 
   /// Returns the errors with each hint only at the last error that has it.

@@ -52,18 +52,28 @@ extension OperationContext {
   package static let standardInputPath = "-"
   package static let standardInputName = "standard input"
 
+  /// Reads the headers of a checkpoint that an output is made of, and reports their notes as warnings.
+  package func read(_ path: String) throws -> Checkpoint { try read(path, for: .output) }
+
+  /// Returns the limit on memory for a catalog that is put to a use.
+  package func catalogLimit(for use: CatalogUse) -> CatalogLimit {
+    CatalogLimit(byteCount: memory.limit, use: use)
+  }
+
   /// Reads a checkpoint's headers and reports their notes as warnings.
-  package func read(_ path: String) throws -> Checkpoint {
+  /// - Throws: ``UsageError`` if the catalog and its use need more memory than the limit.
+  package func read(_ path: String, for use: CatalogUse) throws -> Checkpoint {
     try cancellation.check()
+    let limit = catalogLimit(for: use)
     guard path != Self.standardInputPath else {
       var checkpoint = try Containers.read(
         spooledStandardInput {
           try Containers.registry.check(prefix: $0, ofStream: Self.standardInputName)
-        }, name: Self.standardInputName)
+        }, name: Self.standardInputName, limit: limit)
       checkpoint.path = Self.standardInputName
       return checkpoint
     }
-    let checkpoint = try Containers.read(path)
+    let checkpoint = try Containers.read(path, limit: limit)
     for note in checkpoint.notes { observer.report(.warning(note)) }
     return checkpoint
   }
@@ -76,6 +86,9 @@ extension OperationContext {
   /// The memory that each worker needs for reading, in addition to that of the operation.
   private static let workerReserveByteCount = 256 << 10
 
+  /// The memory for the lists of a phase, for each tensor that it reads.
+  private static let tensorReserveByteCount = 512
+
   /// Runs a phase on an engine with as many workers as the memory allows.
   ///
   /// - Parameter companions: The names of files that are read like tensors but do not count as such.
@@ -84,6 +97,7 @@ extension OperationContext {
     companions: [String] = [], _ body: (Engine) throws -> Result
   ) throws -> Result {
     var demand = demand
+    demand.fixedByteCount += Self.tensorReserveByteCount * (tensors + companions.count)
     demand.workerByteCount += Self.workerReserveByteCount
     let allotment = try memory.allot(
       demand, jobs: jobs, tiles: .max, valueByteCount: .max)

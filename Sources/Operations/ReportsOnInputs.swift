@@ -11,13 +11,15 @@ extension OperationContext {
     on paths: [String], _ body: (Checkpoint) throws -> any Report
   ) throws -> OperationResult {
     guard paths.count != 1 else {
-      return OperationResult(reports: [try body(try read(paths[0]))])
+      return OperationResult(reports: [try body(try read(paths[0], for: .report))])
     }
     var list = ReportList()
     var result = OperationResult()
     for path in paths {
       let name = path == Self.standardInputPath ? Self.standardInputName : path
-      do { list.append(try body(try read(path)), on: name) } catch let error as InterruptedError {
+      do { list.append(try body(try read(path, for: .report)), on: name) } catch let error
+        as InterruptedError
+      {
         throw error
       } catch {
         let error = try asUserError(error)

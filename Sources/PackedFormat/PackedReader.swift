@@ -25,7 +25,10 @@ package final class PackedReader: Sendable {
   /// True if seals are compared in addition to checksums.
   private let checksSeals: Bool
 
-  package init(_ file: InputFile, checksSeals: Bool = false) throws {
+  /// - Parameter limit: The limit on memory for the catalog.
+  package init(
+    _ file: InputFile, checksSeals: Bool = false, limit: CatalogLimit = .none
+  ) throws {
     self.file = file
     self.checksSeals = checksSeals
     let path = file.path
@@ -43,7 +46,8 @@ package final class PackedReader: Sendable {
     let table = try file.map()
     let trailer = trailer
     let (index, segments, chunkCount) = try table.withBytes { bytes in
-      let index = try Self.readIndex(bytes, head: head, trailer: trailer, path: path)
+      let index = try Self.readIndex(
+        bytes, head: head, trailer: trailer, limit: limit, path: path)
       let segments = index.segments
       guard let chunkCount = trailer.chunkCount(isSealed: index.isSealed) else {
         throw FormatError(
@@ -91,7 +95,8 @@ package final class PackedReader: Sendable {
   }
 
   private static func readIndex(
-    _ bytes: borrowing RawSpan, head: [UInt8], trailer: FileTrailer, path: String
+    _ bytes: borrowing RawSpan, head: [UInt8], trailer: FileTrailer, limit: CatalogLimit,
+    path: String
   ) throws -> PackedIndex {
     let body = bytes.extracting(trailer.indexOffset..<trailer.trailerOffset)
     guard PackedTail.hash(header: head.rawSpan, body: body, fields: trailer.fields) == trailer.hash
@@ -108,6 +113,7 @@ package final class PackedReader: Sendable {
     }
     let stored = bytes.extracting(trailer.indexOffset..<indexEnd)
     guard trailer.storedIndexByteCount < trailer.indexByteCount else {
+      try PackedIndex.check(stored, limit, path: path)
       return try PackedIndex(stored, path: path, byteOffset: trailer.indexOffset)
     }
     // The buffer is allocated only if the frame declares the length that the trailer does.
@@ -117,6 +123,9 @@ package final class PackedReader: Sendable {
         "the compressed index does not declare the \(trailer.indexByteCount) bytes that the "
           + "trailer records", path: path, byteOffset: trailer.indexOffset)
     }
+    try limit.check(
+      CatalogSize(tensorCount: 0, headerByteCount: trailer.indexByteCount), perTensor: 0,
+      path: path)
     var buffer = ByteBuffer(byteCount: trailer.indexByteCount)
     var span = buffer.mutableBytes
     do { try Zstd().decompress(stored, into: &span) } catch {
@@ -124,7 +133,9 @@ package final class PackedReader: Sendable {
         .indexCompression, "the index cannot be decompressed: \(error)", path: path,
         byteOffset: trailer.indexOffset)
     }
-    return try PackedIndex(span.bytes, path: path, byteOffset: nil)
+    let decoded = span.bytes
+    try PackedIndex.check(decoded, limit, path: path)
+    return try PackedIndex(decoded, path: path, byteOffset: nil)
   }
 
   // MARK: Records

@@ -20,13 +20,15 @@ package struct RopeModel: Sendable {
 
   /// Reads a model folder, a `config.json`, or a file of tensors that contains a `config.json` or is next to one.
   /// - Parameter needsTensors: true to read the tensors of models without CLEX too.
-  package init(_ path: String, needsTensors: Bool = false) throws {
+  package init(
+    _ path: String, needsTensors: Bool = false, limit: CatalogLimit = .none
+  ) throws {
     self.path = path
     let isJSON =
       !FileSystem.isDirectory(path) && path.hasSuffix(".json") && !path.hasSuffix(".index.json")
-    var checkpoint = needsTensors && !isJSON ? try Containers.read(path) : nil
+    var checkpoint = needsTensors && !isJSON ? try Containers.read(path, limit: limit) : nil
     let file: ModelConfigurationFile
-    (file, configPath) = try Self.file(of: path, isJSON: isJSON, &checkpoint)
+    (file, configPath) = try Self.file(of: path, isJSON: isJSON, &checkpoint, limit)
     text = file.text
     let configuration = try file.configuration(path: path, code: .ropeConfig)
     do throws(RopeFault) { config = try RotaryConfig(configuration) } catch {
@@ -36,7 +38,9 @@ package struct RopeModel: Sendable {
       do throws(RopeFault) { try settings.check() } catch { throw Self.error(error, path: path) }
     }
     let isTrained = config.layers.contains { $0.settings.typeName == CLEXRope.name }
-    if isTrained, checkpoint == nil, !isJSON { checkpoint = try Self.weights(path) }
+    if isTrained, checkpoint == nil, !isJSON {
+      checkpoint = try Self.weights(path, limit)
+    }
     self.checkpoint = checkpoint
     layers = try Self.withCLEX(config.layers, checkpoint)
   }
@@ -53,19 +57,21 @@ package struct RopeModel: Sendable {
   }
 
   /// Reads the tensors at a path; returns nil for a folder without tensors.
-  private static func weights(_ path: String) throws -> Checkpoint? {
-    guard FileSystem.isDirectory(path) else { return try Containers.read(path) }
+  private static func weights(_ path: String, _ limit: CatalogLimit) throws -> Checkpoint? {
+    guard FileSystem.isDirectory(path) else {
+      return try Containers.read(path, limit: limit)
+    }
     let names = try FileSystem.names(in: path)
     let hasWeights = names.contains {
       $0.hasSuffix(".safetensors") || $0.hasSuffix(".safetensors.index.json")
     }
-    return hasWeights ? try Containers.read(path) : nil
+    return hasWeights ? try Containers.read(path, limit: limit) : nil
   }
 
   /// Reads the `config.json` that belongs to the input, and its checkpoint if that is needed to find the file.
   /// - Returns: the file, and its path unless the checkpoint contains it.
   private static func file(
-    of path: String, isJSON: Bool, _ checkpoint: inout Checkpoint?
+    of path: String, isJSON: Bool, _ checkpoint: inout Checkpoint?, _ limit: CatalogLimit
   ) throws -> (ModelConfigurationFile, path: String?) {
     if isJSON { return (try ModelConfigurationFile(path: path, code: .ropeConfig), path) }
     if FileSystem.isDirectory(path) {
@@ -75,7 +81,7 @@ package struct RopeModel: Sendable {
         folder.path(of: ModelConfig.name)
       )
     }
-    let found = try checkpoint ?? Containers.read(path)
+    let found = try checkpoint ?? Containers.read(path, limit: limit)
     checkpoint = found
     if let file = try ModelConfigurationFile(of: found) { return (file, nil) }
     let beside = FileSystem.parent(of: path) + "/" + ModelConfig.name

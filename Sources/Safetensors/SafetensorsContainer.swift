@@ -36,7 +36,7 @@ package enum SafetensorsContainer: ContainerOutput {
 
   package static func read(_ input: InputTree) throws -> Checkpoint {
     let path = input.path
-    let shard = try SafetensorsFile(input.openNamedFile())
+    let shard = try SafetensorsFile(input.openNamedFile(), limit: input.catalogLimit)
     var notes: [Message] = []
     let (metadata, lineage) = split(shard.header.metadata ?? [], path: path, notes: &notes)
     var checkpoint = Checkpoint(
@@ -72,20 +72,28 @@ package struct SafetensorsFile: Sendable {
   package let identity: InputIdentity
 
   /// Reads the header of a file.
-  /// - Throws: ``FormatError``; that of the download if the file is a trace of a failed one.
-  package init(_ file: InputFile) throws {
-    do { try self.init(headerOf: file) } catch let error as FormatError {
+  /// - Throws: ``FormatError``; that of the download if the file is a trace of a failed one. ``UsageError`` if the
+  ///   catalog does not fit into the limit.
+  package init(_ file: InputFile, limit: CatalogLimit = .none) throws {
+    do { try self.init(headerOf: file, limit) } catch let error as FormatError {
       throw try DownloadFault.error(in: file) ?? error
     }
   }
 
-  private init(headerOf file: InputFile) throws {
+  /// The memory for an entry of the header, its parts while the header is parsed, and the lazy tensor, in bytes.
+  private static let catalogByteCount = 560
+
+  private init(headerOf file: InputFile, _ limit: CatalogLimit) throws {
     self.file = file
     let path = file.path
     let start = try file.bytes(at: 0, count: min(8, file.byteCount))
     let byteCount = try SafetensorsHeader.headerByteCount(
       start.rawSpan, fileByteCount: file.byteCount, path: path)
     let mapping = try file.map()
+    let bytes = mapping.bytes
+    try limit.check(
+      SafetensorsHeader.catalogSize(bytes.extracting(8..<8 + byteCount)),
+      perTensor: Self.catalogByteCount, path: path)
     header = try SafetensorsHeader(mapping.bytes, fileByteCount: file.byteCount, path: path)
     var hash = SHA256()
     hash.update(mapping.bytes.extracting(0..<8 + byteCount))

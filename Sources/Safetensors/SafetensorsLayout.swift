@@ -99,9 +99,9 @@ package struct SafetensorsLayout: Sendable {
     return writer.bytes
   }
 
-  /// The memory for the header, and if the values may change for their losses and a second header, in bytes.
+  /// The memory for the header and the lists of tensors, and if the values may change for their losses and a second header, in bytes.
   package var fixedByteCount: Int {
-    2 * header.count
+    2 * header.count + 1024 * tensors.count
       + (tensors.contains { $0.source.loss != nil } ? header.count + 256 * tensors.count : 0)
   }
 

@@ -9,41 +9,47 @@ package struct InputTree: Sendable {
   package let fileName: String?
   /// The first 16 bytes of the file, fewer if it is shorter; empty for a folder.
   package let prefix: [UInt8]
+  /// The limit on memory for the catalog, which containers check before they build it.
+  package let catalogLimit: CatalogLimit
   private let tree: any FileTree
   private let namedFile: InputFile?
 
   /// Creates an input from a file or folder of the file system.
   /// - Parameter name: The name in messages, if it is not the path.
-  package init(path: String, name: String? = nil) throws {
+  package init(path: String, name: String? = nil, limit: CatalogLimit = .none) throws {
     let stat = try BrokenLink.explained(path) { try FileSystem.stat(path) }
     guard stat.type != .directory else {
-      self.init(path: path, tree: DiskFolder(path, identity: FileIdentity(stat)))
+      self.init(path: path, tree: DiskFolder(path, identity: FileIdentity(stat)), limit: limit)
       return
     }
     let folder = FileSystem.parent(of: path)
     try self.init(
       file: InputFile(path: path, name: name), named: name ?? FileSystem.baseName(of: path),
-      in: DiskFolder(folder, identity: FileIdentity.ifPresent(folder)))
+      in: DiskFolder(folder, identity: FileIdentity.ifPresent(folder)), limit: limit)
   }
 
   /// Creates an input from a folder that is not on disk, such as the members of an archive.
-  package init(path: String, tree: any FileTree) {
+  package init(path: String, tree: any FileTree, limit: CatalogLimit = .none) {
     self.path = path
     self.tree = tree
+    catalogLimit = limit
     (fileName, namedFile, prefix) = (nil, nil, [])
   }
 
-  private init(file: InputFile, named name: String, in tree: any FileTree) throws {
+  private init(
+    file: InputFile, named name: String, in tree: any FileTree, limit: CatalogLimit
+  ) throws {
     path = file.path
     fileName = name
     prefix = try file.bytes(at: 0, count: min(16, file.byteCount))
     namedFile = file
     self.tree = tree
+    catalogLimit = limit
   }
 
   /// Returns the input that consists of a file of this folder.
   package func file(_ name: String) throws -> InputTree {
-    try InputTree(file: tree.open(name), named: name, in: tree)
+    try InputTree(file: tree.open(name), named: name, in: tree, limit: catalogLimit)
   }
 
   /// Creates an input from the first bytes of a stream, to recognize its format before it is copied.
@@ -53,6 +59,7 @@ package struct InputTree: Sendable {
     namedFile = nil
     self.prefix = prefix
     tree = NoFiles()
+    catalogLimit = .none
   }
 
   package var isFolder: Bool { fileName == nil }

@@ -1,5 +1,4 @@
 package import Base
-import Glibc
 
 /// The maximum resident memory of a command, and its division between workers.
 package struct MemoryBudget: Sendable {
@@ -41,9 +40,11 @@ package struct MemoryBudget: Sendable {
   package func allot(
     _ demand: Demand, jobs: Int, tiles: Int, valueByteCount: Int
   ) throws(UsageError) -> Allotment {
-    let base = ResidentMemory.peakByteCount + demand.fixedByteCount + Self.reserveByteCount
+    let base = ResidentMemory.currentByteCount + demand.fixedByteCount + Self.reserveByteCount
     let worker = demand.workerByteCount + Self.threadByteCount
-    func peak(_ workers: Int) -> Int { base + workers * worker }
+    // Planning may have used more memory than the work does; what it has freed is used again.
+    let past = ResidentMemory.peakByteCount
+    func peak(_ workers: Int) -> Int { max(past, base + workers * worker) }
     guard peak(1) <= limit else {
       throw UsageError(
         "\(setting: "memory") \(ByteSize(limit)) is too little: this operation needs at least \(ByteSize(peak(1)))",
@@ -52,24 +53,5 @@ package struct MemoryBudget: Sendable {
     let fitting = (limit - base) / worker
     let workers = max(1, min(jobs, fitting, tiles, (valueByteCount >> 20) + 1))
     return Allotment(workers: workers, peakByteCount: peak(workers))
-  }
-}
-
-/// The resident memory of this process, including mapped pages.
-package enum ResidentMemory {
-  /// The peak so far: `VmHWM`.
-  package static var peakByteCount: Int { kibibytes(of: "VmHWM:") << 10 }
-
-  private static func kibibytes(of key: String) -> Int {
-    guard let file = unsafe fopen("/proc/self/status", "re") else { return 0 }
-    defer { _ = unsafe fclose(file) }
-    var line = [CChar](repeating: 0, count: 256)
-    // SAFETY: fgets writes at most 256 bytes, zero-terminated.
-    while unsafe fgets(&line, 256, file) != nil {
-      let text = String(
-        decoding: line.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
-      if text.hasPrefix(key) { return Int(text.split { !$0.isNumber }.first ?? "") ?? 0 }
-    }
-    return 0
   }
 }

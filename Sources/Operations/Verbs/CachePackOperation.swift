@@ -62,7 +62,8 @@ package struct CacheAppendOperation: OutputOperation {
     }
     let tokens = try input.read([new], context)
     let appending = try CacheAppending(
-      packed, tokens, rank: rank, newDetails: try input.details())
+      packed, tokens, rank: rank, newDetails: try input.details(),
+      limit: context.catalogLimit(for: .output))
     let errors = try output.packedCacheErrors
     if !errors.isEmpty { throw SeveralErrors(errors: appending.errors + errors) }
     let notes =

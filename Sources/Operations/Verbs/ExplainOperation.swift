@@ -24,7 +24,7 @@ package struct ExplainOperation: Operation {
       if let topic = MethodTopic[subject] { return topic }
       if let code = ErrorCatalogue[subject] { return ErrorReport(code) }
       if let (path, name) = try tensor() {
-        return try TensorReport(context.read(path), name: name)
+        return try TensorReport(context.read(path, for: .report), name: name)
       }
       if let code = ErrorCatalogue.nearest(to: subject) {
         throw UsageError(
@@ -41,7 +41,7 @@ package struct ExplainOperation: Operation {
         )
       }
     }
-    return LineageReport(try context.identified([context.read(subject)])[0])
+    return LineageReport(try context.identified([context.read(subject, for: .report)])[0])
   }
 
   /// The names of all topics, methods and types.

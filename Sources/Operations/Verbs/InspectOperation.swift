@@ -91,7 +91,8 @@ package struct InspectOperation: Operation {
   ) throws -> (statistics: StatisticsSurvey.Result, neurons: [[NeuronSurvey.Neuron]?]?) {
     try SeveralErrors.throwIfAny(tensors.compactMap(\.fault))
     let demand = MemoryBudget.Demand(
-      fixedByteCount: StatisticsSurvey.fixedByteCount(tensors, rows: rows)
+      fixedByteCount: CatalogUse.report.byteCount(tensorCount: tensors.count)
+        + StatisticsSurvey.fixedByteCount(tensors, rows: rows)
         + (showsNeurons ? NeuronSurvey.fixedByteCount(tensors, rows: rows) : 0),
       workerByteCount: max(
         StatisticsSurvey.workspaceByteCount(tensors, rows: rows),

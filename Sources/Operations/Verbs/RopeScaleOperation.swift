@@ -19,7 +19,8 @@ package struct RopeScaleOperation: OutputOperation {
   }
 
   package func request(_ context: OperationContext) throws -> OutputRequest {
-    let model = try RopeModel(model, needsTensors: true)
+    let model = try RopeModel(
+      model, needsTensors: true, limit: context.catalogLimit(for: .output))
     let scaling = try RopeScaling(model, try settings.request())
     guard let checkpoint = model.checkpoint else {
       throw UsageError(
@@ -101,7 +102,8 @@ package struct RopeConfigOperation: Operation {
   private func checked(
     _ context: OperationContext
   ) throws -> (scaling: RopeScaling, text: [UInt8], output: AtomicOutput) {
-    let model = try RopeModel(model, needsTensors: settings.method == .clex)
+    let model = try RopeModel(
+      model, needsTensors: settings.method == .clex, limit: context.catalogLimit(for: .report))
     let scaling = try RopeScaling(model, try settings.request())
     for note in model.checkpoint?.notes ?? [] { context.observer.report(.warning(note)) }
     let text = try scaling.configText()

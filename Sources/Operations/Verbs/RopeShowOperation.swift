@@ -31,7 +31,7 @@ package struct RopeShowOperation: Operation {
   }
 
   private func series(_ context: OperationContext) throws -> [RopeSeries] {
-    let model = try RopeModel(model)
+    let model = try RopeModel(model, limit: context.catalogLimit(for: .report))
     if model.config.isBaseAssumed, let base = model.layers.first?.settings.theta {
       context.observer.report(.warning(RopeNote.baseAssumed(base).message))
     }

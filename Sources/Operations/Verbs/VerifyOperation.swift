@@ -23,7 +23,7 @@ package struct VerifyOperation: Operation {
   package init(inputs: [String]) { self.inputs = inputs }
 
   package func run(_ context: OperationContext) throws -> OperationResult {
-    let original = try against.map(context.read)
+    let original = try against.map { try context.read($0, for: .report) }
     var failed: [Verification] = []
     var result = try context.reports(on: inputs) {
       let verification = try verification(of: $0.checkingSeals(), against: original, context)

@@ -109,7 +109,7 @@ extension PackedCheckpointWriter {
         owner: item.isCompanion ? .attachment(0) : .tensor(0, term: 0), info: item.tensor.info,
         content: .dense(codec), chunkCount: item.tensor.info.grid.count)
     }
-    let hashes = Mutex(items.map { _ in SHA256() })
+    let hashes = Mutex(options.hasContentIDs ? items.map { _ in SHA256() } : [])
     let turnstile = Turnstile()
     try engine.forEachTile(
       of: items.map(\.tensor), workspaceByteCount: workspaceByteCount,

@@ -103,8 +103,9 @@ package struct PackedCheckpointWriter: CheckpointWriter {
       if case .encoded = item.work { true } else { false }
     }
     // The index may be compressed later; its uncompressed length is an upper bound.
+    let encodedByteCount = encoded.reduce(0) { $0 + $1.1.indexByteCount }
     let indexByteCount =
-      index.encoded().count + encoded.reduce(0) { $0 + $1.1.indexByteCount }
+      index.encoded().count + encodedByteCount
       + (options.hasContentIDs ? 48 * items.count : 0)
       + items.reduce(0) { $0 + ($1.mayLose ? 64 : 0) }
     let recordByteCount = ChunkRecord.byteCount * (options.isSealed ? 2 : 1)
@@ -124,13 +125,27 @@ package struct PackedCheckpointWriter: CheckpointWriter {
       rows: rows(checkpoint, items, plans), companions: checkpoint.companions.map(\.name),
       byteCount: end.rounded(upTo: 64) + tail, isExact: isExact,
       demand: MemoryBudget.Demand(
-        fixedByteCount: 4 * tail + 3072 * items.count + (1 << 20)
+        fixedByteCount: Self.indexMemory(
+          checkpoint, items, tailByteCount: tail, encodedByteCount: encodedByteCount)
           + (plans.map(\.fixedByteCount).max() ?? 0),
         workerByteCount: workerByteCount),
       tileCount: chunkCount,
       valueByteCount: zip(items, plans).reduce(0) {
         $0 + $1.0.tensor.info.byteCount * $1.1.passCount
       }, notes: notes)
+  }
+
+  /// Returns the memory for the index and the chunk table while they are written, in bytes.
+  ///
+  /// The bytes exist up to four times: as values, in a growing array, as an array of all parts, and compressed. Few
+  /// entries of encoded tensors reach an eighth of their bound, which has room for tables.
+  /// - Parameter encodedByteCount: The bound on the entries of encoded tensors, part of `tailByteCount`.
+  private static func indexMemory(
+    _ checkpoint: Checkpoint, _ items: [PackedItem], tailByteCount: Int, encodedByteCount: Int
+  ) -> Int {
+    let aliasCount = checkpoint.tensors.count + checkpoint.companions.count - items.count
+    return 4 * (tailByteCount - encodedByteCount) + encodedByteCount / 2
+      + 1280 * items.count + 1024 * aliasCount + (1 << 20)
   }
 
   private static func rows(

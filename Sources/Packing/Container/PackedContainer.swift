@@ -24,7 +24,9 @@ package enum PackedContainer: ContainerOutput {
 
   package static func read(_ input: InputTree) throws -> Checkpoint {
     let file = try input.openNamedFile()
-    do { return try read(PackedReader(file), path: input.path) } catch let error as FormatError {
+    do {
+      return try read(PackedReader(file, limit: input.catalogLimit), path: input.path)
+    } catch let error as FormatError {
       throw try DownloadFault.error(in: file) ?? error
     }
   }
