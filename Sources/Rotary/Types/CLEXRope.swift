@@ -18,7 +18,8 @@ package enum CLEXRope: RopeType {
     guard let trained = settings.maximumLength else {
       throw RopeFault("rope type 'clex' needs 'max_position_embeddings'")
     }
-    let time = max(1, ((length ?? 0) + trained - 1) / trained)
+    let (whole, rest) = (length ?? 0).quotientAndRemainder(dividingBy: max(1, trained))
+    let time = max(1, whole + (rest > 0 ? 1 : 0))
     return try frequencies(layer, settings, time: time)
   }
 
@@ -30,7 +31,10 @@ package enum CLEXRope: RopeType {
     let parameters = try CLEXParameters(settings)
     try layer.check(settings, parameters)
     guard time <= parameters.maximumFactor else {
-      let limit = settings.maximumLength.map { $0 * parameters.maximumFactor }
+      let limit = settings.maximumLength.flatMap { trained -> Int? in
+        let (length, overflow) = trained.multipliedReportingOverflow(by: parameters.maximumFactor)
+        return overflow ? nil : length
+      }
       throw RopeFault(
         "\(time) times the trained length exceeds max_factor \(parameters.maximumFactor)"
           + (limit.map { " (\($0) positions)" } ?? ""),
