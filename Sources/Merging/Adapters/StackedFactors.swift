@@ -36,7 +36,8 @@ struct StackedFactors: Sendable {
     }
     let source = StackedProductSource(factors: self, isInputMajor: isInputMajor)
     // Messages about the values name the factor in the adapter.
-    let products = LazyTensor(info: info, source: source, stored: b.stored)
+    var products = LazyTensor(info: info, source: source, stored: b.stored)
+    products.attributes[StackedProduct.self] = source
     return TaskVector.Tensor(
       sum: TermSum(info: info, parts: [.dense(products, factor: Float(scale))]))
   }
@@ -57,6 +58,11 @@ struct StackedFactors: Sendable {
   fileprivate func largestRangeOfB(rowCount: Int) -> Int {
     elementsOfB(0, rows: 0..<max(1, min(rowCount, outputs))).count
   }
+}
+
+/// The attribute of a tensor that has the products of stacked factors.
+enum StackedProduct: AttributeKey {
+  typealias Value = StackedProductSource
 }
 
 /// A source of the products of stacked factors, in float32.

@@ -95,7 +95,7 @@ extension TaskVector.Tensor {
       case .lowRank(let u, let v, let factor):
         factor == 0 || zeros.contains(UTF8Key(u.name)) || zeros.contains(UTF8Key(v.name))
       case .dense(let tensor, let factor):
-        if let source = tensor.source as? StackedProductSource {
+        if let source = tensor.attributes[StackedProduct.self] {
           factor == 0 || zeros.contains(UTF8Key(source.factors.a.name))
             || zeros.contains(UTF8Key(source.factors.b.name))
         } else {

@@ -241,7 +241,7 @@ extension TaskVector.Tensor {
   /// True if the change is of stacked matrices stored as [in, out]; nil for other changes.
   fileprivate var isInputMajor: Bool? {
     guard case .dense(let tensor, _) = sum.parts.first,
-      let source = tensor.source as? StackedProductSource
+      let source = tensor.attributes[StackedProduct.self]
     else { return nil }
     return source.isInputMajor
   }
