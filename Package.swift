@@ -161,7 +161,7 @@ let package = Package(
     tests("LinearAlgebraTests", ["LinearAlgebra"]),
     tests("CodecsTests", ["Codecs", "Zstd"]),
     tests("PackedFormatTests", reading + ["Zstd", system]),
-    tests("CheckpointsTests", reading + [system]),
+    tests("CheckpointsTests", reading + ["Conversion", system]),
     tests("ModelsTests", reading),
     tests("InspectionTests", reading + ["Inspection", "Surveys", "Reporting"]),
     tests("SurveysTests", reading + ["Surveys"]),

@@ -52,6 +52,11 @@ package struct StorageChoice: Sendable {
     return selection.contains(tensor.name) ? nil : .notSelected
   }
 
+  /// Returns true if the recipe for all weights, or a chosen type, applies to a tensor.
+  package func applies(to tensor: LazyTensor, _ roles: TensorRoles) -> Bool {
+    reason(tensor, roles) == nil
+  }
+
   /// Returns the recipe for a tensor; nil to keep its form.
   package func recipe(for tensor: LazyTensor, _ roles: TensorRoles) -> TermRecipe? {
     if let rule = rules.last(where: { $0.glob.matches(tensor.name) }) { return rule.recipe }
@@ -119,6 +124,23 @@ package struct StorageChoice: Sendable {
       ]
     }
     return []
+  }
+
+  /// Returns the checkpoint with a tensor of its own for each alias that is to be stored in another way than its tensor.
+  package func untying(_ checkpoint: Checkpoint) -> Checkpoint {
+    guard checkpoint.tensors.contains(where: { $0.aliasOf != nil }) else { return checkpoint }
+    let roles = TensorRoles(checkpoint)
+    var owners: [UTF8Key: LazyTensor] = [:]
+    for tensor in checkpoint.tensors { owners[UTF8Key(tensor.name)] = tensor }
+    var result = checkpoint
+    for (index, tensor) in checkpoint.tensors.enumerated() {
+      guard let target = tensor.aliasOf, let owner = owners[UTF8Key(target)],
+        recipe(for: tensor, roles) != recipe(for: owner, roles)
+          || (reason(tensor, roles) == nil) != (reason(owner, roles) == nil)
+      else { continue }
+      result.tensors[index].aliasOf = nil
+    }
+    return result
   }
 
   /// Returns a summary of the values that no lossy recipe applies to, with the reasons; nil if there are none, or if

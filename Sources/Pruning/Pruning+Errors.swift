@@ -35,13 +35,18 @@ extension Pruning {
     return errors
   }
 
-  /// Returns an error for each alias that is included although its target is not.
+  /// Returns an error for each alias that the selection treats in another way than its target.
   private func aliasErrors(_ checkpoint: Checkpoint) -> [any UserError] {
-    guard decidesAlone else { return [] }
-    return checkpoint.tensors.compactMap { tensor in
-      guard let target = tensor.aliasOf, selection.contains(tensor.name),
-        !selection.contains(target)
+    checkpoint.tensors.compactMap { tensor in
+      guard let target = tensor.aliasOf,
+        selection.contains(tensor.name) != selection.contains(target)
       else { return nil }
+      guard selection.contains(tensor.name) else {
+        return UsageError(
+          "'\(target.printable)' is in scope, but its alias '\(tensor.name.printable)' is not",
+          hint: "both have the same values; exclude the target as well: "
+            + "\(setting: "exclude") '\(target.printable)'")
+      }
       return UsageError(
         "'\(tensor.name.printable)' is an alias of '\(target.printable)', which is not in scope",
         hint: "include the target as well: \(setting: "include") '\(target.printable)'")

@@ -1,3 +1,4 @@
+import Base
 import Foundation
 import Glibc
 import Packing
@@ -127,6 +128,12 @@ import Testing
     let folder = workspace.folder
     try LargeFile.write(to: folder["in.safetensors"], tensors: 60, columns: 1 << 20)
     let process = try start("out.sumac", in: folder)
+    // The lock is taken right after the file is created, before the first byte is written.
+    func hasBytes() throws -> Bool {
+      let names = try folder.names().filter { $0.hasPrefix("out.sumac.partial-") }
+      return names.contains { (try? FileSystem.byteCount(ofTree: folder[$0])) ?? 0 > 0 }
+    }
+    while process.isRunning, try !hasBytes() { usleep(500) }
     kill(process.processIdentifier, SIGSTOP)
     let isWriting = try folder.names().contains { $0.hasPrefix("out.sumac.partial-") }
     let doctor = try CommandRun.sumac(["doctor", "--clean", "."], in: folder.path)

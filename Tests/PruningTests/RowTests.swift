@@ -143,3 +143,23 @@ import Testing
         """)
   }
 }
+
+extension RowTests {
+  @Test("an alias and its tensor are in scope together, or the selection is refused")
+  func aliases() throws {
+    let owner = try LazyTensor.random("model.embed_tokens.weight", [10, 9], seed: 0)
+    var alias = try LazyTensor.random("lm_head.weight", [10, 9], seed: 0)
+    alias.aliasOf = owner.name
+    let checkpoint = Checkpoint(
+      path: "memory", container: .memory, tensors: [owner, alias],
+      identity: InputIdentity(hash: "00", byteCount: 0), files: [])
+    func errors(_ excluded: String) -> Int {
+      Pruning(
+        score: MagnitudeScore(), selecting: .amount(.exactly(0.5), scope: .global, iterations: 1),
+        selection: Selection(rules: [.exclude(Glob(excluded))])
+      ).errors(for: checkpoint).count
+    }
+    #expect(errors("lm_head*") == 1)
+    #expect(errors("model.embed*") >= 1)
+  }
+}

@@ -60,7 +60,7 @@ package struct VectorForm: Sendable {
     if roles.exemption(of: info) == nil {
       if let type, fitting(TermRecipe(dense: type)) != nil { recipe.dense = type }
       if let rank {
-        let rank = min(rank, info.shape.dimensions.suffix(2).min() ?? rank)
+        let rank = min(rank, SumEncoding.maximumRank(info.shape, rows) ?? rank)
         if fitting(TermRecipe(rank: rank)) != nil { recipe.rank = rank }
       }
     }

@@ -37,7 +37,7 @@ package struct ConvertOperation: OutputOperation {
       dtype: dtype?.dtype, saturating: isSaturating, drop: drop.map(Glob.init),
       selection: selection, storage: try storage.choice(selection: selection))
     let converted = try sharing(
-      conversion.applied(to: checkpoint), conversion.storage, context)
+      conversion.storage.untying(conversion.applied(to: checkpoint)), conversion.storage, context)
     let errors = conversion.errors(for: checkpoint) + storage.errors(output: output)
     let base = try appendTo.map(context.read)
     let stored = conversion.storage.applied(to: converted)
@@ -75,6 +75,7 @@ package struct ConvertOperation: OutputOperation {
     let duplicates = try context.withEngine(.survey, demand, byteCount: 0) { engine in
       try Duplicates(checkpoint, engine: engine) { first, second in
         storage.recipe(for: first, roles) == storage.recipe(for: second, roles)
+          && storage.applies(to: first, roles) == storage.applies(to: second, roles)
           && roles.rows(of: first.info) == roles.rows(of: second.info)
       }
     }

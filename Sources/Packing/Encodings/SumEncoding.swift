@@ -69,6 +69,11 @@ package struct SumEncoding: TensorEncoding {
       ? rows.axes.lowerBound - 1 : shape.dimensions.count - 2
   }
 
+  /// Returns the maximum rank of a low-rank term of a tensor; nil for fewer than two dimensions.
+  package static func maximumRank(_ shape: Shape, _ rows: RowGeometry) -> Int? {
+    matrices(shape, rows).map { min($0.rows, $0.columns) }
+  }
+
   /// Returns the matrices of a tensor; nil for fewer than two dimensions.
   static func matrices(_ shape: Shape, _ rows: RowGeometry) -> LowRankTerm.Matrices? {
     let batch = batch(shape, rows)
