@@ -67,6 +67,11 @@ let package = Package(
     module("Safetensors", ["Checkpoints", "TensorCore", "Base", "Zstd", crypto]),
     module(
       "ModelDirectories", ["Safetensors", "Checkpoints", "TensorCore", "Base", "Zstd", crypto]),
+    module("Zip", ["Checkpoints", "TensorCore", "Base"]),
+    module("Archives", ["Zip", "Checkpoints", "TensorCore", "Base"]),
+    module("PyTorch", ["Zip", "Checkpoints", "TensorCore", "Base", crypto]),
+    module("NumPy", ["Zip", "Checkpoints", "TensorCore", "Base", crypto]),
+    module("ONNX", ["Checkpoints", "TensorCore", "Base", crypto]),
     module(
       "Packing",
       [
@@ -171,6 +176,11 @@ let package = Package(
     tests("CachesTests", reading + ["Caches"]),
     tests("CacheCompressionTests", reading + ["CacheCompression", "Caches", "Reporting"]),
     tests("ContainersTests", reading),
+    tests("ZipTests", reading + ["Zip"]),
+    tests("ArchivesTests", reading + ["Archives", "Zip"]),
+    tests("PyTorchTests", reading + ["PyTorch", "Zip"]),
+    tests("NumPyTests", reading + ["NumPy", "Zip"]),
+    tests("ONNXTests", reading + ["ONNX"]),
     tests(
       "OperationsTests",
       reading + [

@@ -22,7 +22,7 @@ struct ShardIndex {
 
   /// Returns true if a file is an index of safetensors shards: by its name, or because it is a JSON object whose
   /// `weight_map` begins with a safetensors file.
-  static func isIndex(_ file: InputFile, name: String) throws(FileError) -> Bool {
+  static func isIndex(_ file: InputFile, name: String) throws -> Bool {
     if name.hasSuffix(ModelDirectoryContainer.indexSuffix) { return true }
     let bytes = try file.bytes(at: 0, count: min(file.byteCount, examinedByteCount))
     do throws(JSONError) { return try listsSafetensors(bytes) } catch { return false }

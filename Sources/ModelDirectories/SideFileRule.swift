@@ -34,7 +34,7 @@ struct SideFileRule {
   }
 
   /// Returns the reason to leave the file out; nil if it belongs to the model.
-  func reasonToSkip(_ file: InputFile, path: String) throws(FileError) -> SkippedFile.Reason? {
+  func reasonToSkip(_ file: InputFile, path: String) throws -> SkippedFile.Reason? {
     let isLarge = file.byteCount > max(Self.smallByteCount, byteCount / Self.smallPart)
     switch try content(of: file, path: path.lowercased()) {
     case .safetensors(let tensors) where isCopy(tensors): return .copyOfWeights
@@ -63,7 +63,7 @@ struct SideFileRule {
     return 2 * shared > tensors.count || (count > 0 && 10 * count >= 9 * elementCount)
   }
 
-  private func content(of file: InputFile, path: String) throws(FileError) -> Content {
+  private func content(of file: InputFile, path: String) throws -> Content {
     let start = try file.bytes(at: 0, count: min(16, file.byteCount))
     if start.count > 8, start[8] == UInt8(ascii: "{"),
       let header = try? SafetensorsFile(file).header

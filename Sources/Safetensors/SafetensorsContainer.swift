@@ -89,14 +89,15 @@ package struct SafetensorsFile: Sendable {
     let start = try file.bytes(at: 0, count: min(8, file.byteCount))
     let byteCount = try SafetensorsHeader.headerByteCount(
       start.rawSpan, fileByteCount: file.byteCount, path: path)
-    let mapping = try file.map()
-    let bytes = mapping.bytes
+    var buffer = ByteBuffer(byteCount: 8 + byteCount)
+    var head = buffer.mutableBytes
+    try file.read(at: 0, into: &head)
     try limit.check(
-      SafetensorsHeader.catalogSize(bytes.extracting(8..<8 + byteCount)),
+      SafetensorsHeader.catalogSize(head.bytes.extracting(8..<8 + byteCount)),
       perTensor: Self.catalogByteCount, path: path)
-    header = try SafetensorsHeader(mapping.bytes, fileByteCount: file.byteCount, path: path)
+    header = try SafetensorsHeader(head.bytes, fileByteCount: file.byteCount, path: path)
     var hash = SHA256()
-    hash.update(mapping.bytes.extracting(0..<8 + byteCount))
+    hash.update(head.bytes)
     identity = InputIdentity(
       hash: Array(hash.finalize()).hexadecimal, byteCount: file.byteCount)
   }

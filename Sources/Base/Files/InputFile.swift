@@ -2,94 +2,97 @@ import CLinux
 import Glibc
 package import SystemPackage
 
-/// A regular file opened for reading, shared by all tensors that are read from it.
+/// A file opened for reading, shared by all tensors that are read from it: a regular file, a part of one, or bytes that
+/// are decoded from one.
 ///
-/// Reads use `pread`, so a file that shrinks during reading causes an error instead of a crash, and its pages do
-/// not count as resident memory.
+/// Reads of a regular file use `pread`, so a file that shrinks during reading causes an error instead of a crash, and its
+/// pages do not count as resident memory.
 package final class InputFile: Sendable {
   /// The path, or the name that stands for it in messages.
   package let path: String
-  /// The path that was opened.
-  private let location: String
   package let byteCount: Int
-  private let descriptor: FileDescriptor
-  /// The metadata when the file was opened.
-  private let stat: Stat
+  private let content: Content
+
+  private enum Content: Sendable {
+    case disk(DiskFile)
+    /// A part of a regular file that starts at a byte offset.
+    case part(DiskFile, byteOffset: Int)
+    case decoded(any DecodedBytes, from: DiskFile)
+  }
 
   /// - Throws: A `FileError` if `path` cannot be opened or is not a regular file; reading from a pipe would block.
   /// - Parameter name: The name in messages, if it is not the path.
   package init(path: String, name: String? = nil) throws(FileError) {
-    let name = name ?? path
-    self.path = name
-    location = path
-    do {
-      descriptor = try FileDescriptor.open(
-        FilePath(path), .readOnly, options: [.closeOnExec, .nonBlocking])
-    } catch {
-      throw FileError("open", name, Errno(caught: error))
-    }
-    do {
-      let stat = try descriptor.stat()
-      guard stat.type == .regular else {
-        guard stat.type != .directory else { throw Errno.isDirectory }
-        throw FileError(
-          "read, as it is not a regular file (use - for standard input)", name, .invalidArgument)
+    self.path = name ?? path
+    let file = try DiskFile(path: path, name: name ?? path)
+    byteCount = file.byteCount
+    content = .disk(file)
+  }
+
+  /// Creates a file that consists of a range of another one, such as a stored member of an archive.
+  /// - Parameter path: The path in messages.
+  package init(_ bytes: Range<Int>, of file: InputFile, path: String) {
+    precondition(bytes.lowerBound >= 0 && bytes.upperBound <= file.byteCount)
+    self.path = path
+    byteCount = bytes.count
+    content =
+      switch file.content {
+      case .disk(let disk): .part(disk, byteOffset: bytes.lowerBound)
+      case .part(let disk, let start): .part(disk, byteOffset: start + bytes.lowerBound)
+      case .decoded(let source, let disk):
+        .decoded(DecodedPart(source: source, range: bytes), from: disk)
       }
-      byteCount = Int(stat.size)
-      self.stat = stat
-    } catch {
-      try? descriptor.close()
-      throw error as? FileError ?? FileError("read", name, Errno(caught: error))
+  }
+
+  /// Creates a file whose bytes are decoded from those of another one.
+  /// - Parameter path: The path in messages.
+  package init(_ bytes: any DecodedBytes, from file: InputFile, path: String) {
+    self.path = path
+    byteCount = bytes.byteCount
+    content = .decoded(bytes, from: file.disk)
+  }
+
+  private var disk: DiskFile {
+    switch content {
+    case .disk(let disk), .part(let disk, _), .decoded(_, let disk): disk
     }
   }
 
-  deinit { try? descriptor.close() }
+  /// True if the bytes are decoded while they are read, so that reading in ascending order is much faster than any other.
+  package var isDecoded: Bool {
+    if case .decoded = content { true } else { false }
+  }
 
-  package var identity: FileIdentity { FileIdentity(stat, file: self) }
+  /// The identity of the file on disk. Parts of one file have the same identity.
+  package var identity: FileIdentity { FileIdentity(disk.stat, file: self) }
 
   /// Throws ``ChangedInputError`` if the file was written to, or its path leads elsewhere, since it was opened.
-  package func checkUnchanged() throws {
-    let now: Stat
-    do { now = try descriptor.stat() } catch {
-      throw FileError("examine", path, Errno(caught: error))
-    }
-    guard now.size == stat.size, Self.isSame(now.st_mtim, stat.st_mtim),
-      Self.isSame(now.st_ctim, stat.st_ctim), try FileIdentity.ifPresent(location) == identity
-    else { throw ChangedInputError(path: path) }
-  }
-
-  private static func isSame(_ left: timespec, _ right: timespec) -> Bool {
-    left.tv_sec == right.tv_sec && left.tv_nsec == right.tv_nsec
-  }
+  package func checkUnchanged() throws { try disk.checkUnchanged(as: identity) }
 
   /// Fills `destination` with bytes from the file, starting at `byteOffset`.
+  /// - Throws: ``FileError``; ``FormatError`` if the bytes are decoded and the encoded data are damaged.
   @_lifetime(destination: copy destination)
-  package func read(at byteOffset: Int, into destination: inout MutableRawSpan) throws(FileError) {
-    var done = 0
-    let wanted = destination.byteCount
-    while done < wanted {
-      let count: Int
-      do {
-        // SAFETY: the buffer is the rest of the span, held exclusively.
-        count = try unsafe destination.withUnsafeMutableBytes { buffer in
-          try unsafe descriptor.read(
-            fromAbsoluteOffset: Int64(byteOffset + done),
-            into: UnsafeMutableRawBufferPointer(rebasing: buffer[done...]))
-        }
-      } catch {
-        throw FileError("read", path, Errno(caught: error))
-      }
-      guard count > 0 else {
-        // The file was long enough when it was opened.
-        throw FileError(
-          "read byte \(byteOffset + done), as the file became shorter", path, .ioError)
-      }
-      done += count
+  package func read(at byteOffset: Int, into destination: inout MutableRawSpan) throws {
+    switch content {
+    case .disk(let disk): try disk.read(at: byteOffset, into: &destination)
+    case .part(let disk, let start):
+      try checkRange(byteOffset, destination.byteCount)
+      try disk.read(at: start + byteOffset, into: &destination)
+    case .decoded(let source, _):
+      try checkRange(byteOffset, destination.byteCount)
+      try source.read(at: byteOffset, into: &destination)
+    }
+  }
+
+  /// Throws the error that a shorter file on disk would cause.
+  private func checkRange(_ byteOffset: Int, _ count: Int) throws(FileError) {
+    guard byteOffset >= 0, count <= byteCount - byteOffset else {
+      throw FileError("read past byte \(byteCount)", path, .ioError)
     }
   }
 
   /// Returns `count` bytes of the file, starting at `byteOffset`.
-  package func bytes(at byteOffset: Int, count: Int) throws(FileError) -> [UInt8] {
+  package func bytes(at byteOffset: Int, count: Int) throws -> [UInt8] {
     var buffer = ByteBuffer(byteCount: count)
     var span = buffer.mutableBytes
     try read(at: byteOffset, into: &span)
@@ -100,31 +103,50 @@ package final class InputFile: Sendable {
   /// otherwise through a buffer.
   package func copy(
     _ bytes: Range<Int>, to target: OutputFile, at byteOffset: Int
-  ) throws(FileError) {
+  ) throws {
+    switch content {
+    case .disk(let disk): try copy(bytes, of: disk, to: target, at: byteOffset)
+    case .part(let disk, let start):
+      try checkRange(bytes.lowerBound, bytes.count)
+      try copy(
+        bytes.lowerBound + start..<bytes.upperBound + start, of: disk, to: target, at: byteOffset)
+    case .decoded: try copyThroughBuffer(bytes, to: target, at: byteOffset)
+    }
+  }
+
+  private func copy(
+    _ bytes: Range<Int>, of disk: DiskFile, to target: OutputFile, at byteOffset: Int
+  ) throws {
     var done = 0
     while done < bytes.count {
       let count = sumac_copy_range(
-        descriptor.rawValue, Int64(bytes.lowerBound + done), target.descriptor.rawValue,
+        disk.descriptor.rawValue, Int64(bytes.lowerBound + done), target.descriptor.rawValue,
         Int64(byteOffset + done), Int64(bytes.count - done))
       if count > 0 {
         done += Int(count)
       } else if count < 0, errno == EINTR {
         continue
       } else if count < 0, [EXDEV, EINVAL, ENOSYS, EOPNOTSUPP, EBADF].contains(errno) {
-        return try copyThroughBuffer(
+        let whole = InputFile(disk)
+        return try whole.copyThroughBuffer(
           bytes.lowerBound + done..<bytes.upperBound, to: target, at: byteOffset + done)
       } else if count == 0 {
-        throw FileError(
-          "read byte \(bytes.lowerBound + done), as the file became shorter", path, .ioError)
+        throw disk.endOfFile(at: bytes.lowerBound + done)
       } else {
         throw FileError("copy into", target.path, Errno(rawValue: errno))
       }
     }
   }
 
+  private init(_ disk: DiskFile) {
+    path = disk.name
+    byteCount = disk.byteCount
+    content = .disk(disk)
+  }
+
   private func copyThroughBuffer(
     _ bytes: Range<Int>, to target: OutputFile, at byteOffset: Int
-  ) throws(FileError) {
+  ) throws {
     let pieceByteCount = min(bytes.count, 1 << 20)
     var buffer = ByteBuffer(byteCount: pieceByteCount)
     var done = 0
@@ -138,9 +160,38 @@ package final class InputFile: Sendable {
   }
 
   /// Maps the whole file for reading.
-  package func map() throws(FileError) -> MappedFile {
-    try MappedFile(descriptor: descriptor, byteCount: byteCount, path: path)
+  /// - Throws: ``FormatError`` if its bytes are decoded.
+  package func map() throws -> MappedFile {
+    switch content {
+    case .disk(let disk): try MappedFile(disk, 0..<byteCount)
+    case .part(let disk, let start): try MappedFile(disk, start..<start + byteCount)
+    case .decoded:
+      throw FormatError(
+        .compressedMember,
+        "is compressed by the archive that contains it, and cannot be read in place", path: path,
+        hint: "unpack the archive first with: \(command: "unpack")")
+    }
   }
+}
+
+/// A range of decoded bytes.
+private struct DecodedPart: DecodedBytes {
+  let source: any DecodedBytes
+  let range: Range<Int>
+
+  var byteCount: Int { range.count }
+
+  @_lifetime(destination: copy destination)
+  func read(at byteOffset: Int, into destination: inout MutableRawSpan) throws {
+    try source.read(at: range.lowerBound + byteOffset, into: &destination)
+  }
+}
+
+extension FormatError.Code {
+  package static let compressedMember = FormatError.Code(
+    "archive.compressed-member",
+    meaning: "A file that is read in place is compressed by the archive that contains it.",
+    remedy: "Unpack the archive first.")
 }
 
 extension Errno {

@@ -12,7 +12,7 @@ package enum DownloadFault: Sendable, Equatable {
   private static let jsonKind = "JSON text"
 
   /// Examines the start of a file; returns nil if it is not text.
-  package init?(in file: InputFile) throws(FileError) {
+  package init?(in file: InputFile) throws {
     let bytes = try file.bytes(at: 0, count: min(Self.examinedByteCount, file.byteCount))
     guard !bytes.isEmpty, bytes.allSatisfy(Self.isText) else { return nil }
     let text = String(decoding: bytes, as: UTF8.self)
@@ -68,7 +68,7 @@ package enum DownloadFault: Sendable, Equatable {
   /// - Parameter expectsJSON: True if the file should be JSON text.
   package static func error(
     in file: InputFile, expectsJSON: Bool = false
-  ) throws(FileError) -> FormatError? {
+  ) throws -> FormatError? {
     guard let fault = try DownloadFault(in: file) else { return nil }
     if expectsJSON, case .text(Self.jsonKind, _) = fault { return nil }
     return fault.error(path: file.path)

@@ -1,0 +1,1 @@
+// ZIP archives whose members are read in place.
