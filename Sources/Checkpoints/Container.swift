@@ -77,10 +77,12 @@ package struct ContainerRegistry: Sendable {
   /// - Parameters:
   ///   - name: The name of the input in messages, if it is not its path.
   ///   - limit: The limit on memory for the catalog.
+  ///   - choice: The choice among several weights.
   package func read(
-    _ path: String, name: String? = nil, limit: CatalogLimit = .none
+    _ path: String, name: String? = nil, limit: CatalogLimit = .none,
+    choice: WeightsChoice = WeightsChoice()
   ) throws -> Checkpoint {
-    try read(InputTree(path: path, name: name, limit: limit))
+    try read(InputTree(path: path, name: name, limit: limit, choice: choice))
   }
 
   /// Reads the headers of an input.
@@ -93,9 +95,15 @@ package struct ContainerRegistry: Sendable {
     _ = try container(of: InputTree(stream: name, prefix: prefix))
   }
 
+  /// Returns the name of the format of an input; nil if no container recognizes it.
+  package func format(of input: InputTree) -> ContainerName? { recognized(input)?.name }
+
+  private func recognized(_ input: InputTree) -> (any Container.Type)? {
+    all.first { $0.recognition(of: input) == .content } ?? all.first { $0.recognizes(input) }
+  }
+
   private func container(of input: InputTree) throws -> any Container.Type {
-    let byContent = all.first { $0.recognition(of: input) == .content }
-    if let container = byContent ?? all.first(where: { $0.recognizes(input) }) { return container }
+    if let container = recognized(input) { return container }
     if let fault = try input.downloadFault, fault.isCertain {
       throw fault.error(path: input.path)
     }

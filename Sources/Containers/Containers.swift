@@ -19,10 +19,12 @@ package enum Containers {
   /// - Parameters:
   ///   - name: The name of the input in messages, if it is not its path.
   ///   - limit: The limit on memory for the catalog.
+  ///   - choice: The choice among several weights.
   package static func read(
-    _ path: String, name: String? = nil, limit: CatalogLimit = .none
+    _ path: String, name: String? = nil, limit: CatalogLimit = .none,
+    choice: WeightsChoice = WeightsChoice()
   ) throws -> Checkpoint {
-    try registry.read(path, name: name, limit: limit)
+    try registry.read(path, name: name, limit: limit, choice: choice)
   }
 
   package static func read(_ input: InputTree) throws -> Checkpoint { try registry.read(input) }

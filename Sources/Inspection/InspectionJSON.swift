@@ -19,6 +19,16 @@ extension Inspection {
           .object(["name": .string($0.name), "bytes": JSONValue($0.info.byteCount)])
         }),
     ]
+    let components = checkpoint.folder.components
+    if !components.isEmpty {
+      members["components"] = .array(
+        components.map { component in
+          .object([
+            "path": .string(component.path), "weights": .string(component.layout.weightsName),
+            "metadata": .object(JSONObject(component.metadata.map { ($0.key, $0.value.json) })),
+          ])
+        })
+    }
     if let loss = checkpoint.lineage.steps.last?.loss { members["loss"] = .object(loss.json) }
     if let model { members["model"] = .object(model.json) }
     members[options.listsLayers ? "layers" : "tensors"] = .array(lines)

@@ -35,6 +35,11 @@ extension Inspection {
     if !dtypes.isEmpty {
       facts.append(Section.Fact("dtypes", dtypes.joined(separator: ", ")))
     }
+    let components = checkpoint.folder.components
+    if !components.isEmpty {
+      facts.append(
+        Section.Fact("components", components.map(\.path.printable).joined(separator: ", ")))
+    }
     if !checkpoint.companions.isEmpty {
       let names = checkpoint.companions.map(\.name.printable).joined(separator: ", ")
       facts.append(Section.Fact("other files", names))
@@ -61,6 +66,11 @@ extension Inspection {
 
   private var metadataFacts: [Section.Fact] {
     checkpoint.metadata.map { Section.Fact($0.key.printable, $0.value.text.printable) }
+      + checkpoint.folder.components.flatMap { component in
+        component.metadata.map {
+          Section.Fact((component.prefix + $0.key).printable, $0.value.text.printable)
+        }
+      }
   }
 
   private var tensorTable: Table {

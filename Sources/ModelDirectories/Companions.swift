@@ -11,23 +11,35 @@ struct Companions {
   private(set) var skipped: [SkippedFile] = []
   /// Notes on files that a failed download left.
   private(set) var notes: [Message] = []
+  /// The paths of the files that contain the weights, and of their indexes.
   private let weights: Set<String>
+  /// The paths of the subfolders with weights of their own.
+  private let components: [String]
   private let rule: SideFileRule
 
-  /// - Parameters:
-  ///   - weights: The names of the files that contain the weights, and of their index.
-  ///   - tensors: The tensors of the weights.
-  init(of input: InputTree, weights: Set<String>, tensors: [TensorInfo]) throws {
-    self.weights = weights
-    rule = SideFileRule(tensors)
+  init(of input: InputTree, beside components: [FolderComponent]) throws {
+    weights = Set(components.flatMap(\.weightsPaths))
+    self.components = components.map(\.path).filter { !$0.isEmpty }
+    rule = SideFileRule(components.flatMap { $0.shards.files.flatMap(\.tensors) }.map(\.info))
     try collect(input, folder: "", depth: 0)
   }
 
   /// True if a file of this path may be written beside weights: it is not hidden, and loaders do not take it
   /// for weights or for their index.
-  static func isCarried(_ path: String) -> Bool {
+  /// - Parameter components: The paths of the subfolders with weights of their own.
+  static func isCarried(_ path: String, components: [String]) -> Bool {
     let isHidden = path.split(separator: "/").contains { $0.hasPrefix(".") }
-    return RelativePath.isSafe(path) && !isHidden && !WeightFileNames.isTakenForWeights(path)
+    return RelativePath.isSafe(path) && !isHidden
+      && !isTakenForWeights(path, components: components)
+  }
+
+  /// Returns true if loaders would take a file for the weights of the folder or of one of its components.
+  private static func isTakenForWeights(_ path: String, components: [String]) -> Bool {
+    WeightFileNames.isTakenForWeights(path)
+      || components.contains { component in
+        path.hasPrefix(component + "/")
+          && WeightFileNames.isTakenForWeights(String(path.dropFirst(component.count + 1)))
+      }
   }
 
   private mutating func collect(_ input: InputTree, folder: String, depth: Int) throws {
@@ -43,7 +55,7 @@ struct Companions {
       case .folder, .linkedFolder: skipped.append(SkippedFile(path + "/", .notAFile))
       case .linkedFile: skipped.append(SkippedFile(path, .outsideLink))
       case .other: skipped.append(SkippedFile(path, .notAFile))
-      case .file where WeightFileNames.isTakenForWeights(path):
+      case .file where Self.isTakenForWeights(path, components: components):
         skipped.append(SkippedFile(path, .otherWeights))
       case .brokenLink:
         skipped.append(SkippedFile(path, .brokenLink))

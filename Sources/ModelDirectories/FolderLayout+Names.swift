@@ -16,7 +16,7 @@ extension FolderLayout {
   var indexName: String {
     let parts = weightsName.split(separator: ".", maxSplits: 1)
     guard parts.count == 2, WeightFileNames.safetensorsStems.contains(String(parts[0])) else {
-      return weightsName + ModelDirectoryContainer.indexSuffix
+      return weightsName + ModelDirectoryContainer.weightsSuffix + ".index.json"
     }
     return "\(parts[0]).safetensors.index.\(parts[1]).json"
   }

@@ -3,20 +3,20 @@ import Checkpoints
 import Safetensors
 import TensorCore
 
-/// The open weights files of a model folder, with their headers.
+/// The open weights files of a model folder or of one of its components, with their headers.
 struct FolderShards {
-  let files: [SafetensorsFile]
+  let files: [WeightsFile]
 
   /// Opens the files and reads their headers.
   /// - Throws: The errors of all files together; missing shards are listed in one error.
   init(_ weights: FolderWeights, in input: InputTree, entries: [FileTreeEntry]) throws {
-    var opened: [SafetensorsFile] = []
+    var opened: [WeightsFile] = []
     var errors: [any UserError] = []
     if let missing = Self.missing(weights, in: input, entries: entries) { errors.append(missing) }
     let present = Set(entries.map { UTF8Key($0.name) })
     for name in weights.files where weights.index == nil || present.contains(UTF8Key(name)) {
       do {
-        opened.append(try SafetensorsFile(input.open(name), limit: input.catalogLimit))
+        opened.append(try WeightsFile(input.open(name), weights.format(of: name), in: input))
       } catch let error as UsageError {
         // Every further shard would need memory too.
         throw error
@@ -35,12 +35,12 @@ struct FolderShards {
   private static let tensorByteCount = 320
 
   /// Checks that the catalog of all shards fits into the limit; each of them was checked alone.
-  private static func check(_ files: [SafetensorsFile], in input: InputTree) throws(UsageError) {
+  static func check(_ files: [WeightsFile], in input: InputTree) throws(UsageError) {
     guard files.count > 1 else { return }
     try input.catalogLimit.check(
       CatalogSize(
-        tensorCount: files.reduce(0) { $0 + $1.header.entries.count },
-        headerByteCount: files.reduce(0) { $0 + $1.header.byteCount }),
+        tensorCount: files.reduce(0) { $0 + $1.tensors.count },
+        headerByteCount: files.reduce(0) { $0 + $1.headerByteCount }),
       perTensor: tensorByteCount, path: input.path)
   }
 
@@ -65,7 +65,7 @@ struct FolderShards {
     guard !missing.isEmpty else { return nil }
     func list(_ names: [String]) -> String { names.map(\.printable).joined(separator: ", ") }
     let others = entries.map(\.name).filter {
-      $0.hasSuffix(ModelDirectoryContainer.weightsSuffix) && !index.files.contains($0)
+      WeightsFormat.format(of: $0) != nil && !index.files.contains($0)
     }
     let found =
       others.isEmpty ? "" : "; the folder has \(list(others)), which the index does not list"
@@ -93,11 +93,12 @@ struct FolderShards {
   var metadata: (strings: [Checkpoint.Metadatum], lineage: Lineage, notes: [Message]) {
     var notes: [Message] = []
     var (strings, lineage) = SafetensorsContainer.split(
-      files[0].header.metadata ?? [], path: files[0].file.path, notes: &notes)
+      files[0].metadata, path: files[0].file.path, notes: &notes)
+    notes = files.flatMap(\.notes) + notes
     var values: [UTF8Key: MetadataValue] = [:]
     for datum in strings { values[UTF8Key(datum.key)] = datum.value }
     var conflicts: [String] = []
-    for datum in files.dropFirst().flatMap({ $0.header.metadata ?? [] })
+    for datum in files.dropFirst().flatMap(\.metadata)
     where datum.key != Lineage.metadataKey {
       guard let known = values[UTF8Key(datum.key)] else {
         values[UTF8Key(datum.key)] = datum.value

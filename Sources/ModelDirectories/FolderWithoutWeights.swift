@@ -2,7 +2,7 @@ import Base
 import Checkpoints
 import TensorCore
 
-/// A folder without safetensors files at its top, and the reason for that.
+/// A folder without weights files at its top, and the reason for that.
 struct FolderWithoutWeights {
   private static let maximumDepth = 3
 
@@ -32,10 +32,10 @@ struct FolderWithoutWeights {
       let others = files.filter(WeightFileNames.mayContainTensors)
       let found = others.isEmpty ? "" : ", only \(others.map(\.printable).joined(separator: ", "))"
       return FormatError(
-        .modelDirectory,
-        "the folder contains no safetensors file\(found); expected "
-          + "\(ModelDirectoryContainer.singleFile) or \(ModelDirectoryContainer.singleIndex)",
-        path: input.path)
+        .noWeights,
+        "the folder contains no weights\(found); expected "
+          + "\(WeightsFormat.safetensors.singleFile) or \(WeightsFormat.safetensors.singleIndex)",
+        path: input.path, hint: "list what it contains with: \(command: "inspect")")
     }
   }
 
@@ -75,12 +75,12 @@ struct FolderWithoutWeights {
     }
   }
 
-  /// Returns the subfolders that contain safetensors files; folders inside them are not listed.
+  /// Returns the subfolders that contain weights files; folders inside them are not listed.
   private func models(in folders: [String], depth: Int) throws -> [String] {
     try folders.flatMap { folder -> [String] in
       let entries = try input.entries(in: folder)
       if entries.contains(where: {
-        $0.kind != .folder && $0.name.hasSuffix(ModelDirectoryContainer.weightsSuffix)
+        $0.kind != .folder && WeightsFormat.format(of: $0.name) != nil
       }) {
         return [folder]
       }

@@ -20,29 +20,37 @@ struct ShardIndex {
 
   var tensorNames: Set<UTF8Key> { Set(fileOfTensor.map { UTF8Key($0.name) }) }
 
-  /// Returns true if a file is an index of safetensors shards: by its name, or because it is a JSON object whose
-  /// `weight_map` begins with a safetensors file.
+  /// Returns true if a file is an index of shards in any format.
   static func isIndex(_ file: InputFile, name: String) throws -> Bool {
-    if name.hasSuffix(ModelDirectoryContainer.indexSuffix) { return true }
-    let bytes = try file.bytes(at: 0, count: min(file.byteCount, examinedByteCount))
-    do throws(JSONError) { return try listsSafetensors(bytes) } catch { return false }
+    try format(ofIndex: file, name: name) != nil
   }
 
-  private static func listsSafetensors(_ json: [UInt8]) throws(JSONError) -> Bool {
+  /// Returns the format of the shards in an index: from its name, or from a JSON object whose `weight_map` begins with a
+  /// weights file; nil if the file is not an index.
+  static func format(ofIndex file: InputFile, name: String) throws -> WeightsFormat? {
+    for format in WeightsFormat.allCases
+    where format.suffixes.contains(where: { name.hasSuffix($0 + ".index.json") }) {
+      return format
+    }
+    let bytes = try file.bytes(at: 0, count: min(file.byteCount, examinedByteCount))
+    do throws(JSONError) { return try listedFormat(bytes) } catch { return nil }
+  }
+
+  private static func listedFormat(_ json: [UInt8]) throws(JSONError) -> WeightsFormat? {
     var reader = JSONReader(json.rawSpan)
-    guard try reader.peekKind() == .object else { return false }
+    guard try reader.peekKind() == .object else { return nil }
     try reader.enterObject()
     while let key = try reader.nextKey() {
       guard key == "weight_map" else {
         try reader.skipValue()
         continue
       }
-      guard try reader.peekKind() == .object else { return false }
+      guard try reader.peekKind() == .object else { return nil }
       try reader.enterObject()
-      guard try reader.nextKey() != nil, try reader.peekKind() == .string else { return false }
-      return try reader.readString().hasSuffix(ModelDirectoryContainer.weightsSuffix)
+      guard try reader.nextKey() != nil, try reader.peekKind() == .string else { return nil }
+      return try WeightsFormat.format(of: reader.readString())
     }
-    return false
+    return nil
   }
 
   init(_ file: InputFile) throws {
@@ -96,11 +104,11 @@ struct ShardIndex {
   }
 
   /// Throws unless every tensor is in exactly the file that the index names.
-  func check(_ shards: [SafetensorsFile]) throws {
+  func check(_ shards: [WeightsFile]) throws {
     var found: [UTF8Key: String] = [:]
     for shard in shards {
       let file = FileSystem.baseName(of: shard.file.path)
-      for entry in shard.header.entries { found[UTF8Key(entry.info.name)] = file }
+      for tensor in shard.tensors { found[UTF8Key(tensor.name)] = file }
     }
     var errors: [any UserError] = []
     for (name, file) in fileOfTensor {
@@ -121,12 +129,12 @@ struct ShardIndex {
       }
     }
     for shard in shards {
-      for entry in shard.header.entries where found[UTF8Key(entry.info.name)] != nil {
+      for tensor in shard.tensors where found[UTF8Key(tensor.name)] != nil {
         errors.append(
           FormatError(
             .shardIndex,
             "is in \(FileSystem.baseName(of: shard.file.path).printable) but not in "
-              + "the index", path: path, tensor: entry.info.name))
+              + "the index", path: path, tensor: tensor.name))
       }
     }
     if var last = errors.last as? FormatError {
@@ -141,7 +149,9 @@ struct ShardIndex {
   static func json(
     _ layouts: [(file: String, layout: SafetensorsLayout)], folder: FolderLayout
   ) -> [UInt8] {
-    let entries = layouts.flatMap { file, layout in layout.tensors.map { ($0.name, file) } }
+    let entries = layouts.flatMap { file, layout in
+      layout.tensors.map { (layout.storedName(of: $0), file) }
+    }
     let infos = layouts.flatMap { $0.layout.tensors.map(\.info) }
     var writer = JSONWriter(indented: true)
     writer.beginObject()

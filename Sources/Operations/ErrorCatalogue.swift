@@ -25,8 +25,9 @@ package enum ErrorCatalogue {
     PackedFault.allCases.map(\.code)
     + SafetensorsFault.allCases.map(\.code)
     + [.unknownContainer]
+    + [.compressedMember]
     + [.lfsPointer, .downloadedText, .brokenLink]
-    + [.modelDirectory, .shardIndex, .hubCache, .severalModels]
+    + [.modelDirectory, .noWeights, .shardIndex, .hubCache, .severalModels]
     + [.nonfiniteValue, .valuesTooSmall, .valuesTooLarge]
     + [.recipe]
     + [.clex]

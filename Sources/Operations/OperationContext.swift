@@ -10,6 +10,8 @@ package struct OperationContext: Sendable {
   package var temporaryFolder: String
   /// The folder of the Hugging Face cache in which models are looked up by their ids; nil to look up none.
   package var hubFolder: String?
+  /// The choice among several weights of an input.
+  package var choice = WeightsChoice()
   package let cancellation: Cancellation
   package let observer: any OperationObserver
 
@@ -69,11 +71,11 @@ extension OperationContext {
       var checkpoint = try Containers.read(
         spooledStandardInput {
           try Containers.registry.check(prefix: $0, ofStream: Self.standardInputName)
-        }, name: Self.standardInputName, limit: limit)
+        }, name: Self.standardInputName, limit: limit, choice: choice)
       checkpoint.path = Self.standardInputName
       return checkpoint
     }
-    let checkpoint = try Containers.read(path, limit: limit)
+    let checkpoint = try Containers.read(path, limit: limit, choice: choice)
     for note in checkpoint.notes { observer.report(.warning(note)) }
     return checkpoint
   }

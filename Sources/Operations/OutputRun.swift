@@ -119,7 +119,8 @@ struct OutputRun {
     if settings.recordsLineage {
       options.lineage = Lineage(
         verb: request.verb ?? verb,
-        options: request.options + container.lineageOptions(options) + settings.choiceOptions,
+        options: request.options + context.choice.lineageOptions
+          + container.lineageOptions(options) + settings.choiceOptions,
         versions: Version.shapingOutput, inputs: request.inputs)
     }
     return options

@@ -15,11 +15,15 @@ package struct SafetensorsLayout: Sendable {
   /// The byte offset of each tensor in the file.
   package let byteOffsets: [Int]
   package let byteCount: Int
+  /// The start of the names of all tensors, which their names in the file lack.
+  private let prefix: String
 
+  /// - Parameter prefix: The start of the names of all tensors, which their names in the file lack.
   /// - Throws: ``FormatError`` if the header would exceed the format's limit.
   package init(
-    _ tensors: [LazyTensor], metadata: [Checkpoint.Metadatum], path: String
+    _ tensors: [LazyTensor], metadata: [Checkpoint.Metadatum], path: String, prefix: String = ""
   ) throws(FormatError) {
+    self.prefix = prefix
     let ordered = tensors.sorted {
       let (left, right) = ($0.info.dtype.bitsPerElement, $1.info.dtype.bitsPerElement)
       return left == right ? $0.name.precedesAsBytes($1.name) : left > right
@@ -30,7 +34,7 @@ package struct SafetensorsLayout: Sendable {
       starts.append(end)
       end += tensor.info.byteCount
     }
-    var json = Self.json(ordered, starts: starts, metadata: metadata)
+    var json = Self.json(ordered, starts: starts, metadata: metadata, prefix: prefix)
     json += Array(repeating: UInt8(ascii: " "), count: (8 - json.count % 8) % 8)
     json += Array(
       repeating: UInt8(ascii: " "),
@@ -66,7 +70,7 @@ package struct SafetensorsLayout: Sendable {
   }
 
   private static func json(
-    _ tensors: [LazyTensor], starts: [Int], metadata: [Checkpoint.Metadatum]
+    _ tensors: [LazyTensor], starts: [Int], metadata: [Checkpoint.Metadatum], prefix: String
   ) -> [UInt8] {
     var writer = JSONWriter()
     writer.beginObject()
@@ -80,7 +84,7 @@ package struct SafetensorsLayout: Sendable {
       writer.endObject()
     }
     for (tensor, start) in zip(tensors, starts) {
-      writer.key(tensor.name)
+      writer.key(storedName(of: tensor, prefix: prefix))
       writer.beginObject()
       writer.key("dtype")
       writer.value(tensor.info.dtype.name)
@@ -99,6 +103,15 @@ package struct SafetensorsLayout: Sendable {
     return writer.bytes
   }
 
+  /// Returns the name of a tensor in the file.
+  package func storedName(of tensor: LazyTensor) -> String {
+    Self.storedName(of: tensor, prefix: prefix)
+  }
+
+  private static func storedName(of tensor: LazyTensor, prefix: String) -> String {
+    String(decoding: tensor.name.utf8.dropFirst(prefix.utf8.count), as: UTF8.self)
+  }
+
   /// The memory for the header and the lists of tensors, and if the values may change for their losses and a second header, in bytes.
   package var fixedByteCount: Int {
     2 * header.count + 1024 * tensors.count
@@ -112,7 +125,7 @@ package struct SafetensorsLayout: Sendable {
     guard metadata.awaitsLoss else { return }
     var json = Self.json(
       tensors, starts: byteOffsets.map { $0 - header.count },
-      metadata: metadata.metadata(recording: loss))
+      metadata: metadata.metadata(recording: loss), prefix: prefix)
     let room = header.count - 8 - json.count
     precondition(room >= 0, "the header was planned with the longest loss")
     json += Array(repeating: UInt8(ascii: " "), count: room)

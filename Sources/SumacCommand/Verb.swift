@@ -66,11 +66,13 @@ struct Invocation {
     isQuiet = global.quiet
     let cancellation = Cancellation()
     SignalWatch.begin(cancellation)
-    context = OperationContext(
+    var context = OperationContext(
       jobs: global.jobCount, memory: MemoryBudget(limit: global.memory.size.byteCount),
       temporaryFolder: global.temporaryFolder, hubFolder: global.hubFolder,
       cancellation: cancellation,
       observer: TerminalObserver(global))
+    context.choice = WeightsChoice(key: global.key, variant: global.variant)
+    self.context = context
   }
 
   /// Runs an operation and prints its result, or prints its plan.

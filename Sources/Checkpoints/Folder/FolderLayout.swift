@@ -18,6 +18,8 @@ package struct FolderLayout: Sendable, Equatable {
   package var indexMetadata = JSONObject()
   /// True if the index states the number of values as `total_parameters`.
   package var countsParameters = false
+  /// The subfolders with weights of their own, in the order of their tensors.
+  package var components: [ComponentLayout] = []
 
   package init(weightsName: String = FolderLayout.defaultWeightsName) {
     self.weightsName = weightsName
@@ -30,5 +32,29 @@ package struct FolderLayout: Sendable, Equatable {
   package static func isValid(weightsName name: String) -> Bool {
     RelativePath.isSafe(name) && !name.utf8.contains(UInt8(ascii: "/")) && !name.hasPrefix(".")
       && name.utf8.count <= maximumNameByteCount
+  }
+}
+
+/// A component of a model folder: a subfolder with weights of its own, such as `unet` in a pipeline of diffusers.
+package struct ComponentLayout: Sendable, Equatable {
+  /// The path of the subfolder. The names of its tensors start with it and a slash.
+  package var path: String
+  /// The names of its weights files, and the keys of its index.
+  package var layout: FolderLayout
+  /// The metadata of its weights files.
+  package var metadata: [Checkpoint.Metadatum]
+
+  package init(path: String, layout: FolderLayout, metadata: [Checkpoint.Metadatum]) {
+    self.path = path
+    self.layout = layout
+    self.metadata = metadata
+  }
+
+  /// The start of the names of its tensors.
+  package var prefix: String { path + "/" }
+
+  /// Returns true if a subfolder of this path can be written: the path is safe and not hidden.
+  package static func isValid(path: String) -> Bool {
+    RelativePath.isSafe(path) && !path.split(separator: "/").contains { $0.hasPrefix(".") }
   }
 }

@@ -30,12 +30,18 @@ package enum WeightFileNames {
     return String(first.replacing(/-\d+-of-\d+$/, with: ""))
   }
 
-  /// Returns the name of the weights that a safetensors file belongs to: the file name without suffix and shard
-  /// number, with the variant.
+  /// Returns the name that outputs give the weights of a file: its name without suffix and shard number, with the
+  /// variant. Names for PyTorch become those for safetensors: `pytorch_model.bin` becomes `model`.
   package static func weightsName(of file: String) -> String {
-    let suffix = ".safetensors"
-    let name = file.hasSuffix(suffix) ? String(file.dropLast(suffix.count)) : file
-    return String(name.replacing(/-\d+-of-\d+/, with: ""))
+    let suffix = weightSuffixes.first(where: file.hasSuffix) ?? ""
+    let name = String(file.dropLast(suffix.count).replacing(/-\d+-of-\d+/, with: ""))
+    guard suffix != ".safetensors" else { return name }
+    for (old, new) in [
+      ("pytorch_model", "model"), ("open_clip_pytorch_model", "open_clip_model"),
+    ] where name == old || name.hasPrefix(old + ".") {
+      return new + name.dropFirst(old.count)
+    }
+    return name
   }
 
   /// Returns true if loaders would take a file of this name for the weights of the folder or for their index.

@@ -11,35 +11,49 @@ package struct InputTree: Sendable {
   package let prefix: [UInt8]
   /// The limit on memory for the catalog, which containers check before they build it.
   package let catalogLimit: CatalogLimit
+  /// The choices of the user among several weights.
+  package let choice: WeightsChoice
   private let tree: any FileTree
   private let namedFile: InputFile?
 
   /// Creates an input from a file or folder of the file system.
   /// - Parameter name: The name in messages, if it is not the path.
-  package init(path: String, name: String? = nil, limit: CatalogLimit = .none) throws {
+  package init(
+    path: String, name: String? = nil, limit: CatalogLimit = .none,
+    choice: WeightsChoice = WeightsChoice()
+  ) throws {
     let stat = try BrokenLink.explained(path) { try FileSystem.stat(path) }
     guard stat.type != .directory else {
-      self.init(path: path, tree: DiskFolder(path, identity: FileIdentity(stat)), limit: limit)
+      self.init(
+        path: path, tree: DiskFolder(path, identity: FileIdentity(stat)), limit: limit,
+        choice: choice)
       return
     }
     let folder = FileSystem.parent(of: path)
     try self.init(
       file: InputFile(path: path, name: name), named: name ?? FileSystem.baseName(of: path),
-      in: DiskFolder(folder, identity: FileIdentity.ifPresent(folder)), limit: limit)
+      in: DiskFolder(folder, identity: FileIdentity.ifPresent(folder)), limit: limit,
+      choice: choice)
   }
 
   /// Creates an input from a folder that is not on disk, such as the members of an archive.
-  package init(path: String, tree: any FileTree, limit: CatalogLimit = .none) {
+  package init(
+    path: String, tree: any FileTree, limit: CatalogLimit = .none,
+    choice: WeightsChoice = WeightsChoice()
+  ) {
     self.path = path
     self.tree = tree
+    self.choice = choice
     catalogLimit = limit
     (fileName, namedFile, prefix) = (nil, nil, [])
   }
 
   private init(
-    file: InputFile, named name: String, in tree: any FileTree, limit: CatalogLimit
+    file: InputFile, named name: String, in tree: any FileTree, limit: CatalogLimit,
+    choice: WeightsChoice
   ) throws {
     path = file.path
+    self.choice = choice
     fileName = name
     prefix = try file.bytes(at: 0, count: min(16, file.byteCount))
     namedFile = file
@@ -49,7 +63,15 @@ package struct InputTree: Sendable {
 
   /// Returns the input that consists of a file of this folder.
   package func file(_ name: String) throws -> InputTree {
-    try InputTree(file: tree.open(name), named: name, in: tree, limit: catalogLimit)
+    try InputTree(
+      file: tree.open(name), named: name, in: tree, limit: catalogLimit, choice: choice)
+  }
+
+  /// Returns the input that consists of a subfolder.
+  package func subfolder(_ folder: String) -> InputTree {
+    InputTree(
+      path: path(of: folder), tree: SubfolderTree(tree, folder), limit: catalogLimit, choice: choice
+    )
   }
 
   /// Creates an input from the first bytes of a stream, to recognize its format before it is copied.
@@ -60,6 +82,7 @@ package struct InputTree: Sendable {
     self.prefix = prefix
     tree = NoFiles()
     catalogLimit = .none
+    choice = WeightsChoice()
   }
 
   package var isFolder: Bool { fileName == nil }

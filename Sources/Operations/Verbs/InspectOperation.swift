@@ -39,7 +39,7 @@ package struct InspectOperation: Operation {
     }
     try checkOptions()
     let selection = try selection.selection()
-    let result = try context.reports(on: inputs) { checkpoint in
+    let result = try context.reports(on: inputs, substitute: context.listing) { checkpoint in
       // A pattern may match in only some of several inputs.
       if inputs.count == 1 { try SeveralErrors.throwIfAny(selection.errors(for: checkpoint)) }
       let indices = checkpoint.tensors.indices.filter {

@@ -33,6 +33,17 @@ struct GlobalOptions: ParsableArguments {
     completion: .directory)
   var tmpdir: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Path of the dictionary of tensors in a nested PyTorch file, such as model.state_dict.",
+      valueName: "path"))
+  var key: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Variant of the weights files in a model folder, such as fp16.", valueName: "name"))
+  var variant: String?
+
   private static let jobCounts = 1...4096
 
   mutating func validate() throws {

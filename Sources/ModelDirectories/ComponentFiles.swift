@@ -1,0 +1,111 @@
+import Base
+import Checkpoints
+import Safetensors
+import TensorCore
+
+/// The weights files and the index of a model folder or of one of its components, planned from headers.
+struct ComponentFiles {
+  private struct Shard {
+    /// The path in the model folder.
+    var file: String
+    var layout: SafetensorsLayout
+  }
+
+  private let shards: [Shard]
+  private let index: (path: String, bytes: [UInt8])?
+  private let metadata: SafetensorsMetadata
+  private let elementCount: Int
+
+  /// Plans the files of a component.
+  /// - Parameters:
+  ///   - component: The path, the names and the strings of the component; its path is empty for the folder itself.
+  ///   - tensors: Its tensors, whose names start with its path.
+  /// - Throws: ``FormatError`` if a header would be too long.
+  init(
+    _ component: ComponentLayout, _ tensors: [LazyTensor], options: WriterOptions, path: String
+  ) throws {
+    let prefix = component.path.isEmpty ? "" : component.prefix
+    let parts = Self.cut(
+      tensors, at: options.shardByteCount ?? ModelDirectoryWriter.defaultShardByteCount)
+    let metadata = try SafetensorsMetadata(
+      component.metadata, lineage: options.lineage, tensors: tensors, isAlwaysWritten: true)
+    self.metadata = metadata
+    shards = try parts.enumerated().map { number, tensors in
+      // The first file contains the lineage and the model's own strings.
+      Shard(
+        file: prefix + component.layout.fileName(of: number, among: parts.count),
+        layout: try SafetensorsLayout(
+          tensors,
+          metadata: number == 0
+            ? metadata.planned : metadata.planned.filter { $0.key == "format" },
+          path: path, prefix: prefix))
+    }
+    // A single file has an index only if that has keys to keep.
+    let isIndexed = shards.count > 1 || component.layout.hasIndexKeys
+    index =
+      isIndexed
+      ? (
+        prefix + component.layout.indexName,
+        ShardIndex.json(
+          shards.map { (String($0.file.dropFirst(prefix.count)), $0.layout) },
+          folder: component.layout)
+      ) : nil
+    elementCount = tensors.reduce(0) { $0 + $1.info.elementCount }
+  }
+
+  /// Distributes the tensors in the order of the catalog to files of up to `byteCount` bytes.
+  private static func cut(_ tensors: [LazyTensor], at byteCount: Int) -> [[LazyTensor]] {
+    var parts: [[LazyTensor]] = [[]]
+    var size = 0
+    for tensor in tensors {
+      if size + tensor.info.byteCount > byteCount, !parts[parts.count - 1].isEmpty {
+        parts.append([])
+        size = 0
+      }
+      parts[parts.count - 1].append(tensor)
+      size += tensor.info.byteCount
+    }
+    return parts
+  }
+
+  /// The paths of all files.
+  var paths: [String] { shards.map(\.file) + [index?.path].compactMap(\.self) }
+
+  var rows: [OutputPlan.Row] {
+    shards.flatMap { SafetensorsWriter.rows($0.layout, file: $0.file) }
+  }
+
+  /// The length of the headers and the index in bytes.
+  var headerByteCount: Int {
+    shards.reduce(index?.bytes.count ?? 0) { $0 + $1.layout.header.count }
+  }
+
+  /// The length of the values in bytes.
+  var valueByteCount: Int {
+    shards.reduce(0) { $0 + $1.layout.byteCount - $1.layout.header.count }
+  }
+
+  /// The memory for the headers, the lists of tensors and the index in bytes.
+  var fixedByteCount: Int {
+    shards.reduce(2 * (index?.bytes.count ?? 0)) { $0 + $1.layout.fixedByteCount }
+  }
+
+  var workspaceByteCount: Int { shards.map(\.layout.workspaceByteCount).max() ?? 0 }
+
+  var chunkCount: Int { shards.reduce(0) { $0 + $1.layout.chunkCount } }
+
+  func write(to folder: StagedDirectory, engine: Engine) throws {
+    let names = Set(shards.flatMap { $0.layout.tensors.map { UTF8Key($0.name) } })
+    // The lineage in the first file contains the loss of all files, so it is written last.
+    for (number, shard) in shards.enumerated().reversed() {
+      try folder.writeFile(shard.file) { file in
+        try shard.layout.write(to: file, engine: engine)
+        guard number == 0 else { return }
+        let losses = engine.losses.tensors.filter { names.contains(UTF8Key($0.name)) }
+        try shard.layout.write(
+          metadata, loss: ModelLoss(losses, elementCount: elementCount), to: file)
+      }
+    }
+    if let index { try folder.writeFile(index.path) { try $0.write(index.bytes.rawSpan, at: 0) } }
+  }
+}
