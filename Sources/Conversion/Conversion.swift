@@ -54,9 +54,15 @@ package struct Conversion: Sendable {
     if !drop.isEmpty { result = dropping(from: result) }
     if let dtype, let scope = castScope(in: checkpoint) {
       result = try scope.cast.applied(to: result)
-      // If weights of several dtypes remain, the configuration keeps its dtype.
-      if scope.isUniform(result) {
-        result = try result.changingConfig { ModelConfig.settingDType(dtype, in: $0) }
+      // If weights of several dtypes remain in a component, its configuration keeps its dtype.
+      let folder = result.folder
+      for component in [nil] + folder.components.indices.map(Optional.some) {
+        var part = result
+        part.tensors.removeAll { folder.component(of: $0.name) != component }
+        guard !part.tensors.isEmpty, scope.isUniform(part) else { continue }
+        result = try result.changingConfig(in: component.map { folder.components[$0].path }) {
+          ModelConfig.settingDType(dtype, in: $0)
+        }
       }
     }
     return result

@@ -70,7 +70,9 @@ package struct Comparison: Sendable {
     if !checkpoint.companions.isEmpty, !original.companions.isEmpty {
       // The configuration of a converted model contains its new dtype.
       func files(of checkpoint: Checkpoint) -> [LazyTensor] {
-        checkpoint.companions.filter { tolerance.isExact || $0.name != ModelConfig.name }
+        checkpoint.companions.filter {
+          tolerance.isExact || FileSystem.baseName(of: $0.name) != ModelConfig.name
+        }
       }
       let files = Pairing(
         files(of: checkpoint), files(of: original), tolerance: Tolerance())

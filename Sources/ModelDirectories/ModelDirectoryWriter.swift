@@ -36,11 +36,7 @@ package struct ModelDirectoryWriter: CheckpointWriter {
     ]
     parts += folder.components.map { ($0, []) }
     for tensor in tensors {
-      // A component may be inside another one.
-      let owner = folder.components.indices.filter {
-        tensor.name.hasPrefix(folder.components[$0].prefix)
-      }.max { folder.components[$0].path.utf8.count < folder.components[$1].path.utf8.count }
-      parts[owner.map { $0 + 1 } ?? 0].1.append(tensor)
+      parts[folder.component(of: tensor.name).map { $0 + 1 } ?? 0].1.append(tensor)
     }
     let filled = parts.filter { !$0.1.isEmpty }
     return filled.isEmpty ? [parts[0]] : filled

@@ -84,12 +84,16 @@ package enum ModelConfig {
 extension Checkpoint {
   /// Returns the checkpoint with the `config.json` that `change` returns; the checkpoint itself if it has no
   /// `config.json`, if that is over the size limit, or if `change` returns nil.
-  package func changingConfig(_ change: ([UInt8]) -> [UInt8]?) throws -> Checkpoint {
-    guard let index = companions.firstIndex(where: { $0.name == ModelConfig.name }),
+  /// - Parameter component: The path of the component whose configuration is changed; nil for the model folder.
+  package func changingConfig(
+    in component: String? = nil, _ change: ([UInt8]) -> [UInt8]?
+  ) throws -> Checkpoint {
+    let name = component.map { $0 + "/" + ModelConfig.name } ?? ModelConfig.name
+    guard let index = companions.firstIndex(where: { $0.name.equalsAsBytes(name) }),
       companions[index].info.byteCount <= ModelConfig.maximumByteCount,
       let text = change(try companions[index].bytes())
     else { return self }
-    return try replacingCompanion(ModelConfig.name, with: text)
+    return try replacingCompanion(name, with: text)
   }
 
   /// Returns the checkpoint with an additional file, which replaces a companion with the same name.

@@ -25,6 +25,13 @@ package struct FolderLayout: Sendable, Equatable {
     self.weightsName = weightsName
   }
 
+  /// Returns the index of the component that a tensor belongs to, the one with the longest path; nil for a tensor of the
+  /// folder itself.
+  package func component(of tensor: String) -> Int? {
+    components.indices.filter { tensor.hasPrefix(components[$0].prefix) }
+      .max { components[$0].path.utf8.count < components[$1].path.utf8.count }
+  }
+
   /// True if the index has keys that a writer would not write without this layout.
   package var hasIndexKeys: Bool { !indexMembers.isEmpty || !indexMetadata.isEmpty }
 
