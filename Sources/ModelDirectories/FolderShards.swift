@@ -91,15 +91,12 @@ struct FolderShards {
 
   /// The metadata of all shards, the lineage of the first, and notes on keys with several values.
   var metadata: (strings: [Checkpoint.Metadatum], lineage: Lineage, notes: [Message]) {
-    var notes: [Message] = []
-    var (strings, lineage) = SafetensorsContainer.split(
-      files[0].metadata, path: files[0].file.path, notes: &notes)
-    notes = files.flatMap(\.notes) + notes
+    var notes = files.flatMap(\.notes)
+    var strings = files[0].metadata
     var values: [UTF8Key: MetadataValue] = [:]
     for datum in strings { values[UTF8Key(datum.key)] = datum.value }
     var conflicts: [String] = []
-    for datum in files.dropFirst().flatMap(\.metadata)
-    where datum.key != Lineage.metadataKey {
+    for datum in files.dropFirst().flatMap(\.metadata) {
       guard let known = values[UTF8Key(datum.key)] else {
         values[UTF8Key(datum.key)] = datum.value
         strings.append(datum)
@@ -113,6 +110,6 @@ struct FolderShards {
           + conflicts.map { "'\($0.printable)'" }.joined(separator: ", ")
           + "; those of the first shard are used")
     }
-    return (strings.sorted { $0.key.precedesAsBytes($1.key) }, lineage, notes)
+    return (strings.sorted { $0.key.precedesAsBytes($1.key) }, files[0].lineage, notes)
   }
 }

@@ -43,8 +43,9 @@ enum WeightsFormat: CaseIterable {
 struct WeightsFile: Sendable {
   let file: InputFile
   let tensors: [LazyTensor]
-  /// The strings of the file with the lineage, in the order of the file.
+  /// The metadata of the file without the lineage.
   let metadata: [Checkpoint.Metadatum]
+  let lineage: Lineage
   let identity: InputIdentity
   let headerByteCount: Int
   let notes: [Message]
@@ -56,10 +57,12 @@ struct WeightsFile: Sendable {
     case .safetensors:
       let opened = try SafetensorsFile(file, limit: input.catalogLimit)
       tensors = opened.tensors
-      metadata = opened.header.metadata ?? []
+      var notes: [Message] = []
+      (metadata, lineage) = SafetensorsContainer.split(
+        opened.header.metadata ?? [], path: file.path, notes: &notes)
+      self.notes = notes
       identity = opened.identity
       headerByteCount = opened.header.byteCount
-      notes = []
     }
     self.file = file
   }
