@@ -51,10 +51,15 @@ struct RopePlan {
     _ request: RopeRequest, _ config: RotaryConfig
   ) throws(RopeFault) {
     let known = RopeRequest.parameterKeys(of: request.method)
-    for (key, _) in request.parameters where !known.contains(key) {
-      throw RopeFault(
-        "\(setting: key.replacing("_", with: "-")) has no meaning for \(setting: "method") \(request.method.rawValue)"
-      )
+    for (key, value) in request.parameters {
+      let name = key.replacing("_", with: "-")
+      guard known.contains(key) else {
+        throw RopeFault(
+          "\(setting: name) has no meaning for \(setting: "method") \(request.method.rawValue)")
+      }
+      guard value.isFinite else {
+        throw RopeFault("\(setting: name) is \(value), expected a finite number")
+      }
     }
     switch config.windows {
     case nil, .base, .unscaled: break
