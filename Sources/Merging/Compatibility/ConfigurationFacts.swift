@@ -127,7 +127,9 @@ private struct RotaryFacts {
 
   private static func areEqual(_ own: RopeSettings, _ other: RopeSettings) -> Bool {
     if own == other { return true }
-    guard max(own.headDim, other.headDim) <= dimensionLimit else { return false }
+    guard own.layers == other.layers, max(own.headDim, other.headDim) <= dimensionLimit else {
+      return false
+    }
     // Some types have other frequencies beyond the length that they were trained with.
     let longest = max(1, own.maximumLength ?? 1, other.maximumLength ?? 1)
     let lengths = [nil, 2 * min(longest, lengthLimit)]
