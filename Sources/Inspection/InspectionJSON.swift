@@ -60,7 +60,7 @@ extension Inspection.Row {
       "alias_of": tensor.aliasOf.map { .string($0) } ?? .null,
       "codec": .string(tensor.stored.codec),
       "stored_bytes": JSONValue(tensor.stored.byteCount),
-      "relative_error": tensor.record.relativeError.map { JSONValue($0) } ?? .null,
+      "relative_error": relativeError.map { JSONValue($0) } ?? .null,
       "file": .string(tensor.stored.file),
       "offset": JSONValue(tensor.stored.byteOffset),
       "chunks": JSONValue(tensor.stored.chunkCount),

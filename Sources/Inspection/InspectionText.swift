@@ -68,7 +68,7 @@ extension Inspection {
       Table.Column("tensor"), Table.Column("dtype"), Table.Column("shape", alignsRight: true),
       Table.Column("bytes", alignsRight: true), Table.Column("stored", alignsRight: true),
     ]
-    let showsErrors = rows.contains { $0.tensor.record.relativeError != nil }
+    let showsErrors = rows.contains { $0.relativeError != nil }
     if showsErrors { columns.append(Table.Column("error", alignsRight: true)) }
     return Table(
       columns,
@@ -79,7 +79,7 @@ extension Inspection {
           row.tensor.aliasOf.map { "= \($0.printable)" } ?? storedLabel(row.tensor),
         ]
         guard showsErrors else { return cells }
-        let error = row.tensor.record.relativeError.map(Self.percent)
+        let error = row.relativeError.map(Self.percent)
         return cells + [error ?? "-"]
       })
   }
@@ -92,6 +92,7 @@ extension Inspection {
   }
 
   private func storedLabel(_ tensor: LazyTensor) -> String {
+    guard share.isFinite else { return "not finite" }
     guard tensor.stored.byteCount != tensor.info.byteCount, tensor.info.byteCount > 0 else {
       return tensor.stored.codec
     }
