@@ -18,6 +18,10 @@ extension Inspection {
         checkpoint.companions.map {
           .object(["name": .string($0.name), "bytes": JSONValue($0.info.byteCount)])
         }),
+      "skipped": .array(
+        checkpoint.skipped.map {
+          .object(["name": .string($0.path), "reason": .string($0.reason.rawValue)])
+        }),
     ]
     if let loss = checkpoint.lineage.steps.last?.loss { members["loss"] = .object(loss.json) }
     if let model { members["model"] = .object(model.json) }

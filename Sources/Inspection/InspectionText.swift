@@ -39,6 +39,10 @@ extension Inspection {
       let names = checkpoint.companions.map(\.name.printable).joined(separator: ", ")
       facts.append(Section.Fact("other files", names))
     }
+    if !checkpoint.skipped.isEmpty {
+      let files = checkpoint.skipped.map { "\($0.path.printable) (\($0.reason.summary))" }
+      facts.append(Section.Fact("left out", files.joined(separator: ", ")))
+    }
     if let step = checkpoint.lineage.steps.last {
       let inputs = step.inputs.map(\.name.printable).joined(separator: ", ")
       facts.append(Section.Fact("made by", "sumac \(step.verb.printable) of \(inputs)"))
