@@ -39,12 +39,13 @@ test: packages python-modules
 	@$(MAKE) --no-print-directory fuzz-minute
 	@$(MAKE) --no-print-directory oracles
 
-# Each fuzz target for some seconds, on mutated seeds.
+# Each fuzz target for some seconds, on mutated seeds: make fuzz-minute FUZZ_SECONDS=60
+FUZZ_SECONDS ?= 2
 fuzz-minute:
-	@Scripts/fuzz-minute "$$($(RELEASE) --show-bin-path)/sumac-fuzz" Tests/Fuzzing/Corpus .build/fuzz $(JOBS)
+	@Scripts/fuzz-minute "$$($(RELEASE) --show-bin-path)/sumac-fuzz" Tests/Fuzzing/Corpus .build/fuzz $(JOBS) $(FUZZ_SECONDS)
 
 # The built program on mutated inputs, with kills and several writers: make oracles ORACLES="--seconds 3600 --seed 9"
-ORACLES ?= --seconds 60
+ORACLES ?= --seconds 30
 oracles:
 	@python3 Tests/Fuzzing/Oracles/oracles.py "$$($(RELEASE) --show-bin-path)/sumac" $(ORACLES)
 

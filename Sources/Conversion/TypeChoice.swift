@@ -175,7 +175,7 @@ package struct TypeChoice: Sendable {
   /// tensors may change by some bytes with other types.
   private static let fittingRoundCount = 32
 
-  /// Returns the types with the least cost for the target, with which the file is no larger than the target.
+  /// Returns the types with the least cost for the target, such that the file does not exceed the target.
   /// - Parameter fileByteCount: Returns the size of the whole file with the given types.
   /// - Throws: ``UsageError`` if even the smallest types exceed the target.
   package func fitted(

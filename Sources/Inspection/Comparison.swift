@@ -67,15 +67,15 @@ package struct Comparison: Sendable {
     loss = ModelLoss(
       survey.losses,
       elementCount: plan.pairs.reduce(0) { $0 + $1.tensor.info.elementCount })
-    if !checkpoint.companions.isEmpty, !original.companions.isEmpty {
+    let (own, wanted) = Self.files(checkpoint, original)
+    if !own.isEmpty, !wanted.isEmpty {
       // The configuration of a converted model contains its new dtype.
-      func files(of checkpoint: Checkpoint) -> [LazyTensor] {
-        checkpoint.companions.filter {
+      func compared(_ files: [LazyTensor]) -> [LazyTensor] {
+        files.filter {
           tolerance.isExact || FileSystem.baseName(of: $0.name) != ModelConfig.name
         }
       }
-      let files = Pairing(
-        files(of: checkpoint), files(of: original), tolerance: Tolerance())
+      let files = Pairing(compared(own), compared(wanted), tolerance: Tolerance())
       let changed = try ErrorSurvey(files.pairs, tolerance: Tolerance(), engine: engine)
         .differences
       plan.differences += (files.differences + changed).map {
@@ -86,22 +86,39 @@ package struct Comparison: Sendable {
     notCompared = Self.notCompared(checkpoint, original)
   }
 
+  /// Returns the files beside the weights that are compared.
+  ///
+  /// A file that one side leaves out by default is compared if the other side contains it, as after a conversion with
+  /// all companions.
+  private static func files(
+    _ checkpoint: Checkpoint, _ original: Checkpoint
+  ) -> (own: [LazyTensor], wanted: [LazyTensor]) {
+    func files(_ side: Checkpoint, besides other: Checkpoint) -> [LazyTensor] {
+      let names = Set(other.companions.map { UTF8Key($0.name) })
+      return side.companions
+        + side.skipped.compactMap(\.companion).filter { names.contains(UTF8Key($0.name)) }
+    }
+    return (files(checkpoint, besides: original), files(original, besides: checkpoint))
+  }
+
   private static func notCompared(_ checkpoint: Checkpoint, _ original: Checkpoint) -> [String] {
-    let comparesFiles = !checkpoint.companions.isEmpty && !original.companions.isEmpty
-    return [checkpoint, original].flatMap { side in
-      let companions = comparesFiles ? [] : side.companions.map(\.name)
-      let files =
-        companions.filter(WeightFileNames.mayContainTensors)
-        + side.skipped.filter(\.mayContainWeights).map(\.path)
-      return files.map { "\($0) of \(side.path)" }
+    let (own, wanted) = files(checkpoint, original)
+    let comparesFiles = !own.isEmpty && !wanted.isEmpty
+    return [(checkpoint, own), (original, wanted)].flatMap { side, compared in
+      let names = Set(comparesFiles ? compared.map { UTF8Key($0.name) } : [])
+      let companions = side.companions.map(\.name).filter(WeightFileNames.mayContainTensors)
+      let skipped = side.skipped.filter(\.mayContainWeights).map(\.path)
+      return (companions + skipped).filter { !names.contains(UTF8Key($0)) }
+        .map { "\($0) of \(side.path)" }
     }
   }
 
   /// Returns the number of bytes that each worker of a comparison needs.
   package static func workspaceByteCount(_ checkpoint: Checkpoint, _ original: Checkpoint) -> Int {
+    let (own, wanted) = files(checkpoint, original)
     let pairs =
       Pairing(checkpoint.tensors, original.tensors, tolerance: Tolerance()).pairs
-      + Pairing(checkpoint.companions, original.companions, tolerance: Tolerance()).pairs
+      + Pairing(own, wanted, tolerance: Tolerance()).pairs
     return ErrorSurvey.workspaceByteCount(pairs)
   }
 

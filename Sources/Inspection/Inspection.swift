@@ -31,6 +31,17 @@ package struct Inspection: Report {
     package var tensor: LazyTensor
     package var statistics: TensorStatistics?
     package var neurons: [NeuronSurvey.Neuron]?
+    /// ‖x − x̂‖ / ‖x‖ as the file records it; infinite if values became infinite, nil if it is unknown.
+    package var relativeError: Double?
+
+    package init(
+      tensor: LazyTensor, statistics: TensorStatistics?, neurons: [NeuronSurvey.Neuron]?
+    ) {
+      self.tensor = tensor
+      self.statistics = statistics
+      self.neurons = neurons
+      relativeError = tensor.record.relativeError
+    }
   }
 
   /// The checkpoint with the tensors that were selected.
@@ -62,10 +73,13 @@ package struct Inspection: Report {
     var selected = checkpoint
     if let indices { selected.tensors = indices.map { checkpoint.tensors[$0] } }
     self.checkpoint = selected
+    let loss = checkpoint.lineage.steps.last?.loss
     let rows = selected.tensors.indices.map { index in
-      Row(
+      var row = Row(
         tensor: selected.tensors[index], statistics: statistics?.tensors[index],
         neurons: neurons?[index])
+      if let loss, loss.infinities(in: row.tensor.name) > 0 { row.relativeError = .infinity }
+      return row
     }
     model = statistics?.model
     let limit = options.rowLimit ?? .max
@@ -112,7 +126,7 @@ extension [Inspection.Row] {
     case .size: stably { $0.tensor.info.byteCount > $1.tensor.info.byteCount }
     case .stored: stably { $0.tensor.stored.byteCount > $1.tensor.stored.byteCount }
     case .error:
-      stably { ($0.tensor.record.relativeError ?? 0) > ($1.tensor.record.relativeError ?? 0) }
+      stably { ($0.relativeError ?? 0) > ($1.relativeError ?? 0) }
     case .dtype: stably { $0.tensor.info.dtype.name < $1.tensor.info.dtype.name }
     case .offset:
       stably {

@@ -18,6 +18,10 @@ extension Inspection {
         checkpoint.companions.map {
           .object(["name": .string($0.name), "bytes": JSONValue($0.info.byteCount)])
         }),
+      "skipped": .array(
+        checkpoint.skipped.map {
+          .object(["name": .string($0.path), "reason": .string($0.reason.rawValue)])
+        }),
     ]
     let components = checkpoint.folder.components
     if !components.isEmpty {
@@ -70,7 +74,7 @@ extension Inspection.Row {
       "alias_of": tensor.aliasOf.map { .string($0) } ?? .null,
       "codec": .string(tensor.stored.codec),
       "stored_bytes": JSONValue(tensor.stored.byteCount),
-      "relative_error": tensor.record.relativeError.map { JSONValue($0) } ?? .null,
+      "relative_error": relativeError.map { JSONValue($0) } ?? .null,
       "file": .string(tensor.stored.file),
       "offset": JSONValue(tensor.stored.byteOffset),
       "chunks": JSONValue(tensor.stored.chunkCount),

@@ -44,6 +44,10 @@ extension Inspection {
       let names = checkpoint.companions.map(\.name.printable).joined(separator: ", ")
       facts.append(Section.Fact("other files", names))
     }
+    if !checkpoint.skipped.isEmpty {
+      let files = checkpoint.skipped.map { "\($0.path.printable) (\($0.reason.summary))" }
+      facts.append(Section.Fact("left out", files.joined(separator: ", ")))
+    }
     if let step = checkpoint.lineage.steps.last {
       let inputs = step.inputs.map(\.name.printable).joined(separator: ", ")
       facts.append(Section.Fact("made by", "sumac \(step.verb.printable) of \(inputs)"))
@@ -78,7 +82,7 @@ extension Inspection {
       Table.Column("tensor"), Table.Column("dtype"), Table.Column("shape", alignsRight: true),
       Table.Column("bytes", alignsRight: true), Table.Column("stored", alignsRight: true),
     ]
-    let showsErrors = rows.contains { $0.tensor.record.relativeError != nil }
+    let showsErrors = rows.contains { $0.relativeError != nil }
     if showsErrors { columns.append(Table.Column("error", alignsRight: true)) }
     return Table(
       columns,
@@ -89,7 +93,7 @@ extension Inspection {
           row.tensor.aliasOf.map { "= \($0.printable)" } ?? storedLabel(row.tensor),
         ]
         guard showsErrors else { return cells }
-        let error = row.tensor.record.relativeError.map(Self.percent)
+        let error = row.relativeError.map(Self.percent)
         return cells + [error ?? "-"]
       })
   }
@@ -102,6 +106,7 @@ extension Inspection {
   }
 
   private func storedLabel(_ tensor: LazyTensor) -> String {
+    guard share.isFinite else { return "not finite" }
     guard tensor.stored.byteCount != tensor.info.byteCount, tensor.info.byteCount > 0 else {
       return tensor.stored.codec
     }

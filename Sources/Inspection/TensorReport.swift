@@ -64,8 +64,12 @@ package struct TensorReport: Report {
     elementCount == 0 ? 0 : Double(8 * byteCount) / Double(elementCount)
   }
 
+  /// The number of values that became infinite in the last step, if it is known.
+  private var infinities: Int { lineage.steps.last?.loss?.infinities(in: tensor.name) ?? 0 }
+
   private var relativeError: Double? {
-    packed?.quality.map { $0.norm > 0 ? $0.error / $0.norm : 0 }
+    if infinities > 0 { return .infinity }
+    return packed?.quality.map { $0.norm > 0 ? $0.error / $0.norm : 0 }
   }
 
   package var sections: [Section] {
@@ -92,6 +96,9 @@ package struct TensorReport: Report {
 
   /// The error of the values; nil if nothing is known about it.
   private var errorText: String? {
+    if infinities > 0 {
+      return "not finite: \(infinities.counted("value")) became infinite in the last step"
+    }
     if let quality = packed?.quality, let relativeError {
       return "\(ModelLoss.percent(relativeError)) of the norm \(quality.norm.short), at most "
         + "\(quality.largest.short) a value"

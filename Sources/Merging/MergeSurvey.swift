@@ -42,9 +42,15 @@ struct MergeSurvey {
     switch tensor.combination {
     case .one, .weightedSum: tensor.twins.isEmpty ? 0 : 1
     case .slerp: 1
-    case .taskVectors(let vectors):
-      (vectors.vectors.contains { $0.trim.needsRanks } ? 3 : 0) + (vectors.sumsMagnitudes ? 1 : 0)
+    case .taskVectors(let vectors): rankPassCount(tensor) + (vectors.sumsMagnitudes ? 1 : 0)
     }
+  }
+
+  /// Returns the number of times that the search for bounds reads the values of a tensor at most, if up to four models
+  /// are trimmed.
+  static func rankPassCount(_ tensor: PlannedTensor) -> Int {
+    guard case .taskVectors(let vectors) = tensor.combination else { return 0 }
+    return vectors.vectors.contains { $0.trim.needsRanks } ? 3 : 0
   }
 
   /// Returns the final combination of each tensor; nil for tensors that are copied.

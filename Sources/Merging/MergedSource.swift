@@ -66,6 +66,9 @@ struct MergedSource: TensorSource {
               floats.bytes, times: weights[index], isFirst: index == 0, to: &sums)
           }
           if divisor != 1 { Kernels.best.divide(&sums, by: divisor) }
+          try settleOverflow(
+            of: &sums, piece, weights: weights, isDivided: divisor != 1, floats: &floats,
+            scratch: &rest)
           try store(sums.bytes, piece, of: elements, into: &values, &found)
         }
       case .taskVectors(let keeps, let sum):
@@ -77,6 +80,11 @@ struct MergedSource: TensorSource {
             reading.apply(keep, model: index, piece, &delta, scratch: &rest)
           }
           Kernels.best.add(deltas.bytes, sum, to: &base)
+          if !keeps.isEmpty {
+            var floats = deltas._mutatingExtracting(0..<size)
+            try settleOverflow(
+              of: &base, piece, weights: nil, isDivided: false, floats: &floats, scratch: &rest)
+          }
           try store(base.bytes, piece, of: elements, into: &values, &found)
         }
       }

@@ -35,13 +35,15 @@ struct Operand: Sendable {
 
   /// Fills `floats` with the values of `elements`.
   ///
+  /// - Parameter body: Receives the values as they are stored.
   /// - Throws: `FormatError` with the index of the first NaN.
   @_lifetime(floats: copy floats)
   @_lifetime(scratch: copy scratch)
   func read(
-    _ elements: Range<Int>, into floats: inout MutableRawSpan, scratch: inout MutableRawSpan
+    _ elements: Range<Int>, into floats: inout MutableRawSpan, scratch: inout MutableRawSpan,
+    _ body: (borrowing RawSpan) -> Void = { _ in }
   ) throws {
-    try reader.read(elements, into: &floats, scratch: &scratch)
+    _ = try reader.read(elements, into: &floats, scratch: &scratch) { stored, _ in body(stored) }
   }
 }
 

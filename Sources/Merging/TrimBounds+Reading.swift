@@ -97,8 +97,7 @@ extension TrimBounds {
         finish(number, state, scratch.bytes)
       }
       if only == nil {
-        engine.progress.advance(
-          byteCount: tensors[tile.tensor].byteCount(ofChunk: tile.chunk))
+        meter.advance(byteCount: tensors[tile.tensor].byteCount(ofChunk: tile.chunk))
       }
     }
   }

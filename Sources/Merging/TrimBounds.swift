@@ -15,6 +15,7 @@ struct TrimBounds: Sendable {
   private let trims: [Trim]
   let engine: Engine
   let tiles: TileList
+  let meter: PassMeter
 
   /// The number of models whose counters a worker holds at once.
   static let groupSize = 4
@@ -35,6 +36,8 @@ struct TrimBounds: Sendable {
       trims = []
     }
     tiles = TileList(tensors.map(\.info.grid))
+    let announced = tensors.reduce(0) { $0 + MergeSurvey.rankPassCount($1) * $1.byteCount }
+    meter = PassMeter(byteCount: announced, progress: engine.progress)
   }
 
   /// A bound of the kept magnitudes, in descending order.
@@ -74,6 +77,7 @@ struct TrimBounds: Sendable {
       }
     }
     if !bounds.isEmpty { try find(&bounds) }
+    meter.finish()
     return tensors.indices.map { tensor in
       trims.enumerated().map { model, trim in
         guard trim.needsRanks else { return trim.keepWithoutRanks }

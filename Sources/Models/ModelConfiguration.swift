@@ -40,6 +40,7 @@ package struct ModelConfiguration: Sendable {
       case text = "a string"
       case flag = "true or false"
       case list = "a list of strings"
+      case flags = "a list of 0 and 1"
       case object = "an object"
       case multipleOfHeads = "a multiple of num_attention_heads"
     }

@@ -17,6 +17,17 @@ package struct ModelConfigurationFile: Sendable {
     case invalid(JSONError)
     /// The text is valid JSON, but not an object.
     case notAnObject
+    /// The file is larger than ``ModelConfig/maximumByteCount``.
+    case tooLarge
+
+    /// The reason as the rest of a sentence about the file.
+    package var reason: String {
+      switch self {
+      case .invalid(let error): "is not valid JSON (byte \(error.byteOffset): \(error.reason))"
+      case .notAnObject: "is not a JSON object"
+      case .tooLarge: "is larger than 16 MiB"
+      }
+    }
   }
 
   package init(name: String = ModelConfig.name, text: [UInt8]) {
@@ -30,6 +41,16 @@ package struct ModelConfigurationFile: Sendable {
       companion.info.byteCount <= ModelConfig.maximumByteCount
     else { return nil }
     self.init(name: name, text: try companion.bytes())
+  }
+
+  /// Reads the configuration of a checkpoint; returns nil if there is none.
+  /// - Throws: ``Fault`` if it is over the size limit, or an error if it cannot be read.
+  package static func file(of checkpoint: Checkpoint) throws -> ModelConfigurationFile? {
+    if let file = try ModelConfigurationFile(of: checkpoint) { return file }
+    if checkpoint.companions.contains(where: { $0.name == ModelConfig.name }) {
+      throw Fault.tooLarge
+    }
+    return nil
   }
 
   /// Reads a file by its path.
@@ -84,7 +105,8 @@ package struct ModelConfigurationFile: Sendable {
         throw FormatError(
           code, "\(name) is not valid JSON: \(error.reason)", path: path,
           byteOffset: error.byteOffset)
-      case .notAnObject: throw FormatError(code, "\(name) is not a JSON object", path: path)
+      case .notAnObject, .tooLarge:
+        throw FormatError(code, "\(name) \(error.reason)", path: path)
       }
     }
   }

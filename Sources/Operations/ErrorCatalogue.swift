@@ -35,7 +35,7 @@ package enum ErrorCatalogue {
     + [.cacheShape, .cacheLayout, .nonfiniteCache]
     + [.cacheTooLarge]
     + [.unmergeable, .nanOperand, .adapter, .vectorDType, .otherBase]
-    + [.badSurvey]
+    + [.badSurvey, .negativeNorm]
 
   /// The code of a name, in letters of either case and with or without the brackets that messages have.
   package static subscript(name: String) -> FormatError.Code? {

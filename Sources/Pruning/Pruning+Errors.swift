@@ -109,6 +109,27 @@ extension Pruning {
     return errors
   }
 
+  /// Returns notes about masks that have no effect, because their tensors are out of scope.
+  package func notes(for checkpoint: Checkpoint) -> [Message] {
+    guard case .masks(let masks) = initialMask else { return [] }
+    var used: Set<UTF8Key> = []
+    for index in tensorIndices(in: checkpoint) {
+      used.insert(UTF8Key(checkpoint.tensors[index].name))
+    }
+    // The mask of an alias is that of its target.
+    for tensor in checkpoint.tensors {
+      if let target = tensor.aliasOf, used.contains(UTF8Key(target)) {
+        used.insert(UTF8Key(tensor.name))
+      }
+    }
+    let unused = masks.filter { !used.contains($0.key) }.map(\.value.name)
+      .sorted { $0.precedesAsBytes($1) }
+    guard !unused.isEmpty else { return [] }
+    let shown = unused.prefix(4).map { "'\($0.printable)'" }.joined(separator: ", ")
+    let others = unused.count > 4 ? " and \((unused.count - 4).grouped) more" : ""
+    return ["masks of tensors that are out of scope are not used: \(shown)\(others)"]
+  }
+
   /// Returns the errors of rewinding the tensors in scope to `initial`.
   package func errors(rewinding checkpoint: Checkpoint, to initial: Checkpoint) -> [any UserError] {
     let known = Dictionary(

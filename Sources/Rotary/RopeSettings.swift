@@ -1,4 +1,5 @@
 package import Base
+package import Models
 import TensorCore
 
 /// The settings of the rotary position embedding of a model, or of one kind of its layers.
@@ -17,6 +18,10 @@ package struct RopeSettings: Sendable, Equatable {
   package var values: JSONObject
   /// The trained CLEX layer, if the model has one.
   package var clex: CLEXLayer?
+  /// The number of dimensions of a head beside `headDim`, which never rotate; 0 unless heads have two parts.
+  package var plainDim = 0
+  /// The layers that rotate; nil if all of them do.
+  package var layers: RotatedLayers?
 
   package init(
     typeName: String = "default", theta: Double = 10_000, headDim: Int,
@@ -124,9 +129,11 @@ package struct RopeFault: Error, Equatable, CustomStringConvertible {
   }
 
   /// Returns the fault that reports a model without rotary embeddings.
-  static func noRotation(_ modelType: String) -> RopeFault {
+  static func noRotation(
+    _ modelType: String, _ reason: String = "which has no rotary embeddings"
+  ) -> RopeFault {
     var fault = RopeFault(
-      "is a model of type '\(modelType.printable)', which has no rotary embeddings",
+      "is a model of type '\(modelType.printable)', \(reason)",
       hint:
         "only rotary frequencies can be shown and rescaled; learned positions end at the trained length"
     )

@@ -27,6 +27,9 @@ extension RopeType {
   package static var aliases: [String] { [] }
   package static var parameterKeys: [String] { requiredKeys }
   package static var isScaling: Bool { true }
+
+  /// The keys of the parameters that are numbers.
+  static var numericKeys: [String] { parameterKeys.filter(RopeTypes.numericKeys.contains) }
 }
 
 /// The registry of rope types.
@@ -34,6 +37,12 @@ package enum RopeTypes {
   package static let all: [any RopeType.Type] = [
     DefaultRope.self, LinearRope.self, DynamicRope.self, YarnRope.self, LongRope.self,
     Llama3Rope.self, ProportionalRope.self, CLEXRope.self,
+  ]
+
+  /// The keys of all parameters that are numbers.
+  static let numericKeys: Set = [
+    "factor", "attention_factor", "beta_fast", "beta_slow", "mscale", "mscale_all_dim",
+    "short_mscale", "long_mscale", "low_freq_factor", "high_freq_factor", "alpha",
   ]
 
   /// The type with a name or alias; nil if there is none.
@@ -93,6 +102,14 @@ extension RopeSettings {
     if let maximumLength, !(1...Self.lengthLimit).contains(maximumLength) {
       throw RopeFault(
         "max_position_embeddings is \(maximumLength), expected a length above 0 and up to 2^40")
+    }
+    // A parameter that the type does not read has no effect, whatever its value is.
+    for key in RopeTypes[typeName]?.numericKeys ?? [] {
+      guard let value = values[key], value != .null else { continue }
+      guard let number = value.asDouble, number.isFinite else {
+        let shown = value.asString.map { "'\($0.printable)'" } ?? value.serialized().printable
+        throw RopeFault("\(key) is \(shown), expected a finite number")
+      }
     }
     let key = RotaryConfig.originalLengthKey
     if let original = values[key], original != .null {

@@ -42,6 +42,9 @@ package struct RotaryConfig: Sendable {
     object = model.object
     let facts = try Self.reading { () throws(ModelConfiguration.Fault) in try Facts(model) }
     guard facts.rotates else { throw .noRotation(facts.modelType ?? "") }
+    if case .some(rotated: 0, _)? = facts.rotatedLayers {
+      throw .noRotation(facts.modelType ?? "", "none of whose layers has a rotary embedding")
+    }
     guard let base = facts.settings else {
       throw RopeFault(
         "config.json has neither head_dim nor hidden_size and num_attention_heads",
@@ -76,6 +79,7 @@ package struct RotaryConfig: Sendable {
     let windowBase: Double?
     let windows: RotaryArchitecture.Windows?
     let fullHeadDim: Int?
+    let rotatedLayers: RotatedLayers?
     let lengthKey: String
     /// The settings without rotary parameters; nil if the size of a head is unknown.
     let settings: RopeSettings?
@@ -85,7 +89,8 @@ package struct RotaryConfig: Sendable {
       rotates = try model.hasRotaryEmbeddings
       let architecture = try model.rotaryArchitecture
       isKnown = architecture != nil
-      windows = architecture?.windows
+      windows = try model.rotaryWindows
+      rotatedLayers = try model.rotatedLayers
       base = try model.rotaryBase
       windowBase = try model.rotaryWindowBase
       fullHeadDim = try model.rotaryFullHeadDim
@@ -95,9 +100,12 @@ package struct RotaryConfig: Sendable {
         settings = nil
         return
       }
-      settings = RopeSettings(
+      var settings = RopeSettings(
         theta: base.value, headDim: headDim,
         partialFactor: try model.rotaryShare(headDim: headDim), maximumLength: limit?.value)
+      settings.plainDim = try model.rotaryPlainDim
+      settings.layers = rotatedLayers
+      self.settings = settings
     }
   }
 

@@ -10,6 +10,10 @@ package enum RopeNote: Sendable, Hashable {
   case writtenAsLongRope(method: String, typeName: String)
   /// The attention factor that the configuration states is not recomputed.
   case attentionStays(Double)
+  /// Only some layers rotate, and are rescaled.
+  case layersWithoutRotation(rotated: Int, total: Int)
+  /// The attention factor applies to a part of each head.
+  case attentionOfPart(rotated: Int, total: Int)
   /// Parameters of the earlier type are removed.
   case dropped(keys: [String])
   /// Neither the configuration nor a known architecture states the base.
@@ -34,6 +38,8 @@ package enum RopeNote: Sendable, Hashable {
     case .replaced(let typeName): "replaced \(typeName)"
     case .writtenAsLongRope(let method, let typeName): "as-longrope \(method) \(typeName)"
     case .attentionStays(let factor): "attention-stays \(factor)"
+    case .layersWithoutRotation(let rotated, let total): "rotated-layers \(rotated) \(total)"
+    case .attentionOfPart(let rotated, let total): "attention-of-part \(rotated) \(total)"
     case .dropped(let keys): "dropped \(keys.joined(separator: " "))"
     case .baseAssumed(let base): "base-assumed \(base)"
     case .tunedWithCLEX: "tuned-with-clex"
@@ -57,6 +63,11 @@ package enum RopeNote: Sendable, Hashable {
       "\(method) on top of \(typeName) is written as longrope, with a factor for each pair of dimensions"
     case .attentionStays(let factor):
       "attention_factor stays \(factor); \(setting: "attention-factor") sets another"
+    case .layersWithoutRotation(let rotated, let total):
+      "only \(rotated) of \(total) layers rotate and are rescaled; the others have no rotary embedding and stay as they are"
+    case .attentionOfPart(let rotated, let total):
+      "the attention factor multiplies \(rotated) of the \(total) dimensions of a head, the part that rotates; "
+        + "to leave it out, pass \(setting: "attention-factor") 1"
     case .dropped(let keys):
       "removed from the rotary parameters: \(keys.map(\.printable).joined(separator: ", "))"
     case .baseAssumed(let base):

@@ -7,7 +7,7 @@ import TensorCore
 struct RopePlan {
   let settings: RopeSettings
   let maximumLength: Int
-  let notes: [RopeNote]
+  private(set) var notes: [RopeNote]
 
   /// - Parameter before: the settings of the layers to rescale.
   /// - Throws: a fault that names the key or setting that is invalid.
@@ -36,6 +36,9 @@ struct RopePlan {
       before: before, request: request, factor: factor, current: current
     ).result()
     if request.method == .dynamic { notes.append(.lengthStays(current)) }
+    if case .some(let rotated, let total)? = before.layers {
+      notes.append(.layersWithoutRotation(rotated: rotated, total: total))
+    }
     self.notes = notes + result.notes
     maximumLength =
       request.method == .dynamic
@@ -43,6 +46,19 @@ struct RopePlan {
     var settings = result.settings
     settings.maximumLength = maximumLength
     self.settings = settings
+    if let note = try Self.noteOnAttention(settings, before) { self.notes.append(note) }
+  }
+
+  /// Returns a note if the scaling gives a part of each head an attention factor, and no factor for all scores.
+  private static func noteOnAttention(
+    _ settings: RopeSettings, _ before: RopeSettings
+  ) throws(RopeFault) -> RopeNote? {
+    guard settings.plainDim > 0, YarnRope.scoreFactor(settings) == nil,
+      try settings.frequencies(length: settings.maximumLength).attentionFactor
+        != before.frequencies().attentionFactor
+    else { return nil }
+    return .attentionOfPart(
+      rotated: settings.rotaryDim, total: settings.headDim + settings.plainDim)
   }
 
   /// Checks that the method accepts the parameters, and that the model can have other frequencies in the layers
@@ -51,10 +67,15 @@ struct RopePlan {
     _ request: RopeRequest, _ config: RotaryConfig
   ) throws(RopeFault) {
     let known = RopeRequest.parameterKeys(of: request.method)
-    for (key, _) in request.parameters where !known.contains(key) {
-      throw RopeFault(
-        "\(setting: key.replacing("_", with: "-")) has no meaning for \(setting: "method") \(request.method.rawValue)"
-      )
+    for (key, value) in request.parameters {
+      let name = key.replacing("_", with: "-")
+      guard known.contains(key) else {
+        throw RopeFault(
+          "\(setting: name) has no meaning for \(setting: "method") \(request.method.rawValue)")
+      }
+      guard value.isFinite else {
+        throw RopeFault("\(setting: name) is \(value), expected a finite number")
+      }
     }
     switch config.windows {
     case nil, .base, .unscaled: break

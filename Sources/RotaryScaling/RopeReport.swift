@@ -1,4 +1,5 @@
 package import Base
+import Models
 package import Reporting
 import Rotary
 import TensorCore
@@ -24,9 +25,10 @@ package struct RopeReport: Report {
       Section.Fact("rope", title(one)),
       Section.Fact(
         "heads",
-        "\(one.settings.rotaryDim) of \(one.settings.headDim) dimensions rotate, base "
+        "\(one.settings.rotaryDim) of \(one.settings.headDim + one.settings.plainDim) dimensions rotate, base "
           + Self.number(one.settings.theta)),
     ]
+    if let layers = one.settings.layers { facts.append(Section.Fact("layers", layers.summary)) }
     if let trained = one.settings.originalLength {
       facts.append(Section.Fact("trained", "\(trained.grouped) positions"))
     }
@@ -45,9 +47,16 @@ package struct RopeReport: Report {
 
   private func attention(_ one: RopeSeries) -> String {
     let factor = one.found.attentionFactor
-    return factor == 1
-      ? "as trained"
-      : "multiplied by \((factor * factor).fixed(decimals: 4)) (attention factor \(factor))"
+    var parts: [String] = []
+    if factor != 1 {
+      let part = one.settings.plainDim > 0 ? " in the part that rotates" : ""
+      parts.append(
+        "multiplied by \((factor * factor).fixed(decimals: 4))\(part) (attention factor \(factor))")
+    }
+    if let scores = YarnRope.scoreFactor(one.settings), scores != 1 {
+      parts.append("multiplied by \(scores.fixed(decimals: 4)) in all parts (mscale_all_dim)")
+    }
+    return parts.isEmpty ? "as trained" : parts.joined(separator: ", ")
   }
 
   private func clex(_ one: RopeSeries, time: Int) -> String {
@@ -140,11 +149,14 @@ package struct RopeReport: Report {
       "length": one.length.map { JSONValue($0) } ?? .null,
       "head_dim": JSONValue(one.settings.headDim),
       "rotary_dim": JSONValue(one.settings.rotaryDim),
+      "plain_dim": JSONValue(one.settings.plainDim),
+      "rotated_layers": one.settings.layers?.json ?? .null,
       "rope_theta": JSONValue(one.settings.theta),
       "original_max_position_embeddings": one.settings.originalLength.map { JSONValue($0) }
         ?? .null,
       "inv_freq": .array(one.found.inverse.map { JSONValue($0) }),
       "attention_factor": JSONValue(one.found.attentionFactor),
+      "score_factor": YarnRope.scoreFactor(one.settings).map { JSONValue($0) } ?? .null,
       "factors": .array(
         one.found.inverse.indices.map { pair in
           one.factor(pair).map { JSONValue($0) } ?? .null
@@ -182,5 +194,22 @@ package struct RopeReport: Report {
           ]
         }
       })
+  }
+}
+
+extension RotatedLayers {
+  /// A short phrase for reports.
+  var summary: String {
+    switch self {
+    case .some(let rotated, let total): "\(rotated) of \(total) rotate"
+    case .windows: "only those with a window rotate"
+    }
+  }
+
+  fileprivate var json: JSONValue {
+    switch self {
+    case .some(let rotated, _): JSONValue(rotated)
+    case .windows: "windows"
+    }
   }
 }

@@ -35,6 +35,9 @@ package struct RopeScaling: Sendable {
     }
     self.kind = kind
     before = settings
+    // A scaling on top of settings that a runtime would refuse has no meaning. The parameters of CLEX are checked with
+    // its layer.
+    if settings.typeName != CLEXRope.name { _ = try model.frequencies(settings, length: nil) }
     let plan: RopePlan
     do throws(RopeFault) {
       plan = try RopePlan(settings, request, config: model.config)

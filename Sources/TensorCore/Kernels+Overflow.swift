@@ -24,3 +24,16 @@ extension Kernels {
     }
   }
 }
+
+extension RawSpan {
+  /// Returns true if a value of a plain float dtype is neither infinite nor NaN; true for all other dtypes.
+  package func isFinite(_ index: Int, dtype: DType) -> Bool {
+    switch dtype {
+    case .f64: Double(bitPattern: littleEndian(UInt64.self, at: 8 * index) ?? 0).isFinite
+    case .f32: Float(bitPattern: littleEndian(UInt32.self, at: 4 * index) ?? 0).isFinite
+    case .bf16: (littleEndian(UInt16.self, at: 2 * index) ?? 0) & 0x7F80 != 0x7F80
+    case .f16: (littleEndian(UInt16.self, at: 2 * index) ?? 0) & 0x7C00 != 0x7C00
+    default: true
+    }
+  }
+}

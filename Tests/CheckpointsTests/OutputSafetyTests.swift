@@ -2,6 +2,7 @@ import Base
 import Checkpoints
 import Foundation
 import Glibc
+import Synchronization
 import SystemPackage
 import TensorCore
 import TestSupport
@@ -90,6 +91,67 @@ import Testing
       try output.writeFile { _ in try check() }
     }
     #expect(try folder.names() == ["x"])
+  }
+
+  /// Runs `body` while other threads remove abandoned outputs over and over.
+  private static func whileCleaning(_ folder: TemporaryFolder, _ body: () throws -> Void) throws {
+    let isDone = Mutex(false)
+    let failures = Mutex<[String]>([])
+    let path = folder.path
+    let threads = (0..<2).map { _ in
+      Thread {
+        while !isDone.withLock({ $0 }) {
+          do { _ = try AbandonedOutputs.remove(in: path) } catch {
+            failures.withLock { $0.append("\(error)") }
+          }
+        }
+      }
+    }
+    for thread in threads { thread.start() }
+    defer {
+      isDone.withLock { $0 = true }
+      while threads.contains(where: { !$0.isFinished }) { Thread.sleep(forTimeInterval: 0.001) }
+    }
+    try body()
+    #expect(failures.withLock { $0 } == [])
+  }
+
+  @Test(
+    "removing abandoned outputs never disturbs a writer, not even before it has its lock",
+    arguments: [false, true])
+  func cleaningBesideWriters(isDirectory: Bool) throws {
+    let folder = try TemporaryFolder()
+    try Self.whileCleaning(folder) {
+      for number in 0..<150 {
+        let output = AtomicOutput(path: folder["x\(number)"], replacesExisting: false)
+        if isDirectory {
+          try output.writeDirectory { try $0.writeFile("a") { try $0.write([1].rawSpan, at: 0) } }
+        } else {
+          try output.writeFile { try $0.write([1].rawSpan, at: 0) }
+        }
+      }
+    }
+    #expect(try folder.names().count == 150)
+  }
+
+  @Test("an old output that comes back when the commit fails is not removed as abandoned")
+  func cleaningBesideCommit() throws {
+    let folder = try TemporaryFolder()
+    try folder.write([7], to: "old/model.safetensors")
+    try folder.write([8], to: "present")
+    try Self.whileCleaning(folder) {
+      for _ in 0..<150 {
+        let group = OutputGroup()
+        var first = AtomicOutput(path: folder["old"], replacesExisting: true)
+        var second = AtomicOutput(path: folder["present"], replacesExisting: false)
+        (first.group, second.group) = (group, group)
+        try first.writeDirectory { try $0.writeFile("new") { try $0.write([1].rawSpan, at: 0) } }
+        try second.writeFile { try $0.write([2].rawSpan, at: 0) }
+        #expect(throws: OutputExistsError.self) { try group.commit() }
+        guard folder.exists("old/model.safetensors") else { break }
+      }
+    }
+    #expect(folder.exists("old/model.safetensors") && !folder.exists("old/new"))
   }
 
   @Test("only files and folders with the form of a temporary name are removed")

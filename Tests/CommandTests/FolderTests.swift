@@ -52,6 +52,17 @@ import Testing
     let all = try run("convert", "model", "-o", "all", "--companions", "all")
     #expect(all.status == 0 && !all.messages.contains("warning"), "\(all.messages)")
     #expect(folder.exists("all/x.nemo") && folder.exists("all/config.json"))
+    // A file that one side leaves out by default is compared with that of the other.
+    _ = try run("convert", "model", "-o", "all.sumac", "--companions", "all", "-q")
+    for (copy, original) in [("all.sumac", "model"), ("model", "all.sumac")] {
+      let equal = try run("verify", copy, "--against", original)
+      #expect(equal.status == 0 && equal.output.contains("equal to \(original)"), "\(equal.output)")
+    }
+    var changed = [UInt8](repeating: 1, count: 1 << 20)
+    changed[77] = 2
+    try folder.write(changed, to: "model/x.nemo")
+    let different = try run("verify", "all.sumac", "--against", "model")
+    #expect(different.status == 1 && different.output.contains("x.nemo"), "\(different.output)")
     let none = try run("convert", "model", "-o", "none", "--companions", "none")
     #expect(none.status == 0 && !none.messages.contains("warning"), "\(none.messages)")
     #expect(try folder.names(in: "none") == ["model.safetensors"])

@@ -65,6 +65,16 @@ import Testing
     let json = try Self.run("explain \(output) --json", folder)
     #expect(json.output.contains("\"infinities\": 2"))
     #expect(json.output.contains("\"zeros\": 4096"))
+    #expect(cast.messages.contains("worst: blk.big.weight not finite (2 values), blk.tiny.weight"))
+    let big = try Self.run("explain \(output):blk.big.weight", folder)
+    #expect(
+      big.output.contains("not finite: 2 values became infinite in the last step"),
+      "\(big.output)")
+    let bigJSON = try Self.run("explain \(output):blk.big.weight --json", folder)
+    #expect(bigJSON.output.contains("\"relative_error\": \"Infinity\""), "\(bigJSON.output)")
+    let inspected = try Self.run("inspect \(output)", folder)
+    let row = inspected.output.split(separator: "\n").first { $0.contains("blk.big.weight  ") }
+    #expect(row?.contains("not finite") == true, "\(inspected.output)")
   }
 
   @Test("explain tells the error of a cast, and not that every bit was kept")

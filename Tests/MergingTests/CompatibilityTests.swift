@@ -109,8 +109,27 @@ import Testing
     #expect(merging.notes.contains { $0.contains("epsilon of the norms 1e-06 instead of 1e-05") })
     let bare = try Self.merging([base, Self.model("b", config: nil)])
     #expect(bare.errors.isEmpty && bare.notes.isEmpty)
-    let broken = try Self.merging([base, Self.model("b", config: "{")])
-    #expect(broken.errors.isEmpty)
+  }
+
+  @Test(
+    "a configuration that cannot be read is an error, unless mismatches are allowed",
+    arguments: [
+      ("{", "is not valid JSON (byte 1"), ("[1]", "is not a JSON object"),
+      (String(repeating: " ", count: ModelConfig.maximumByteCount + 1), "is larger than 16 MiB"),
+    ], ["a", "b"])
+  func unreadable(file: (text: String, reason: String), broken: String) throws {
+    let models = try ["a", "b"].map {
+      try Self.model($0, config: $0 == broken ? file.text : Self.config(""))
+    }
+    let refused = try Self.merging(models)
+    #expect(refused.errors.count == 1 && refused.notes.isEmpty)
+    let text = refused.errors.first?.description ?? ""
+    #expect(
+      text.contains("\(broken): its configuration cannot be compared: config.json \(file.reason)"),
+      "\(text)")
+    let allowed = try Self.merging(models, allowsMismatch: true)
+    #expect(allowed.errors.isEmpty && allowed.notes.count == 1)
+    #expect(allowed.notes.first?.contains("cannot be compared") == true)
   }
 
   private static let tokenizer =

@@ -36,6 +36,27 @@ import Testing
     return "a\(level): &a\(level) [" + Array(repeating: item, count: 9).joined(separator: ",") + "]"
   }.joined(separator: "\n")
 
+  @Test(
+    "a number that is not finite is an error with its line and key",
+    arguments: [
+      (".inf", 5, "is infinite"), ("-.inf", 5, "is infinite"), (".nan", 5, "is NaN"),
+      ("'inf'", 5, "is infinite"), ("'NaN'", 5, "is NaN"), ("1e999", 5, "is infinite"),
+      ("[1, .nan]", 5, "has a value that is NaN"),
+      ("[1,\n        -.inf]", 6, "has a value that is infinite"),
+      ("[{filter: mlp, value: .inf}, {value: 1}]", 5, "is infinite"),
+    ])
+  func nonfinite(value: String, line: Int, reason: String) {
+    let faults = Self.faults(
+      """
+      merge_method: linear
+      models:
+        - model: a
+          parameters:
+            weight: \(value)
+      """)
+    #expect(faults == ["r.yaml: line \(line): 'weight' \(reason), expected a finite number"])
+  }
+
   @Test("there are recipes") func count() { #expect(Self.cases.count >= 30) }
 
   @Test("filters, gradients and scopes produce the values of mergekit")

@@ -159,6 +159,41 @@ import Testing
       ).errors(for: checkpoint).count == 2)
   }
 
+  @Test("a negative norm is an error that names it")
+  func negativeNorm() throws {
+    var checkpoint = try Self.checkpoint()
+    checkpoint.tensors = [try .floats("w", [2, 3], [1, 2, 3, 4, 5, 6])]
+    var norms = checkpoint
+    norms.tensors = [try .floats("w", [3], [0, -0.0, -0.5])]
+    let pruning = Pruning(
+      score: WandaScore(norms: norms),
+      selecting: .amount(.exactly(0.5), scope: .neuron, iterations: 1))
+    let error = try #require(throws: FormatError.self) {
+      try pruning.outcome(for: checkpoint, recordsDecisions: false, engine: .test())
+    }
+    #expect(error.code == .negativeNorm && error.tensor == "w")
+    #expect(error.reason.description == "norm 2 is -0.5, expected 0 or more")
+  }
+
+  @Test("a note names masks whose tensors are out of scope")
+  func unusedMasks() throws {
+    let checkpoint = try Self.checkpoint()
+    var masks = checkpoint
+    masks.tensors = checkpoint.tensors
+    func pruning(_ rules: [Selection.Rule]) -> Pruning {
+      Pruning(
+        score: MagnitudeScore(),
+        selecting: .amount(.exactly(0.5), scope: .layer, iterations: 1),
+        selection: Selection(rules: rules), initialMask: .masks(of: masks))
+    }
+    #expect(
+      pruning([.exclude(Glob("a.*"))]).notes(for: checkpoint) == [
+        "masks of tensors that are out of scope are not used: 'a.weight', 'c.bias'"
+      ])
+    masks.tensors.removeAll { $0.name == "c.bias" }
+    #expect(pruning([]).notes(for: checkpoint).isEmpty)
+  }
+
   @Test("zeros of both signs count as pruned before, if requested")
   func zeros() throws {
     let values: [Float] = [0, -0.0, 1, 2, 3, 4]

@@ -92,20 +92,25 @@ import Testing
     }
   }
 
+  private static func norms(_ name: String, _ count: Int) throws -> LazyTensor {
+    let values = try LazyTensor.random(name, [count], seed: 8).bytes().floats
+    return try .floats(name, [count], values.map(\.magnitude))
+  }
+
   @Test("wanda needs a norm for each input, and finds it", arguments: examples)
   func norms(example: Example) throws {
     let inputs = example.matrix[1...].reduce(1, *)
     func pruning(_ name: String) throws -> Pruning {
       Pruning(
         score: WandaScore(
-          norms: Self.checkpoint([try .random(name, [inputs], seed: 8)])),
+          norms: Self.checkpoint([try Self.norms(name, inputs)])),
         selecting: .amount(.exactly(0.5), scope: .layer, iterations: 1))
     }
     try Self.expectSame(
       pruning(example.name), example, other: pruning(example.matrixName))
     let wrong = Pruning(
       score: WandaScore(
-        norms: Self.checkpoint([try .random(example.name, [inputs + 1], seed: 8)])),
+        norms: Self.checkpoint([try Self.norms(example.name, inputs + 1)])),
       selecting: .amount(.exactly(0.5), scope: .layer, iterations: 1))
     #expect(wrong.errors(for: Self.checkpoint([try Self.pair(example).0])).count == 1)
   }

@@ -123,6 +123,71 @@ struct GoldenModel: Sendable, CustomTestStringConvertible {
   }
 
   @Test(
+    "layers without a rotary embedding are known",
+    arguments: [
+      (#""model_type": "smollm3", "num_hidden_layers": 36"#, .some(rotated: 27, total: 36)),
+      (
+        #""model_type": "smollm3", "num_hidden_layers": 9, "no_rope_layer_interval": 2"#,
+        .some(rotated: 5, total: 9)
+      ),
+      (
+        #""model_type": "smollm3", "num_hidden_layers": 4, "no_rope_layers": [1, 0, 1, 1, 0, 0]"#,
+        .some(rotated: 3, total: 4)
+      ),
+      (#""model_type": "llama4_text", "num_hidden_layers": 3"#, nil),
+      (
+        #""model_type": "llama4_text", "num_hidden_layers": 48, "no_rope_layers": []"#,
+        .some(rotated: 36, total: 48)
+      ),
+      (#""model_type": "own", "no_rope_layers": [true, false]"#, .some(rotated: 1, total: 2)),
+      (#""model_type": "exaone4""#, .windows), (#""model_type": "afmoe""#, .windows),
+      (#""model_type": "exaone4", "sliding_window": 4096"#, .windows),
+      (#""model_type": "exaone4", "sliding_window": null"#, nil),
+      (#""model_type": "cohere2", "sliding_window": null"#, .windows),
+      (#""model_type": "llama", "num_hidden_layers": 32"#, nil),
+    ] as [(String, RotatedLayers?)])
+  func layers(members: String, expected: RotatedLayers?) throws {
+    let found = try Self.settings(
+      #"{"hidden_size": 512, "num_attention_heads": 8, "max_position_embeddings": 64, \#(members)}"#
+    )
+    #expect(found.map(\.layers) == [expected])
+  }
+
+  @Test(
+    "lists of layers that cannot be read, or in which no layer rotates, are errors",
+    arguments: [
+      (#""no_rope_layers": [0, "x"]"#, "no_rope_layers is not a list of 0 and 1", false),
+      (#""no_rope_layers": [0, 0]"#, "none of whose layers has a rotary embedding", true),
+      (
+        #""num_hidden_layers": 4, "no_rope_layer_interval": 0"#,
+        "no_rope_layer_interval is not a whole number above 0", false
+      ),
+      (
+        #""num_hidden_layers": 4, "no_rope_layer_interval": 1"#,
+        "none of whose layers has a rotary embedding", true
+      ),
+    ])
+  func faultyLayers(members: String, message: String, isAbsence: Bool) throws {
+    let error = try #require(throws: RopeFault.self) {
+      try Self.settings(#"{"head_dim": 64, "model_type": "smollm3", \#(members)}"#)
+    }
+    #expect(error.description.contains(message), "\(error)")
+    #expect(error.isAbsence == isAbsence)
+  }
+
+  @Test("of a head with latent attention, one part rotates, and all scores have a factor")
+  func latentAttention() throws {
+    let found = try Self.settings(
+      #"{"model_type": "deepseek_v3", "hidden_size": 7168, "num_attention_heads": 128, "qk_rope_head_dim": 64, "qk_nope_head_dim": 128, "max_position_embeddings": 163840, "rope_scaling": {"type": "yarn", "factor": 40, "mscale": 1.0, "mscale_all_dim": 1.0, "original_max_position_embeddings": 4096}}"#
+    )
+    #expect(found[0].rotaryDim == 64 && found[0].plainDim == 128)
+    #expect(try found[0].frequencies().attentionFactor == 1)
+    let scores = try #require(YarnRope.scoreFactor(found[0]))
+    #expect(abs(scores - 1.8738542) < 1e-6, "\(scores)")
+    #expect(YarnRope.scoreFactor(found[0].unscaled) == nil)
+  }
+
+  @Test(
     "models without rotary embeddings are recognized, also by their settings",
     arguments: [
       (#""model_type": "gpt2""#, false), (#""model_type": "opt""#, false),

@@ -66,6 +66,81 @@ import Testing
     #expect(context.root == found)
   }
 
+  @Test(
+    "a scaling of the model that is invalid is an error that names its key",
+    arguments: [
+      ("linear", #""factor": 0"#, "factor is 0.0, expected 1 or more"),
+      ("linear", #""factor": -2"#, "factor is -2.0, expected 1 or more"),
+      ("linear", #""factor": "NaN""#, "factor is 'NaN', expected a finite number"),
+      ("linear", #""factor": "2""#, "factor is '2', expected a finite number"),
+      ("linear", #""factor": [2]"#, "factor is [2], expected a finite number"),
+      ("linear", #""attention_factor": 1"#, "needs 'factor'"),
+      ("yarn", #""factor": 0.5"#, "factor is 0.5, expected 1 or more"),
+      ("yarn", #""factor": 2, "beta_fast": "32""#, "beta_fast is '32', expected a finite number"),
+      ("dynamic", #""factor": -1"#, "factor is -1.0, expected 1 or more"),
+      ("proportional", #""factor": 0"#, "factor is 0.0, expected 1 or more"),
+    ], [RopeMethod.pi, .ntk, .yarn])
+  func invalid(_ scaling: (type: String, values: String, message: String), method: RopeMethod)
+    throws
+  {
+    let config = Self.llama.replacing(
+      #""rope_theta": 10000.0"#,
+      with: #""rope_scaling": {"rope_type": "\#(scaling.type)", \#(scaling.values)}"#)
+    let error = try #require(throws: FormatError.self) {
+      try Self.scaled(config, RopeRequest(method: method, target: .factor(2)))
+    }
+    #expect(error.code == .ropeConfig && error.path.hasSuffix("config.json"))
+    #expect(error.description.contains(scaling.message), "\(error)")
+  }
+
+  @Test(
+    "options that are not finite numbers are errors",
+    arguments: ["beta_fast", "beta_slow", "attention_factor"],
+    [Double.nan, .infinity, -.infinity])
+  func notFinite(key: String, value: Double) throws {
+    let request = RopeRequest(method: .yarn, target: .factor(2), parameters: [(key, value)])
+    let error = try #require(throws: UsageError.self) { try Self.scaled(Self.llama, request) }
+    #expect(error.description.contains("expected a finite number"), "\(error)")
+  }
+
+  @Test("a note states that some layers do not rotate")
+  func unrotatedLayers() throws {
+    let config = Self.llama.replacing(
+      #""model_type": "llama""#, with: #""model_type": "smollm3", "num_hidden_layers": 8"#)
+    let notes = try Self.scaled(config, RopeRequest(method: .pi, target: .factor(2))).notes
+    #expect(notes == [.layersWithoutRotation(rotated: 6, total: 8)])
+  }
+
+  @Test(
+    "architectures in which only layers with a window rotate are refused",
+    arguments: ["exaone4", "exaone_moe", "afmoe", "cohere2"])
+  func windowsOnly(type: String) throws {
+    let config = Self.llama.replacing("llama", with: type)
+    let error = try #require(throws: UsageError.self) {
+      try Self.scaled(config, RopeRequest(method: .yarn, target: .factor(2)))
+    }
+    #expect(error.description.contains("only the layers with a window rotate"))
+    let whole = config.replacing(
+      #""hidden_size""#, with: #""sliding_window": null, "hidden_size""#)
+    let request = RopeRequest(method: .yarn, target: .factor(2))
+    if type.hasPrefix("exaone") { _ = try Self.scaled(whole, request) }
+  }
+
+  @Test("a note states that an attention factor applies to a part of each head")
+  func latentAttention() throws {
+    let config = Self.llama.replacing(
+      #""model_type": "llama""#,
+      with: #""model_type": "deepseek_v3", "qk_rope_head_dim": 64, "qk_nope_head_dim": 128"#)
+    func codes(_ parameters: [(key: String, value: Double)]) throws -> [String] {
+      try Self.scaled(
+        config, RopeRequest(method: .yarn, target: .factor(4), parameters: parameters)
+      ).notes.map(\.code)
+    }
+    #expect(try codes([]) == ["attention-of-part 64 192"])
+    #expect(try codes([("attention_factor", 1)]) == [])
+    #expect(try codes([("mscale", 1), ("mscale_all_dim", 1)]) == [])
+  }
+
   @Test("ntk changes only the base")
   func ntk() throws {
     let found = try Self.scaled(Self.llama, RopeRequest(method: .ntk, target: .factor(4))).root

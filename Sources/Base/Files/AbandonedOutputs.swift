@@ -34,7 +34,12 @@ package enum AbandonedOutputs {
   /// Removes the abandoned outputs in a folder, while holding their locks.
   /// - Returns: All unfinished outputs that were in the folder; the abandoned ones are gone.
   package static func remove(in folder: String) throws(FileError) -> [Entry] {
-    try visit(folder, of: nil) { path throws(FileError) in try FileSystem.removeTree(path) }
+    try visit(folder, of: nil) { path throws(FileError) in
+      do throws(FileError) { try FileSystem.removeTree(path) } catch {
+        // A writer that found the lock held removes its file as well.
+        guard try FileSystem.typeIfPresent(path) == nil else { throw error }
+      }
+    }
   }
 
   /// Calls `body` with the path of each abandoned output while its lock is held.
@@ -45,37 +50,21 @@ package enum AbandonedOutputs {
     for name in try FileSystem.names(in: folder)
     where output.map({ PartialName.isPartial(name, of: $0) }) ?? PartialName.isPartial(name) {
       let path = folder + "/" + name
+      // The lock is held until the entry is removed. A writer that has not locked it yet starts anew.
       guard let type = try FileSystem.typeIfPresent(path), type == .regular || type == .directory,
-        let descriptor = try open(path, type)
+        let lock = try EntryLock.taken(on: path, type)
       else { continue }
-      defer { try? descriptor.close() }
-      let state: State
-      switch try FileSystem.lock(descriptor, path) {
-      case .taken: state = .abandoned
-      case .held: state = .inUse
-      case .unsupported: state = .unknown
+      let state: State =
+        switch lock.outcome {
+        case .taken: .abandoned
+        case .held: .inUse
+        case .unsupported: .unknown
+        }
+      try withExtendedLifetime(lock) { () throws(FileError) in
+        if state == .abandoned { try body(path) }
       }
-      if state == .abandoned { try body(path) }
       entries.append(Entry(name: name, state: state))
     }
     return entries
-  }
-
-  /// Opens an entry for its lock; returns nil if it has disappeared. Network file systems lock only files that are open
-  /// for writing.
-  private static func open(
-    _ path: String, _ type: FileType
-  ) throws(FileError) -> FileDescriptor? {
-    let options: FileDescriptor.OpenOptions = [.noFollow, .nonBlocking, .closeOnExec]
-    if type == .regular,
-      let descriptor = try? FileDescriptor.open(FilePath(path), .readWrite, options: options)
-    {
-      return descriptor
-    }
-    do { return try FileDescriptor.open(FilePath(path), .readOnly, options: options) } catch {
-      let code = Errno(caught: error)
-      if code == .noSuchFileOrDirectory { return nil }
-      throw FileError("open", path, code)
-    }
   }
 }

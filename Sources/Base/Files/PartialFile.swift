@@ -51,8 +51,11 @@ package final class PartialFile: Sendable {
         descriptor = try FileDescriptor.open(
           FilePath(path), .readOnly, options: [.directory, .noFollow, .closeOnExec])
       } catch {
+        let code = Errno(caught: error)
+        // A process that looks for abandoned outputs was faster, and has removed it.
+        if code == .noSuchFileOrDirectory { return nil }
         try? FileSystem.removeTree(path)
-        throw FileError("open", path, Errno(caught: error))
+        throw FileError("open", path, code)
       }
       folder = descriptor
     } else {
@@ -149,7 +152,7 @@ package enum PartialName {
 
 extension FileSystem {
   /// The outcome of an attempt to lock a file.
-  enum LockOutcome: Sendable {
+  package enum LockOutcome: Sendable {
     case taken
     /// Another process, or another descriptor of this one, has the lock.
     case held

@@ -48,9 +48,12 @@ package enum JSONValue: Sendable {
   /// The member with that key, or nil if there is none or the value is not an object.
   package subscript(key: String) -> JSONValue? { asObject?[key] }
 
-  /// Returns the text of the document. If `indented` is true, each member has its own line, with two spaces per level.
-  package func serialized(indented: Bool = false) -> String {
-    var writer = JSONWriter(indented: indented)
+  /// Returns the text of the document.
+  /// - Parameters:
+  ///   - indented: True to write each member on its own line, with two spaces per level.
+  ///   - escapesControls: True to escape all characters that are invisible or control a terminal.
+  package func serialized(indented: Bool = false, escapesControls: Bool = false) -> String {
+    var writer = JSONWriter(indented: indented, escapesControls: escapesControls)
     writer.value(self)
     return writer.text
   }

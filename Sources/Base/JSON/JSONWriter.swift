@@ -1,6 +1,7 @@
 /// A writer that produces one JSON text, value by value. Equal calls produce equal bytes.
 ///
-/// The writer escapes only `"`, `\` and control characters below U+0020; all other characters are written as UTF-8.
+/// The writer escapes `"`, `\` and control characters below U+0020; all other characters are written as UTF-8, unless
+/// `escapesControls` asks for an escape of every character that is invisible or controls a terminal.
 /// Doubles get the fewest digits that read as the same value again. NaN and infinity become the strings `NaN`,
 /// `Infinity` and `-Infinity`. The writer traps on calls that do not form JSON. The caller ensures unique keys.
 package struct JSONWriter {
@@ -10,17 +11,32 @@ package struct JSONWriter {
   }
 
   package private(set) var bytes: [UInt8] = []
+  /// True if the text is complete, or its beginning was taken.
+  private var isBegun = false
   private let indented: Bool
+  private let escapesControls: Bool
   private var containers: [Container] = []
   /// True if a key was written and its value was not.
   private var valueIsDue = false
 
-  /// - Parameter indented: True to write each member and element on its own line with two spaces per level; false
-  ///   to write no white space.
-  package init(indented: Bool = false) { self.indented = indented }
+  /// - Parameters:
+  ///   - indented: True to write each member and element on its own line with two spaces per level; false to write no
+  ///     white space.
+  ///   - escapesControls: True to escape control characters above U+007E and characters that reorder text or are
+  ///     invisible, for texts that a terminal may show.
+  package init(indented: Bool = false, escapesControls: Bool = false) {
+    self.indented = indented
+    self.escapesControls = escapesControls
+  }
 
   /// The text written so far.
   package var text: String { String(decoding: bytes, as: UTF8.self) }
+
+  /// Returns what was written since the last call, and forgets it.
+  package mutating func drained() -> String {
+    defer { bytes.removeAll(keepingCapacity: true) }
+    return text
+  }
 
   package mutating func beginObject() { begin(Container(isObject: true)) }
   package mutating func endObject() { end(isObject: true) }
@@ -112,7 +128,8 @@ extension JSONWriter {
       precondition(!container.isObject, "a key must be written here")
       startMember()
     } else {
-      precondition(bytes.isEmpty, "the text is already complete")
+      precondition(!isBegun, "the text is already complete")
+      isBegun = true
     }
   }
 
@@ -132,12 +149,30 @@ extension JSONWriter {
 
   private mutating func appendString(_ string: String) {
     append("\"")
-    if string.utf8.contains(where: Self.needsEscape) {
+    if escapesControls, string.unicodeScalars.contains(where: \.isControlOrFormat) {
+      for scalar in string.unicodeScalars {
+        if scalar.value >= 0x7F, scalar.isControlOrFormat {
+          appendCodeUnits(of: scalar)
+        } else {
+          for byte in UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter {
+            appendEscaped(byte)
+          }
+        }
+      }
+    } else if string.utf8.contains(where: Self.needsEscape) {
       for byte in string.utf8 { appendEscaped(byte) }
     } else {
       append(string)
     }
     append("\"")
+  }
+
+  /// Writes the UTF-16 code units of a scalar, each as `\u` and four digits.
+  private mutating func appendCodeUnits(of scalar: Unicode.Scalar) {
+    for unit in UTF16.encode(scalar) ?? UTF16.encodedReplacementCharacter {
+      let digits = String(unit, radix: 16)
+      append("\\u" + String(repeating: "0", count: 4 - digits.count) + digits)
+    }
   }
 
   private static func needsEscape(_ byte: UInt8) -> Bool {

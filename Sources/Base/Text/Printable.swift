@@ -26,9 +26,11 @@ extension String {
 
 extension Unicode.Scalar {
   /// True for control characters, line and paragraph separators, and characters that reorder text or are invisible.
-  fileprivate var isControlOrFormat: Bool {
+  var isControlOrFormat: Bool {
     switch value {
-    case 0..<0x20, 0x7F..<0xA0, 0x200B...0x200F, 0x2028...0x202E, 0x2060...0x206F, 0xFEFF: true
+    case 0..<0x20, 0x7F..<0xA0, 0x061C, 0x180E, 0x200B...0x200F, 0x2028...0x202E, 0x2060...0x206F,
+      0xFEFF, 0xFFF9...0xFFFB, 0xE0000...0xE007F:
+      true
     default: false
     }
   }

@@ -3,19 +3,31 @@ import Base
 /// A file beside the weights that is not part of a checkpoint.
 package struct SkippedFile: Sendable {
   /// The reason why a file is left out.
-  package enum Reason: Sendable, Equatable {
+  package enum Reason: String, Sendable, Equatable {
     /// Loaders would take it for the weights of an output.
-    case otherWeights
+    case otherWeights = "other-weights"
     /// It repeats the weights in another format or place.
-    case copyOfWeights
+    case copyOfWeights = "copy-of-weights"
     /// It is larger than other files beside weights are.
     case large
     /// It is a link to a folder, a device or a pipe, or a folder that is too deep.
-    case notAFile
+    case notAFile = "not-a-file"
     /// It is a link to a file that does not exist.
-    case brokenLink
+    case brokenLink = "broken-link"
     /// It is a link to a file outside of the folder.
-    case outsideLink
+    case outsideLink = "outside-link"
+
+    /// A short phrase for lists.
+    package var summary: String {
+      switch self {
+      case .otherWeights: "other weights"
+      case .copyOfWeights: "an exported model or a copy of the weights"
+      case .large: "a large file"
+      case .notAFile: "not a file"
+      case .brokenLink: "a broken link"
+      case .outsideLink: "a link out of the folder"
+      }
+    }
   }
 
   /// The path inside the model folder; ends with `/` for a folder.

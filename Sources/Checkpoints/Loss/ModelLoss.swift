@@ -3,14 +3,17 @@ import TensorCore
 
 /// The loss of a whole output, in relation to the input of the command that wrote it.
 package struct ModelLoss: Sendable, Hashable {
-  /// A tensor and its ‖x − x̂‖ / ‖x‖.
+  /// A tensor and its ‖x − x̂‖ / ‖x‖, over the values that are finite before and after.
   package struct Worst: Sendable, Hashable {
     package var name: String
     package var relative: Double
+    /// The number of finite values that became infinite.
+    package var infinities: Int
 
-    package init(name: String, relative: Double) {
+    package init(name: String, relative: Double, infinities: Int = 0) {
       self.name = name
       self.relative = relative
+      self.infinities = infinities
     }
   }
 
@@ -65,11 +68,11 @@ package struct ModelLoss: Sendable, Hashable {
       losslessShare: Double(max(0, elementCount - lossy)) / Double(max(1, elementCount)),
       infinities: total.infinities, zeros: max(0, total.zeros),
       worst: ranked.prefix(Self.worstCount).map {
-        Worst(name: $0.name, relative: $0.loss.relative)
+        Worst(name: $0.name, relative: $0.loss.relative, infinities: $0.loss.infinities)
       })
   }
 
-  /// One line for people.
+  /// A summary in one line.
   package var summary: String {
     "\(total); worst: \(worstTensors); "
       + "\((100 * losslessShare).fixed(decimals: 1)) % of the values kept without loss"
@@ -83,7 +86,7 @@ package struct ModelLoss: Sendable, Hashable {
 
   /// The names of the worst tensors with their errors.
   package var worstTensors: String {
-    worst.map { "\($0.name.printable) \(Self.percent($0.relative))" }.joined(separator: ", ")
+    worst.map { "\($0.name.printable) \($0.error)" }.joined(separator: ", ")
   }
 
   /// Returns a share as a percentage with three decimals, or with an exponent if these would all be 0.
@@ -94,16 +97,33 @@ package struct ModelLoss: Sendable, Hashable {
   }
 }
 
+extension ModelLoss.Worst {
+  /// The error as a percentage; the number of new infinities if there are any, which have no finite error.
+  fileprivate var error: String {
+    infinities > 0
+      ? "not finite (\(infinities.counted("value")))" : ModelLoss.percent(relative)
+  }
+
+  /// The members of the tensor. The number of infinities is left out if it is 0.
+  fileprivate var json: JSONObject {
+    var object: JSONObject = ["name": .string(name), "relative_error": JSONValue(relative)]
+    if infinities > 0 { object["infinities"] = JSONValue(infinities) }
+    return object
+  }
+}
+
 extension ModelLoss {
+  /// Returns the number of values of a tensor that became infinite; 0 if it is not one of the worst.
+  package func infinities(in tensor: String) -> Int {
+    worst.first { $0.name.equalsAsBytes(tensor) }?.infinities ?? 0
+  }
+
   package var json: JSONObject {
     [
       "relative_error": JSONValue(relative), "tensors": JSONValue(tensorCount),
       "lossless_share": JSONValue(losslessShare), "infinities": JSONValue(infinities),
       "zeros": JSONValue(zeros),
-      "worst": .array(
-        worst.map {
-          .object(["name": .string($0.name), "relative_error": JSONValue($0.relative)])
-        }),
+      "worst": .array(worst.map { .object($0.json) }),
     ]
   }
 
@@ -117,7 +137,8 @@ extension ModelLoss {
     for item in list {
       guard let name = item["name"]?.asString, let relative = item["relative_error"]?.asDouble
       else { return nil }
-      worst.append(Worst(name: name, relative: relative))
+      worst.append(
+        Worst(name: name, relative: relative, infinities: item["infinities"]?.asInt ?? 0))
     }
     self.init(
       relative: relative, tensorCount: count, losslessShare: share, infinities: infinities,
@@ -132,7 +153,7 @@ extension ModelLoss {
       .sorted { $0.length > $1.length }.prefix(worstCount)
     return ModelLoss(
       relative: number, tensorCount: .max, losslessShare: number, infinities: .max, zeros: .max,
-      worst: longest.map { Worst(name: $0.name, relative: number) })
+      worst: longest.map { Worst(name: $0.name, relative: number, infinities: .max) })
   }
 
   /// The number of bytes of a name in a JSON document that is itself a JSON string.

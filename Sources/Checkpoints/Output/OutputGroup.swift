@@ -12,8 +12,9 @@ package final class OutputGroup: Sendable {
   /// The way in which an output got its name.
   private enum Appearance {
     case created
-    /// The replaced output has the temporary name now.
-    case exchanged
+    /// The replaced output has the temporary name now. Its lock keeps others from removing it as abandoned, since it may
+    /// have to come back.
+    case exchanged(EntryLock?)
     /// The replaced output is gone.
     case replaced
   }
@@ -83,8 +84,9 @@ package final class OutputGroup: Sendable {
     case .present: break
     }
     guard output.replacesExisting else { throw OutputExistsError(path: output.path) }
-    if isFolder || !isAlone, try FileSystem.exchange(partial.path, with: output.path) {
-      return .exchanged
+    if isFolder || !isAlone {
+      let lock = try? EntryLock.taken(on: output.path, isFolder ? .directory : .regular)
+      if try FileSystem.exchange(partial.path, with: output.path) { return .exchanged(lock) }
     }
     guard !isFolder else {
       throw FileError("exchange with its replacement", output.path, .notSupported)

@@ -1,5 +1,6 @@
 import Base
 import Checkpoints
+import Models
 import Recipes
 
 /// A check that the models of a merge agree in what their tensors do not show: the configuration and the tokenizer.
@@ -28,16 +29,33 @@ struct CompatibilityCheck {
       return
     }
     self.host = host
-    let facts = try ConfigurationFacts(checkpoint)
+    let facts = try facts(of: host, checkpoint, isCompared: names.contains { $0 != host })
     let tokenizer = TokenizerFacts(checkpoint)
     for name in names where name != host {
       guard let other = models[name] else { continue }
-      if let facts, let found = try ConfigurationFacts(other) {
+      if let found = try self.facts(of: name, other), let facts {
         let (errors, notes) = facts.differences(of: found)
         add(name, "configuration", errors.joined(separator: "; "), isError: true)
         add(name, "configuration", notes.joined(separator: "; "), isError: false)
       }
       add(name, try tokenizer.difference(of: TokenizerFacts(other)))
+    }
+  }
+
+  /// Returns the facts of a model; nil if it has no configuration, or one that cannot be read, which is added to the
+  /// errors.
+  private mutating func facts(
+    of name: String, _ checkpoint: Checkpoint, isCompared: Bool = true
+  ) throws -> ConfigurationFacts? {
+    do {
+      return try ConfigurationFacts(checkpoint)
+    } catch let fault as ModelConfigurationFile.Fault {
+      guard isCompared else { return nil }
+      add(
+        "\(name.shown): its configuration cannot be compared: \(ModelConfig.name) \(fault.reason)",
+        hint: "correct the file, or merge without the comparison with "
+          + "\(setting: "allow-config-mismatch")", isError: true)
+      return nil
     }
   }
 
@@ -65,14 +83,17 @@ struct CompatibilityCheck {
   private mutating func add(_ name: String, _ what: String, _ text: String, isError: Bool) {
     guard !text.isEmpty else { return }
     let message: Message = "\(name.shown): its \(what) differs from that of \(host.shown): \(text)"
+    add(
+      message,
+      hint: "merge models with the same \(what), or use that of \(host.shown) for all with "
+        + "\(setting: "allow-config-mismatch")", isError: isError)
+  }
+
+  private mutating func add(_ message: Message, hint: Message, isError: Bool) {
     guard isError, !allowsMismatch else {
       notes.append(message)
       return
     }
-    errors.append(
-      UsageError(
-        message,
-        hint: "merge models with the same \(what), or use that of \(host.shown) for all with "
-          + "\(setting: "allow-config-mismatch")"))
+    errors.append(UsageError(message, hint: hint))
   }
 }

@@ -13,9 +13,11 @@ struct ConfigurationFacts {
   private var epsilon: Double?
   private let rotary: RotaryFacts
 
-  /// - Returns: nil if the model has no readable configuration.
+  /// - Returns: nil if the model has no configuration.
+  /// - Throws: `ModelConfigurationFile.Fault` if it has one that cannot be read.
   init?(_ checkpoint: Checkpoint) throws {
-    guard let configuration = try checkpoint.modelConfiguration() else { return nil }
+    guard let file = try ModelConfigurationFile.file(of: checkpoint) else { return nil }
+    let configuration = try file.configuration()
     rotary = RotaryFacts(configuration)
     func add(_ name: String, _ text: String?) {
       if let text { settings.append((name, text)) }
@@ -127,7 +129,9 @@ private struct RotaryFacts {
 
   private static func areEqual(_ own: RopeSettings, _ other: RopeSettings) -> Bool {
     if own == other { return true }
-    guard max(own.headDim, other.headDim) <= dimensionLimit else { return false }
+    guard own.layers == other.layers, max(own.headDim, other.headDim) <= dimensionLimit else {
+      return false
+    }
     // Some types have other frequencies beyond the length that they were trained with.
     let longest = max(1, own.maximumLength ?? 1, other.maximumLength ?? 1)
     let lengths = [nil, 2 * min(longest, lengthLimit)]

@@ -66,6 +66,17 @@ extension MergeRecipeReader {
       let flags = list.compactMap(\.asBool)
       if flags.count == list.count { return .bools(flags) }
     }
+    for part in value.asList ?? [value] {
+      guard let number = Self.anyNumber(part) else { continue }
+      guard number.isFinite else {
+        let kind = number.isNaN ? "NaN" : "infinite"
+        fault(
+          part.line,
+          "'\(name.shown)' \(value.asList == nil ? "is" : "has a value that is") \(kind), "
+            + "expected a finite number")
+        return nil
+      }
+    }
     fault(
       value.line,
       "'\(name.shown)' is \(value.kind), expected a number, true or false, or a list of these")
@@ -74,8 +85,10 @@ extension MergeRecipeReader {
 
   /// Returns a finite number, which may be in quotes as in mergekit.
   private static func number(_ value: RecipeValue) -> Double? {
-    guard let number = value.asNumber ?? value.asString.flatMap({ Double($0) }), number.isFinite
-    else { return nil }
-    return number
+    anyNumber(value).flatMap { $0.isFinite ? $0 : nil }
+  }
+
+  private static func anyNumber(_ value: RecipeValue) -> Double? {
+    value.asNumber ?? value.asString.flatMap { Double($0) }
   }
 }

@@ -73,6 +73,53 @@ extension ModelConfiguration {
     }
   }
 
+  /// The number of dimensions of a head beside those that the rotary embedding applies to; 0 if it applies to a whole
+  /// head or to a share of it.
+  ///
+  /// The latent attention of DeepSeek has heads of two parts, of which one rotates.
+  package var rotaryPlainDim: Int {
+    get throws(Fault) {
+      guard try size(["qk_rope_head_dim"]) != nil else { return 0 }
+      return try size(["qk_nope_head_dim"]) ?? 0
+    }
+  }
+
+  /// The settings of layers with a window that the architecture defines; nil if all layers are alike.
+  package var rotaryWindows: RotaryArchitecture.Windows? {
+    get throws(Fault) {
+      guard let architecture = try rotaryArchitecture else { return nil }
+      if architecture.hasOptionalWindow, object["sliding_window"] == .null { return nil }
+      return architecture.windows
+    }
+  }
+
+  /// The layers that rotate; nil if all of them do.
+  package var rotatedLayers: RotatedLayers? {
+    get throws(Fault) {
+      if try rotaryWindows == .rotateAlone { return .windows }
+      let listKey = "no_rope_layers"
+      let count = try layerCount
+      var flags: [Bool] = []
+      if let list = object[listKey]?.asArray, !list.isEmpty {
+        for value in list.prefix(count ?? list.count) {
+          // 1 means that the layer rotates, in spite of the name of the key.
+          guard let flag = value.asBool ?? value.asInt.map({ $0 != 0 }) else {
+            throw Fault(key: listKey, expected: .flags)
+          }
+          flags.append(flag)
+        }
+      } else if let count, let standard = try rotaryArchitecture?.unrotatedInterval {
+        let interval = try size(["no_rope_layer_interval"]) ?? standard
+        return Self.rotated(count - count / interval, of: count)
+      }
+      return Self.rotated(flags.count { $0 }, of: flags.count)
+    }
+  }
+
+  private static func rotated(_ count: Int, of total: Int) -> RotatedLayers? {
+    count == total ? nil : .some(rotated: count, total: total)
+  }
+
   /// The number of dimensions of a head in layers that see the whole context, if it differs from the others.
   package var rotaryFullHeadDim: Int? {
     get throws(Fault) {

@@ -3,7 +3,7 @@ extension RotaryArchitecture {
   ///
   /// The values are those of the configuration classes of transformers 5.24, which apply if a key is missing.
   static let table: [(String, RotaryArchitecture)] = [
-    entry("afmoe", head: 128, size: (2048, 16), length: 16_384),
+    entry("afmoe", head: 128, size: (2048, 16), length: 16_384, windows: .rotateAlone),
     entry("apertus", theta: 12_000_000, size: (4096, 32), length: 65_536),
     entry("arcee", size: (2560, 32), length: 4_096),
     entry("bamba", share: 0.5, size: (4096, 32), length: 262_144),
@@ -25,8 +25,11 @@ extension RotaryArchitecture {
     entry("esm", size: (768, 12), length: 1_026),
     entry("eurobert", size: (768, 12), length: 8_192),
     entry("exaone", theta: 500_000, size: (4096, 32), length: 4_096),
-    entry("exaone4", size: (4096, 32), length: 2_048),
-    entry("exaone_moe", size: (4096, 32), length: 2_048),
+    entry(
+      "exaone4", size: (4096, 32), length: 2_048, windows: .rotateAlone, hasOptionalWindow: true),
+    entry(
+      "exaone_moe", size: (4096, 32), length: 2_048, windows: .rotateAlone,
+      hasOptionalWindow: true),
     entry("falcon", size: (4544, 71), length: 2_048),
     entry("falcon_h1", size: (4096, 32), length: 8_192),
     entry("flex_olmo", theta: 500_000, size: (4096, 32), length: 4_096),
@@ -71,7 +74,8 @@ extension RotaryArchitecture {
     entry("lfm2", theta: 1_000_000, size: (2560, 32), length: 128_000),
     entry("lfm2_moe", theta: 1_000_000, size: (2048, 32), length: 128_000),
     entry("llama", size: (4096, 32), length: 2_048),
-    entry("llama4", theta: 500_000, head: 128, size: (5120, 40), length: 131_072),
+    entry(
+      "llama4", theta: 500_000, head: 128, size: (5120, 40), length: 131_072, unrotatedInterval: 4),
     entry("longcat_flash", theta: 10_000_000, head: 64, size: (6144, 64), length: 131_072),
     entry("minicpm3", head: 32, size: (2560, 40), length: 32_768),
     entry("minimax", theta: 1_000_000, size: (4096, 32), length: 131_072),
@@ -120,7 +124,8 @@ extension RotaryArchitecture {
     entry("recurrent_gemma", share: 0.5, size: (2560, 10)),
     entry("roformer", size: (768, 12), length: 1_536),
     entry("seed_oss", head: 128, size: (4096, 80), length: 524_288),
-    entry("smollm3", theta: 2_000_000, size: (2048, 16), length: 32_768),
+    entry(
+      "smollm3", theta: 2_000_000, size: (2048, 16), length: 32_768, unrotatedInterval: 4),
     entry("solar_open", theta: 1_000_000, head: 128, size: (4096, 64), length: 131_072),
     entry("stablelm", share: 0.25, size: (2560, 32), length: 4_096),
     entry("stablelm_epoch", share: 0.25, size: (2560, 32), length: 4_096),
@@ -135,14 +140,16 @@ extension RotaryArchitecture {
   private static func entry(
     _ name: String, theta: Double = 10_000, key: String = "rope_theta", share: Double = 1,
     rotary: Int? = nil, head: Int? = nil, fullHead: Int? = nil, size: (Int, Int)? = nil,
-    length: Int? = nil, windows: Windows? = nil
+    length: Int? = nil, windows: Windows? = nil, hasOptionalWindow: Bool = false,
+    unrotatedInterval: Int? = nil
   ) -> (String, RotaryArchitecture) {
     (
       name,
       RotaryArchitecture(
         theta: theta, thetaKey: key, share: share, rotaryDim: rotary, headDim: head,
         fullHeadDim: fullHead, hiddenSize: size?.0, headCount: size?.1, maximumPositions: length,
-        windows: windows)
+        windows: windows, hasOptionalWindow: hasOptionalWindow,
+        unrotatedInterval: unrotatedInterval)
     )
   }
 }

@@ -29,6 +29,18 @@ package struct RotaryArchitecture: Sendable, Equatable {
   package var maximumPositions: Int?
   /// The settings of layers with a window; nil if all layers are alike.
   package var windows: Windows?
+  /// True if all layers are alike when `sliding_window` is null.
+  package var hasOptionalWindow = false
+  /// The number of layers of which the last does not rotate, unless the configuration lists them; nil if all layers
+  /// rotate.
+  package var unrotatedInterval: Int?
+}
+
+/// The layers of a model that have a rotary embedding, if not all layers have one.
+package enum RotatedLayers: Sendable, Equatable {
+  case some(rotated: Int, total: Int)
+  /// The layers that see only a window of the context.
+  case windows
 }
 
 extension RotaryArchitecture {

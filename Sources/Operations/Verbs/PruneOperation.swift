@@ -40,7 +40,8 @@ package struct PruneOperation: OutputOperation {
     let unpruned = Self.stored(
       job.initial ?? checkpoint, pruning.tensorIndices(in: checkpoint), checkpoint)
     var request = OutputRequest(
-      options: pruning.options, inputs: job.inputs, output: unpruned, errors: errors)
+      options: pruning.options, inputs: job.inputs, output: unpruned, errors: errors,
+      notes: pruning.notes(for: checkpoint))
     request.sidePaths = [maskOutput].compactMap { $0 }
     request.survey = OutputSurvey(
       .survey, job.demand, tensorCount: checkpoint.tensors.count,

@@ -186,9 +186,11 @@ extension PackedCheckpointWriter {
 }
 
 extension PackedTensor.Quality {
-  /// Creates the statement about a loss; nil if there is none, or if its sums are too large for F64.
+  /// Creates the statement about a loss; nil if there is none, if values became infinite, whose distance is not finite,
+  /// or if the sums are too large for F64.
   fileprivate init?(_ loss: ValueLoss) {
-    guard !loss.isNone, loss.squares.isFinite, loss.normSquares.isFinite else { return nil }
+    guard !loss.isNone, loss.infinities == 0, loss.squares.isFinite, loss.normSquares.isFinite
+    else { return nil }
     self.init(
       norm: loss.normSquares.squareRoot(), error: loss.squares.squareRoot(), largest: loss.largest)
   }

@@ -49,6 +49,7 @@ struct TermSumSource: ChunkedTensorSource {
         try add(
           part, chunk: chunk, elements, isFirst: index == 0, to: &sums, scratch: &rest)
       }
+      try checkOverflow(chunk: chunk, elements, of: &sums, scratch: &rest)
       try round(sums.bytes, elements, into: &values)
     }
   }
@@ -115,7 +116,7 @@ struct TermSumSource: ChunkedTensorSource {
   /// Adds a part to `sums`; overwrites `sums` if the part is the first.
   @_lifetime(sums: copy sums)
   @_lifetime(scratch: copy scratch)
-  private func add(
+  func add(
     _ part: TermSum.Part, chunk: Int, _ elements: Range<Int>, isFirst: Bool,
     to sums: inout MutableRawSpan, scratch: inout MutableRawSpan
   ) throws {

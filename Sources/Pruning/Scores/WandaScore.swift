@@ -111,6 +111,7 @@ package struct WandaScore: PruningScore {
         let reader = reader(norm)
         try reader.workspace(elementCount: count).withSpans(of: &scratch) { floats, rest in
           try reader.read(start + piece..<start + piece + count, into: &floats, scratch: &rest)
+          try checkNorms(floats.bytes, count: count, start: start + piece, of: norm)
           let columns = piece * fit.run..<(piece + count) * fit.run
           Self.scale(
             &values, elements, own.clamped(to: elements), rows, columns, by: floats.bytes,
@@ -118,6 +119,20 @@ package struct WandaScore: PruningScore {
         }
       }
       matrix += 1
+    }
+  }
+
+  /// Throws if a norm is negative.
+  private func checkNorms(
+    _ floats: borrowing RawSpan, count: Int, start: Int, of norm: LazyTensor
+  ) throws {
+    for index in 0..<count {
+      let value = Float(bitPattern: floats.littleEndian(UInt32.self, at: 4 * index) ?? 0)
+      guard value < 0 else { continue }
+      throw FormatError(
+        .negativeNorm, "norm \(start + index) is \(value), expected 0 or more", path: path,
+        tensor: norm.name,
+        hint: "pass the root of the sum of squares of each input, not a sum or a mean")
     }
   }
 
@@ -153,4 +168,11 @@ package struct WandaScore: PruningScore {
       start = end
     }
   }
+}
+
+extension FormatError.Code {
+  package static let negativeNorm = FormatError.Code(
+    "prune.norms",
+    meaning: "An input norm of the score wanda is negative.",
+    remedy: "Pass the Euclidean norm of each input, which is 0 or more.")
 }

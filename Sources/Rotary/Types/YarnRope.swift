@@ -68,13 +68,27 @@ package enum YarnRope: RopeType {
       inverse: inverse, attentionFactor: try attentionFactor(settings, factor: factor))
   }
 
+  /// The factor for all attention scores besides that of cosines and sines; nil if there is none.
+  ///
+  /// Models with latent attention scale the scores of both parts of a head by `mscale_all_dim`.
+  /// Source: the attention of DeepSeek-V2 and V3.
+  package static func scoreFactor(_ settings: RopeSettings) -> Double? {
+    guard settings.plainDim > 0, RopeTypes[settings.typeName]?.name == name,
+      let factor = settings.factor, let all = settings.number("mscale_all_dim"), all != 0
+    else { return nil }
+    let root = scale(all, factor: factor)
+    return root * root
+  }
+
+  private static func scale(_ multiplier: Double, factor: Double) -> Double {
+    factor <= 1 ? 1 : 0.1 * multiplier * Real.log(factor) + 1
+  }
+
   private static func attentionFactor(
     _ settings: RopeSettings, factor: Double
   ) throws(RopeFault) -> Double {
     if let given = try settings.givenAttentionFactor() { return given }
-    func scale(_ multiplier: Double) -> Double {
-      factor <= 1 ? 1 : 0.1 * multiplier * Real.log(factor) + 1
-    }
+    func scale(_ multiplier: Double) -> Double { Self.scale(multiplier, factor: factor) }
     if let scaled = settings.number("mscale"), let all = settings.number("mscale_all_dim"),
       scaled != 0, all != 0
     {
