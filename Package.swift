@@ -70,7 +70,7 @@ let package = Package(
     module("Zip", ["Checkpoints", "TensorCore", "Base"]),
     module("Archives", ["Zip", "Checkpoints", "TensorCore", "Base"]),
     module("PyTorch", ["Zip", "Checkpoints", "TensorCore", "Base", crypto]),
-    module("NumPy", ["Zip", "Checkpoints", "TensorCore", "Base", crypto]),
+    module("NumPy", ["Zip", "Checkpoints", "TensorCore", "Base", "Zstd", crypto]),
     module("ONNX", ["Checkpoints", "TensorCore", "Base", crypto]),
     module(
       "Packing",
