@@ -55,8 +55,8 @@ package struct NPYHeader: Sendable {
     }
     let length =
       version == 1
-      ? start.rawSpan.littleEndian(UInt16.self, at: 8).map(Int.init)
-      : start.rawSpan.littleEndian(UInt32.self, at: 8).map(Int.init)
+      ? start.rawSpan.littleEndian(UInt16.self, at: 8).map(Int.init)  // fits: at most 32 bits
+      : start.rawSpan.littleEndian(UInt32.self, at: 8).map(Int.init)  // fits: at most 32 bits
     guard let length else { throw cutShort(fileByteCount, path: path) }
     let first = version == 1 ? 10 : 12
     guard length <= fileByteCount - first else {

@@ -3,7 +3,7 @@ import Checkpoints
 
 /// The fields of a `ModelProto` apart from its tensors.
 ///
-/// Source: `onnx.proto` of ONNX 1.19.
+/// Source: `onnx.proto` of ONNX 1.23.
 struct ModelMessage {
   /// The range of the graph in the file.
   var graph = 0..<0

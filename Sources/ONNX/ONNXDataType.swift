@@ -2,7 +2,7 @@ import TensorCore
 
 /// A data type of ONNX tensors.
 ///
-/// Source: `TensorProto.DataType` in `onnx.proto` of ONNX 1.19.
+/// Source: `TensorProto.DataType` in `onnx.proto` of ONNX 1.23.
 struct ONNXDataType: Sendable, Equatable {
   /// The field that holds the values if they are not raw data.
   enum Field: Sendable, Equatable {
@@ -52,6 +52,8 @@ struct ONNXDataType: Sendable, Equatable {
     case 24: self.init("FLOAT8E8M0", .f8E8M0, .int32(bytes))
     case 25: self.init("UINT2")
     case 26: self.init("INT2")
+    case 27: self.init("FLOAT6E2M3", .f6E2M3, .int32(0...0x3F))
+    case 28: self.init("FLOAT6E3M2", .f6E3M2, .int32(0...0x3F))
     default: return nil
     }
   }

@@ -3,7 +3,7 @@ import TensorCore
 
 /// The fields of a `TensorProto`, with the places of its values in the file.
 ///
-/// Source: `onnx.proto` of ONNX 1.19.
+/// Source: `onnx.proto` of ONNX 1.23.
 struct TensorMessage {
   /// The values of a typed field: ranges of the file, one after another.
   typealias Segments = [Range<Int>]

@@ -20,8 +20,8 @@ struct VarintTensorSource: TensorSource {
   private let file: InputFile
   private let info: TensorInfo
   private let segments: [Range<Int>]
-  /// The number of bytes that a value becomes. A value of F4 is a byte with two elements.
-  private let valueByteCount: Int
+  /// The number of bits that a value becomes. A value of F4 is a byte with two elements.
+  private let bitsPerValue: Int
   private let marks: [Mark]
 
   /// Reads all values once, to check them and to note their places.
@@ -37,8 +37,8 @@ struct VarintTensorSource: TensorSource {
     file = reader.file
     self.info = info
     self.segments = segments
-    valueByteCount = max(1, info.dtype.bitsPerElement / 8)
-    let wantedCount = info.byteCount / valueByteCount
+    bitsPerValue = info.dtype == .f4 ? 8 : info.dtype.bitsPerElement
+    let wantedCount = info.byteCount * 8 / bitsPerValue
     var marks: [Mark] = []
     var count = 0
     for (number, segment) in segments.enumerated() {
@@ -75,7 +75,11 @@ struct VarintTensorSource: TensorSource {
   ) throws {
     guard !elements.isEmpty else { return }
     let bytes = info.bytes(of: elements)
-    let (first, end) = (bytes.lowerBound / valueByteCount, bytes.upperBound / valueByteCount)
+    let (first, end) = (
+      bytes.lowerBound * 8 / bitsPerValue, bytes.upperBound * 8 / bitsPerValue
+    )
+    // Values of six bits are added to the bytes that they share.
+    if bitsPerValue == 6 { values.fill() }
     let mark = marks[first / Self.interval]
     var number = first / Self.interval * Self.interval
     var (segment, position) = (mark.segment, mark.byteOffset)
@@ -88,19 +92,31 @@ struct VarintTensorSource: TensorSource {
       }
       let value = try reader.varint(&position, end: segments[segment].upperBound)
       if number >= first {
-        store(value, at: (number - first) * valueByteCount, in: &values)
+        store(value, at: number - first, in: &values)
       }
       number += 1
     }
   }
 
   @_lifetime(values: copy values)
-  private func store(_ value: UInt64, at byteOffset: Int, in values: inout MutableRawSpan) {
-    switch valueByteCount {
-    case 1: values.storeLittleEndian(UInt8(truncatingIfNeeded: value), at: byteOffset)
-    case 2: values.storeLittleEndian(UInt16(truncatingIfNeeded: value), at: byteOffset)
-    case 4: values.storeLittleEndian(UInt32(truncatingIfNeeded: value), at: byteOffset)
-    default: values.storeLittleEndian(value, at: byteOffset)
+  private func store(_ value: UInt64, at index: Int, in values: inout MutableRawSpan) {
+    switch bitsPerValue {
+    case 6: add(value, atBit: 6 * index, in: &values)
+    case 8: values.storeLittleEndian(UInt8(truncatingIfNeeded: value), at: index)
+    case 16: values.storeLittleEndian(UInt16(truncatingIfNeeded: value), at: 2 * index)
+    case 32: values.storeLittleEndian(UInt32(truncatingIfNeeded: value), at: 4 * index)
+    default: values.storeLittleEndian(value, at: 8 * index)
+    }
+  }
+
+  /// Adds six bits to a stream of bits, lowest bits first.
+  @_lifetime(values: copy values)
+  private func add(_ value: UInt64, atBit bit: Int, in values: inout MutableRawSpan) {
+    let shifted = (value & 0x3F) << UInt64(bit % 8)
+    for byte in 0..<2 where bit / 8 + byte < values.byteCount {
+      let old = values.bytes.littleEndian(UInt8.self, at: bit / 8 + byte) ?? 0
+      values.storeLittleEndian(
+        old | UInt8(truncatingIfNeeded: shifted >> UInt64(8 * byte)), at: bit / 8 + byte)
     }
   }
 }
