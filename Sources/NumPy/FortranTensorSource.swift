@@ -1,6 +1,7 @@
 import Base
 import Checkpoints
 import TensorCore
+import Zip
 
 /// A source whose values are stored in Fortran order, with the first index changing fastest.
 ///
@@ -11,6 +12,8 @@ struct FortranTensorSource: TensorSource {
   private let info: TensorInfo
   /// The offset of the first value in the file.
   private let byteOffset: Int
+  /// The checksum of the member; nil for a file of its own. It is compared before the first panel is read.
+  private let checksum: ZipChecksum?
   private let layout: FortranLayout
   private let panels: FortranPanels
   /// The number of the array among those that share the panels.
@@ -21,11 +24,11 @@ struct FortranTensorSource: TensorSource {
   private static let gapByteCount = 4096
 
   init(
-    file: InputFile, info: TensorInfo, byteOffset: Int, panels: FortranPanels, array: Int,
-    panelByteCount: Int? = nil
+    file: InputFile, info: TensorInfo, byteOffset: Int, checksum: ZipChecksum? = nil,
+    panels: FortranPanels, array: Int, panelByteCount: Int? = nil
   ) {
     (self.file, self.info, self.byteOffset) = (file, info, byteOffset)
-    (self.panels, self.array) = (panels, array)
+    (self.checksum, self.panels, self.array) = (checksum, panels, array)
     let limit =
       panelByteCount
       ?? (file.isDecoded ? FortranPanels.decodedByteCount : FortranPanels.storedByteCount)
@@ -40,6 +43,7 @@ struct FortranTensorSource: TensorSource {
   /// The panel and the window, which all workers share, counted once for each of them.
   func scratchByteCount(elementCount: Int) -> Int {
     layout.largestPanel * elementByteCount + min(Self.windowByteCount, info.byteCount)
+      + (checksum == nil ? 0 : ZipChecksum.verificationByteCount)
   }
 
   @_lifetime(values: copy values)
@@ -64,6 +68,7 @@ struct FortranTensorSource: TensorSource {
 
   @_lifetime(target: copy target)
   private func load(_ panel: FortranLayout.Panel, into target: inout MutableRawSpan) throws {
+    try checksum?.verify()
     switch elementByteCount {
     case 1: try load(panel, UInt8.self, into: &target)
     case 2: try load(panel, UInt16.self, into: &target)

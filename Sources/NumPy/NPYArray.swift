@@ -1,6 +1,7 @@
 package import Base
 import Checkpoints
 package import TensorCore
+import Zip
 
 /// An open .npy file: a file of its own, or a member of an .npz file.
 package struct NPYArray: Sendable {
@@ -46,15 +47,17 @@ package struct NPYArray: Sendable {
   /// Returns the source of the values.
   /// - Parameters:
   ///   - stored: The source of the bytes after the header, as they are stored.
+  ///   - checksum: The checksum of the member; nil for a file of its own.
   ///   - panels: The memory for arrays in Fortran order.
   ///   - number: The number of the array among those that share the panels.
   func source(
-    _ stored: any TensorSource, panels: FortranPanels, number: Int
+    _ stored: any TensorSource, checksum: ZipChecksum? = nil, panels: FortranPanels, number: Int
   ) -> any TensorSource {
     let ordered: any TensorSource =
       isTransposed
       ? FortranTensorSource(
-        file: file, info: info, byteOffset: header.dataOffset, panels: panels, array: number)
+        file: file, info: info, byteOffset: header.dataOffset, checksum: checksum, panels: panels,
+        array: number)
       : stored
     let wordByteCount = header.element.swappedByteCount
     return wordByteCount == 1
