@@ -146,7 +146,7 @@ let package = Package(
       name: "FuzzTargets",
       dependencies: [
         "Merging", "Pruning", "Caches", "Rotary", "Surveys", "Containers", "Packing", "Safetensors",
-        "Models", "Checkpoints", "PackedFormat", "Codecs", "Recipes", "TensorCore", "Base",
+        "NumPy", "ONNX", "Models", "Checkpoints", "PackedFormat", "Codecs", "Recipes", "TensorCore", "Base",
       ],
       path: "Tests/Fuzzing/FuzzTargets", swiftSettings: strict),
     .executableTarget(
