@@ -68,6 +68,7 @@ peers: build python-modules
 	$(PYTHON) Tests/Peers/contexts.py "$$($(RELEASE) --show-bin-path)/sumac"
 	$(PYTHON) Tests/Peers/caches.py "$$($(RELEASE) --show-bin-path)/sumac"
 	$(PYTHON) Tests/Peers/adapters.py "$$($(RELEASE) --show-bin-path)/sumac"
+	$(PYTHON) Tests/Peers/formats.py "$$($(RELEASE) --show-bin-path)/sumac"
 	$(PYTHON) Tests/Peers/merge_speed.py "$$($(RELEASE) --show-bin-path)/sumac"
 
 lint: packages

@@ -70,7 +70,7 @@ let package = Package(
     module("Zip", ["Checkpoints", "TensorCore", "Base"]),
     module("Archives", ["Zip", "Checkpoints", "TensorCore", "Base"]),
     module("PyTorch", ["Zip", "Checkpoints", "TensorCore", "Base", crypto]),
-    module("NumPy", ["Zip", "Checkpoints", "TensorCore", "Base", crypto]),
+    module("NumPy", ["Zip", "Checkpoints", "TensorCore", "Base", "Zstd", crypto]),
     module("ONNX", ["Checkpoints", "TensorCore", "Base", crypto]),
     module(
       "Packing",
@@ -146,7 +146,7 @@ let package = Package(
       name: "FuzzTargets",
       dependencies: [
         "Merging", "Pruning", "Caches", "Rotary", "Surveys", "Containers", "Packing", "Safetensors",
-        "Models", "Checkpoints", "PackedFormat", "Codecs", "Recipes", "TensorCore", "Base",
+        "NumPy", "ONNX", "Models", "Checkpoints", "PackedFormat", "Codecs", "Recipes", "TensorCore", "Base",
       ],
       path: "Tests/Fuzzing/FuzzTargets", swiftSettings: strict),
     .executableTarget(

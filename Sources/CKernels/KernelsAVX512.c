@@ -3,12 +3,13 @@
 #if defined(__x86_64__)
 
 #pragma clang attribute push(                                                              \
-    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c,bmi2"))), \
+    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c,bmi2,pclmul"))), \
     apply_to = function)
 
 #define SUMAC_TABLE sumac_kernels_avx512
 #define SUMAC_LEVEL "avx512"
 #define SUMAC_HAS_F16C
+#define SUMAC_HAS_CLMUL
 #include "Level.inc.h"
 
 #pragma clang attribute pop

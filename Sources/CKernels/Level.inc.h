@@ -1,7 +1,8 @@
 // The kernels of one CPU level. The including file defines
 //   SUMAC_TABLE     the name of the table to define,
 //   SUMAC_LEVEL     the name of the level,
-//   SUMAC_HAS_F16C  if the level converts F16 in hardware.
+//   SUMAC_HAS_F16C  if the level converts F16 in hardware,
+//   SUMAC_HAS_CLMUL if it multiplies without carries.
 
 #pragma STDC FP_CONTRACT OFF
 
@@ -28,6 +29,7 @@ INLINE uint16_t bits_of_half(_Float16 value) {
 #include "Planes.inc.h"
 #include "Moments.inc.h"
 #include "Bytes.inc.h"
+#include "Crc32.inc.h"
 #include "Groups.inc.h"
 #include "Codes.inc.h"
 #include "Ggml.inc.h"
@@ -50,6 +52,7 @@ const sumac_kernels SUMAC_TABLE = {
     .central_squares_f32 = central_squares_f32,
     .central_squares_f64 = central_squares_f64,
     .xxh64 = xxh64,
+    .crc32 = crc32,
     .all_zero = all_zero,
     .first_difference = first_difference,
     .group_ranges = group_ranges,

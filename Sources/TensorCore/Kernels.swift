@@ -94,12 +94,20 @@ import CKernels
     unsafe bytes.withUnsafeBytes { unsafe table.pointee.xxh64($0.baseAddress, $0.count, seed) }
   }
 
+  /// Returns the CRC-32, as in ZIP files, of bytes with the CRC-32 `crc` that are followed by `bytes`.
+  package func crc32(_ bytes: borrowing RawSpan, continuing crc: UInt32 = 0) -> UInt32 {
+    unsafe bytes.withUnsafeBytes { unsafe table.pointee.crc32($0.baseAddress, $0.count, crc) }
+  }
+
   /// Returns true if all bytes are 0.
   package func isAllZero(_ bytes: borrowing RawSpan) -> Bool {
     unsafe bytes.withUnsafeBytes { unsafe table.pointee.all_zero($0.baseAddress, $0.count) != 0 }
   }
 
   package static func xxh64(_ bytes: borrowing RawSpan) -> UInt64 { best.xxh64(bytes) }
+  package static func crc32(_ bytes: borrowing RawSpan, continuing crc: UInt32 = 0) -> UInt32 {
+    best.crc32(bytes, continuing: crc)
+  }
   package static func isAllZero(_ bytes: borrowing RawSpan) -> Bool { best.isAllZero(bytes) }
 }
 

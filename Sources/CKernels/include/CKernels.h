@@ -196,6 +196,10 @@ typedef struct sumac_kernels {
   /// Returns the XXH64 hash of `n` bytes (xxHash fast digest algorithm specification).
   uint64_t (*xxh64)(const void *_Nullable bytes, size_t n, uint64_t seed);
 
+  /// Returns the CRC-32 (ISO 3309, as in ZIP and gzip) of the bytes with the CRC-32 `crc`, followed by `n` more; `crc` is
+  /// 0 for none.
+  uint32_t (*crc32)(const void *_Nullable bytes, size_t n, uint32_t crc);
+
   /// Returns 1 if all of `n` bytes are 0 or if `n` is 0, otherwise 0.
   int (*all_zero)(const void *_Nullable bytes, size_t n);
 

@@ -113,6 +113,9 @@ package struct InputTree: Sendable {
     }
   }
 
+  /// Returns true if a file of the folder is a link to a file outside of it.
+  package func isOutside(_ name: String) throws -> Bool { try tree.isOutside(name) }
+
   /// The path of the folder, for messages.
   package var folderPath: String { isFolder ? path : FileSystem.parent(of: path) }
 

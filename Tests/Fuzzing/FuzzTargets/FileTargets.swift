@@ -1,6 +1,8 @@
 import Base
 import Checkpoints
 import Glibc
+import NumPy
+import ONNX
 import PackedFormat
 import Safetensors
 import TensorCore
@@ -25,10 +27,22 @@ enum FileTargets {
     _ = unsafe unlink(path)
   }
 
-  static func safetensors(_ bytes: [UInt8]) {
+  static func safetensors(_ bytes: [UInt8]) { read(bytes, as: SafetensorsContainer.self) }
+
+  static func onnx(_ bytes: [UInt8]) { read(bytes, as: ONNXContainer.self) }
+
+  /// Reads an .npz file if the input starts like a ZIP archive, otherwise an .npy file.
+  static func numpy(_ bytes: [UInt8]) {
+    if bytes.starts(with: [0x50, 0x4B]) {
+      read(bytes, as: NPZContainer.self)
+    } else {
+      read(bytes, as: NPYContainer.self)
+    }
+  }
+
+  private static func read(_ bytes: [UInt8], as container: any Container.Type) {
     withFile(bytes) { path in
-      for tensor in try SafetensorsContainer.read(path).tensors
-      where tensor.info.byteCount < 1 << 20 {
+      for tensor in try container.read(path).tensors where tensor.info.byteCount < 1 << 20 {
         _ = try tensor.bytes()
       }
     }

@@ -5,6 +5,7 @@
 enum FuzzTarget: String, CaseIterable {
   case cbor, json, recipe, index, safetensors, values, places, file
   case adapter, merge, configuration, clex, survey, cache, option
+  case numpy, onnx
 
   /// Runs the target once.
   func run(_ bytes: [UInt8]) {
@@ -24,6 +25,8 @@ enum FuzzTarget: String, CaseIterable {
     case .survey: SurveyTarget.run(bytes)
     case .cache: CacheTarget.run(bytes)
     case .option: OptionTarget.run(bytes)
+    case .numpy: FileTargets.numpy(bytes)
+    case .onnx: FileTargets.onnx(bytes)
     }
   }
 }

@@ -1,1 +1,0 @@
-// The initializers of ONNX files.
