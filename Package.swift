@@ -79,7 +79,10 @@ let package = Package(
         "Zstd", crypto, system,
       ]),
     module(
-      "Containers", ["Packing", "ModelDirectories", "Safetensors", "Checkpoints", "Base"]),
+      "Containers",
+      [
+        "Packing", "ModelDirectories", "NumPy", "ONNX", "Safetensors", "Checkpoints", "Base",
+      ]),
     module("Sumac", ["Packing", "Checkpoints", "PackedFormat", "TensorCore", "Base"]),
     module("Reporting", ["Base"]),
     module("Recipes", ["Base", "YAML"]),
@@ -131,7 +134,7 @@ let package = Package(
       [
         "Conversion", "Inspection", "Pruning", "Merging", "RotaryScaling", "CacheCompression",
         "Caches", "Rotary", "Surveys", "Recipes", "Reporting", "Containers", "Packing",
-        "ModelDirectories", "Safetensors", "Models",
+        "ModelDirectories", "NumPy", "ONNX", "Zip", "Safetensors", "Models",
         "Checkpoints", "PackedFormat", "Codecs", "TensorCore", "Base", "Zstd", system,
       ]),
     .executableTarget(

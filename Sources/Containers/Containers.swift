@@ -1,6 +1,8 @@
 package import Base
 package import Checkpoints
 import ModelDirectories
+import NumPy
+import ONNX
 import Packing
 import Safetensors
 
@@ -11,6 +13,9 @@ package enum Containers {
     SafetensorsContainer.self,
     PackedContainer.self,
     ModelDirectoryContainer.self,
+    NPYContainer.self,
+    NPZContainer.self,
+    ONNXContainer.self,
   ])
 
   /// Reads the headers of a file or folder.

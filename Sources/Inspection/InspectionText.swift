@@ -100,13 +100,13 @@ extension Inspection {
 
   /// Returns a share as a percentage with two decimals, or with an exponent if these would all be 0.
   private static func percent(_ share: Double) -> String {
+    guard share.isFinite else { return "not finite" }
     let percentage = 100 * share
     guard percentage != 0, percentage < 0.01 else { return "\(percentage.fixed(decimals: 2)) %" }
     return "\(percentage.short) %"
   }
 
   private func storedLabel(_ tensor: LazyTensor) -> String {
-    guard share.isFinite else { return "not finite" }
     guard tensor.stored.byteCount != tensor.info.byteCount, tensor.info.byteCount > 0 else {
       return tensor.stored.codec
     }

@@ -4,6 +4,8 @@ import Caches
 import Checkpoints
 import Merging
 import ModelDirectories
+import NumPy
+import ONNX
 import PackedFormat
 import Packing
 import Pruning
@@ -12,6 +14,7 @@ package import Reporting
 import Rotary
 import RotaryScaling
 import Safetensors
+import Zip
 
 /// Every code that an error about a file can have, with its meaning and remedy.
 package enum ErrorCatalogue {
@@ -24,6 +27,9 @@ package enum ErrorCatalogue {
   private static let codes: [FormatError.Code] =
     PackedFault.allCases.map(\.code)
     + SafetensorsFault.allCases.map(\.code)
+    + ZipFault.allCases.map(\.code)
+    + NumPyFault.allCases.map(\.code)
+    + ONNXFault.allCases.map(\.code)
     + [.unknownContainer]
     + [.compressedMember]
     + [.lfsPointer, .downloadedText, .brokenLink]
