@@ -33,7 +33,7 @@ struct NPYHeaderParser {
       case .string("descr"): try set(&descr, entry)
       case .string("fortran_order"): try set(&order, entry)
       case .string("shape"): try set(&shape, entry)
-      default: throw error(.key, "the key \(entry.key.summary) is unknown", entry.byteOffset)
+      default: throw error(.key, "has a key that is unknown: \(entry.key.summary)", entry.byteOffset)
       }
     }
     guard let descr, let order, let shape else {
@@ -49,7 +49,7 @@ struct NPYHeaderParser {
     _ value: inout PythonLiteral.Entry?, _ entry: PythonLiteral.Entry
   ) throws(FormatError) {
     guard value == nil else {
-      throw error(.key, "the key \(entry.key.summary) appears twice", entry.byteOffset)
+      throw error(.key, "has a key twice: \(entry.key.summary)", entry.byteOffset)
     }
     value = entry
   }
