@@ -52,9 +52,12 @@ package enum NPZContainer: ContainerOutput {
     do { archive = try NPZFile(file, limit: input.catalogLimit) } catch let error as FormatError {
       throw try DownloadFault.error(in: file) ?? error
     }
-    return Checkpoint(
+    var checkpoint = Checkpoint(
       path: input.path, container: .npz, tensors: archive.tensors,
       identity: InputIdentity(hash: archive.hash, byteCount: file.byteCount),
       files: [file.identity])
+    // The CRC-32 of each member.
+    checkpoint.hasChecksums = true
+    return checkpoint
   }
 }

@@ -35,7 +35,7 @@ struct NPZWriter: CheckpointWriter {
       },
       companions: [], byteCount: layout.byteCount, isExact: true,
       demand: MemoryBudget.Demand(
-        fixedByteCount: layout.fixedByteCount + 1024 * tensors.count,
+        fixedByteCount: layout.fixedByteCount + 512 * tensors.count,
         workerByteCount: workerByteCount + ZstdSettings.decompressionByteCount),
       tileCount: tensors.reduce(0) { $0 + $1.info.grid.count },
       valueByteCount: tensors.reduce(0) { $0 + $1.info.byteCount }, notes: output.notes)

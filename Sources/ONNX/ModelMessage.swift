@@ -120,7 +120,7 @@ struct ModelMessage {
           || [Number.opset, Number.property].contains(field.number)
         if isKept {
           size.headerByteCount += position - field.byteOffset
-          size.listElementCount += 4
+          size.listElementCount += 12
         }
         continue
       }
