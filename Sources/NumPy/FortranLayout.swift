@@ -1,10 +1,10 @@
-import TensorCore
+package import TensorCore
 
 /// The division of an array in Fortran order into panels: ranges of elements in C order that fit into memory.
 ///
 /// Dimension k has the stride d₀ · … · d₍ₖ₋₁₎ in the file, and d₍ₖ₊₁₎ · … · d₍ₙ₋₁₎ in C order. A panel has fixed
 /// indexes before the split dimension, a range of indexes in it, and all indexes after it.
-struct FortranLayout: Sendable, Equatable {
+package struct FortranLayout: Sendable, Equatable {
   /// A dimension after the split dimension.
   struct Axis: Sendable, Equatable {
     var count: Int
@@ -15,9 +15,9 @@ struct FortranLayout: Sendable, Equatable {
   }
 
   /// One panel.
-  struct Panel: Sendable, Equatable {
+  package struct Panel: Sendable, Equatable {
     /// Its elements in C order.
-    var elements: Range<Int>
+    package var elements: Range<Int>
     /// The position of its first element in the file, in elements.
     var fileElement: Int
     /// The number of indexes in the split dimension.
@@ -31,7 +31,7 @@ struct FortranLayout: Sendable, Equatable {
   /// The dimensions after the split dimension.
   let innerAxes: [Axis]
   /// The number of elements of the largest panel.
-  let largestPanel: Int
+  package let largestPanel: Int
   private let elementCount: Int
   /// The dimensions before the split dimension; ones are left out.
   private let outerDimensions: [Int]
@@ -39,7 +39,7 @@ struct FortranLayout: Sendable, Equatable {
   private let splitCount: Int
 
   /// - Parameter limit: The maximum number of elements of a panel, at least 1.
-  init(_ shape: Shape, limit: Int) {
+  package init(_ shape: Shape, limit: Int) {
     let dimensions = shape.elementCount == 0 ? [] : shape.dimensions.filter { $0 > 1 }
     elementCount = shape.elementCount
     // The split dimension is the first one whose rows are not larger than a panel.
@@ -67,7 +67,7 @@ struct FortranLayout: Sendable, Equatable {
   }
 
   /// Returns the panel that contains an element with this index in C order.
-  func panel(containing element: Int) -> Panel {
+  package func panel(containing element: Int) -> Panel {
     precondition(element >= 0 && element < elementCount)
     let outerCount = splitCount * innerCount
     var outer = element / outerCount

@@ -5,7 +5,7 @@ import TensorCore
 /// The memory for one panel of an array in Fortran order, shared by the arrays of a file.
 ///
 /// Chunks are read in ascending order, so that all chunks of a panel are read while it is here.
-final class FortranPanels: Sendable {
+package final class FortranPanels: Sendable {
   /// The size of a panel that is read from a file, in bytes.
   static let storedByteCount = 8 << 20
   /// The size of a panel of decoded bytes. Each panel decodes the whole array.
@@ -17,6 +17,8 @@ final class FortranPanels: Sendable {
     var key: (array: Int, element: Int)?
     var buffer: ByteBuffer
   }
+
+  package init() {}
 
   private let content = Mutex(Content(key: nil, buffer: ByteBuffer(byteCount: 0)))
 

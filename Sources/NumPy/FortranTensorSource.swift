@@ -1,13 +1,13 @@
-import Base
+package import Base
 import Checkpoints
-import TensorCore
-import Zip
+package import TensorCore
+package import Zip
 
 /// A source whose values are stored in Fortran order, with the first index changing fastest.
 ///
 /// It reads one panel at a time, in the order of the file, and transposes it in memory. A panel of rows that are not
 /// the whole array needs one read for each column, or, if the bytes are decoded, one pass over the array.
-struct FortranTensorSource: TensorSource {
+package struct FortranTensorSource: TensorSource {
   private let file: InputFile
   private let info: TensorInfo
   /// The offset of the first value in the file.
@@ -23,7 +23,7 @@ struct FortranTensorSource: TensorSource {
   /// The number of bytes that are read in place of a new read.
   private static let gapByteCount = 4096
 
-  init(
+  package init(
     file: InputFile, info: TensorInfo, byteOffset: Int, checksum: ZipChecksum? = nil,
     panels: FortranPanels, array: Int, panelByteCount: Int? = nil
   ) {
@@ -41,14 +41,14 @@ struct FortranTensorSource: TensorSource {
   private var elementByteCount: Int { Self.byteCount(of: info) }
 
   /// The panel and the window, which all workers share, counted once for each of them.
-  func scratchByteCount(elementCount: Int) -> Int {
+  package func scratchByteCount(elementCount: Int) -> Int {
     layout.largestPanel * elementByteCount + min(Self.windowByteCount, info.byteCount)
       + (checksum == nil ? 0 : ZipChecksum.verificationByteCount)
   }
 
   @_lifetime(values: copy values)
   @_lifetime(scratch: copy scratch)
-  func read(
+  package func read(
     _ elements: Range<Int>, into values: inout MutableRawSpan, scratch: inout MutableRawSpan
   ) throws {
     let size = elementByteCount

@@ -33,7 +33,8 @@ struct NPYHeaderParser {
       case .string("descr"): try set(&descr, entry)
       case .string("fortran_order"): try set(&order, entry)
       case .string("shape"): try set(&shape, entry)
-      default: throw error(.key, "has a key that is unknown: \(entry.key.summary)", entry.byteOffset)
+      default:
+        throw error(.key, "has a key that is unknown: \(entry.key.summary)", entry.byteOffset)
       }
     }
     guard let descr, let order, let shape else {

@@ -1,10 +1,9 @@
 import Base
 import Checkpoints
+import NumPy
 import TensorCore
 import TestSupport
 import Testing
-
-@testable import NumPy
 
 /// Tests of the values of arrays in each order of bytes and elements.
 @Suite struct NPYValueTests {
