@@ -74,13 +74,15 @@ extension Inspection {
     ]
     let showsErrors = rows.contains { $0.relativeError != nil }
     if showsErrors { columns.append(Table.Column("error", alignsRight: true)) }
+    let rows = rows
     return Table(
       columns,
-      rows: rows.map { row in
+      rows: LazyRows(count: rows.count) { number in
+        let row = rows[number]
         let info = row.tensor.info
         let cells = [
           info.name.printable, info.dtype.name, info.shape.description, info.byteCount.grouped,
-          row.tensor.aliasOf.map { "= \($0.printable)" } ?? storedLabel(row.tensor),
+          row.tensor.aliasOf.map { "= \($0.printable)" } ?? Self.storedLabel(row.tensor),
         ]
         guard showsErrors else { return cells }
         let error = row.relativeError.map(Self.percent)
@@ -90,13 +92,13 @@ extension Inspection {
 
   /// Returns a share as a percentage with two decimals, or with an exponent if these would all be 0.
   private static func percent(_ share: Double) -> String {
+    guard share.isFinite else { return "not finite" }
     let percentage = 100 * share
     guard percentage != 0, percentage < 0.01 else { return "\(percentage.fixed(decimals: 2)) %" }
     return "\(percentage.short) %"
   }
 
-  private func storedLabel(_ tensor: LazyTensor) -> String {
-    guard share.isFinite else { return "not finite" }
+  private static func storedLabel(_ tensor: LazyTensor) -> String {
     guard tensor.stored.byteCount != tensor.info.byteCount, tensor.info.byteCount > 0 else {
       return tensor.stored.codec
     }
@@ -105,13 +107,15 @@ extension Inspection {
   }
 
   private var layoutTable: Table {
-    Table(
+    let rows = rows
+    return Table(
       [
         Table.Column("tensor"), Table.Column("file"), Table.Column("offset", alignsRight: true),
         Table.Column("stored bytes", alignsRight: true), Table.Column("codec"),
         Table.Column("chunks", alignsRight: true),
       ],
-      rows: rows.map { row in
+      rows: LazyRows(count: rows.count) { number in
+        let row = rows[number]
         let stored = row.tensor.stored
         return [
           row.tensor.name.printable, stored.file.printable, String(stored.byteOffset),
