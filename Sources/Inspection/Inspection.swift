@@ -88,7 +88,7 @@ package struct Inspection: Report {
       let layers = InspectedLayer.layers(of: rows, sortKey: options.sortKey)
       self.layers = Array(layers.prefix(limit))
     } else {
-      self.rows = Array(rows.sorted(by: options.sortKey).prefix(limit))
+      self.rows = rows.sorted(by: options.sortKey, limit: limit)
       layers = []
     }
   }
@@ -111,17 +111,18 @@ package struct Inspection: Report {
 }
 
 extension [Inspection.Row] {
-  /// Returns the rows in this order; ties keep the order of the catalog.
-  fileprivate func sorted(by key: Inspection.SortKey) -> [Inspection.Row] {
+  /// Returns the first rows in this order; ties keep the order of the catalog.
+  fileprivate func sorted(by key: Inspection.SortKey, limit: Int) -> [Inspection.Row] {
+    // Numbers are sorted instead of rows, which are large.
     func stably(_ precedes: (Inspection.Row, Inspection.Row) -> Bool) -> [Inspection.Row] {
-      enumerated().sorted { left, right in
-        if precedes(left.element, right.element) { return true }
-        if precedes(right.element, left.element) { return false }
-        return left.offset < right.offset
-      }.map(\.element)
+      indices.sorted { left, right in
+        if precedes(self[left], self[right]) { return true }
+        if precedes(self[right], self[left]) { return false }
+        return left < right
+      }.prefix(limit).map { self[$0] }
     }
     return switch key {
-    case .catalog: self
+    case .catalog: Array(prefix(limit))
     case .name: stably { $0.tensor.name.precedesAsBytes($1.tensor.name) }
     case .size: stably { $0.tensor.info.byteCount > $1.tensor.info.byteCount }
     case .stored: stably { $0.tensor.stored.byteCount > $1.tensor.stored.byteCount }

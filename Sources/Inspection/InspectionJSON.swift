@@ -35,23 +35,34 @@ extension Inspection {
     }
     if let loss = checkpoint.lineage.steps.last?.loss { members["loss"] = .object(loss.json) }
     if let model { members["model"] = .object(model.json) }
-    members[options.listsLayers ? "layers" : "tensors"] = .array(lines)
+    members[lineKey ?? ""] = .array([])
     return members
   }
 
-  package var lines: [JSONValue] { objects.map { .object($0) } }
+  package var lineKey: String? { options.listsLayers ? "layers" : "tensors" }
 
-  private var objects: [JSONObject] {
-    options.listsLayers ? layers.map(\.json) : rows.map(\.json)
+  package var lines: [JSONValue] { Array(lazyLines) }
+
+  package var lazyLines: LazyRows<JSONValue> {
+    let objects = objects
+    return LazyRows(count: objects.count) { .object(objects[$0]) }
+  }
+
+  private var objects: LazyRows<JSONObject> {
+    let (rows, layers) = (rows, layers)
+    return options.listsLayers
+      ? LazyRows(count: layers.count) { layers[$0].json }
+      : LazyRows(count: rows.count) { rows[$0].json }
   }
 
   package var records: Table {
-    let flat = objects.map(\.flattened)
-    let keys = flat.first.map { $0.map(\.key) } ?? [options.listsLayers ? "layer" : "name"]
+    let objects = objects
+    let keys =
+      objects.first.map { $0.flattened.map(\.key) } ?? [options.listsLayers ? "layer" : "name"]
     return Table(
       keys.map { Table.Column($0) },
-      rows: flat.map { row in
-        row.map { _, value in
+      rows: LazyRows(count: objects.count) { number in
+        objects[number].flattened.map { _, value in
           switch value {
           case .string(let text): text
           case .null: ""

@@ -84,13 +84,15 @@ extension Inspection {
     ]
     let showsErrors = rows.contains { $0.relativeError != nil }
     if showsErrors { columns.append(Table.Column("error", alignsRight: true)) }
+    let rows = rows
     return Table(
       columns,
-      rows: rows.map { row in
+      rows: LazyRows(count: rows.count) { number in
+        let row = rows[number]
         let info = row.tensor.info
         let cells = [
           info.name.printable, info.dtype.name, info.shape.description, info.byteCount.grouped,
-          row.tensor.aliasOf.map { "= \($0.printable)" } ?? storedLabel(row.tensor),
+          row.tensor.aliasOf.map { "= \($0.printable)" } ?? Self.storedLabel(row.tensor),
         ]
         guard showsErrors else { return cells }
         let error = row.relativeError.map(Self.percent)
@@ -106,7 +108,7 @@ extension Inspection {
     return "\(percentage.short) %"
   }
 
-  private func storedLabel(_ tensor: LazyTensor) -> String {
+  private static func storedLabel(_ tensor: LazyTensor) -> String {
     guard tensor.stored.byteCount != tensor.info.byteCount, tensor.info.byteCount > 0 else {
       return tensor.stored.codec
     }
@@ -115,13 +117,15 @@ extension Inspection {
   }
 
   private var layoutTable: Table {
-    Table(
+    let rows = rows
+    return Table(
       [
         Table.Column("tensor"), Table.Column("file"), Table.Column("offset", alignsRight: true),
         Table.Column("stored bytes", alignsRight: true), Table.Column("codec"),
         Table.Column("chunks", alignsRight: true),
       ],
-      rows: rows.map { row in
+      rows: LazyRows(count: rows.count) { number in
+        let row = rows[number]
         let stored = row.tensor.stored
         return [
           row.tensor.name.printable, stored.file.printable, String(stored.byteOffset),

@@ -32,10 +32,15 @@ package struct OperationResult: Sendable {
     self.status = status
   }
 
-  /// Returns the reports as text, or nil if there are none.
-  package func rendered(as format: ReportFormat, width: Int?) -> String? {
-    if let list { return list.rendered(as: format, width: width) }
-    return reports.first?.rendered(as: format, width: width)
+  /// True if there is anything to print.
+  package var hasReports: Bool { list != nil || !reports.isEmpty }
+
+  /// Passes the reports to `write` as text, in pieces.
+  package func write(
+    as format: ReportFormat, width: Int?, to write: (String) throws -> Void
+  ) rethrows {
+    if let list { return try list.write(as: format, width: width, to: write) }
+    try reports.first?.write(as: format, width: width, to: write)
   }
 }
 

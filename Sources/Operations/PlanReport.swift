@@ -43,8 +43,9 @@ package struct PlanReport: Report {
         Table.Column("tensor"), Table.Column("shape"), Table.Column("from"), Table.Column("to"),
         Table.Column("bytes", alignsRight: true),
       ],
-      rows: plan.rows.map { row in
-        [
+      rows: LazyRows(count: plan.rows.count) { [rows = plan.rows] number in
+        let row = rows[number]
+        return [
           row.name.printable, row.shape.description, row.from, row.to,
           (row.isExact ? "" : "≤ ") + row.byteCount.grouped,
         ]
@@ -54,8 +55,9 @@ package struct PlanReport: Report {
   package var records: Table {
     Table(
       ["tensor", "shape", "from", "to", "bytes", "exact", "file"].map { Table.Column($0) },
-      rows: plan.rows.map { row in
-        [
+      rows: LazyRows(count: plan.rows.count) { [rows = plan.rows] number in
+        let row = rows[number]
+        return [
           row.name, row.shape.description, row.from, row.to, String(row.byteCount),
           String(row.isExact), row.file,
         ]
@@ -68,14 +70,19 @@ package struct PlanReport: Report {
       "bytes": JSONValue(plan.byteCount), "exact": .bool(plan.isExact),
       "estimated_bytes": estimatedByteCount.map { JSONValue($0) } ?? .null,
       "peak_memory_bytes": JSONValue(allotment.peakByteCount),
-      "workers": JSONValue(allotment.workers), "tensors": .array(lines),
+      "workers": JSONValue(allotment.workers), "tensors": .array([]),
       "files": .array(plan.companions.map { .string($0) }),
     ]
   }
 
-  package var lines: [JSONValue] {
-    plan.rows.map { row in
-      .object([
+  package var lineKey: String? { "tensors" }
+
+  package var lines: [JSONValue] { Array(lazyLines) }
+
+  package var lazyLines: LazyRows<JSONValue> {
+    LazyRows(count: plan.rows.count) { [rows = plan.rows] number in
+      let row = rows[number]
+      return .object([
         "name": .string(row.name),
         "shape": .array(row.shape.dimensions.map { JSONValue($0) }),
         "from": .string(row.from), "to": .string(row.to), "bytes": JSONValue(row.byteCount),

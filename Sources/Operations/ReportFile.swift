@@ -53,10 +53,18 @@ package enum ReportFile {
   package static func write(
     _ text: String, to path: String, replacesExisting: Bool = false
   ) throws {
+    try write(to: path, replacesExisting: replacesExisting) { write in try write(text) }
+  }
+
+  /// Writes a report to a file, or to a device or pipe, in the pieces that `body` passes on.
+  package static func write(
+    to path: String, replacesExisting: Bool = false,
+    _ body: ((String) throws -> Void) throws -> Void
+  ) throws {
     guard try !isDevice(path) else {
       do {
         let file = try FileDescriptor.open(FilePath(path), .writeOnly)
-        try file.closeAfter { _ = try file.writeAll(text.utf8) }
+        try file.closeAfter { try body { _ = try file.writeAll($0.utf8) } }
       } catch {
         throw FileError("write", path, Errno(caught: error))
       }
@@ -64,6 +72,22 @@ package enum ReportFile {
     }
     try check(path, replacesExisting: replacesExisting)
     let output = AtomicOutput(path: path, replacesExisting: replacesExisting)
-    try output.writeFile { file in try file.write(Array(text.utf8).rawSpan, at: 0) }
+    try output.writeFile { file in
+      var (pieces, byteOffset) = ([UInt8](), 0)
+      func flush() throws {
+        let bytes = pieces
+        try file.write(bytes.rawSpan, at: byteOffset)
+        byteOffset += bytes.count
+        pieces.removeAll(keepingCapacity: true)
+      }
+      try body { piece in
+        pieces += piece.utf8
+        if pieces.count >= pieceByteCount { try flush() }
+      }
+      try flush()
+    }
   }
+
+  /// The number of bytes that are gathered before they are written to a file.
+  private static let pieceByteCount = 1 << 16
 }

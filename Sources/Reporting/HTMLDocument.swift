@@ -1,12 +1,12 @@
 import Base
 
-/// A report as a page that a browser shows without other files.
-struct HTMLDocument {
-  var title: String
-  /// The elements of the body.
-  var body: String
+/// The frame of a report as a page that a browser shows without other files.
+enum HTMLDocument {
+  /// The end of a page, after the elements of its body.
+  static let end = "</body>\n</html>\n"
 
-  var text: String {
+  /// Returns the beginning of a page, which the elements of its body follow.
+  static func start(title: String) -> String {
     """
     <!DOCTYPE html>
     <html lang="en">
@@ -22,38 +22,37 @@ struct HTMLDocument {
     </style>
     </head>
     <body>
-    \(body)</body>
-    </html>
 
     """
   }
 }
 
 extension Section {
-  /// The section as elements of a page.
-  var html: String {
+  /// Passes the section as elements of a page to `write`.
+  func writeHTML(to write: (String) throws -> Void) rethrows {
     switch self {
-    case .line(let line): return "<p>\(line.escapedForHTML)</p>\n"
+    case .line(let line): try write("<p>\(line.escapedForHTML)</p>\n")
     case .facts(let facts):
       let rows = facts.map {
         "<dt>\($0.label.escapedForHTML)</dt><dd>\($0.value.escapedForHTML)</dd>\n"
       }
-      return "<dl>\n\(rows.joined())</dl>\n"
-    case .table(let table): return table.html
+      try write("<dl>\n\(rows.joined())</dl>\n")
+    case .table(let table): try table.writeHTML(to: write)
     }
   }
 }
 
 extension Table {
-  fileprivate var html: String {
+  fileprivate func writeHTML(to write: (String) throws -> Void) rethrows {
     func line(_ cells: [String], _ tag: String) -> String {
       let parts = zip(columns, cells).map { column, cell in
         "<\(tag)\(column.alignsRight ? " class=\"number\"" : "")>\(cell.withoutLineBreaks.escapedForHTML)</\(tag)>"
       }
       return "<tr>\(parts.joined())</tr>\n"
     }
-    return "<table>\n" + line(columns.map(\.title), "th") + rows.map { line($0, "td") }.joined()
-      + "</table>\n"
+    try write("<table>\n" + line(columns.map(\.title), "th"))
+    for row in rows { try write(line(row, "td")) }
+    try write("</table>\n")
   }
 }
 

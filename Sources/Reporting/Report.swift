@@ -12,6 +12,15 @@ package protocol Report: Sendable {
   var members: JSONObject { get }
   /// The objects of `--format jsonl`, one per line.
   var lines: [JSONValue] { get }
+  /// The same as `lines`; a report with a line for each tensor makes them when they are written.
+  var lazyLines: LazyRows<JSONValue> { get }
+  /// The key of the member that contains `lazyLines`, and is empty in `members`; nil if `members` has everything.
+  var lineKey: String? { get }
+}
+
+extension Report {
+  package var lazyLines: LazyRows<JSONValue> { LazyRows(lines) }
+  package var lineKey: String? { nil }
 }
 
 /// A part of a report's text.
@@ -59,67 +68,31 @@ package enum ReportFormat: String, CaseIterable, Sendable {
   }
 }
 
-extension Report {
-  /// Renders the report in `format`; lines of text are limited to `width` where names can be shortened.
-  package func rendered(as format: ReportFormat, width: Int?) -> String {
-    switch format {
-    case .text: text(width: width)
-    case .markdown: joined(\.markdown)
-    case .html: HTMLDocument(title: Self.schema, body: html).text
-    case .csv: records.csv
-    case .json: document.serialized(indented: true) + "\n"
-    case .jsonl: lines.map { $0.serialized() + "\n" }.joined()
-    }
-  }
-
-  func text(width: Int?) -> String { joined { $0.text(width: width) } }
-  var html: String { sections.map(\.html).joined() }
-
-  /// Joins the sections with an empty line between them, except between two lines.
-  private func joined(_ text: (Section) -> String) -> String {
-    var result = ""
-    var last: Section?
-    for section in sections {
-      if let last, !(last.isLine && section.isLine) { result += "\n" }
-      result += text(section)
-      last = section
-    }
-    return result
-  }
-
-  /// The JSON document.
-  package var document: JSONValue {
-    var object: JSONObject = ["schema": .string(Self.schema)]
-    for (key, value) in members { object[key] = value }
-    return .object(object)
-  }
-}
-
 extension Section {
   var isLine: Bool { if case .line = self { true } else { false } }
 
-  func text(width: Int?) -> String {
+  func write(width: Int?, to write: (String) throws -> Void) rethrows {
     switch self {
-    case .line(let line): return line.withoutControls + "\n"
-    case .table(let table): return table.text(width: width)
+    case .line(let line): try write(line.withoutControls + "\n")
+    case .table(let table): try table.write(width: width, to: write)
     case .facts(let facts):
       let longest = facts.map(\.label.columnCount).max() ?? 0
-      return facts.map { fact in
+      for fact in facts {
         let label = fact.label.withoutControls
         let space = String(repeating: " ", count: max(0, longest - label.columnCount) + 2)
         let indent = String(repeating: " ", count: longest + 2)
         let lines = fact.value.withoutControls.wrapped(to: width.map { max(20, $0 - longest - 2) })
-        return label + space + lines.joined(separator: "\n" + indent) + "\n"
-      }.joined()
+        try write(label + space + lines.joined(separator: "\n" + indent) + "\n")
+      }
     }
   }
 
-  var markdown: String {
+  func writeMarkdown(to write: (String) throws -> Void) rethrows {
     switch self {
-    case .line(let line): line.withoutControls + "\n"
+    case .line(let line): try write(line.withoutControls + "\n")
     case .facts(let facts):
-      facts.map { "- \($0.label): \($0.value)".withoutControls + "\n" }.joined()
-    case .table(let table): table.markdown
+      for fact in facts { try write("- \(fact.label): \(fact.value)".withoutControls + "\n") }
+    case .table(let table): try table.writeMarkdown(to: write)
     }
   }
 }

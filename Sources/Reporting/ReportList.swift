@@ -15,24 +15,45 @@ package struct ReportList: Sendable {
     items.removeAll { !isKept($0.report) }
   }
 
-  /// Renders JSON as one list, CSV as one table and HTML as one page; the other formats concatenate the reports.
+  /// Passes the reports to `write` in pieces: JSON as one list, CSV as one table and HTML as one page; the other formats
+  /// concatenate the reports.
   ///
   /// Text for a terminal leaves out failures, which are reported on standard error.
-  package func rendered(as format: ReportFormat, width: Int?) -> String {
+  package func write(
+    as format: ReportFormat, width: Int?, to write: (String) throws -> Void
+  ) rethrows {
     switch format {
     case .json:
-      JSONValue.array(items.map { $0.report.document }).serialized(indented: true) + "\n"
+      var writer = JSONWriter(indented: true, escapesControls: true)
+      writer.beginArray()
+      for item in items { try item.report.writeDocument(&writer, to: write) }
+      writer.endArray()
+      try write(writer.drained() + "\n")
     case .jsonl:
-      items.flatMap { item in item.report.lines.map { $0.with(path: item.path) } }
-        .map { $0.serialized() + "\n" }.joined()
-    case .csv: table.csv
-    case .text:
-      items.filter { !($0.report is FailureReport) }
-        .map { $0.report.text(width: width) }.joined(separator: "\n")
-    case .markdown:
-      items.map { $0.report.rendered(as: .markdown, width: nil) }.joined(separator: "\n")
-    case .html: HTMLDocument(title: "sumac", body: items.map(\.report.html).joined()).text
+      for item in items {
+        for line in item.report.lazyLines {
+          try write(line.with(path: item.path).serialized(escapesControls: true) + "\n")
+        }
+      }
+    case .csv: try table.writeCSV(to: write)
+    case .text, .markdown:
+      let shown = items.filter { format == .markdown || !($0.report is FailureReport) }
+      for (index, item) in shown.enumerated() {
+        if index > 0 { try write("\n") }
+        try item.report.write(as: format, width: width, to: write)
+      }
+    case .html:
+      try write(HTMLDocument.start(title: "sumac"))
+      for item in items { try item.report.writeHTML(to: write) }
+      try write(HTMLDocument.end)
     }
+  }
+
+  /// Returns the reports in `format`.
+  package func rendered(as format: ReportFormat, width: Int?) -> String {
+    var text = ""
+    write(as: format, width: width) { text += $0 }
+    return text
   }
 
   /// All records under the columns of all reports, after the path of the input and before the error of a failed one.
@@ -45,16 +66,23 @@ package struct ReportList: Sendable {
       }
     }
     titles = ["path"] + titles + ends
-    let rows = items.flatMap { item in
+    let columns = titles
+    let parts = items.map { item in
       let records = item.report.records
       let indexes = Dictionary(
         records.columns.enumerated().map { ($0.element.title, $0.offset) },
         uniquingKeysWith: { first, _ in first })
-      return records.rows.map { row in
-        titles.map { title in
+      return LazyRows(count: records.rows.count) { number in
+        let row = records.rows[number]
+        return columns.map { title in
           title == "path" ? item.path : indexes[title].map { row[$0] } ?? ""
         }
       }
+    }
+    let starts = parts.reduce(into: [0]) { $0.append(($0.last ?? 0) + $1.count) }
+    let rows = LazyRows(count: starts.last ?? 0) { number in
+      let part = (starts.lastIndex { $0 <= number }) ?? 0
+      return parts[part][number - starts[part]]
     }
     return Table(titles.map { Table.Column($0) }, rows: rows)
   }

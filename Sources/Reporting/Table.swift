@@ -14,9 +14,13 @@ package struct Table: Equatable, Sendable {
   }
 
   package var columns: [Column]
-  package var rows: [[String]]
+  package var rows: LazyRows<[String]>
 
   package init(_ columns: [Column], rows: [[String]] = []) {
+    self.init(columns, rows: LazyRows(rows))
+  }
+
+  package init(_ columns: [Column], rows: LazyRows<[String]>) {
     self.columns = columns
     self.rows = rows
   }
@@ -25,20 +29,23 @@ package struct Table: Equatable, Sendable {
   private static let leastNameWidth = 12
   private static let leastTextWidth = 8
 
-  /// Returns the table as text with two spaces between columns.
+  /// Passes the table as text with two spaces between columns to `write`, line by line.
   ///
   /// If lines would take more than `width` columns of the terminal, the first column of names is shortened in the
   /// middle, then the other columns of text. Different names stay different.
-  package func text(width: Int?) -> String {
+  func write(width: Int?, to write: (String) throws -> Void) rethrows {
     let titles = columns.map(\.title)
-    var cells = rows.map { $0.map(\.withoutLineBreaks) }
-    var widths = columns.indices.map { column in
-      cells.map { $0[column].columnCount }.reduce(titles[column].columnCount, max)
+    var widths = titles.map(\.columnCount)
+    for row in rows {
+      for (column, cell) in row.enumerated() {
+        widths[column] = max(widths[column], cell.withoutLineBreaks.columnCount)
+      }
     }
+    var short: [(column: Int, texts: [String])] = []
     if let width {
       for column in shrink(&widths, to: width) {
-        let short = ShortenedNames(cells.map { $0[column] }, width: widths[column]).texts
-        for row in cells.indices { cells[row][column] = short[row] }
+        let names = rows.map { $0[column].withoutLineBreaks }
+        short.append((column, ShortenedNames(names, width: widths[column]).texts))
       }
     }
     func line(_ cells: [String]) -> String {
@@ -48,7 +55,19 @@ package struct Table: Equatable, Sendable {
       }
       return padded.joined(separator: "  ").trimmedEnd + "\n"
     }
-    return line(titles) + cells.map(line).joined()
+    try write(line(titles))
+    for (index, row) in rows.enumerated() {
+      var cells = row.map(\.withoutLineBreaks)
+      for (column, texts) in short { cells[column] = texts[index] }
+      try write(line(cells))
+    }
+  }
+
+  /// Returns the table as text.
+  package func text(width: Int?) -> String {
+    var text = ""
+    write(width: width) { text += $0 }
+    return text
   }
 
   /// Makes columns of text narrower until all columns fit into `width`, as far as possible.
@@ -69,24 +88,41 @@ package struct Table: Equatable, Sendable {
     return shrunk
   }
 
+  /// Returns the table as Markdown.
   package var markdown: String {
+    var text = ""
+    writeMarkdown { text += $0 }
+    return text
+  }
+
+  /// Passes the table to `write` as Markdown.
+  func writeMarkdown(to write: (String) throws -> Void) rethrows {
     func line(_ cells: [String]) -> String {
       "| " + cells.map { $0.withoutLineBreaks.replacing("|", with: "\\|") }.joined(separator: " | ")
         + " |\n"
     }
     let rule = "|" + columns.map { $0.alignsRight ? "---:|" : "---|" }.joined() + "\n"
-    return line(columns.map(\.title)) + rule + rows.map(line).joined()
+    try write(line(columns.map(\.title)) + rule)
+    for row in rows { try write(line(row)) }
   }
 
-  /// The table as CSV according to RFC 4180, with line feeds as line ends.
+  /// Returns the table as CSV.
+  package var csv: String {
+    var text = ""
+    writeCSV { text += $0 }
+    return text
+  }
+
+  /// Passes the table to `write` as CSV according to RFC 4180, with line feeds as line ends.
   ///
   /// Control characters and backslashes are escaped as in text. An apostrophe precedes a cell that a spreadsheet would
   /// run as a formula: one that starts with `=`, `+`, `-` or `@` and is not a number.
-  package var csv: String {
+  func writeCSV(to write: (String) throws -> Void) rethrows {
     func line(_ cells: [String]) -> String {
       cells.map(\.printable.withoutFormula.quotedForCSV).joined(separator: ",") + "\n"
     }
-    return line(columns.map(\.title)) + rows.map(line).joined()
+    try write(line(columns.map(\.title)))
+    for row in rows { try write(line(row)) }
   }
 }
 

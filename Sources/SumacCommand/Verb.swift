@@ -83,7 +83,7 @@ struct Invocation {
       guard !writer.dryRun else {
         let plan = try operation.plan(context)
         return try StandardOutput.write(
-          plan.rendered(as: writer.chosenFormat, width: StandardOutput.width))
+          OperationResult(reports: [plan]), as: writer.chosenFormat)
       }
       let result = try operation.run(context)
       try printWritten(result, writer)
@@ -98,10 +98,8 @@ struct Invocation {
     if shown.reports.isEmpty, writer.hasFormat {
       shown.reports = [result.written].compactMap(\.self)
     }
-    guard !isQuiet || writer.hasFormat,
-      let text = shown.rendered(as: format, width: StandardOutput.width)
-    else { return }
-    try StandardOutput.write(text)
+    guard !isQuiet || writer.hasFormat, shown.hasReports else { return }
+    try StandardOutput.write(shown, as: format)
   }
 
   /// Runs `body`; if it fails and programs read the format, prints the failure on standard output too.

@@ -38,11 +38,13 @@ import Testing
     let names = method == "slerp" ? ["m0"] : (0..<6).map { "m\($0)" }
     var models = ["base": try tensors(4)]
     for name in names { models[name] = try tensors(name == "m0" ? 0x1p20 : 4) }
+    let values =
+      method == "slerp" ? "" : method == "linear" ? "weight: 1" : "weight: 1, density: 0.5"
     let base = method == "linear" ? "" : "base_model: base"
     let yaml = """
       merge_method: \(method)
       \(base)
-      models: [\(names.map { "{model: \($0), parameters: {weight: 1, density: 0.5}}" }.joined(separator: ", "))]
+      models: [\(names.map { "{model: \($0), parameters: {\(values)}}" }.joined(separator: ", "))]
       \(method == "slerp" ? "parameters: {t: 0.5}" : "")
       """
     let recipe = try MergeRecipeReader.recipe(

@@ -79,9 +79,9 @@ import Testing
 
   @Test(
     "a vector whose sum with the base is too large is an error",
-    arguments: [DType.f32, .bf16, .f16, .f64])
+    arguments: [DType.f32, .bf16, .f16])
   func vector(dtype: DType) throws {
-    let large = dtype == .f16 ? 6e4 : dtype == .f64 ? 1.7e308 : 3e38
+    let large = dtype == .f16 ? 6e4 : 3e38
     func tensor(_ values: [Double]) throws -> LazyTensor {
       let bytes = values.flatMap { value in
         (0..<8).map { UInt8(truncatingIfNeeded: value.bitPattern >> (8 * $0)) }
@@ -108,10 +108,8 @@ import Testing
     let fits = try VectorApplication(
       base: checkpoint([.infinity, 1, 0], isVector: false), vectors: [(vector, 1)]
     ).applied()
-    if dtype != .f64 {
-      let bytes = try fits.tensors[0].bytes()
-      #expect(!bytes.rawSpan.isFinite(0, dtype: dtype) && bytes.rawSpan.isFinite(2, dtype: dtype))
-    }
+    let bytes = try fits.tensors[0].bytes()
+    #expect(!bytes.rawSpan.isFinite(0, dtype: dtype) && bytes.rawSpan.isFinite(2, dtype: dtype))
     let application = try VectorApplication(
       base: checkpoint([1, 1, large], isVector: false), vectors: [(vector, 1)])
     #expect(application.errors.isEmpty, "\(application.errors)")

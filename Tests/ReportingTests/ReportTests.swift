@@ -76,10 +76,61 @@ import Testing
     #expect(value["count"]?.asInt == 2)
   }
 
+  @Test("JSON escapes characters that control a terminal, reorder text or are invisible")
+  func controls() throws {
+    let name = "a\u{9b}31m\u{202e}\u{200b}\u{7f}\u{61c}\u{e0001}\u{feff}\n\"\u{e9}\u{1f600}"
+    let report = FailureReport(UsageError("bad"), path: name)
+    let escaped =
+      #""a\u009b31m\u202e\u200b\u007f\u061c\udb40\udc01\ufeff\n\""# + "\u{e9}\u{1f600}\""
+    for format in [ReportFormat.json, .jsonl] {
+      let text = report.rendered(as: format, width: nil)
+      #expect(text.contains(escaped), "\(text)")
+      #expect(try JSONValue.parse(Array(text.utf8).span)["path"]?.asString == name)
+      var list = ReportList()
+      list.append(report, on: name)
+      #expect(list.rendered(as: format, width: nil).contains(escaped))
+    }
+  }
+
   @Test("JSON Lines and CSV have a line for each row")
   func rows() {
     #expect(sample.rendered(as: .jsonl, width: nil) == "{\"name\":\"x\"}\n{\"name\":\"y,z\"}\n")
     #expect(sample.rendered(as: .csv, width: nil) == "name,n\nx,1\n\"y,z\",20\n")
+  }
+
+  /// A report whose lines are made when they are written.
+  private struct Listed: Report {
+    static let schema = "sumac.listed/1"
+    let count: Int
+
+    var sections: [Section] { [.table(records)] }
+    var records: Table {
+      Table([Table.Column("n")], rows: LazyRows(count: count) { [String($0)] })
+    }
+    var members: JSONObject { ["items": .array([]), "end": true] }
+    var lineKey: String? { "items" }
+    var lines: [JSONValue] { Array(lazyLines) }
+    var lazyLines: LazyRows<JSONValue> { LazyRows(count: count) { .object(["n": JSONValue($0)]) } }
+  }
+
+  @Test("a report with many lines is written in pieces of a line", arguments: [0, 1, 3])
+  func pieces(count: Int) throws {
+    let report = Listed(count: count)
+    for format in ReportFormat.allCases {
+      var pieces: [String] = []
+      report.write(as: format, width: nil) { pieces.append($0) }
+      #expect(pieces.joined() == report.rendered(as: format, width: nil))
+      #expect(pieces.count >= count && pieces.allSatisfy { $0.utf8.count < 1000 })
+    }
+    let json = report.rendered(as: .json, width: nil)
+    #expect(json == report.document.serialized(indented: true) + "\n")
+    #expect(try JSONValue.parse(Array(json.utf8).span)["items"]?.asArray?.count == count)
+    var list = ReportList()
+    list.append(report, on: "a")
+    list.append(sample, on: "b")
+    let both = try JSONValue.parse(Array(list.rendered(as: .json, width: nil).utf8).span)
+    #expect(both.asArray == [report.document, sample.document])
+    #expect(list.rendered(as: .csv, width: nil).split(separator: "\n").count == count + 3)
   }
 
   /// An error of an input.

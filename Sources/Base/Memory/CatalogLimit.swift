@@ -23,8 +23,8 @@ package struct CatalogSize: Sendable, Equatable {
 
 /// The use of a catalog, which needs memory for each tensor in addition to the catalog.
 ///
-/// The estimates come from measured peaks with 10,000 to 1,600,000 tensors, with a reserve of at least 5 %: JSON reports
-/// and packed outputs need the most, text reports and safetensors outputs about half as much.
+/// The estimates come from measured peaks with 10,000 to 1,600,000 tensors, with a reserve of at least 5 %: reports with
+/// statistics and packed outputs need the most, other reports and safetensors outputs down to about half as much.
 package enum CatalogUse: Sendable {
   /// A report with a row for each tensor, in any format.
   case report
@@ -35,7 +35,7 @@ package enum CatalogUse: Sendable {
   /// - Parameter headerByteCount: The length of the header, a bound on the length of all names.
   package func byteCount(tensorCount: Int, headerByteCount: Int = 0) -> Int {
     switch self {
-    case .report: 2560 * tensorCount + 2 * headerByteCount
+    case .report: 1728 * tensorCount + 2 * headerByteCount
     case .output: 3328 * tensorCount + 5 * headerByteCount
     }
   }

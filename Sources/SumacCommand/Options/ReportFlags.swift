@@ -65,14 +65,11 @@ struct ReportFlags: ParsableArguments {
 
   /// Prints the reports of a result, if there are any.
   func print(_ result: OperationResult) throws {
-    guard let path else {
-      guard let text = result.rendered(as: chosenFormat, width: StandardOutput.width) else {
-        return
-      }
-      return try StandardOutput.write(text)
+    guard result.hasReports else { return }
+    guard let path else { return try StandardOutput.write(result, as: chosenFormat) }
+    try ReportFile.write(to: path, replacesExisting: force) { write in
+      try result.write(as: chosenFormat, width: nil, to: write)
     }
-    guard let text = result.rendered(as: chosenFormat, width: nil) else { return }
-    try ReportFile.write(text, to: path, replacesExisting: force)
   }
 }
 

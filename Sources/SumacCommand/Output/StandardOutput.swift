@@ -1,6 +1,8 @@
 import Base
 import Checkpoints
 import Glibc
+import Operations
+import Reporting
 import SystemPackage
 
 /// Standard output, which carries data for the user or the next program in a pipe.
@@ -23,6 +25,21 @@ enum StandardOutput {
       throw FileError("write", "standard output", code)
     }
   }
+
+  /// Writes the reports of a result, in pieces, so that memory does not depend on their length.
+  static func write(_ result: OperationResult, as format: ReportFormat) throws {
+    var pieces = ""
+    try result.write(as: format, width: width) { piece in
+      pieces += piece
+      guard pieces.utf8.count >= pieceByteCount else { return }
+      try write(pieces)
+      pieces = ""
+    }
+    try write(pieces)
+  }
+
+  /// The number of bytes that are gathered before they are written.
+  private static let pieceByteCount = 1 << 16
 
   /// Closes a duplicate of the descriptor, to report errors that appear only on closing.
   static func flush() throws {
