@@ -105,7 +105,9 @@ struct FolderComponent {
   }
 
   /// The paths of its weights files and of their index.
-  var weightsPaths: [String] { (weights.files + [weights.name]).map { prefix + $0 } }
+  var weightsPaths: [String] {
+    (weights.index == nil ? weights.files : weights.files + [weights.name]).map { prefix + $0 }
+  }
 
   /// Returns the names of the weights, and the keys of the index that writers keep.
   var layout: FolderLayout {

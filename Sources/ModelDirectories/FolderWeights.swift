@@ -58,7 +58,7 @@ struct FolderWeights {
   }
 
   private func checkIsWhole(in input: InputTree) throws(FormatError) {
-    guard name.contains(/-\d+-of-\d+\.[a-z]+$/) else { return }
+    guard WeightFileNames.isShard(name) else { return }
     throw FormatError(
       .modelDirectory,
       "contains the shard \(name.printable), but neither an index nor other shards",

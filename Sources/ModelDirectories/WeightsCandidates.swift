@@ -86,7 +86,8 @@ struct WeightsCandidates {
     guard let index = indexes[name] else { return name }
     let weights = weightsName(of: name)
     let single = files.first {
-      WeightFileNames.weightsName(of: $0) == weights && !index.files.contains($0)
+      WeightFileNames.weightsName(of: $0) == weights && !WeightFileNames.isShard($0)
+        && !index.files.contains($0)
     }
     guard let single else { return name }
     let tensors = try WeightsFile(input.open(single), format, in: input).tensors.map(\.name)

@@ -139,10 +139,9 @@ import Testing
     #expect(error?.hint?.contains(hint) == true)
   }
 
-  @Test("the error for a pipeline names the subfolders with weights")
-  func pipeline() throws {
+  @Test("the error for a folder of models names the subfolders with weights")
+  func severalModels() throws {
     let folder = try TemporaryFolder()
-    try folder.write(Array("{}".utf8), to: "sd/model_index.json")
     try folder.write(Array("{}".utf8), to: "sd/scheduler/scheduler_config.json")
     for name in ["unet/diffusion_pytorch_model", "vae/diffusion_pytorch_model", "text/model"] {
       try folder.writeWeights("sd/\(name).safetensors", ["w": [4]])

@@ -134,9 +134,9 @@ import Testing
   func none() throws {
     let folder = try TemporaryFolder()
     try folder.write([], to: "m/config.json")
-    try folder.write([1], to: "m/pytorch_model.bin")
+    try folder.write([1], to: "m/x.gguf")
     let error = #expect(throws: FormatError.self) { try Containers.read(folder["m"]) }
-    #expect(error?.reason.contains("no safetensors file, only pytorch_model.bin") == true)
+    #expect(error?.reason.contains("no weights, only x.gguf") == true)
     let header = try Fixtures.bytes("safetensors/valid/no_tensors.safetensors")
     try folder.write(header, to: "m/a.safetensors")
     #expect(throws: Never.self) { try Containers.read(folder["m"]) }

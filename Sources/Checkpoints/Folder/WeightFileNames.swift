@@ -44,6 +44,9 @@ package enum WeightFileNames {
     return name
   }
 
+  /// Returns true for the name of a shard, such as `model-00001-of-00002.safetensors`.
+  package static func isShard(_ name: String) -> Bool { name.contains(/-\d+-of-\d+\.[a-z]+$/) }
+
   /// Returns true if loaders would take a file of this name for the weights of the folder or for their index.
   ///
   /// - Parameter path: The path inside the folder. Loaders only look at the top.
