@@ -111,8 +111,8 @@ let package = Package(
     module(
       "Caches",
       [
-        "Containers", "Packing", "Safetensors", "Models", "Checkpoints", "TensorCore", "Base",
-        crypto,
+        "Containers", "Packing", "PyTorch", "Safetensors", "Models", "Checkpoints", "TensorCore",
+        "Base", crypto,
       ]),
     module(
       "CacheCompression",
@@ -146,7 +146,9 @@ let package = Package(
       name: "FuzzTargets",
       dependencies: [
         "Merging", "Pruning", "Caches", "Rotary", "Surveys", "Containers", "Packing", "Safetensors",
-        "Models", "Checkpoints", "PackedFormat", "Codecs", "Recipes", "TensorCore", "Base",
+        "PyTorch", "Zip", "Models", "Checkpoints", "PackedFormat", "Codecs", "Recipes",
+        "TensorCore",
+        "Base",
       ],
       path: "Tests/Fuzzing/FuzzTargets", swiftSettings: strict),
     .executableTarget(
