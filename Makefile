@@ -70,6 +70,7 @@ peers: build python-modules
 	$(PYTHON) Tests/Peers/adapters.py "$$($(RELEASE) --show-bin-path)/sumac"
 	$(PYTHON) Tests/Peers/formats.py "$$($(RELEASE) --show-bin-path)/sumac"
 	$(PYTHON) Tests/Peers/merge_speed.py "$$($(RELEASE) --show-bin-path)/sumac"
+	$(PYTHON) Tests/Peers/pytorch.py "$$($(RELEASE) --show-bin-path)/sumac"
 
 lint: packages
 	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests

@@ -66,7 +66,8 @@ let package = Package(
     module("Models", ["Checkpoints", "TensorCore", "Base"]),
     module("Safetensors", ["Checkpoints", "TensorCore", "Base", "Zstd", crypto]),
     module(
-      "ModelDirectories", ["Safetensors", "Checkpoints", "TensorCore", "Base", "Zstd", crypto]),
+      "ModelDirectories",
+      ["PyTorch", "Safetensors", "Checkpoints", "TensorCore", "Base", "Zstd", crypto]),
     module("Zip", ["Checkpoints", "TensorCore", "Base"]),
     module("Archives", ["Zip", "Checkpoints", "TensorCore", "Base"]),
     module("PyTorch", ["Zip", "Checkpoints", "TensorCore", "Base", crypto]),
@@ -81,7 +82,8 @@ let package = Package(
     module(
       "Containers",
       [
-        "Packing", "ModelDirectories", "NumPy", "ONNX", "Safetensors", "Checkpoints", "Base",
+        "Packing", "ModelDirectories", "NumPy", "ONNX", "PyTorch", "Safetensors", "Checkpoints",
+        "Base",
       ]),
     module("Sumac", ["Packing", "Checkpoints", "PackedFormat", "TensorCore", "Base"]),
     module("Reporting", ["Base"]),
@@ -114,8 +116,8 @@ let package = Package(
     module(
       "Caches",
       [
-        "Containers", "Packing", "Safetensors", "Models", "Checkpoints", "TensorCore", "Base",
-        crypto,
+        "Containers", "Packing", "PyTorch", "Safetensors", "Models", "Checkpoints", "TensorCore",
+        "Base", crypto,
       ]),
     module(
       "CacheCompression",
@@ -134,7 +136,7 @@ let package = Package(
       [
         "Conversion", "Inspection", "Pruning", "Merging", "RotaryScaling", "CacheCompression",
         "Caches", "Rotary", "Surveys", "Recipes", "Reporting", "Containers", "Packing",
-        "ModelDirectories", "NumPy", "ONNX", "Zip", "Safetensors", "Models",
+        "ModelDirectories", "NumPy", "ONNX", "PyTorch", "Zip", "Safetensors", "Models",
         "Checkpoints", "PackedFormat", "Codecs", "TensorCore", "Base", "Zstd", system,
       ]),
     .executableTarget(
@@ -149,7 +151,8 @@ let package = Package(
       name: "FuzzTargets",
       dependencies: [
         "Merging", "Pruning", "Caches", "Rotary", "Surveys", "Containers", "Packing", "Safetensors",
-        "NumPy", "ONNX", "Models", "Checkpoints", "PackedFormat", "Codecs", "Recipes", "TensorCore", "Base",
+        "NumPy", "ONNX", "PyTorch", "Zip", "Models", "Checkpoints", "PackedFormat", "Codecs",
+        "Recipes", "TensorCore", "Base",
       ],
       path: "Tests/Fuzzing/FuzzTargets", swiftSettings: strict),
     .executableTarget(

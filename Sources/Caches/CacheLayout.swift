@@ -90,7 +90,8 @@ extension CacheLayout {
 package enum CacheLayouts {
   /// All layouts; the first that recognizes the files reads them.
   package static let all: [any CacheLayout.Type] = [
-    LayeredLayout.self, MLXLayout.self, OlderMLXLayout.self, VLLMLayout.self,
+    LayeredLayout.self, TransformersLayout.self, MLXLayout.self, OlderMLXLayout.self,
+    VLLMLayout.self,
     OlderVLLMLayout.self, LMCacheLayout.self, LlamaLayout.self,
   ]
 

@@ -45,6 +45,8 @@ extension Container {
 package protocol ContainerOutput: Container {
   /// True if an output is a folder.
   static var isFolder: Bool { get }
+  /// The suffixes of the names of outputs; none for folders.
+  static var outputSuffixes: [String] { get }
   /// True if it can store tensors as terms: quantized, sparse, or of low rank.
   static var holdsTerms: Bool { get }
   /// True if it can be written to a pipe, from the first byte to the last.
@@ -59,6 +61,7 @@ package protocol ContainerOutput: Container {
 
 extension ContainerOutput {
   package static var isSequential: Bool { false }
+  package static var outputSuffixes: [String] { [suffix].compactMap(\.self) }
   package static var output: (any ContainerOutput.Type)? { Self.self }
 }
 
@@ -135,7 +138,7 @@ package struct ContainerRegistry: Sendable {
     }
     if !path.hasSuffix("/"), path != OutputJob.standardOutputName {
       for output in outputs {
-        if let suffix = output.suffix, name.lowercased().hasSuffix(suffix) { return output }
+        if output.outputSuffixes.contains(where: name.lowercased().hasSuffix) { return output }
       }
     }
     if let folder = outputs.first(where: { $0.isFolder }), Self.isFolderName(path) {
@@ -176,14 +179,8 @@ extension InputTree {
   fileprivate var guess: String? {
     let signatures: [([UInt8], String)] = [
       (Array("GGUF".utf8), "is a GGUF file, which this version does not read"),
-      ([0x50, 0x4B, 3, 4], "is a zip archive (PyTorch or npz), which this version does not read"),
-      (
-        Array("\u{93}NUMPY".unicodeScalars.map { UInt8($0.value) }),
-        "is an npy file, which this version does not read"
-      ),
-      ([0x80, 2], "is a pickle, which this version does not read"),
-      ([0x1F, 0x8B], "is compressed with gzip; decompress it first"),
-      ([0x28, 0xB5, 0x2F, 0xFD], "is compressed with zstd; decompress it first"),
+      ([0x50, 0x4B, 3, 4], "is a zip archive without a model"),
+      ([0x89] + Array("HDF\r\n".utf8), "is an HDF5 file, which this version does not read"),
     ]
     if prefix.isEmpty { return isFolder ? nil : "is empty" }
     return signatures.first { prefix.starts(with: $0.0) }?.1

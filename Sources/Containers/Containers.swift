@@ -4,6 +4,7 @@ import ModelDirectories
 import NumPy
 import ONNX
 import Packing
+import PyTorch
 import Safetensors
 
 /// The containers that the program reads and writes.
@@ -13,6 +14,7 @@ package enum Containers {
     SafetensorsContainer.self,
     PackedContainer.self,
     ModelDirectoryContainer.self,
+    PyTorchContainer.self,
     NPYContainer.self,
     NPZContainer.self,
     ONNXContainer.self,

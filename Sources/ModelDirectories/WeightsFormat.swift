@@ -1,15 +1,17 @@
 import Base
 import Checkpoints
+import PyTorch
 import Safetensors
 
 /// A format of the weights files in a model folder, in the order in which they are preferred.
 enum WeightsFormat: CaseIterable {
-  case safetensors
+  case safetensors, pyTorch
 
   /// The suffixes of its files.
   var suffixes: [String] {
     switch self {
     case .safetensors: [".safetensors"]
+    case .pyTorch: PyTorchContainer.outputSuffixes
     }
   }
 
@@ -17,6 +19,7 @@ enum WeightsFormat: CaseIterable {
   var singleFile: String {
     switch self {
     case .safetensors: "model.safetensors"
+    case .pyTorch: "pytorch_model.bin"
     }
   }
 
@@ -29,8 +32,22 @@ enum WeightsFormat: CaseIterable {
   /// Returns true if a file at the top of a folder may contain its weights in this format.
   func isWeightsFile(_ name: String, in input: InputTree) throws -> Bool {
     switch self {
-    case .safetensors: hasSuffix(name)
+    case .safetensors: return hasSuffix(name)
+    case .pyTorch:
+      guard hasSuffix(name), !Self.isTrainingState(name) else { return false }
+      // Other programs write files with these suffixes too. One that cannot be opened is reported when it is read.
+      guard !WeightFileNames.isTakenForWeights(name), let file = try? input.file(name) else {
+        return WeightFileNames.isTakenForWeights(name)
+      }
+      return PyTorchContainer.recognition(of: file) == .content
     }
+  }
+
+  /// Returns true for the files beside the weights in which trainers keep the state of a run.
+  private static func isTrainingState(_ name: String) -> Bool {
+    let stem = name.prefix { $0 != "." }
+    return ["training_args", "optimizer", "scheduler", "scaler"].contains(String(stem))
+      || stem.hasPrefix("rng_state") || stem.hasPrefix("random_states")
   }
 
   /// Returns the format of a file name; nil if it is not that of a weights file.
@@ -63,6 +80,13 @@ struct WeightsFile: Sendable {
       self.notes = notes
       identity = opened.identity
       headerByteCount = opened.header.byteCount
+    case .pyTorch:
+      let opened = try PyTorchFile(
+        file, limit: input.catalogLimit, key: input.choice.key)
+      tensors = opened.tensors
+      (metadata, lineage, notes) = (opened.metadata, opened.lineage, opened.notes)
+      identity = opened.identity
+      headerByteCount = 0
     }
     self.file = file
   }

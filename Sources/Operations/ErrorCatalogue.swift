@@ -9,6 +9,7 @@ import ONNX
 import PackedFormat
 import Packing
 import Pruning
+import PyTorch
 import Recipes
 package import Reporting
 import Rotary
@@ -28,6 +29,7 @@ package enum ErrorCatalogue {
     PackedFault.allCases.map(\.code)
     + SafetensorsFault.allCases.map(\.code)
     + ZipFault.allCases.map(\.code)
+    + PyTorchFault.allCases.map(\.code)
     + NumPyFault.allCases.map(\.code)
     + ONNXFault.allCases.map(\.code)
     + [.unknownContainer]

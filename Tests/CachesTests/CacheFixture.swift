@@ -91,7 +91,15 @@ struct CacheFixture: Sendable, CustomTestStringConvertible {
         expected: "lmcache/b32", layout: "lmcache", shape: b, layers: 2),
     ]
 
-  static let all = llama + mlx + others
+  static let transformers: [CacheFixture] = [
+    "float16-dict", "float16-dynamic-cache", "float16-legacy-tuple", "float32-list",
+  ].map {
+    CacheFixture(
+      files: ["transformers/m32-\($0).pt"], expected: "transformers/m32-float16",
+      layout: "transformers")
+  }
+
+  static let all = llama + mlx + others + transformers
 
   static func named(_ name: String) -> CacheFixture { all.first { $0.files[0].contains(name) }! }
 }

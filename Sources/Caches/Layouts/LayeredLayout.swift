@@ -162,7 +162,7 @@ package enum LayeredLayout: WritableCacheLayout {
   }
 
   /// Returns the integers of the first of the other tensors with one of the names, or nil if there is none.
-  private static func numbers(
+  static func numbers(
     _ others: [LazyTensor], _ names: [String], _ path: String
   ) throws -> [Int32]? {
     guard let tensor = others.first(where: { names.contains($0.name) }) else { return nil }

@@ -87,7 +87,7 @@ package struct InputTree: Sendable {
 
   package var isFolder: Bool { fileName == nil }
   /// True if only the first bytes of a stream are known.
-  var isStream: Bool { !isFolder && namedFile == nil }
+  package var isStream: Bool { !isFolder && namedFile == nil }
 
   /// Returns the file of the input.
   /// - Throws: ``FileError`` for a folder.

@@ -5,7 +5,7 @@
 enum FuzzTarget: String, CaseIterable {
   case cbor, json, recipe, index, safetensors, values, places, file
   case adapter, merge, configuration, clex, survey, cache, option
-  case numpy, onnx
+  case numpy, onnx, pytorch, pickle
 
   /// Runs the target once.
   func run(_ bytes: [UInt8]) {
@@ -27,6 +27,8 @@ enum FuzzTarget: String, CaseIterable {
     case .option: OptionTarget.run(bytes)
     case .numpy: FileTargets.numpy(bytes)
     case .onnx: FileTargets.onnx(bytes)
+    case .pytorch: PyTorchTarget.file(bytes)
+    case .pickle: PyTorchTarget.pickle(bytes)
     }
   }
 }
