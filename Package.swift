@@ -67,8 +67,9 @@ let package = Package(
     module("Safetensors", ["Checkpoints", "TensorCore", "Base", "Zstd", crypto]),
     module(
       "ModelDirectories", ["Safetensors", "Checkpoints", "TensorCore", "Base", "Zstd", crypto]),
-    module("Zip", ["Checkpoints", "TensorCore", "Base"]),
-    module("Archives", ["Zip", "Checkpoints", "TensorCore", "Base"]),
+    module("LibArchive", ["TensorCore", "Base"]),
+    module("Zip", ["LibArchive", "Checkpoints", "TensorCore", "Base"]),
+    module("Archives", ["LibArchive", "Zip", "Checkpoints", "TensorCore", "Base", "Zstd"]),
     module("PyTorch", ["Zip", "Checkpoints", "TensorCore", "Base", crypto]),
     module("NumPy", ["Zip", "Checkpoints", "TensorCore", "Base", crypto]),
     module("ONNX", ["Checkpoints", "TensorCore", "Base", crypto]),
@@ -131,7 +132,7 @@ let package = Package(
       [
         "Conversion", "Inspection", "Pruning", "Merging", "RotaryScaling", "CacheCompression",
         "Caches", "Rotary", "Surveys", "Recipes", "Reporting", "Containers", "Packing",
-        "ModelDirectories", "Safetensors", "Models",
+        "ModelDirectories", "Safetensors", "Models", "Archives", "LibArchive", "Zip",
         "Checkpoints", "PackedFormat", "Codecs", "TensorCore", "Base", "Zstd", system,
       ]),
     .executableTarget(
@@ -146,7 +147,7 @@ let package = Package(
       name: "FuzzTargets",
       dependencies: [
         "Merging", "Pruning", "Caches", "Rotary", "Surveys", "Containers", "Packing", "Safetensors",
-        "Models", "Checkpoints", "PackedFormat", "Codecs", "Recipes", "TensorCore", "Base",
+        "Models", "Archives", "Zip", "Checkpoints", "PackedFormat", "Codecs", "Recipes", "TensorCore", "Base",
       ],
       path: "Tests/Fuzzing/FuzzTargets", swiftSettings: strict),
     .executableTarget(

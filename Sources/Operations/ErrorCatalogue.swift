@@ -1,7 +1,9 @@
+import Archives
 package import Base
 import CacheCompression
 import Caches
 import Checkpoints
+import LibArchive
 import Merging
 import ModelDirectories
 import PackedFormat
@@ -12,6 +14,7 @@ package import Reporting
 import Rotary
 import RotaryScaling
 import Safetensors
+import Zip
 
 /// Every code that an error about a file can have, with its meaning and remedy.
 package enum ErrorCatalogue {
@@ -35,6 +38,9 @@ package enum ErrorCatalogue {
     + [.cacheTooLarge]
     + [.unmergeable, .nanOperand, .adapter, .vectorDType, .otherBase]
     + [.badSurvey]
+    + ZipFault.allCases.map(\.code)
+    + ArchiveFault.allCases.map(\.code)
+    + [.archiveLibrary, .damagedArchive, .compressedMember, .emptyFolder, .notAnArchive]
 
   /// The code of a name, in letters of either case and with or without the brackets that messages have.
   package static subscript(name: String) -> FormatError.Code? {

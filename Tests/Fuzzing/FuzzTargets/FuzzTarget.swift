@@ -4,7 +4,7 @@
 /// endless loop.
 enum FuzzTarget: String, CaseIterable {
   case cbor, json, recipe, index, safetensors, values, places, file
-  case adapter, merge, configuration, clex, survey, cache, option
+  case adapter, merge, configuration, clex, survey, cache, option, archive
 
   /// Runs the target once.
   func run(_ bytes: [UInt8]) {
@@ -24,6 +24,7 @@ enum FuzzTarget: String, CaseIterable {
     case .survey: SurveyTarget.run(bytes)
     case .cache: CacheTarget.run(bytes)
     case .option: OptionTarget.run(bytes)
+    case .archive: ArchiveTarget.run(bytes)
     }
   }
 }
