@@ -68,8 +68,9 @@ let package = Package(
     module(
       "ModelDirectories",
       ["PyTorch", "Safetensors", "Checkpoints", "TensorCore", "Base", "Zstd", crypto]),
-    module("Zip", ["Checkpoints", "TensorCore", "Base"]),
-    module("Archives", ["Zip", "Checkpoints", "TensorCore", "Base"]),
+    module("LibArchive", ["TensorCore", "Base"]),
+    module("Zip", ["LibArchive", "Checkpoints", "TensorCore", "Base"]),
+    module("Archives", ["LibArchive", "Zip", "Checkpoints", "TensorCore", "Base", "Zstd"]),
     module("PyTorch", ["Zip", "Checkpoints", "TensorCore", "Base", crypto]),
     module("NumPy", ["Zip", "Checkpoints", "TensorCore", "Base", "Zstd", crypto]),
     module("ONNX", ["Checkpoints", "TensorCore", "Base", crypto]),
@@ -82,8 +83,8 @@ let package = Package(
     module(
       "Containers",
       [
-        "Packing", "ModelDirectories", "NumPy", "ONNX", "PyTorch", "Safetensors", "Checkpoints",
-        "Base",
+        "Packing", "ModelDirectories", "NumPy", "ONNX", "PyTorch", "Archives", "LibArchive", "Zip",
+        "Safetensors", "Checkpoints", "Base",
       ]),
     module("Sumac", ["Packing", "Checkpoints", "PackedFormat", "TensorCore", "Base"]),
     module("Reporting", ["Base"]),
@@ -136,7 +137,8 @@ let package = Package(
       [
         "Conversion", "Inspection", "Pruning", "Merging", "RotaryScaling", "CacheCompression",
         "Caches", "Rotary", "Surveys", "Recipes", "Reporting", "Containers", "Packing",
-        "ModelDirectories", "NumPy", "ONNX", "PyTorch", "Zip", "Safetensors", "Models",
+        "ModelDirectories", "NumPy", "ONNX", "PyTorch", "Archives", "LibArchive", "Zip",
+        "Safetensors", "Models",
         "Checkpoints", "PackedFormat", "Codecs", "TensorCore", "Base", "Zstd", system,
       ]),
     .executableTarget(
@@ -151,8 +153,8 @@ let package = Package(
       name: "FuzzTargets",
       dependencies: [
         "Merging", "Pruning", "Caches", "Rotary", "Surveys", "Containers", "Packing", "Safetensors",
-        "NumPy", "ONNX", "PyTorch", "Zip", "Models", "Checkpoints", "PackedFormat", "Codecs",
-        "Recipes", "TensorCore", "Base",
+        "NumPy", "ONNX", "PyTorch", "Archives", "Zip", "Models", "Checkpoints", "PackedFormat",
+        "Codecs", "Recipes", "TensorCore", "Base",
       ],
       path: "Tests/Fuzzing/FuzzTargets", swiftSettings: strict),
     .executableTarget(

@@ -19,6 +19,9 @@ package protocol TensorSource: Sendable {
   /// is none.
   var fileBytes: FileBytes? { get }
 
+  /// The place of the first value in the order in which reading is fast; nil if the order does not matter.
+  var readingPlace: ReadingPlace? { get }
+
   /// The container's record of the values.
   var record: StoredRecord { get }
 
@@ -34,6 +37,7 @@ package protocol TensorSource: Sendable {
 
 extension TensorSource {
   package var fileBytes: FileBytes? { nil }
+  package var readingPlace: ReadingPlace? { nil }
   package var record: StoredRecord { StoredRecord() }
   package var origin: Attributes { Attributes() }
   package var loss: LossRecorder? { nil }
@@ -108,6 +112,8 @@ package struct FileTensorSource: TensorSource {
     FileBytes(
       file: file, range: byteOffset..<byteOffset + info.byteCount, dtype: info.dtype)
   }
+
+  package var readingPlace: ReadingPlace? { file.readingPlace(at: byteOffset) }
 
   @_lifetime(values: copy values)
   @_lifetime(scratch: copy scratch)

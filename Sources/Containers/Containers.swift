@@ -18,6 +18,8 @@ package enum Containers {
     NPYContainer.self,
     NPZContainer.self,
     ONNXContainer.self,
+    // Files of PyTorch and NumPy are ZIP archives too.
+    ArchiveContainer.self,
   ])
 
   /// Reads the headers of a file or folder.

@@ -1,7 +1,9 @@
+import Archives
 package import Base
 import CacheCompression
 import Caches
 import Checkpoints
+import LibArchive
 import Merging
 import ModelDirectories
 import NumPy
@@ -44,6 +46,8 @@ package enum ErrorCatalogue {
     + [.cacheTooLarge]
     + [.unmergeable, .nanOperand, .adapter, .vectorDType, .otherBase]
     + [.badSurvey, .negativeNorm]
+    + ArchiveFault.allCases.map(\.code)
+    + [.archiveLibrary, .damagedArchive, .emptyFolder, .notAnArchive]
 
   /// The code of a name, in letters of either case and with or without the brackets that messages have.
   package static subscript(name: String) -> FormatError.Code? {

@@ -13,6 +13,8 @@ package struct OutputReport: Report {
   /// The name of the container or cache layout; nil for other files.
   package var format: String?
   package var tensorCount = 0
+  /// The number of files that are not weights, or that were not read as weights.
+  package var fileCount = 0
   /// The size of the output; nil for standard output.
   package var byteCount: Int?
   package var inputPaths: [String] = []
@@ -32,7 +34,8 @@ package struct OutputReport: Report {
   package var sections: [Section] {
     var facts = [
       Section.Fact("output", name + (format.map { " (\($0))" } ?? "")),
-      Section.Fact("tensors", tensorCount.grouped),
+      tensorCount == 0 && fileCount > 0
+        ? Section.Fact("files", fileCount.grouped) : Section.Fact("tensors", tensorCount.grouped),
     ]
     if let byteCount {
       facts.append(

@@ -214,6 +214,7 @@ struct OutputRun {
     var report = OutputReport(verb: verb, path: written == nil ? nil : settings.path)
     report.format = try format
     report.tensorCount = job.plan.rows.count
+    report.fileCount = job.plan.companions.count
     report.byteCount = written
     report.inputPaths = request.inputs.map(\.path)
     report.inputByteCount = request.inputs.reduce(0) { $0 + $1.fileByteCount }
@@ -225,7 +226,10 @@ struct OutputRun {
   }
 
   private func summary(of job: OutputJob, written: Int?) -> Message {
-    let count = job.plan.rows.count.counted("tensor")
+    let plan = job.plan
+    let count =
+      plan.rows.isEmpty && !plan.companions.isEmpty
+      ? plan.companions.count.counted("file") : plan.rows.count.counted("tensor")
     guard let written else { return "standard output: \(count)" }
     let text: Message = "\(settings.path.printable): \(count), \(ByteSize(written))"
     // A share of several inputs together means nothing: a merge of two models is not half of one.

@@ -138,7 +138,7 @@ package struct SafetensorsLayout: Sendable {
     try file.write(header.rawSpan, at: 0)
     let copies = copies
     try copies.write(to: file, engine: engine)
-    let decoded = tensors.indices.filter { !copies.indexes.contains($0) }
+    let decoded = inReadingOrder(tensors.indices.filter { !copies.indexes.contains($0) })
     for index in copies.indexes.sorted() { engine.progress.finish(tensor: tensors[index].info) }
     let offsets = decoded.map { byteOffsets[$0] }
     let infos = decoded.map { tensors[$0].info }
@@ -148,6 +148,15 @@ package struct SafetensorsLayout: Sendable {
       let bytes = infos[tile.tensor].bytes(of: tile.elements)
       try file.write(values, at: offsets[tile.tensor] + bytes.lowerBound)
     }
+  }
+
+  /// Returns the indexes of tensors in the order in which they are fast to read: those of a compressed archive in the
+  /// order of their values, after all others.
+  private func inReadingOrder(_ indexes: [Int]) -> [Int] {
+    let places = indexes.map { ($0, tensors[$0].source.readingPlace) }
+    let others = places.filter { $0.1 == nil }.map(\.0)
+    let archived = places.compactMap { index, place in place.map { (index, $0) } }
+    return others + archived.sorted { ($0.1, $0.0) < ($1.1, $1.0) }.map(\.0)
   }
 
   /// Returns the bytes of a file that equal the stored form of the tensor; nil if there are none.
@@ -161,7 +170,8 @@ package struct SafetensorsLayout: Sendable {
   private var copies: FileCopies {
     var copies = FileCopies()
     for (index, tensor) in tensors.enumerated() {
-      guard let source = Self.copySource(of: tensor) else { continue }
+      // Decoded values are read by several workers, and in the order of their archive.
+      guard let source = Self.copySource(of: tensor), !source.file.isDecoded else { continue }
       copies.add(
         source.range, of: source.file, to: byteOffsets[index], index: index)
     }

@@ -38,10 +38,23 @@ extension ReportVerb {
   }
 }
 
-/// A verb that writes a checkpoint.
+/// The options of a verb that writes an output.
+protocol OutputFlags {
+  var dryRun: Bool { get }
+  /// True if a format was asked for, so that the result is printed.
+  var hasFormat: Bool { get }
+  var chosenFormat: ReportFormat { get }
+  /// Throws an error if the output is missing.
+  func requireOutput() throws
+  /// Throws an error if the result cannot be printed in the format.
+  func checkFormat() throws
+}
+
+/// A verb that writes an output.
 protocol OutputVerb: Verb {
   associatedtype Output: OutputOperation
-  var writer: WriterFlags { get }
+  associatedtype Flags: OutputFlags
+  var writer: Flags { get }
   func operation(_ invocation: Invocation) throws -> Output
 }
 
@@ -76,7 +89,7 @@ struct Invocation {
   }
 
   /// Runs an operation and prints its result, or prints its plan.
-  func run<O: OutputOperation>(_ writer: WriterFlags, _ operation: () throws -> O) throws {
+  func run<O: OutputOperation>(_ writer: some OutputFlags, _ operation: () throws -> O) throws {
     try reportingFailure(as: writer.chosenFormat) {
       try writer.checkFormat()
       let operation = try operation()
@@ -92,7 +105,7 @@ struct Invocation {
   }
 
   /// Prints the report of a writer: that of its operation, or in a format for programs the written output.
-  func printWritten(_ result: OperationResult, _ writer: WriterFlags) throws {
+  func printWritten(_ result: OperationResult, _ writer: some OutputFlags) throws {
     let format = writer.chosenFormat
     var shown = result
     if shown.reports.isEmpty, writer.hasFormat {

@@ -1,8 +1,10 @@
 package import Base
+import LibArchive
 import TensorCore
 
 extension ZipDirectory {
-  /// Opens a member: in place if it is stored, otherwise as bytes that are decoded while they are read.
+  /// Opens a member: in place if it is stored, otherwise as bytes that are decoded while they are read. The methods are
+  /// deflate and bzip2.
   ///
   /// Reading does not compare the CRC-32; see ``ZipChecksum``.
   package func open(_ member: ZipMember) throws -> InputFile {
@@ -10,10 +12,18 @@ extension ZipDirectory {
     let path = path(of: member)
     switch member.method {
     case .stored: return InputFile(range, of: file, path: path)
-    case .deflated, .other:
+    case .deflated, .other(EncodedContent.bzip2Method):
+      let order = member.headerOffset
+      let content = EncodedContent.zipMember(
+        method: member.method.number, crc32: member.crc32, byteCount: member.byteCount)
+      let stream = DecodedStream(
+        byteCount: member.byteCount, order: order, in: streams,
+        decoderByteCount: content.decoderByteCount, path: path
+      ) { [file] _ in (try LibArchiveDecoder(content, in: range, of: file, path: path), 0) }
+      return InputFile(stream, from: file, path: path)
+    case .other(let number):
       throw error(
-        .method, member, "is compressed with method \(member.method.number), which is not supported"
-      )
+        .method, member, "is compressed with method \(number), which is not supported")
     }
   }
 

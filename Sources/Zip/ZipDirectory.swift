@@ -1,4 +1,5 @@
 package import Base
+import LibArchive
 
 /// The members of a ZIP archive, which are read in place.
 ///
@@ -8,6 +9,8 @@ package struct ZipDirectory: Sendable {
   package let file: InputFile
   /// The members in the order of the central directory.
   package let members: [ZipMember]
+  /// The compressed members that were opened.
+  let streams = DecodedStreams()
   private let indexes: [UTF8Key: Int]
 
   /// The memory for a member, its name and its place in the index, in bytes.

@@ -93,7 +93,9 @@ extension ZstdSettings {
   }
 
   fileprivate var parameters: [(ZSTD_cParameter, Int32)] {
-    guard literalOnly else { return [(ZSTD_c_compressionLevel, level)] }
+    guard literalOnly else {
+      return [(ZSTD_c_compressionLevel, level), (ZSTD_c_checksumFlag, hasChecksum ? 1 : 0)]
+    }
     return [
       (ZSTD_c_compressionLevel, level), (ZSTD_c_windowLog, 17), (ZSTD_c_hashLog, 6),
       (ZSTD_c_chainLog, 6), (ZSTD_c_minMatch, 7), (ZSTD_c_strategy, Int32(ZSTD_fast.rawValue)),

@@ -63,6 +63,11 @@ package final class InputFile: Sendable {
     if case .decoded = content { true } else { false }
   }
 
+  /// Returns the place of a byte in the order in which reading is fast; nil if the order does not matter.
+  package func readingPlace(at byteOffset: Int) -> ReadingPlace? {
+    if case .decoded(let source, _) = content { source.readingPlace(at: byteOffset) } else { nil }
+  }
+
   /// The identity of the file on disk. Parts of one file have the same identity.
   package var identity: FileIdentity { FileIdentity(disk.stat, file: self) }
 
@@ -180,6 +185,10 @@ private struct DecodedPart: DecodedBytes {
   let range: Range<Int>
 
   var byteCount: Int { range.count }
+
+  func readingPlace(at byteOffset: Int) -> ReadingPlace? {
+    source.readingPlace(at: range.lowerBound + byteOffset)
+  }
 
   @_lifetime(destination: copy destination)
   func read(at byteOffset: Int, into destination: inout MutableRawSpan) throws {

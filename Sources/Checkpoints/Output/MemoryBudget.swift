@@ -40,7 +40,9 @@ package struct MemoryBudget: Sendable {
   package func allot(
     _ demand: Demand, jobs: Int, tiles: Int, valueByteCount: Int
   ) throws(UsageError) -> Allotment {
-    let base = ResidentMemory.currentByteCount + demand.fixedByteCount + Self.reserveByteCount
+    let base =
+      ResidentMemory.currentByteCount + MemoryReservation.totalByteCount + demand.fixedByteCount
+      + Self.reserveByteCount
     let worker = demand.workerByteCount + Self.threadByteCount
     // Planning may have used more memory than the work does; what it has freed is used again.
     let past = ResidentMemory.peakByteCount

@@ -73,6 +73,7 @@ package struct CastSource: TensorSource {
     loss = isExact ? nil : LossRecorder(info)
   }
 
+  package var readingPlace: ReadingPlace? { original.source.readingPlace }
   package var unrounded: LazyTensor? { loss == nil ? nil : original }
 
   private var from: DType { original.info.dtype }

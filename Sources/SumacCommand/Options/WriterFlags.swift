@@ -68,7 +68,7 @@ struct WriterFlags: ParsableArguments {
   var contentIds = false
 }
 
-extension WriterFlags {
+extension WriterFlags: OutputFlags {
   /// Throws an error if `--output` is missing.
   func requireOutput() throws {
     guard givenOutput != nil else {

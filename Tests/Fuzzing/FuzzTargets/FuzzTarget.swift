@@ -5,7 +5,7 @@
 enum FuzzTarget: String, CaseIterable {
   case cbor, json, recipe, index, safetensors, values, places, file
   case adapter, merge, configuration, clex, survey, cache, option
-  case numpy, onnx, pytorch, pickle
+  case numpy, onnx, pytorch, pickle, archive
 
   /// Runs the target once.
   func run(_ bytes: [UInt8]) {
@@ -29,6 +29,7 @@ enum FuzzTarget: String, CaseIterable {
     case .onnx: FileTargets.onnx(bytes)
     case .pytorch: PyTorchTarget.file(bytes)
     case .pickle: PyTorchTarget.pickle(bytes)
+    case .archive: ArchiveTarget.run(bytes)
     }
   }
 }

@@ -1,1 +1,0 @@
-// Archives of model directories.

@@ -1,0 +1,110 @@
+package import Base
+import Glibc
+
+/// Decoded bytes that can be read at any offset: in ascending order as fast as they are decoded, and anew from a start for
+/// bytes that are no longer kept.
+@safe package final class DecodedStream: DecodedBytes, @unchecked Sendable {
+  // SAFETY: the mutable state is used only by the thread that `streams` serves.
+  /// Starts a decoder for the bytes from an offset on, and returns it with the offset of its first byte.
+  package typealias Start = @Sendable (_ byteOffset: Int) throws -> (any ByteDecoder, Int)
+
+  package let byteCount: Int
+  private let path: String
+  private let order: Int
+  private let streams: DecodedStreams
+  private let start: Start
+  private var decoder: (any ByteDecoder)?
+  private var ring = DecodedRing(byteCount: 0, start: 0)
+
+  /// - Parameters:
+  ///   - order: The place of the stream among those of the archive.
+  ///   - decoderByteCount: The memory of a decoder, in bytes.
+  ///   - path: The path in messages.
+  package init(
+    byteCount: Int, order: Int, in streams: DecodedStreams, decoderByteCount: Int, path: String,
+    start: @escaping Start
+  ) {
+    self.byteCount = byteCount
+    self.order = order
+    self.streams = streams
+    self.path = path
+    self.start = start
+    streams.reserve(self, decoderByteCount: decoderByteCount)
+  }
+
+  var keptByteCount: Int { min(byteCount, DecodedStreams.keptByteCount) }
+
+  package func readingPlace(at byteOffset: Int) -> ReadingPlace? {
+    ReadingPlace(archive: ObjectIdentifier(streams), stream: order, byteOffset: byteOffset)
+  }
+
+  /// Gives up the memory.
+  func release() {
+    decoder = nil
+    ring = DecodedRing(byteCount: 0, start: 0)
+  }
+
+  @_lifetime(destination: copy destination)
+  package func read(at byteOffset: Int, into destination: inout MutableRawSpan) throws {
+    guard destination.byteCount > 0 else { return }
+    let place = DecodedStreams.Place(order: order, byteOffset: byteOffset)
+    // The closure may not capture a parameter with a lifetime, so the memory is lent as a buffer.
+    try unsafe destination.withUnsafeMutableBytes { buffer in
+      try streams.serve(place) {
+        // SAFETY: the buffer is that of the span, which is held exclusively until the call returns.
+        var span = unsafe MutableRawSpan(_unsafeBytes: buffer)
+        do { try fill(&span, from: byteOffset) } catch {
+          release()
+          throw error
+        }
+      }
+    }
+  }
+
+  @_lifetime(destination: copy destination)
+  private func fill(_ destination: inout MutableRawSpan, from byteOffset: Int) throws {
+    streams.makeRoom(for: self)
+    if decoder == nil || byteOffset < ring.keptOffset { try restart(at: byteOffset) }
+    var done = 0
+    while done < destination.byteCount {
+      let next = byteOffset + done
+      if next >= ring.position {
+        try decode()
+      } else {
+        done += ring.copy(from: next, into: &destination, at: done)
+      }
+    }
+  }
+
+  private func restart(at byteOffset: Int) throws {
+    let (decoder, first) = try start(byteOffset)
+    self.decoder = decoder
+    if ring.byteCount == keptByteCount {
+      ring.restart(at: first)
+    } else {
+      ring = DecodedRing(byteCount: keptByteCount, start: first)
+    }
+  }
+
+  private func decode() throws {
+    guard let decoder, ring.position < byteCount,
+      try ring.decode(decoder, limit: byteCount - ring.position) > 0
+    else {
+      throw FormatError(
+        .damagedArchive,
+        "decompresses to \(ring.position.grouped) bytes, expected \(byteCount.grouped)", path: path)
+    }
+    if ring.position == byteCount { try checkEnd(decoder) }
+  }
+
+  /// Throws unless the decoder has no more bytes; decoders compare their checksums then.
+  private func checkEnd(_ decoder: any ByteDecoder) throws {
+    var extra = ByteBuffer(byteCount: 1)
+    var bytes = extra.mutableBytes
+    guard try decoder.read(into: &bytes) == 0 else {
+      throw FormatError(
+        .damagedArchive, "decompresses to more than the expected \(byteCount.grouped) bytes",
+        path: path)
+    }
+  }
+}

@@ -1,1 +1,0 @@
-// ZIP archives whose members are read in place.
