@@ -122,7 +122,7 @@ import Testing
   func cleaningBesideWriters(isDirectory: Bool) throws {
     let folder = try TemporaryFolder()
     try Self.whileCleaning(folder) {
-      for number in 0..<150 {
+      for number in 0..<80 {
         let output = AtomicOutput(path: folder["x\(number)"], replacesExisting: false)
         if isDirectory {
           try output.writeDirectory { try $0.writeFile("a") { try $0.write([1].rawSpan, at: 0) } }
@@ -131,7 +131,7 @@ import Testing
         }
       }
     }
-    #expect(try folder.names().count == 150)
+    #expect(try folder.names().count == 80)
   }
 
   @Test("an old output that comes back when the commit fails is not removed as abandoned")
@@ -140,7 +140,7 @@ import Testing
     try folder.write([7], to: "old/model.safetensors")
     try folder.write([8], to: "present")
     try Self.whileCleaning(folder) {
-      for _ in 0..<150 {
+      for _ in 0..<80 {
         let group = OutputGroup()
         var first = AtomicOutput(path: folder["old"], replacesExisting: true)
         var second = AtomicOutput(path: folder["present"], replacesExisting: false)
