@@ -16,7 +16,11 @@ import Testing
   func values(fixture: CacheFixture) throws {
     let cache = try fixture.read()
     #expect(cache.layout == fixture.layout)
-    let (found, expected) = (try cache.values(), try Checkpoint.expected(fixture.expected))
+    let found = try cache.values()
+    // The tokens of the text are no part of a cache that torch.save wrote.
+    let expected = try Checkpoint.expected(fixture.expected).filter {
+      $0.key != "tokens" || cache.layout != "transformers"
+    }
     #expect(Set(found.keys) == Set(expected.keys))
     for (name, wanted) in expected {
       let values = try #require(found[name])

@@ -158,7 +158,7 @@ import Testing
 
   @Test(
     "an unknown suffix that looks like a format is refused",
-    arguments: ["x.gguf", "x.safetensor", "m.pt"])
+    arguments: ["x.gguf", "x.safetensor", "m.pkl"])
   func unknownSuffix(path: String) {
     #expect(throws: UsageError.self) { try Containers.output(forPath: path) }
   }

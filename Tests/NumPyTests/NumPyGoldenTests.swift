@@ -48,7 +48,21 @@ import Zip
     let valid = Set(Fixtures.names(in: "numpy/valid"))
     let tested = Set(Self.expectedFiles.map { String($0.dropLast(".safetensors".count)) })
     #expect(valid == tested.union(Self.unsupported.keys).union(["bzip2_member.npz"]))
-    #expect(Set(Fixtures.names(in: "numpy/refuse")) == Set(Self.refusals.keys))
+    #expect(
+      Set(Fixtures.names(in: "numpy/refuse"))
+        == Set(Self.refusals.keys).union(["zip_bomb.npz"]))
+  }
+
+  @Test("an array that expands a thousandfold has the length that it declares, and is read in pieces")
+  func expansion() throws {
+    let tensor = try #require(
+      Self.read(Fixtures.path("numpy/refuse/zip_bomb.npz")).tensors.first)
+    #expect(tensor.info.shape.dimensions == [50_000_000])
+    var buffer = ByteBuffer(byteCount: 1000)
+    var span = buffer.mutableBytes
+    var scratch = MutableRawSpan()
+    try tensor.source.read(25_000_000..<25_001_000, into: &span, scratch: &scratch)
+    #expect(buffer.bytes.array().allSatisfy { $0 == 0 })
   }
 
   @Test("every array of a type without counterpart is named")
