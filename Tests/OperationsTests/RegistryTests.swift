@@ -60,7 +60,8 @@ import Testing
       CacheAppendOperation(packed: "p", new: "n", output: output),
       CacheConvertOperation(caches: ["c"], output: output), CacheInspectOperation(caches: ["c"]),
       inspect, VerifyOperation(inputs: ["a"]), ExplainOperation(subject: "a"),
-      DoctorOperation(cleanedFolder: "d"),
+      DoctorOperation(cleanedFolder: "d"), PackOperation(folder: "m", output: output),
+      UnpackOperation(archive: "a.zip", output: output),
     ]
   }()
 

@@ -17,8 +17,9 @@ import Zip
     archive.members = [.init("w", Self.content)]
     var bytes = archive.bytes
     if let index { bytes[31 + index] ^= 1 }
-    try folder.write(bytes, to: "a.zip")
-    let directory = try ZipDirectory(InputFile(path: folder["a.zip"]), limit: .none)
+    let name = index.map { "changed-\($0).zip" } ?? "a.zip"
+    try folder.write(bytes, to: name)
+    let directory = try ZipDirectory(InputFile(path: folder[name]), limit: .none)
     return try ZipChecksum(directory.members[0], in: directory)
   }
 

@@ -34,7 +34,7 @@ import Zip
     let folder = try TemporaryFolder()
     let members = (0..<70).map { index in
       (
-        "m/" + String(repeating: "ä", count: index),
+        "m/x" + String(repeating: "ä", count: index),
         Array(repeating: UInt8(index), count: index * 37)
       )
     }
