@@ -27,6 +27,7 @@ package enum Operations {
     VerifyOperation.self,
     ExplainOperation.self,
     DoctorOperation.self,
+    BatchOperation.self,
   ]
 
   package static let schema = "sumac.operation/1"
