@@ -39,9 +39,9 @@ struct BatchExecution {
     let result = try operation.run(context)
     if !operation.writesCheckpoint, index == 0 {
       let format = try BatchReportFormat(name: job.name).format
-      try ReportFile.write(
-        result.rendered(as: format, width: nil) ?? "", to: planned.output,
-        replacesExisting: planned.mayReplace)
+      try ReportFile.write(to: planned.output, replacesExisting: planned.mayReplace) {
+        try result.write(as: format, width: nil, to: $0)
+      }
     }
     guard result.status == .done else {
       throw BatchStepFailure(status: result.status, verb: job.steps[index].verb, result)
@@ -64,7 +64,9 @@ private struct BatchStepFailure: UserError {
 
   init(status: ExitStatus, verb: String, _ result: OperationResult) {
     self.status = status
-    let lines = (result.rendered(as: .text, width: nil) ?? "").split(separator: "\n")
+    var text = ""
+    result.write(as: .text, width: nil) { text += $0 }
+    let lines = text.split(separator: "\n")
     // The last line sums up a comparison; the first one states damage.
     let line = (status == .badInput ? lines.first : lines.last).map(String.init) ?? status.name
     message = "\(verb): \(line)"
