@@ -122,13 +122,11 @@ struct Invocation {
       guard !output.isDryRun else {
         let plan = try batch.plan(context)
         return try StandardOutput.write(
-          plan.rendered(as: output.format, width: StandardOutput.width))
+          OperationResult(reports: [plan]), as: output.format)
       }
       let result = try batch.run(context)
-      if !isQuiet || output.hasFormat,
-        let text = result.rendered(as: output.format, width: StandardOutput.width)
-      {
-        try StandardOutput.write(text)
+      if !isQuiet || output.hasFormat, result.hasReports {
+        try StandardOutput.write(result, as: output.format)
       }
       try finish(result)
     }

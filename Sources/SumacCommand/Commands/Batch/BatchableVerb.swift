@@ -38,7 +38,7 @@ extension BatchOutput {
   }
 }
 
-extension OutputVerb where Output: BatchableOperation {
+extension OutputVerb where Output: BatchableOperation, Flags == WriterFlags {
   func batchOperation(_ invocation: Invocation) throws -> any BatchableOperation {
     try operation(invocation)
   }
