@@ -1,14 +1,14 @@
-import Base
+package import Base
 import Synchronization
 
 /// The journal of a batch: a file in the output folder that states what was planned and what is done.
 ///
 /// Each event is one line, appended with one write. Damaged lines are left out and reported; the others count.
-final class BatchJournal: Sendable {
-  static let name = ".sumac-batch.jsonl"
+package final class BatchJournal: Sendable {
+  package static let name = ".sumac-batch.jsonl"
 
   /// The events of earlier runs.
-  struct Past: Sendable {
+  package struct Past: Sendable {
     /// The command and its settings that the last start recorded; nil in a new journal.
     var start: (command: String, settings: String)?
     /// The last plan of each output since the batch started over.
@@ -22,13 +22,13 @@ final class BatchJournal: Sendable {
   }
 
   /// The events of the file when it was opened.
-  let past: Past
+  package let past: Past
   private let file: Mutex<JournalFile?>
   private let path: String
 
   /// Opens the journal of a folder, and locks it unless it is only read.
   /// - Throws: ``UsageError`` if another batch writes to the folder.
-  init(folder: String, isReadOnly: Bool) throws {
+  package init(folder: String, isReadOnly: Bool) throws {
     path = folder + "/" + Self.name
     var opened: JournalFile?
     if !isReadOnly {
@@ -66,7 +66,7 @@ final class BatchJournal: Sendable {
   }
 
   /// A warning about damaged lines; nil if there are none.
-  var warning: Message? {
+  package var warning: Message? {
     guard !past.damagedLines.isEmpty else { return nil }
     let lines = past.damagedLines.prefix(4).map(String.init).joined(separator: ", ")
     let others = past.damagedLines.count > 4 ? ", …" : ""

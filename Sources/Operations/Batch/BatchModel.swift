@@ -1,5 +1,5 @@
 import Base
-import Checkpoints
+package import Checkpoints
 
 /// The inputs of a batch that share a name template and steps.
 package struct BatchModel: Codable, Sendable {
@@ -43,7 +43,7 @@ package struct BatchStep: Codable, Sendable {
   }
 
   /// Returns the JSON document of the operation with fixed paths, which depends on the settings alone.
-  func settings() throws -> [UInt8] {
+  package func settings() throws -> [UInt8] {
     var operation = operation
     operation.bind(input: "input", output: "output")
     operation.replacesExisting = false
@@ -52,24 +52,24 @@ package struct BatchStep: Codable, Sendable {
 }
 
 /// One model of a batch: its input, the name of its output, and the steps between them.
-struct BatchJob: Sendable {
-  var input: String
+package struct BatchJob: Sendable {
+  package var input: String
   /// The name of the output in the output folder.
-  var name: String
-  var steps: [BatchStep]
+  package var name: String
+  package var steps: [BatchStep]
   /// The digest of the settings of all steps.
-  var settings: String
+  package var settings: String
 
   /// The index of the step that writes the output.
-  var outputStep: Int { steps.lastIndex { $0.operation.writesCheckpoint } ?? steps.count - 1 }
+  package var outputStep: Int { steps.lastIndex { $0.operation.writesCheckpoint } ?? steps.count - 1 }
 
   /// The paths of all files that are read, the input first.
-  var inputPaths: [String] { [input] + steps.flatMap(\.operation.otherPaths) }
+  package var inputPaths: [String] { [input] + steps.flatMap(\.operation.otherPaths) }
 }
 
 extension [BatchStep] {
   /// Returns a digest of the settings, and of the choice among several weights: sixteen hexadecimal digits.
-  func digest(_ choice: WeightsChoice) throws -> String {
+  package func digest(_ choice: WeightsChoice) throws -> String {
     var bytes: [UInt8] = []
     for step in self { bytes += try step.settings() + [0] }
     for option in choice.lineageOptions { bytes += "\(option.name)=\(option.value)\0".utf8 }
@@ -77,10 +77,10 @@ extension [BatchStep] {
   }
 
   /// The verbs in order, such as `prune, convert`.
-  var verbs: String { map(\.verb).joined(separator: ", ") }
+  package var verbs: String { map(\.verb).joined(separator: ", ") }
 
   /// The end of the names of the outputs by default.
-  var outputSuffix: String {
+  package var outputSuffix: String {
     (last { $0.operation.writesCheckpoint } ?? last)?.operation.outputSuffix ?? ""
   }
 }

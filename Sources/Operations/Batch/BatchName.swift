@@ -1,16 +1,16 @@
-import Base
+package import Base
 import Checkpoints
 import Containers
 
 /// A template of the names of outputs, such as `{parent}-{stem}.sumac`.
-struct BatchName: Sendable {
+package struct BatchName: Sendable {
   private enum Part: Sendable {
     case text(String)
     case field(Field)
   }
 
   /// The fields that stand for parts of the path of an input.
-  enum Field: String, CaseIterable, Sendable {
+  package enum Field: String, CaseIterable, Sendable {
     /// The name without the suffix of its format.
     case stem
     /// The whole name.
@@ -24,7 +24,7 @@ struct BatchName: Sendable {
   private var parts: [Part] = []
 
   /// - Throws: ``UsageError`` for an unknown field, an unclosed brace or a slash.
-  init(_ template: String) throws(UsageError) {
+  package init(_ template: String) throws(UsageError) {
     var rest = template[...]
     while let open = rest.firstIndex(of: "{") {
       parts.append(.text(String(rest[..<open])))
@@ -51,13 +51,13 @@ struct BatchName: Sendable {
   }
 
   /// True if every model gets the same name.
-  var isConstant: Bool {
+  package var isConstant: Bool {
     parts.allSatisfy { if case .text = $0 { true } else { false } }
   }
 
   /// Returns the name of an output.
   /// - Parameter index: The position of the input among `count` inputs, from 0 on.
-  func text(for path: String, index: Int, count: Int) -> String {
+  package func text(for path: String, index: Int, count: Int) -> String {
     parts.map { part in
       switch part {
       case .text(let text): return text
@@ -79,7 +79,7 @@ struct BatchName: Sendable {
   ]
 
   /// Returns the name of a folder, or that of a file without the suffix of its format.
-  static func stem(of path: String) -> String {
+  package static func stem(of path: String) -> String {
     let name = FileSystem.ownName(of: path)
     guard !FileSystem.isDirectory(path) else { return name }
     let lower = name.lowercased()

@@ -1,29 +1,29 @@
 import Base
-import Recipes
+package import Recipes
 
 /// A reader of files of jobs that reports all faults at once.
-struct BatchRecipeReader {
+package struct BatchRecipeReader {
   /// The maximum number of faults that are reported; the others are counted.
   private static let faultLimit = 100
 
   private let path: String
-  let parser: any BatchStepParser
+  package let parser: any BatchStepParser
   private var faults: [FormatError] = []
   private var faultCount = 0
   private var seen: Set<String> = []
   /// The operations of steps that were parsed, by their words.
-  var operations: [[String]: (any BatchableOperation)?] = [:]
+  package var operations: [[String]: (any BatchableOperation)?] = [:]
   /// The options of each verb that was asked for.
-  var optionNames: [String: [String: Bool]] = [:]
+  package var optionNames: [String: [String: Bool]] = [:]
 
-  init(path: String, parser: any BatchStepParser) {
+  package init(path: String, parser: any BatchStepParser) {
     self.path = path
     self.parser = parser
   }
 
   /// Returns the recipe of a parsed file.
   /// - Throws: All faults together.
-  mutating func recipe(_ value: RecipeValue) throws -> BatchRecipe {
+  package mutating func recipe(_ value: RecipeValue) throws -> BatchRecipe {
     let recipe = checkedRecipe(value)
     var errors: [any UserError] = faults
     if faultCount > faults.count {

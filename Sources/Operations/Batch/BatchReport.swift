@@ -6,10 +6,10 @@ package import Reporting
 package struct BatchReport: Report {
   package static let schema = "sumac.batch/1"
 
-  let command: String
-  let folder: String
-  let results: [BatchResult]
-  let seconds: Double
+  package let command: String
+  package let folder: String
+  package let results: [BatchResult]
+  package let seconds: Double
 
   /// `done`, or `partOfBatchFailed` if a model failed or was not started.
   package var status: ExitStatus {

@@ -1,9 +1,9 @@
-import Base
+package import Base
 
 /// The result of a batch for one model.
-struct BatchResult: Sendable {
+package struct BatchResult: Sendable {
   /// The state of the model at the end of the batch.
-  enum State: String, Sendable {
+  package enum State: String, Sendable {
     /// The output was written.
     case done
     /// The output was complete before, with the same input and settings.
@@ -15,15 +15,15 @@ struct BatchResult: Sendable {
     case notRun = "not-run"
   }
 
-  var input: String
+  package var input: String
   /// The path of the output.
-  var output: String
-  var state: State
-  var inputByteCount: Int?
-  var outputByteCount: Int?
+  package var output: String
+  package var state: State
+  package var inputByteCount: Int?
+  package var outputByteCount: Int?
   /// ‖x − x̂‖ / ‖x‖ over all tensors with a loss, of the step that loses the most; nil if there is none.
-  var relativeError: Double?
+  package var relativeError: Double?
   /// The time of the work; nil if there was none.
-  var seconds: Double?
-  var error: (any UserError)?
+  package var seconds: Double?
+  package var error: (any UserError)?
 }

@@ -1,4 +1,4 @@
-import Base
+package import Base
 import Checkpoints
 package import Reporting
 
@@ -69,7 +69,7 @@ package struct BatchOperation: Operation {
 
   /// Returns the models with their names, and notes on how they were found.
   /// - Throws: All errors of inputs and names together.
-  func jobs(_ context: OperationContext) throws -> (jobs: [BatchJob], notes: [Message]) {
+  package func jobs(_ context: OperationContext) throws -> (jobs: [BatchJob], notes: [Message]) {
     let listed = try list.map { try BatchInputList.paths($0, context) } ?? []
     let models = models + listed.map { BatchModel(path: $0) }
     guard !models.isEmpty else { throw UsageError("the batch has no inputs") }

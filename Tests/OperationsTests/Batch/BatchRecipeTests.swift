@@ -3,7 +3,7 @@ import Recipes
 import TestSupport
 import Testing
 
-@testable import Operations
+import Operations
 
 /// Files of jobs.
 @Suite struct BatchRecipeTests {
@@ -92,7 +92,7 @@ import Testing
       ("models: [a]\nsteps:\n  - convert: {type: {a: 1}}", 3, ""),
     ])
   func fault(text: String, line: Int, hint: String) {
-    let error = #expect(throws: (any UserError).self) { try recipe(text) }
+    let error = #expect(throws: (any Error).self) { try recipe(text) }
     let errors = ((error as? SeveralErrors)?.errors ?? [error].compactMap(\.self))
       .compactMap { $0 as? FormatError }
     let found = errors.contains { error in

@@ -3,7 +3,7 @@ import Checkpoints
 import TestSupport
 import Testing
 
-@testable import Operations
+import Operations
 
 /// Batches that run again after they were ended or after something changed.
 @Suite struct BatchResumeTests {

@@ -5,7 +5,7 @@ import Synchronization
 import TensorCore
 import TestSupport
 
-@testable import Operations
+import Operations
 
 /// A folder of small models, and runs of batches on them.
 struct BatchWorkspace {
