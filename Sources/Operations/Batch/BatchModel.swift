@@ -61,7 +61,9 @@ package struct BatchJob: Sendable {
   package var settings: String
 
   /// The index of the step that writes the output.
-  package var outputStep: Int { steps.lastIndex { $0.operation.writesCheckpoint } ?? steps.count - 1 }
+  package var outputStep: Int {
+    steps.lastIndex { $0.operation.writesCheckpoint } ?? steps.count - 1
+  }
 
   /// The paths of all files that are read, the input first.
   package var inputPaths: [String] { [input] + steps.flatMap(\.operation.otherPaths) }

@@ -57,7 +57,8 @@ package struct VerifyOperation: Operation {
     of checkpoint: Checkpoint, against original: Checkpoint?, _ context: OperationContext
   ) throws -> Verification {
     return try context.withEngine(
-      .verify, demand(checkpoint, against: original), tensors: checkpoint.tensors.count * (original == nil ? 1 : 2),
+      .verify, demand(checkpoint, against: original),
+      tensors: checkpoint.tensors.count * (original == nil ? 1 : 2),
       byteCount: Verification.byteCount(checkpoint) * (original == nil ? 1 : 2),
       companions: (checkpoint.companions + (original?.companions ?? [])).map(\.name)
     ) { engine in

@@ -1,9 +1,8 @@
 import Base
 import Checkpoints
+import Operations
 import TestSupport
 import Testing
-
-import Operations
 
 /// The inputs of batches and the names of their outputs.
 @Suite struct BatchInputTests {

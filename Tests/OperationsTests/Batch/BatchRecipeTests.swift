@@ -1,9 +1,8 @@
 import Base
+import Operations
 import Recipes
 import TestSupport
 import Testing
-
-import Operations
 
 /// Files of jobs.
 @Suite struct BatchRecipeTests {

@@ -1,9 +1,8 @@
 import Base
 import Checkpoints
+import Operations
 import TestSupport
 import Testing
-
-import Operations
 
 /// Batches that run again after they were ended or after something changed.
 @Suite struct BatchResumeTests {

@@ -1,10 +1,9 @@
 import Base
 import Checkpoints
+import Operations
 import Reporting
 import TestSupport
 import Testing
-
-import Operations
 
 /// Batches that run to their end.
 @Suite struct BatchRunTests {

@@ -1,11 +1,10 @@
 import Base
 import Checkpoints
+import Operations
 import Reporting
 import Synchronization
 import TensorCore
 import TestSupport
-
-import Operations
 
 /// A folder of small models, and runs of batches on them.
 struct BatchWorkspace {
