@@ -40,7 +40,6 @@ package enum ErrorCatalogue {
     + [.modelDirectory, .noWeights, .shardIndex, .hubCache, .severalModels]
     + [.nonfiniteValue, .valuesTooSmall, .valuesTooLarge]
     + [.recipe]
-    + [.batchJobs]
     + [.clex]
     + [.ropeConfig, .noRotation]
     + [.cacheShape, .cacheLayout, .nonfiniteCache]

@@ -29,7 +29,6 @@ package enum Operations {
     UnpackOperation.self,
     ExplainOperation.self,
     DoctorOperation.self,
-    BatchOperation.self,
   ]
 
   package static let schema = "sumac.operation/1"

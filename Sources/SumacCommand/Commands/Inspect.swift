@@ -63,9 +63,7 @@ struct Inspect: ReportVerb {
 
   var inputPaths: [String] { inputs }
 
-  func operation(_ invocation: Invocation) -> any Operation { batchOperation(invocation) }
-
-  func batchOperation(_ invocation: Invocation) -> any BatchableOperation {
+  func operation(_ invocation: Invocation) -> any Operation {
     var operation = InspectOperation(inputs: inputs)
     operation.showsStatistics = stats
     operation.showsNeurons = neurons

@@ -54,9 +54,7 @@ struct Verify: ReportVerb {
 
   var inputPaths: [String] { inputs + [against].compactMap(\.self) }
 
-  func operation(_ invocation: Invocation) -> any Operation { batchOperation(invocation) }
-
-  func batchOperation(_ invocation: Invocation) -> any BatchableOperation {
+  func operation(_ invocation: Invocation) -> any Operation {
     var operation = VerifyOperation(inputs: inputs)
     operation.against = against
     operation.largestRMSE = maxRmse
