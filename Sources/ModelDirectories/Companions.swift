@@ -28,7 +28,9 @@ struct Companions {
   /// for weights or for their index.
   /// - Parameter components: The paths of the subfolders with weights of their own.
   static func isCarried(_ path: String, components: [String]) -> Bool {
-    let isHidden = path.split(separator: "/").contains { $0.hasPrefix(".") }
+    let isHidden = RelativePath.components(of: path).contains {
+      $0.utf8.first == UInt8(ascii: ".")
+    }
     return RelativePath.isSafe(path) && !isHidden
       && !isTakenForWeights(path, components: components)
   }

@@ -50,7 +50,7 @@ package struct ModelDirectoryWriter: CheckpointWriter {
     let weightsNames = Set(weights.map(UTF8Key.init))
     let components = checkpoint.folder.components.map(\.path)
     func isBlocked(_ path: String) -> Bool {
-      let parts = path.split(separator: "/")
+      let parts = RelativePath.components(of: path)
       let folders = (1..<max(1, parts.count)).map { parts.prefix($0).joined(separator: "/") }
       return folders.contains { names.contains(UTF8Key($0)) }
     }

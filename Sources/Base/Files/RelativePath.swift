@@ -7,8 +7,16 @@ package enum RelativePath {
     guard !path.isEmpty, path.utf8.count <= maximumByteCount, !path.utf8.contains(0) else {
       return false
     }
-    return path.split(separator: "/", omittingEmptySubsequences: false).allSatisfy {
-      !$0.isEmpty && $0 != "." && $0 != ".."
+    return components(of: path).allSatisfy { !$0.isEmpty && $0 != "." && $0 != ".." }
+  }
+
+  /// Returns the parts of a path between its slashes, also empty ones.
+  ///
+  /// The file system separates bytes. A slash and a combining mark after it are one `Character`, which does not equal a
+  /// slash.
+  package static func components(of path: String) -> [String] {
+    path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).map {
+      String(Substring($0))
     }
   }
 }

@@ -62,6 +62,7 @@ package struct ComponentLayout: Sendable, Equatable {
 
   /// Returns true if a subfolder of this path can be written: the path is safe and not hidden.
   package static func isValid(path: String) -> Bool {
-    RelativePath.isSafe(path) && !path.split(separator: "/").contains { $0.hasPrefix(".") }
+    RelativePath.isSafe(path)
+      && !RelativePath.components(of: path).contains { $0.utf8.first == UInt8(ascii: ".") }
   }
 }

@@ -188,7 +188,7 @@ package struct StagedDirectory: Sendable {
     permissions: FilePermissions = FilePermissions(rawValue: 0o777)
   ) throws {
     var folder = folder
-    for component in relativePath.split(separator: "/").dropLast() {
+    for component in RelativePath.components(of: relativePath).dropLast() {
       folder += "/" + component
       guard try FileSystem.typeIfPresent(folder) == nil else { continue }
       try FileSystem.createDirectory(folder, permissions: permissions)
