@@ -60,7 +60,7 @@ package enum Archives {
   private static func isFileOfTensors(_ directory: ZipDirectory) -> Bool {
     let names = directory.members.map(\.name)
     let isPyTorch = names.contains { name in
-      name.hasSuffix("/data.pkl") && name.split(separator: "/").count == 2
+      name.hasSuffix("/data.pkl") && RelativePath.components(of: name).count == 2
     }
     return isPyTorch || (!names.isEmpty && names.allSatisfy { $0.hasSuffix(".npy") })
   }

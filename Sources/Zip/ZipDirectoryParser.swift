@@ -88,7 +88,8 @@ struct ZipDirectoryParser: ~Escapable {
       throw error(
         .name, "the name '\(String(decoding: bytes, as: UTF8.self).printable)' is not UTF-8")
     }
-    let path = name.utf8.last == UInt8(ascii: "/") ? String(name.dropLast()) : name
+    let isFolder = name.utf8.last == UInt8(ascii: "/")
+    let path = isFolder ? String(decoding: bytes.dropLast(), as: UTF8.self) : name
     guard RelativePath.isSafe(path), !path.utf8.contains(UInt8(ascii: "\\")) else {
       throw error(.name, "the name '\(name.printable)' is not a relative path inside the archive")
     }
@@ -153,8 +154,6 @@ struct Zip64Field: ~Escapable {
   private static let identifier: UInt16 = 1
   private let bytes: RawSpan
   private var position = 0
-  /// False if the extra fields are not a list of fields.
-  let isValid: Bool
 
   /// - Parameter extra: All extra fields of a header.
   @_lifetime(copy extra)
@@ -170,7 +169,6 @@ struct Zip64Field: ~Escapable {
       position += 4 + count
     }
     bytes = found
-    isValid = position == extra.byteCount
   }
 
   /// Returns a value that its own field states, or the next one of this field; nil if it is missing or too large.

@@ -29,22 +29,23 @@ protocol ArchiveContent: Sendable {
 enum ArchivePath {
   /// Returns the path without `./` at the start and `/` at the end; empty for the archive itself.
   /// - Throws: ``FormatError`` for a path that is absolute or leads out of the archive.
-  static func checked(_ name: String, archive: String, byteOffset: Int) throws(FormatError)
-    -> String
-  {
-    var path = name[...]
-    while path.hasPrefix("./") {
-      path = path.dropFirst(2)
-      while path.hasPrefix("/") { path = path.dropFirst() }
+  static func checked(
+    _ name: String, archive: String, byteOffset: Int
+  ) throws(FormatError) -> String {
+    var parts = RelativePath.components(of: name)[...]
+    while parts.first == ".", parts.count > 1 {
+      parts = parts.dropFirst().drop { $0.isEmpty }
     }
-    while path.hasSuffix("/"), path.utf8.count > 1 { path = path.dropLast() }
-    if path == "." || path.isEmpty { return "" }
-    guard RelativePath.isSafe(String(path)) else {
+    while parts.count > 1, parts.last == "" { parts = parts.dropLast() }
+    let path = parts.joined(separator: "/")
+    let isAbsolute = name.utf8.first == UInt8(ascii: "/")
+    if !isAbsolute, path.isEmpty || path == "." { return "" }
+    guard !isAbsolute, RelativePath.isSafe(path) else {
       throw FormatError(
         .name, "member '\(name.printable)' does not have a relative path inside the archive",
         path: archive, byteOffset: byteOffset)
     }
-    return String(path)
+    return path
   }
 
   /// Returns the path that the target of a symbolic link means.
@@ -57,11 +58,12 @@ enum ArchivePath {
         .link, "link '\(path.printable)' leads out of the archive, to '\(target.printable)'",
         path: archive, byteOffset: byteOffset)
     }
-    guard !target.isEmpty, !target.hasPrefix("/"), !target.utf8.contains(0),
+    guard !target.isEmpty, target.utf8.first != UInt8(ascii: "/"), !target.utf8.contains(0),
       target.utf8.count <= RelativePath.maximumByteCount
     else { throw error() }
-    var components = path.split(separator: "/").dropLast()
-    for component in target.split(separator: "/") where component != "." {
+    var components = RelativePath.components(of: path).dropLast()
+    for component in RelativePath.components(of: target)
+    where !component.isEmpty && component != "." {
       if component == ".." {
         guard components.popLast() != nil else { throw error() }
       } else {

@@ -45,8 +45,8 @@ struct ArchiveNodes: Sendable {
 
   /// Adds a name to its folder, and creates the folder.
   private mutating func addToParent(_ path: String, archive: String) throws(FormatError) {
-    let slash = path.lastIndex(of: "/")
-    let name = String(slash.map { path[path.index(after: $0)...] } ?? path[...])
+    let slash = path.utf8.lastIndex(of: UInt8(ascii: "/"))
+    let name = slash.map { String(path[path.utf8.index(after: $0)...]) } ?? path
     let parent = slash.map { String(path[..<$0]) } ?? ""
     let key = UTF8Key(parent)
     switch nodes[key] {

@@ -76,8 +76,6 @@ struct TarHeaderWriter {
     set(Array("        ".utf8), at: 148)
     block[156] = kind
     set(Array("ustar\u{0}00".utf8), at: 257)
-    set(octal(0, digits: 7), at: 329)
-    set(octal(0, digits: 7), at: 337)
     set(prefix, at: 345)
     let sum = block.reduce(0) { $0 + Int($1) }
     set(octal(sum, digits: 6) + [0, 0x20], at: 148)
