@@ -10,6 +10,8 @@ struct DecodedRing: ~Copyable {
   /// The offset of the next byte to decode.
   private(set) var position: Int
   private(set) var keptOffset: Int
+  /// The bytes of the buffer that are in resident memory.
+  private(set) var residentByteCount = 0
 
   /// - Parameter start: The offset of the first byte that will be decoded.
   init(byteCount: Int, start: Int) {
@@ -29,6 +31,7 @@ struct DecodedRing: ~Copyable {
     var part = bytes._mutatingExtracting(index..<end)
     let count = try decoder.read(into: &part)
     position += count
+    residentByteCount = max(residentByteCount, index + count)
     keptOffset = max(keptOffset, position - buffer.byteCount)
     return count
   }

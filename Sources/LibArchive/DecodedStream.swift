@@ -4,7 +4,7 @@ import Glibc
 /// Decoded bytes that can be read at any offset: in ascending order as fast as they are decoded, and anew from a start for
 /// bytes that are no longer kept.
 @safe package final class DecodedStream: DecodedBytes, @unchecked Sendable {
-  // SAFETY: the mutable state is used only by the thread that `streams` serves.
+  // SAFETY: the state is used only by the thread that `streams` serves.
   /// Starts a decoder for the bytes from an offset on, and returns it with the offset of its first byte.
   package typealias Start = @Sendable (_ byteOffset: Int) throws -> (any ByteDecoder, Int)
 
@@ -13,8 +13,7 @@ import Glibc
   private let order: Int
   private let streams: DecodedStreams
   private let start: Start
-  private var decoder: (any ByteDecoder)?
-  private var ring = DecodedRing(byteCount: 0, start: 0)
+  private let state: DecodedState
 
   /// - Parameters:
   ///   - order: The place of the stream among those of the archive.
@@ -29,19 +28,12 @@ import Glibc
     self.streams = streams
     self.path = path
     self.start = start
-    streams.reserve(self, decoderByteCount: decoderByteCount)
+    state = DecodedState(keptByteCount: min(byteCount, DecodedStreams.keptByteCount))
+    streams.reserve(state, decoderByteCount: decoderByteCount)
   }
-
-  var keptByteCount: Int { min(byteCount, DecodedStreams.keptByteCount) }
 
   package func readingPlace(at byteOffset: Int) -> ReadingPlace? {
     ReadingPlace(archive: ObjectIdentifier(streams), stream: order, byteOffset: byteOffset)
-  }
-
-  /// Gives up the memory.
-  func release() {
-    decoder = nil
-    ring = DecodedRing(byteCount: 0, start: 0)
   }
 
   @_lifetime(destination: copy destination)
@@ -54,7 +46,7 @@ import Glibc
         // SAFETY: the buffer is that of the span, which is held exclusively until the call returns.
         var span = unsafe MutableRawSpan(_unsafeBytes: buffer)
         do { try fill(&span, from: byteOffset) } catch {
-          release()
+          state.release()
           throw error
         }
       }
@@ -63,38 +55,32 @@ import Glibc
 
   @_lifetime(destination: copy destination)
   private func fill(_ destination: inout MutableRawSpan, from byteOffset: Int) throws {
-    streams.makeRoom(for: self)
-    if decoder == nil || byteOffset < ring.keptOffset { try restart(at: byteOffset) }
+    streams.makeRoom(for: state)
+    if state.needsRestart(for: byteOffset) {
+      let (decoder, first) = try start(byteOffset)
+      state.restart(decoder, at: first)
+    }
     var done = 0
     while done < destination.byteCount {
       let next = byteOffset + done
-      if next >= ring.position {
+      if next >= state.position {
         try decode()
       } else {
-        done += ring.copy(from: next, into: &destination, at: done)
+        done += state.ring.copy(from: next, into: &destination, at: done)
       }
     }
   }
 
-  private func restart(at byteOffset: Int) throws {
-    let (decoder, first) = try start(byteOffset)
-    self.decoder = decoder
-    if ring.byteCount == keptByteCount {
-      ring.restart(at: first)
-    } else {
-      ring = DecodedRing(byteCount: keptByteCount, start: first)
-    }
-  }
-
   private func decode() throws {
-    guard let decoder, ring.position < byteCount,
-      try ring.decode(decoder, limit: byteCount - ring.position) > 0
+    guard let decoder = state.decoder, state.position < byteCount,
+      try state.ring.decode(decoder, limit: byteCount - state.position) > 0
     else {
       throw FormatError(
         .damagedArchive,
-        "decompresses to \(ring.position.grouped) bytes, expected \(byteCount.grouped)", path: path)
+        "decompresses to \(state.position.grouped) bytes, expected \(byteCount.grouped)", path: path
+      )
     }
-    if ring.position == byteCount { try checkEnd(decoder) }
+    if state.position == byteCount { try checkEnd(decoder) }
   }
 
   /// Throws unless the decoder has no more bytes; decoders compare their checksums then.

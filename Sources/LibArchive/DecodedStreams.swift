@@ -9,7 +9,7 @@ import Glibc
   private var waiting: [Place] = []
   private var isServing = false
   /// The streams that hold memory, the one that was used last at the end.
-  private var live: [DecodedStream] = []
+  private var live: [DecodedState] = []
 
   /// The bytes before the position of a stream that it keeps, so that threads that read ahead of others do not make it
   /// start again.
@@ -20,6 +20,7 @@ import Glibc
   private static let budgetByteCount = 2 * keptByteCount
   /// The memory that the streams will need: what they keep, and their decoders.
   private let reservation = MemoryReservation()
+  private var reservedByteCount = 0
   private var keptTotal = 0
   private var streamCount = 0
 
@@ -49,13 +50,22 @@ import Glibc
   }
 
   /// Counts the memory of a new stream.
-  func reserve(_ stream: DecodedStream, decoderByteCount: Int) {
+  func reserve(_ stream: DecodedState, decoderByteCount: Int) {
     unsafe pthread_mutex_lock(mutex)
     defer { unsafe pthread_mutex_unlock(mutex) }
     keptTotal = min(Self.budgetByteCount, keptTotal + stream.keptByteCount)
     streamCount += 1
-    reservation.byteCount =
+    reservedByteCount =
       keptTotal + min(streamCount, Self.maximumLiveCount) * decoderByteCount
+    // The thread that is served updates it afterwards.
+    if !isServing { updateReservation() }
+  }
+
+  /// Takes the bytes that are resident already out of the reservation, as plans count them. Call it with the mutex
+  /// locked, and not while another thread is served.
+  private func updateReservation() {
+    let resident = live.reduce(0) { $0 + $1.residentByteCount }
+    reservation.byteCount = max(0, reservedByteCount - resident)
   }
 
   /// Runs `body` while no other stream decodes. Of the threads that wait, the one with the first place comes first, so
@@ -70,6 +80,7 @@ import Glibc
     defer {
       unsafe pthread_mutex_lock(mutex)
       isServing = false
+      updateReservation()
       unsafe pthread_cond_broadcast(condition)
       unsafe pthread_mutex_unlock(mutex)
     }
@@ -77,7 +88,7 @@ import Glibc
   }
 
   /// Takes the memory of other streams if `stream` would exceed the budget. Call it while being served.
-  func makeRoom(for stream: DecodedStream) {
+  func makeRoom(for stream: DecodedState) {
     if live.last === stream { return }
     live.removeAll { $0 === stream }
     var total = live.reduce(stream.keptByteCount) { $0 + $1.keptByteCount }

@@ -25,9 +25,12 @@ package struct PlanReport: Report {
     ]
     if !plan.companions.isEmpty {
       facts.append(
-        Section.Fact("other files", plan.companions.map(\.printable).joined(separator: ", ")))
+        Section.Fact(
+          plan.rows.isEmpty ? "files" : "other files",
+          plan.companions.map(\.printable).joined(separator: ", ")))
     }
-    return [.table(table), .facts(facts), .line("Nothing was written.")]
+    let hasTable = !plan.rows.isEmpty || plan.companions.isEmpty
+    return (hasTable ? [.table(table)] : []) + [.facts(facts), .line("Nothing was written.")]
   }
 
   private var size: String {
