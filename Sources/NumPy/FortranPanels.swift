@@ -8,8 +8,8 @@ import TensorCore
 package final class FortranPanels: Sendable {
   /// The size of a panel that is read from a file, in bytes.
   static let storedByteCount = 8 << 20
-  /// The size of a panel of decoded bytes. Each panel decodes the whole array.
-  static let decodedByteCount = 32 << 20
+  /// The size of a panel of decoded bytes. It is larger since each panel decodes the whole array.
+  static let decodedByteCount = 128 << 20
 
   /// The panel that is in memory.
   private struct Content: ~Copyable {
@@ -21,6 +21,13 @@ package final class FortranPanels: Sendable {
   package init() {}
 
   private let content = Mutex(Content(key: nil, buffer: ByteBuffer(byteCount: 0)))
+  /// The memory for the largest panel, and for reading it.
+  private let reservation = MemoryReservation()
+
+  /// Counts the memory that an array needs; all arrays use the same memory in turn.
+  func reserve(byteCount: Int) {
+    reservation.byteCount = max(reservation.byteCount, byteCount)
+  }
 
   /// Calls `use` with the bytes of a panel; `load` fills them if another panel is in memory.
   /// - Parameters:

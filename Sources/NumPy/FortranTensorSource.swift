@@ -32,7 +32,11 @@ package struct FortranTensorSource: TensorSource {
     let limit =
       panelByteCount
       ?? (file.isDecoded ? FortranPanels.decodedByteCount : FortranPanels.storedByteCount)
-    layout = FortranLayout(info.shape, limit: max(1, limit / Self.byteCount(of: info)))
+    let size = Self.byteCount(of: info)
+    layout = FortranLayout(info.shape, limit: max(1, limit / size))
+    panels.reserve(
+      byteCount: layout.largestPanel * size + min(Self.windowByteCount, info.byteCount)
+        + (checksum == nil ? 0 : ZipChecksum.verificationByteCount))
   }
 
   /// The number of bytes of an element; NumPy has no dtype that is not whole bytes.
@@ -40,11 +44,10 @@ package struct FortranTensorSource: TensorSource {
 
   private var elementByteCount: Int { Self.byteCount(of: info) }
 
-  /// The panel and the window, which all workers share, counted once for each of them.
-  package func scratchByteCount(elementCount: Int) -> Int {
-    layout.largestPanel * elementByteCount + min(Self.windowByteCount, info.byteCount)
-      + (checksum == nil ? 0 : ZipChecksum.verificationByteCount)
-  }
+  /// The memory of the panels is reserved, as all workers share it.
+  package func scratchByteCount(elementCount: Int) -> Int { 0 }
+
+  package var readingPlace: ReadingPlace? { file.readingPlace(at: byteOffset) }
 
   @_lifetime(values: copy values)
   @_lifetime(scratch: copy scratch)
@@ -68,7 +71,8 @@ package struct FortranTensorSource: TensorSource {
 
   @_lifetime(target: copy target)
   private func load(_ panel: FortranLayout.Panel, into target: inout MutableRawSpan) throws {
-    try checksum?.verify()
+    // A panel with all elements completes the checksum itself.
+    if panel.elements.count < info.elementCount { try checksum?.verify() }
     switch elementByteCount {
     case 1: try load(panel, UInt8.self, into: &target)
     case 2: try load(panel, UInt16.self, into: &target)
@@ -84,7 +88,9 @@ package struct FortranTensorSource: TensorSource {
   ) throws {
     let size = MemoryLayout<Word>.size
     let end = byteOffset + info.byteCount
-    var window = FileWindow(file, readAhead: readAhead(rowCount: panel.rowCount), end: end)
+    var window = FileWindow(
+      file, checksum: panel.elements.count < info.elementCount ? nil : checksum,
+      readAhead: readAhead(rowCount: panel.rowCount), end: end)
     var indexes = layout.innerAxes.map { _ in 0 }
     var (column, place) = (panel.fileElement, 0)
     while true {
@@ -126,15 +132,18 @@ package struct FortranTensorSource: TensorSource {
 /// A part of a file in memory, which moves to the bytes that are asked for.
 private struct FileWindow: ~Copyable {
   private let file: InputFile
+  private let checksum: ZipChecksum?
   private let end: Int
   private var buffer: ByteBuffer
   private var range = 0..<0
 
   /// - Parameters:
+  ///   - checksum: The checksum that the bytes count to, if all of them are read in ascending order.
   ///   - readAhead: The number of bytes to read at once.
   ///   - end: The end of the bytes that may be read.
-  init(_ file: InputFile, readAhead: Int, end: Int) {
+  init(_ file: InputFile, checksum: ZipChecksum?, readAhead: Int, end: Int) {
     self.file = file
+    self.checksum = checksum
     self.end = end
     buffer = ByteBuffer(byteCount: readAhead)
   }
@@ -145,12 +154,16 @@ private struct FileWindow: ~Copyable {
     _: Word.Type, at byteOffset: Int
   ) throws -> Word {
     if byteOffset < range.lowerBound || byteOffset + MemoryLayout<Word>.size > range.upperBound {
-      let file = file
+      let (file, checksum) = (file, checksum)
       let count = min(buffer.byteCount, end - byteOffset)
       range = 0..<0
       var span = buffer.mutableBytes
       var part = span._mutatingExtracting(0..<count)
-      try file.read(at: byteOffset, into: &part)
+      if let checksum {
+        try checksum.read(at: byteOffset, into: &part)
+      } else {
+        try file.read(at: byteOffset, into: &part)
+      }
       range = byteOffset..<byteOffset + count
     }
     guard let word = buffer.bytes.littleEndian(Word.self, at: byteOffset - range.lowerBound) else {

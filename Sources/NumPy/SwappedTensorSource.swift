@@ -12,6 +12,8 @@ struct SwappedTensorSource: TensorSource {
     stored.scratchByteCount(elementCount: elementCount)
   }
 
+  var readingPlace: ReadingPlace? { stored.readingPlace }
+
   @_lifetime(values: copy values)
   @_lifetime(scratch: copy scratch)
   func read(

@@ -40,6 +40,7 @@ package enum ErrorCatalogue {
     + [.modelDirectory, .noWeights, .shardIndex, .hubCache, .severalModels]
     + [.nonfiniteValue, .valuesTooSmall, .valuesTooLarge]
     + [.recipe]
+    + [.batchJobs]
     + [.clex]
     + [.ropeConfig, .noRotation]
     + [.cacheShape, .cacheLayout, .nonfiniteCache]

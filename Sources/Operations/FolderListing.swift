@@ -24,6 +24,13 @@ struct FolderListing {
       path: input.path, parts: parts, otherFileCount: otherFileCount, isPartial: isPartial)
   }
 
+  /// The paths of the parts that can be read, inside the folder.
+  var models: [String] {
+    parts.filter { $0.command != nil }.map { part in
+      part.path.hasSuffix("/") ? String(part.path.dropLast()) : part.path
+    }
+  }
+
   private mutating func examine(_ folder: String, depth: Int) throws {
     for entry in try input.entries(in: folder) {
       guard parts.count < Self.maximumPartCount else {

@@ -46,7 +46,7 @@ package struct OperationResult: Sendable {
 
 /// An operation that writes a checkpoint.
 package protocol OutputOperation: Operation {
-  var output: OutputSettings { get }
+  var output: OutputSettings { get set }
 
   /// Reads headers and checks everything that can be checked with them.
   /// - Returns: The planned output, its errors, and the survey it needs.

@@ -12,8 +12,10 @@ package struct OperationContext: Sendable {
   package var hubFolder: String?
   /// The choice among several weights of an input.
   package var choice = WeightsChoice()
+  /// Planned outputs by their paths, which stand for the outputs while later steps are planned.
+  var plannedOutputs: [String: Checkpoint] = [:]
   package let cancellation: Cancellation
-  package let observer: any OperationObserver
+  package var observer: any OperationObserver
 
   package init(
     jobs: Int, memory: MemoryBudget, temporaryFolder: String = "/tmp", hubFolder: String? = nil,
@@ -66,6 +68,7 @@ extension OperationContext {
   /// - Throws: ``UsageError`` if the catalog and its use need more memory than the limit.
   package func read(_ path: String, for use: CatalogUse) throws -> Checkpoint {
     try cancellation.check()
+    if let planned = plannedOutputs[path] { return planned }
     let limit = catalogLimit(for: use)
     guard path != Self.standardInputPath else {
       var checkpoint = try Containers.read(
@@ -86,10 +89,10 @@ extension OperationContext {
   }
 
   /// The memory that each worker needs for reading, in addition to that of the operation.
-  private static let workerReserveByteCount = 256 << 10
+  static let workerReserveByteCount = 256 << 10
 
   /// The memory for the lists of a phase, for each tensor that it reads.
-  private static let tensorReserveByteCount = 512
+  static let tensorReserveByteCount = 512
 
   /// Runs a phase on an engine with as many workers as the memory allows.
   ///

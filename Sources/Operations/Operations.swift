@@ -29,6 +29,7 @@ package enum Operations {
     UnpackOperation.self,
     ExplainOperation.self,
     DoctorOperation.self,
+    BatchOperation.self,
   ]
 
   package static let schema = "sumac.operation/1"

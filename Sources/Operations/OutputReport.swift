@@ -19,6 +19,8 @@ package struct OutputReport: Report {
   package var byteCount: Int?
   package var inputPaths: [String] = []
   package var inputByteCount: Int?
+  /// The ids of the inputs, which the JSON document leaves out.
+  package var inputIDs: [String] = []
   /// The loss of the output in relation to the input; nil if there is none.
   package var loss: ModelLoss?
   /// The warnings that were reported.

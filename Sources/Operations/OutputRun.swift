@@ -7,9 +7,9 @@ import TensorCore
 
 /// Runs an operation that writes a checkpoint: check, plan, survey, write, report.
 struct OutputRun {
-  private var request: OutputRequest
+  private(set) var request: OutputRequest
   private let verb: String
-  private let settings: OutputSettings
+  let settings: OutputSettings
   let context: OperationContext
   private let start = ContinuousClock.now
 
@@ -80,7 +80,7 @@ struct OutputRun {
   }
 
   /// Returns the output's job after checking its names, plan, disk space and memory.
-  private func checkedJob() throws -> OutputJob {
+  func checkedJob() throws -> OutputJob {
     let job: OutputJob
     if let (writer, _) = request.writer {
       try SeveralErrors.throwIfAny(request.errors)
@@ -212,6 +212,7 @@ struct OutputRun {
     _ job: OutputJob, _ surveyed: SurveyedOutput, written: Int?
   ) throws -> OutputReport {
     var report = OutputReport(verb: verb, path: written == nil ? nil : settings.path)
+    report.inputIDs = request.inputs.map(\.identity.id)
     report.format = try format
     report.tensorCount = job.plan.rows.count
     report.fileCount = job.plan.companions.count

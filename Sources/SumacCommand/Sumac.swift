@@ -28,15 +28,15 @@ struct Sumac: ParsableCommand {
     version: "sumac \(Version.current)",
     subcommands: [
       Convert.self, Prune.self, Merge.self, Vector.self, Rope.self, Cache.self, Inspect.self,
-      Verify.self, Pack.self, Unpack.self,
+      Verify.self, Batch.self, Pack.self, Unpack.self,
       Explain.self,
       Doctor.self,
     ])
 
   static func main() {
     ProcessSetup.run()
-    let arguments = CommandLineWords.joiningNegativeNumbers(
-      Array(CommandLine.arguments.dropFirst()))
+    let arguments = CommandLineWords.completingBatch(
+      CommandLineWords.joiningNegativeNumbers(Array(CommandLine.arguments.dropFirst())))
     if let suggestion = Suggestion.forSubcommand(in: arguments, of: Self.self) {
       Terminal.fail(suggestion)
     }
@@ -78,6 +78,9 @@ struct Sumac: ParsableCommand {
         FailureReport(UsageError(line)).rendered(as: .json, width: nil))
     }
     Terminal.say(isError ? "sumac: error: " + reason : reason)
+    if let hint = Suggestion.forSeveralInputs(reason, arguments) {
+      Terminal.say("sumac: hint: " + hint)
+    }
     exit(withError: ExitCode(ExitStatus.usage.rawValue))
   }
 

@@ -69,7 +69,7 @@ extension OutputVerb {
 /// An invocation of the program: its arguments and the context of its operation.
 struct Invocation {
   /// The arguments of the command line, which keep the order between different options.
-  let arguments: [String]
+  var arguments: [String]
   let context: OperationContext
   private let isQuiet: Bool
 
@@ -113,6 +113,23 @@ struct Invocation {
     }
     guard !isQuiet || writer.hasFormat, shown.hasReports else { return }
     try StandardOutput.write(shown, as: format)
+  }
+
+  /// Runs a batch and prints its result, or prints its plan.
+  func run(_ output: BatchOutput, _ batch: () throws -> BatchOperation) throws {
+    try reportingFailure(as: output.format) {
+      let batch = try batch()
+      guard !output.isDryRun else {
+        let plan = try batch.plan(context)
+        return try StandardOutput.write(
+          OperationResult(reports: [plan]), as: output.format)
+      }
+      let result = try batch.run(context)
+      if !isQuiet || output.hasFormat, result.hasReports {
+        try StandardOutput.write(result, as: output.format)
+      }
+      try finish(result)
+    }
   }
 
   /// Runs `body`; if it fails and programs read the format, prints the failure on standard output too.

@@ -36,6 +36,10 @@ import Testing
     ("verify base --against base", "verify", 0), ("explain s.sumac", "lineage-report", 0),
     ("explain s.sumac:lm_head.weight", "tensor", 0), ("explain memory", "topic", 0),
     ("explain ties", "topic", 0), ("explain directory.index", "error", 0), ("doctor", "doctor", 0),
+    ("batch convert base -o many --dry-run", "batch-plan", 0),
+    ("batch convert base -o many", "batch", 0), ("batch convert base -o many", "batch", 0),
+    ("batch convert base malformed/shape_too_big.safetensors -o some", "batch", 2),
+    ("batch convert base -o many --type int4", "failure", 64),
   ]
 
   @Test("the JSON of every command follows its schema")

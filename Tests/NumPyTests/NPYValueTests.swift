@@ -133,21 +133,6 @@ import Testing
     }
   }
 
-  @Test("the memory of a panel is counted, and is limited for every shape", arguments: shapes)
-  func panelMemory(shape: [Int]) throws {
-    try folder.write([UInt8](repeating: 0, count: 2 * shape.reduce(1, *)), to: "values")
-    let file = try InputFile(path: folder["values"])
-    let info = try TensorInfo(name: "a", dtype: .i16, shape: Shape(shape))
-    for limit in [2, 64, 1000] {
-      let source = FortranTensorSource(
-        file: file, info: info, byteOffset: 0, panels: FortranPanels(), array: 0,
-        panelByteCount: limit)
-      let byteCount = source.scratchByteCount(elementCount: 1)
-      #expect(byteCount <= limit + info.byteCount)
-      #expect(byteCount >= min(limit, info.byteCount))
-    }
-  }
-
   @Test("values that are stored as tensors have them can be copied")
   func copied() throws {
     let plain = try tensor(

@@ -47,6 +47,11 @@ import Testing
     var pack = CachePackOperation(caches: ["c"], output: output)
     pack.settings.outliers = "2%"
     pack.input.axes = .thd
+    var batch = BatchOperation(
+      folder: "d", models: [BatchModel(path: "a", name: "b", steps: [BatchStep(prune)])],
+      steps: [BatchStep(convert)])
+    batch.list = "l"
+    batch.stopsAtFailure = true
     return [
       convert, prune, survey, merge, extract,
       VectorApplyOperation(vectors: ["v"], base: "b", output: output),
@@ -62,6 +67,7 @@ import Testing
       inspect, VerifyOperation(inputs: ["a"]), ExplainOperation(subject: "a"),
       DoctorOperation(cleanedFolder: "d"), PackOperation(folder: "m", output: output),
       UnpackOperation(archive: "a.zip", output: output),
+      batch,
     ]
   }()
 

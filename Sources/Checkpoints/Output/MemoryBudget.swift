@@ -10,8 +10,30 @@ package struct MemoryBudget: Sendable {
   private static let reserveByteCount = 3 << 19
 
   package let limit: Int
+  /// The part of the limit for work that runs beside other work; nil if all of it is available.
+  private var part: Part?
+
+  /// A part of the limit, with the memory that is in use without any of the work that runs side by side.
+  private struct Part: Sendable {
+    var byteCount: Int
+    var residentByteCount: Int
+  }
 
   package init(limit: Int) { self.limit = limit }
+
+  /// Returns the budget for work that runs beside other work and gets `byteCount` bytes of the limit.
+  /// - Parameter residentByteCount: The resident memory before any of the work started.
+  package func part(_ byteCount: Int, residentByteCount: Int) -> MemoryBudget {
+    var budget = self
+    budget.part = Part(byteCount: byteCount, residentByteCount: residentByteCount)
+    return budget
+  }
+
+  /// Returns the memory that work needs with this number of workers, besides what is in use already.
+  package static func byteCount(_ demand: Demand, workers: Int) -> Int {
+    demand.fixedByteCount + reserveByteCount
+      + workers * (demand.workerByteCount + threadByteCount)
+  }
 
   /// The memory that a writer needs: once, and for each worker.
   package struct Demand: Sendable, Equatable {
@@ -40,12 +62,13 @@ package struct MemoryBudget: Sendable {
   package func allot(
     _ demand: Demand, jobs: Int, tiles: Int, valueByteCount: Int
   ) throws(UsageError) -> Allotment {
+    let limit = part.map { $0.residentByteCount + $0.byteCount } ?? limit
+    let resident = part?.residentByteCount ?? ResidentMemory.currentByteCount
     let base =
-      ResidentMemory.currentByteCount + MemoryReservation.totalByteCount + demand.fixedByteCount
-      + Self.reserveByteCount
+      resident + MemoryReservation.totalByteCount + demand.fixedByteCount + Self.reserveByteCount
     let worker = demand.workerByteCount + Self.threadByteCount
     // Planning may have used more memory than the work does; what it has freed is used again.
-    let past = ResidentMemory.peakByteCount
+    let past = part == nil ? ResidentMemory.peakByteCount : 0
     func peak(_ workers: Int) -> Int { max(past, base + workers * worker) }
     guard peak(1) <= limit else {
       throw UsageError(

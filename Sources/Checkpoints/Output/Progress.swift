@@ -14,6 +14,8 @@ package enum ProgressPhase: String, Codable, Sendable {
   /// Checksums and structure are checked.
   case verify
   case write
+  /// All models of a batch together.
+  case batch
 }
 
 /// Receives progress events; may be called from any thread.
@@ -22,7 +24,14 @@ package protocol Progress: Sendable {
   func begin(_ phase: ProgressPhase, tensors: Int, byteCount: Int)
   func advance(byteCount: Int)
   func finish(tensor: TensorInfo)
+  /// Called when the work on a model of a batch is complete; does nothing by default.
+  /// - Parameter result: The word for the result, such as `done` or `failed`.
+  func finish(model: String, result: String)
   func end()
+}
+
+extension Progress {
+  package func finish(model: String, result: String) {}
 }
 
 /// A receiver that ignores all progress events.

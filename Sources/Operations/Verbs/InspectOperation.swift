@@ -85,20 +85,24 @@ package struct InspectOperation: Operation {
     return options
   }
 
-  private func statistics(
-    of tensors: [LazyTensor], rows: [RowGeometry], _ exponents: PQIndex, _ pattern: Pattern,
-    _ context: OperationContext
-  ) throws -> (statistics: StatisticsSurvey.Result, neurons: [[NeuronSurvey.Neuron]?]?) {
-    try SeveralErrors.throwIfAny(tensors.compactMap(\.fault))
-    let demand = MemoryBudget.Demand(
+  /// Returns the memory that statistics of tensors need.
+  func statisticsDemand(of tensors: [LazyTensor], rows: [RowGeometry]) -> MemoryBudget.Demand {
+    MemoryBudget.Demand(
       fixedByteCount: CatalogUse.report.byteCount(tensorCount: tensors.count)
         + StatisticsSurvey.fixedByteCount(tensors, rows: rows)
         + (showsNeurons ? NeuronSurvey.fixedByteCount(tensors, rows: rows) : 0),
       workerByteCount: max(
         StatisticsSurvey.workspaceByteCount(tensors, rows: rows),
         showsNeurons ? NeuronSurvey.workspaceByteCount(tensors, rows: rows) : 0))
+  }
+
+  private func statistics(
+    of tensors: [LazyTensor], rows: [RowGeometry], _ exponents: PQIndex, _ pattern: Pattern,
+    _ context: OperationContext
+  ) throws -> (statistics: StatisticsSurvey.Result, neurons: [[NeuronSurvey.Neuron]?]?) {
+    try SeveralErrors.throwIfAny(tensors.compactMap(\.fault))
     return try context.withEngine(
-      .measure, demand, tensors: tensors.count,
+      .measure, statisticsDemand(of: tensors, rows: rows), tensors: tensors.count,
       byteCount: 2 * tensors.reduce(0) { $0 + $1.info.byteCount }
     ) { engine in
       (

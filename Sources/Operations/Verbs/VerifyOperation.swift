@@ -44,16 +44,21 @@ package struct VerifyOperation: Operation {
     return result
   }
 
-  private func verification(
-    of checkpoint: Checkpoint, against original: Checkpoint?, _ context: OperationContext
-  ) throws -> Verification {
-    let demand = MemoryBudget.Demand(
+  /// Returns the memory that checking or comparing a checkpoint needs.
+  func demand(_ checkpoint: Checkpoint, against original: Checkpoint?) -> MemoryBudget.Demand {
+    MemoryBudget.Demand(
       fixedByteCount: 0,
       workerByteCount: max(
         Verification.workspaceByteCount(checkpoint),
         original.map { Comparison.workspaceByteCount(checkpoint, $0) } ?? 0))
+  }
+
+  private func verification(
+    of checkpoint: Checkpoint, against original: Checkpoint?, _ context: OperationContext
+  ) throws -> Verification {
     return try context.withEngine(
-      .verify, demand, tensors: checkpoint.tensors.count * (original == nil ? 1 : 2),
+      .verify, demand(checkpoint, against: original),
+      tensors: checkpoint.tensors.count * (original == nil ? 1 : 2),
       byteCount: Verification.byteCount(checkpoint) * (original == nil ? 1 : 2),
       companions: (checkpoint.companions + (original?.companions ?? [])).map(\.name)
     ) { engine in

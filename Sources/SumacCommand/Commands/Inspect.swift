@@ -63,7 +63,9 @@ struct Inspect: ReportVerb {
 
   var inputPaths: [String] { inputs }
 
-  func operation(_ invocation: Invocation) -> any Operation {
+  func operation(_ invocation: Invocation) -> any Operation { batchOperation(invocation) }
+
+  func batchOperation(_ invocation: Invocation) -> any BatchableOperation {
     var operation = InspectOperation(inputs: inputs)
     operation.showsStatistics = stats
     operation.showsNeurons = neurons

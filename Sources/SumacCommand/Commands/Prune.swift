@@ -70,7 +70,7 @@ struct Prune: Verb {
     try invocation.run(writer) { operation(invocation) }
   }
 
-  private func operation(_ invocation: Invocation) -> PruneOperation {
+  func operation(_ invocation: Invocation) -> PruneOperation {
     var operation = PruneOperation(input: input, output: writer.settings)
     operation.settings = method.settings
     operation.selection = selectionFlags.settings(invocation)

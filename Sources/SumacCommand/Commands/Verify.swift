@@ -54,7 +54,9 @@ struct Verify: ReportVerb {
 
   var inputPaths: [String] { inputs + [against].compactMap(\.self) }
 
-  func operation(_ invocation: Invocation) -> any Operation {
+  func operation(_ invocation: Invocation) -> any Operation { batchOperation(invocation) }
+
+  func batchOperation(_ invocation: Invocation) -> any BatchableOperation {
     var operation = VerifyOperation(inputs: inputs)
     operation.against = against
     operation.largestRMSE = maxRmse

@@ -1,5 +1,18 @@
 /// The words of a command line before they are parsed.
 enum CommandLineWords {
+  /// The word that stands for the inputs of a list, since the parser of a verb expects an input. No argument of a
+  /// process contains a zero.
+  static let listPlaceholder = "\0"
+
+  /// Adds the placeholder of a list at the end of a batch whose inputs are, or may be, in a list.
+  static func completingBatch(_ words: [String]) -> [String] {
+    let names = ["--from", "--inputs-from"]
+    guard words.first == "batch",
+      words.contains(where: { word in names.contains { word == $0 || word.hasPrefix($0 + "=") } })
+    else { return words }
+    return words + [listPlaceholder]
+  }
+
   /// Joins each option with a negative number that follows it: `--scale -1` becomes `--scale=-1`.
   ///
   /// The parser takes a word that starts with a hyphen for an option, and no option of this program is a number.

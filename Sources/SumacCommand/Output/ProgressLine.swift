@@ -90,16 +90,17 @@ extension ProgressPhase {
     case .measure: "measuring"
     case .verify: "verifying"
     case .write: "writing"
+    case .batch: "batch"
     }
   }
 }
 
 /// Progress as JSON lines, one object for each completed tensor; counts begin anew with each phase.
 final class ProgressRecords: Progress {
-  private let done = Mutex((tensors: 0, byteCount: 0))
+  private let done = Mutex((tensors: 0, models: 0, byteCount: 0))
 
   func begin(_ phase: ProgressPhase, tensors: Int, byteCount: Int) {
-    done.withLock { $0 = (0, 0) }
+    done.withLock { $0 = (0, 0, 0) }
     say([
       "event": "begin", "phase": .string(phase.rawValue), "tensors": JSONValue(tensors),
       "bytes": JSONValue(byteCount),
@@ -115,6 +116,16 @@ final class ProgressRecords: Progress {
       say([
         "event": "tensor", "name": .string(tensor.name), "tensors_done": JSONValue(done.tensors),
         "bytes_done": JSONValue(done.byteCount),
+      ])
+    }
+  }
+
+  func finish(model: String, result: String) {
+    done.withLock { done in
+      done.models += 1
+      say([
+        "event": "model", "name": .string(model), "result": .string(result),
+        "models_done": JSONValue(done.models), "bytes_done": JSONValue(done.byteCount),
       ])
     }
   }

@@ -18,11 +18,22 @@ enum Suggestion {
       if let found = subcommands.first(where: { name(of: $0) == word }) {
         command = found
         path += " " + word
+      } else if command.configuration.defaultSubcommand != nil {
+        // The word is an argument of the default subcommand.
+        return nil
       } else {
         return unknown(word, of: subcommands.map(name), path: path)
       }
     }
     return nil
+  }
+
+  /// Returns a hint at `batch` if a verb for one input got several; nil for other errors.
+  static func forSeveralInputs(_ reason: String, _ arguments: [String]) -> String? {
+    let start = reason.lowercased().split(separator: "\n").first ?? ""
+    guard start.contains("unexpected argument"), let verb = BatchCommands.verb(startOf: arguments)
+    else { return nil }
+    return "\(verb) has one input; to run it on several: sumac batch \(verb) INPUT... -o FOLDER"
   }
 
   private static func name(of command: any ParsableCommand.Type) -> String {

@@ -11,9 +11,10 @@ After every run:
 - processor time is bounded by the bytes of the input.
 
 With --kills, runs every verb that writes and ends it at random moments instead; with --writers, lets several processes
-write one output in process namespaces of their own. Without a mode, all three share the time.
+write one output in process namespaces of their own; with --batches, ends batches and runs them again. Without a mode,
+all four share the time.
 
-usage: oracles.py PROGRAM [--seconds N] [--seed N] [--case N] [--kills | --writers | --mutations] [--keep FOLDER]
+usage: oracles.py PROGRAM [--seconds N] [--seed N] [--case N] [--kills | --writers | --batches | --mutations] [--keep FOLDER]
 
 --case repeats one case of a mode. --keep receives the input and the command line of each fault. The exit code is 1 if
 there was a fault.
@@ -34,6 +35,7 @@ import unicodedata
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../Formats"))
+import oracle_batches as batches  # noqa: E402
 import oracle_inputs as inputs  # noqa: E402
 import oracle_kills as kills  # noqa: E402
 from oracle_verbs import OPTIONS, VERBS  # noqa: E402
@@ -216,7 +218,7 @@ def main():
     parser.add_argument("--case", type=int)
     parser.add_argument("--keep")
     modes = parser.add_mutually_exclusive_group()
-    for mode in ["mutations", "kills", "writers"]:
+    for mode in ["mutations", "kills", "writers", "batches"]:
         modes.add_argument("--" + mode, action="store_const", dest="mode", const=mode)
     options = parser.parse_args()
     if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10 >= MEMORY:
@@ -227,7 +229,7 @@ def main():
     place = shared if os.access(shared, os.W_OK) and shutil.disk_usage(shared).free > 1 << 30 else None
     with tempfile.TemporaryDirectory(dir=place, prefix="sumac-oracles-") as folder:
         session = Session(options, folder)
-        shares = {"mutations": 0.6, "kills": 0.3, "writers": 0.1}
+        shares = {"mutations": 0.55, "kills": 0.25, "writers": 0.1, "batches": 0.1}
         for mode, share in shares.items():
             if options.mode not in (None, mode):
                 continue
@@ -236,6 +238,8 @@ def main():
                 session.mutations(seconds, options.case)
             elif mode == "kills":
                 session.faulty_count += kills.kills(session, seconds)
+            elif mode == "batches":
+                session.faulty_count += batches.batches(session, seconds)
             else:
                 session.faulty_count += kills.writers(session, seconds)
     sys.exit(1 if session.faulty_count else 0)

@@ -92,12 +92,12 @@ struct RopeScale: Verb {
     return settings
   }
 
+  var operation: RopeScaleOperation {
+    RopeScaleOperation(model: model, output: writer.settings, settings: settings)
+  }
+
   func run(_ invocation: Invocation) throws {
-    guard configOnly else {
-      return try invocation.run(writer) {
-        RopeScaleOperation(model: model, output: writer.settings, settings: settings)
-      }
-    }
+    guard configOnly else { return try invocation.run(writer) { operation } }
     try invocation.reportingFailure(as: writer.chosenFormat) { try writeConfig(invocation) }
   }
 

@@ -1,0 +1,86 @@
+package import Base
+import Synchronization
+
+/// The journal of a batch: a file in the output folder that states what was planned and what is done.
+///
+/// Each event is one line, appended with one write. Damaged lines are left out and reported; the others count.
+package final class BatchJournal: Sendable {
+  package static let name = ".sumac-batch.jsonl"
+
+  /// The events of earlier runs.
+  package struct Past: Sendable {
+    /// The command and its settings that the last start recorded; nil in a new journal.
+    var start: (command: String, settings: String)?
+    /// The last plan of each output since the batch started over.
+    var plans: [UTF8Key: BatchEvent.Plan] = [:]
+    /// The last result of each output since the batch started over.
+    var done: [UTF8Key: BatchEvent.Done] = [:]
+    /// The stamps of the outputs that the batch ever wrote, by their names.
+    var written: [UTF8Key: Set<String>] = [:]
+    /// The numbers of the damaged lines.
+    var damagedLines: [Int] = []
+  }
+
+  /// The events of the file when it was opened.
+  package let past: Past
+  private let file: Mutex<JournalFile?>
+  private let path: String
+
+  /// Opens the journal of a folder, and locks it unless it is only read.
+  /// - Throws: ``UsageError`` if another batch writes to the folder.
+  package init(folder: String, isReadOnly: Bool) throws {
+    path = folder + "/" + Self.name
+    var opened: JournalFile?
+    if !isReadOnly {
+      opened = try JournalFile(path: path)
+      guard opened != nil else {
+        throw UsageError(
+          "another batch is writing to \(folder.printable)",
+          hint: "wait for its end, or choose another folder with -o")
+      }
+    }
+    past = try Self.past(path)
+    file = Mutex(opened)
+  }
+
+  private static func past(_ path: String) throws -> Past {
+    var past = Past()
+    try JournalFile.forEachLine(of: path) { number, line in
+      guard let event = line.flatMap(BatchEvent.init(line:)) else {
+        past.damagedLines.append(number)
+        return
+      }
+      switch event {
+      case .start(let command, let settings, let startsOver):
+        past.start = (command, settings)
+        if startsOver { (past.plans, past.done) = ([:], [:]) }
+      case .plan(let plan): past.plans[UTF8Key(plan.output)] = plan
+      case .done(let done):
+        let key = UTF8Key(done.output)
+        past.done[key] = done
+        past.written[key, default: []].insert(done.outputStamp)
+      case .failed(let failure): past.done[UTF8Key(failure.output)] = nil
+      }
+    }
+    return past
+  }
+
+  /// A warning about damaged lines; nil if there are none.
+  package var warning: Message? {
+    guard !past.damagedLines.isEmpty else { return nil }
+    let lines = past.damagedLines.prefix(4).map(String.init).joined(separator: ", ")
+    let others = past.damagedLines.count > 4 ? ", …" : ""
+    return
+      "\(path.printable): \(past.damagedLines.count.counted("damaged line")) left out (\(lines)\(others)); "
+      + "a model whose result is lost is done again, or taken over if its output is complete"
+  }
+
+  /// Appends events and waits until they are on disk.
+  func append(_ events: [BatchEvent]) throws {
+    let lines = events.map(\.line)
+    try file.withLock { file in
+      guard let file else { return }
+      try file.append(lines)
+    }
+  }
+}
