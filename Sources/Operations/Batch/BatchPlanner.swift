@@ -49,7 +49,7 @@ struct BatchPlanner: Sendable {
     planned.outputStamp = stamp
     let plan = past.plans[key]
     planned.mayReplace = replacesExisting
-    planned.mayReplaceIntermediates = replacesExisting || plan != nil
+    planned.mayReplaceIntermediates = replacesExisting || past.attempted.contains(key)
     guard let stamp else { return }
     let appeared = plan.map { $0.replaced != stamp } ?? false
     if appeared || past.written[key]?.contains(stamp) == true { planned.mayReplace = true }
@@ -64,7 +64,7 @@ struct BatchPlanner: Sendable {
         planned.action = .skip(renewed)
         planned.hasNewStamps = true
       }
-    } else if let plan, appeared, past.done[key] == nil, plan.settings == planned.job.settings,
+    } else if let plan, appeared, plan.settings == planned.job.settings,
       plan.inputStamp == planned.inputStamp
     {
       planned.action = .finish
