@@ -11,8 +11,9 @@ package final class BatchJournal: Sendable {
   package struct Past: Sendable {
     /// The command and its settings that the last start recorded; nil in a new journal.
     var start: (command: String, settings: String)?
-    /// The last event of each output since the batch started over, if it is a plan: work that was ended by a kill.
-    var plans: [UTF8Key: BatchEvent.Plan] = [:]
+    /// The work on each output since the batch started over that has no result: it was ended by a kill, or a step failed
+    /// after the output was written.
+    var unfinished: [UTF8Key: Unfinished] = [:]
     /// The last event of each output since the batch started over, if it is a result.
     var done: [UTF8Key: BatchEvent.Done] = [:]
     /// The outputs whose work ever started.
@@ -24,20 +25,37 @@ package final class BatchJournal: Sendable {
 
     fileprivate mutating func add(_ plan: BatchEvent.Plan) {
       let key = UTF8Key(plan.output)
-      (plans[key], done[key]) = (plan, nil)
+      (unfinished[key], done[key]) = (Unfinished(plan: plan), nil)
       attempted.insert(key)
     }
 
     fileprivate mutating func add(_ result: BatchEvent.Done) {
       let key = UTF8Key(result.output)
-      (plans[key], done[key]) = (nil, result)
+      (unfinished[key], done[key]) = (nil, result)
       written[key, default: []].insert(result.outputStamp)
     }
 
     fileprivate mutating func add(_ failure: BatchEvent.Failure) {
       let key = UTF8Key(failure.output)
-      (plans[key], done[key]) = (nil, nil)
-      if let stamp = failure.outputStamp { written[key, default: []].insert(stamp) }
+      done[key] = nil
+      if let stamp = failure.outputStamp {
+        written[key, default: []].insert(stamp)
+        unfinished[key]?.writtenStamp = stamp
+      } else {
+        unfinished[key] = nil
+      }
+    }
+  }
+
+  /// Work that was planned and has no result.
+  struct Unfinished: Sendable {
+    let plan: BatchEvent.Plan
+    /// The stamp of the output that was written before a later step failed; nil if nothing was recorded after the plan.
+    var writtenStamp: String?
+
+    /// Returns true if an output with this stamp was written by the work.
+    func wrote(_ stamp: String) -> Bool {
+      writtenStamp.map { $0 == stamp } ?? (stamp != plan.replaced)
     }
   }
 
@@ -73,7 +91,7 @@ package final class BatchJournal: Sendable {
       switch event {
       case .start(let command, let settings, let startsOver):
         past.start = (command, settings)
-        if startsOver { (past.plans, past.done) = ([:], [:]) }
+        if startsOver { (past.unfinished, past.done) = ([:], [:]) }
       case .plan(let plan): past.add(plan)
       case .done(let done): past.add(done)
       case .failed(let failure): past.add(failure)
