@@ -24,9 +24,7 @@ import Testing
 
   @Test("matrices at two places that share a value are found")
   func disjoint() {
-    let shape = ProductShape(
-      rows: 3, columns: 4, depth: 1, aTransposed: false, bTransposed: false, aStride: nil,
-      bStride: nil, cStride: 10)
+    let shape = ProductShape(rows: 3, columns: 4, depth: 1, cStride: 10)
     // Two matrices of 3 rows of 4 in rows of 10: compared with all their values.
     func values(_ place: Int) -> Set<Int> {
       Set((0..<3).flatMap { row in (0..<4).map { place + 10 * row + $0 } })
