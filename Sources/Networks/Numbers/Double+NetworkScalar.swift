@@ -22,6 +22,12 @@ extension Double: NetworkScalar {
     SIMD16<Double>(Float.lanes(bytes, at: byteOffset))
   }
 
+  @inline(__always)
+  package static func larger(_ a: SIMD16<Double>, _ b: SIMD16<Double>) -> SIMD16<Double> {
+    // Comparisons of lanes are fast for a concrete type only.
+    a.replacing(with: b, where: .!(b .<= a) .& (a .== a))
+  }
+
   package static func exp(_ x: SIMD16<Double>) -> SIMD16<Double> { each(x) { Glibc.exp($0) } }
   package static func tanh(_ x: SIMD16<Double>) -> SIMD16<Double> { each(x) { Glibc.tanh($0) } }
   package static func erf(_ x: SIMD16<Double>) -> SIMD16<Double> { each(x) { Glibc.erf($0) } }

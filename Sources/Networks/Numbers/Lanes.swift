@@ -41,9 +41,7 @@ extension Span where Element: NetworkScalar {
     var best = SIMD16<Element>(repeating: -.infinity)
     var index = range.lowerBound
     while index < range.upperBound {
-      let x = lanes(index, end: range.upperBound, padding: -.infinity)
-      // A NaN is neither above nor below, so that this keeps it.
-      best = best.replacing(with: x, where: .!(x .<= best) .& (best .== best))
+      best = Element.larger(best, lanes(index, end: range.upperBound, padding: -.infinity))
       index += Lanes.count
     }
     var result = best[0]

@@ -8,6 +8,8 @@ package protocol NetworkScalar: BLASScalar, SIMDScalar, Codable {
   @_lifetime(bytes: copy bytes)
   static func store(_ lanes: SIMD16<Self>, into bytes: inout MutableRawSpan, at byteOffset: Int)
 
+  /// Returns the larger number of each lane; NaN if one of the two is NaN.
+  static func larger(_ a: SIMD16<Self>, _ b: SIMD16<Self>) -> SIMD16<Self>
   /// Returns e to the power of each lane.
   static func exp(_ x: SIMD16<Self>) -> SIMD16<Self>
   /// Returns the hyperbolic tangent of each lane.

@@ -58,7 +58,7 @@ package enum ActivationKind: String, CaseIterable, Sendable {
       let steepness: S = 1.702
       return x * Self.sigmoid(x * steepness)
     case .silu: return x * Self.sigmoid(x)
-    case .relu: return x.replacing(with: 0, where: x .< 0)
+    case .relu: return S.larger(x, SIMD16(repeating: 0))
     case .tanh: return S.tanh(x)
     }
   }
