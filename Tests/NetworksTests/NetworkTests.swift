@@ -43,6 +43,7 @@ import Testing
       ("layer_types", ["linear_attention", "full_attention"], "layer type 'linear_attention'"),
       ("rms_norm_eps", -1, "epsilon"),
       ("vocab_size", 0, "vocab_size is 0"),
+      ("num_hidden_layers", 1_048_576, "num_hidden_layers is 1048576"),
       ("quantization_config", ["quant_method": "fp8"], "stored with a quantization"),
     ]
     for (key, value, expected) in changes {
@@ -52,6 +53,14 @@ import Testing
       #expect(found.count == 1 && found[0].contains(expected), "\(key): \(found)")
     }
     #expect(try faults(model, configuration("qwen2-tied")).isEmpty)
+  }
+
+  @Test("heads that are too wide together are an error") func width() throws {
+    var config = try configuration("qwen2-tied")
+    config["head_dim"] = 524_288
+    config["num_attention_heads"] = 64
+    let found = try faults(checkpoint("qwen2-tied"), config)
+    #expect(found.count == 1 && found[0].contains("64 heads of 524288 values"), "\(found)")
   }
 
   @Test("all missing tensors and wrong shapes are reported together, before the work")

@@ -20,9 +20,11 @@ enum Gemma2: Family {
   }
 
   static func block<S: NetworkScalar>(_ x: Value<S>, _ layer: Scope<S>) throws -> Value<S> {
-    let names = AttentionNames(
-      hasBias: layer.configuration.attentionBias, hasOutputBias: layer.configuration.attentionBias)
-    return try layer.gemmaBlock(x) { try layer.scope("self_attn").selfAttention($0, names) }
+    return try layer.gemmaBlock(x) {
+      try layer.scope("self_attn").selfAttention(
+        $0, hasBias: layer.configuration.attentionBias,
+        hasOutputBias: layer.configuration.attentionBias)
+    }
   }
 
   static func head<S: NetworkScalar>(_ x: Value<S>, _ model: Scope<S>) throws -> Value<S> {

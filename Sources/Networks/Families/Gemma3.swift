@@ -20,10 +20,9 @@ enum Gemma3: Family {
 
   static func block<S: NetworkScalar>(_ x: Value<S>, _ layer: Scope<S>) throws -> Value<S> {
     let c = layer.configuration
-    let names = AttentionNames(hasBias: c.attentionBias, hasOutputBias: c.attentionBias)
     let attention = layer.scope("self_attn")
     return try layer.gemmaBlock(x) {
-      try attention.selfAttention($0, names) {
+      try attention.selfAttention($0, hasBias: c.attentionBias, hasOutputBias: c.attentionBias) {
         try attention.rmsNorm($0, $1, width: c.headDim, addsOne: true)
       }
     }

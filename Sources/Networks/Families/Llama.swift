@@ -9,10 +9,11 @@ enum Llama: Family {
 
   static func block<S: NetworkScalar>(_ x: Value<S>, _ layer: Scope<S>) throws -> Value<S> {
     let c = layer.configuration
-    let names = AttentionNames(hasBias: c.attentionBias, hasOutputBias: c.attentionBias)
     let h = try layer.sum(
       x,
-      layer.scope("self_attn").selfAttention(layer.rmsNorm(x, "input_layernorm"), names))
+      layer.scope("self_attn").selfAttention(
+        layer.rmsNorm(x, "input_layernorm"), hasBias: c.attentionBias,
+        hasOutputBias: c.attentionBias))
     return try layer.sum(
       h,
       layer.scope("mlp").gatedFeedForward(

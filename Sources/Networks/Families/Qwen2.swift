@@ -8,9 +8,8 @@ enum Qwen2: Family {
   static let facts = ArchitectureFacts(activation: "silu", epsilon: 1e-6)
 
   static func block<S: NetworkScalar>(_ x: Value<S>, _ layer: Scope<S>) throws -> Value<S> {
-    let names = AttentionNames(hasBias: true)
     let h = try layer.sum(
-      x, layer.scope("self_attn").selfAttention(layer.rmsNorm(x, "input_layernorm"), names))
+      x, layer.scope("self_attn").selfAttention(layer.rmsNorm(x, "input_layernorm"), hasBias: true))
     return try layer.sum(
       h, layer.scope("mlp").gatedFeedForward(layer.rmsNorm(h, "post_attention_layernorm")))
   }

@@ -9,9 +9,10 @@ enum Qwen3: Family {
 
   static func block<S: NetworkScalar>(_ x: Value<S>, _ layer: Scope<S>) throws -> Value<S> {
     let c = layer.configuration
-    let names = AttentionNames(hasBias: c.attentionBias, hasOutputBias: c.attentionBias)
     let attention = layer.scope("self_attn")
-    let mixed = try attention.selfAttention(layer.rmsNorm(x, "input_layernorm"), names) {
+    let mixed = try attention.selfAttention(
+      layer.rmsNorm(x, "input_layernorm"), hasBias: c.attentionBias, hasOutputBias: c.attentionBias
+    ) {
       try attention.rmsNorm($0, $1, width: c.headDim)
     }
     let h = try layer.sum(x, mixed)

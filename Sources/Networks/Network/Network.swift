@@ -113,9 +113,6 @@ package final class Network<Scalar: NetworkScalar> {
     return parameter
   }
 
-  /// Returns true if there is a tensor with this name.
-  func hasParameter(_ name: String) -> Bool { parameters[name] != nil }
-
   private func refused(
     _ name: String, _ shape: [Int], _ reason: String
   ) throws -> any Parameter<Scalar> {

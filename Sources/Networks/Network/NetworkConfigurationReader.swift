@@ -15,6 +15,10 @@ struct NetworkConfigurationReader {
     self.path = path
   }
 
+  /// The largest width of a layer, and the largest number of blocks or of experts in them.
+  private static let sizeLimit = 1 << 24
+  private static let countLimit = 1 << 12
+
   private mutating func report(_ reason: Message, hint: Message? = nil) {
     faults.append(
       FormatError(
@@ -43,7 +47,7 @@ struct NetworkConfigurationReader {
       report("\(key) is missing")
       return 1
     }
-    guard (1...1 << 24).contains(size) else {
+    guard (1...Self.sizeLimit).contains(size) else {
       report("\(key) is \(size), expected 1 to 2^24")
       return 1
     }
@@ -65,6 +69,9 @@ struct NetworkConfigurationReader {
     let headDim =
       rotations.first?.settings.headDim
       ?? size("head_dim") { try $0.headDim }
+    if heads * headDim > Self.sizeLimit {
+      report("\(heads) heads of \(headDim) values, expected at most 2^24 values together")
+    }
     if heads % groups != 0 {
       report("num_attention_heads is \(heads), expected a multiple of \(groups), the key heads")
     }
@@ -108,9 +115,15 @@ struct NetworkConfigurationReader {
       patchSize: size("patch_size") { try $0.patchSize },
       channelCount: size("num_channels", default: 3) { try $0.channelCount },
       featureCount: size("projection_dim") { try $0.projectionSize })
-    if settings.size < settings.patchSize || settings.size > 1 << 14 {
+    if settings.size < settings.patchSize || settings.size / settings.patchSize > 256 {
       report(
-        "image_size is \(settings.size), expected \(settings.patchSize), the patch size, to 16384")
+        "image_size is \(settings.size), expected 1 to 256 times the patch size, "
+          + "\(settings.patchSize)")
+    }
+    if settings.patchSize > 256 || settings.channelCount > 256 {
+      report(
+        "patches of \(settings.patchSize) with \(settings.channelCount) channels, "
+          + "expected at most 256 of each")
     }
     return settings
   }
@@ -168,7 +181,7 @@ struct NetworkConfigurationReader {
     let perToken = size("num_experts_per_tok") {
       try $0.expertsPerToken
     }
-    guard (1...1 << 16).contains(count), perToken <= count else {
+    guard (1...Self.countLimit).contains(count), perToken <= count else {
       report("\(perToken) of \(count) experts for each token, expected at most all of them")
       return (1, 1)
     }
@@ -209,8 +222,8 @@ extension NetworkConfigurationReader {
   private mutating func layers(
     _ count: Int, _ rotations: [(kind: String?, settings: RopeSettings)]
   ) -> [NetworkConfiguration.Layer] {
-    guard count <= 1 << 16 else {
-      report("num_hidden_layers is \(count), expected at most 65536")
+    guard count <= Self.countLimit else {
+      report("num_hidden_layers is \(count), expected at most \(Self.countLimit)")
       return []
     }
     let kinds = layerKinds(count)

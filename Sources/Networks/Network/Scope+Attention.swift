@@ -1,14 +1,3 @@
-/// Names and biases of the linear layers around an attention.
-struct AttentionNames {
-  var query = "q_proj"
-  var key = "k_proj"
-  var value = "v_proj"
-  var output = "o_proj"
-  /// True if queries, keys and values have biases.
-  var hasBias = false
-  var hasOutputBias = false
-}
-
 extension Scope {
   private var windowedLayer: NetworkConfiguration.Layer {
     configuration.layers[layer ?? 0]
@@ -48,20 +37,23 @@ extension Scope {
   }
 
   /// Returns the self-attention of Llama and its relatives.
-  /// - Parameter normalized: Normalizes queries and keys before the rotation, by the name of the norm.
+  /// - Parameters:
+  ///   - hasBias: True if queries, keys and values have biases.
+  ///   - hasOutputBias: True if the output layer has a bias.
+  ///   - normalized: Normalizes queries and keys before the rotation, by the name of the norm.
   func selfAttention(
-    _ x: Value<Scalar>, _ names: AttentionNames = AttentionNames(),
+    _ x: Value<Scalar>, hasBias: Bool = false, hasOutputBias: Bool = false,
     normalized: ((Value<Scalar>, String) throws -> Value<Scalar>)? = nil
   ) throws -> Value<Scalar> {
     let (heads, groups) = (configuration.headCount, configuration.keyValueHeadCount)
     let dim = configuration.headDim
-    var q = try linear(x, names.query, to: heads * dim, hasBias: names.hasBias)
-    var k = try linear(x, names.key, to: groups * dim, hasBias: names.hasBias)
-    let v = try linear(x, names.value, to: groups * dim, hasBias: names.hasBias)
+    var q = try linear(x, "q_proj", to: heads * dim, hasBias: hasBias)
+    var k = try linear(x, "k_proj", to: groups * dim, hasBias: hasBias)
+    let v = try linear(x, "v_proj", to: groups * dim, hasBias: hasBias)
     if let normalized { (q, k) = (try normalized(q, "q_norm"), try normalized(k, "k_norm")) }
     let mixed = try attention(rotated(q), rotated(k), v)
     return try linear(
-      mixed, names.output, to: configuration.hiddenSize, hasBias: names.hasOutputBias)
+      mixed, "o_proj", to: configuration.hiddenSize, hasBias: hasOutputBias)
   }
 
   /// Returns the gated feed-forward part: down(f(gate x) · up x).

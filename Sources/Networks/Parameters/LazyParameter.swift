@@ -21,7 +21,7 @@ package final class LazyParameter<Scalar: NetworkScalar>: Parameter {
           .nonfiniteValue,
           "element \(problem.element) is NaN or infinite, expected finite weights",
           path: path, tensor: tensor.name,
-          hint: "compare the file with its source; \(command: "diagnose") lists such tensors")
+          hint: "correct the weights, or use the checkpoint that the file was made from")
       })
   }
 
