@@ -26,12 +26,20 @@ package struct ProductSpeed: Sendable {
   package static func productRate(
     _ blas: BLAS, size: Int, duration: Duration
   ) throws -> Double {
-    let a = [Float](repeating: 0.5, count: size * size)
-    let b = [Float](repeating: 0.25, count: size * size)
-    var c = [Float](repeating: 0, count: size * size)
+    // Buffers of this size have huge pages, as the memory of a network has.
+    var aBuffer = ByteBuffer(byteCount: 4 * size * size)
+    var bBuffer = ByteBuffer(byteCount: 4 * size * size)
+    var cBuffer = ByteBuffer(byteCount: 4 * size * size)
+    aBuffer.fill(with: 0.5)
+    bBuffer.fill(with: 0.25)
+    cBuffer.fill(with: 0)
+    // SAFETY: each buffer is aligned and has size * size floats, which are written above; the same holds below.
+    let a = unsafe aBuffer.bytes._unsafeView(as: Float.self)
+    let b = unsafe bBuffer.bytes._unsafeView(as: Float.self)
     return try rate(duration) {
-      var span = c.mutableSpan
-      try blas.multiply(a.span, by: b.span, rows: size, columns: size, depth: size, into: &span)
+      var bytes = cBuffer.mutableBytes
+      var c = unsafe bytes._unsafeMutableView(as: Float.self)
+      try blas.multiply(a, by: b, rows: size, columns: size, depth: size, into: &c)
       return 2 * Double(size) * Double(size) * Double(size)
     }
   }
@@ -49,5 +57,15 @@ package struct ProductSpeed: Sendable {
       best = max(best, operationCount / seconds / 1e9)
     }
     return best
+  }
+}
+
+extension ByteBuffer {
+  /// Sets all floats of the buffer.
+  fileprivate mutating func fill(with value: Float) {
+    var bytes = mutableBytes
+    for byteOffset in stride(from: 0, to: bytes.byteCount, by: 4) {
+      bytes.storeBytes(of: value, toByteOffset: byteOffset, as: Float.self)
+    }
   }
 }

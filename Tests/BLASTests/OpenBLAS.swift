@@ -6,7 +6,7 @@ import Testing
 enum OpenBLAS {
   /// The reason for which the library is not available; nil if it is.
   static let absence: String? = {
-    do {
+    do throws(BLASError) {
       _ = try BLAS.load(crew: Crew(jobs: 1, cancellation: Cancellation()))
       return nil
     } catch {

@@ -4,7 +4,10 @@ import Testing
 @Suite struct TileTests {
   @Test(
     "tiles cover each value of C once",
-    arguments: [(1, 1, 1), (0, 5, 9), (300, 601, 700), (1_024, 1_024, 1_024), (4_096, 3, 5_000)])
+    arguments: [
+      (1, 1, 1), (0, 5, 9), (300, 601, 700), (1_024, 1_024, 1_024), (4_096, 3, 5_000),
+      (513, 257, 900), (400, 300, 100),
+    ])
   func cover(rows: Int, columns: Int, depth: Int) {
     let tiles = ProductTiles(rows: rows, columns: columns, depth: depth)
     var counts = [Int](repeating: 0, count: rows * columns)
@@ -15,18 +18,20 @@ import Testing
     #expect(counts.allSatisfy { $0 == 1 })
   }
 
-  @Test("a small product is one tile, and a large one has tiles for many threads")
-  func counts() {
-    #expect(ProductTiles(rows: 64, columns: 64, depth: 64).count == 1)
-    #expect(ProductTiles(rows: 1_024, columns: 1_024, depth: 1_024).count == 8)
-    #expect(ProductTiles(rows: 4_096, columns: 4_096, depth: 64).count == 128)
+  @Test(
+    "a small product is one tile, and a large one has tiles for many threads",
+    arguments: [
+      (64, 64, 64, 1), (200, 200, 3, 1), (256, 256, 256, 4), (512, 512, 512, 4),
+      (1_024, 1_024, 1_024, 8), (4_096, 4_096, 64, 128), (1, 4_096, 1_024, 4),
+      (200_000, 10, 2, 16), (64, 64, 1_000_000, 1), (64, 4_096, 1_024, 4),
+    ])
+  func counts(rows: Int, columns: Int, depth: Int, count: Int) {
+    #expect(ProductTiles(rows: rows, columns: columns, depth: depth).count == count)
   }
 
   @Test("matrices at two places that share a value are found")
   func disjoint() {
-    let shape = ProductShape(
-      rows: 3, columns: 4, depth: 1, aTransposed: false, bTransposed: false, aStride: nil,
-      bStride: nil, cStride: 10)
+    let shape = ProductShape(rows: 3, columns: 4, depth: 1, cStride: 10)
     // Two matrices of 3 rows of 4 in rows of 10: compared with all their values.
     func values(_ place: Int) -> Set<Int> {
       Set((0..<3).flatMap { row in (0..<4).map { place + 10 * row + $0 } })

@@ -51,10 +51,12 @@ package struct SelfTest {
     _ sizes: Shape, _ aTransposed: Bool, _ bTransposed: Bool, _ adding: Bool, as _: S.Type
   ) throws(BLASError) {
     let shape = ProductShape(
-      rows: sizes.rows, columns: sizes.columns, depth: sizes.depth, aTransposed: aTransposed,
-      bTransposed: bTransposed,
-      aStride: (aTransposed ? sizes.rows : sizes.depth) + 3,
-      bStride: (bTransposed ? sizes.depth : sizes.columns) + 1, cStride: sizes.columns + 2)
+      rows: sizes.rows, columns: sizes.columns, depth: sizes.depth,
+      a: MatrixLayout(
+        isTransposed: aTransposed, stride: (aTransposed ? sizes.rows : sizes.depth) + 3),
+      b: MatrixLayout(
+        isTransposed: bTransposed, stride: (bTransposed ? sizes.depth : sizes.columns) + 1),
+      cStride: sizes.columns + 2)
     let a: [S] = Self.values(count: shape.aCount, seed: 1)
     let b: [S] = Self.values(count: shape.bCount, seed: 2)
     // A product that is not added must not depend on what C contains.

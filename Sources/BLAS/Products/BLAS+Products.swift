@@ -6,23 +6,21 @@ extension BLAS {
   /// The product is cut in tiles that the crew shares. Inside of a piece of the crew, the thread computes all tiles.
   ///
   /// - Parameters:
-  ///   - a: A, row-major, shape [rows, depth], or [depth, rows] if transposed.
-  ///   - b: B, row-major, shape [depth, columns], or [columns, depth] if transposed.
-  ///   - aStride: The distance between stored rows of A, in values. The default is the length of a row; the same holds
-  ///     for the other strides.
+  ///   - a: A, row-major, shape [rows, depth], or [depth, rows] if its layout is transposed.
+  ///   - b: B, row-major, shape [depth, columns], or [columns, depth] if its layout is transposed.
   ///   - c: C, row-major, shape [rows, columns]. Unless `adding`, the values before the call do not matter.
+  ///   - cStride: The distance between rows of C, in values; nil if it is the length of a row.
   /// - Throws: ``InterruptedError`` if a stop is requested. C is incomplete then.
   /// - Complexity: O(rows · columns · depth).
   @_lifetime(c: copy c)
   package func multiply<S: BLASScalar>(
-    _ a: Span<S>, transposed aTransposed: Bool = false, stride aStride: Int? = nil,
-    by b: Span<S>, transposed bTransposed: Bool = false, stride bStride: Int? = nil,
+    _ a: Span<S>, _ aLayout: MatrixLayout = .plain, by b: Span<S>,
+    _ bLayout: MatrixLayout = .plain,
     rows: Int, columns: Int, depth: Int, scale: S = 1, adding: Bool = false,
     into c: inout MutableSpan<S>, stride cStride: Int? = nil
   ) throws {
     let shape = ProductShape(
-      rows: rows, columns: columns, depth: depth, aTransposed: aTransposed,
-      bTransposed: bTransposed, aStride: aStride, bStride: bStride, cStride: cStride)
+      rows: rows, columns: columns, depth: depth, a: aLayout, b: bLayout, cStride: cStride)
     precondition(a.count >= shape.aCount && b.count >= shape.bCount && c.count >= shape.cCount)
     let tiles = ProductTiles(rows: rows, columns: columns, depth: depth)
     try withProduct(a, b, shape, scale, adding, &c) { product in
@@ -38,14 +36,13 @@ extension BLAS {
   /// The result may differ in its last bits from that of `multiply`, which cuts large products.
   @_lifetime(c: copy c)
   package func multiplyTile<S: BLASScalar>(
-    _ a: Span<S>, transposed aTransposed: Bool = false, stride aStride: Int? = nil,
-    by b: Span<S>, transposed bTransposed: Bool = false, stride bStride: Int? = nil,
+    _ a: Span<S>, _ aLayout: MatrixLayout = .plain, by b: Span<S>,
+    _ bLayout: MatrixLayout = .plain,
     rows: Int, columns: Int, depth: Int, scale: S = 1, adding: Bool = false,
     into c: inout MutableSpan<S>, stride cStride: Int? = nil
   ) {
     let shape = ProductShape(
-      rows: rows, columns: columns, depth: depth, aTransposed: aTransposed,
-      bTransposed: bTransposed, aStride: aStride, bStride: bStride, cStride: cStride)
+      rows: rows, columns: columns, depth: depth, a: aLayout, b: bLayout, cStride: cStride)
     precondition(a.count >= shape.aCount && b.count >= shape.bCount && c.count >= shape.cCount)
     withProduct(a, b, shape, scale, adding, &c) { S.multiply($0, with: library) }
   }
@@ -58,14 +55,13 @@ extension BLAS {
   @_lifetime(c: copy c)
   package func multiply<S: BLASScalar>(
     at places: [ProductOffsets],
-    _ a: Span<S>, transposed aTransposed: Bool = false, stride aStride: Int? = nil,
-    by b: Span<S>, transposed bTransposed: Bool = false, stride bStride: Int? = nil,
+    _ a: Span<S>, _ aLayout: MatrixLayout = .plain, by b: Span<S>,
+    _ bLayout: MatrixLayout = .plain,
     rows: Int, columns: Int, depth: Int, scale: S = 1, adding: Bool = false,
     into c: inout MutableSpan<S>, stride cStride: Int? = nil
   ) throws {
     let shape = ProductShape(
-      rows: rows, columns: columns, depth: depth, aTransposed: aTransposed,
-      bTransposed: bTransposed, aStride: aStride, bStride: bStride, cStride: cStride)
+      rows: rows, columns: columns, depth: depth, a: aLayout, b: bLayout, cStride: cStride)
     for place in places {
       precondition(place.a >= 0 && place.a <= a.count - shape.aCount)
       precondition(place.b >= 0 && place.b <= b.count - shape.bCount)

@@ -6,31 +6,30 @@ package struct ProductShape: Equatable, Sendable {
   var rows: Int
   var columns: Int
   var depth: Int
-  var aTransposed: Bool
-  var bTransposed: Bool
-  private(set) var aStride: Int
-  private(set) var bStride: Int
-  private(set) var cStride: Int
+  let aTransposed: Bool
+  let bTransposed: Bool
+  let aStride: Int
+  let bStride: Int
+  let cStride: Int
 
-  /// Creates a shape. A stride that is nil is the length of a stored row. Traps if a size is negative or does not fit in
-  /// 32 bits, or if a stride is shorter than a row.
+  /// Creates a shape. Traps if a size is negative or does not fit in 32 bits, or if a stride is shorter than a row.
   package init(
-    rows: Int, columns: Int, depth: Int, aTransposed: Bool, bTransposed: Bool, aStride: Int?,
-    bStride: Int?, cStride: Int?
+    rows: Int, columns: Int, depth: Int, a: MatrixLayout = .plain, b: MatrixLayout = .plain,
+    cStride: Int? = nil
   ) {
     self.rows = rows
     self.columns = columns
     self.depth = depth
-    self.aTransposed = aTransposed
-    self.bTransposed = bTransposed
+    aTransposed = a.isTransposed
+    bTransposed = b.isTransposed
     let aWidth = aTransposed ? rows : depth
     let bWidth = bTransposed ? depth : columns
-    self.aStride = aStride ?? max(1, aWidth)
-    self.bStride = bStride ?? max(1, bWidth)
+    aStride = a.stride ?? max(1, aWidth)
+    bStride = b.stride ?? max(1, bWidth)
     self.cStride = cStride ?? max(1, columns)
-    let sizes = [rows, columns, depth, self.aStride, self.bStride, self.cStride]
+    let sizes = [rows, columns, depth, aStride, bStride, self.cStride]
     precondition(sizes.allSatisfy { $0 >= 0 && $0 <= Int(Int32.max) })
-    precondition(self.aStride >= max(1, aWidth) && self.bStride >= max(1, bWidth))
+    precondition(aStride >= max(1, aWidth) && bStride >= max(1, bWidth))
     precondition(self.cStride >= max(1, columns))
   }
 

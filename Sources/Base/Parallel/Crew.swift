@@ -2,8 +2,9 @@ import Synchronization
 
 /// Workers that stay alive between calls and run numbered pieces of work.
 ///
-/// A call costs about 2 µs with two workers that were busy a moment ago, and about 10 µs if they sleep. `Parallel`
-/// starts threads on each call, which costs more than 50 µs, and gives each worker memory.
+/// With two workers on a machine with two cores, a call costs 0.2 µs if its pieces take no time, and 2 µs if both threads
+/// have a piece. If a worker sleeps, because no call came for about 100 µs, waking it takes the system 5 to 40 µs.
+/// `Parallel` starts threads on each call, and gives each of them memory.
 ///
 /// One call at a time has the workers. A call from inside a piece, or from another thread meanwhile, runs its pieces in
 /// order on the calling thread.

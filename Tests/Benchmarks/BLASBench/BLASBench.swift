@@ -1,5 +1,6 @@
 import BLAS
 import Base
+import Synchronization
 
 /// Prints the speed of matrix products for one and more workers, and the highest rate of the processor.
 ///
@@ -24,25 +25,37 @@ struct BLASBench {
       ]
       print(padded("\(size)^3", 15) + cells.map { padded($0, 11) }.joined())
     }
-    print("\ncost of a call of a crew, trivial pieces")
+    print(
+      "\nmedian µs of a call with two pieces   trivial   both threads start   after a pause of 1 ms"
+    )
     for jobs in [1, 2, 4] {
       let crew = Crew(jobs: jobs, cancellation: cancellation)
-      let busy = try cost(crew, pausing: false)
-      let asleep = try cost(crew, pausing: true)
-      print("\(jobs) workers: \(text(busy)) µs, after a pause \(text(asleep)) µs")
+      let cells = [
+        try cost(crew, meeting: false, pausing: false),
+        jobs == 1 ? nil : try cost(crew, meeting: true, pausing: false),
+        try cost(crew, meeting: jobs > 1, pausing: true),
+      ]
+      print(padded("\(jobs) workers", 37) + cells.map { padded($0.map(text) ?? "-", 10) }.joined())
     }
   }
 
   /// Returns the median time of a call with two pieces, in microseconds.
-  private static func cost(_ crew: Crew, pausing: Bool) throws -> Double {
+  /// - Parameters:
+  ///   - meeting: True if each piece waits until the other one has started on another thread.
+  ///   - pausing: True if the workers have time to fall asleep before each call.
+  private static func cost(_ crew: Crew, meeting: Bool, pausing: Bool) throws -> Double {
     var times: [Double] = []
     for _ in 0..<(pausing ? 300 : 20_000) {
       if pausing {
         let end = ContinuousClock.now + .milliseconds(1)
         while ContinuousClock.now < end {}
       }
+      let started = Atomic<Int>(0)
       let start = ContinuousClock.now
-      try crew.forEach(count: 2) { _ in }
+      try crew.forEach(count: 2) { _ in
+        started.add(1, ordering: .relaxed)
+        while meeting, started.load(ordering: .relaxed) < 2 {}
+      }
       times.append((ContinuousClock.now - start) / .microseconds(1))
     }
     return times.sorted()[times.count / 2]
