@@ -6,6 +6,7 @@ import Checkpoints
 import LibArchive
 import Merging
 import ModelDirectories
+import Networks
 import NumPy
 import ONNX
 import PackedFormat
@@ -47,6 +48,7 @@ package enum ErrorCatalogue {
     + [.cacheTooLarge]
     + [.unmergeable, .nanOperand, .adapter, .vectorDType, .otherBase]
     + [.badSurvey, .negativeNorm]
+    + [.networkConfiguration, .networkTensor, .networkPositions]
     + ArchiveFault.allCases.map(\.code)
     + [.archiveLibrary, .damagedArchive, .emptyFolder, .notAnArchive]
 
