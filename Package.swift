@@ -59,6 +59,7 @@ let package = Package(
     module("Base", ["CLinux", crypto, system]),
     module("TensorCore", ["Base", "CKernels"]),
     module("LinearAlgebra", ["TensorCore", "Base"]),
+    module("BLAS", ["TensorCore", "Base", "CLinux"]),
     module("Codecs", ["Base", "TensorCore", "Zstd"]),
     module("PackedFormat", ["Codecs", "Base", "TensorCore", "Zstd", crypto, system]),
     module("Checkpoints", ["Codecs", "TensorCore", "Base", crypto, system]),
@@ -101,6 +102,7 @@ let package = Package(
         "Surveys", "Packing", "Models", "Checkpoints", "Reporting", "TensorCore", "Base",
         system,
       ]),
+    module("Networks", ["Rotary", "Models", "Checkpoints", "TensorCore", "Base"]),
     module("Rotary", ["Models", "Checkpoints", "TensorCore", "Base"]),
     module(
       "RotaryScaling",
@@ -129,8 +131,8 @@ let package = Package(
     module(
       "Inspection",
       [
-        "Surveys", "Packing", "Models", "Checkpoints", "PackedFormat", "Reporting", "TensorCore",
-        "Base", "Zstd", crypto, system,
+        "BLAS", "Surveys", "Packing", "Models", "Checkpoints", "PackedFormat", "Reporting",
+        "TensorCore", "Base", "Zstd", crypto, system,
       ]),
     module(
       "Operations",
@@ -161,6 +163,9 @@ let package = Package(
       name: "sumac-codec-bench", dependencies: ["Codecs", "Base", "TensorCore"],
       path: "Tests/Benchmarks/CodecBench", swiftSettings: strict),
     .executableTarget(
+      name: "sumac-blas-bench", dependencies: ["BLAS", "Base", "TensorCore"],
+      path: "Tests/Benchmarks/BLASBench", swiftSettings: strict),
+    .executableTarget(
       name: "sumac-fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzzing/Driver"),
     .target(
       name: "TestSupport",
@@ -172,6 +177,7 @@ let package = Package(
     tests("BaseTests", [system]),
     tests("TensorCoreTests", [system]),
     tests("LinearAlgebraTests", ["LinearAlgebra"]),
+    tests("BLASTests", ["BLAS"]),
     tests("CodecsTests", ["Codecs", "Zstd"]),
     tests("PackedFormatTests", reading + ["Zstd", system]),
     tests("CheckpointsTests", reading + ["Conversion", system]),
@@ -180,6 +186,7 @@ let package = Package(
     tests("SurveysTests", reading + ["Surveys"]),
     tests("PruningTests", reading + ["Pruning", "Surveys"]),
     tests("RotaryTests", reading + ["Rotary", "RotaryScaling"]),
+    tests("NetworksTests", reading + ["Networks", "Rotary"]),
     tests("MergingTests", reading + ["Merging", "Recipes"]),
     tests("CachesTests", reading + ["Caches"]),
     tests("CacheCompressionTests", reading + ["CacheCompression", "Caches", "Reporting"]),

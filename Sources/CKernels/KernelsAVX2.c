@@ -6,6 +6,8 @@
 
 #define SUMAC_TABLE sumac_kernels_avx2
 #define SUMAC_LEVEL "avx2"
+#define SUMAC_VECTOR_BYTES 32
+#define SUMAC_HAS_FMA
 #define SUMAC_HAS_F16C
 #define SUMAC_HAS_CLMUL
 #include "Level.inc.h"

@@ -8,6 +8,8 @@
 
 #define SUMAC_TABLE sumac_kernels_avx512
 #define SUMAC_LEVEL "avx512"
+#define SUMAC_VECTOR_BYTES 64
+#define SUMAC_HAS_FMA
 #define SUMAC_HAS_F16C
 #define SUMAC_HAS_CLMUL
 #include "Level.inc.h"

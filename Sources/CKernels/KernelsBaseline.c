@@ -2,4 +2,5 @@
 
 #define SUMAC_TABLE sumac_kernels_baseline
 #define SUMAC_LEVEL "baseline"
+#define SUMAC_VECTOR_BYTES 16
 #include "Level.inc.h"

@@ -1,6 +1,8 @@
 // The kernels of one CPU level. The including file defines
 //   SUMAC_TABLE     the name of the table to define,
 //   SUMAC_LEVEL     the name of the level,
+//   SUMAC_VECTOR_BYTES  the bytes of its vectors,
+//   SUMAC_HAS_FMA   if it has fused multiply-add,
 //   SUMAC_HAS_F16C  if the level converts F16 in hardware,
 //   SUMAC_HAS_CLMUL if it multiplies without carries.
 
@@ -41,6 +43,7 @@ INLINE uint16_t bits_of_half(_Float16 value) {
 #include "Patterns.inc.h"
 #include "Merge.inc.h"
 #include "Cache.inc.h"
+#include "Peak.inc.h"
 
 const sumac_kernels SUMAC_TABLE = {
     .level = SUMAC_LEVEL,
@@ -114,4 +117,5 @@ const sumac_kernels SUMAC_TABLE = {
     .mark_extremes = mark_extremes,
     .kept_ranges = kept_ranges,
     .range_pairs = range_pairs,
+    .multiply_add_rounds = multiply_add_rounds,
 };

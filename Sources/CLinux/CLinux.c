@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #ifdef __GLIBC__
@@ -9,6 +10,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -65,4 +67,13 @@ void sumac_configure_allocator(void) {
   mallopt(M_TRIM_THRESHOLD, 128 << 10);
   mallopt(M_ARENA_MAX, 2);
 #endif
+}
+
+int sumac_library_path(const void *symbol, char *path, int byte_count) {
+  Dl_info info;
+  if (dladdr(symbol, &info) == 0 || info.dli_fname == NULL) return -1;
+  size_t length = strlen(info.dli_fname) + 1;
+  if (length > (size_t)byte_count) return -1;
+  memcpy(path, info.dli_fname, length);
+  return 0;
 }

@@ -1,3 +1,4 @@
+import BLAS
 package import Base
 package import Checkpoints
 package import Reporting
@@ -13,9 +14,12 @@ package struct Diagnosis: Report {
   private let facts: [Section.Fact]
 
   /// Creates the report; runs the main kernels for about a second.
-  package init(version: String, jobs: Int, memory: MemoryBudget) {
+  /// - Throws: ``InterruptedError`` if a stop is requested.
+  package init(
+    version: String, jobs: Int, memory: MemoryBudget, cancellation: Cancellation
+  ) throws {
     facts =
-      [
+      try [
         Section.Fact("sumac", version),
         Section.Fact("Swift", Self.compiler),
         Section.Fact("zstd", Zstd.version),
@@ -24,7 +28,7 @@ package struct Diagnosis: Report {
         Section.Fact(
           "memory",
           "at most \(ByteSize(memory.limit)), \(ByteSize(ResidentMemory.peakByteCount)) at start"),
-      ] + SpeedCheck().facts
+      ] + SpeedCheck().facts + OpenBLASCheck(cancellation).facts
   }
 
   private static var levels: String {
@@ -61,7 +65,7 @@ package struct Diagnosis: Report {
 /// The throughput, in bytes per second on one thread, of the loops that dominate most commands.
 struct SpeedCheck {
   private static let byteCount = 1 << 20
-  private static let duration = Duration.milliseconds(150)
+  private static let duration = Duration.milliseconds(120)
 
   let facts: [Section.Fact]
 

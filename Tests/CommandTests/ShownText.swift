@@ -60,10 +60,11 @@ struct ShownText {
     return varies ? Self.shape(line) : line
   }
 
-  /// Returns a line with its CPU levels, numbers and runs of spaces replaced.
+  /// Returns a line with its CPU levels, the file and core of OpenBLAS, numbers and runs of spaces replaced.
   private static func shape(_ line: String) -> String {
     SnapshotTests.normalized(line)
       .replacing(/\b(?:baseline|avx2|avx512)(?:, (?:avx2|avx512))*\b/, with: "LEVELS")
+      .replacing(/\/[^ ,]*libopenblas[^ ,]*, core [A-Za-z]+/, with: "OPENBLAS")
       .replacing(/[0-9][0-9.,]*/, with: "N").replacing(/\s+/, with: " ")
   }
 }

@@ -40,6 +40,27 @@ typedef enum sumac_dtype {
   SUMAC_U64 = 21,
 } sumac_dtype;
 
+/// Features of the processor that the operating system supports as well; the bits of `sumac_processor_features`.
+enum {
+  SUMAC_SSE3 = 1 << 0,
+  SUMAC_SSSE3 = 1 << 1,
+  SUMAC_SSE4_1 = 1 << 2,
+  SUMAC_SSE4_2 = 1 << 3,
+  SUMAC_SSE4A = 1 << 4,
+  SUMAC_AVX = 1 << 5,
+  SUMAC_FMA4 = 1 << 6,
+  SUMAC_FMA = 1 << 7,
+  SUMAC_AVX2 = 1 << 8,
+  /// AVX-512 F, CD, BW, DQ and VL.
+  SUMAC_AVX512 = 1 << 9,
+  SUMAC_AVX512_VNNI = 1 << 10,
+  SUMAC_AVX512_BF16 = 1 << 11,
+  SUMAC_AVX512_FP16 = 1 << 12,
+};
+
+/// Returns the features of this processor; 0 on processors other than x86-64.
+unsigned sumac_processor_features(void);
+
 /// The results of `convert`.
 enum {
   SUMAC_CONVERTED = 0,
@@ -480,6 +501,10 @@ typedef struct sumac_kernels {
   void (*range_pairs)(const void *_Nullable lows, const void *_Nullable highs, size_t cells,
                       float steps, int scale_dtype, void *_Nullable scales,
                       void *_Nullable zeros);
+
+  /// Runs rounds of multiplications and additions in independent F32 sums, which stay in registers: the most that the
+  /// vectors of the level can do. Returns the number of multiplications and additions. `result` depends on all of them.
+  double (*multiply_add_rounds)(size_t rounds, float factor, float *result);
 } sumac_kernels;
 
 /// Returns the number of levels that this machine supports, at least 1.

@@ -40,6 +40,19 @@ int sumac_processor_count(void);
 /// so that resident memory is close to the memory in use. C libraries other than glibc are not configured.
 void sumac_configure_allocator(void);
 
+/// Calls dladdr(3): copies the path of the shared library that contains `symbol` to `path`, which has `byte_count`
+/// bytes. Returns -1 if it is unknown or too long.
+int sumac_library_path(const void *symbol, char *path, int byte_count);
+
+/// Tells the processor that the thread waits for a change in memory.
+static inline void sumac_pause(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
 #pragma clang assume_nonnull end
 
 #endif

@@ -16,8 +16,10 @@ package struct DoctorOperation: Operation {
       let entries = try AbandonedOutputs.remove(in: cleanedFolder)
       return OperationResult(reports: [CleaningReport(folder: cleanedFolder, entries)])
     }
-    return OperationResult(reports: [
-      Diagnosis(version: Version.current, jobs: context.jobs, memory: context.memory)
+    return try OperationResult(reports: [
+      Diagnosis(
+        version: Version.current, jobs: context.jobs, memory: context.memory,
+        cancellation: context.cancellation)
     ])
   }
 }

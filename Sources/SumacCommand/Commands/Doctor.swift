@@ -6,8 +6,8 @@ struct Doctor: ReportVerb {
     abstract: "Show versions, CPU features and kernel speed.",
     discussion: """
       Prints the versions of sumac and of the libraries it uses, the CPU level of the kernels, the number \
-      of threads, the memory limit, and the results of a one-second test of the main kernels. With --clean, \
-      removes the unfinished outputs of runs that were killed instead.
+      of threads, the memory limit, and the results of a one-second test of the main kernels and of OpenBLAS, \
+      if it is installed. With --clean, removes the unfinished outputs of runs that were killed instead.
 
       Examples:
         sumac doctor

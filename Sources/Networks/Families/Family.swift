@@ -1,0 +1,66 @@
+package import Base
+
+/// A family of models: the functions of its paper, over one configuration.
+///
+/// The same functions compute, check names and shapes, and count memory: parameters are named where they are used.
+package protocol Family: Sendable {
+  /// The values of `model_type` in configurations.
+  static var modelTypes: [String] { get }
+  static var facts: ArchitectureFacts { get }
+  /// What may stand before the names of tensors, the usual one first.
+  static var prefixes: [String] { get }
+  /// The name of the embedding table, after the prefix.
+  static var embeddingName: String { get }
+  /// What stands before the index of a block, after the prefix.
+  static var blockName: String { get }
+
+  /// Returns messages about settings that change the network in ways that the family does not support.
+  static func unsupportedSettings(of object: JSONObject) -> [String]
+  /// Returns the hidden states before the first block.
+  static func embed<S: NetworkScalar>(_ ids: [Int32], _ model: Scope<S>) throws -> Value<S>
+  /// Returns the hidden states after a block.
+  static func block<S: NetworkScalar>(_ x: Value<S>, _ layer: Scope<S>) throws -> Value<S>
+  /// Returns the output of the network.
+  static func head<S: NetworkScalar>(_ x: Value<S>, _ model: Scope<S>) throws -> Value<S>
+}
+
+/// What most decoders have in common.
+extension Family {
+  package static var prefixes: [String] {
+    ["model.", "", "language_model.model.", "model.language_model."]
+  }
+  package static var embeddingName: String { "embed_tokens.weight" }
+  package static var blockName: String { "layers." }
+
+  package static func unsupportedSettings(of object: JSONObject) -> [String] { [] }
+
+  package static func embed<S: NetworkScalar>(_ ids: [Int32], _ model: Scope<S>) throws -> Value<S>
+  {
+    try model.embedding(ids, "embed_tokens", of: model.configuration.vocabularySize)
+  }
+
+  package static func head<S: NetworkScalar>(_ x: Value<S>, _ model: Scope<S>) throws -> Value<S> {
+    try model.logits(model.rmsNorm(x, "norm"), embedding: embeddingName)
+  }
+
+  /// Returns a message for each flag that is set and must not be.
+  static func refused(_ flags: [String], in object: JSONObject) -> [String] {
+    flags.filter { object[$0]?.asBool == true }.map { "\($0) is true, which is not supported" }
+  }
+}
+
+/// The registry of families.
+package enum Families {
+  package static let all: [any Family.Type] = [
+    Llama.self, Mistral.self, Mixtral.self, Qwen2.self, Qwen3.self, Phi3.self, Gemma2.self,
+    Gemma3.self, GPT2.self, AttentionOnly.self, BERT.self,
+  ]
+
+  /// All supported values of `model_type`.
+  package static var modelTypes: [String] { all.flatMap { $0.modelTypes } }
+
+  /// The family with a model type; nil if there is none.
+  package static func named(_ modelType: String) -> (any Family.Type)? {
+    all.first { $0.modelTypes.contains(modelType) }
+  }
+}

@@ -1,0 +1,33 @@
+import Base
+
+/// Gemma 3, text: Gemma 2 with normalized queries and keys, no bound of scores, and one layer in six without a window.
+///
+/// Source: Gemma Team, "Gemma 3 technical report".
+enum Gemma3: Family {
+  static let modelTypes = ["gemma3_text"]
+  static let facts = ArchitectureFacts(
+    tiesEmbeddings: true, activation: "gelu_pytorch_tanh", epsilon: 1e-6, windowPattern: 6)
+
+  static func unsupportedSettings(of object: JSONObject) -> [String] {
+    refused(["use_bidirectional_attention"], in: object)
+  }
+
+  static func embed<S: NetworkScalar>(_ ids: [Int32], _ model: Scope<S>) throws -> Value<S> {
+    try model.scaledEmbedding(ids)
+  }
+
+  static func block<S: NetworkScalar>(_ x: Value<S>, _ layer: Scope<S>) throws -> Value<S> {
+    let c = layer.configuration
+    let names = AttentionNames(hasBias: c.attentionBias, hasOutputBias: c.attentionBias)
+    let attention = layer.scope("self_attn")
+    return try layer.gemmaBlock(x) {
+      try attention.selfAttention($0, names) {
+        try attention.rmsNorm($0, $1, width: c.headDim, addsOne: true)
+      }
+    }
+  }
+
+  static func head<S: NetworkScalar>(_ x: Value<S>, _ model: Scope<S>) throws -> Value<S> {
+    try model.logits(model.rmsNorm(x, "norm", addsOne: true), embedding: embeddingName)
+  }
+}

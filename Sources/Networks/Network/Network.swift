@@ -1,0 +1,179 @@
+package import Base
+package import Checkpoints
+package import Models
+import Rotary
+import TensorCore
+
+/// A model that can be run: its family, its configuration and its parameters.
+///
+/// A run goes from ``embed(_:_:)`` through ``block(_:_:_:)`` for each layer to ``head(_:_:)``. A driver may run many
+/// windows through a block before the next block, so that the weights of a block are read once.
+package final class Network<Scalar: NetworkScalar> {
+  package let family: any Family.Type
+  package let configuration: NetworkConfiguration
+  /// The path of the model, for errors.
+  package let path: String
+  /// What stands before the names of tensors, such as `model.`.
+  let prefix: String
+  private let parameters: [String: any Parameter<Scalar>]
+  /// The low-rank adapters of linear layers, by the names of their weights.
+  package var adapters: [String: Adapter<Scalar>] = [:]
+  /// The faults that a check found.
+  private var faults: [any UserError] = []
+  private var isChecking = false
+
+  init(
+    family: any Family.Type, configuration: NetworkConfiguration, path: String,
+    parameters: [String: any Parameter<Scalar>]
+  ) {
+    self.family = family
+    self.configuration = configuration
+    self.path = path
+    self.parameters = parameters
+    prefix =
+      family.prefixes.first { parameters[$0 + family.embeddingName] != nil } ?? family.prefixes[0]
+  }
+
+  /// The name of the weight of an output layer of its own.
+  var outputName: String {
+    (prefix.hasPrefix("language_model.") ? "language_model." : "") + "lm_head.weight"
+  }
+
+  package var layerCount: Int { configuration.layers.count }
+
+  /// Returns a network whose weights are read from a checkpoint as they are needed.
+  ///
+  /// - Parameter makeParameter: Makes a parameter of a tensor, such as a resident one for training.
+  /// - Throws: ``FormatError`` or ``SeveralErrors`` with all faults that configuration and headers show: an unknown
+  ///   architecture, activation or rope type, missing settings and tensors, wrong shapes and dtypes.
+  package static func network(
+    of checkpoint: Checkpoint, _ model: ModelConfiguration, _ compute: Compute,
+    makeParameter: ((LazyTensor) throws -> any Parameter<Scalar>)? = nil
+  ) throws -> Network {
+    let name = try modelType(of: model, path: checkpoint.path)
+    guard let family = Families.named(name) else {
+      throw FormatError(
+        .networkConfiguration,
+        "config.json: the architecture '\(name.printable)' is not supported",
+        path: checkpoint.path, hint: "supported are \(Families.modelTypes.joined(separator: ", "))")
+    }
+    var reader = NetworkConfigurationReader(model, family.facts, path: checkpoint.path)
+    var configuration = reader.configuration(named: name)
+    var faults = reader.faults
+    for reason in family.unsupportedSettings(of: model.object) {
+      faults.append(
+        FormatError(.networkConfiguration, "config.json: " + reason, path: checkpoint.path))
+    }
+    if let quantization = try? model.quantization, !quantization.isEmpty {
+      faults.append(
+        FormatError(
+          .networkConfiguration, "config.json: the weights are stored with a quantization",
+          path: checkpoint.path, hint: "convert the model to a float dtype first"))
+    }
+    try SeveralErrors.throwIfAny(faults)
+    for index in configuration.rotations.indices {
+      configuration.rotations[index].clex = try CLEXLayer(
+        checkpoint, settings: configuration.rotations[index])
+    }
+    var parameters: [String: any Parameter<Scalar>] = [:]
+    for tensor in checkpoint.tensors where tensor.info.dtype.isPlainFloat && tensor.fault == nil {
+      parameters[tensor.name] =
+        try makeParameter?(tensor)
+        ?? LazyParameter(tensor, path: checkpoint.path, in: compute.arena)
+    }
+    let network = Network(
+      family: family, configuration: configuration, path: checkpoint.path, parameters: parameters)
+    try network.check()
+    return network
+  }
+
+  private static func modelType(of model: ModelConfiguration, path: String) throws -> String {
+    do {
+      if let name = try model.textModelType { return name }
+    } catch {
+      throw FormatError(.networkConfiguration, "config.json: \(error)", path: path)
+    }
+    throw FormatError(
+      .networkConfiguration, "config.json: model_type is missing", path: path,
+      hint: "add the name of the architecture, such as llama")
+  }
+
+  // MARK: Parameters
+
+  /// Returns the parameter with a name that starts after the prefix of the network.
+  /// - Throws: ``FormatError`` if it is missing or has another shape; during a check, the fault is collected.
+  func parameter(_ name: String, _ shape: [Int]) throws -> any Parameter<Scalar> {
+    guard let parameter = parameters[name] else {
+      return try refused(name, shape, "is missing or has no float dtype, expected \(shape)")
+    }
+    guard parameter.shape == shape else {
+      return try refused(
+        name, shape, "has the shape \(parameter.shape), expected \(shape) from config.json")
+    }
+    return parameter
+  }
+
+  /// Returns true if there is a tensor with this name.
+  func hasParameter(_ name: String) -> Bool { parameters[name] != nil }
+
+  private func refused(
+    _ name: String, _ shape: [Int], _ reason: String
+  ) throws -> any Parameter<Scalar> {
+    let fault = FormatError(
+      .networkTensor, reason, path: path, tensor: name,
+      hint: "list the tensors with: \(command: "inspect \(path.printable)")")
+    guard isChecking else { throw fault }
+    faults.append(fault)
+    return ResidentParameter(name, Value(shape, in: Arena(isCounting: true)))
+  }
+
+  /// Checks that all tensors are present and have the shapes that the configuration defines.
+  /// - Throws: ``FormatError`` or ``SeveralErrors`` with all faults.
+  private func check() throws {
+    isChecking = true
+    defer { isChecking = false }
+    let compute = Compute(arena: Arena(isCounting: true))
+    let positions = try Positions(self, Windows(length: 1), compute)
+    let run = Run(self, Tape(compute), positions)
+    var hidden = try embed([0], run)
+    for index in 0..<layerCount { hidden = try block(index, hidden, run) }
+    _ = try head(hidden, run)
+    try SeveralErrors.throwIfAny(faults)
+  }
+
+  // MARK: Forward pass
+
+  /// Returns the hidden states before the first block, shape `[tokens, hidden size]`.
+  /// - Parameter ids: The tokens of all windows, one window after another.
+  package func embed(_ ids: [Int32], _ run: Run<Scalar>) throws -> Value<Scalar> {
+    precondition(ids.count == run.positions.windows.tokenCount)
+    return try family.embed(ids, Scope(run, prefix))
+  }
+
+  /// Returns the hidden states after a block, shape `[tokens, hidden size]`.
+  package func block(
+    _ index: Int, _ hidden: Value<Scalar>, _ run: Run<Scalar>
+  ) throws -> Value<Scalar> {
+    let name = prefix + family.blockName + "\(index)."
+    return try family.block(hidden, Scope(run, name, layer: index))
+  }
+
+  /// Returns the output of a network: logits, shape `[tokens, vocabulary]`, or what the family describes.
+  package func head(_ hidden: Value<Scalar>, _ run: Run<Scalar>) throws -> Value<Scalar> {
+    try family.head(hidden, Scope(run, prefix))
+  }
+
+  /// Returns the output for some tokens.
+  package func output(_ ids: [Int32], _ run: Run<Scalar>) throws -> Value<Scalar> {
+    var hidden = try embed(ids, run)
+    for index in 0..<layerCount { hidden = try block(index, hidden, run) }
+    return try head(hidden, run)
+  }
+}
+
+extension FormatError.Code {
+  package static let networkTensor = FormatError.Code(
+    "network.tensor",
+    meaning: "A tensor that the network of a model needs is missing or has another shape.",
+    remedy: "Use the whole checkpoint, with the config.json that belongs to it.")
+}

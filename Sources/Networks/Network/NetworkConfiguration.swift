@@ -1,0 +1,65 @@
+package import Base
+package import Rotary
+
+/// The settings of a network as its family reads them, all checked.
+package struct NetworkConfiguration: Sendable {
+  /// A layer's reach and rotation.
+  package struct Layer: Sendable, Equatable {
+    /// The number of keys that a query sees; nil for all.
+    package var window: Int?
+    /// The index of the rotary settings.
+    package var rotation = 0
+  }
+
+  package let modelType: String
+  package let vocabularySize: Int
+  package let hiddenSize: Int
+  package let headCount: Int
+  package let keyValueHeadCount: Int
+  package let headDim: Int
+  /// The width of the feed-forward part; of one expert in a mixture.
+  package let intermediateSize: Int
+  package let epsilon: Double
+  package let activation: ActivationKind
+  /// True if the output layer is the embedding table.
+  package let tiesEmbeddings: Bool
+  package let attentionScale: Double
+  package let attentionSoftcap: Double?
+  package let finalSoftcap: Double?
+  package let attentionBias: Bool
+  package let feedForwardBias: Bool
+  /// The number of experts and how many of them each token uses; 0 without experts.
+  package let expertCount: Int
+  package let expertsPerToken: Int
+  /// The largest number of positions with a learned embedding.
+  package let positionLimit: Int?
+  /// The number of kinds of tokens of an encoder.
+  package let tokenTypeCount: Int
+  package let layers: [Layer]
+  /// The rotary settings that layers refer to; empty if positions are learned.
+  package internal(set) var rotations: [RopeSettings]
+}
+
+/// What an architecture adds to its configuration: defaults of its code, and parts that have no key.
+package struct ArchitectureFacts: Sendable {
+  package var tiesEmbeddings = false
+  package var activation: String?
+  package var epsilon: Double?
+  /// True if queries and keys are rotated.
+  package var rotates = true
+  /// True if `sliding_window` holds for all layers, when the configuration lists no kinds.
+  package var windowsAllLayers = false
+  /// The default distance of layers with the whole context; the others have the window.
+  package var windowPattern: Int?
+  /// True if the feed-forward part is absent.
+  package var isAttentionOnly = false
+  /// The factor of the default width of the feed-forward part to the hidden size; nil if the width must be set.
+  package var intermediateFactor: Int?
+}
+
+extension FormatError.Code {
+  package static let networkConfiguration = FormatError.Code(
+    "network.configuration",
+    meaning: "The configuration of a model misses a setting or has one that is not supported.",
+    remedy: "Correct config.json, or use a model of a supported family.")
+}

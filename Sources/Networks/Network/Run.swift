@@ -1,0 +1,34 @@
+/// A run of a network over some windows: the tape, the positions, and who looks on.
+package struct Run<Scalar: NetworkScalar> {
+  package let network: Network<Scalar>
+  package let tape: Tape<Scalar>
+  package let positions: Positions<Scalar>
+  package var observer: Observer<Scalar>
+
+  package init(
+    _ network: Network<Scalar>, _ tape: Tape<Scalar>, _ positions: Positions<Scalar>,
+    observer: Observer<Scalar> = Observer()
+  ) {
+    self.network = network
+    self.tape = tape
+    self.positions = positions
+    self.observer = observer
+  }
+}
+
+/// What a run hands out on its way, and what it takes from a cache.
+package struct Observer<Scalar: NetworkScalar> {
+  /// Receives the input of each linear layer, with the name of its weight.
+  package var linearInput: ((_ weight: String, _ input: Value<Scalar>) throws -> Void)?
+  /// Receives the rotated queries and keys, and the values of a layer, without those of the cache.
+  package var attention:
+    (
+      (_ layer: Int, _ queries: Value<Scalar>, _ keys: Value<Scalar>, _ values: Value<Scalar>)
+        throws -> Void
+    )?
+  /// Returns the rotated keys and the values of the tokens before the windows, shape
+  /// `[sequences · start, groups · d]`; must be present if the windows start after position 0.
+  package var cache: ((_ layer: Int) throws -> (keys: Value<Scalar>, values: Value<Scalar>))?
+
+  package init() {}
+}

@@ -1,0 +1,75 @@
+/// Names and biases of the linear layers around an attention.
+struct AttentionNames {
+  var query = "q_proj"
+  var key = "k_proj"
+  var value = "v_proj"
+  var output = "o_proj"
+  /// True if queries, keys and values have biases.
+  var hasBias = false
+  var hasOutputBias = false
+}
+
+extension Scope {
+  private var windowedLayer: NetworkConfiguration.Layer {
+    configuration.layers[layer ?? 0]
+  }
+
+  /// Returns x with its heads rotated by their positions.
+  func rotated(_ x: Value<Scalar>) throws -> Value<Scalar> {
+    try tape.apply(
+      Rotary(headDim: configuration.headDim),
+      [x, run.positions.tables[windowedLayer.rotation]])
+  }
+
+  /// Returns the attention of rotated queries and keys, without the output layer.
+  func attention(
+    _ q: Value<Scalar>, _ k: Value<Scalar>, _ v: Value<Scalar>, isCausal: Bool = true
+  ) throws -> Value<Scalar> {
+    let layer = layer ?? 0
+    if !tape.isCounting { try run.observer.attention?(layer, q, k, v) }
+    var (keys, values) = (k, v)
+    if windows.start > 0 {
+      guard let cache = run.observer.cache else {
+        preconditionFailure("windows that start after position 0 need a cache")
+      }
+      let before = try cache(layer)
+      let join = RowConcatenation(sequenceCount: windows.sequenceCount)
+      keys = try tape.apply(join, [before.keys, keys])
+      values = try tape.apply(join, [before.values, values])
+    }
+    return try tape.apply(
+      Attention(
+        headCount: configuration.headCount, groupCount: configuration.keyValueHeadCount,
+        sequenceCount: windows.sequenceCount, scale: configuration.attentionScale,
+        softcap: configuration.attentionSoftcap,
+        mask: Attention.Mask(
+          isCausal: isCausal, window: windowedLayer.window, lengths: windows.lengths)),
+      [q, keys, values])
+  }
+
+  /// Returns the self-attention of Llama and its relatives.
+  /// - Parameter normalized: Normalizes queries and keys before the rotation, by the name of the norm.
+  func selfAttention(
+    _ x: Value<Scalar>, _ names: AttentionNames = AttentionNames(),
+    normalized: ((Value<Scalar>, String) throws -> Value<Scalar>)? = nil
+  ) throws -> Value<Scalar> {
+    let (heads, groups) = (configuration.headCount, configuration.keyValueHeadCount)
+    let dim = configuration.headDim
+    var q = try linear(x, names.query, to: heads * dim, hasBias: names.hasBias)
+    var k = try linear(x, names.key, to: groups * dim, hasBias: names.hasBias)
+    let v = try linear(x, names.value, to: groups * dim, hasBias: names.hasBias)
+    if let normalized { (q, k) = (try normalized(q, "q_norm"), try normalized(k, "k_norm")) }
+    let mixed = try attention(rotated(q), rotated(k), v)
+    return try linear(
+      mixed, names.output, to: configuration.hiddenSize, hasBias: names.hasOutputBias)
+  }
+
+  /// Returns the gated feed-forward part: down(f(gate x) · up x).
+  func gatedFeedForward(_ x: Value<Scalar>, hasBias: Bool = false) throws -> Value<Scalar> {
+    let width = configuration.intermediateSize
+    let gate = try linear(x, "gate_proj", to: width, hasBias: hasBias)
+    let up = try linear(x, "up_proj", to: width, hasBias: hasBias)
+    return try linear(
+      gated(gate, up), "down_proj", to: configuration.hiddenSize, hasBias: hasBias)
+  }
+}

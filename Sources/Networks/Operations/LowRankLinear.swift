@@ -1,0 +1,89 @@
+/// A linear layer with a low-rank adapter: y = x Wᵀ + s (x Aᵀ) Bᵀ.
+///
+/// Input `[…, in]`; weights W `[out, in]`, A `[rank, in]`, B `[out, rank]`; output `[…, out]`.
+/// Source: Hu et al., "LoRA: Low-rank adaptation of large language models", ICLR 2022.
+/// - Complexity: O(rows · in · out).
+package struct LowRankLinear: Operation {
+  package static let name = "low_rank_linear"
+  package var readsTiles: Bool { true }
+
+  /// The factor s of the low-rank part.
+  package let scale: Double
+
+  package init(scale: Double) { self.scale = scale }
+
+  package func shape(inputs: [[Int]], weights: [[Int]]) throws -> [Int] {
+    guard inputs.count == 1, weights.count == 3, weights.allSatisfy({ $0.count == 2 }),
+      inputs[0].last == weights[0][1], weights[1][1] == weights[0][1],
+      weights[2] == [weights[0][0], weights[1][0]]
+    else {
+      throw ShapeFault(
+        Self.name, "expected x [n, in], W [out, in], A [rank, in], B [out, rank]", inputs, weights)
+    }
+    return inputs[0].dropLast() + [weights[0][0]]
+  }
+
+  package func scratchCount(
+    inputs: [[Int]], weights: [[Int]], isBackward: Bool, jobs: Int
+  ) -> Int {
+    (isBackward ? 2 : 1) * inputs[0].dropLast().reduce(1, *) * weights[1][0]
+  }
+
+  package func forward<S: NetworkScalar>(_ pass: ForwardPass<S>) throws {
+    let (x, y, compute) = (pass.inputs[0], pass.output, pass.compute)
+    for tile in Compute.tiles(rows: pass.weights[0].shape[0], columns: pass.weights[0].shape[1]) {
+      let part = try compute.rows(tile, of: pass.weights[0])
+      try compute.multiply(x.matrix(), part.transposed, into: y.matrix().columns(tile))
+    }
+    let inner = try product(x, with: pass.weights[1], compute)
+    let b = try compute.whole(pass.weights[2])
+    try compute.multiply(
+      inner.matrix(), b.matrix().transposed, scale: S(scale), adding: true, into: y.matrix())
+  }
+
+  /// Returns x Aᵀ.
+  private func product<S: NetworkScalar>(
+    _ x: Value<S>, with a: any Parameter<S>, _ compute: Compute
+  ) throws -> Value<S> {
+    let inner = Value<S>([x.rows, a.shape[0]], in: compute.arena)
+    try compute.multiply(
+      x.matrix(), compute.whole(a).matrix().transposed, into: inner.matrix())
+    return inner
+  }
+
+  package func backward<S: NetworkScalar>(_ pass: BackwardPass<S>) throws {
+    let (x, gradient, compute) = (pass.inputs[0], pass.gradient, pass.compute)
+    let (a, b) = (try compute.whole(pass.weights[1]), try compute.whole(pass.weights[2]))
+    // The derivative by x Aᵀ.
+    let inner = Value<S>([x.rows, a.shape[0]], in: compute.arena)
+    try compute.multiply(gradient.matrix(), b.matrix(), scale: S(scale), into: inner.matrix())
+    if let target = pass.inputGradients[0] {
+      for tile in Compute.tiles(
+        rows: pass.weights[0].shape[0], columns: pass.weights[0].shape[1])
+      {
+        let part = try compute.rows(tile, of: pass.weights[0])
+        try compute.multiply(
+          gradient.matrix().columns(tile), part, adding: true, into: target.matrix())
+      }
+      try compute.multiply(inner.matrix(), a.matrix(), adding: true, into: target.matrix())
+    }
+    if let target = pass.weightGradients[0] {
+      try compute.addOuterProducts(gradient.matrix(), x.matrix(), to: target.matrix())
+    }
+    if let target = pass.weightGradients[1] {
+      try compute.addOuterProducts(inner.matrix(), x.matrix(), to: target.matrix())
+    }
+    if let target = pass.weightGradients[2] {
+      let product = try product(x, with: pass.weights[1], compute)
+      try compute.addOuterProducts(
+        gradient.matrix(), product.matrix(), scale: S(scale), to: target.matrix())
+    }
+  }
+
+  package static let examples = [
+    OperationExample(LowRankLinear(scale: 2), [[4, 8]], weights: [[6, 8], [4, 8], [6, 4]]),
+    OperationExample(LowRankLinear(scale: 1), [[1, 1]], weights: [[1, 1], [1, 1], [1, 1]]),
+    OperationExample(
+      LowRankLinear(scale: 0.5), [[5, 17]], weights: [[19, 17], [3, 17], [19, 3]]),
+  ]
+}

@@ -1,0 +1,98 @@
+package import Base
+
+/// A step of a network: a function of values and parameters, with its derivative.
+///
+/// An operation is a value that holds its attributes. Its passes read and write whole values; they share the work among
+/// the workers of `Compute` in pieces that depend on shapes alone.
+package protocol Operation: Sendable {
+  /// The name in lists and messages.
+  static var name: String { get }
+  /// Shapes for the test that every operation must pass: an ordinary one, a tiny one, a ragged one.
+  static var examples: [OperationExample] { get }
+
+  /// Returns the shape of the output.
+  /// - Throws: ``ShapeFault`` if the shapes do not match.
+  func shape(inputs: [[Int]], weights: [[Int]]) throws -> [Int]
+  /// The number of numbers that a pass needs beside inputs, weights, output and gradients.
+  func scratchCount(inputs: [[Int]], weights: [[Int]], isBackward: Bool, jobs: Int) -> Int
+  /// True if the weights are read tile by tile.
+  var readsTiles: Bool { get }
+
+  /// Writes the output.
+  func forward<S: NetworkScalar>(_ pass: ForwardPass<S>) throws
+  /// Adds to the gradients of inputs and weights.
+  func backward<S: NetworkScalar>(_ pass: BackwardPass<S>) throws
+}
+
+extension Operation {
+  package func scratchCount(
+    inputs: [[Int]], weights: [[Int]], isBackward: Bool, jobs: Int
+  ) -> Int { 0 }
+  package var readsTiles: Bool { false }
+}
+
+/// An operation with shapes that it accepts.
+package struct OperationExample: Sendable {
+  package let operation: any Operation
+  package let inputs: [[Int]]
+  package let weights: [[Int]]
+  /// The inputs whose gradient is defined.
+  package let smoothInputs: [Int]
+
+  init(
+    _ operation: any Operation, _ inputs: [[Int]], weights: [[Int]] = [], smoothInputs: [Int]? = nil
+  ) {
+    self.operation = operation
+    self.inputs = inputs
+    self.weights = weights
+    self.smoothInputs = smoothInputs ?? Array(inputs.indices)
+  }
+}
+
+/// What the forward pass of an operation reads and writes.
+package struct ForwardPass<S: NetworkScalar>: Sendable {
+  package let inputs: [Value<S>]
+  package let weights: [any Parameter<S>]
+  package let output: Value<S>
+  package let compute: Compute
+
+  /// Returns the numbers of an input.
+  @_lifetime(borrow self)
+  func input(_ index: Int) -> Span<S> {
+    let input = inputs[index]
+    // SAFETY: self, which the result borrows, keeps its inputs.
+    return unsafe _overrideLifetime(input.span, borrowing: self)
+  }
+}
+
+/// What the backward pass of an operation reads and adds to.
+package struct BackwardPass<S: NetworkScalar>: Sendable {
+  package let inputs: [Value<S>]
+  package let weights: [any Parameter<S>]
+  package let output: Value<S>
+  /// The derivative of the loss by the output.
+  package let gradient: Value<S>
+  /// The sums of derivatives to add to; nil for inputs that need none.
+  package let inputGradients: [Value<S>?]
+  package let weightGradients: [Value<S>?]
+  package let compute: Compute
+
+  /// Returns the numbers of an input.
+  @_lifetime(borrow self)
+  func input(_ index: Int) -> Span<S> {
+    let input = inputs[index]
+    // SAFETY: self, which the result borrows, keeps its inputs.
+    return unsafe _overrideLifetime(input.span, borrowing: self)
+  }
+}
+
+/// Shapes that an operation does not accept.
+package struct ShapeFault: UserError {
+  package let message: Message
+  package var status: ExitStatus { .badInput }
+
+  init(_ operation: String, _ reason: String, _ inputs: [[Int]], _ weights: [[Int]] = []) {
+    let shapes = (inputs + weights).map { "\($0)" }.joined(separator: ", ")
+    message = Message("\(operation): \(reason), found \(shapes)")
+  }
+}
