@@ -138,16 +138,20 @@ let package = Package(
       "Operations",
       [
         "Conversion", "Inspection", "Pruning", "Merging", "RotaryScaling", "CacheCompression",
-        "Caches", "Rotary", "Surveys", "Recipes", "Reporting", "Containers", "Packing",
+        "Evaluation", "Networks", "BLAS", "Tokenizers", "Caches", "Rotary", "Surveys", "Recipes",
+        "Reporting", "Containers", "Packing",
         "ModelDirectories", "NumPy", "ONNX", "PyTorch", "Archives", "LibArchive", "Zip",
         "Safetensors", "Models",
         "Checkpoints", "PackedFormat", "Codecs", "TensorCore", "Base", "Zstd", system,
       ]),
+    module(
+      "Evaluation",
+      ["Networks", "BLAS", "Models", "Checkpoints", "Reporting", "TensorCore", "Base", system]),
     .executableTarget(
       name: "SumacCommand",
       dependencies: [
         "Operations", "Inspection", "Pruning", "Merging", "RotaryScaling", "CacheCompression",
-        "Caches", "Surveys", "Reporting", "Containers", "Checkpoints", "Codecs", "Base",
+        "BLAS", "Caches", "Surveys", "Reporting", "Containers", "Checkpoints", "Codecs", "Base",
         "CLinux", arguments, system,
       ],
       swiftSettings: strict),

@@ -23,8 +23,8 @@ enum Gemma2: Family {
     return try layer.gemmaBlock(x) { try layer.scope("self_attn").selfAttention($0, names) }
   }
 
-  static func head<S: NetworkScalar>(_ x: Value<S>, _ model: Scope<S>) throws -> Value<S> {
-    try model.logits(model.rmsNorm(x, "norm", addsOne: true), embedding: embeddingName)
+  static func last<S: NetworkScalar>(_ x: Value<S>, _ model: Scope<S>) throws -> Value<S> {
+    try model.rmsNorm(x, "norm", addsOne: true)
   }
 }
 
