@@ -102,7 +102,7 @@ let package = Package(
         "Surveys", "Packing", "Models", "Checkpoints", "Reporting", "TensorCore", "Base",
         system,
       ]),
-    module("Networks", ["Rotary", "Models", "Checkpoints", "TensorCore", "Base"]),
+    module("Networks", ["BLAS", "Rotary", "Models", "Checkpoints", "TensorCore", "Base"]),
     module("Rotary", ["Models", "Checkpoints", "TensorCore", "Base"]),
     module(
       "RotaryScaling",
@@ -190,7 +190,7 @@ let package = Package(
     tests("SurveysTests", reading + ["Surveys"]),
     tests("PruningTests", reading + ["Pruning", "Surveys"]),
     tests("RotaryTests", reading + ["Rotary", "RotaryScaling"]),
-    tests("NetworksTests", reading + ["Networks", "Rotary"]),
+    tests("NetworksTests", reading + ["Networks", "BLAS", "Rotary"]),
     tests("MergingTests", reading + ["Merging", "Recipes"]),
     tests("CachesTests", reading + ["Caches"]),
     tests("CacheCompressionTests", reading + ["CacheCompression", "Caches", "Reporting"]),

@@ -65,6 +65,15 @@ extension ModelConfiguration {
   /// True if the layers of the feed-forward part have biases.
   package var feedForwardBias: Bool? { get throws(Fault) { try flag(["mlp_bias"]) } }
 
+  /// The height and width of the images that an encoder reads.
+  package var imageSize: Int? { get throws(Fault) { try size(["image_size"]) } }
+  /// The height and width of a patch of an image.
+  package var patchSize: Int? { get throws(Fault) { try size(["patch_size"]) } }
+  /// The number of channels of an image.
+  package var channelCount: Int? { get throws(Fault) { try size(["num_channels"]) } }
+  /// The number of features that an encoder of images and text returns.
+  package var projectionSize: Int? { get throws(Fault) { try size(["projection_dim"]) } }
+
   /// The number of kinds of tokens that an encoder distinguishes.
   package var tokenTypeCount: Int? { get throws(Fault) { try wholeNumber(["type_vocab_size"]) } }
 }

@@ -10,7 +10,7 @@ func randomNumbers<S: NetworkScalar>(_ count: Int, seed: UInt64) -> [S] {
 }
 
 /// What every operation promises, for the example shapes of each one.
-@Suite struct OperationContractTests {
+@Suite(.needsOpenBLAS) struct OperationContractTests {
   struct Case: Sendable, CustomTestStringConvertible {
     let type: any Operation.Type
     let index: Int
@@ -30,7 +30,7 @@ func randomNumbers<S: NetworkScalar>(_ count: Int, seed: UInt64) -> [S] {
     var weights: [[S]]
     let upstream: [S]
 
-    init(_ example: OperationExample, _ compute: Compute = Compute()) throws {
+    init(_ example: OperationExample, _ compute: Compute) throws {
       self.example = example
       self.compute = compute
       var seed: UInt64 = 1
@@ -85,7 +85,7 @@ func randomNumbers<S: NetworkScalar>(_ count: Int, seed: UInt64) -> [S] {
 
   @Test("gradients equal central differences in float64", arguments: Case.all)
   func differences(one: Case) throws {
-    let trial = try Trial<Double>(one.example)
+    let trial = try Trial<Double>(one.example, OpenBLAS.compute())
     let (_, gradients, weightGradients) = try trial.run()
     func check(_ gradient: [Double], _ path: WritableKeyPath<Trial<Double>, [Double]>) throws {
       #expect(gradient.count == trial[keyPath: path].count)
@@ -107,8 +107,8 @@ func randomNumbers<S: NetworkScalar>(_ count: Int, seed: UInt64) -> [S] {
 
   @Test("float32 results are near float64 results", arguments: Case.all)
   func precision(one: Case) throws {
-    var exact = try Trial<Double>(one.example)
-    let trial = try Trial<Float>(one.example)
+    var exact = try Trial<Double>(one.example, OpenBLAS.compute())
+    let trial = try Trial<Float>(one.example, OpenBLAS.compute())
     exact.inputs = trial.inputs.map { $0.map(Double.init) }
     exact.weights = trial.weights.map { $0.map(Double.init) }
     let (a, b) = (try trial.run(), try exact.run())
@@ -120,8 +120,8 @@ func randomNumbers<S: NetworkScalar>(_ count: Int, seed: UInt64) -> [S] {
 
   @Test("results have the same bits for any number of workers", arguments: Case.all)
   func workers(one: Case) throws {
-    let alone = try Trial<Float>(one.example, Compute(jobs: 1)).run()
-    let shared = try Trial<Float>(one.example, Compute(jobs: 3)).run()
+    let alone = try Trial<Float>(one.example, OpenBLAS.compute(jobs: 1)).run()
+    let shared = try Trial<Float>(one.example, OpenBLAS.compute(jobs: 3)).run()
     #expect(alone.output.map(\.bitPattern) == shared.output.map(\.bitPattern))
     #expect(
       alone.gradients.map { $0.map(\.bitPattern) } == shared.gradients.map { $0.map(\.bitPattern) })
@@ -132,9 +132,9 @@ func randomNumbers<S: NetworkScalar>(_ count: Int, seed: UInt64) -> [S] {
 
   @Test("a counting arena counts at least the memory of a run", arguments: Case.all)
   func memory(one: Case) throws {
-    let working = Compute()
+    let working = try OpenBLAS.compute()
     _ = try Trial<Float>(one.example, working).run()
-    let counting = Compute(arena: Arena(isCounting: true))
+    let counting = Compute.counting(jobs: 1)
     _ = try Trial<Float>(one.example, counting).run()
     #expect(counting.arena.peakByteCount >= working.arena.peakByteCount)
     #expect(working.arena.byteCount == 0 && counting.arena.byteCount == 0)

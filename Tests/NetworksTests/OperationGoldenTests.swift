@@ -23,7 +23,7 @@ struct GoldenOperation: Sendable, CustomTestStringConvertible {
     return (root["cases"]?.asArray ?? []).compactMap(GoldenOperation.init)
   }()
 
-  private init?(_ value: JSONValue) {
+  init?(_ value: JSONValue) {
     guard let name = value["op"]?.asString, let number = value["case"]?.asInt,
       let attributes = value["attributes"]?.asObject,
       let gradients = value["gradients"]?.asArray?.compactMap(\.asString),
@@ -49,9 +49,9 @@ struct OperationResult<S: NetworkScalar> {
   var gradients: [String: [S]]
 }
 
-@Suite struct OperationGoldenTests {
+@Suite(.needsOpenBLAS) struct OperationGoldenTests {
   @Test("the golden data cover the operations") func count() {
-    #expect(GoldenOperation.all.count >= 100)
+    #expect(GoldenOperation.all.count >= 90)
     #expect(Set(GoldenOperation.all.map(\.name)).count >= 40)
   }
 

@@ -6,10 +6,11 @@ import TensorCore
 struct OperationRunner<S: NetworkScalar> {
   let golden: GoldenOperation
   let file: GoldenTensors
-  let compute = Compute()
+  let compute: Compute
   let tape: Tape<S>
 
-  init(_ golden: GoldenOperation, _ file: GoldenTensors) {
+  init(_ golden: GoldenOperation, _ file: GoldenTensors) throws {
+    compute = try OpenBLAS.compute()
     self.golden = golden
     self.file = file
     tape = Tape(compute, isRecording: true)

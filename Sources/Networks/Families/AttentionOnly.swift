@@ -11,9 +11,11 @@ enum AttentionOnly: Family {
   static let embeddingName = "wte.weight"
   static let blockName = "h."
 
-  static func embed<S: NetworkScalar>(_ ids: [Int32], _ model: Scope<S>) throws -> Value<S> {
+  static func embed<S: NetworkScalar>(
+    _ input: NetworkInput<S>, _ model: Scope<S>
+  ) throws -> Value<S> {
     try model.sum(
-      model.embedding(ids, "wte", of: model.configuration.vocabularySize),
+      model.embedding(model.tokens(input), "wte", of: model.configuration.vocabularySize),
       model.positionEmbedding("wpe"))
   }
 

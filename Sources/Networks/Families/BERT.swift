@@ -20,8 +20,11 @@ enum BERT: Family {
         ? [] : ["position_embedding_type is '\(positions.printable)', expected 'absolute'"])
   }
 
-  static func embed<S: NetworkScalar>(_ ids: [Int32], _ model: Scope<S>) throws -> Value<S> {
+  static func embed<S: NetworkScalar>(
+    _ input: NetworkInput<S>, _ model: Scope<S>
+  ) throws -> Value<S> {
     let c = model.configuration
+    let ids = try model.tokens(input)
     let embeddings = model.scope("embeddings")
     // All tokens are of the first kind.
     let kinds = [Int32](repeating: 0, count: ids.count)

@@ -17,7 +17,9 @@ package protocol Family: Sendable {
   /// Returns messages about settings that change the network in ways that the family does not support.
   static func unsupportedSettings(of object: JSONObject) -> [String]
   /// Returns the hidden states before the first block.
-  static func embed<S: NetworkScalar>(_ ids: [Int32], _ model: Scope<S>) throws -> Value<S>
+  static func embed<S: NetworkScalar>(
+    _ input: NetworkInput<S>, _ model: Scope<S>
+  ) throws -> Value<S>
   /// Returns the hidden states after a block.
   static func block<S: NetworkScalar>(_ x: Value<S>, _ layer: Scope<S>) throws -> Value<S>
   /// Returns the output of the network.
@@ -38,9 +40,10 @@ extension Family {
 
   package static func unsupportedSettings(of object: JSONObject) -> [String] { [] }
 
-  package static func embed<S: NetworkScalar>(_ ids: [Int32], _ model: Scope<S>) throws -> Value<S>
-  {
-    try model.embedding(ids, "embed_tokens", of: model.configuration.vocabularySize)
+  package static func embed<S: NetworkScalar>(
+    _ input: NetworkInput<S>, _ model: Scope<S>
+  ) throws -> Value<S> {
+    try model.embedding(model.tokens(input), "embed_tokens", of: model.configuration.vocabularySize)
   }
 
   package static func head<S: NetworkScalar>(_ x: Value<S>, _ model: Scope<S>) throws -> Value<S> {
@@ -63,7 +66,7 @@ extension Family {
 package enum Families {
   package static let all: [any Family.Type] = [
     Llama.self, Mistral.self, Mixtral.self, Qwen2.self, Qwen3.self, Phi3.self, Gemma2.self,
-    Gemma3.self, GPT2.self, AttentionOnly.self, BERT.self,
+    Gemma3.self, GPT2.self, AttentionOnly.self, BERT.self, CLIPVision.self,
   ]
 
   /// All supported values of `model_type`.

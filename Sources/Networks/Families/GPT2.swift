@@ -18,9 +18,11 @@ enum GPT2: Family {
         ? ["scale_attn_weights is false, which is not supported"] : [])
   }
 
-  static func embed<S: NetworkScalar>(_ ids: [Int32], _ model: Scope<S>) throws -> Value<S> {
+  static func embed<S: NetworkScalar>(
+    _ input: NetworkInput<S>, _ model: Scope<S>
+  ) throws -> Value<S> {
     try model.sum(
-      model.embedding(ids, "wte", of: model.configuration.vocabularySize),
+      model.embedding(model.tokens(input), "wte", of: model.configuration.vocabularySize),
       model.positionEmbedding("wpe"))
   }
 
@@ -55,10 +57,11 @@ enum GPT2: Family {
 
 extension Scope {
   /// Returns the learned embeddings of all positions, shape `[tokens, hidden size]`.
-  func positionEmbedding(_ name: String) throws -> Value<Scalar> {
+  /// - Parameter count: The number of positions with an embedding; nil for that of the configuration.
+  func positionEmbedding(_ name: String, of count: Int? = nil) throws -> Value<Scalar> {
     let positions = Int32(windows.start)..<Int32(windows.start + windows.length)
     return try embedding(
       (0..<windows.sequenceCount).flatMap { _ in positions }, name,
-      of: configuration.positionLimit ?? windows.start + windows.length)
+      of: count ?? configuration.positionLimit ?? windows.start + windows.length)
   }
 }

@@ -13,8 +13,10 @@ enum Gemma2: Family {
     refused(["use_bidirectional_attention"], in: object)
   }
 
-  static func embed<S: NetworkScalar>(_ ids: [Int32], _ model: Scope<S>) throws -> Value<S> {
-    try model.scaledEmbedding(ids)
+  static func embed<S: NetworkScalar>(
+    _ input: NetworkInput<S>, _ model: Scope<S>
+  ) throws -> Value<S> {
+    try model.scaledEmbedding(model.tokens(input))
   }
 
   static func block<S: NetworkScalar>(_ x: Value<S>, _ layer: Scope<S>) throws -> Value<S> {

@@ -1,19 +1,34 @@
-package import Base
+package import BLAS
+import Base
 
 /// The means of a run of a network: memory, workers and matrix products.
 ///
 /// Work is cut in pieces that depend on shapes alone, so that results do not depend on the number of workers.
 package final class Compute: Sendable {
   package let arena: Arena
-  private let parallel: Parallel
+  /// The number of workers.
+  package let jobs: Int
+  /// The products and their workers; nil if memory is only counted.
+  private let blas: BLAS?
 
-  package init(arena: Arena = Arena(), jobs: Int = 1, cancellation: Cancellation = Cancellation()) {
-    self.arena = arena
-    parallel = Parallel(jobs: jobs, cancellation: cancellation)
+  /// Creates the means of a run that computes with the workers of `blas`.
+  package init(_ blas: BLAS) {
+    self.blas = blas
+    jobs = blas.crew.jobs
+    arena = Arena()
   }
 
-  /// The number of workers.
-  package var jobs: Int { parallel.jobs }
+  private init(countingFor jobs: Int) {
+    blas = nil
+    self.jobs = jobs
+    arena = Arena(isCounting: true)
+  }
+
+  /// Returns the means of a run that computes nothing and counts the memory that it would need.
+  /// - Parameter jobs: The number of workers of the run whose memory is counted.
+  package static func counting(jobs: Int) -> Compute { Compute(countingFor: jobs) }
+
+  // MARK: Workers
 
   /// The number of elements of a piece of work.
   static let pieceElementCount = 1 << 15
@@ -21,7 +36,12 @@ package final class Compute: Sendable {
   /// Calls `body` with each index below `count`, from all workers.
   func forEach(_ count: Int, _ body: @Sendable (Int) throws -> Void) throws {
     if count == 1 { return try body(0) }
-    try parallel.forEach(count: count, workspaceByteCount: 0) { index, _ in try body(index) }
+    try working.crew.forEach(count: count, body)
+  }
+
+  private var working: BLAS {
+    guard let blas else { preconditionFailure("a counting run computes nothing") }
+    return blas
   }
 
   /// Calls `body` with ranges of rows that together are all rows, from all workers.
@@ -36,28 +56,50 @@ package final class Compute: Sendable {
     }
   }
 
-  /// Calls `body` with ranges of 16 k elements, except the last, that together are all elements, from all workers.
+  /// Calls `body` with ranges of elements that together are all elements, from all workers. Ranges start at multiples of
+  /// ``pieceElementCount``.
   func forEachElements(_ count: Int, _ body: @Sendable (Range<Int>) throws -> Void) throws {
     try forEachRows(count, columns: 1, body)
   }
+
+  /// Creates scratch memory for a worker.
+  func scratch<S: NetworkScalar>(_ count: Int) -> Memory<S> { Memory(count, in: arena) }
+
+  // MARK: Products
 
   /// Sets or adds to `result` the product of two matrices, with all workers.
   func multiply<S: NetworkScalar>(
     _ a: Matrix<S>, _ b: Matrix<S>, scale: S = 1, adding: Bool = false, into result: Matrix<S>
   ) throws {
-    multiplyHere(a, b, scale: scale, adding: adding, into: result)
+    check(a, b, result)
+    let (x, y) = (a.memory.span, b.memory.span)
+    var all = result.memory.mutableSpan
+    var z = all._mutatingExtracting(result.elements)
+    try working.multiply(
+      x.extracting(a.elements), transposed: a.isTransposed, stride: max(1, a.stride),
+      by: y.extracting(b.elements), transposed: b.isTransposed, stride: max(1, b.stride),
+      rows: result.rows, columns: result.columns, depth: a.columns, scale: scale, adding: adding,
+      into: &z, stride: max(1, result.stride))
   }
 
   /// Sets or adds to `result` the product of two matrices, on the calling thread.
   func multiplyHere<S: NetworkScalar>(
     _ a: Matrix<S>, _ b: Matrix<S>, scale: S = 1, adding: Bool = false, into result: Matrix<S>
   ) {
+    check(a, b, result)
+    let (x, y) = (a.memory.span, b.memory.span)
+    var all = result.memory.mutableSpan
+    var z = all._mutatingExtracting(result.elements)
+    working.multiplyTile(
+      x.extracting(a.elements), transposed: a.isTransposed, stride: max(1, a.stride),
+      by: y.extracting(b.elements), transposed: b.isTransposed, stride: max(1, b.stride),
+      rows: result.rows, columns: result.columns, depth: a.columns, scale: scale, adding: adding,
+      into: &z, stride: max(1, result.stride))
+  }
+
+  private func check<S: NetworkScalar>(_ a: Matrix<S>, _ b: Matrix<S>, _ result: Matrix<S>) {
     precondition(
       a.columns == b.rows && result.rows == a.rows && result.columns == b.columns
         && !result.isTransposed)
-    PlainProducts.multiply(a, b, scale: scale, adding: adding, into: result)
   }
-
-  /// Creates scratch memory for a worker.
-  func scratch<S: NetworkScalar>(_ count: Int) -> Memory<S> { Memory(count, in: arena) }
 }

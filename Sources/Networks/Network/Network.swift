@@ -132,22 +132,25 @@ package final class Network<Scalar: NetworkScalar> {
   private func check() throws {
     isChecking = true
     defer { isChecking = false }
-    let compute = Compute(arena: Arena(isCounting: true))
-    let positions = try Positions(self, Windows(length: 1), compute)
-    let run = Run(self, Tape(compute), positions)
-    var hidden = try embed([0], run)
-    for index in 0..<layerCount { hidden = try block(index, hidden, run) }
-    _ = try head(hidden, run)
+    let compute = Compute.counting(jobs: 1)
+    let windows = Windows(length: configuration.image?.tokenCount ?? 1)
+    let run = Run(self, Tape(compute), try Positions(self, windows, compute))
+    let input: NetworkInput<Scalar> =
+      configuration.image.map {
+        .images(Value([1, $0.channelCount, $0.size, $0.size], in: compute.arena))
+      } ?? .tokens([0])
+    _ = try output(input, run)
     try SeveralErrors.throwIfAny(faults)
   }
 
   // MARK: Forward pass
 
   /// Returns the hidden states before the first block, shape `[tokens, hidden size]`.
-  /// - Parameter ids: The tokens of all windows, one window after another.
-  package func embed(_ ids: [Int32], _ run: Run<Scalar>) throws -> Value<Scalar> {
-    precondition(ids.count == run.positions.windows.tokenCount)
-    return try family.embed(ids, Scope(run, prefix))
+  /// - Throws: ``UsageError`` if the input does not fit the network and the windows of the run.
+  package func embed(
+    _ input: NetworkInput<Scalar>, _ run: Run<Scalar>
+  ) throws -> Value<Scalar> {
+    try family.embed(input, Scope(run, prefix))
   }
 
   /// Returns the hidden states after a block, shape `[tokens, hidden size]`.
@@ -163,9 +166,11 @@ package final class Network<Scalar: NetworkScalar> {
     try family.head(hidden, Scope(run, prefix))
   }
 
-  /// Returns the output for some tokens.
-  package func output(_ ids: [Int32], _ run: Run<Scalar>) throws -> Value<Scalar> {
-    var hidden = try embed(ids, run)
+  /// Returns the output for an input.
+  package func output(
+    _ input: NetworkInput<Scalar>, _ run: Run<Scalar>
+  ) throws -> Value<Scalar> {
+    var hidden = try embed(input, run)
     for index in 0..<layerCount { hidden = try block(index, hidden, run) }
     return try head(hidden, run)
   }

@@ -36,6 +36,8 @@ package struct NetworkConfiguration: Sendable {
   /// The number of kinds of tokens of an encoder.
   package let tokenTypeCount: Int
   package let layers: [Layer]
+  /// The settings of an image encoder; nil for text models.
+  package let image: ImageSettings?
   /// The rotary settings that layers refer to; empty if positions are learned.
   package internal(set) var rotations: [RopeSettings]
 }
@@ -53,8 +55,24 @@ package struct ArchitectureFacts: Sendable {
   package var windowPattern: Int?
   /// True if the feed-forward part is absent.
   package var isAttentionOnly = false
+  /// True if the input is images.
+  package var readsImages = false
   /// The factor of the default width of the feed-forward part to the hidden size; nil if the width must be set.
   package var intermediateFactor: Int?
+}
+
+/// The images that an encoder reads, and what it returns.
+package struct ImageSettings: Sendable, Equatable {
+  /// The height and width of an image.
+  package let size: Int
+  /// The height and width of a patch.
+  package let patchSize: Int
+  package let channelCount: Int
+  /// The number of features of an image.
+  package let featureCount: Int
+
+  /// The number of patches, and one for the class token.
+  package var tokenCount: Int { (size / patchSize) * (size / patchSize) + 1 }
 }
 
 extension FormatError.Code {

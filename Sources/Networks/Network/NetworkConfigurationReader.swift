@@ -78,9 +78,7 @@ struct NetworkConfigurationReader {
     let experts = expertCounts()
     return NetworkConfiguration(
       modelType: modelType,
-      vocabularySize: size("vocab_size") {
-        try $0.vocabularySize
-      },
+      vocabularySize: facts.readsImages ? 0 : size("vocab_size") { try $0.vocabularySize },
       hiddenSize: hidden, headCount: heads, keyValueHeadCount: groups, headDim: headDim,
       intermediateSize: intermediateSize(hidden), epsilon: epsilon(), activation: activation(),
       tiesEmbeddings: optional { try $0.tiesEmbeddings }
@@ -99,7 +97,22 @@ struct NetworkConfigurationReader {
       expertCount: experts.count, expertsPerToken: experts.perToken,
       positionLimit: optional { try $0.maximumPositions },
       tokenTypeCount: optional { try $0.tokenTypeCount } ?? 1,
-      layers: layers(layerCount, rotations), rotations: rotations.map(\.settings))
+      layers: layers(layerCount, rotations), image: image(), rotations: rotations.map(\.settings))
+  }
+
+  /// Returns the settings of images, if the network reads them.
+  private mutating func image() -> ImageSettings? {
+    guard facts.readsImages else { return nil }
+    let settings = ImageSettings(
+      size: size("image_size") { try $0.imageSize },
+      patchSize: size("patch_size") { try $0.patchSize },
+      channelCount: size("num_channels", default: 3) { try $0.channelCount },
+      featureCount: size("projection_dim") { try $0.projectionSize })
+    if settings.size < settings.patchSize || settings.size > 1 << 14 {
+      report(
+        "image_size is \(settings.size), expected \(settings.patchSize), the patch size, to 16384")
+    }
+    return settings
   }
 
   private mutating func intermediateSize(_ hidden: Int) -> Int {
@@ -213,8 +226,10 @@ extension NetworkConfigurationReader {
   }
 
   private mutating func layerKinds(_ count: Int) -> [String] {
+    // A missing count is a fault of its own.
+    let isCountKnown = optional { try $0.layerCount } != nil
     let (full, sliding) = ("full_attention", "sliding_attention")
-    if let kinds = optional({ try $0.layerTypes }) {
+    if let kinds = optional({ try $0.layerTypes }), isCountKnown {
       if let unknown = kinds.first(where: { $0 != full && $0 != sliding }) {
         report("layer type '\(unknown.printable)' is not supported")
       }

@@ -1,6 +1,7 @@
+package import BLAS
+
 /// A type of number that networks compute in: `Float` in the program, `Double` in tests of the same code.
-package protocol NetworkScalar: BinaryFloatingPoint, SIMDScalar, Codable, BitwiseCopyable, Sendable
-{
+package protocol NetworkScalar: BLASScalar, SIMDScalar, Codable {
   /// Returns the 16 numbers at `byteOffset`, which must be inside `bytes`.
   static func lanes(_ bytes: borrowing RawSpan, at byteOffset: Int) -> SIMD16<Self>
   /// Stores 16 numbers at `byteOffset`. Traps if they do not fit.
