@@ -92,7 +92,8 @@ package final class LayerStream {
     hidden = states
     for group in groups {
       let range = tokens(group)
-      try states.store(network.embed(Array(windows.inputs[range]), run(group)), range)
+      try states.store(
+        network.embed(.tokens(Array(windows.inputs[range])), run(group)), range)
     }
   }
 

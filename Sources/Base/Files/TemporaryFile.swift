@@ -1,4 +1,4 @@
-package import SystemPackage
+import SystemPackage
 
 /// A file without a name that holds bytes which do not fit in memory. It disappears when it is closed.
 package final class TemporaryFile: Sendable {
