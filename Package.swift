@@ -102,6 +102,8 @@ let package = Package(
         "Surveys", "Packing", "Models", "Checkpoints", "Reporting", "TensorCore", "Base",
         system,
       ]),
+    module("Tokenizers", ["Base"]),
+    module("TokenData", ["Tokenizers", "Base"]),
     module("Networks", ["BLAS", "Rotary", "Models", "Checkpoints", "TensorCore", "Base"]),
     module("Rotary", ["Models", "Checkpoints", "TensorCore", "Base"]),
     module(
@@ -138,16 +140,20 @@ let package = Package(
       "Operations",
       [
         "Conversion", "Inspection", "Pruning", "Merging", "RotaryScaling", "CacheCompression",
-        "Caches", "Networks", "Rotary", "Surveys", "Recipes", "Reporting", "Containers", "Packing",
+        "Evaluation", "Networks", "BLAS", "TokenData", "Tokenizers", "Caches", "Rotary", "Surveys", "Recipes",
+        "Reporting", "Containers", "Packing",
         "ModelDirectories", "NumPy", "ONNX", "PyTorch", "Archives", "LibArchive", "Zip",
         "Safetensors", "Models",
         "Checkpoints", "PackedFormat", "Codecs", "TensorCore", "Base", "Zstd", system,
       ]),
+    module(
+      "Evaluation",
+      ["Networks", "BLAS", "Models", "Checkpoints", "Reporting", "TensorCore", "Base", system]),
     .executableTarget(
       name: "SumacCommand",
       dependencies: [
         "Operations", "Inspection", "Pruning", "Merging", "RotaryScaling", "CacheCompression",
-        "Caches", "Surveys", "Reporting", "Containers", "Checkpoints", "Codecs", "Base",
+        "BLAS", "Caches", "Surveys", "Reporting", "Containers", "Checkpoints", "Codecs", "Base",
         "CLinux", arguments, system,
       ],
       swiftSettings: strict),
@@ -156,7 +162,7 @@ let package = Package(
       dependencies: [
         "Merging", "Pruning", "Caches", "Rotary", "Surveys", "Containers", "Packing", "Safetensors",
         "NumPy", "ONNX", "PyTorch", "Archives", "Zip", "Models", "Checkpoints", "PackedFormat",
-        "Codecs", "Recipes", "TensorCore", "Base",
+        "Tokenizers", "Codecs", "Recipes", "TensorCore", "Base",
       ],
       path: "Tests/Fuzzing/FuzzTargets", swiftSettings: strict),
     .executableTarget(
@@ -186,6 +192,8 @@ let package = Package(
     tests("SurveysTests", reading + ["Surveys"]),
     tests("PruningTests", reading + ["Pruning", "Surveys"]),
     tests("RotaryTests", reading + ["Rotary", "RotaryScaling"]),
+    tests("TokenizersTests", ["Tokenizers"]),
+    tests("TokenDataTests", ["TokenData", "Tokenizers"]),
     tests("NetworksTests", reading + ["Networks", "BLAS", "Rotary"]),
     tests("MergingTests", reading + ["Merging", "Recipes"]),
     tests("CachesTests", reading + ["Caches"]),

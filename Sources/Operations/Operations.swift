@@ -25,6 +25,8 @@ package enum Operations {
     CacheInspectOperation.self,
     InspectOperation.self,
     VerifyOperation.self,
+    EvalOperation.self,
+    CalibrateOperation.self,
     PackOperation.self,
     UnpackOperation.self,
     ExplainOperation.self,

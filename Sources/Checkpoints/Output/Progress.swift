@@ -14,6 +14,8 @@ package enum ProgressPhase: String, Codable, Sendable {
   /// Checksums and structure are checked.
   case verify
   case write
+  /// A network runs over tokens.
+  case evaluate
   /// All models of a batch together.
   case batch
 }

@@ -28,7 +28,7 @@ enum AttentionOnly: Family {
     return try layer.sum(x, attention.linear(mixed, "o_proj", to: d))
   }
 
-  static func head<S: NetworkScalar>(_ x: Value<S>, _ model: Scope<S>) throws -> Value<S> {
-    try model.logits(x, embedding: embeddingName)
+  static func last<S: NetworkScalar>(_ x: Value<S>, _ model: Scope<S>) throws -> Value<S> {
+    x
   }
 }

@@ -59,4 +59,8 @@ enum BERT: Family {
       windows.lengths ?? Array(repeating: windows.length, count: windows.sequenceCount)
     return try model.tape.apply(MeanPooling(lengths: lengths), [x])
   }
+
+  static func last<S: NetworkScalar>(_ x: Value<S>, _ model: Scope<S>) throws -> Value<S> { x }
+
+  static let hasLogits = false
 }

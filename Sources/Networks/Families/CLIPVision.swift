@@ -61,4 +61,8 @@ enum CLIPVision: Family {
           "visual_projection.weight", [c.image?.featureCount ?? 0, c.hiddenSize])
       ])
   }
+
+  static func last<S: NetworkScalar>(_ x: Value<S>, _ model: Scope<S>) throws -> Value<S> { x }
+
+  static let hasLogits = false
 }

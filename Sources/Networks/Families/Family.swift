@@ -24,6 +24,10 @@ package protocol Family: Sendable {
   static func block<S: NetworkScalar>(_ x: Value<S>, _ layer: Scope<S>) throws -> Value<S>
   /// Returns the output of the network.
   static func head<S: NetworkScalar>(_ x: Value<S>, _ model: Scope<S>) throws -> Value<S>
+  /// Returns what the output layer reads, without the output layer.
+  static func last<S: NetworkScalar>(_ x: Value<S>, _ model: Scope<S>) throws -> Value<S>
+  /// True if the output of the network is logits, one for each token of the vocabulary.
+  static var hasLogits: Bool { get }
 }
 
 /// What most decoders have in common.
@@ -43,8 +47,14 @@ extension Family {
   }
 
   package static func head<S: NetworkScalar>(_ x: Value<S>, _ model: Scope<S>) throws -> Value<S> {
-    try model.logits(model.rmsNorm(x, "norm"), embedding: embeddingName)
+    try model.logits(last(x, model), embedding: embeddingName)
   }
+
+  package static func last<S: NetworkScalar>(_ x: Value<S>, _ model: Scope<S>) throws -> Value<S> {
+    try model.rmsNorm(x, "norm")
+  }
+
+  package static var hasLogits: Bool { true }
 
   /// Returns a message for each flag that is set and must not be.
   static func refused(_ flags: [String], in object: JSONObject) -> [String] {

@@ -50,8 +50,8 @@ enum GPT2: Family {
     return try layer.linearTransposed(inner, "c_proj", to: c.hiddenSize)
   }
 
-  static func head<S: NetworkScalar>(_ x: Value<S>, _ model: Scope<S>) throws -> Value<S> {
-    try model.logits(model.layerNorm(x, "ln_f"), embedding: embeddingName)
+  static func last<S: NetworkScalar>(_ x: Value<S>, _ model: Scope<S>) throws -> Value<S> {
+    try model.layerNorm(x, "ln_f")
   }
 }
 

@@ -27,8 +27,8 @@ enum Gemma2: Family {
     }
   }
 
-  static func head<S: NetworkScalar>(_ x: Value<S>, _ model: Scope<S>) throws -> Value<S> {
-    try model.logits(model.rmsNorm(x, "norm", addsOne: true), embedding: embeddingName)
+  static func last<S: NetworkScalar>(_ x: Value<S>, _ model: Scope<S>) throws -> Value<S> {
+    try model.rmsNorm(x, "norm", addsOne: true)
   }
 }
 

@@ -18,7 +18,7 @@ package struct Run<Scalar: NetworkScalar> {
 
 /// What a run hands out on its way, and what it takes from a cache.
 package struct Observer<Scalar: NetworkScalar> {
-  /// Receives the input of each linear layer, with the name of its weight.
+  /// Receives the input of each linear layer, with the name of its weight; in a counting run too, without numbers.
   package var linearInput: ((_ weight: String, _ input: Value<Scalar>) throws -> Void)?
   /// Receives the rotated queries and keys, and the values of a layer, without those of the cache.
   package var attention:

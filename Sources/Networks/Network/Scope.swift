@@ -61,7 +61,6 @@ package struct Scope<Scalar: NetworkScalar> {
   }
 
   private func observe(_ x: Value<Scalar>, _ weight: any Parameter<Scalar>) throws {
-    guard !tape.isCounting else { return }
     try run.observer.linearInput?(weight.name, x)
   }
 
@@ -100,13 +99,7 @@ package struct Scope<Scalar: NetworkScalar> {
   /// Returns the logits of the output layer: those of the embedding table if the model ties them.
   /// - Parameter embedding: The name of the embedding table after the prefix.
   func logits(_ x: Value<Scalar>, embedding: String) throws -> Value<Scalar> {
-    let shape = [configuration.vocabularySize, configuration.hiddenSize]
-    // The output layer is outside of the part that the prefix names.
-    let name = run.network.outputName
-    let weight =
-      configuration.tiesEmbeddings
-      ? try run.network.parameter(prefix + embedding, shape)
-      : try run.network.parameter(name, shape)
+    let weight = try run.network.outputWeight(embedding: embedding)
     let logits = try linear(x, [weight])
     guard let cap = configuration.finalSoftcap else { return logits }
     return try tape.apply(Softcap(cap), [logits])

@@ -31,7 +31,7 @@ extension Compute {
   }
 
   /// Returns all numbers of a parameter.
-  func whole<S: NetworkScalar>(_ parameter: any Parameter<S>) throws -> Value<S> {
+  package func whole<S: NetworkScalar>(_ parameter: any Parameter<S>) throws -> Value<S> {
     if let resident = parameter.resident { return resident }
     return try read(parameter, 0..<parameter.count, shape: parameter.shape)
   }
@@ -46,7 +46,7 @@ extension Compute {
     return try read(parameter, elements, shape: [rows.count, columns]).matrix()
   }
 
-  private func read<S: NetworkScalar>(
+  func read<S: NetworkScalar>(
     _ parameter: any Parameter<S>, _ elements: Range<Int>, shape: [Int]
   ) throws -> Value<S> {
     let value = Value<S>(shape, in: arena)

@@ -90,6 +90,7 @@ extension ProgressPhase {
     case .measure: "measuring"
     case .verify: "verifying"
     case .write: "writing"
+    case .evaluate: "evaluating"
     case .batch: "batch"
     }
   }

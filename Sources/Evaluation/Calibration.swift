@@ -1,0 +1,90 @@
+package import Base
+package import Checkpoints
+import Networks
+import Synchronization
+import TensorCore
+
+/// What the inputs of the linear layers of a model are on some text.
+package struct Calibration: Sendable {
+  /// The linear layers in the blocks, in the order of their use.
+  package let layers: [LinearLayer]
+  private var sums: [String: ChannelSums]
+
+  package init(_ layers: [LinearLayer]) {
+    self.layers = layers
+    sums = Dictionary(
+      layers.map { ($0.weight, ChannelSums(channelCount: $0.channelCount)) },
+      uniquingKeysWith: { first, _ in first })
+  }
+
+  /// The sums over the inputs of the layer with a weight.
+  package func sums(of weight: String) -> ChannelSums? { sums[weight] }
+
+  fileprivate mutating func add(_ other: ChannelSums, of weight: String) {
+    sums[weight]?.add(other)
+  }
+
+  // MARK: Tensors
+
+  /// The tensors of a file of calibration: for each weight, under its name, the norms ‖x‖₂ of its inputs, and with a
+  /// prefix the sums behind them.
+  package func tensors() throws -> [LazyTensor] {
+    try layers.flatMap { layer in
+      let (weight, sums) = (layer.weight, sums[layer.weight] ?? ChannelSums(channelCount: 0))
+      let norms = sums.squares.map { Float($0.squareRoot()) }
+      return [
+        try Self.tensor(weight, .f32, norms.bytesOfNumbers),
+        try Self.tensor("calibration.sum_squares." + weight, .f64, sums.squares.bytesOfNumbers),
+        try Self.tensor("calibration.sum." + weight, .f64, sums.sums.bytesOfNumbers),
+        try Self.tensor("calibration.maximum." + weight, .f32, sums.largest.bytesOfNumbers),
+        try Self.tensor(
+          "calibration.count." + weight, .i64, [Int64(sums.rowCount)].bytesOfNumbers),
+      ]
+    }
+  }
+
+  private static func tensor(
+    _ name: String, _ dtype: DType, _ bytes: [UInt8]
+  ) throws -> LazyTensor {
+    let count = bytes.count * 8 / dtype.bitsPerElement
+    let info = try TensorInfo(name: name, dtype: dtype, shape: Shape([count]))
+    return LazyTensor(
+      info: info, source: MemoryTensorSource(info: info, values: bytes),
+      stored: StoredForm(file: name, byteOffset: 0, byteCount: bytes.count, dtype: dtype))
+  }
+}
+
+extension Evaluator {
+  /// Returns what the inputs of all linear layers in the blocks are.
+  /// - Complexity: that of ``scores(of:)``, without the output layer, and O(tokens · channels) for each layer.
+  package func calibration(of model: EvaluatedModel) throws -> Calibration {
+    let stream = try stream(model, share: 1)
+    try stream.begin()
+    var result = Calibration(try model.linearLayers())
+    for layer in 0..<stream.layerCount {
+      // Layers with the same input, such as queries, keys and values, share its sums.
+      var last: (input: Value<Float>, sums: ChannelSums)?
+      try stream.step(layer) { _ in
+        var observer = Observer<Float>()
+        observer.linearInput = { weight, input in
+          let sums =
+            try last.flatMap { $0.input === input ? $0.sums : nil } ?? ChannelSums(input, compute)
+          last = (input, sums)
+          result.add(sums, of: weight)
+        }
+        return observer
+      }
+      last = nil
+      progress(windows.inputs.count)
+    }
+    return result
+  }
+}
+
+extension Array where Element: BitwiseCopyable {
+  /// The numbers as they are stored, in little-endian order.
+  fileprivate var bytesOfNumbers: [UInt8] {
+    // SAFETY: the elements are numbers, which have no padding.
+    span.bytes.array()
+  }
+}

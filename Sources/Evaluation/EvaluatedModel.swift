@@ -1,0 +1,56 @@
+import Base
+package import Checkpoints
+package import Models
+import Networks
+
+/// A model that is evaluated: its network, whose weights are streamed.
+package struct EvaluatedModel {
+  package let path: String
+  let network: Network<Float>
+  let parameters: [StreamedParameter]
+
+  /// Reads the configuration and checks all names and shapes.
+  /// - Throws: ``FormatError`` or ``SeveralErrors`` with all faults.
+  package init(
+    _ checkpoint: Checkpoint, _ configuration: ModelConfiguration, _ compute: Compute
+  ) throws {
+    var parameters: [StreamedParameter] = []
+    network = try Network<Float>.network(of: checkpoint, configuration, compute) { tensor in
+      let parameter = StreamedParameter(tensor, path: checkpoint.path, in: compute.arena)
+      parameters.append(parameter)
+      return parameter
+    }
+    self.parameters = parameters
+    path = checkpoint.path
+  }
+
+  package var vocabularySize: Int { network.configuration.vocabularySize }
+  package var layerCount: Int { network.layerCount }
+  /// True if the model predicts tokens.
+  package var hasLogits: Bool { network.family.hasLogits }
+
+  /// Returns the linear layers in the blocks in the order of their use, by the names of their weights.
+  package func linearLayers() throws -> [LinearLayer] {
+    let compute = Compute.counting(jobs: 1)
+    var layers: [LinearLayer] = []
+    var observer = Observer<Float>()
+    observer.linearInput = { weight, input in
+      let layer = LinearLayer(weight: weight, channelCount: input.columns)
+      if !layers.contains(layer) { layers.append(layer) }
+    }
+    let run = Run(
+      network, Tape(compute), try Positions(network, Windows(length: 1), compute),
+      observer: observer)
+    let x = Value<Float>([1, network.configuration.hiddenSize], in: compute.arena)
+    for layer in 0..<network.layerCount { _ = try network.block(layer, x, run) }
+    return layers
+  }
+}
+
+/// A linear layer of a network.
+package struct LinearLayer: Hashable, Sendable {
+  /// The name of its weight.
+  package let weight: String
+  /// The number of its inputs.
+  package let channelCount: Int
+}

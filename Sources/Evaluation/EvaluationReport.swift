@@ -1,0 +1,210 @@
+package import Base
+package import Networks
+package import Reporting
+
+/// The result of an evaluation.
+package struct EvaluationReport: Report {
+  package static let schema = "sumac.eval/1"
+
+  /// What was measured.
+  package enum Result: Sendable, Equatable {
+    case perplexity(Perplexity)
+    case comparison(ComparisonStatistics, layers: [LayerComparison])
+  }
+
+  package let model: String
+  package let base: String?
+  package let data: [String]
+  package let windowCount: Int
+  package let windowLength: Int
+  /// The kernels of the matrix products, such as `portable (Haswell)`.
+  package let kernels: String
+  package let result: Result
+
+  package init(
+    model: String, base: String?, data: [String], windows: TokenWindows, kernels: String,
+    result: Result
+  ) {
+    self.model = model
+    self.base = base
+    self.data = data
+    windowCount = windows.count
+    windowLength = windows.length
+    self.kernels = kernels
+    self.result = result
+  }
+
+  // MARK: Text
+
+  package var sections: [Section] {
+    let measured: [Section] =
+      switch result {
+      case .perplexity(let perplexity): [.facts(facts(perplexity))]
+      case .comparison(let statistics, let layers):
+        [.facts(facts(statistics))] + self.sections(layers)
+      }
+    return measured
+  }
+
+  private func inputs(_ tokenCount: Int) -> [Section.Fact] {
+    var facts = [Section.Fact("model", model.printable)]
+    if let base { facts.append(Section.Fact("against", base.printable)) }
+    return facts + [
+      Section.Fact("data", data.map(\.printable).joined(separator: ", ")),
+      Section.Fact(
+        "scored",
+        "\(tokenCount.counted("token")) in \(windowCount.counted("window")) of \(windowLength.grouped)"
+      ),
+    ]
+  }
+
+  private func facts(_ perplexity: Perplexity) -> [Section.Fact] {
+    inputs(perplexity.tokenCount) + [
+      Section.Fact("perplexity", perplexity.perplexity.text(decimals: 3)),
+      Section.Fact("loss", "\(perplexity.loss.text(decimals: 4)) nats per token"),
+    ]
+  }
+
+  private func facts(_ s: ComparisonStatistics) -> [Section.Fact] {
+    let tails =
+      "median \(s.divergences.median.short), 99 % below \(s.divergences.percentile(0.99).short), "
+      + "largest \(s.divergences.maximum.short)"
+    return inputs(s.other.tokenCount) + [
+      Section.Fact(
+        "perplexity",
+        "\(s.other.perplexity.text(decimals: 3)), against \(s.base.perplexity.text(decimals: 3))"),
+      Section.Fact("log ratio", s.logRatio.text(decimals: 5)),
+      Section.Fact("divergence", "\(s.divergence.shortText) nats per token: \(tails)"),
+      Section.Fact("same top", "\(s.sameTop.percentText) of the tokens"),
+      Section.Fact(
+        "probability",
+        "changed by \(s.probabilityRMS.percentText) in root mean square, "
+          + "\(s.probabilityChange.percentText) in the mean"),
+    ]
+  }
+
+  private func sections(_ layers: [LayerComparison]) -> [Section] {
+    guard !layers.isEmpty else { return [] }
+    let table = Table(
+      [
+        Table.Column("block", alignsRight: true), Table.Column("distance", alignsRight: true),
+        Table.Column("of its work", alignsRight: true), Table.Column(""),
+      ],
+      rows: layers.map { layer in
+        [
+          "\(layer.layer)", layer.relativeDistance.percent, layer.blockError.percent,
+          layer.isBroken ? "broken" : "",
+        ]
+      })
+    let verdict: String =
+      if let first = layers.first(where: \.isBroken) {
+        "block \(first.layer) is the first that is broken: "
+          + "\(first.blockError.percent) of what it does differs from the base"
+      } else { "no block is broken" }
+    return [.table(table), .line(verdict)]
+  }
+
+  // MARK: Programs
+
+  package var records: Table {
+    let all = values
+    return Table(all.map { Table.Column($0.0) }, rows: [all.map(\.1)])
+  }
+
+  /// The figures in one row.
+  private var values: [(String, String)] {
+    var all: [(String, Double)]
+    switch result {
+    case .perplexity(let p):
+      all = [
+        ("tokens", Double(p.tokenCount)), ("perplexity", p.perplexity.value),
+        ("perplexity_error", p.perplexity.error), ("loss", p.loss.value),
+        ("loss_error", p.loss.error),
+      ]
+    case .comparison(let s, _):
+      all = [
+        ("tokens", Double(s.other.tokenCount)), ("perplexity", s.other.perplexity.value),
+        ("base_perplexity", s.base.perplexity.value), ("divergence", s.divergence.value),
+        ("divergence_error", s.divergence.error), ("same_top", s.sameTop.value),
+        ("probability_rms", s.probabilityRMS.value),
+      ]
+    }
+    return [("model", model)]
+      + all.map { name, value in
+        (name, name == "tokens" ? "\(Int(value))" : "\(value)")
+      }
+  }
+
+  package var members: JSONObject {
+    var members: JSONObject = [
+      "model": .string(model), "against": base.map { .string($0) } ?? .null,
+      "data": .array(data.map { .string($0) }), "windows": JSONValue(windowCount),
+      "window": JSONValue(windowLength), "kernels": .string(kernels),
+    ]
+    switch result {
+    case .perplexity(let perplexity):
+      members["tokens"] = JSONValue(perplexity.tokenCount)
+      members["perplexity"] = perplexity.perplexity.json
+      members["loss"] = perplexity.loss.json
+    case .comparison(let s, let layers):
+      members["tokens"] = JSONValue(s.other.tokenCount)
+      members["perplexity"] = s.other.perplexity.json
+      members["loss"] = s.other.loss.json
+      members["comparison"] = .object(json(s, layers))
+    }
+    return members
+  }
+
+  private func json(
+    _ s: ComparisonStatistics, _ layers: [LayerComparison]
+  ) -> JSONObject {
+    [
+      "base_perplexity": s.base.perplexity.json, "base_loss": s.base.loss.json,
+      "log_ratio": s.logRatio.json, "correlation": JSONValue(s.correlation),
+      "divergence": s.divergence.json,
+      "divergence_places": s.divergences.json([0.5, 0.9, 0.95, 0.99, 0.999]),
+      "same_top": s.sameTop.json, "probability_change": s.probabilityChange.json,
+      "probability_rms": s.probabilityRMS.json,
+      "probability_places": s.probabilityChanges.json([0.01, 0.5, 0.99]),
+      "layers": .array(
+        layers.map { layer in
+          .object([
+            "block": JSONValue(layer.layer), "distance": JSONValue(layer.relativeDistance),
+            "block_error": JSONValue(layer.blockError), "broken": .bool(layer.isBroken),
+          ])
+        }),
+      "first_broken": layers.first(where: \.isBroken).map { JSONValue($0.layer) } ?? .null,
+    ]
+  }
+
+  package var lines: [JSONValue] { [.object(members)] }
+}
+
+extension Estimate {
+  fileprivate var json: JSONValue {
+    .object(["value": JSONValue(value), "error": JSONValue(error)])
+  }
+
+  fileprivate func text(decimals: Int) -> String {
+    "\(value.fixed(decimals: decimals)) ± \(error.fixed(decimals: decimals))"
+  }
+  fileprivate var shortText: String { "\(value.short) ± \(error.short)" }
+  fileprivate var percentText: String {
+    "\((100 * value).fixed(decimals: 2)) ± \((100 * error).fixed(decimals: 2)) %"
+  }
+}
+
+extension Double {
+  fileprivate var percent: String { "\((100 * self).fixed(decimals: 2)) %" }
+}
+
+extension Distribution {
+  fileprivate func json(_ fractions: [Double]) -> JSONValue {
+    var object: JSONObject = ["min": JSONValue(minimum)]
+    for fraction in fractions {
+      object["p\((100 * fraction).short)"] = JSONValue(percentile(fraction))
+    }
+    object["max"] = JSONValue(maximum)
+    return .object(object)
+  }
+}

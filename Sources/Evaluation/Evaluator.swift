@@ -1,0 +1,139 @@
+package import Base
+import Networks
+
+/// Evaluates models on windows of tokens.
+package struct Evaluator {
+  package let windows: TokenWindows
+  let compute: Compute
+  /// The memory for weights and hidden states, in bytes.
+  private let budget: Int
+  /// The folder of temporary files.
+  private let folder: String
+  let progress: @Sendable (_ tokenCount: Int) -> Void
+
+  /// - Parameters:
+  ///   - memory: The memory for everything that the evaluation holds, in bytes.
+  ///   - progress: Called with the number of tokens that a block has processed.
+  package init(
+    _ windows: TokenWindows, _ compute: Compute, memory: Int, folder: String,
+    progress: @escaping @Sendable (_ tokenCount: Int) -> Void = { _ in }
+  ) {
+    self.windows = windows
+    self.compute = compute
+    budget = memory
+    self.folder = folder
+    self.progress = progress
+  }
+
+  /// Returns the memory that an evaluation needs at least, in bytes: the values of a group, and a tile of the vocabulary.
+  package static func byteCount(
+    of model: EvaluatedModel, _ windows: TokenWindows, jobs: Int
+  ) throws -> Int {
+    let width = model.network.configuration.hiddenSize
+    let group = try LayerStream.groupByteCount(model.network, windows, jobs: jobs)
+    let tile = 4 * VocabularyScan.tileRowCount * (width + LayerStream.groupTokenCount)
+    return max(group, tile)
+  }
+
+  func stream(_ model: EvaluatedModel, share: Int) throws -> LayerStream {
+    let needed = try Self.byteCount(of: model, windows, jobs: compute.jobs)
+    return LayerStream(
+      model.network, model.parameters, windows, compute,
+      budget: max(0, budget / share - needed), folder: folder)
+  }
+
+  /// Returns the scores of the tokens that are scored, in order.
+  /// - Complexity: O(tokens · parameters) time.
+  package func scores(of model: EvaluatedModel) throws -> [TokenScore] {
+    let stream = try stream(model, share: 1)
+    try stream.begin()
+    for layer in 0..<stream.layerCount {
+      try stream.step(layer)
+      progress(windows.inputs.count)
+    }
+    try stream.finish()
+    let scan = VocabularyScan(targets: windows.targets)
+    try forEachTile(of: [stream]) { tile, weights in
+      for group in stream.groups {
+        try scan.add(
+          stream.logits(group, weights[0]), rows: stream.tokens(group), tile: tile, compute)
+      }
+    }
+    return try checked(scored(scan.scores), model) { $0.logProbability }
+  }
+
+  /// Returns the comparison of a model with a base for each token that is scored, and for each block if `byLayer`.
+  package func comparison(
+    of model: EvaluatedModel, against base: EvaluatedModel, byLayer: Bool
+  ) throws -> ModelComparison {
+    let (first, second) = (try stream(base, share: 2), try stream(model, share: 2))
+    for stream in [first, second] { try stream.begin() }
+    var layers: [LayerComparison] = []
+    for layer in 0..<first.layerCount {
+      if byLayer {
+        layers.append(try Self.step(layer, first, second, compute))
+      } else {
+        try first.step(layer)
+        try second.step(layer)
+      }
+      progress((byLayer ? 3 : 2) * windows.inputs.count)
+    }
+    for stream in [first, second] { try stream.finish() }
+    let scan = VocabularyComparison(targets: windows.targets)
+    try forEachTile(of: [first, second]) { tile, weights in
+      for group in first.groups {
+        try scan.add(
+          first.logits(group, weights[0]), second.logits(group, weights[1]),
+          rows: first.tokens(group), tile: tile, compute)
+      }
+    }
+    let tokens = try checked(scored(scan.comparisons), model) { $0.other.logProbability }
+    return ModelComparison(tokens: tokens, layers: layers)
+  }
+
+  /// Runs a block of both models, and the block of the second on the states of the first.
+  private static func step(
+    _ layer: Int, _ base: LayerStream, _ other: LayerStream, _ compute: Compute
+  ) throws -> LayerComparison {
+    var result = LayerComparison(layer: layer)
+    try base.withWeights(of: layer) {
+      try other.withWeights(of: layer) {
+        for group in base.groups {
+          let input = try base.states(group)
+          let expected = try base.output(of: layer, input, group)
+          let own = try other.output(of: layer, input, group)
+          let found = try other.output(of: layer, other.states(group), group)
+          try result.add(expected, found: found, own: own, input: input, compute)
+          try base.store(expected, group)
+          try other.store(found, group)
+        }
+      }
+    }
+    return result
+  }
+
+  private func forEachTile(
+    of streams: [LayerStream], _ body: (Range<Int>, [ResidentParameter<Float>]) throws -> Void
+  ) throws {
+    let count = streams[0].network.configuration.vocabularySize
+    for start in stride(from: 0, to: count, by: VocabularyScan.tileRowCount) {
+      let tile = start..<min(count, start + VocabularyScan.tileRowCount)
+      try body(tile, streams.map { try $0.network.outputRows(tile, compute) })
+    }
+    progress(streams.count * windows.inputs.count)
+  }
+
+  /// Returns the elements that belong to tokens that are scored.
+  private func scored<T>(_ all: [T]) -> [T] {
+    zip(all, windows.targets).filter { $0.1 != TokenWindows.unscored }.map(\.0)
+  }
+
+  private func checked<T>(
+    _ all: [T], _ model: EvaluatedModel, _ logProbability: (T) -> Double
+  ) throws -> [T] {
+    guard let place = all.firstIndex(where: { !logProbability($0).isFinite }) else { return all }
+    throw FormatError(
+      .nonfiniteStates, "the logits of scored token \(place) became NaN or infinite",
+      path: model.path, hint: "compare the output layer with that of the original")
+  }
+}

@@ -1,0 +1,166 @@
+import Base
+import Checkpoints
+import Networks
+
+/// A network that runs block by block over many windows, so that the weights of a block are read once.
+///
+/// Windows run in groups of about 512 tokens, whatever the memory is, so that results do not depend on it.
+package final class LayerStream {
+  /// The number of tokens of a group that holds more than one window.
+  static let groupTokenCount = 512
+
+  package let network: Network<Float>
+  package let windows: TokenWindows
+  let compute: Compute
+  private let parameters: [StreamedParameter]
+  private let folder: String
+  /// The windows that run together.
+  let groups: [Range<Int>]
+  private var hidden: HiddenStates?
+  /// The memory for weights and hidden states, in bytes.
+  private let budget: Int
+  /// The tables of positions by the number of windows of a group.
+  private var positions: [Int: Positions<Float>] = [:]
+
+  /// - Parameters:
+  ///   - parameters: The parameters of the network that can be held in memory.
+  ///   - budget: The memory for weights and hidden states, in bytes.
+  ///   - folder: The folder of temporary files.
+  init(
+    _ network: Network<Float>, _ parameters: [StreamedParameter], _ windows: TokenWindows,
+    _ compute: Compute, budget: Int, folder: String
+  ) {
+    self.network = network
+    self.parameters = parameters
+    self.windows = windows
+    self.compute = compute
+    self.budget = budget
+    self.folder = folder
+    let size = max(1, Self.groupTokenCount / windows.length)
+    groups = stride(from: 0, to: windows.count, by: size).map {
+      $0..<min(windows.count, $0 + size)
+    }
+  }
+
+  package var layerCount: Int { network.layerCount }
+
+  // MARK: Memory
+
+  /// True if the hidden states of all windows stay in memory.
+  private var keepsHidden: Bool { hiddenByteCount <= budget / 2 }
+  private var hiddenByteCount: Int {
+    4 * windows.inputs.count * network.configuration.hiddenSize
+  }
+
+  /// Returns the peak of a run of one group through the widest block, without weights that stay in memory.
+  static func groupByteCount(
+    _ network: Network<Float>, _ windows: TokenWindows, jobs: Int
+  ) throws -> Int {
+    let compute = Compute.counting(jobs: jobs)
+    let size = min(windows.count, max(1, groupTokenCount / windows.length))
+    let shape = Windows(sequenceCount: size, length: windows.length)
+    let run = Run(network, Tape(compute), try Positions(network, shape, compute))
+    let x = Value<Float>(
+      [shape.tokenCount, network.configuration.hiddenSize], in: compute.arena)
+    for layer in 0..<network.layerCount { _ = try network.block(layer, x, run) }
+    return compute.arena.peakByteCount
+  }
+
+  // MARK: Running
+
+  /// Returns the tokens of a group.
+  func tokens(_ group: Range<Int>) -> Range<Int> {
+    group.lowerBound * windows.length..<group.upperBound * windows.length
+  }
+
+  /// Returns a run over a group.
+  func run(_ group: Range<Int>, observer: Observer<Float> = Observer()) throws -> Run<Float> {
+    let known = positions[group.count]
+    let table =
+      try known
+      ?? Positions(
+        network, Windows(sequenceCount: group.count, length: windows.length), compute)
+    positions[group.count] = table
+    return Run(network, Tape(compute), table, observer: observer)
+  }
+
+  /// Computes the embeddings of all windows.
+  package func begin() throws {
+    let states = try HiddenStates(
+      tokenCount: windows.inputs.count, width: network.configuration.hiddenSize,
+      folder: keepsHidden ? nil : folder, in: compute.arena)
+    hidden = states
+    for group in groups {
+      let range = tokens(group)
+      try states.store(
+        network.embed(.tokens(Array(windows.inputs[range])), run(group)), range)
+    }
+  }
+
+  /// Returns the hidden states of a group.
+  func states(_ group: Range<Int>) throws -> Value<Float> {
+    guard let hidden else { preconditionFailure("begin() comes first") }
+    return try hidden.states(tokens(group), in: compute.arena)
+  }
+
+  /// Calls `body` while the weights of a block are in memory, if they fit.
+  func withWeights(of layer: Int, _ body: () throws -> Void) throws {
+    let prefix = network.blockPrefix(layer)
+    let own = parameters.filter { $0.name.hasPrefix(prefix) }
+    let free = budget - (keepsHidden ? hiddenByteCount : 0)
+    defer { for parameter in own { parameter.unload() } }
+    if groups.count > 1, own.reduce(0, { $0 + $1.byteCount }) <= free {
+      for parameter in own { try parameter.load(compute) }
+    }
+    try body()
+  }
+
+  /// Returns the states of a group after a block.
+  /// - Throws: ``FormatError`` if they become NaN or infinite, which names the block.
+  func output(
+    of layer: Int, _ input: Value<Float>, _ group: Range<Int>,
+    observer: Observer<Float> = Observer()
+  ) throws -> Value<Float> {
+    let output = try network.block(layer, input, run(group, observer: observer))
+    guard try compute.isFinite(output) else {
+      throw FormatError(
+        .nonfiniteStates, "block \(layer): the hidden states became NaN or infinite",
+        path: network.path, hint: "compare the weights of the block with those of the original")
+    }
+    return output
+  }
+
+  /// Stores the states of a group.
+  func store(_ states: Value<Float>, _ group: Range<Int>) throws {
+    try hidden?.store(states, tokens(group))
+  }
+
+  /// Runs a block over all windows.
+  func step(
+    _ layer: Int, observer: (Range<Int>) -> Observer<Float> = { _ in Observer() }
+  ) throws {
+    try withWeights(of: layer) {
+      for group in groups {
+        try store(output(of: layer, states(group), group, observer: observer(group)), group)
+      }
+    }
+  }
+
+  /// Replaces the states after the last block by those that the output layer reads.
+  func finish() throws {
+    for group in groups { try store(network.normalized(states(group), run(group)), group) }
+  }
+
+  /// Returns the logits of a group for some tokens of the vocabulary.
+  /// - Parameter tile: The rows of the output layer for these tokens.
+  func logits(_ group: Range<Int>, _ tile: ResidentParameter<Float>) throws -> Value<Float> {
+    try network.logits(states(group), tile, run(group))
+  }
+}
+
+extension FormatError.Code {
+  package static let nonfiniteStates = FormatError.Code(
+    "network.nonfinite",
+    meaning: "The forward pass of a model computes NaN or infinity.",
+    remedy: "Compare the weights of the named block with those of the original.")
+}

@@ -1,0 +1,41 @@
+package import BLAS
+import Checkpoints
+
+/// The text that a model is run over, and how.
+package struct EvaluationSettings: Codable, Sendable, Equatable {
+  /// Texts or tokens: `PATH`, or `PATH:NAME` for a tensor.
+  package var data: [String] = []
+  /// The number of tokens of a window; nil for 512 or as many as the model was trained on.
+  package var window: Int?
+  /// The distance of two windows; nil for the length of a window.
+  package var stride: Int?
+  /// The number of tokens that are used of each text; nil for all.
+  package var tokenLimit: Int?
+  /// The path of a tokenizer.json in place of the model's.
+  package var tokenizer: String?
+  package var start = StartToken.auto
+  package var kernels = KernelChoice.native
+
+  /// What stands before the text of each window.
+  package enum StartToken: String, Codable, Sendable, CaseIterable {
+    /// The token that the tokenizer puts before a text, if it does.
+    case auto
+    /// `bos_token_id` of config.json.
+    case always
+    case never
+  }
+
+  package init(data: [String] = []) { self.data = data }
+}
+
+extension EvaluationSettings {
+  /// The options that shape the result, for lineages.
+  var lineageOptions: [Lineage.Option] {
+    let numbers: [(String, Int?)] = [
+      ("window", window), ("stride", stride), ("tokens", tokenLimit),
+    ]
+    return data.map { Lineage.Option("data", $0) }
+      + numbers.compactMap { name, value in value.map { Lineage.Option(name, "\($0)") } }
+      + [Lineage.Option("bos", start.rawValue), Lineage.Option("kernels", kernels.rawValue)]
+  }
+}

@@ -1,0 +1,41 @@
+import Base
+import Checkpoints
+import Evaluation
+
+/// Runs a model over text and writes what the inputs of its linear layers are.
+package struct CalibrateOperation: OutputOperation {
+  package static let verb = "calibrate"
+
+  package var model: String
+  package var settings: EvaluationSettings
+  package var output: OutputSettings
+
+  package init(model: String, settings: EvaluationSettings, output: OutputSettings) {
+    self.model = model
+    self.settings = settings
+    self.output = output
+  }
+
+  package func request(_ context: OperationContext) throws -> OutputRequest {
+    let inputs = try EvaluationInputs(model, settings, context)
+    let empty = Calibration(try inputs.model.linearLayers())
+    var planned = Checkpoint(
+      path: inputs.checkpoint.path, container: .memory, tensors: try empty.tensors(),
+      identity: inputs.checkpoint.identity, files: inputs.checkpoint.files)
+    planned.lineage = inputs.checkpoint.lineage
+    let unmeasured = planned
+    return OutputRequest(
+      options: settings.lineageOptions, inputs: [inputs.checkpoint], output: planned,
+      carried: [],
+      survey: OutputSurvey(
+        .evaluate, try inputs.demand(), byteCount: 0
+      ) { _, _ in
+        let calibration = try inputs.run(passes: inputs.model.layerCount) {
+          try $0.calibration(of: inputs.model)
+        }
+        var measured = unmeasured
+        measured.tensors = try calibration.tensors()
+        return SurveyedOutput(output: measured)
+      })
+  }
+}

@@ -1,0 +1,49 @@
+import ArgumentParser
+import Operations
+
+struct Eval: ReportVerb {
+  static let configuration = CommandConfiguration(
+    abstract: "Run a language model over text: perplexity, and the distance from a base.",
+    discussion: """
+      Runs the network block by block, so that a model of any size and format fits into --memory. With \
+      --against, compares its predictions with those of another model, such as the one before it was \
+      quantized; with --by-layer, also what each block does, and names the first that is broken.
+
+      Examples:
+        sumac eval model/ --data heldout.txt
+        sumac eval small.sumac --against model/ --data heldout.txt
+        sumac eval small.sumac --against model/ --data heldout.txt --by-layer
+        sumac eval model/ --data tokens.safetensors:heldout --window 256
+      """)
+
+  @OptionGroup var global: GlobalOptions
+  @OptionGroup(title: "Report") var report: ReportFlags
+
+  @OptionGroup(title: "Text") var text: EvaluationFlags
+
+  @Option(
+    help: ArgumentHelp("Model to compare with.", valueName: "base"), completion: .file())
+  var against: String?
+
+  @Flag(help: "With --against: compare the hidden states after each block.")
+  var byLayer = false
+
+  @Option(
+    help: ArgumentHelp("Write a row for each scored token to this CSV file.", valueName: "file"),
+    completion: .file())
+  var scores: String?
+
+  @Argument(help: "Model folder, .sumac file or other checkpoint.", completion: .file())
+  var model: String
+
+  var inputPaths: [String] { [model] + [against].compactMap(\.self) }
+
+  func operation(_ invocation: Invocation) -> any Operation {
+    var operation = EvalOperation(model: model, settings: text.settings)
+    operation.against = against
+    operation.comparesLayers = byLayer
+    operation.scores = scores
+    operation.replacesScores = report.force
+    return operation
+  }
+}

@@ -1,0 +1,66 @@
+import ArgumentParser
+import BLAS
+import Operations
+
+/// The options for the text that a model is run over.
+struct EvaluationFlags: ParsableArguments {
+  @Option(
+    name: .long, parsing: .singleValue,
+    help: ArgumentHelp(
+      "Text, JSON lines with a member text, or token ids as FILE or FILE:TENSOR. Repeat for more.",
+      valueName: "file"),
+    completion: .file())
+  var data: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "Tokens of a window. (default: 512, or fewer if the model was trained on fewer)",
+      valueName: "n"))
+  var window: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Tokens from the start of a window to that of the next. (default: the window)",
+      valueName: "n"))
+  var stride: Int?
+
+  @Option(help: ArgumentHelp("Use only the first tokens of each text.", valueName: "n"))
+  var tokens: Int?
+
+  @Option(
+    help: ArgumentHelp("A tokenizer.json in place of the model's.", valueName: "file"),
+    completion: .file())
+  var tokenizer: String?
+
+  @Option(
+    help:
+      "Whether each window starts with the token for the beginning of a text: as the tokenizer does it, always, or never."
+  )
+  var bos = EvaluationSettings.StartToken.auto
+
+  @Option(
+    help:
+      "Kernels of the matrix products: the fastest, or those with the same bits on every AVX2 processor."
+  )
+  var kernels = KernelChoice.native
+
+  mutating func validate() throws {
+    for (name, value) in [("--window", window), ("--stride", stride), ("--tokens", tokens)] {
+      if let value, value < 1 { throw ValidationError("\(name) is \(value), expected 1 or more") }
+    }
+  }
+
+  var settings: EvaluationSettings {
+    var settings = EvaluationSettings(data: data)
+    settings.window = window
+    settings.stride = stride
+    settings.tokenLimit = tokens
+    settings.tokenizer = tokenizer
+    settings.start = bos
+    settings.kernels = kernels
+    return settings
+  }
+}
+
+extension EvaluationSettings.StartToken: ExpressibleByArgument {}
+extension KernelChoice: ExpressibleByArgument {}
