@@ -18,6 +18,8 @@ package import Reporting
 import Rotary
 import RotaryScaling
 import Safetensors
+import TokenData
+import Tokenizers
 import Zip
 
 /// Every code that an error about a file can have, with its meaning and remedy.
@@ -35,6 +37,8 @@ package enum ErrorCatalogue {
     + PyTorchFault.allCases.map(\.code)
     + NumPyFault.allCases.map(\.code)
     + ONNXFault.allCases.map(\.code)
+    + TokenizerFault.allCases.map(\.code)
+    + TokenFault.allCases.map(\.code)
     + [.unknownContainer]
     + [.compressedMember]
     + [.lfsPointer, .downloadedText, .brokenLink]

@@ -2,16 +2,17 @@ import Base
 import Checkpoints
 import Containers
 import TensorCore
+import TokenData
 import Tokenizers
 
-/// Tokens of a file: a text, JSON lines with texts, or a tensor of integers.
+/// Tokens of a file: a text, JSON lines with texts, ids without a header, or a tensor of integers.
 struct TokenInput {
   /// The tokens, one row after another.
   var tokens: [Int32]
   /// The length of each row if the tensor has two dimensions; nil for a text or a tensor with one.
   var rowLength: Int?
 
-  /// The largest text that is read; its tokens are held in memory.
+  /// The largest tensor that is read; its tokens are held in memory.
   private static let maximumByteCount = 1 << 30
 
   /// Reads `PATH`, or the tensor `NAME` of `PATH:NAME`.
@@ -23,12 +24,10 @@ struct TokenInput {
     if try FileSystem.targetType(data) == nil, let colon = data.lastIndex(of: ":") {
       (path, name) = (String(data[..<colon]), String(data[data.index(after: colon)...]))
     }
-    let file = try InputFile(path: path)
     if name != nil || isTensorFile(path) { return try tensor(path, name, context) }
-    guard file.byteCount <= maximumByteCount else {
-      throw UsageError(
-        "\(path.printable) has \(ByteSize(file.byteCount)), more than the \(ByteSize(maximumByteCount)) of a text",
-        hint: "cut the text, or give tokens in a safetensors or .npy file")
+    let file = try InputFile(path: path)
+    if let element = TokenElement.allCases.first(where: { path.hasSuffix("." + $0.rawValue) }) {
+      return try ids(RawTokenReader.open(file, element, idLimit: Int(Int32.max)))
     }
     guard let tokenizer else {
       throw UsageError(
@@ -37,55 +36,25 @@ struct TokenInput {
           "name a tokenizer with \(setting: "tokenizer"), or give tokens in a safetensors or .npy file"
       )
     }
-    let bytes = try file.bytes(at: 0, count: file.byteCount)
-    var encoder = TokenEncoder(tokenizer)
-    var tokens: [Int32] = []
-    for text in try texts(bytes, path: path) {
-      tokens += try encoder.encode(text, addSpecialTokens: false)
-    }
-    return TokenInput(tokens: tokens)
+    return try ids(
+      TextTokenReader(
+        file, path.hasSuffix(".jsonl") ? .lines(member: "text") : .text, tokenizer,
+        addSpecialTokens: false))
   }
 
   private static func isTensorFile(_ path: String) -> Bool {
     [".safetensors", ".npy", ".npz", ".sumac", ".pt"].contains { path.hasSuffix($0) }
   }
 
-  // MARK: Texts
-
-  /// Returns the texts of a file: the members `text` of JSON lines, or the whole file.
-  private static func texts(_ bytes: [UInt8], path: String) throws -> [String] {
-    guard path.hasSuffix(".jsonl") else { return [try text(bytes, at: 0, path: path)] }
-    var texts: [String] = []
-    var start = 0
-    while start < bytes.count {
-      let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.count
-      let line = Array(bytes[start..<end])
-      defer { start = end + 1 }
-      guard !line.allSatisfy({ $0 == 0x20 || $0 == 0x0D || $0 == 0x09 }) else { continue }
-      let value: JSONValue
-      do { value = try JSONValue.parse(line.rawSpan) } catch {
-        throw FormatError(
-          .tokenData, "is not JSON: \(error.reason)", path: path,
-          byteOffset: start + error.byteOffset)
-      }
-      guard let text = value["text"]?.asString else {
-        throw FormatError(
-          .tokenData, "the line has no member 'text' with a text", path: path, byteOffset: start)
-      }
-      texts.append(text)
+  /// Returns all ids of a reader.
+  private static func ids(_ reader: some TokenReader) throws -> TokenInput {
+    var reader = reader
+    var tokens: [Int32] = []
+    while true {
+      let next = try reader.next(1 << 20)
+      if next.isEmpty { return TokenInput(tokens: tokens) }
+      tokens += next
     }
-    return texts
-  }
-
-  private static func text(_ bytes: [UInt8], at byteOffset: Int, path: String) throws -> String {
-    guard let text = String(validating: bytes, as: UTF8.self) else {
-      let valid = String(decoding: bytes, as: UTF8.self).utf8
-      let place = zip(valid, bytes).enumerated().first { $0.element.0 != $0.element.1 }?.offset
-      throw FormatError(
-        .tokenData, "is not UTF-8", path: path, byteOffset: byteOffset + (place ?? 0),
-        hint: "convert the text to UTF-8")
-    }
-    return text
   }
 
   // MARK: Tensors
@@ -154,6 +123,6 @@ struct TokenInput {
 extension FormatError.Code {
   package static let tokenData = FormatError.Code(
     "eval.data",
-    meaning: "A file of text or tokens for an evaluation is malformed.",
-    remedy: "Give UTF-8 text, JSON lines with a member text, or a tensor of token ids.")
+    meaning: "A tensor of token ids for an evaluation has a number that is none.",
+    remedy: "Give a tensor of token ids from 0 on.")
 }
