@@ -1,6 +1,6 @@
-package import Base
+import Base
 package import Checkpoints
-import Networks
+package import Networks
 import Synchronization
 import TensorCore
 
@@ -85,6 +85,6 @@ extension Array where Element: BitwiseCopyable {
   /// The numbers as they are stored, in little-endian order.
   fileprivate var bytesOfNumbers: [UInt8] {
     // SAFETY: the elements are numbers, which have no padding.
-    span.bytes.array()
+    unsafe span.bytes.array()
   }
 }

@@ -1,7 +1,7 @@
 import Base
 package import Checkpoints
 package import Models
-import Networks
+package import Networks
 
 /// A model that is evaluated: its network, whose weights are streamed.
 package struct EvaluatedModel {

@@ -1,5 +1,5 @@
 package import Base
-package import Networks
+import Networks
 package import Reporting
 
 /// The result of an evaluation.

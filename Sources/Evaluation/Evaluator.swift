@@ -1,5 +1,5 @@
-package import Base
-import Networks
+import Base
+package import Networks
 
 /// Evaluates models on windows of tokens.
 package struct Evaluator {

@@ -1,4 +1,4 @@
-import Networks
+package import Networks
 
 /// How far a block of a model is from that of a base.
 package struct LayerComparison: Sendable, Equatable {

@@ -1,16 +1,16 @@
-import Base
+package import Base
 import Checkpoints
 import Networks
 
 /// A network that runs block by block over many windows, so that the weights of a block are read once.
 ///
 /// Windows run in groups of about 512 tokens, whatever the memory is, so that results do not depend on it.
-package final class LayerStream {
+final class LayerStream {
   /// The number of tokens of a group that holds more than one window.
   static let groupTokenCount = 512
 
-  package let network: Network<Float>
-  package let windows: TokenWindows
+  let network: Network<Float>
+  let windows: TokenWindows
   let compute: Compute
   private let parameters: [StreamedParameter]
   private let folder: String
@@ -42,7 +42,7 @@ package final class LayerStream {
     }
   }
 
-  package var layerCount: Int { network.layerCount }
+  var layerCount: Int { network.layerCount }
 
   // MARK: Memory
 
@@ -85,7 +85,7 @@ package final class LayerStream {
   }
 
   /// Computes the embeddings of all windows.
-  package func begin() throws {
+  func begin() throws {
     let states = try HiddenStates(
       tokenCount: windows.inputs.count, width: network.configuration.hiddenSize,
       folder: keepsHidden ? nil : folder, in: compute.arena)

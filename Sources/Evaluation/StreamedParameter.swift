@@ -1,6 +1,6 @@
 import Base
-package import Checkpoints
-package import Networks
+import Checkpoints
+import Networks
 import Synchronization
 
 /// A tensor of a checkpoint that can be held in memory while a block runs over many windows.
