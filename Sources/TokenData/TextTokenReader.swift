@@ -66,7 +66,7 @@ package struct TextTokenReader: TokenReader {
 
   private func tooLarge(byteOffset: Int?) -> FormatError {
     FormatError(
-      .text, "a text has more than \(Self.textByteLimit) bytes", path: file.path,
+      TokenFault.text, "a text has more than \(Self.textByteLimit) bytes", path: file.path,
       byteOffset: byteOffset)
   }
 
@@ -76,7 +76,7 @@ package struct TextTokenReader: TokenReader {
       return String(copying: try UTF8Span(validating: span))
     } catch {
       throw FormatError(
-        .text, "expected UTF-8, found invalid bytes", path: file.path,
+        TokenFault.text, "expected UTF-8, found invalid bytes", path: file.path,
         byteOffset: byteOffset + error.byteOffsets.lowerBound)
     }
   }

@@ -1,6 +1,8 @@
-import Base
+package import Base
 import Checkpoints
 import Models
+import SystemPackage
+import TensorCore
 import Tokenizers
 
 /// The files that belong to the weights of a model: inside the checkpoint, or beside a file of weights.

@@ -1,4 +1,4 @@
-import Base
+package import Base
 import Checkpoints
 import Containers
 import TensorCore

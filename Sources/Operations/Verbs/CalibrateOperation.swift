@@ -24,14 +24,16 @@ package struct CalibrateOperation: OutputOperation {
       identity: inputs.checkpoint.identity, files: inputs.checkpoint.files)
     planned.lineage = inputs.checkpoint.lineage
     let unmeasured = planned
+    // SAFETY: the survey runs after this function, at most once, and nothing else uses the models.
+    nonisolated(unsafe) let run = inputs
     return OutputRequest(
       options: settings.lineageOptions, inputs: [inputs.checkpoint], output: planned,
       carried: [],
       survey: OutputSurvey(
         .evaluate, try inputs.demand(), byteCount: 0
       ) { _, _ in
-        let calibration = try inputs.run(passes: inputs.model.layerCount) {
-          try $0.calibration(of: inputs.model)
+        let calibration = try unsafe run.run(passes: run.model.layerCount) {
+          try unsafe $0.calibration(of: run.model)
         }
         var measured = unmeasured
         measured.tensors = try calibration.tensors()
