@@ -76,8 +76,7 @@ package final class Compute: Sendable {
     var all = result.memory.mutableSpan
     var z = all._mutatingExtracting(result.elements)
     try working.multiply(
-      x.extracting(a.elements), transposed: a.isTransposed, stride: max(1, a.stride),
-      by: y.extracting(b.elements), transposed: b.isTransposed, stride: max(1, b.stride),
+      x.extracting(a.elements), a.layout, by: y.extracting(b.elements), b.layout,
       rows: result.rows, columns: result.columns, depth: a.columns, scale: scale, adding: adding,
       into: &z, stride: max(1, result.stride))
   }
@@ -91,8 +90,7 @@ package final class Compute: Sendable {
     var all = result.memory.mutableSpan
     var z = all._mutatingExtracting(result.elements)
     working.multiplyTile(
-      x.extracting(a.elements), transposed: a.isTransposed, stride: max(1, a.stride),
-      by: y.extracting(b.elements), transposed: b.isTransposed, stride: max(1, b.stride),
+      x.extracting(a.elements), a.layout, by: y.extracting(b.elements), b.layout,
       rows: result.rows, columns: result.columns, depth: a.columns, scale: scale, adding: adding,
       into: &z, stride: max(1, result.stride))
   }

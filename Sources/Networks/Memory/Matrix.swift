@@ -1,3 +1,5 @@
+import BLAS
+
 /// A matrix that products read or write: a part of the memory of a value, row by row with a stride.
 struct Matrix<Scalar: NetworkScalar>: Sendable {
   let memory: Memory<Scalar>
@@ -22,6 +24,9 @@ struct Matrix<Scalar: NetworkScalar>: Sendable {
 
   var rows: Int { isTransposed ? storedColumns : storedRows }
   var columns: Int { isTransposed ? storedRows : storedColumns }
+
+  /// The layout as products read it.
+  var layout: MatrixLayout { MatrixLayout(isTransposed: isTransposed, stride: max(1, stride)) }
 
   var transposed: Matrix {
     var result = self
