@@ -55,6 +55,15 @@ import Testing
     #expect(try faults(model, configuration("qwen2-tied")).isEmpty)
   }
 
+  @Test(
+    "a number of learned positions must be set and bounded", arguments: [nil, 1e15] as [Double?])
+  func positionCount(count: Double?) throws {
+    var config = try configuration("gpt2")
+    config["n_positions"] = count.map { JSONValue($0) }
+    let found = try faults(checkpoint("gpt2"), config)
+    #expect(found.count == 1 && found[0].contains("max_position_embeddings is"), "\(found)")
+  }
+
   @Test("heads that are too wide together are an error") func width() throws {
     var config = try configuration("qwen2-tied")
     config["head_dim"] = 524_288

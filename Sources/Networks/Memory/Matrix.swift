@@ -25,7 +25,7 @@ struct Matrix<Scalar: NetworkScalar>: Sendable {
   var rows: Int { isTransposed ? storedColumns : storedRows }
   var columns: Int { isTransposed ? storedRows : storedColumns }
 
-  /// The way in which a product reads the elements.
+  /// The layout as products read it.
   var layout: MatrixLayout { MatrixLayout(isTransposed: isTransposed, stride: max(1, stride)) }
 
   var transposed: Matrix {

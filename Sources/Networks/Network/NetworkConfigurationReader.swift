@@ -56,15 +56,9 @@ struct NetworkConfigurationReader {
 
   mutating func configuration(named modelType: String) -> NetworkConfiguration {
     let hidden = size("hidden_size") { try $0.hiddenSize }
-    let heads = size("num_attention_heads") {
-      try $0.headCount
-    }
-    let groups = size("num_key_value_heads") {
-      try $0.keyValueHeadCount
-    }
-    let layerCount = size("num_hidden_layers") {
-      try $0.layerCount
-    }
+    let heads = size("num_attention_heads") { try $0.headCount }
+    let groups = size("num_key_value_heads") { try $0.keyValueHeadCount }
+    let layerCount = size("num_hidden_layers") { try $0.layerCount }
     let rotations = facts.rotates ? rotations() : []
     let headDim =
       rotations.first?.settings.headDim
@@ -88,22 +82,16 @@ struct NetworkConfigurationReader {
       vocabularySize: facts.readsImages ? 0 : size("vocab_size") { try $0.vocabularySize },
       hiddenSize: hidden, headCount: heads, keyValueHeadCount: groups, headDim: headDim,
       intermediateSize: intermediateSize(hidden), epsilon: epsilon(), activation: activation(),
-      tiesEmbeddings: optional { try $0.tiesEmbeddings }
-        ?? facts.tiesEmbeddings,
+      tiesEmbeddings: optional { try $0.tiesEmbeddings } ?? facts.tiesEmbeddings,
       attentionScale: 1 / (queryScalar ?? Double(headDim)).squareRoot(),
-      attentionSoftcap: cap("attn_logit_softcapping") {
-        try $0.attentionSoftcap
-      },
-      finalSoftcap: cap("final_logit_softcapping") {
-        try $0.finalSoftcap
-      },
-      attentionBias: optional { try $0.attentionBias }
-        ?? false,
-      feedForwardBias: optional { try $0.feedForwardBias }
-        ?? false,
+      attentionSoftcap: cap("attn_logit_softcapping") { try $0.attentionSoftcap },
+      finalSoftcap: cap("final_logit_softcapping") { try $0.finalSoftcap },
+      attentionBias: optional { try $0.attentionBias } ?? false,
+      feedForwardBias: optional { try $0.feedForwardBias } ?? false,
       expertCount: experts.count, expertsPerToken: experts.perToken,
-      positionLimit: optional { try $0.maximumPositions },
-      tokenTypeCount: optional { try $0.tokenTypeCount } ?? 1,
+      positionLimit: facts.rotates || facts.readsImages
+        ? nil : size("max_position_embeddings") { try $0.maximumPositions },
+      tokenTypeCount: size("type_vocab_size", default: 2) { try $0.tokenTypeCount },
       layers: layers(layerCount, rotations), image: image(), rotations: rotations.map(\.settings))
   }
 

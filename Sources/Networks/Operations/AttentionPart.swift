@@ -110,7 +110,11 @@ struct AttentionPart: Sendable {
     for row in 0..<scores.rows {
       let start = scores.start + row * scores.stride
       let visible = visible(row)
-      let range = start + visible.lowerBound..<start + visible.upperBound
+      let (lower, upper) = (start + visible.lowerBound, start + visible.upperBound)
+      // Whole lanes are faster: keys after the visible ones get the score −∞, whose share is 0.
+      let lanes = (visible.count + Lanes.count - 1) / Lanes.count * Lanes.count
+      let range = lower..<min(start + scores.columns, lower + lanes)
+      target.fill(upper..<range.upperBound) { _ in SIMD16(repeating: -.infinity) }
       let largest = source.largest(range)
       target.fill(range) { S.exp(source.lanes($0, end: range.upperBound) - largest) }
       let factor = 1 / source.sum(range)
