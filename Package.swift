@@ -140,7 +140,8 @@ let package = Package(
       "Operations",
       [
         "Conversion", "Inspection", "Pruning", "Merging", "RotaryScaling", "CacheCompression",
-        "Evaluation", "Networks", "BLAS", "TokenData", "Tokenizers", "Caches", "Rotary", "Surveys", "Recipes",
+        "Evaluation", "Networks", "BLAS", "TokenData", "Tokenizers", "Caches", "Rotary", "Surveys",
+        "Recipes",
         "Reporting", "Containers", "Packing",
         "ModelDirectories", "NumPy", "ONNX", "PyTorch", "Archives", "LibArchive", "Zip",
         "Safetensors", "Models",

@@ -88,20 +88,29 @@ package struct EvaluationReport: Report {
     let table = Table(
       [
         Table.Column("block", alignsRight: true), Table.Column("distance", alignsRight: true),
-        Table.Column("of its work", alignsRight: true), Table.Column(""),
+        Table.Column("of its work", alignsRight: true),
+        Table.Column("input that differs most", alignsRight: true), Table.Column(""),
+        Table.Column(""),
       ],
       rows: layers.map { layer in
         [
           "\(layer.layer)", layer.relativeDistance.percent, layer.blockError.percent,
+          layer.worstInput?.distance.percent ?? "", layer.worstInput?.name.printable ?? "",
           layer.isBroken ? "broken" : "",
         ]
       })
     let verdict: String =
       if let first = layers.first(where: \.isBroken) {
-        "block \(first.layer) is the first that is broken: "
-          + "\(first.blockError.percent) of what it does differs from the base"
+        "block \(first.layer) is the first that is broken: \(Self.reason(first))"
       } else { "no block is broken" }
     return [.table(table), .line(verdict)]
+  }
+
+  private static func reason(_ layer: LayerComparison) -> String {
+    guard let worst = layer.worstInput, worst.distance > layer.blockError else {
+      return "\(layer.blockError.percent) of what it does differs from the base"
+    }
+    return "what \(worst.name.printable) reads differs by \(worst.distance.percent)"
   }
 
   // MARK: Programs
@@ -117,16 +126,16 @@ package struct EvaluationReport: Report {
     switch result {
     case .perplexity(let p):
       all = [
-        ("tokens", Double(p.tokenCount)), ("perplexity", p.perplexity.value),
-        ("perplexity_error", p.perplexity.error), ("loss", p.loss.value),
+        ("tokens", Double(p.tokenCount)), ("perplexity", p.perplexity.figure),
+        ("perplexity_error", p.perplexity.error), ("loss", p.loss.figure),
         ("loss_error", p.loss.error),
       ]
     case .comparison(let s, _):
       all = [
-        ("tokens", Double(s.other.tokenCount)), ("perplexity", s.other.perplexity.value),
-        ("base_perplexity", s.base.perplexity.value), ("divergence", s.divergence.value),
-        ("divergence_error", s.divergence.error), ("same_top", s.sameTop.value),
-        ("probability_rms", s.probabilityRMS.value),
+        ("tokens", Double(s.other.tokenCount)), ("perplexity", s.other.perplexity.figure),
+        ("base_perplexity", s.base.perplexity.figure), ("divergence", s.divergence.figure),
+        ("divergence_error", s.divergence.error), ("same_top", s.sameTop.figure),
+        ("probability_rms", s.probabilityRMS.figure),
       ]
     }
     return [("model", model)]
@@ -170,7 +179,10 @@ package struct EvaluationReport: Report {
         layers.map { layer in
           .object([
             "block": JSONValue(layer.layer), "distance": JSONValue(layer.relativeDistance),
-            "block_error": JSONValue(layer.blockError), "broken": .bool(layer.isBroken),
+            "block_error": JSONValue(layer.blockError),
+            "worst_input": layer.worstInput.map { .string($0.name) } ?? .null,
+            "worst_input_distance": JSONValue(layer.worstInput?.distance ?? 0),
+            "broken": .bool(layer.isBroken),
           ])
         }),
       "first_broken": layers.first(where: \.isBroken).map { JSONValue($0.layer) } ?? .null,
@@ -182,15 +194,15 @@ package struct EvaluationReport: Report {
 
 extension Estimate {
   fileprivate var json: JSONValue {
-    .object(["value": JSONValue(value), "error": JSONValue(error)])
+    .object(["value": JSONValue(figure), "error": JSONValue(error)])
   }
 
   fileprivate func text(decimals: Int) -> String {
-    "\(value.fixed(decimals: decimals)) ± \(error.fixed(decimals: decimals))"
+    "\(figure.fixed(decimals: decimals)) ± \(error.fixed(decimals: decimals))"
   }
-  fileprivate var shortText: String { "\(value.short) ± \(error.short)" }
+  fileprivate var shortText: String { "\(figure.short) ± \(error.short)" }
   fileprivate var percentText: String {
-    "\((100 * value).fixed(decimals: 2)) ± \((100 * error).fixed(decimals: 2)) %"
+    "\((100 * figure).fixed(decimals: 2)) ± \((100 * error).fixed(decimals: 2)) %"
   }
 }
 

@@ -3,18 +3,19 @@ package import Networks
 
 /// A mean with its standard error, √((mean x² − (mean x)²) / (n − 1)).
 package struct Estimate: Sendable, Equatable {
-  package var value: Double
+  /// The estimated number.
+  package var figure: Double
   /// NaN for fewer than two samples.
   package var error: Double
 
-  package init(value: Double, error: Double) { (self.value, self.error) = (value, error) }
+  package init(_ figure: Double, error: Double) { (self.figure, self.error) = (figure, error) }
 
   /// Creates the mean of `samples` with its standard error.
   package init(meanOf samples: [Double]) {
     let count = Double(samples.count)
-    value = samples.reduce(0, +) / count
+    figure = samples.reduce(0, +) / count
     let square = samples.reduce(0) { $0 + $1 * $1 } / count
-    error = (max(0, square - value * value) / (count - 1)).squareRoot()
+    error = (max(0, square - figure * figure) / (count - 1)).squareRoot()
   }
 }
 
@@ -32,7 +33,7 @@ package struct Distribution: Sendable, Equatable {
   package func percentile(_ fraction: Double) -> Double {
     guard !sorted.isEmpty else { return .nan }
     let place = fraction * Double(sorted.count - 1)
-    let low = min(sorted.count - 1, Int(place))
+    let low = min(sorted.count - 1, Int(place))  // fits: the place is from 0 to n − 1
     let high = min(sorted.count - 1, low + 1)
     return sorted[low] + (place - Double(low)) * (sorted[high] - sorted[low])
   }
@@ -44,8 +45,8 @@ package struct Perplexity: Sendable, Equatable {
   package let loss: Estimate
   /// exp(loss), with the error of the loss times it.
   package var perplexity: Estimate {
-    let value = exp(loss.value)
-    return Estimate(value: value, error: value * loss.error)
+    let value = exp(loss.figure)
+    return Estimate(value, error: value * loss.error)
   }
   package let tokenCount: Int
 
@@ -82,22 +83,22 @@ package struct ComparisonStatistics: Sendable, Equatable {
     let count = Double(tokens.count)
     let product =
       tokens.reduce(0) { $0 + $1.base.logProbability * $1.other.logProbability } / count
-    let covariance = (product - base.loss.value * other.loss.value) / (count - 1)
+    let covariance = (product - base.loss.figure * other.loss.figure) / (count - 1)
     let (first, second) = (base.loss.error, other.loss.error)
     logRatio = Estimate(
-      value: other.loss.value - base.loss.value,
+      other.loss.figure - base.loss.figure,
       error: max(0, first * first + second * second - 2 * covariance).squareRoot())
     correlation = covariance / (first * second)
     let divergences = tokens.map(\.divergence)
     divergence = Estimate(meanOf: divergences)
     self.divergences = Distribution(divergences)
     let share = Double(tokens.count { $0.base.top == $0.other.top }) / count
-    sameTop = Estimate(value: share, error: (share * (1 - share) / (count - 1)).squareRoot())
+    sameTop = Estimate(share, error: (share * (1 - share) / (count - 1)).squareRoot())
     let changes = tokens.map { exp($0.other.logProbability) - exp($0.base.logProbability) }
     probabilityChange = Estimate(meanOf: changes)
     probabilityChanges = Distribution(changes)
     let squares = Estimate(meanOf: changes.map { $0 * $0 })
-    let rms = squares.value.squareRoot()
-    probabilityRMS = Estimate(value: rms, error: rms == 0 ? 0 : 0.5 / rms * squares.error)
+    let rms = squares.figure.squareRoot()
+    probabilityRMS = Estimate(rms, error: rms == 0 ? 0 : 0.5 / rms * squares.error)
   }
 }

@@ -100,8 +100,16 @@ package struct Evaluator {
       try other.withWeights(of: layer) {
         for group in base.groups {
           let input = try base.states(group)
-          let expected = try base.output(of: layer, input, group)
-          let own = try other.output(of: layer, input, group)
+          var inputs: [String: Value<Float>] = [:]
+          var observer = Observer<Float>()
+          observer.linearInput = { inputs[base.name(of: $0, in: layer)] = $1 }
+          let expected = try base.output(of: layer, input, group, observer: observer)
+          observer.linearInput = { weight, found in
+            let name = other.name(of: weight, in: layer)
+            guard let known = inputs[name] else { return }
+            try result.add(known, found, of: name, compute)
+          }
+          let own = try other.output(of: layer, input, group, observer: observer)
           let found = try other.output(of: layer, other.states(group), group)
           try result.add(expected, found: found, own: own, input: input, compute)
           try base.store(expected, group)

@@ -3,33 +3,64 @@ package import Networks
 /// How far a block of a model is from that of a base.
 package struct LayerComparison: Sendable, Equatable {
   package let layer: Int
-  private var distance = 0.0
-  private var norm = 0.0
-  private var ownDistance = 0.0
-  private var updateNorm = 0.0
+  private var state = SquaredDistance()
+  private var update = SquaredDistance()
+  private var parts: [String: SquaredDistance] = [:]
 
   init(layer: Int) { self.layer = layer }
 
   /// ‖x − x̂‖ / ‖x‖ of the hidden states after the block, over all tokens: the errors of all blocks so far.
-  package var relativeDistance: Double { norm == 0 ? 0 : (distance / norm).squareRoot() }
+  package var relativeDistance: Double { state.relative }
 
   /// ‖f(x) − f̂(x)‖ / ‖f(x) − x‖ of the block alone, both fed with the hidden states x of the base: the part of what the
   /// block does that is wrong.
-  package var blockError: Double {
-    updateNorm == 0 ? (ownDistance == 0 ? 0 : .infinity) : (ownDistance / updateNorm).squareRoot()
+  package var blockError: Double { update.relative }
+
+  /// The linear layer in the block whose input differs most, both blocks fed with the states of the base, with its relative
+  /// distance; nil if no input differs.
+  package var worstInput: (name: String, distance: Double)? {
+    parts.map { ($0.key, $0.value.relative) }.filter { $0.1 > 0 }
+      .max { ($0.1, $1.0) < ($1.1, $0.0) }
   }
 
-  /// Half of what the block does, or more, is wrong. Weights of 3 bits have about 0.3, permuted or missing ones about 1.
-  package var isBroken: Bool { blockError >= 0.5 }
+  /// Half of what the block does, or of what one of its layers reads, is wrong. Weights of 3 bits have about 0.3, permuted
+  /// or missing ones about 1.
+  package var isBroken: Bool { max(blockError, worstInput?.distance ?? 0) >= 0.5 }
 
   mutating func add(
     _ expected: Value<Float>, found: Value<Float>, own: Value<Float>, input: Value<Float>,
     _ compute: Compute
   ) throws {
-    distance += try compute.squaredDistance(expected, found)
-    norm += try compute.squaredNorm(expected)
-    ownDistance += try compute.squaredDistance(expected, own)
-    updateNorm += try compute.squaredDistance(expected, input)
+    try state.add(
+      compute.squaredDistance(expected, found), norm: compute.squaredNorm(expected))
+    try update.add(
+      compute.squaredDistance(expected, own), norm: compute.squaredDistance(expected, input))
+  }
+
+  /// Adds the inputs of a linear layer; they have other shapes if experts get other tokens.
+  mutating func add(
+    _ expected: Value<Float>, _ found: Value<Float>, of name: String, _ compute: Compute
+  ) throws {
+    let norm = try compute.squaredNorm(expected)
+    let distance =
+      expected.shape == found.shape ? try compute.squaredDistance(expected, found) : norm
+    parts[name, default: SquaredDistance()].add(distance, norm: norm)
+  }
+}
+
+/// The square of a distance, and of the norm that it is relative to.
+private struct SquaredDistance: Sendable, Equatable {
+  private var distance = 0.0
+  private var norm = 0.0
+
+  /// The relative distance: 0 if nothing differs, infinite if something differs from 0.
+  var relative: Double {
+    distance == 0 ? 0 : (distance / norm).squareRoot()
+  }
+
+  mutating func add(_ distance: Double, norm: Double) {
+    self.distance += distance
+    self.norm += norm
   }
 }
 

@@ -103,6 +103,13 @@ final class LayerStream {
     return try hidden.states(tokens(group), in: compute.arena)
   }
 
+  /// Returns the name of a weight without what the names of its block start with.
+  func name(of weight: String, in layer: Int) -> String {
+    let prefix = network.blockPrefix(layer)
+    return weight.hasPrefix(prefix)
+      ? String(Substring(weight.utf8.dropFirst(prefix.utf8.count))) : weight
+  }
+
   /// Calls `body` while the weights of a block are in memory, if they fit.
   func withWeights(of layer: Int, _ body: () throws -> Void) throws {
     let prefix = network.blockPrefix(layer)

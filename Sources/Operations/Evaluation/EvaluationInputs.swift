@@ -132,7 +132,7 @@ struct EvaluationInputs {
     case .auto: return tokenizer?.beginningID
     case .always:
       let id =
-        found.configuration.object["bos_token_id"]?.asInt ?? tokenizer?.beginningID.map(Int.init)
+        found.configuration.object["bos_token_id"]?.asInt ?? tokenizer?.beginningID.map { Int($0) }
       guard let id, let token = Int32(exactly: id) else {
         throw FormatError(
           .evaluatedModel, "config.json has no bos_token_id", path: found.files.path,

@@ -108,8 +108,8 @@ struct TokenInput {
     let isSigned = [DType.i8, .i16, .i32, .i64].contains(dtype)
     return try (0..<tensor.info.elementCount).map { index in
       var bits: UInt64 = 0
-      for byte in 0..<size { bits |= UInt64(bytes[index * size + byte]) << UInt64(8 * byte) }
-      let isNegative = isSigned && bits >> UInt64(8 * size - 1) != 0
+      for byte in 0..<size { bits |= UInt64(bytes[index * size + byte]) << (8 * byte) }
+      let isNegative = isSigned && bits >> (8 * size - 1) != 0
       guard !isNegative, bits <= UInt64(Int32.max) else {
         throw FormatError(
           .tokenData, "element \(index) is not a token id, expected 0 to \(Int32.max)", path: path,

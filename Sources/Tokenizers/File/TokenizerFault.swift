@@ -40,7 +40,7 @@ package enum TokenizerFault: String, CaseIterable, Sendable {
 }
 
 extension FormatError {
-  package init(
+  init(
     _ fault: TokenizerFault, _ reason: String, path: String, byteOffset: Int? = nil
   ) {
     self.init(fault.code, reason, path: path, byteOffset: byteOffset)

@@ -97,7 +97,7 @@ struct StripNormalizer: Normalizer {
 struct StripAccentsNormalizer: Normalizer {
   static func read(_ component: inout Component) -> any Normalizer { StripAccentsNormalizer() }
 
-  func normalize(_ text: inout NormalizedText) { text.remove { ScalarClasses.mark.contains($0) } }
+  func normalize(_ text: inout NormalizedText) { text.remove(where: OldCategories.isMark) }
 }
 
 /// Turns each byte into the scalar that stands for it.

@@ -19,12 +19,10 @@ struct BertNormalizer: Normalizer {
     if separatesChinese, !UTF8Text.isASCII(text.bytes) { separateChinese(&text) }
     if stripsAccents, !UTF8Text.isASCII(text.bytes) {
       FormNormalizer(form: .nfd).normalize(&text)
-      text.remove { ScalarClasses.nonspacingMark.contains($0) }
+      text.remove(where: OldCategories.isNonspacingMark)
     }
     if lowercases { LowercaseNormalizer().normalize(&text) }
   }
-
-  private static let removed = ScalarClasses.control.union(.format).union(.privateUse)
 
   /// Removes control characters, and turns white space into spaces.
   private func clean(_ text: inout NormalizedText) {
@@ -32,7 +30,7 @@ struct BertNormalizer: Normalizer {
       switch value {
       case 0x09, 0x0A, 0x0D: false
       case 0xFFFD: true
-      default: Self.removed.contains(value)
+      default: OldCategories.isControl(value)
       }
     }
     text.bytes = UTF8Text.bytes(

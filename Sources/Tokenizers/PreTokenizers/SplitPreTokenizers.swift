@@ -83,7 +83,7 @@ struct PunctuationPreTokenizer: PreTokenizer {
   static func isPunctuation(_ value: UInt32) -> Bool {
     switch value {
     case 0x21...0x2F, 0x3A...0x40, 0x5B...0x60, 0x7B...0x7E: true
-    default: value >= 0x80 && ScalarClasses.punctuation.contains(value)
+    default: value >= 0x80 && OldCategories.isPunctuation(value)
     }
   }
 }
