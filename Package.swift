@@ -195,6 +195,8 @@ let package = Package(
     tests("RotaryTests", reading + ["Rotary", "RotaryScaling"]),
     tests("TokenizersTests", ["Tokenizers"]),
     tests("TokenDataTests", ["TokenData", "Tokenizers"]),
+    tests(
+      "EvaluationTests", reading + ["Evaluation", "Networks", "BLAS"]),
     tests("NetworksTests", reading + ["Networks", "BLAS", "Rotary"]),
     tests("MergingTests", reading + ["Merging", "Recipes"]),
     tests("CachesTests", reading + ["Caches"]),
