@@ -88,6 +88,7 @@ let package = Package(
       ]),
     module("Sumac", ["Packing", "Checkpoints", "PackedFormat", "TensorCore", "Base"]),
     module("Reporting", ["Base"]),
+    module("Tokenizers", ["Base"]),
     module("Recipes", ["Base", "YAML"]),
     module(
       "Conversion",
@@ -136,8 +137,9 @@ let package = Package(
       "Operations",
       [
         "Conversion", "Inspection", "Pruning", "Merging", "RotaryScaling", "CacheCompression",
-        "Caches", "Rotary", "Surveys", "Recipes", "Reporting", "Containers", "Packing",
-        "ModelDirectories", "NumPy", "ONNX", "PyTorch", "Archives", "LibArchive", "Zip",
+        "Caches", "Rotary", "Surveys", "Recipes", "Reporting", "Tokenizers",
+        "Containers", "Packing", "ModelDirectories", "NumPy", "ONNX", "PyTorch", "Archives",
+        "LibArchive", "Zip",
         "Safetensors", "Models",
         "Checkpoints", "PackedFormat", "Codecs", "TensorCore", "Base", "Zstd", system,
       ]),
@@ -168,6 +170,7 @@ let package = Package(
       path: "Tests/TestSupport",
       swiftSettings: strict),
     tests("ReportingTests", ["Reporting"]),
+    tests("TokenizersTests", ["Tokenizers"]),
     tests("SumacTests", ["Sumac"]),
     tests("BaseTests", [system]),
     tests("TensorCoreTests", [system]),

@@ -17,6 +17,7 @@ package import Reporting
 import Rotary
 import RotaryScaling
 import Safetensors
+import Tokenizers
 import Zip
 
 /// Every code that an error about a file can have, with its meaning and remedy.
@@ -34,6 +35,7 @@ package enum ErrorCatalogue {
     + PyTorchFault.allCases.map(\.code)
     + NumPyFault.allCases.map(\.code)
     + ONNXFault.allCases.map(\.code)
+    + TokenizerFault.allCases.map(\.code)
     + [.unknownContainer]
     + [.compressedMember]
     + [.lfsPointer, .downloadedText, .brokenLink]
