@@ -89,6 +89,7 @@ let package = Package(
     module("Sumac", ["Packing", "Checkpoints", "PackedFormat", "TensorCore", "Base"]),
     module("Reporting", ["Base"]),
     module("Tokenizers", ["Base"]),
+    module("TokenData", ["Tokenizers", "Base"]),
     module("Recipes", ["Base", "YAML"]),
     module(
       "Conversion",
@@ -137,7 +138,7 @@ let package = Package(
       "Operations",
       [
         "Conversion", "Inspection", "Pruning", "Merging", "RotaryScaling", "CacheCompression",
-        "Caches", "Rotary", "Surveys", "Recipes", "Reporting", "Tokenizers",
+        "Caches", "Rotary", "Surveys", "Recipes", "Reporting", "TokenData", "Tokenizers",
         "Containers", "Packing", "ModelDirectories", "NumPy", "ONNX", "PyTorch", "Archives",
         "LibArchive", "Zip",
         "Safetensors", "Models",
@@ -171,6 +172,7 @@ let package = Package(
       swiftSettings: strict),
     tests("ReportingTests", ["Reporting"]),
     tests("TokenizersTests", ["Tokenizers"]),
+    tests("TokenDataTests", ["TokenData", "Tokenizers"]),
     tests("SumacTests", ["Sumac"]),
     tests("BaseTests", [system]),
     tests("TensorCoreTests", [system]),

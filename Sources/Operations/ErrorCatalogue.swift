@@ -17,6 +17,7 @@ package import Reporting
 import Rotary
 import RotaryScaling
 import Safetensors
+import TokenData
 import Tokenizers
 import Zip
 
@@ -36,6 +37,7 @@ package enum ErrorCatalogue {
     + NumPyFault.allCases.map(\.code)
     + ONNXFault.allCases.map(\.code)
     + TokenizerFault.allCases.map(\.code)
+    + TokenFault.allCases.map(\.code)
     + [.unknownContainer]
     + [.compressedMember]
     + [.lfsPointer, .downloadedText, .brokenLink]
