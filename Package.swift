@@ -157,7 +157,7 @@ let package = Package(
       dependencies: [
         "Merging", "Pruning", "Caches", "Rotary", "Surveys", "Containers", "Packing", "Safetensors",
         "NumPy", "ONNX", "PyTorch", "Archives", "Zip", "Models", "Checkpoints", "PackedFormat",
-        "Codecs", "Recipes", "TensorCore", "Base",
+        "Codecs", "Recipes", "Tokenizers", "TensorCore", "Base",
       ],
       path: "Tests/Fuzzing/FuzzTargets", swiftSettings: strict),
     .executableTarget(

@@ -5,7 +5,7 @@
 enum FuzzTarget: String, CaseIterable {
   case cbor, json, recipe, index, safetensors, values, places, file
   case adapter, merge, configuration, clex, survey, cache, option
-  case numpy, onnx, pytorch, pickle, archive
+  case numpy, onnx, pytorch, pickle, archive, tokenizer
 
   /// Runs the target once.
   func run(_ bytes: [UInt8]) {
@@ -30,6 +30,7 @@ enum FuzzTarget: String, CaseIterable {
     case .pytorch: PyTorchTarget.file(bytes)
     case .pickle: PyTorchTarget.pickle(bytes)
     case .archive: ArchiveTarget.run(bytes)
+    case .tokenizer: TokenizerTarget.run(bytes)
     }
   }
 }
