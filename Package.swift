@@ -89,6 +89,8 @@ let package = Package(
       ]),
     module("Sumac", ["Packing", "Checkpoints", "PackedFormat", "TensorCore", "Base"]),
     module("Reporting", ["Base"]),
+    module("Tokenizers", ["Base"]),
+    module("TokenData", ["Tokenizers", "Base"]),
     module("Recipes", ["Base", "YAML"]),
     module(
       "Conversion",
@@ -102,8 +104,6 @@ let package = Package(
         "Surveys", "Packing", "Models", "Checkpoints", "Reporting", "TensorCore", "Base",
         system,
       ]),
-    module("Tokenizers", ["Base"]),
-    module("TokenData", ["Tokenizers", "Base"]),
     module("Networks", ["BLAS", "Rotary", "Models", "Checkpoints", "TensorCore", "Base"]),
     module("Rotary", ["Models", "Checkpoints", "TensorCore", "Base"]),
     module(
@@ -180,6 +180,8 @@ let package = Package(
       path: "Tests/TestSupport",
       swiftSettings: strict),
     tests("ReportingTests", ["Reporting"]),
+    tests("TokenizersTests", ["Tokenizers"]),
+    tests("TokenDataTests", ["TokenData", "Tokenizers"]),
     tests("SumacTests", ["Sumac"]),
     tests("BaseTests", [system]),
     tests("TensorCoreTests", [system]),
@@ -193,8 +195,6 @@ let package = Package(
     tests("SurveysTests", reading + ["Surveys"]),
     tests("PruningTests", reading + ["Pruning", "Surveys"]),
     tests("RotaryTests", reading + ["Rotary", "RotaryScaling"]),
-    tests("TokenizersTests", ["Tokenizers"]),
-    tests("TokenDataTests", ["TokenData", "Tokenizers"]),
     tests(
       "EvaluationTests", reading + ["Evaluation", "Networks", "BLAS"]),
     tests("NetworksTests", reading + ["Networks", "BLAS", "Rotary"]),
