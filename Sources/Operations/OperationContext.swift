@@ -12,6 +12,8 @@ package struct OperationContext: Sendable {
   package var hubFolder: String?
   /// The choice among several weights of an input.
   package var choice = WeightsChoice()
+  /// False if the caller looks after unfinished outputs of runs that were killed.
+  var reportsAbandoned = true
   /// Planned outputs by their paths, which stand for the outputs while later steps are planned.
   var plannedOutputs: [String: Checkpoint] = [:]
   package let cancellation: Cancellation

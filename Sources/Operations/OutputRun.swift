@@ -160,19 +160,11 @@ struct OutputRun {
 
   /// Warns about unfinished outputs of the same name whose writers are dead.
   private func reportAbandoned(_ job: OutputJob) throws {
-    guard case .path(let output) = job.output else { return }
+    guard case .path(let output) = job.output, context.reportsAbandoned else { return }
     let folder = FileSystem.parent(of: output.path)
     // A folder in which files may be created need not be readable.
     guard unsafe access(folder, R_OK) == 0 else { return }
-    let name = FileSystem.baseName(of: output.path)
-    let abandoned = try AbandonedOutputs.entries(in: folder, of: name).filter {
-      $0.state == .abandoned
-    }
-    guard !abandoned.isEmpty else { return }
-    context.observer.report(
-      .warning(
-        "left by runs that were killed: \(abandoned.map(\.name.printable).joined(separator: ", ")); "
-          + "remove with: \(command: "doctor --clean '\(folder.printable)'")"))
+    try context.reportAbandoned(in: folder, of: FileSystem.baseName(of: output.path))
   }
 
   private func report(_ job: OutputJob, _ notices: [OperationNotice], notes: [Message]) {
@@ -238,5 +230,20 @@ struct OutputRun {
     else { return text }
     return text
       + ", \((Double(written) / Double(read) * 100).fixed(decimals: 1)) % of the input"
+  }
+}
+
+extension OperationContext {
+  /// Warns about unfinished outputs in a folder whose writers are dead.
+  /// - Parameter output: The name of the output to which they belong; nil for all.
+  func reportAbandoned(in folder: String, of output: String? = nil) throws {
+    let abandoned = try AbandonedOutputs.entries(in: folder, of: output).filter {
+      $0.state == .abandoned
+    }
+    guard !abandoned.isEmpty else { return }
+    observer.report(
+      .warning(
+        "left by runs that were killed: \(abandoned.map(\.name.printable).joined(separator: ", ")); "
+          + "remove with: \(command: "doctor --clean '\(folder.printable)'")"))
   }
 }

@@ -209,7 +209,7 @@ def main():
     parser.add_argument("--folder", default=".build/bench")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--size", type=int, default=1024, help="MiB of float32")
-    parser.add_argument("--only", help="start | cast | pack | unpack | stats | prune | rope | cache")
+    parser.add_argument("--only", help="start | cast | pytorch | archive | pack | unpack | stats | prune | rope | cache")
     options = parser.parse_args()
     sumac = os.path.abspath(options.sumac)
     os.makedirs(options.folder, exist_ok=True)
@@ -236,6 +236,31 @@ def main():
             ("the same, --memory 64MiB", [*cast, "--memory", "64MiB"], False),
             ("safetensors + numpy", [sys.executable, "-c", NUMPY_CAST, f32, out], False),
         ], options.rounds, cleanup=[out])
+    if wanted("pytorch"):
+        torch_file = f"{folder}/f32.bin"
+        if not os.path.exists(torch_file):
+            run([sumac, "convert", f32, "-o", torch_file])
+        compare(f"a file of PyTorch, {options.size} MiB of F32", [
+            ("cp; sync of the copy", f"cp {torch_file} {out} && sync {out}", True),
+            ("sumac convert to safetensors", [sumac, "convert", torch_file, "-o", out, "-vv"], False),
+            ("sumac inspect", [sumac, "inspect", torch_file], False),
+        ], options.rounds, cleanup=[out])
+    if wanted("archive"):
+        model, archive, unpacked = f"{folder}/model", f"{folder}/model.tar.zst", f"{folder}/unpacked"
+        if not os.path.exists(archive):
+            os.makedirs(model, exist_ok=True)
+            shutil.copy(bf16, f"{model}/model.safetensors")
+            run([sumac, "pack", model, "-o", archive])
+        compare(f"a model in a tar.zst, {options.size // 2} MiB of BF16", [
+            ("zstd -dc to /dev/null", f"zstd -q -dc {archive} > /dev/null", True),
+            ("sumac inspect", [sumac, "inspect", archive], False),
+            ("sumac convert to safetensors", [sumac, "convert", archive, "-o", out, "-vv"], False),
+            ("the same, --no-lineage",
+             [sumac, "convert", archive, "-o", out, "-vv", "--no-lineage"], False),
+            ("tar; sync of the file",
+             f"mkdir {unpacked} && tar -C {unpacked} -I zstd -xf {archive}"
+             f" && sync {unpacked}/model*", True),
+        ], options.rounds, cleanup=[out, unpacked])
     if wanted("pack"):
         compare(f"lossless packing, {options.size // 2} MiB of BF16, one thread", [
             ("zstd -1 -T1", ["zstd", "-q", "-f", "-1", "-T1", "--single-thread", raw, "-o", frame], False),

@@ -45,6 +45,8 @@ enum BatchEvent: Sendable, Equatable {
     var input: String
     var code: String
     var message: String
+    /// The stamp of the output, if a step wrote it before another one failed.
+    var outputStamp: String?
     var seconds: Double
   }
 }
@@ -72,6 +74,7 @@ extension BatchEvent {
       [
         "event": "failed", "output": .string(failure.output), "input": .string(failure.input),
         "code": .string(failure.code), "message": .string(failure.message),
+        "output_stamp": failure.outputStamp.map { .string($0) } ?? .null,
         "seconds": JSONValue(failure.seconds),
       ]
     }
@@ -102,7 +105,9 @@ extension BatchEvent {
         let message = text("message"), let seconds = json["seconds"]?.asDouble
       else { return nil }
       self = .failed(
-        Failure(output: output, input: input, code: code, message: message, seconds: seconds))
+        Failure(
+          output: output, input: input, code: code, message: message,
+          outputStamp: text("output_stamp"), seconds: seconds))
     default: return nil
     }
   }

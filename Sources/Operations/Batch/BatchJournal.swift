@@ -11,14 +11,52 @@ package final class BatchJournal: Sendable {
   package struct Past: Sendable {
     /// The command and its settings that the last start recorded; nil in a new journal.
     var start: (command: String, settings: String)?
-    /// The last plan of each output since the batch started over.
-    var plans: [UTF8Key: BatchEvent.Plan] = [:]
-    /// The last result of each output since the batch started over.
+    /// The work on each output since the batch started over that has no result: it was ended by a kill, or a step failed
+    /// after the output was written.
+    var unfinished: [UTF8Key: Unfinished] = [:]
+    /// The last event of each output since the batch started over, if it is a result.
     var done: [UTF8Key: BatchEvent.Done] = [:]
+    /// The outputs whose work ever started.
+    var attempted: Set<UTF8Key> = []
     /// The stamps of the outputs that the batch ever wrote, by their names.
     var written: [UTF8Key: Set<String>] = [:]
     /// The numbers of the damaged lines.
     var damagedLines: [Int] = []
+
+    fileprivate mutating func add(_ plan: BatchEvent.Plan) {
+      let key = UTF8Key(plan.output)
+      (unfinished[key], done[key]) = (Unfinished(plan: plan), nil)
+      attempted.insert(key)
+    }
+
+    fileprivate mutating func add(_ result: BatchEvent.Done) {
+      let key = UTF8Key(result.output)
+      (unfinished[key], done[key]) = (nil, result)
+      written[key, default: []].insert(result.outputStamp)
+    }
+
+    fileprivate mutating func add(_ failure: BatchEvent.Failure) {
+      let key = UTF8Key(failure.output)
+      done[key] = nil
+      if let stamp = failure.outputStamp {
+        written[key, default: []].insert(stamp)
+        unfinished[key]?.writtenStamp = stamp
+      } else {
+        unfinished[key] = nil
+      }
+    }
+  }
+
+  /// Work that was planned and has no result.
+  struct Unfinished: Sendable {
+    let plan: BatchEvent.Plan
+    /// The stamp of the output that was written before a later step failed; nil if nothing was recorded after the plan.
+    var writtenStamp: String?
+
+    /// Returns true if an output with this stamp was written by the work.
+    func wrote(_ stamp: String) -> Bool {
+      writtenStamp.map { $0 == stamp } ?? (stamp != plan.replaced)
+    }
   }
 
   /// The events of the file when it was opened.
@@ -53,13 +91,10 @@ package final class BatchJournal: Sendable {
       switch event {
       case .start(let command, let settings, let startsOver):
         past.start = (command, settings)
-        if startsOver { (past.plans, past.done) = ([:], [:]) }
-      case .plan(let plan): past.plans[UTF8Key(plan.output)] = plan
-      case .done(let done):
-        let key = UTF8Key(done.output)
-        past.done[key] = done
-        past.written[key, default: []].insert(done.outputStamp)
-      case .failed(let failure): past.done[UTF8Key(failure.output)] = nil
+        if startsOver { (past.unfinished, past.done) = ([:], [:]) }
+      case .plan(let plan): past.add(plan)
+      case .done(let done): past.add(done)
+      case .failed(let failure): past.add(failure)
       }
     }
     return past

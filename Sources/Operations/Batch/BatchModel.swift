@@ -71,10 +71,14 @@ package struct BatchJob: Sendable {
 
 extension [BatchStep] {
   /// Returns a digest of the settings, and of the choice among several weights: sixteen hexadecimal digits.
-  package func digest(_ choice: WeightsChoice) throws -> String {
+  package func digest(
+    _ choice: WeightsChoice, versions: [Lineage.Option] = []
+  ) throws -> String {
     var bytes: [UInt8] = []
     for step in self { bytes += try step.settings() + [0] }
-    for option in choice.lineageOptions { bytes += "\(option.name)=\(option.value)\0".utf8 }
+    for option in choice.lineageOptions + versions {
+      bytes += "\(option.name)=\(option.value)\0".utf8
+    }
     return XXH64.digits(of: bytes)
   }
 

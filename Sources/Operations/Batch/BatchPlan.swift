@@ -72,7 +72,11 @@ struct BatchPlan {
 
   /// Records the start of the command in the journal, and removes what a killed run left unfinished.
   func begin() throws {
-    if !journal.past.plans.isEmpty { _ = try AbandonedOutputs.remove(in: output.path) }
+    if journal.past.unfinished.isEmpty {
+      try context.reportAbandoned(in: output.path)
+    } else {
+      _ = try AbandonedOutputs.remove(in: output.path)
+    }
     if journal.past.start == nil || startsOver { try journal.append([start]) }
   }
 

@@ -47,12 +47,12 @@ struct BatchPlanner: Sendable {
     let key = UTF8Key(planned.job.name)
     let stamp = try FileStamp(ofOutput: planned.output)?.text
     planned.outputStamp = stamp
-    let plan = past.plans[key]
+    let unfinished = past.unfinished[key]
     planned.mayReplace = replacesExisting
-    planned.mayReplaceIntermediates = replacesExisting || plan != nil
+    planned.mayReplaceIntermediates = replacesExisting || past.attempted.contains(key)
     guard let stamp else { return }
-    let appeared = plan.map { $0.replaced != stamp } ?? false
-    if appeared || past.written[key]?.contains(stamp) == true { planned.mayReplace = true }
+    let isWritten = unfinished?.wrote(stamp) ?? false
+    if isWritten || past.written[key]?.contains(stamp) == true { planned.mayReplace = true }
     guard resumes else { return }
     if let done = past.done[key], done.settings == planned.job.settings {
       guard try isSame(planned.output, stamp, as: done) else { return }
@@ -64,7 +64,7 @@ struct BatchPlanner: Sendable {
         planned.action = .skip(renewed)
         planned.hasNewStamps = true
       }
-    } else if let plan, appeared, past.done[key] == nil, plan.settings == planned.job.settings,
+    } else if let plan = unfinished?.plan, isWritten, plan.settings == planned.job.settings,
       plan.inputStamp == planned.inputStamp
     {
       planned.action = .finish

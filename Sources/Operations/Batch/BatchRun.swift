@@ -96,6 +96,7 @@ struct BatchRun: Sendable {
     guard !state.hasStopped.load(ordering: .relaxed) else { return }
     let counter = progress.model(byteCount: planned.valueByteCount)
     var context = context
+    context.reportsAbandoned = false
     context.observer = BatchObserver(
       base: self.context.observer, name: planned.job.input, progress: counter)
     let start = ContinuousClock.now
@@ -144,7 +145,13 @@ extension PlannedJob {
   fileprivate func failure(_ error: any UserError, seconds: Double) -> BatchEvent.Failure {
     BatchEvent.Failure(
       output: job.name, input: job.input, code: error.facts.code,
-      message: error.message.description, seconds: seconds)
+      message: error.message.description, outputStamp: writtenStamp, seconds: seconds)
+  }
+
+  /// The stamp of the output if the batch wrote it before a later step failed.
+  private var writtenStamp: String? {
+    let stamp = (try? FileStamp(ofOutput: output))??.text
+    return stamp == outputStamp && endState != .recovered ? nil : stamp
   }
 
   /// The result of a model that needs no work, or whose work did not start.

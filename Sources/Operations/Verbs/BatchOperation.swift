@@ -76,7 +76,11 @@ package struct BatchOperation: Operation {
     let opensFolders = (models.first?.steps ?? steps).first?.operation.opensFolders ?? true
     let inputs = try BatchInputs(models.map(\.path), opensFolders: opensFolders, context)
     var errors = inputs.errors
-    let common = try steps.digest(context.choice)
+    // Another version of the program may write other bytes.
+    func settings(_ steps: [BatchStep]) throws -> String {
+      try steps.digest(context.choice, versions: Version.shapingOutput)
+    }
+    let common = try settings(steps)
     var jobs: [BatchJob] = []
     // The fault of a template is that of all models that use it.
     var templates: [String: BatchName?] = [:]
@@ -95,7 +99,7 @@ package struct BatchOperation: Operation {
       jobs.append(
         BatchJob(
           input: input.path, name: name, steps: replacing(steps),
-          settings: model.steps == nil ? common : try steps.digest(context.choice)))
+          settings: model.steps == nil ? common : try settings(steps)))
     }
     errors += settingErrors
     try SeveralErrors.throwIfAny(errors)

@@ -109,6 +109,38 @@ import Testing
     #expect(try workspace.outputs()["m02.sumac"] == [7])
   }
 
+  @Test("an output of others is not taken for the result after a failure")
+  func outputAfterFailure() throws {
+    let workspace = try BatchWorkspace(models: 1)
+    let whole = try workspace.folder.bytes("models/m01/model.safetensors")
+    try workspace.run(workspace.converting())
+    try FileSystem.removeFile(workspace.folder["out/m01.sumac"])
+    try workspace.folder.write([1], to: "models/m01/model.safetensors")
+    #expect(throws: (any Error).self) { try workspace.run(workspace.converting()) }
+    try workspace.folder.write(whole, to: "models/m01/model.safetensors")
+    try workspace.folder.write([7], to: "out/m01.sumac")
+    #expect(throws: (any Error).self) { try workspace.run(workspace.converting()) }
+    #expect(try workspace.outputs()["m01.sumac"] == [7])
+  }
+
+  @Test("the output of a batch whose last step failed is its own")
+  func failedLastStep() throws {
+    let workspace = try BatchWorkspace(models: 1)
+    var batch = workspace.converting()
+    var convert = BatchWorkspace.convert
+    convert.storage.type = "int4"
+    var verify = VerifyOperation(inputs: [])
+    verify.largestRMSE = 0
+    batch.steps = [BatchStep(convert), BatchStep(verify)]
+    batch.source = "jobs.yaml"
+    #expect(try workspace.run(batch).states == [.failed])
+    let output = try workspace.outputs()["m01.sumac"]
+    #expect(output != nil)
+    batch.steps = [BatchStep(BatchWorkspace.convert)]
+    #expect(try workspace.run(batch).states == [.done])
+    #expect(try workspace.outputs()["m01.sumac"] != output)
+  }
+
   @Test("the journal of another command is an error, unless the batch starts over")
   func otherCommand() throws {
     let workspace = try BatchWorkspace(models: 2)
