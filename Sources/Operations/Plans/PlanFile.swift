@@ -57,10 +57,11 @@ package struct PlanFile: Sendable {
     let text = line + Array("]}".utf8)
     let json: JSONValue
     do { json = try JSONValue.parse(text.span) } catch {
-      throw fault(path, "its first line is not the head of a plan: \(error.reason)")
+      throw fault(path, "is not a plan of tasks: its first line is not the head of one")
     }
     guard json["schema"]?.asString == Plan.schema else {
-      throw fault(path, "is not a plan of tasks, expected the schema '\(Plan.schema)'")
+      throw fault(
+        path, "is not a plan of tasks of this version, expected the schema '\(Plan.schema)'")
     }
     guard let plan = Plan.plan(json), let rowByteCount = json["row_bytes"]?.asInt,
       (8...maximumRowByteCount).contains(rowByteCount)
