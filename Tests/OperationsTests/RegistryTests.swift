@@ -61,6 +61,9 @@ import Testing
     emit.replacesExisting = true
     var list = TaskListOperation(plan: "p", stage: "apply")
     list.groupSize = 7
+    list.entersFolder = true
+    var task = TaskOperation(plan: "p", stage: "apply", first: 2, last: 3)
+    task.entersFolder = true
     return [
       convert, prune, survey, merge, extract,
       VectorApplyOperation(vectors: ["v"], base: "b", output: output),
@@ -77,7 +80,7 @@ import Testing
       DoctorOperation(cleanedFolder: "d"), PackOperation(folder: "m", output: output),
       UnpackOperation(archive: "a.zip", output: output),
       batch, plan, PlanShowOperation(plan: "p"), emit,
-      TaskOperation(plan: "p", stage: "apply", first: 2, last: 3), list,
+      task, list,
     ]
   }()
 

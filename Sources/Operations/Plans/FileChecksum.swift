@@ -1,6 +1,7 @@
 import Base
 import Checkpoints
 import Synchronization
+import TensorCore
 
 /// A fast checksum of a file: the XXH64 of the XXH64 of each MiB.
 enum FileChecksum {
@@ -22,7 +23,7 @@ enum FileChecksum {
       let size = min(pieceByteCount, file.byteCount - offset)
       var bytes = workspace._mutatingExtracting(0..<size)
       try file.read(at: offset, into: &bytes)
-      let sum = XXH64.hash(bytes.bytes)
+      let sum = Kernels.xxh64(bytes.bytes)
       sums.withLock { $0[piece] = sum }
     }
     let bytes = sums.withLock { $0 }.flatMap { sum in

@@ -122,7 +122,7 @@ struct OutputStages {
   }
 
   /// The memory of a process before it reads a header.
-  private static let processByteCount = 24 << 20
+  private static let processByteCount = 30 << 20
 
   /// Returns the peak memory of a task, which unlike that of a command does not depend on the memory of this process.
   /// - Throws: ``UsageError`` if the limit is too little for one thread.

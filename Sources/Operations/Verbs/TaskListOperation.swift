@@ -11,6 +11,8 @@ package struct TaskListOperation: Operation {
   package var stage: String?
   /// The number of tasks that a number in the list stands for.
   package var groupSize = 1
+  /// True if the process enters the folder to which the paths of the plan are relative.
+  package var entersFolder = false
 
   package init(plan: String, stage: String? = nil) {
     self.plan = plan
@@ -20,6 +22,7 @@ package struct TaskListOperation: Operation {
   package func run(_ context: OperationContext) throws -> OperationResult {
     let file = try PlanFile.opened(plan)
     if let stage { _ = try file.numbers(ofStage: stage) }
+    if entersFolder { try FileSystem.enter(file.plan.folder) }
     let missing = try MissingTasks(file)
     let stages = file.plan.stages.filter { stage == nil || $0.name == stage }
     let found = try stages.map { stage in

@@ -13,6 +13,8 @@ package struct TaskOperation: Operation {
   /// The numbers of the tasks, from 1 on.
   package var first: Int
   package var last: Int
+  /// True if the process enters the folder to which the paths of the plan are relative.
+  package var entersFolder = false
 
   package init(plan: String, stage: String? = nil, first: Int, last: Int) {
     self.plan = plan
@@ -21,19 +23,11 @@ package struct TaskOperation: Operation {
     self.last = last
   }
 
-  /// Enters the folder to which the paths of a plan are relative, for the whole process.
-  /// - Returns: The absolute path of the plan.
-  package static func enterFolder(ofPlan path: String) throws -> String {
-    let file = try PlanFile.opened(path)
-    let absolute = try FileSystem.resolved(path)
-    try FileSystem.enter(file.plan.folder)
-    return absolute
-  }
-
   package func run(_ context: OperationContext) throws -> OperationResult {
     let file = try PlanFile.opened(plan)
     let tasks = try tasks(file)
     try file.checkVersions()
+    if entersFolder { try FileSystem.enter(file.plan.folder) }
     let run = try TaskRun(file, context)
     var outcomes: [TaskOutcome] = []
     for task in tasks {

@@ -66,14 +66,15 @@ struct Task: Verb {
 
   func run(_ invocation: Invocation) throws {
     try invocation.reportingFailure(as: chosenFormat) {
-      let path = try TaskOperation.enterFolder(ofPlan: plan)
       guard let tasks else {
-        var list = TaskListOperation(plan: path, stage: stage)
+        var list = TaskListOperation(plan: plan, stage: stage)
         list.groupSize = group ?? 1
+        list.entersFolder = true
         return try StandardOutput.write(list.run(invocation.context), as: chosenFormat)
       }
-      let operation = TaskOperation(
-        plan: path, stage: stage, first: tasks.first, last: tasks.last)
+      var operation = TaskOperation(
+        plan: plan, stage: stage, first: tasks.first, last: tasks.last)
+      operation.entersFolder = true
       try invocation.show(
         isDryRun: dryRun, hasFormat: json || format != nil, chosenFormat
       ) {
