@@ -15,7 +15,7 @@ RELEASE := $(COMPILE) --product sumac -Xlinker -L"$(STATIC)"
 MODEL := Fixtures/models/base
 DEMO := .build/demo
 
-.PHONY: peers demo test build install uninstall format lint bench fuzz fuzz-minute oracles packages python-modules
+.PHONY: peers demo test build install uninstall format lint bench fuzz fuzz-minute oracles cluster packages python-modules
 
 build: packages
 	@Scripts/static-libraries "$(STATIC)"
@@ -38,6 +38,7 @@ test: packages python-modules
 	$(SWIFT) test -c release --skip-build --parallel --num-workers $(JOBS)
 	@$(MAKE) --no-print-directory fuzz-minute
 	@$(MAKE) --no-print-directory oracles
+	@$(MAKE) --no-print-directory cluster
 
 # Each fuzz target for some seconds, on mutated seeds: make fuzz-minute FUZZ_SECONDS=60
 FUZZ_SECONDS ?= 2
@@ -48,6 +49,11 @@ fuzz-minute:
 ORACLES ?= --seconds 30
 oracles:
 	@python3 Tests/Fuzzing/Oracles/oracles.py "$$($(RELEASE) --show-bin-path)/sumac" $(ORACLES)
+
+# A plan on a real Slurm with two nodes on this machine, one of which dies in the middle.
+cluster: python-modules
+	@Scripts/install-packages cluster
+	@PATH="$$PATH:/usr/sbin" python3 Tests/Cluster/slurm_test.py "$$($(RELEASE) --show-bin-path)/sumac"
 
 # One target led by coverage: make fuzz TARGET=file SECONDS=3600
 TARGET ?= file
@@ -71,6 +77,7 @@ peers: build python-modules
 	$(PYTHON) Tests/Peers/formats.py "$$($(RELEASE) --show-bin-path)/sumac"
 	$(PYTHON) Tests/Peers/merge_speed.py "$$($(RELEASE) --show-bin-path)/sumac"
 	$(PYTHON) Tests/Peers/pytorch.py "$$($(RELEASE) --show-bin-path)/sumac"
+	$(PYTHON) Tests/Peers/engines.py "$$($(RELEASE) --show-bin-path)/sumac"
 
 lint: packages
 	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests

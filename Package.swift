@@ -210,7 +210,7 @@ let package = Package(
     tests(
       "OperationsTests",
       reading + [
-        "Operations", "Caches", "Inspection", "Merging", "Reporting", "RotaryScaling",
+        "Operations", "Caches", "Inspection", "Merging", "Pruning", "Reporting", "RotaryScaling",
       ]),
     tests("CommandTests", reading + ["SumacCommand"], exclude: ["Cases", "Faults"]),
   ]

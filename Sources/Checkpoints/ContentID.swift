@@ -22,7 +22,7 @@ extension LazyTensor {
 
 extension Checkpoint {
   /// The tensors and files whose values the fast content id covers.
-  private var identifiedTensors: [LazyTensor] {
+  package var identifiedTensors: [LazyTensor] {
     ((valueTensors ?? tensors) + companions).filter { $0.aliasOf == nil }
   }
 
@@ -43,21 +43,36 @@ extension Checkpoint {
   /// - Complexity: O(*n*) for *n* bytes, on all threads of the engine.
   package func contentIdentity(engine: Engine) throws -> InputIdentity {
     guard identity.coverage == .headers else { return identity }
-    let tensors = identifiedTensors
+    return contentIdentity(
+      checksums: try Self.chunkChecksums(of: identifiedTensors, engine: engine))
+  }
+
+  /// Returns the XXH64 of each chunk of tensors, in order.
+  package static func chunkChecksums(
+    of tensors: [LazyTensor], engine: Engine
+  ) throws -> [UInt64] {
     let chunkCount = tensors.reduce(0) { $0 + $1.info.grid.count }
     let checksums = Mutex([UInt64](repeating: 0, count: chunkCount))
     try engine.forEachTile(
-      of: tensors, workspaceByteCount: identificationWorkspaceByteCount, finishesTensors: false
+      of: tensors,
+      workspaceByteCount: Engine.workspaceByteCount(of: tensors, extra: { _ in 0 }),
+      finishesTensors: false
     ) { number, _, values, _ in
       let checksum = Kernels.xxh64(values)
       checksums.withLock { $0[number] = checksum }
     }
+    return checksums.withLock { $0 }
+  }
+
+  /// Returns the identity that `contentIdentity(engine:)` computes.
+  /// - Parameter checksums: The XXH64 of each chunk of the identified tensors, in order.
+  package func contentIdentity(checksums: [UInt64]) -> InputIdentity {
     var hash = SHA256()
     hash.update(data: Array(identity.hash.utf8))
     for companion in companions {
       hash.update(data: Array("\n\(companion.info.byteCount) \(companion.name)".utf8))
     }
-    let bytes = checksums.withLock { $0 }.flatMap { checksum in
+    let bytes = checksums.flatMap { checksum in
       (0..<8).map { UInt8(truncatingIfNeeded: checksum >> (8 * $0)) }
     }
     hash.update(data: bytes)

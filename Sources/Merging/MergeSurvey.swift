@@ -54,7 +54,11 @@ struct MergeSurvey {
   }
 
   /// Returns the final combination of each tensor; nil for tensors that are copied.
-  func settled(_ tensors: [PlannedTensor]) throws -> [SettledCombination?] {
+  /// - Parameter keeps: Returns the values of a trimmed tensor to keep, if they are known already.
+  func settled(
+    _ tensors: [PlannedTensor],
+    keeping keeps: ((PlannedTensor) -> [SettledCombination.Keep])? = nil
+  ) throws -> [SettledCombination?] {
     var results = [SettledCombination?](repeating: nil, count: tensors.count)
     var trimmed: [Int] = []
     for (index, tensor) in tensors.enumerated() {
@@ -72,7 +76,9 @@ struct MergeSurvey {
       }
     }
     let survey = TrimSurvey(options: options, engine: engine)
-    let settled = try survey.settled(trimmed.map { tensors[$0] })
+    let settled = try survey.settled(
+      trimmed.map { tensors[$0] },
+      keeping: keeps.map { keeps in trimmed.map { keeps(tensors[$0]) } })
     for (index, combination) in zip(trimmed, settled) { results[index] = combination }
     return results
   }

@@ -18,7 +18,7 @@ package struct Merging: Sendable {
   /// The model whose configuration and files the output receives.
   private let host: Checkpoint?
   /// What the survey found; shared with the sources of the output.
-  private let findings: MergeFindings
+  let findings: MergeFindings
   /// The number of layers of the output and their source layers, if slices are stacked.
   private let layers: (count: Int, picks: [Int])?
 

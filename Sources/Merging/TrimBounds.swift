@@ -30,18 +30,20 @@ struct TrimBounds: Sendable {
     self.tensors = tensors
     self.engine = engine
     readings = tensors.map { DeltaReading($0, seed: seed) }
-    if case .taskVectors(let vectors)? = tensors.first?.combination {
-      trims = vectors.vectors.map(\.trim)
-    } else {
-      trims = []
-    }
+    trims = Self.trims(of: tensors)
     tiles = TileList(tensors.map(\.info.grid))
     let announced = tensors.reduce(0) { $0 + MergeSurvey.rankPassCount($1) * $1.byteCount }
     meter = PassMeter(byteCount: announced, progress: engine.progress)
   }
 
+  /// Returns the trim of each model, which all tensors have in common.
+  static func trims(of tensors: [PlannedTensor]) -> [Trim] {
+    guard case .taskVectors(let vectors)? = tensors.first?.combination else { return [] }
+    return vectors.vectors.map(\.trim)
+  }
+
   /// A bound of the kept magnitudes, in descending order.
-  private struct Bound {
+  struct Bound {
     var model: Int
     /// True if the kept magnitudes end at the bound; false if the dropped magnitudes before them end at it.
     var isLow: Bool
@@ -62,9 +64,8 @@ struct TrimBounds: Sendable {
     var cutsTies: Bool { kept > 0 && kept < search.equalCount }
   }
 
-  /// Returns the values to keep, for each tensor and each model.
-  func keeps() throws -> [[SettledCombination.Keep]] {
-    let total = tensors.reduce(0) { $0 + $1.info.elementCount }
+  /// Returns the bounds of `total` magnitudes before any of them is known.
+  static func bounds(of trims: [Trim], total: Int) -> [Bound] {
     var bounds: [Bound] = []
     for (model, trim) in trims.enumerated() where trim.needsRanks {
       let kept = trim.kept(of: total)
@@ -76,14 +77,28 @@ struct TrimBounds: Sendable {
         bounds.append(Bound(model: model, count: kept.lowerBound, isLow: false))
       }
     }
+    return bounds
+  }
+
+  /// Returns the values to keep, for each tensor and each model.
+  func keeps() throws -> [[SettledCombination.Keep]] {
+    let total = tensors.reduce(0) { $0 + $1.info.elementCount }
+    var bounds = Self.bounds(of: trims, total: total)
     if !bounds.isEmpty { try find(&bounds) }
     meter.finish()
     return tensors.indices.map { tensor in
-      trims.enumerated().map { model, trim in
-        guard trim.needsRanks else { return trim.keepWithoutRanks }
-        guard !trim.kept(of: total).isEmpty else { return .nothing }
-        return Self.keep(bounds.filter { $0.model == model }, tensor: tensor)
-      }
+      Self.keeps(bounds, trims, tensor: tensor, total: total)
+    }
+  }
+
+  /// Returns the values of a tensor to keep, for each model, within bounds that are known.
+  static func keeps(
+    _ bounds: [Bound], _ trims: [Trim], tensor: Int, total: Int
+  ) -> [SettledCombination.Keep] {
+    trims.enumerated().map { model, trim in
+      guard trim.needsRanks else { return trim.keepWithoutRanks }
+      guard !trim.kept(of: total).isEmpty else { return .nothing }
+      return keep(bounds.filter { $0.model == model }, tensor: tensor)
     }
   }
 
@@ -192,7 +207,7 @@ struct TrimBounds: Sendable {
   }
 
   /// Sets how many of the magnitudes equal to each threshold are kept; the first ones are.
-  private static func settleTies(_ bounds: inout [Bound]) {
+  static func settleTies(_ bounds: inout [Bound]) {
     for index in bounds.indices {
       let search = bounds[index].search
       bounds[index].kept =
@@ -213,7 +228,7 @@ struct TrimBounds: Sendable {
 
   /// Returns, for each bound, the tensor with the last kept magnitude equal to the threshold, and the index of
   /// the element after it.
-  private func lastTies(
+  func lastTies(
     _ bounds: [Bound], path: String
   ) throws -> [(tensor: Int, element: Int)] {
     let counts = Mutex(bounds.map { _ in TieCounts(tileCount: tiles.count) })

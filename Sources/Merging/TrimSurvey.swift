@@ -34,10 +34,15 @@ struct TrimSurvey {
   private static let smallLimit = 1 << 16
 
   /// Returns the final combinations of tensors whose planned combination is `.taskVectors`.
-  func settled(_ tensors: [PlannedTensor]) throws -> [SettledCombination] {
+  /// - Parameter known: The values of each tensor to keep, if they are known already.
+  func settled(
+    _ tensors: [PlannedTensor], keeping known: [[SettledCombination.Keep]]? = nil
+  ) throws -> [SettledCombination] {
     var results = [SettledCombination?](repeating: nil, count: tensors.count)
     var keeps: [[SettledCombination.Keep]] = []
-    if options.scope == .global {
+    if let known {
+      keeps = known
+    } else if options.scope == .global {
       // Among equal magnitudes, those of the tensors with the first names are kept.
       let order = tensors.indices.sorted {
         tensors[$0].info.name.precedesAsBytes(tensors[$1].info.name)

@@ -94,18 +94,34 @@ struct ComponentFiles {
 
   var chunkCount: Int { shards.reduce(0) { $0 + $1.layout.chunkCount } }
 
-  func write(to folder: StagedDirectory, engine: Engine) throws {
-    let names = Set(shards.flatMap { $0.layout.tensors.map { UTF8Key($0.name) } })
-    // The lineage in the first file contains the loss of all files, so it is written last.
-    for (number, shard) in shards.enumerated().reversed() {
-      try folder.writeFile(shard.file) { file in
-        try shard.layout.write(to: file, engine: engine)
-        guard number == 0 else { return }
-        let losses = engine.losses.tensors.filter { names.contains(UTF8Key($0.name)) }
-        try shard.layout.write(
-          metadata, loss: ModelLoss(losses, elementCount: elementCount), to: file)
-      }
+  /// The weights files, in the order of their names.
+  var parts: [OutputPart] {
+    shards.enumerated().map { number, shard in
+      let header = shard.layout.header.count
+      return OutputPart(
+        file: shard.file, tensorNames: shard.layout.tensors.map(\.name),
+        byteCount: shard.layout.byteCount, valueByteCount: shard.layout.byteCount - header,
+        lateByteCount: number == 0 && metadata.awaitsLoss ? header : 0)
     }
-    if let index { try folder.writeFile(index.path) { try $0.write(index.bytes.rawSpan, at: 0) } }
+  }
+
+  /// The path of the index; nil if there is none.
+  var indexPath: String? { index?.path }
+
+  func write(shard number: Int, to file: OutputFile, engine: Engine) throws {
+    try shards[number].layout.write(to: file, engine: engine)
+  }
+
+  /// Writes the header of the first shard again: its lineage contains the losses of all shards.
+  func record(_ losses: [TensorLoss], inShard number: Int, to file: OutputFile) throws {
+    guard number == 0 else { return }
+    let names = Set(shards.flatMap { $0.layout.tensors.map { UTF8Key($0.name) } })
+    let own = losses.filter { names.contains(UTF8Key($0.name)) }
+    try shards[number].layout.write(
+      metadata, loss: ModelLoss(own, elementCount: elementCount), to: file)
+  }
+
+  func writeIndex(to file: OutputFile) throws {
+    if let index { try file.write(index.bytes.rawSpan, at: 0) }
   }
 }

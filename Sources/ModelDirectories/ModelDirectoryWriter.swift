@@ -1,19 +1,22 @@
-import Base
+package import Base
 package import Checkpoints
 import Safetensors
 import TensorCore
 import Zstd
 
 /// Writes a checkpoint as a Hugging Face model folder, with a subfolder for each of its components.
-package struct ModelDirectoryWriter: CheckpointWriter {
+package struct ModelDirectoryWriter: PartitionedWriter {
   /// The default shard size of Hugging Face's tools.
   package static let defaultShardByteCount = 5_000_000_000
 
   private let components: [ComponentFiles]
   private let companions: [LazyTensor]
   package let plan: OutputPlan
-
-  package var isDirectory: Bool { true }
+  package let parts: [OutputPart]
+  /// The component and the number in it of each part.
+  private let places: [(component: Int, shard: Int)]
+  /// The components with an index.
+  private let indexed: [Int]
 
   package init(_ checkpoint: Checkpoint, options: WriterOptions) throws {
     let (tensors, notes) = checkpoint.withoutAliases(keeping: options.keepsAliases)
@@ -23,6 +26,12 @@ package struct ModelDirectoryWriter: CheckpointWriter {
     companions = checkpoint.companions
     try Self.checkCompanions(checkpoint, weights: components.flatMap(\.paths))
     plan = Self.plan(components, companions: companions, notes: notes)
+    let files = components.map(\.parts)
+    parts = files.flatMap(\.self)
+    places = files.enumerated().flatMap { component, files in
+      files.indices.map { (component, $0) }
+    }
+    indexed = components.indices.filter { [components] in components[$0].indexPath != nil }
   }
 
   /// Returns the components with tensors; the folder itself comes first, and is left out if it has no tensors but its
@@ -86,20 +95,33 @@ package struct ModelDirectoryWriter: CheckpointWriter {
       valueByteCount: values + companionByteCount, notes: notes)
   }
 
-  package func write(to output: AtomicOutput, engine: Engine) throws {
-    try output.writeDirectory { folder in
-      for component in components { try component.write(to: folder, engine: engine) }
-      for companion in companions {
-        try folder.writeFile(companion.name) { file in
-          try engine.forEachTile(
-            of: [companion],
-            workspaceByteCount: Engine.workspaceByteCount(of: [companion], extra: { _ in 0 }),
-            finishesTensors: false
-          ) { _, tile, values, _ in
-            try file.write(values, at: tile.elements.lowerBound)
-          }
-        }
-      }
+  package var otherFiles: [String] {
+    indexed.compactMap { components[$0].indexPath } + companions.map(\.name)
+  }
+
+  package func write(part: Int, to file: OutputFile, engine: Engine) throws {
+    let place = places[part]
+    try components[place.component].write(shard: place.shard, to: file, engine: engine)
+  }
+
+  package func record(
+    _ losses: [TensorLoss], inPart part: Int, to file: OutputFile
+  ) throws {
+    let place = places[part]
+    try components[place.component].record(losses, inShard: place.shard, to: file)
+  }
+
+  package func write(otherFile number: Int, to file: OutputFile, engine: Engine) throws {
+    guard number >= indexed.count else {
+      return try components[indexed[number]].writeIndex(to: file)
+    }
+    let companion = companions[number - indexed.count]
+    try engine.forEachTile(
+      of: [companion],
+      workspaceByteCount: Engine.workspaceByteCount(of: [companion], extra: { _ in 0 }),
+      finishesTensors: false
+    ) { _, tile, values, _ in
+      try file.write(values, at: tile.elements.lowerBound)
     }
   }
 }

@@ -46,6 +46,7 @@ package enum ErrorCatalogue {
     + [.nonfiniteValue, .valuesTooSmall, .valuesTooLarge]
     + [.recipe]
     + [.batchJobs]
+    + [.plan, .planInput]
     + [.clex]
     + [.ropeConfig, .noRotation]
     + [.cacheShape, .cacheLayout, .nonfiniteCache]

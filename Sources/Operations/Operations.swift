@@ -32,6 +32,11 @@ package enum Operations {
     ExplainOperation.self,
     DoctorOperation.self,
     BatchOperation.self,
+    PlanOperation.self,
+    PlanShowOperation.self,
+    EmitOperation.self,
+    TaskOperation.self,
+    TaskListOperation.self,
   ]
 
   package static let schema = "sumac.operation/1"

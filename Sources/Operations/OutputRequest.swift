@@ -26,6 +26,8 @@ package struct OutputRequest: Sendable {
   package var survey: OutputSurvey?
   /// The paths of the outputs that are written together with the main one; the survey makes their jobs.
   package var sidePaths: [String] = []
+  /// The way in which separate tasks make the output.
+  package var split = TaskSplit.withoutSurvey
 
   package init(
     options: [Lineage.Option], inputs: [Checkpoint], output: Checkpoint,

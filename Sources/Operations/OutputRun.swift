@@ -7,7 +7,7 @@ import TensorCore
 
 /// Runs an operation that writes a checkpoint: check, plan, survey, write, report.
 struct OutputRun {
-  private(set) var request: OutputRequest
+  var request: OutputRequest
   private let verb: String
   let settings: OutputSettings
   let context: OperationContext
@@ -101,7 +101,7 @@ struct OutputRun {
 
   /// Returns the container of the output.
   /// - Throws: The error of the container, together with the errors of the request.
-  private func container() throws -> any ContainerOutput.Type {
+  func container() throws -> any ContainerOutput.Type {
     if settings.path == OutputJob.standardOutputName, isatty(1) == 1 {
       let error = UsageError(
         "cannot write a checkpoint to a terminal",
@@ -114,7 +114,7 @@ struct OutputRun {
   }
 
   /// Returns the writer options, which determine the bytes of the output.
-  private func options(for container: any ContainerOutput.Type) -> WriterOptions {
+  func options(for container: any ContainerOutput.Type) -> WriterOptions {
     var options = settings.writerOptions
     if settings.recordsLineage {
       options.lineage = Lineage(
@@ -175,7 +175,7 @@ struct OutputRun {
     }
   }
 
-  private var fileNotes: [Message] {
+  var fileNotes: [Message] {
     request.output.notesOnSkippedFiles
       + [request.noteOnUnchangedFiles(in: settings)].compactMap(\.self)
   }

@@ -55,7 +55,7 @@ package struct Pruning: Sendable {
       || selection.rules.contains { if case .include = $0 { true } else { false } }
   }
 
-  private func roles(of checkpoint: Checkpoint) -> TensorRoles { roles ?? TensorRoles(checkpoint) }
+  func roles(of checkpoint: Checkpoint) -> TensorRoles { roles ?? TensorRoles(checkpoint) }
 
   /// Returns the indices of the tensors in scope, each once.
   ///
@@ -151,29 +151,10 @@ package struct Pruning: Sendable {
     return sortedTensorIndices(in: checkpoint).map { reading(checkpoint.tensors[$0], roles) }
   }
 
-  private func sortedTensorIndices(in checkpoint: Checkpoint) -> [Int] {
+  func sortedTensorIndices(in checkpoint: Checkpoint) -> [Int] {
     tensorIndices(in: checkpoint).sorted {
       checkpoint.tensors[$0].name.precedesAsBytes(checkpoint.tensors[$1].name)
     }
-  }
-
-  /// Returns the outcome for a shard from the threshold that the surveys of all shards determined.
-  package func outcome(
-    for checkpoint: Checkpoint, _ state: GroupState, amount: Amount, iterations: Int,
-    engine: Engine
-  ) throws -> PruningOutcome {
-    let readings = sortedReadings(of: checkpoint)
-    let group = Self.globalGroup(readings, amount: amount, iterations: iterations)
-    var result = PruningOutcome(
-      tensorIndices: sortedTensorIndices(in: checkpoint), readings: readings)
-    let before = try group.sums(threshold: 0, checks: true, engine: engine).tallies
-    let after = try group.sums(threshold: state.threshold, checks: false, engine: engine).tallies
-    let rule = GroupRule(threshold: state.threshold)
-    result.add(
-      LargeGroup.Outcome(
-        rules: readings.map { _ in rule }, before: before, after: after,
-        decisions: state.decisions), of: group)
-    return result
   }
 
   /// Reads the tensors in scope and returns the weights that are kept of each.

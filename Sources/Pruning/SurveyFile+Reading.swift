@@ -17,11 +17,21 @@ extension SurveyFile {
     do { value = try JSONValue.parse(bytes.span) } catch {
       throw fault("is not valid JSON: \(error)")
     }
-    guard case .object(let object) = value, object["schema"] == .string(Self.schema) else {
+    guard value["schema"] == .string(Self.schema) else {
       throw fault("is not a survey of this version, expected the schema '\(Self.schema)'")
     }
-    guard let file = Self(object) else { throw fault("has missing or invalid survey fields") }
+    guard let file = Self(json: value) else {
+      throw fault("has missing or invalid survey fields")
+    }
     self = file
+  }
+
+  /// Creates the survey of a document; nil if the document is not a survey.
+  package init?(json: JSONValue) {
+    guard case .object(let object) = json, object["schema"] == .string(Self.schema) else {
+      return nil
+    }
+    self.init(object)
   }
 
   private init?(_ object: JSONObject) {

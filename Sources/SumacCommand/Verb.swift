@@ -71,7 +71,7 @@ struct Invocation {
   /// The arguments of the command line, which keep the order between different options.
   var arguments: [String]
   let context: OperationContext
-  private let isQuiet: Bool
+  let isQuiet: Bool
 
   /// Creates a context whose work signals cancel from now on.
   init(_ global: GlobalOptions, arguments: [String]) {

@@ -40,6 +40,12 @@ import Testing
     ("batch convert base -o many", "batch", 0), ("batch convert base -o many", "batch", 0),
     ("batch convert base malformed/shape_too_big.safetensors -o some", "batch", 2),
     ("batch convert base -o many --type int4", "failure", 64),
+    ("plan prune base --into tasks --shard-size 500kB -o plan.json", "stages", 0),
+    ("plan plan.json", "stages", 0), ("plan plan.json --emit make -o make", "scripts", 0),
+    ("task plan.json 1-3", "task", 0), ("task plan.json 2 --dry-run", "task", 0),
+    ("task plan.json --missing", "missing-tasks", 0), ("task plan.json 99", "failure", 64),
+    ("plan convert base poetry --into packed -o many.json", "stages", 0),
+    ("task many.json 1-2", "task", 0),
   ]
 
   @Test("the JSON of every command follows its schema")
@@ -53,6 +59,22 @@ import Testing
         try? JSONValue.parse(Array(run.output.utf8).span), "\(line): \(run.output)")
       let checker = SchemaChecker(try schema(name))
       #expect(checker.faults(in: document) == [], "\(line)")
+    }
+  }
+
+  @Test("the file of a plan follows its schema")
+  func plan() throws {
+    let workspace = try Workspace()
+    for line in [
+      "plan prune base --into tasks -o plan.json",
+      "plan convert base poetry --into packed -o plan.json -f",
+    ] {
+      let run = try CommandRun.sumac(
+        line.split(separator: " ").map(String.init), in: workspace.folder.path)
+      #expect(run.status == 0, "\(run.messages)")
+      let document = try JSONValue.parse(workspace.folder.bytes("plan.json").span)
+      #expect(try SchemaChecker(schema("tasks")).faults(in: document) == [])
+      #expect((document["tasks"]?.asArray?.count ?? 0) >= 2)
     }
   }
 

@@ -52,6 +52,18 @@ import Testing
       steps: [BatchStep(convert)])
     batch.list = "l"
     batch.stopsAtFailure = true
+    var plan = PlanOperation(path: "p", work: .output(PlannedOutput(prune)))
+    plan.taskByteCount = 1 << 20
+    plan.replacesExisting = true
+    var emit = EmitOperation(plan: "p", engine: "slurm", folder: "d")
+    emit.template = "t"
+    emit.program = "s"
+    emit.replacesExisting = true
+    var list = TaskListOperation(plan: "p", stage: "apply")
+    list.groupSize = 7
+    list.entersFolder = true
+    var task = TaskOperation(plan: "p", stage: "apply", first: 2, last: 3)
+    task.entersFolder = true
     return [
       convert, prune, survey, merge, extract,
       VectorApplyOperation(vectors: ["v"], base: "b", output: output),
@@ -67,7 +79,8 @@ import Testing
       inspect, VerifyOperation(inputs: ["a"]), ExplainOperation(subject: "a"),
       DoctorOperation(cleanedFolder: "d"), PackOperation(folder: "m", output: output),
       UnpackOperation(archive: "a.zip", output: output),
-      batch,
+      batch, plan, PlanShowOperation(plan: "p"), emit,
+      task, list,
     ]
   }()
 

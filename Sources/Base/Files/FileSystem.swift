@@ -149,6 +149,13 @@ package enum FileSystem {
     return baseName(of: resolved)
   }
 
+  /// Makes a folder the one to which relative paths of the process refer.
+  package static func enter(_ path: String) throws(FileError) {
+    guard unsafe chdir(path) == 0 else {
+      throw FileError("enter", path, Errno(rawValue: errno))
+    }
+  }
+
   /// Returns the absolute path of an existing file or folder without links.
   package static func resolved(_ path: String) throws(FileError) -> String {
     guard let resolved = unsafe realpath(path, nil) else {

@@ -23,6 +23,17 @@ package final class OutputFile: Sendable {
     }
   }
 
+  /// Opens an existing file, of which a part is written again.
+  package init(updating path: String) throws(FileError) {
+    self.path = path
+    do {
+      descriptor = try FileDescriptor.open(
+        FilePath(path), .readWrite, options: [.noFollow, .closeOnExec])
+    } catch {
+      throw FileError("open", path, Errno(caught: error))
+    }
+  }
+
   deinit { try? descriptor.close() }
 
   /// Reserves disk space, so that a full disk is detected before the work. Does nothing if the file system does not

@@ -166,12 +166,7 @@ package struct AtomicOutput: Sendable {
 /// A folder that is being written.
 package struct StagedDirectory: Sendable {
   package let path: String
-  private let permissions: OutputPermissions
-
-  init(path: String, permissions: OutputPermissions) {
-    self.path = path
-    self.permissions = permissions
-  }
+  let permissions: OutputPermissions
 
   /// Creates a file at a relative path, and its folders, and syncs it after `body`.
   package func writeFile(_ relativePath: String, _ body: (OutputFile) throws -> Void) throws {
@@ -191,7 +186,12 @@ package struct StagedDirectory: Sendable {
     for component in RelativePath.components(of: relativePath).dropLast() {
       folder += "/" + component
       guard try FileSystem.typeIfPresent(folder) == nil else { continue }
-      try FileSystem.createDirectory(folder, permissions: permissions)
+      do throws(FileError) {
+        try FileSystem.createDirectory(folder, permissions: permissions)
+      } catch {
+        // Another process that writes into the same folder may have been faster.
+        guard error.errno == .fileExists else { throw error }
+      }
     }
   }
 }

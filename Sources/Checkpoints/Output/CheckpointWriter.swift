@@ -10,6 +10,8 @@ package protocol CheckpointWriter: Sendable {
   /// Returns the likely size of the output if the plan has only an upper bound, from a fixed sample of the
   /// values; nil if there is no estimate.
   func estimatedByteCount() throws -> Int?
+  /// The writer of the single files of the output; nil if they cannot be written one by one.
+  var partition: (any PartitionedWriter)? { get }
   func write(to output: AtomicOutput, engine: Engine) throws
   /// Writes the output into a pipe, from the first byte to the last.
   /// - Throws: ``UsageError`` unless its container is sequential.
@@ -18,6 +20,8 @@ package protocol CheckpointWriter: Sendable {
 
 extension CheckpointWriter {
   package func estimatedByteCount() throws -> Int? { nil }
+
+  package var partition: (any PartitionedWriter)? { nil }
 
   package func write(toPipe descriptor: FileDescriptor, engine: Engine) throws {
     throw UsageError("this format cannot be written to a pipe")

@@ -146,24 +146,12 @@ extension BatchEvent.Done {
 // MARK: Lines
 
 extension BatchEvent {
-  /// The end of a line: a checksum of the bytes before it.
-  private static let sumStart = ",\"sum\":\""
-  private static let sumByteCount = sumStart.utf8.count + 16 + 2
-
-  /// The event as one line of JSON whose last member is the XXH64 of what precedes it.
-  var line: String {
-    let text = String(JSONValue.object(json).serialized().dropLast())
-    return text + Self.sumStart + XXH64.digits(of: Array(text.utf8)) + "\"}"
-  }
+  /// The event as one line of JSON with a checksum.
+  var line: String { ChecksummedLine.text(of: json) }
 
   /// Creates the event of a line; nil if the line is damaged.
   init?(line: [UInt8]) {
-    guard line.count > Self.sumByteCount else { return nil }
-    let text = Array(line.dropLast(Self.sumByteCount))
-    let end = Self.sumStart + XXH64.digits(of: text) + "\"}"
-    guard line.suffix(Self.sumByteCount).elementsEqual(end.utf8),
-      let json = try? JSONValue.parse(line.span)
-    else { return nil }
+    guard let json = ChecksummedLine.value(of: line) else { return nil }
     self.init(json)
   }
 }

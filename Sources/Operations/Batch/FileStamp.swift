@@ -15,9 +15,11 @@ struct FileStamp: Equatable, Sendable {
   /// Creates the stamp of files and folders with everything in them. A path that does not exist counts as absent.
   ///
   /// An index of shards stands for the files of its folder, and a file for the `config.json` beside it too.
+  /// - Parameter countsChanges: False to leave out the times of changes of owners, permissions and names, so that a copy
+  ///   with the times of its original has the same stamp.
   /// - Complexity: One call of stat(2) for each file; no file is read.
-  init(of paths: [String]) throws {
-    var lines = Lines()
+  init(of paths: [String], countsChanges: Bool = true) throws {
+    var lines = Lines(countsChanges: countsChanges)
     // The paths play no role, so that a batch can run from another folder.
     for path in paths {
       lines.add("")
@@ -38,15 +40,18 @@ struct FileStamp: Equatable, Sendable {
   /// Creates the stamp of an output; nil if it does not exist. A folder that it is in plays no role.
   init?(ofOutput path: String) throws {
     guard try FileSystem.typeIfPresent(path) != nil else { return nil }
-    var lines = Lines()
+    var lines = Lines(countsChanges: true)
     try lines.walk(path, name: "", depth: 0)
     text = lines.hash
   }
 
   /// The text that is hashed: a line for each file.
   private struct Lines {
+    let countsChanges: Bool
     private var bytes: [UInt8] = []
     private var fileCount = 0
+
+    init(countsChanges: Bool) { self.countsChanges = countsChanges }
 
     mutating func add(_ text: String) { bytes += (text + "\n").utf8 }
 
@@ -58,7 +63,7 @@ struct FileStamp: Equatable, Sendable {
         let (written, changed) = (stat.st_mtim, stat.st_ctim)
         return add(
           "\(name)\t\(stat.size)\t\(written.tv_sec).\(written.tv_nsec)"
-            + "\t\(changed.tv_sec).\(changed.tv_nsec)")
+            + (countsChanges ? "\t\(changed.tv_sec).\(changed.tv_nsec)" : ""))
       }
       guard depth < FileStamp.maximumDepth else { return }
       for inner in try FileSystem.names(in: path) {

@@ -57,6 +57,10 @@ package struct ConvertOperation: OutputOperation {
     }
     if let choice {
       request.survey = try survey(choice, conversion.storage, converted, base: base)
+      let name = storage.targetBitsPerWeight == nil ? "target-size" : "target-bpw"
+      request.split = .refused(
+        "\(setting: name) tries types on all tensors and compares their sizes; choose a type with \(setting: "type")"
+      )
     }
     return request
   }

@@ -48,6 +48,8 @@ package struct MergeOperation: OutputOperation {
       errors: merging.errors,
       notes: inputs.notes + notes + merging.notes, carried: [])
     request.survey = Self.survey(of: steps)
+    request.split = Self.split(
+      merging, isAlone: steps.count == 1 && inputs.applications.isEmpty)
     return request
   }
 

@@ -43,6 +43,7 @@ package struct PruneOperation: OutputOperation {
       options: pruning.options, inputs: job.inputs, output: unpruned, errors: errors,
       notes: pruning.notes(for: checkpoint))
     request.sidePaths = [maskOutput].compactMap { $0 }
+    request.split = split(job)
     request.survey = OutputSurvey(
       .survey, job.demand, tensorCount: checkpoint.tensors.count,
       byteCount: pruning.surveyByteCount(checkpoint)
@@ -82,7 +83,7 @@ package struct PruneOperation: OutputOperation {
   }
 
   /// Returns the output with the tensors at `indices` of the input stored dense or sparse, as is smaller.
-  private static func stored(
+  static func stored(
     _ output: Checkpoint, _ indices: [Int], _ input: Checkpoint
   ) -> Checkpoint {
     let names = Set(indices.map { UTF8Key(input.tensors[$0].name) })

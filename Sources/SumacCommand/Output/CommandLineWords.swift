@@ -4,10 +4,10 @@ enum CommandLineWords {
   /// process contains a zero.
   static let listPlaceholder = "\0"
 
-  /// Adds the placeholder of a list at the end of a batch whose inputs are, or may be, in a list.
+  /// Adds the placeholder of a list at the end of a batch or plan whose inputs are, or may be, in a list.
   static func completingBatch(_ words: [String]) -> [String] {
     let names = ["--from", "--inputs-from"]
-    guard words.first == "batch",
+    guard words.first == "batch" || words.first == "plan",
       words.contains(where: { word in names.contains { word == $0 || word.hasPrefix($0 + "=") } })
     else { return words }
     return words + [listPlaceholder]
