@@ -56,12 +56,18 @@ import Testing
   @Test("both readers refuse every hostile file with the same error code")
   func corpus() throws {
     let expected = String(decoding: try Fixtures.bytes("hostile/expected.tsv"), as: UTF8.self)
-    #expect(try Self.run(Self.files("hostile")) == expected)
+    let files = try HostileFiles()
+    try withExtendedLifetime(files) {
+      #expect(try Self.run(files.names.map(files.path)) == expected)
+    }
   }
 
   @Test("the program prints the error code of every hostile file")
   func messages() throws {
-    let run = try CommandRun.sumac(["verify"] + Self.files("hostile"))
+    let files = try HostileFiles()
+    let run = try withExtendedLifetime(files) {
+      try CommandRun.sumac(["verify"] + files.names.map(files.path))
+    }
     #expect(run.status == 2)
     let lines = (run.messages + run.output).split(separator: "\n")
     for line in String(decoding: try Fixtures.bytes("hostile/expected.tsv"), as: UTF8.self)

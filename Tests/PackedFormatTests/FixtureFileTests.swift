@@ -259,23 +259,23 @@ import Testing
   func corpus() throws {
     if Self.isRegenerating {
       let files = try Self.hostile()
-      for file in files {
-        try Data(file.bytes).write(to: URL(fileURLWithPath: Fixtures.path("hostile/\(file.name)")))
-      }
+      try HostileFiles.store(files.map { ($0.name, $0.bytes) })
       let text = files.map { "\($0.name)\t\($0.fault.rawValue)\n" }.sorted().joined()
       try Data(text.utf8).write(to: URL(fileURLWithPath: Fixtures.path("hostile/expected.tsv")))
     }
     let expected = try Self.expected()
     #expect(Set(expected.map(\.name)).count == expected.count)
     #expect(Set(expected.map(\.code)) == Set(PackedFault.allCases.map(\.rawValue)))
-    #expect(Fixtures.names(in: "hostile", suffix: ".sumac") == expected.map(\.name).sorted())
+    #expect(try HostileFiles().names == expected.map(\.name).sorted())
   }
 
   @Test("every file of the corpus is refused with its own code")
   func refusals() throws {
+    let files = try HostileFiles()
+    defer { withExtendedLifetime(files) {} }
     for (name, code) in try Self.expected() {
       let error = #expect(throws: FormatError.self, "\(name)") {
-        _ = try HostileFileTests.read(Fixtures.path("hostile/\(name)"))
+        _ = try HostileFileTests.read(files.path(name))
       }
       #expect(error?.code.description == code, "\(name): \(error?.description ?? "")")
     }

@@ -55,7 +55,7 @@ struct GoldenCLEX: Sendable, CustomTestStringConvertible {
 
 @Suite struct CLEXTests {
   @Test("the golden data has all cases") func count() {
-    #expect(GoldenCLEX.all.count == 12)
+    #expect(GoldenCLEX.all.count == 8)
     #expect(GoldenCLEX.all.allSatisfy { !$0.official.isEmpty && !$0.lengths.isEmpty })
   }
 
