@@ -3,6 +3,7 @@ package import Base
 import CacheCompression
 import Caches
 import Checkpoints
+import Evaluation
 import LibArchive
 import Merging
 import ModelDirectories
@@ -54,6 +55,7 @@ package enum ErrorCatalogue {
     + [.unmergeable, .nanOperand, .adapter, .vectorDType, .otherBase]
     + [.badSurvey, .negativeNorm]
     + [.networkConfiguration, .networkTensor, .networkPositions]
+    + [.nonfiniteStates, .evaluatedModel, .tokenData]
     + ArchiveFault.allCases.map(\.code)
     + [.archiveLibrary, .damagedArchive, .emptyFolder, .notAnArchive]
 

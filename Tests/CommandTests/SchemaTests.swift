@@ -36,6 +36,16 @@ import Testing
     ("verify base --against base", "verify", 0), ("explain s.sumac", "lineage-report", 0),
     ("explain s.sumac:lm_head.weight", "tensor", 0), ("explain memory", "topic", 0),
     ("explain ties", "topic", 0), ("explain directory.index", "error", 0), ("doctor", "doctor", 0),
+    ("eval base --data tokens.safetensors:heldout_poetry --tokens 600", "eval", 0),
+    (
+      "eval s.sumac --against base --by-layer --data tokens.safetensors:heldout_poetry --tokens 600",
+      "eval", 0
+    ),
+    ("eval base --data nothing", "failure", 4),
+    (
+      "calibrate base --data tokens.safetensors:heldout_poetry --tokens 600 -o n.safetensors",
+      "output", 0
+    ),
     ("batch convert base -o many --dry-run", "batch-plan", 0),
     ("batch convert base -o many", "batch", 0), ("batch convert base -o many", "batch", 0),
     ("batch convert base malformed/shape_too_big.safetensors -o some", "batch", 2),

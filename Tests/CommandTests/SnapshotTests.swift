@@ -91,6 +91,7 @@ struct Workspace {
       ("clex", "models/clex"), ("lora", "lora"), ("merge", "merge"), ("inputs", "merge/inputs"),
       ("valid", "safetensors/valid"), ("caches", "caches"),
       ("prompt.safetensors", "caches/prompt.safetensors"),
+      ("tokens.safetensors", "models/text/tokens.safetensors"),
       ("malformed", "safetensors/malformed"),
     ] {
       try FileManager.default.createSymbolicLink(
