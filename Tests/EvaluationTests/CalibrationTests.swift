@@ -2,6 +2,7 @@ import Base
 import Checkpoints
 import Containers
 import Evaluation
+import Networks
 import TestSupport
 import Testing
 
