@@ -57,9 +57,8 @@ import Testing
   func corpus() throws {
     let expected = String(decoding: try Fixtures.bytes("hostile/expected.tsv"), as: UTF8.self)
     let files = try HostileFiles()
-    try withExtendedLifetime(files) {
-      #expect(try Self.run(files.names.map(files.path)) == expected)
-    }
+    let found = try withExtendedLifetime(files) { try Self.run(files.names.map(files.path)) }
+    #expect(found == expected)
   }
 
   @Test("the program prints the error code of every hostile file")
