@@ -210,7 +210,8 @@ let package = Package(
     tests(
       "OperationsTests",
       reading + [
-        "Operations", "Caches", "Inspection", "Merging", "Pruning", "Reporting", "RotaryScaling",
+        "BLAS", "Operations", "Caches", "Inspection", "Merging", "Pruning", "Reporting",
+        "RotaryScaling",
       ]),
     tests("CommandTests", reading + ["SumacCommand"], exclude: ["Cases", "Faults"]),
   ]

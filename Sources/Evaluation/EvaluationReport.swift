@@ -171,10 +171,12 @@ package struct EvaluationReport: Report {
       "base_perplexity": s.base.perplexity.json, "base_loss": s.base.loss.json,
       "log_ratio": s.logRatio.json, "correlation": JSONValue(s.correlation),
       "divergence": s.divergence.json,
-      "divergence_places": s.divergences.json([0.5, 0.9, 0.95, 0.99, 0.999]),
+      "divergence_places": s.divergences.json([
+        ("p50", 50), ("p90", 90), ("p95", 95), ("p99", 99), ("p99.9", 99.9),
+      ]),
       "same_top": s.sameTop.json, "probability_change": s.probabilityChange.json,
       "probability_rms": s.probabilityRMS.json,
-      "probability_places": s.probabilityChanges.json([0.01, 0.5, 0.99]),
+      "probability_places": s.probabilityChanges.json([("p1", 1), ("p50", 50), ("p99", 99)]),
       "layers": .array(
         layers.map { layer in
           .object([
@@ -211,11 +213,10 @@ extension Double {
 }
 
 extension Distribution {
-  fileprivate func json(_ fractions: [Double]) -> JSONValue {
+  /// The smallest and largest value, and percentiles, whose keys are such as `p99.9`.
+  fileprivate func json(_ percentiles: [(key: String, percent: Double)]) -> JSONValue {
     var object: JSONObject = ["min": JSONValue(minimum)]
-    for fraction in fractions {
-      object["p\((100 * fraction).short)"] = JSONValue(percentile(fraction))
-    }
+    for (key, percent) in percentiles { object[key] = JSONValue(percentile(percent / 100)) }
     object["max"] = JSONValue(maximum)
     return .object(object)
   }

@@ -1,3 +1,4 @@
+import BLAS
 import Base
 import Caches
 import Checkpoints
@@ -64,8 +65,16 @@ import Testing
     list.entersFolder = true
     var task = TaskOperation(plan: "p", stage: "apply", first: 2, last: 3)
     task.entersFolder = true
+    var text = EvaluationSettings(data: ["t", "f:n"])
+    text.window = 64
+    text.start = .never
+    text.kernels = .portable
+    var eval = EvalOperation(model: "m", settings: text)
+    eval.against = "b"
+    eval.comparesLayers = true
     return [
-      convert, prune, survey, merge, extract,
+      convert, prune, survey, merge, extract, eval,
+      CalibrateOperation(model: "m", settings: text, output: output),
       VectorApplyOperation(vectors: ["v"], base: "b", output: output),
       VectorAddOperation(vectors: ["v", "w"], output: output),
       VectorNegateOperation(vector: "v", output: output),
