@@ -70,12 +70,13 @@ struct AddedTokens: Sendable {
       let start = position
       position = stop
       if token.isSingleWord, touchesWord(bytes, start..<stop) { continue }
-      var range = start..<stop
-      if token.stripsLeft { range = max(end, whiteSpaceStart(bytes, before: start))..<stop }
-      if token.stripsRight { range = range.lowerBound..<whiteSpaceEnd(bytes, after: stop) }
-      if end < range.lowerBound { parts.append(Part(range: end..<range.lowerBound)) }
-      parts.append(Part(range: range, id: token.id))
-      end = range.upperBound
+      let lower = token.stripsLeft ? max(end, whiteSpaceStart(bytes, before: start)) : start
+      let upper = token.stripsRight ? whiteSpaceEnd(bytes, after: stop) : stop
+      // A token of white space may lie in what the token before it took.
+      guard lower < upper else { continue }
+      if end < lower { parts.append(Part(range: end..<lower)) }
+      parts.append(Part(range: lower..<upper, id: token.id))
+      end = upper
     }
     if end < bytes.count { parts.append(Part(range: end..<bytes.count)) }
     return parts
