@@ -4,7 +4,7 @@ package import Networks
 import Synchronization
 import TensorCore
 
-/// What the inputs of the linear layers of a model are on some text.
+/// Sums over the inputs of the linear layers of a model, measured on some text.
 package struct Calibration: Sendable {
   /// The linear layers in the blocks, in the order of their use.
   package let layers: [LinearLayer]
@@ -26,8 +26,8 @@ package struct Calibration: Sendable {
 
   // MARK: Tensors
 
-  /// The tensors of a file of calibration: for each weight, under its name, the norms ‖x‖₂ of its inputs, and with a
-  /// prefix the sums behind them.
+  /// Returns the tensors of a calibration file: for each weight, the norms ‖x‖₂ of its inputs under the name of the
+  /// weight, and the sums that they are computed from under that name with a prefix.
   package func tensors() throws -> [LazyTensor] {
     try layers.flatMap { layer in
       let (weight, sums) = (layer.weight, sums[layer.weight] ?? ChannelSums(channelCount: 0))
@@ -55,11 +55,10 @@ package struct Calibration: Sendable {
 }
 
 extension Evaluator {
-  /// Returns what the inputs of all linear layers in the blocks are.
+  /// Returns the sums over the inputs of all linear layers in the blocks.
   /// - Complexity: that of ``scores(of:)``, without the output layer, and O(tokens · channels) for each layer.
   package func calibration(of model: EvaluatedModel) throws -> Calibration {
     let stream = try stream(model, share: 1)
-    try stream.begin()
     var result = Calibration(try model.linearLayers())
     for layer in 0..<stream.layerCount {
       // Layers with the same input, such as queries, keys and values, share its sums.

@@ -6,7 +6,7 @@ package import Reporting
 package struct EvaluationReport: Report {
   package static let schema = "sumac.eval/1"
 
-  /// What was measured.
+  /// The measured figures.
   package enum Result: Sendable, Equatable {
     case perplexity(Perplexity)
     case comparison(ComparisonStatistics, layers: [LayerComparison])

@@ -56,7 +56,7 @@ package struct Perplexity: Sendable, Equatable {
   }
 }
 
-/// What a comparison of two models over many tokens says.
+/// Statistics of the comparison of two models over many tokens.
 ///
 /// Source: the definitions of llama.cpp's perplexity tool, computed over all scored tokens.
 package struct ComparisonStatistics: Sendable, Equatable {

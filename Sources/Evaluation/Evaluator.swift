@@ -37,7 +37,7 @@ package struct Evaluator {
 
   func stream(_ model: EvaluatedModel, share: Int) throws -> LayerStream {
     let needed = try Self.byteCount(of: model, windows, jobs: compute.jobs)
-    return LayerStream(
+    return try LayerStream(
       model.network, model.parameters, windows, compute,
       budget: max(0, budget / share - needed), folder: folder)
   }
@@ -46,7 +46,6 @@ package struct Evaluator {
   /// - Complexity: O(tokens · parameters) time.
   package func scores(of model: EvaluatedModel) throws -> [TokenScore] {
     let stream = try stream(model, share: 1)
-    try stream.begin()
     for layer in 0..<stream.layerCount {
       try stream.step(layer)
       progress(windows.inputs.count)
@@ -67,7 +66,6 @@ package struct Evaluator {
     of model: EvaluatedModel, against base: EvaluatedModel, byLayer: Bool
   ) throws -> ModelComparison {
     let (first, second) = (try stream(base, share: 2), try stream(model, share: 2))
-    for stream in [first, second] { try stream.begin() }
     var layers: [LayerComparison] = []
     for layer in 0..<first.layerCount {
       if byLayer {

@@ -1,6 +1,6 @@
 package import Networks
 
-/// How far a block of a model is from that of a base.
+/// The distances between a block of a model and that of a base.
 package struct LayerComparison: Sendable, Equatable {
   package let layer: Int
   private var state = SquaredDistance()

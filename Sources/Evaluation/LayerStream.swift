@@ -13,15 +13,15 @@ final class LayerStream {
   let windows: TokenWindows
   let compute: Compute
   private let parameters: [StreamedParameter]
-  private let folder: String
   /// The windows that run together.
   let groups: [Range<Int>]
-  private var hidden: HiddenStates?
-  /// The memory for weights and hidden states, in bytes.
-  private let budget: Int
+  private let hidden: HiddenStates
+  /// The memory for the weights of a block, in bytes.
+  private let weightBudget: Int
   /// The tables of positions by the number of windows of a group.
   private var positions: [Int: Positions<Float>] = [:]
 
+  /// Computes the embeddings of all windows. Their states stay in memory if they need no more than half of it.
   /// - Parameters:
   ///   - parameters: The parameters of the network that can be held in memory.
   ///   - budget: The memory for weights and hidden states, in bytes.
@@ -29,35 +29,40 @@ final class LayerStream {
   init(
     _ network: Network<Float>, _ parameters: [StreamedParameter], _ windows: TokenWindows,
     _ compute: Compute, budget: Int, folder: String
-  ) {
+  ) throws {
     self.network = network
     self.parameters = parameters
     self.windows = windows
     self.compute = compute
-    self.budget = budget
-    self.folder = folder
-    let size = max(1, Self.groupTokenCount / windows.length)
+    let size = Self.groupSize(windows)
     groups = stride(from: 0, to: windows.count, by: size).map {
       $0..<min(windows.count, $0 + size)
     }
+    let width = network.configuration.hiddenSize
+    let byteCount = 4 * windows.inputs.count * width
+    let isInMemory = byteCount <= budget / 2
+    weightBudget = budget - (isInMemory ? byteCount : 0)
+    hidden = try HiddenStates(
+      tokenCount: windows.inputs.count, width: width, folder: isInMemory ? nil : folder,
+      in: compute.arena)
+    try storeEmbeddings()
+  }
+
+  /// Returns the number of windows of a group.
+  private static func groupSize(_ windows: TokenWindows) -> Int {
+    max(1, groupTokenCount / windows.length)
   }
 
   var layerCount: Int { network.layerCount }
 
   // MARK: Memory
 
-  /// True if the hidden states of all windows stay in memory.
-  private var keepsHidden: Bool { hiddenByteCount <= budget / 2 }
-  private var hiddenByteCount: Int {
-    4 * windows.inputs.count * network.configuration.hiddenSize
-  }
-
   /// Returns the peak of a run of one group through the widest block, without weights that stay in memory.
   static func groupByteCount(
     _ network: Network<Float>, _ windows: TokenWindows, jobs: Int
   ) throws -> Int {
     let compute = Compute.counting(jobs: jobs)
-    let size = min(windows.count, max(1, groupTokenCount / windows.length))
+    let size = min(windows.count, groupSize(windows))
     let shape = Windows(sequenceCount: size, length: windows.length)
     let run = Run(network, Tape(compute), try Positions(network, shape, compute))
     let x = Value<Float>(
@@ -85,22 +90,16 @@ final class LayerStream {
   }
 
   /// Computes the embeddings of all windows.
-  func begin() throws {
-    let states = try HiddenStates(
-      tokenCount: windows.inputs.count, width: network.configuration.hiddenSize,
-      folder: keepsHidden ? nil : folder, in: compute.arena)
-    hidden = states
+  private func storeEmbeddings() throws {
     for group in groups {
-      let range = tokens(group)
-      try states.store(
-        network.embed(.tokens(Array(windows.inputs[range])), run(group)), range)
+      let ids = Array(windows.inputs[tokens(group)])
+      try store(network.embed(.tokens(ids), run(group)), group)
     }
   }
 
   /// Returns the hidden states of a group.
   func states(_ group: Range<Int>) throws -> Value<Float> {
-    guard let hidden else { preconditionFailure("begin() comes first") }
-    return try hidden.states(tokens(group), in: compute.arena)
+    try hidden.states(tokens(group), in: compute.arena)
   }
 
   /// Returns the name of a weight without what the names of its block start with.
@@ -114,9 +113,8 @@ final class LayerStream {
   func withWeights(of layer: Int, _ body: () throws -> Void) throws {
     let prefix = network.blockPrefix(layer)
     let own = parameters.filter { $0.name.hasPrefix(prefix) }
-    let free = budget - (keepsHidden ? hiddenByteCount : 0)
     defer { for parameter in own { parameter.unload() } }
-    if groups.count > 1, own.reduce(0, { $0 + $1.byteCount }) <= free {
+    if groups.count > 1, own.reduce(0, { $0 + $1.byteCount }) <= weightBudget {
       for parameter in own { try parameter.load(compute) }
     }
     try body()
@@ -139,7 +137,7 @@ final class LayerStream {
 
   /// Stores the states of a group.
   func store(_ states: Value<Float>, _ group: Range<Int>) throws {
-    try hidden?.store(states, tokens(group))
+    try hidden.store(states, tokens(group))
   }
 
   /// Runs a block over all windows.

@@ -24,11 +24,14 @@ package struct TokenWindows: Sendable, Equatable {
 
   /// Cuts texts into windows of `length` inputs.
   ///
-  /// Without `start`, input i of a window is a token and target i the one after it. With `start`, each window begins with
-  /// it, as models expect whose tokenizers put a token before each text; its target is the first token of the window. Each
-  /// window of a text begins `stride` tokens after the one before it and scores the tokens that no window before it
-  /// scored. The last window of a text is filled with tokens that are not scored.
-  /// - Throws: ``UsageError`` if a text has no token to score or the numbers do not fit.
+  /// Without `start`, input i of a window is a token and target i is the token after it. With `start`, each window begins
+  /// with this token, and its target is the first token of the window; models need it if their tokenizers put a token
+  /// before each text. Each window of a text begins `stride` tokens after the previous one, and scores the tokens that
+  /// no earlier window scored. The last window of a text is filled with tokens that are not scored.
+  /// - Parameters:
+  ///   - length: The number of inputs of a window, at least 2.
+  ///   - stride: The distance of two windows, from 1 to `length`; `length` by default.
+  /// - Throws: ``UsageError`` for a text that is too short to score a token, or numbers out of range.
   package init(
     texts: [[Int32]], length: Int, stride: Int? = nil, start: Int32? = nil
   ) throws(UsageError) {
@@ -73,7 +76,7 @@ package struct TokenWindows: Sendable, Equatable {
   /// Takes windows as they are, such as the rows of a file of tokens: every token is scored except the first.
   ///
   /// - Parameter length: The length of each row.
-  /// - Throws: ``UsageError`` if there is no token to score.
+  /// - Throws: ``UsageError`` for rows that are too short to score a token.
   package init(rows tokens: [Int32], length: Int) throws(UsageError) {
     guard length >= 2, !tokens.isEmpty, tokens.count % length == 0 else {
       throw UsageError(

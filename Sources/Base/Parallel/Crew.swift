@@ -6,8 +6,8 @@ import Synchronization
 /// have a piece. If a worker sleeps, because no call came for about 100 µs, waking it takes the system 5 to 40 µs.
 /// `Parallel` starts threads on each call, and gives each of them memory.
 ///
-/// One call at a time has the workers. A call from inside a piece, or from another thread meanwhile, runs its pieces in
-/// order on the calling thread.
+/// The workers serve one call at a time. A call that starts while another one runs, inside one of its pieces or on another
+/// thread, runs its own pieces in order on the calling thread.
 @safe package final class Crew: Sendable {
   /// The number of threads that run pieces, the calling thread included; at least 1.
   package let jobs: Int

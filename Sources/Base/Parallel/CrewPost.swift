@@ -21,7 +21,7 @@ import Synchronization
   private let isEnded = Atomic<Bool>(false)
   private let sleeperCount = Atomic<Int>(0)
   private let leaderSleeps = Atomic<Bool>(false)
-  /// How often a thread looks for a change before it sleeps: some 100 µs, because waking it costs the system 5 to 40 µs.
+  /// The number of checks for a change before a thread sleeps: about 100 µs, because waking a thread needs 5 to 40 µs.
   private let spinCount: Int
 
   private static let openBit: UInt = 1 << 16

@@ -2,8 +2,8 @@ import Base
 
 /// BERT and encoders of its shape, such as MiniLM: attention in both directions, normalization after each part.
 ///
-/// The output is the mean of the last hidden states over the tokens that are no padding, as sentence-transformers pools
-/// them, shape `[sequences, hidden size]`.
+/// The output is the mean of the last hidden states over all tokens except padding, shape `[sequences, hidden size]`, as
+/// in sentence-transformers.
 /// Sources: Devlin et al., "BERT"; Reimers and Gurevych, "Sentence-BERT".
 enum BERT: Family {
   static let modelTypes = ["bert"]

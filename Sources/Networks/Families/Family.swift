@@ -7,11 +7,11 @@ package protocol Family: Sendable {
   /// The values of `model_type` in configurations.
   static var modelTypes: [String] { get }
   static var facts: ArchitectureFacts { get }
-  /// What may stand before the names of tensors, the usual one first.
+  /// The possible prefixes of the names of tensors, the usual one first.
   static var prefixes: [String] { get }
   /// The name of the embedding table, after the prefix.
   static var embeddingName: String { get }
-  /// What stands before the index of a block, after the prefix.
+  /// The part of a tensor's name between the prefix and the index of the block.
   static var blockName: String { get }
 
   /// Returns messages about settings that change the network in ways that the family does not support.
@@ -24,13 +24,13 @@ package protocol Family: Sendable {
   static func block<S: NetworkScalar>(_ x: Value<S>, _ layer: Scope<S>) throws -> Value<S>
   /// Returns the output of the network.
   static func head<S: NetworkScalar>(_ x: Value<S>, _ model: Scope<S>) throws -> Value<S>
-  /// Returns what the output layer reads, without the output layer.
+  /// Returns the input of the output layer.
   static func last<S: NetworkScalar>(_ x: Value<S>, _ model: Scope<S>) throws -> Value<S>
   /// True if the output of the network is logits, one for each token of the vocabulary.
   static var hasLogits: Bool { get }
 }
 
-/// What most decoders have in common.
+/// The defaults, which most decoders share.
 extension Family {
   package static var prefixes: [String] {
     ["model.", "", "language_model.model.", "model.language_model."]

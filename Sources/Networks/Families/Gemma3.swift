@@ -1,22 +1,10 @@
-import Base
-
 /// Gemma 3, text: Gemma 2 with normalized queries and keys, no bound of scores, and one layer in six without a window.
 ///
 /// Source: Gemma Team, "Gemma 3 technical report".
-enum Gemma3: Family {
+enum Gemma3: GemmaFamily {
   static let modelTypes = ["gemma3_text"]
   static let facts = ArchitectureFacts(
     tiesEmbeddings: true, activation: "gelu_pytorch_tanh", epsilon: 1e-6, windowPattern: 6)
-
-  static func unsupportedSettings(of object: JSONObject) -> [String] {
-    refused(["use_bidirectional_attention"], in: object)
-  }
-
-  static func embed<S: NetworkScalar>(
-    _ input: NetworkInput<S>, _ model: Scope<S>
-  ) throws -> Value<S> {
-    try model.scaledEmbedding(model.tokens(input))
-  }
 
   static func block<S: NetworkScalar>(_ x: Value<S>, _ layer: Scope<S>) throws -> Value<S> {
     let c = layer.configuration
@@ -26,9 +14,5 @@ enum Gemma3: Family {
         try attention.rmsNorm($0, $1, width: c.headDim, addsOne: true)
       }
     }
-  }
-
-  static func last<S: NetworkScalar>(_ x: Value<S>, _ model: Scope<S>) throws -> Value<S> {
-    try model.rmsNorm(x, "norm", addsOne: true)
   }
 }

@@ -1,9 +1,9 @@
 /// The parts of a network for drivers that run it block by block.
 extension Network {
-  /// What the names of the tensors of a block start with.
+  /// Returns the prefix of the names of the tensors of a block.
   package func blockPrefix(_ index: Int) -> String { prefix + family.blockName + "\(index)." }
 
-  /// Returns what the output layer reads, shape `[tokens, hidden size]`.
+  /// Returns the input of the output layer, shape `[tokens, hidden size]`.
   package func normalized(
     _ hidden: Value<Scalar>, _ run: Run<Scalar>
   ) throws -> Value<Scalar> {

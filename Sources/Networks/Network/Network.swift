@@ -13,7 +13,7 @@ package final class Network<Scalar: NetworkScalar> {
   package let configuration: NetworkConfiguration
   /// The path of the model, for errors.
   package let path: String
-  /// What stands before the names of tensors, such as `model.`.
+  /// The prefix of the names of tensors, such as `model.`.
   let prefix: String
   private let parameters: [String: any Parameter<Scalar>]
   /// The low-rank adapters of linear layers, by the names of their weights.

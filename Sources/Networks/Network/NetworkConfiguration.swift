@@ -42,7 +42,7 @@ package struct NetworkConfiguration: Sendable {
   package internal(set) var rotations: [RopeSettings]
 }
 
-/// What an architecture adds to its configuration: defaults of its code, and parts that have no key.
+/// Facts about an architecture that its configuration does not contain: defaults of its code, and parts without a key.
 package struct ArchitectureFacts: Sendable {
   package var tiesEmbeddings = false
   package var activation: String?

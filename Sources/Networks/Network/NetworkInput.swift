@@ -1,6 +1,6 @@
 import Base
 
-/// What a network reads.
+/// The input of a network.
 package enum NetworkInput<Scalar: NetworkScalar>: Sendable {
   /// The tokens of all windows, one window after another.
   case tokens([Int32])

@@ -16,7 +16,7 @@ package struct Run<Scalar: NetworkScalar> {
   }
 }
 
-/// What a run hands out on its way, and what it takes from a cache.
+/// Callbacks that receive intermediate values of a run, and one that provides the keys and values of a cache.
 package struct Observer<Scalar: NetworkScalar> {
   /// Receives the input of each linear layer, with the name of its weight; in a counting run too, without numbers.
   package var linearInput: ((_ weight: String, _ input: Value<Scalar>) throws -> Void)?

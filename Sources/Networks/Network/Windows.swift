@@ -5,7 +5,7 @@ package struct Windows: Sendable, Equatable {
   package var length: Int
   /// The position of the first token of each sequence: the number of tokens in a cache before it.
   package var start: Int
-  /// For encoders, the number of tokens of each sequence that are no padding; nil if there is no padding.
+  /// For encoders, the number of tokens of each sequence without its padding; nil if there is none.
   package var lengths: [Int]?
 
   package init(sequenceCount: Int = 1, length: Int, start: Int = 0, lengths: [Int]? = nil) {

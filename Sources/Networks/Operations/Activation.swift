@@ -7,10 +7,7 @@ package struct Activation: Operation {
   package init(_ kind: ActivationKind) { self.kind = kind }
 
   package func shape(inputs: [[Int]], weights: [[Int]]) throws -> [Int] {
-    guard inputs.count == 1, weights.isEmpty else {
-      throw ShapeFault(Self.name, "expected one input", inputs, weights)
-    }
-    return inputs[0]
+    try Self.shapeOfInput(inputs, weights)
   }
 
   @_specialize(where S == Float)

@@ -14,7 +14,7 @@ package struct Attention: Operation {
     package var isCausal = true
     /// The number of keys that a query sees: its own and those before it. Nil if there is no limit.
     package var window: Int?
-    /// The number of keys in each sequence that are no padding; nil if there is no padding.
+    /// The number of keys in each sequence without its padding; nil if there is none.
     package var lengths: [Int]?
 
     package init(isCausal: Bool = true, window: Int? = nil, lengths: [Int]? = nil) {

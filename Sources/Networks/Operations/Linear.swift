@@ -23,9 +23,7 @@ package struct Linear: Operation {
       let part = try pass.compute.rows(tile, of: weight)
       try pass.compute.multiply(x.matrix(), part.transposed, into: y.matrix().columns(tile))
     }
-    if pass.weights.count > 1 {
-      try pass.compute.addRow(pass.compute.whole(pass.weights[1]), to: y)
-    }
+    try pass.addBias()
   }
 
   package func backward<S: NetworkScalar>(_ pass: BackwardPass<S>) throws {
@@ -40,9 +38,7 @@ package struct Linear: Operation {
     if let target = pass.weightGradients[0] {
       try pass.compute.addOuterProducts(gradient.matrix(), x.matrix(), to: target.matrix())
     }
-    if pass.weights.count > 1, let target = pass.weightGradients[1] {
-      try pass.compute.addColumnSums(of: gradient, to: target)
-    }
+    try pass.addBiasGradient()
   }
 
   package static let examples = [
@@ -50,6 +46,22 @@ package struct Linear: Operation {
     OperationExample(Linear(), [[1, 1]], weights: [[1, 1]]),
     OperationExample(Linear(), [[3, 5, 17]], weights: [[19, 17]]),
   ]
+}
+
+extension ForwardPass {
+  /// Adds the bias of a linear layer, its second weight, if there is one.
+  func addBias() throws {
+    guard weights.count > 1 else { return }
+    try compute.addRow(compute.whole(weights[1]), to: output)
+  }
+}
+
+extension BackwardPass {
+  /// Adds to the gradient of the bias of a linear layer.
+  func addBiasGradient() throws {
+    guard weights.count > 1, let target = weightGradients[1] else { return }
+    try compute.addColumnSums(of: gradient, to: target)
+  }
 }
 
 extension Compute {

@@ -24,9 +24,7 @@ package struct LinearTransposed: Operation {
       try pass.compute.multiply(
         x.matrix().columns(tile), part, adding: tile.lowerBound > 0, into: y.matrix())
     }
-    if pass.weights.count > 1 {
-      try pass.compute.addRow(pass.compute.whole(pass.weights[1]), to: y)
-    }
+    try pass.addBias()
   }
 
   package func backward<S: NetworkScalar>(_ pass: BackwardPass<S>) throws {
@@ -41,9 +39,7 @@ package struct LinearTransposed: Operation {
     if let target = pass.weightGradients[0] {
       try pass.compute.addOuterProducts(x.matrix(), gradient.matrix(), to: target.matrix())
     }
-    if pass.weights.count > 1, let target = pass.weightGradients[1] {
-      try pass.compute.addColumnSums(of: gradient, to: target)
-    }
+    try pass.addBiasGradient()
   }
 
   package static let examples = [

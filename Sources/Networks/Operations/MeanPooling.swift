@@ -1,4 +1,4 @@
-/// The mean of the first rows of each sequence: those that are no padding.
+/// The mean of the first rows of each sequence, without its padding.
 ///
 /// Input `[sequences · n, d]`; output `[sequences, d]`.
 package struct MeanPooling: Operation {

@@ -29,6 +29,14 @@ extension Operation {
     inputs: [[Int]], weights: [[Int]], isBackward: Bool, jobs: Int
   ) -> Int { 0 }
   package var readsTiles: Bool { false }
+
+  /// Returns the shape of the only input, which is that of the output, for operations without weights.
+  static func shapeOfInput(_ inputs: [[Int]], _ weights: [[Int]]) throws -> [Int] {
+    guard inputs.count == 1, weights.isEmpty else {
+      throw ShapeFault(Self.name, "expected one input", inputs, weights)
+    }
+    return inputs[0]
+  }
 }
 
 /// An operation with shapes that it accepts.
@@ -49,7 +57,7 @@ package struct OperationExample: Sendable {
   }
 }
 
-/// What the forward pass of an operation reads and writes.
+/// The inputs, weights and output of the forward pass of an operation.
 package struct ForwardPass<S: NetworkScalar>: Sendable {
   package let inputs: [Value<S>]
   package let weights: [any Parameter<S>]
@@ -65,7 +73,7 @@ package struct ForwardPass<S: NetworkScalar>: Sendable {
   }
 }
 
-/// What the backward pass of an operation reads and adds to.
+/// The values of the backward pass of an operation, and the gradients that it adds to.
 package struct BackwardPass<S: NetworkScalar>: Sendable {
   package let inputs: [Value<S>]
   package let weights: [any Parameter<S>]

@@ -7,10 +7,7 @@ package struct Scale: Operation {
   package init(_ factor: Double) { self.factor = factor }
 
   package func shape(inputs: [[Int]], weights: [[Int]]) throws -> [Int] {
-    guard inputs.count == 1, weights.isEmpty else {
-      throw ShapeFault(Self.name, "expected one input", inputs, weights)
-    }
-    return inputs[0]
+    try Self.shapeOfInput(inputs, weights)
   }
 
   @_specialize(where S == Float)

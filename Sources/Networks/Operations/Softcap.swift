@@ -7,10 +7,7 @@ package struct Softcap: Operation {
   package init(_ cap: Double) { self.cap = cap }
 
   package func shape(inputs: [[Int]], weights: [[Int]]) throws -> [Int] {
-    guard inputs.count == 1, weights.isEmpty else {
-      throw ShapeFault(Self.name, "expected one input", inputs, weights)
-    }
-    return inputs[0]
+    try Self.shapeOfInput(inputs, weights)
   }
 
   @_specialize(where S == Float)

@@ -20,7 +20,7 @@ package final class Tape<Scalar: NetworkScalar> {
   /// True if operations are remembered.
   package let isRecording: Bool
   var steps: [Step] = []
-  /// How often each trained parameter was used.
+  /// The number of uses of each trained parameter.
   private(set) var uses: [ObjectIdentifier: Int] = [:]
 
   package init(_ compute: Compute, isRecording: Bool = false) {

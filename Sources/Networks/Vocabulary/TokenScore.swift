@@ -1,4 +1,4 @@
-/// How a model judges a token, given those before it.
+/// The score of a token by a model, given the tokens before it.
 package struct TokenScore: Sendable, Equatable {
   /// The natural logarithm of the probability of the token.
   package var logProbability: Double
@@ -6,7 +6,7 @@ package struct TokenScore: Sendable, Equatable {
   package var top: Int32
 }
 
-/// How two models judge a token.
+/// The scores of a token by two models.
 package struct TokenComparison: Sendable, Equatable {
   package var base: TokenScore
   package var other: TokenScore
