@@ -93,6 +93,7 @@ struct TarContent: ArchiveContent {
         let frame = index > 0 ? frames[index - 1] : FrameStart(encoded: 0, decoded: 0)
         return (try ZstdDecoder(file, from: frame.encoded), frame.decoded)
       }
+      // `init` makes a stream only for an archive that has a decoder, and the compression alone decides about that.
       guard let decoder = try decoder(file, compression, FrameStarts()) else {
         preconditionFailure("only compressed archives are decoded")
       }

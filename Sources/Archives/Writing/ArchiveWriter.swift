@@ -100,6 +100,7 @@ package struct ArchiveWriter: CheckpointWriter {
       let byteCount = min(Self.frameByteCount, tar.byteCount - start)
       try workspace.split(at: byteCount) { plain, packed in
         try tar.read(at: start, into: &plain)
+        // ZSTD_compressBound is at most n + n / 256 + 64 bytes for n bytes, which is below the capacity.
         guard let length = try zstd.compress(plain.bytes, into: &packed, .archive) else {
           preconditionFailure("a frame is never longer than its capacity")
         }

@@ -3,7 +3,7 @@ import Checkpoints
 
 /// A model of a batch after its headers and the journal were read.
 struct PlannedJob: Sendable {
-  /// What is to be done with a model.
+  /// The work that is left for a model.
   enum Action: Sendable {
     /// All steps.
     case run

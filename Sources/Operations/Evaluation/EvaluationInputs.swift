@@ -104,6 +104,12 @@ struct EvaluationInputs {
     }
     let trained = try? found.configuration.maximumPositions
     let length = settings.window ?? min(standardLength, trained ?? standardLength)
+    if let trained, length > trained {
+      context.observer.report(
+        .warning(
+          "windows of \(length.grouped) tokens are longer than the \(trained.grouped) positions that "
+            + "\(found.files.path.printable) was trained on"))
+    }
     return try TokenWindows(
       texts: inputs.map(\.tokens), length: length, stride: settings.stride,
       start: try start(settings, tokenizer, found))

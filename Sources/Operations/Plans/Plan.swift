@@ -18,7 +18,7 @@ package import Checkpoints
 package struct Plan: Sendable, Equatable {
   package static let schema = "sumac.tasks/1"
 
-  /// What the tasks make.
+  /// The output of the tasks.
   package enum Kind: String, Sendable {
     /// One output.
     case output

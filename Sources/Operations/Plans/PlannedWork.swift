@@ -23,7 +23,7 @@ package struct PlannedOutput: Codable, Sendable {
   }
 }
 
-/// What a plan divides.
+/// The work that a plan divides.
 package enum PlannedWork: Codable, Sendable {
   /// One output.
   case output(PlannedOutput)

@@ -23,7 +23,7 @@ struct TaskReceipt: Sendable, Equatable {
   /// The position among the tasks of the stage, from 1 on.
   var index: Int
   var files: [File] = []
-  /// What the task found, for later stages.
+  /// The findings of the task, which later stages read.
   var result: JSONValue = .null
 
   var text: String {

@@ -16,7 +16,7 @@ package struct EvaluationSettings: Codable, Sendable, Equatable {
   package var start = StartToken.auto
   package var kernels = KernelChoice.native
 
-  /// What stands before the text of each window.
+  /// The token at the start of each window.
   package enum StartToken: String, Codable, Sendable, CaseIterable {
     /// The token that the tokenizer puts before a text, if it does.
     case auto

@@ -2,15 +2,15 @@
 enum CommandLineWords {
   /// The word that stands for the inputs of a list, since the parser of a verb expects an input. No argument of a
   /// process contains a zero.
-  static let listPlaceholder = "\0"
+  static let listWord = "\0"
 
-  /// Adds the placeholder of a list at the end of a batch or plan whose inputs are, or may be, in a list.
+  /// Adds the word for a list at the end of a batch or plan whose inputs are, or may be, in a list.
   static func completingBatch(_ words: [String]) -> [String] {
     let names = ["--from", "--inputs-from"]
     guard words.first == "batch" || words.first == "plan",
       words.contains(where: { word in names.contains { word == $0 || word.hasPrefix($0 + "=") } })
     else { return words }
-    return words + [listPlaceholder]
+    return words + [listWord]
   }
 
   /// Joins each option with a negative number that follows it: `--scale -1` becomes `--scale=-1`.

@@ -16,12 +16,7 @@ enum TokenDecoders {
   ]
 
   static func read(_ component: Component) throws -> any TokenDecoder {
-    var component = component
-    let name = try component.type()
-    guard let type = all[name] else { throw component.unknown(name, known: Array(all.keys)) }
-    let decoder = try type.read(&component)
-    try component.finish()
-    return decoder
+    try component.read(by: all) { type, component in try type.read(&component) }
   }
 }
 

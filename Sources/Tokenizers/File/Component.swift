@@ -33,6 +33,19 @@ struct Component {
     return type
   }
 
+  /// Returns what the component of a registry with this type reads.
+  /// - Throws: ``FormatError`` for a type that is not in the registry, and for options that were not read.
+  func read<Kind, Result>(
+    by registry: [String: Kind], _ read: (Kind, inout Component) throws -> Result
+  ) throws -> Result {
+    let name = try type()
+    guard let kind = registry[name] else { throw unknown(name, known: Array(registry.keys)) }
+    var component = self
+    let result = try read(kind, &component)
+    try component.finish()
+    return result
+  }
+
   /// Returns a member; nil if it is missing or null.
   mutating func optional(_ key: String) -> JSONValue? {
     known.insert(key)

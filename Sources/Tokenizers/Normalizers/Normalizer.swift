@@ -25,12 +25,7 @@ enum Normalizers {
   ]
 
   static func read(_ component: Component) throws -> any Normalizer {
-    var component = component
-    let name = try component.type()
-    guard let type = all[name] else { throw component.unknown(name, known: Array(all.keys)) }
-    let normalizer = try type.read(&component)
-    try component.finish()
-    return normalizer
+    try component.read(by: all) { type, component in try type.read(&component) }
   }
 }
 

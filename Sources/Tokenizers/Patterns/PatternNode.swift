@@ -20,7 +20,7 @@ indirect enum PatternNode: Equatable, Sendable {
   /// The end of the text.
   case textEnd
 
-  /// How a loop chooses the number of repetitions.
+  /// The order in which a loop tries numbers of repetitions.
   enum Greed: Equatable, Sendable {
     /// As many as possible, then fewer.
     case greedy

@@ -17,12 +17,7 @@ enum PreTokenizers {
   ]
 
   static func read(_ component: Component) throws -> any PreTokenizer {
-    var component = component
-    let name = try component.type()
-    guard let type = all[name] else { throw component.unknown(name, known: Array(all.keys)) }
-    let result = try type.read(&component)
-    try component.finish()
-    return result
+    try component.read(by: all) { type, component in try type.read(&component) }
   }
 }
 

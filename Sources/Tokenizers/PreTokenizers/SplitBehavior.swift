@@ -1,4 +1,4 @@
-/// What happens to the delimiters when a text is split.
+/// The treatment of delimiters when a text is split.
 enum SplitBehavior: String, CaseIterable, Sendable {
   case removed = "Removed"
   case isolated = "Isolated"

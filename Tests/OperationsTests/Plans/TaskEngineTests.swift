@@ -35,7 +35,7 @@ import Testing
     try CommandRun.sumac(["-n", path], program: "/bin/bash").status == 0
   }
 
-  @Test("every engine has a template with known placeholders, and writes its file of settings")
+  @Test("every engine has a template with known fields, and writes its file of settings")
   func contract() throws {
     for engine in TaskEngines.all {
       let scripts = try emit(engine.name)
@@ -43,7 +43,7 @@ import Testing
       #expect(scripts.count >= 2 && scripts.values.allSatisfy { !$0.isEmpty })
       let text = scripts.values.joined()
       for stage in PlannedCase.prunePQI.stages { #expect(text.contains(stage)) }
-      for (name, _) in EnginePlan.placeholders where name != "command" {
+      for (name, _) in EnginePlan.fields where name != "command" {
         #expect(
           !scripts.filter { $0.key != engine.templateName }.values.joined().contains("{\(name)}"))
       }
@@ -65,7 +65,7 @@ import Testing
     #expect(try isValid(folder["parallel/run.sh"]))
   }
 
-  @Test("a template of the user shapes the scripts; an unknown placeholder is an error")
+  @Test("a template of the user shapes the scripts; an unknown field is an error")
   func templates() throws {
     let text = "#!/bin/bash\n#SBATCH -p long --mem={memory_mib}M\necho ${HOME} {}\n{command}\n"
     let scripts = try emit("slurm", template: text)

@@ -7,12 +7,12 @@ package protocol TaskEngine: Sendable {
   static var summary: String { get }
   /// The name of the file of site settings, which the user may edit.
   static var templateName: String { get }
-  /// The site settings by default, with placeholders of ``EnginePlan``.
+  /// The site settings by default, with the fields of ``EnginePlan``.
   static var template: String { get }
   /// The command that starts the tasks, given the folder of the scripts.
   static func start(_ folder: String) -> String
   /// Returns the scripts, with their names.
-  /// - Throws: ``UsageError`` for a placeholder that is not known.
+  /// - Throws: ``UsageError`` for a field that is not known.
   static func scripts(_ plan: EnginePlan) throws -> [EngineScript]
 }
 
@@ -49,8 +49,8 @@ package struct EnginePlan: Sendable {
   /// The site settings of the user, or those of the engine.
   let template: String
 
-  /// The names of placeholders with their meanings.
-  package static let placeholders = [
+  /// The names of the fields of templates, with their meanings.
+  package static let fields = [
     ("job", "the name of the output and of the stage"), ("stage", "the name of the stage"),
     ("tasks", "the number of tasks of the stage"), ("threads", "the number of threads of a task"),
     ("memory_mib", "the memory of a task in MiB"), ("logs", "the folder for logs"),
@@ -79,7 +79,7 @@ package struct EnginePlan: Sendable {
   }
 
   /// Returns the site settings for a stage.
-  /// - Throws: ``UsageError`` for a placeholder that is not known.
+  /// - Throws: ``UsageError`` for a field that is not known.
   func settings(_ stage: PlanStage, command: String = "") throws -> String {
     let values = [
       "job": jobName(stage), "stage": stage.name, "tasks": String(stage.taskCount),
@@ -101,14 +101,14 @@ package struct EnginePlan: Sendable {
   }
 }
 
-/// A text with placeholders such as `{threads}`. Braces after a dollar sign, as in `${name}`, belong to the shell.
+/// A text with fields such as `{threads}`. Braces after a dollar sign, as in `${name}`, belong to the shell.
 struct ScriptTemplate {
   private let template: String
 
   init(_ template: String) { self.template = template }
 
-  /// Returns the text with the values of its placeholders.
-  /// - Throws: ``UsageError`` for a placeholder without a value.
+  /// Returns the text with the values of its fields.
+  /// - Throws: ``UsageError`` for a field without a value.
   func text(_ values: [String: String]) throws -> String {
     var result = ""
     var rest = template[...]
@@ -126,9 +126,9 @@ struct ScriptTemplate {
       let name = String(inner[..<close])
       guard let value = values[name] else {
         throw UsageError(
-          "{\(name.printable)} is not a placeholder of templates",
+          "{\(name.printable)} is not a field of templates",
           hint: Nearest.name(name, of: Array(values.keys)).map { "did you mean {\($0)}?" }
-            ?? "the placeholders are \(values.keys.sorted().map { "{\($0)}" }.joined(separator: ", "))"
+            ?? "the fields are \(values.keys.sorted().map { "{\($0)}" }.joined(separator: ", "))"
         )
       }
       result += value

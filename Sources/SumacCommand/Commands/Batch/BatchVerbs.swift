@@ -66,14 +66,14 @@ extension Invocation {
   ) throws {
     let output = try command.batchOutput
     try run(output) {
-      if list == CommandLineWords.listPlaceholder {
+      if list == CommandLineWords.listWord {
         throw UsageError("the option that names a list of inputs has no value")
       }
       guard let folder = output.folder else {
         throw UsageError("a batch needs an output folder", hint: "name it with -o")
       }
       let step = try command.batchOperation(self)
-      let inputs = (step.inputPaths + others).filter { $0 != CommandLineWords.listPlaceholder }
+      let inputs = (step.inputPaths + others).filter { $0 != CommandLineWords.listWord }
       var batch = BatchOperation(
         folder: folder, models: inputs.map { BatchModel(path: $0) }, steps: [BatchStep(step)])
       batch.list = list

@@ -31,7 +31,7 @@ where Command.Planned: BatchableOperation {
 
   private func work(_ invocation: Invocation) throws -> PlannedWork {
     let operation = try command.operation(flags, invocation)
-    let inputs = (operation.inputPaths + others).filter { $0 != CommandLineWords.listPlaceholder }
+    let inputs = (operation.inputPaths + others).filter { $0 != CommandLineWords.listWord }
     guard each || inputs.count != 1 || listFlags.list != nil || nameFlag.name != nil else {
       return .output(PlannedOutput(operation))
     }
