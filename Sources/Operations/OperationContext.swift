@@ -63,7 +63,9 @@ extension OperationContext {
 
   /// Returns the limit on memory for a catalog that is put to a use.
   package func catalogLimit(for use: CatalogUse) -> CatalogLimit {
-    CatalogLimit(byteCount: memory.limit, use: use)
+    CatalogLimit(
+      byteCount: memory.limit, use: use,
+      keptByteCount: use == .output ? memory.keptByteCount : 0)
   }
 
   /// Reads a checkpoint's headers and reports their notes as warnings.
