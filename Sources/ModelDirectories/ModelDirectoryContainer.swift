@@ -16,6 +16,7 @@ package enum ModelDirectoryContainer: ContainerOutput {
   package static let suffix: String? = nil
   package static let isFolder = true
   package static let holdsTerms = false
+  package static let recordsLateInputs = true
 
   /// The suffix of the weights files that are written.
   static let weightsSuffix = ".safetensors"

@@ -105,10 +105,11 @@ package struct ModelDirectoryWriter: PartitionedWriter {
   }
 
   package func record(
-    _ losses: [TensorLoss], inPart part: Int, to file: OutputFile
+    _ losses: [TensorLoss], inPart part: Int, to file: OutputFile, engine: Engine
   ) throws {
     let place = places[part]
-    try components[place.component].record(losses, inShard: place.shard, to: file)
+    try components[place.component].record(
+      losses, inShard: place.shard, to: file, engine: engine)
   }
 
   package func write(otherFile number: Int, to file: OutputFile, engine: Engine) throws {

@@ -84,7 +84,7 @@ extension OperationContext {
     }
     let checkpoint = try Containers.read(path, limit: limit, choice: choice)
     for note in checkpoint.notes { observer.report(.warning(note)) }
-    return checkpoint
+    return use == .output ? checkpoint.gatheringChecksums() : checkpoint
   }
 
   /// Copies standard input to an unnamed file; see ``StandardInput/spooled(check:)``.
