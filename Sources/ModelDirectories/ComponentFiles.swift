@@ -55,17 +55,16 @@ struct ComponentFiles {
 
   /// Distributes the tensors in the order of the catalog to files of up to `byteCount` bytes.
   private static func cut(_ tensors: [LazyTensor], at byteCount: Int) -> [[LazyTensor]] {
-    var parts: [[LazyTensor]] = [[]]
-    var size = 0
-    for tensor in tensors {
-      if size + tensor.info.byteCount > byteCount, !parts[parts.count - 1].isEmpty {
-        parts.append([])
-        size = 0
+    var parts: [[LazyTensor]] = []
+    var (start, size) = (0, 0)
+    for (index, tensor) in tensors.enumerated() {
+      if size + tensor.info.byteCount > byteCount, index > start {
+        parts.append(Array(tensors[start..<index]))
+        (start, size) = (index, 0)
       }
-      parts[parts.count - 1].append(tensor)
       size += tensor.info.byteCount
     }
-    return parts
+    return parts + [Array(tensors[start...])]
   }
 
   /// The paths of all files.
