@@ -51,6 +51,8 @@ package protocol ContainerOutput: Container {
   static var holdsTerms: Bool { get }
   /// True if it can be written to a pipe, from the first byte to the last.
   static var isSequential: Bool { get }
+  /// True if its writers record the ids of ``LateInputs``.
+  static var recordsLateInputs: Bool { get }
   /// Returns the options that affect the output bytes, for the lineage.
   static func lineageOptions(_ options: WriterOptions) -> [Lineage.Option]
   /// Plans an output from headers.

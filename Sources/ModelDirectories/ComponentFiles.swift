@@ -28,7 +28,7 @@ struct ComponentFiles {
     let parts = Self.cut(
       tensors, at: options.shardByteCount ?? ModelDirectoryWriter.defaultShardByteCount)
     let metadata = try SafetensorsMetadata(
-      component.metadata, lineage: options.lineage, tensors: tensors, isAlwaysWritten: true)
+      component.metadata, options: options, tensors: tensors, isAlwaysWritten: true)
     self.metadata = metadata
     shards = try parts.enumerated().map { number, tensors in
       // The first file contains the lineage and the model's own strings.
@@ -55,17 +55,16 @@ struct ComponentFiles {
 
   /// Distributes the tensors in the order of the catalog to files of up to `byteCount` bytes.
   private static func cut(_ tensors: [LazyTensor], at byteCount: Int) -> [[LazyTensor]] {
-    var parts: [[LazyTensor]] = [[]]
-    var size = 0
-    for tensor in tensors {
-      if size + tensor.info.byteCount > byteCount, !parts[parts.count - 1].isEmpty {
-        parts.append([])
-        size = 0
+    var parts: [[LazyTensor]] = []
+    var (start, size) = (0, 0)
+    for (index, tensor) in tensors.enumerated() {
+      if size + tensor.info.byteCount > byteCount, index > start {
+        parts.append(Array(tensors[start..<index]))
+        (start, size) = (index, 0)
       }
-      parts[parts.count - 1].append(tensor)
       size += tensor.info.byteCount
     }
-    return parts
+    return parts + [Array(tensors[start...])]
   }
 
   /// The paths of all files.
@@ -87,7 +86,9 @@ struct ComponentFiles {
 
   /// The memory for the headers, the lists of tensors and the index in bytes.
   var fixedByteCount: Int {
-    shards.reduce(2 * (index?.bytes.count ?? 0)) { $0 + $1.layout.fixedByteCount }
+    shards.reduce(2 * (index?.bytes.count ?? 0)) {
+      $0 + $1.layout.fixedByteCount(isLate: metadata.isLate)
+    }
   }
 
   var workspaceByteCount: Int { shards.map(\.layout.workspaceByteCount).max() ?? 0 }
@@ -101,7 +102,7 @@ struct ComponentFiles {
       return OutputPart(
         file: shard.file, tensorNames: shard.layout.tensors.map(\.name),
         byteCount: shard.layout.byteCount, valueByteCount: shard.layout.byteCount - header,
-        lateByteCount: number == 0 && metadata.awaitsLoss ? header : 0)
+        lateByteCount: number == 0 && metadata.isLate ? header : 0)
     }
   }
 
@@ -112,13 +113,15 @@ struct ComponentFiles {
     try shards[number].layout.write(to: file, engine: engine)
   }
 
-  /// Writes the header of the first shard again: its lineage contains the losses of all shards.
-  func record(_ losses: [TensorLoss], inShard number: Int, to file: OutputFile) throws {
+  /// Writes the header of the first shard again: its lineage contains the losses of all shards, and ids of inputs.
+  func record(
+    _ losses: [TensorLoss], inShard number: Int, to file: OutputFile, engine: Engine
+  ) throws {
     guard number == 0 else { return }
     let names = Set(shards.flatMap { $0.layout.tensors.map { UTF8Key($0.name) } })
     let own = losses.filter { names.contains(UTF8Key($0.name)) }
-    try shards[number].layout.write(
-      metadata, loss: ModelLoss(own, elementCount: elementCount), to: file)
+    try shards[number].layout.finish(
+      metadata, loss: ModelLoss(own, elementCount: elementCount), to: file, engine: engine)
   }
 
   func writeIndex(to file: OutputFile) throws {

@@ -80,6 +80,7 @@ struct FolderShards {
 
   private func checkNames(folder: String) throws(FormatError) {
     var places: [UTF8Key: String] = [:]
+    places.reserveCapacity(files.reduce(0) { $0 + $1.tensors.count })
     for tensor in files.flatMap(\.tensors) {
       if let other = places.updateValue(tensor.stored.file, forKey: UTF8Key(tensor.name)) {
         throw FormatError(

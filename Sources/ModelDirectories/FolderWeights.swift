@@ -67,12 +67,24 @@ struct FolderWeights {
 
   /// Returns the name of the weights of an index: from its own name, or from shards that agree.
   static func weightsName(ofIndex name: String, shards: [String]) -> String {
-    if let match = name.wholeMatch(of: /(.+\.[a-z]+)\.index(\.[^.]+)?\.json/),
-      WeightsFormat.format(of: String(match.1)) != nil
-    {
-      return WeightFileNames.weightsName(of: String(match.1)) + String(match.2 ?? "")
+    if let (file, variant) = parts(ofIndex: name), WeightsFormat.format(of: file) != nil {
+      return WeightFileNames.weightsName(of: file) + variant
     }
     let names = Set(shards.map(WeightFileNames.weightsName))
     return names.count == 1 ? names.first ?? "" : FolderLayout.defaultWeightsName
+  }
+
+  /// Returns the name of a file, and a variant with its dot or nothing, of the name of its index: `FILE.index.json` or
+  /// `FILE.index.VARIANT.json`; nil for any other name.
+  private static func parts(ofIndex name: String) -> (file: String, variant: String)? {
+    let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+    guard parts.count >= 4, parts.last == "json" else { return nil }
+    let hasVariant = parts[parts.count - 2] != "index"
+    let file = parts.dropLast(hasVariant ? 3 : 2).joined(separator: ".")
+    guard !hasVariant else {
+      let variant = parts[parts.count - 2]
+      return parts[parts.count - 3] == "index" && !variant.isEmpty ? (file, "." + variant) : nil
+    }
+    return (file, "")
   }
 }

@@ -9,6 +9,8 @@ struct FolderWithoutWeights {
   private let input: InputTree
   private let folders: [String]
   private let files: [String]
+  /// The number of models that the error names.
+  private static let shownCount = 16
 
   init(_ input: InputTree, entries: [FileTreeEntry]) {
     self.input = input
@@ -22,7 +24,9 @@ struct FolderWithoutWeights {
       if let error = try cacheError { return error }
       let models = try models(in: folders.filter { !$0.hasPrefix(".") }, depth: 1)
       if !models.isEmpty {
-        let list = models.map(\.printable).joined(separator: ", ")
+        let list =
+          models.prefix(Self.shownCount).map(\.printable).joined(separator: ", ")
+          + (models.count > Self.shownCount ? " and \(models.count - Self.shownCount) more" : "")
         return FormatError(
           .severalModels,
           "the folder has no weights of its own; weights are in its subfolders: \(list)",

@@ -16,6 +16,7 @@ package enum ModelDirectoryContainer: ContainerOutput {
   package static let suffix: String? = nil
   package static let isFolder = true
   package static let holdsTerms = false
+  package static let recordsLateInputs = true
 
   /// The suffix of the weights files that are written.
   static let weightsSuffix = ".safetensors"
@@ -60,6 +61,12 @@ package enum ModelDirectoryContainer: ContainerOutput {
   /// Returns true if a folder has weights of its own, or is a list of components with weights.
   package static func hasWeights(_ folder: InputTree) throws -> Bool {
     let entries = try folder.entries()
+    // Whatever is beside it, this file is read or makes reading fail.
+    if entries.contains(where: {
+      $0.kind == .file && $0.name == WeightsFormat.safetensors.singleFile
+    }) {
+      return true
+    }
     do {
       return try FolderWeights.found(in: folder, entries: entries) != nil
         || ComponentList.read(in: folder, entries: entries) != nil

@@ -40,9 +40,9 @@ package struct ModelDirectoryWriter: PartitionedWriter {
     of checkpoint: Checkpoint, _ tensors: [LazyTensor]
   ) -> [(ComponentLayout, [LazyTensor])] {
     let folder = checkpoint.folder
-    var parts = [
-      (ComponentLayout(path: "", layout: folder, metadata: checkpoint.metadata), [LazyTensor]())
-    ]
+    let whole = ComponentLayout(path: "", layout: folder, metadata: checkpoint.metadata)
+    guard !folder.components.isEmpty else { return [(whole, tensors)] }
+    var parts = [(whole, [LazyTensor]())]
     parts += folder.components.map { ($0, []) }
     for tensor in tensors {
       parts[folder.component(of: tensor.name).map { $0 + 1 } ?? 0].1.append(tensor)
@@ -59,6 +59,7 @@ package struct ModelDirectoryWriter: PartitionedWriter {
     let weightsNames = Set(weights.map(UTF8Key.init))
     let components = checkpoint.folder.components.map(\.path)
     func isBlocked(_ path: String) -> Bool {
+      guard path.utf8.contains(UInt8(ascii: "/")) else { return false }
       let parts = RelativePath.components(of: path)
       let folders = (1..<max(1, parts.count)).map { parts.prefix($0).joined(separator: "/") }
       return folders.contains { names.contains(UTF8Key($0)) }
@@ -105,10 +106,11 @@ package struct ModelDirectoryWriter: PartitionedWriter {
   }
 
   package func record(
-    _ losses: [TensorLoss], inPart part: Int, to file: OutputFile
+    _ losses: [TensorLoss], inPart part: Int, to file: OutputFile, engine: Engine
   ) throws {
     let place = places[part]
-    try components[place.component].record(losses, inShard: place.shard, to: file)
+    try components[place.component].record(
+      losses, inShard: place.shard, to: file, engine: engine)
   }
 
   package func write(otherFile number: Int, to file: OutputFile, engine: Engine) throws {

@@ -63,7 +63,9 @@ extension OperationContext {
 
   /// Returns the limit on memory for a catalog that is put to a use.
   package func catalogLimit(for use: CatalogUse) -> CatalogLimit {
-    CatalogLimit(byteCount: memory.limit, use: use)
+    CatalogLimit(
+      byteCount: memory.limit, use: use,
+      keptByteCount: use == .output ? memory.keptByteCount : 0)
   }
 
   /// Reads a checkpoint's headers and reports their notes as warnings.
@@ -82,7 +84,7 @@ extension OperationContext {
     }
     let checkpoint = try Containers.read(path, limit: limit, choice: choice)
     for note in checkpoint.notes { observer.report(.warning(note)) }
-    return checkpoint
+    return use == .output ? checkpoint.gatheringChecksums() : checkpoint
   }
 
   /// Copies standard input to an unnamed file; see ``StandardInput/spooled(check:)``.

@@ -12,6 +12,8 @@ struct OutputRun {
   let settings: OutputSettings
   let context: OperationContext
   private let start = ContinuousClock.now
+  /// The inputs whose ids become known while the output is written; nil if they are known before.
+  private var lateInputs: LateInputs?
 
   init(
     _ request: OutputRequest, verb: String, _ settings: OutputSettings,
@@ -34,13 +36,20 @@ struct OutputRun {
     try job.checkReplacement()
     try reportAbandoned(job)
     if settings.recordsLineage, request.writer == nil {
-      request.inputs = try context.identified(request.inputs)
+      lateInputs = try identifiesLate ? LateInputs(request.inputs) : nil
+      if lateInputs == nil { request.inputs = try context.identified(request.inputs) }
       try job.replan(request.output, options: options(for: container()))
     }
     let surveyed = try survey(&job)
     report(job, surveyed.notices, notes: request.notes)
     try context.cancellation.check()
     let outcome = try write(job, extras: surveyed.extras)
+    if let lateInputs {
+      // The writer has read what the ids need.
+      let engine = Engine(
+        workers: 1, cancellation: context.cancellation, progress: NoProgress())
+      request.inputs = try lateInputs.identified(engine: engine)
+    }
     let allotment = outcome.allotment
     let written = try writtenByteCount(job)
     if let warning = LossWarning.message(for: outcome.losses) {
@@ -71,6 +80,15 @@ struct OutputRun {
       output: settings.path, format: try format, plan: job.plan,
       allotment: try job.allotment(jobs: context.jobs, memory: context.memory),
       estimatedByteCount: try surveyed.byteCount ?? job.writer.estimatedByteCount())
+  }
+
+  /// True if the writer can record the ids of the inputs from checksums that are gathered while it reads their values.
+  private var identifiesLate: Bool {
+    get throws {
+      try request.survey == nil && request.sidePaths.isEmpty
+        && request.inputs.contains { $0.unidentifiedByteCount > 0 }
+        && request.inputs.allSatisfy(\.gathersChecksums) && container().recordsLateInputs
+    }
   }
 
   // MARK: Check
@@ -122,6 +140,7 @@ struct OutputRun {
         options: request.options + context.choice.lineageOptions
           + container.lineageOptions(options) + settings.choiceOptions,
         versions: Version.shapingOutput, inputs: request.inputs)
+      options.lateInputs = lateInputs
     }
     return options
   }

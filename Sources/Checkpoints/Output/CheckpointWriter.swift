@@ -40,6 +40,8 @@ package struct WriterOptions: Sendable {
   package var keepsAliases: Bool
   /// The lineage to record; nil to record none.
   package var lineage: Lineage?
+  /// The inputs whose ids in the lineage are known when their values have been read; nil if all ids are known.
+  package var lateInputs: LateInputs?
 
   package init(
     compression: Compression? = nil, isSealed: Bool = false, hasContentIDs: Bool = false,

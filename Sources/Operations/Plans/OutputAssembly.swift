@@ -64,7 +64,7 @@ struct OutputAssembly {
   ) throws {
     for (number, part) in writer.parts.enumerated() where part.lateByteCount > 0 {
       let file = try OutputFile(updating: folder.staged + "/" + part.file)
-      try writer.record(losses, inPart: number, to: file)
+      try writer.record(losses, inPart: number, to: file, engine: engine)
       try file.sync()
     }
     for (number, name) in writer.otherFiles.enumerated() {

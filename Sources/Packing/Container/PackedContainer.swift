@@ -16,6 +16,7 @@ package enum PackedContainer: ContainerOutput {
   package static let isFolder = false
   package static let holdsTerms = true
   package static let isSequential = true
+  package static let recordsLateInputs = true
 
   package static func recognition(of input: InputTree) -> ContainerRecognition? {
     if input.prefix.starts(with: FileHeader.magic.prefix(6)) { return .content }

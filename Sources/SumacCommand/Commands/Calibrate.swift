@@ -3,6 +3,7 @@ import Operations
 
 struct Calibrate: OutputVerb {
   static let configuration = CommandConfiguration(
+    commandName: "calibrate",
     abstract: "Measure the inputs of the linear layers of a language model on some text.",
     discussion: """
       Runs the network block by block and writes, for each linear layer under the name of its weight, the \

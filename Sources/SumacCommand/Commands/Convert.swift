@@ -3,6 +3,7 @@ import Operations
 
 struct Convert: OutputVerb {
   static let configuration = CommandConfiguration(
+    commandName: "convert",
     abstract: "Convert a checkpoint to another format or dtype.",
     discussion: """
       Reads a safetensors file, a .sumac file or a Hugging Face model folder. The format of the output \

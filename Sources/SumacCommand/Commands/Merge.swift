@@ -4,6 +4,7 @@ import Operations
 
 struct Merge: OutputVerb {
   static let configuration = CommandConfiguration(
+    commandName: "merge",
     abstract: "Merge models: averages, task arithmetic, TIES, DARE, layer stacks.",
     discussion: """
       Matches tensors by name, for any architecture and format, and merges them in float32, one block at \

@@ -4,6 +4,7 @@ import Reporting
 
 struct Prune: Verb {
   static let configuration = CommandConfiguration(
+    commandName: "prune",
     abstract: "Set weights to zero: as many as the PQ Index allows, a share, or a pattern.",
     discussion: """
       The method pqi derives the number of weights to prune from the PQ Index of the weights; the other \

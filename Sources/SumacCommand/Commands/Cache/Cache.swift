@@ -2,6 +2,7 @@ import ArgumentParser
 
 struct Cache: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "cache",
     abstract: "Pack, unpack, inspect and convert key-value caches.",
     discussion: """
       Examples:
