@@ -149,7 +149,10 @@ let package = Package(
       ]),
     module(
       "Evaluation",
-      ["Networks", "BLAS", "Models", "Checkpoints", "Reporting", "TensorCore", "Base", system]),
+      [
+        "Networks", "BLAS", "Caches", "Models", "Checkpoints", "Reporting", "TensorCore", "Base",
+        system,
+      ]),
     .executableTarget(
       name: "SumacCommand",
       dependencies: [
@@ -196,7 +199,7 @@ let package = Package(
     tests("PruningTests", reading + ["Pruning", "Surveys"]),
     tests("RotaryTests", reading + ["Rotary", "RotaryScaling"]),
     tests(
-      "EvaluationTests", reading + ["Evaluation", "Networks", "BLAS"]),
+      "EvaluationTests", reading + ["Evaluation", "Networks", "Caches", "BLAS"]),
     tests("NetworksTests", reading + ["Networks", "BLAS", "Rotary"]),
     tests("MergingTests", reading + ["Merging", "Recipes"]),
     tests("CachesTests", reading + ["Caches"]),

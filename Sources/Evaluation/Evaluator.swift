@@ -30,15 +30,16 @@ package struct Evaluator {
     of model: EvaluatedModel, _ windows: TokenWindows, jobs: Int
   ) throws -> Int {
     let width = model.network.configuration.hiddenSize
-    let group = try LayerStream.groupByteCount(model.network, windows, jobs: jobs)
-    let tile = 4 * VocabularyScan.tileRowCount * (width + LayerStream.groupTokenCount)
+    let group = try LayerStream.groupByteCount(
+      model.network, windows.largestGroup, jobs: jobs)
+    let tile = 4 * VocabularyScan.tileRowCount * (width + TokenGroup.tokenCount)
     return max(group, tile)
   }
 
   func stream(_ model: EvaluatedModel, share: Int) throws -> LayerStream {
     let needed = try Self.byteCount(of: model, windows, jobs: compute.jobs)
     return try LayerStream(
-      model.network, model.parameters, windows, compute,
+      model.network, model.parameters, windows.inputs, windows.groups, compute,
       budget: max(0, budget / share - needed), folder: folder)
   }
 
@@ -55,7 +56,7 @@ package struct Evaluator {
     try forEachTile(of: [stream]) { tile, weights in
       for group in stream.groups {
         try scan.add(
-          stream.logits(group, weights[0]), rows: stream.tokens(group), tile: tile, compute)
+          stream.logits(group, weights[0]), rows: group.tokens, tile: tile, compute)
       }
     }
     return try checked(scored(scan.scores), model) { $0.logProbability }
@@ -82,7 +83,7 @@ package struct Evaluator {
       for group in first.groups {
         try scan.add(
           first.logits(group, weights[0]), second.logits(group, weights[1]),
-          rows: first.tokens(group), tile: tile, compute)
+          rows: group.tokens, tile: tile, compute)
       }
     }
     let tokens = try checked(scored(scan.comparisons), model) { $0.other.logProbability }
@@ -121,11 +122,7 @@ package struct Evaluator {
   private func forEachTile(
     of streams: [LayerStream], _ body: (Range<Int>, [ResidentParameter<Float>]) throws -> Void
   ) throws {
-    let count = streams[0].network.configuration.vocabularySize
-    for start in stride(from: 0, to: count, by: VocabularyScan.tileRowCount) {
-      let tile = start..<min(count, start + VocabularyScan.tileRowCount)
-      try body(tile, streams.map { try $0.network.outputRows(tile, compute) })
-    }
+    try LayerStream.forEachTile(of: streams, body)
     progress(streams.count * windows.inputs.count)
   }
 

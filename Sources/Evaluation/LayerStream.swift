@@ -2,104 +2,93 @@ package import Base
 import Checkpoints
 import Networks
 
-/// A network that runs block by block over many windows, so that the weights of a block are read once.
+/// A network that runs block by block over many tokens, so that the weights of a block are read once.
 ///
-/// Windows run in groups of about 512 tokens, whatever the memory is, so that results do not depend on it.
+/// Tokens run in groups, whatever the memory is, so that results do not depend on it.
 final class LayerStream {
-  /// The number of tokens of a group that holds more than one window.
-  static let groupTokenCount = 512
-
   let network: Network<Float>
-  let windows: TokenWindows
   let compute: Compute
   private let parameters: [StreamedParameter]
-  /// The windows that run together.
-  let groups: [Range<Int>]
+  let groups: [TokenGroup]
+  /// The number of positions that frequencies which depend on the length are for; nil for those of each group.
+  private let context: Int?
   private let hidden: HiddenStates
   /// The memory for the weights of a block, in bytes.
   private let weightBudget: Int
-  /// The tables of positions by the number of windows of a group.
-  private var positions: [Int: Positions<Float>] = [:]
+  /// The tables of positions that were used last.
+  private var positions: [Windows: Positions<Float>] = [:]
 
-  /// Computes the embeddings of all windows. Their states stay in memory if they need no more than half of it.
+  /// Computes the embeddings of all tokens. Their states stay in memory if they need no more than half of it.
   /// - Parameters:
   ///   - parameters: The parameters of the network that can be held in memory.
+  ///   - inputs: The tokens of all groups.
   ///   - budget: The memory for weights and hidden states, in bytes.
   ///   - folder: The folder of temporary files.
   init(
-    _ network: Network<Float>, _ parameters: [StreamedParameter], _ windows: TokenWindows,
-    _ compute: Compute, budget: Int, folder: String
+    _ network: Network<Float>, _ parameters: [StreamedParameter], _ inputs: [Int32],
+    _ groups: [TokenGroup], context: Int? = nil, _ compute: Compute, budget: Int, folder: String
   ) throws {
     self.network = network
     self.parameters = parameters
-    self.windows = windows
+    self.groups = groups
+    self.context = context
     self.compute = compute
-    let size = Self.groupSize(windows)
-    groups = stride(from: 0, to: windows.count, by: size).map {
-      $0..<min(windows.count, $0 + size)
-    }
     let width = network.configuration.hiddenSize
-    let byteCount = 4 * windows.inputs.count * width
+    let byteCount = 4 * inputs.count * width
     let isInMemory = byteCount <= budget / 2
     weightBudget = budget - (isInMemory ? byteCount : 0)
     hidden = try HiddenStates(
-      tokenCount: windows.inputs.count, width: width, folder: isInMemory ? nil : folder,
+      tokenCount: inputs.count, width: width, folder: isInMemory ? nil : folder,
       in: compute.arena)
-    try storeEmbeddings()
-  }
-
-  /// Returns the number of windows of a group.
-  private static func groupSize(_ windows: TokenWindows) -> Int {
-    max(1, groupTokenCount / windows.length)
+    for group in groups {
+      try store(network.embed(.tokens(Array(inputs[group.tokens])), run(group)), group)
+    }
   }
 
   var layerCount: Int { network.layerCount }
 
   // MARK: Memory
 
-  /// Returns the peak of a run of one group through the widest block, without weights that stay in memory.
+  /// Returns the peak of a run of one group through the widest block, with the keys and values of the tokens before it and
+  /// without weights that stay in memory.
   static func groupByteCount(
-    _ network: Network<Float>, _ windows: TokenWindows, jobs: Int
+    _ network: Network<Float>, _ windows: Windows, jobs: Int
   ) throws -> Int {
     let compute = Compute.counting(jobs: jobs)
-    let size = min(windows.count, groupSize(windows))
-    let shape = Windows(sequenceCount: size, length: windows.length)
-    let run = Run(network, Tape(compute), try Positions(network, shape, compute))
-    let x = Value<Float>(
-      [shape.tokenCount, network.configuration.hiddenSize], in: compute.arena)
+    let configuration = network.configuration
+    var run = Run(network, Tape(compute), try Positions(network, windows, compute))
+    if windows.start > 0 {
+      let shape = [
+        windows.sequenceCount * windows.start,
+        configuration.keyValueHeadCount * configuration.headDim,
+      ]
+      let cache = (
+        keys: Value<Float>(shape, in: compute.arena), values: Value<Float>(shape, in: compute.arena)
+      )
+      run.observer.cache = { _ in cache }
+    }
+    let x = Value<Float>([windows.tokenCount, configuration.hiddenSize], in: compute.arena)
     for layer in 0..<network.layerCount { _ = try network.block(layer, x, run) }
     return compute.arena.peakByteCount
   }
 
   // MARK: Running
 
-  /// Returns the tokens of a group.
-  func tokens(_ group: Range<Int>) -> Range<Int> {
-    group.lowerBound * windows.length..<group.upperBound * windows.length
-  }
-
   /// Returns a run over a group.
-  func run(_ group: Range<Int>, observer: Observer<Float> = Observer()) throws -> Run<Float> {
-    let known = positions[group.count]
-    let table =
-      try known
-      ?? Positions(
-        network, Windows(sequenceCount: group.count, length: windows.length), compute)
-    positions[group.count] = table
+  func run(_ group: TokenGroup, observer: Observer<Float> = Observer()) throws -> Run<Float> {
+    let known = positions[group.windows]
+    let table = try known ?? Positions(network, group.windows, context: context, compute)
+    if known == nil {
+      // Windows have at most two shapes; each piece of a long text has its own.
+      if positions.count > 1 { positions.removeAll() }
+      positions[group.windows] = table
+    }
     return Run(network, Tape(compute), table, observer: observer)
   }
 
-  /// Computes the embeddings of all windows.
-  private func storeEmbeddings() throws {
-    for group in groups {
-      let ids = Array(windows.inputs[tokens(group)])
-      try store(network.embed(.tokens(ids), run(group)), group)
-    }
-  }
-
   /// Returns the hidden states of a group.
-  func states(_ group: Range<Int>) throws -> Value<Float> {
-    try hidden.states(tokens(group), in: compute.arena)
+  func states(_ group: TokenGroup) throws -> Value<Float> {
+    try hidden.states(group.tokens, in: compute.arena)
   }
 
   /// Returns the name of a weight without what the names of its block start with.
@@ -110,11 +99,12 @@ final class LayerStream {
   }
 
   /// Calls `body` while the weights of a block are in memory, if they fit.
-  func withWeights(of layer: Int, _ body: () throws -> Void) throws {
+  /// - Parameter uses: How often each group runs through the block.
+  func withWeights(of layer: Int, uses: Int = 1, _ body: () throws -> Void) throws {
     let prefix = network.blockPrefix(layer)
     let own = parameters.filter { $0.name.hasPrefix(prefix) }
     defer { for parameter in own { parameter.unload() } }
-    if groups.count > 1, own.reduce(0, { $0 + $1.byteCount }) <= weightBudget {
+    if uses * groups.count > 1, own.reduce(0, { $0 + $1.byteCount }) <= weightBudget {
       for parameter in own { try parameter.load(compute) }
     }
     try body()
@@ -123,7 +113,7 @@ final class LayerStream {
   /// Returns the states of a group after a block.
   /// - Throws: ``FormatError`` if they become NaN or infinite, which names the block.
   func output(
-    of layer: Int, _ input: Value<Float>, _ group: Range<Int>,
+    of layer: Int, _ input: Value<Float>, _ group: TokenGroup,
     observer: Observer<Float> = Observer()
   ) throws -> Value<Float> {
     let output = try network.block(layer, input, run(group, observer: observer))
@@ -136,13 +126,13 @@ final class LayerStream {
   }
 
   /// Stores the states of a group.
-  func store(_ states: Value<Float>, _ group: Range<Int>) throws {
-    try hidden.store(states, tokens(group))
+  func store(_ states: Value<Float>, _ group: TokenGroup) throws {
+    try hidden.store(states, group.tokens)
   }
 
-  /// Runs a block over all windows.
+  /// Runs a block over all groups.
   func step(
-    _ layer: Int, observer: (Range<Int>) -> Observer<Float> = { _ in Observer() }
+    _ layer: Int, observer: (TokenGroup) -> Observer<Float> = { _ in Observer() }
   ) throws {
     try withWeights(of: layer) {
       for group in groups {
@@ -156,9 +146,20 @@ final class LayerStream {
     for group in groups { try store(network.normalized(states(group), run(group)), group) }
   }
 
+  /// Calls `body` with each tile of the vocabulary and the rows of the output layers for its tokens.
+  static func forEachTile(
+    of streams: [LayerStream], _ body: (Range<Int>, [ResidentParameter<Float>]) throws -> Void
+  ) throws {
+    let count = streams[0].network.configuration.vocabularySize
+    for start in stride(from: 0, to: count, by: VocabularyScan.tileRowCount) {
+      let tile = start..<min(count, start + VocabularyScan.tileRowCount)
+      try body(tile, streams.map { try $0.network.outputRows(tile, $0.compute) })
+    }
+  }
+
   /// Returns the logits of a group for some tokens of the vocabulary.
   /// - Parameter tile: The rows of the output layer for these tokens.
-  func logits(_ group: Range<Int>, _ tile: ResidentParameter<Float>) throws -> Value<Float> {
+  func logits(_ group: TokenGroup, _ tile: ResidentParameter<Float>) throws -> Value<Float> {
     try network.logits(states(group), tile, run(group))
   }
 }

@@ -53,6 +53,9 @@ package struct OutputSurvey: Sendable {
   package var byteCount: Int
   /// True if a plan needs the survey too.
   package var isNeededForPlan: Bool
+  /// True if the output's values do not exist before the survey, so that a plan cannot sample them, and the survey is most
+  /// of the work.
+  package var makesValues = false
   /// Runs the survey with the options of the writer of the output.
   package var run: @Sendable (Engine, WriterOptions) throws -> SurveyedOutput
 

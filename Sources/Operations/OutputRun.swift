@@ -76,10 +76,16 @@ struct OutputRun {
       try request.survey?.isNeededForPlan == true ? survey(&job) : SurveyedOutput()
     report(job, surveyed.notices, notes: request.planNotes ?? request.notes)
     for fact in request.facts { context.observer.report(.note(fact)) }
+    var allotment = try job.allotment(jobs: context.jobs, memory: context.memory)
+    if let survey = request.survey, survey.makesValues {
+      let other = try context.allotment(of: survey.demand)
+      if other.peakByteCount > allotment.peakByteCount { allotment = other }
+    }
+    let hasValues = request.survey?.makesValues != true
     return PlanReport(
-      output: settings.path, format: try format, plan: job.plan,
-      allotment: try job.allotment(jobs: context.jobs, memory: context.memory),
-      estimatedByteCount: try surveyed.byteCount ?? job.writer.estimatedByteCount())
+      output: settings.path, format: try format, plan: job.plan, allotment: allotment,
+      estimatedByteCount: try surveyed.byteCount
+        ?? (hasValues ? job.writer.estimatedByteCount() : nil))
   }
 
   /// True if the writer can record the ids of the inputs from checksums that are gathered while it reads their values.
@@ -149,7 +155,7 @@ struct OutputRun {
 
   private func survey(_ job: inout OutputJob) throws -> SurveyedOutput {
     guard let survey = request.survey else { return SurveyedOutput() }
-    let options = try options(for: container())
+    let options = try request.writer == nil ? options(for: container()) : settings.writerOptions
     let surveyed = try context.withEngine(
       survey.phase, survey.demand, tensors: survey.tensorCount, byteCount: survey.byteCount
     ) { try survey.run($0, options) }
@@ -244,8 +250,10 @@ struct OutputRun {
       ? plan.companions.count.counted("file") : plan.rows.count.counted("tensor")
     guard let written else { return "standard output: \(count)" }
     let text: Message = "\(settings.path.printable): \(count), \(ByteSize(written))"
-    // A share of several inputs together means nothing: a merge of two models is not half of one.
-    guard request.inputs.count == 1, let read = request.inputs.first?.fileByteCount, read > 0
+    // A share of several inputs together means nothing: a merge of two models is not half of one. Nor has the size of
+    // computed values to do with that of the input.
+    guard request.inputs.count == 1, request.survey?.makesValues != true,
+      let read = request.inputs.first?.fileByteCount, read > 0
     else { return text }
     return text
       + ", \((Double(written) / Double(read) * 100).fixed(decimals: 1)) % of the input"

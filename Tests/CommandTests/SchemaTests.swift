@@ -31,6 +31,23 @@ import Testing
     ("cache unpack k.sumac -o k.safetensors", "output", 0),
     ("cache convert k.sumac -o k.seq --layout llamacpp", "output", 0),
     ("cache inspect k.sumac --against prompt.safetensors", "cache-inspect", 0),
+    (
+      "cache make base --data tokens.safetensors:heldout_poetry --length 64 -o made.safetensors",
+      "output", 0
+    ),
+    (
+      "cache make base --data tokens.safetensors:heldout_poetry --length 64 -o m.sumac --dry-run",
+      "plan", 0
+    ),
+    ("cache pack made.safetensors -o made.sumac --group 32", "output", 0),
+    (
+      "cache eval made.sumac --against made.safetensors --model base --data tokens.safetensors:heldout_poetry --tokens 64",
+      "cache-eval", 0
+    ),
+    (
+      "cache eval made.sumac --against made.safetensors --model base --data tokens.safetensors:heldout_prose",
+      "failure", 64
+    ),
     ("prune base -o p.sumac", "prune", 0),
     ("prune base --survey-out survey.json", "output", 0),
     ("verify base --against base", "verify", 0), ("explain s.sumac", "lineage-report", 0),

@@ -72,6 +72,18 @@ import Testing
     var eval = EvalOperation(model: "m", settings: text)
     eval.against = "b"
     eval.comparesLayers = true
+    var sequence = SequenceSettings(data: "t")
+    sequence.tokenizer = "j"
+    sequence.start = .always
+    sequence.kernels = .portable
+    sequence.context = 640
+    var make = CacheMakeOperation(model: "m", text: sequence, length: 128, output: output)
+    make.layout.name = "llamacpp"
+    make.rotated = .no
+    make.pairing = .halves
+    var judge = CacheEvalOperation(cache: "c", against: "o", model: "m", text: sequence)
+    judge.tokenLimit = 128
+    judge.input.axes = .htd
     return [
       convert, prune, survey, merge, extract, eval,
       CalibrateOperation(model: "m", settings: text, output: output),
@@ -85,6 +97,7 @@ import Testing
       CacheUnpackOperation(packed: "p", output: output),
       CacheAppendOperation(packed: "p", new: "n", output: output),
       CacheConvertOperation(caches: ["c"], output: output), CacheInspectOperation(caches: ["c"]),
+      make, judge,
       inspect, VerifyOperation(inputs: ["a"]), ExplainOperation(subject: "a"),
       DoctorOperation(cleanedFolder: "d"), PackOperation(folder: "m", output: output),
       UnpackOperation(archive: "a.zip", output: output),

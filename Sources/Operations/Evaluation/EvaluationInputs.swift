@@ -51,7 +51,7 @@ struct EvaluationInputs {
   }
 
   /// A model with the files that belong to it.
-  private struct Found {
+  struct Found {
     let model: EvaluatedModel
     let configuration: ModelConfiguration
     let files: ModelFiles
@@ -115,7 +115,7 @@ struct EvaluationInputs {
       start: try start(settings, tokenizer, found))
   }
 
-  private static func tokenizer(
+  static func tokenizer(
     _ settings: EvaluationSettings, _ found: Found
   ) throws -> Tokenizer? {
     let tokenizer =
@@ -130,7 +130,7 @@ struct EvaluationInputs {
     return tokenizer
   }
 
-  private static func start(
+  static func start(
     _ settings: EvaluationSettings, _ tokenizer: Tokenizer?, _ found: Found
   ) throws -> Int32? {
     switch settings.start {
@@ -162,16 +162,28 @@ struct EvaluationInputs {
   /// Calls `body` with an evaluator that has all memory that is free, while progress is shown.
   /// - Parameter passes: How often all tokens run through a block or the output layer.
   func run<Result>(passes: Int, _ body: (Evaluator) throws -> Result) throws -> Result {
-    let demand = try demand()
-    let allotment = try context.memory.allot(
-      demand, jobs: context.jobs, tiles: .max, valueByteCount: .max)
-    let free = max(0, context.memory.limit - allotment.peakByteCount) + demand.fixedByteCount
-    let progress = context.observer.progress
-    progress.begin(.evaluate, tensors: 0, byteCount: passes * windows.inputs.count)
+    try context.evaluating(demand(), tokenCount: passes * windows.inputs.count) {
+      try body(
+        Evaluator(
+          windows, compute, memory: $0, folder: context.temporaryFolder, progress: $1))
+    }
+  }
+}
+
+extension OperationContext {
+  /// Calls `body` with the memory that is free for an evaluation, and a function that shows its progress.
+  /// - Parameters:
+  ///   - demand: The memory that it needs at least.
+  ///   - tokenCount: How many tokens run through blocks and the output layer, all together.
+  func evaluating<Result>(
+    _ demand: MemoryBudget.Demand, tokenCount: Int,
+    _ body: (_ memory: Int, _ progress: @escaping @Sendable (Int) -> Void) throws -> Result
+  ) throws -> Result {
+    let allotment = try memory.allot(demand, jobs: jobs, tiles: .max, valueByteCount: .max)
+    let free = max(0, memory.limit - allotment.peakByteCount) + demand.fixedByteCount
+    let progress = observer.progress
+    progress.begin(.evaluate, tensors: 0, byteCount: tokenCount)
     defer { progress.end() }
-    return try body(
-      Evaluator(windows, compute, memory: free, folder: context.temporaryFolder) {
-        progress.advance(byteCount: $0)
-      })
+    return try body(free) { progress.advance(byteCount: $0) }
   }
 }

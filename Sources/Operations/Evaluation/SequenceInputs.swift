@@ -1,0 +1,86 @@
+import BLAS
+import Base
+import Checkpoints
+import Evaluation
+import Models
+import Networks
+
+/// A language model and the tokens of one text, read and checked.
+struct SequenceInputs {
+  let model: EvaluatedModel
+  let files: ModelFiles
+  let configuration: ModelConfiguration
+  /// The tokens, the first of which is that for the beginning if the tokenizer puts it there.
+  let tokens: [Int32]
+  let compute: Compute
+  /// The kernels of the matrix products, for reports.
+  let kernels: String
+  private let context: OperationContext
+
+  /// Reads headers, the configuration and the tokens.
+  init(_ path: String, _ settings: SequenceSettings, _ context: OperationContext) throws {
+    if let number = settings.context, !(1...Self.positionLimit ~= number) {
+      throw UsageError(
+        "\(setting: "context") is \(number), expected 1 to \(Self.positionLimit.grouped)")
+    }
+    let library = try BLAS.load(
+      settings.kernels, crew: Crew(jobs: context.jobs, cancellation: context.cancellation))
+    compute = Compute(library)
+    kernels = "\(settings.kernels.rawValue) (\(library.library.coreName))"
+    self.context = context
+    let found = try EvaluationInputs.Found(path, compute, context)
+    model = found.model
+    files = found.files
+    configuration = found.configuration
+    tokens = try Self.tokens(settings, found, context)
+  }
+
+  /// The largest number of positions that can be asked for.
+  private static let positionLimit = 1 << 32
+
+  private static func tokens(
+    _ settings: SequenceSettings, _ found: EvaluationInputs.Found, _ context: OperationContext
+  ) throws -> [Int32] {
+    let tokenizer = try EvaluationInputs.tokenizer(settings.evaluation, found)
+    let input = try TokenInput.read(settings.data, tokenizer: tokenizer, context)
+    guard input.rowLength == nil else {
+      throw UsageError(
+        "\(settings.data.printable) has rows of tokens, expected one text",
+        hint: "give tokens in one dimension")
+    }
+    let start = try EvaluationInputs.start(settings.evaluation, tokenizer, found)
+    let tokens = [start].compactMap(\.self) + input.tokens
+    let size = found.model.vocabularySize
+    if let place = tokens.firstIndex(where: { $0 < 0 || $0 >= size }) {
+      throw UsageError(
+        "token \(place) is \(tokens[place]), but \(found.files.path.printable) knows tokens from 0 to "
+          + "\(size - 1)", hint: "use tokens that were made with the tokenizer of the model")
+    }
+    return tokens
+  }
+
+  /// Warns if positions are beyond those that the model was trained on.
+  func checkPositions(_ count: Int) {
+    guard let trained = try? configuration.maximumPositions, count > trained else { return }
+    context.observer.report(
+      .warning(
+        "\(count.grouped) tokens are more than the \(trained.grouped) positions that "
+          + "\(files.path.printable) was trained on"))
+  }
+
+  /// Calls `body` with an evaluator that has all memory that is free, while progress is shown.
+  /// - Parameters:
+  ///   - needed: The memory that it needs at least, in bytes.
+  ///   - passed: How many tokens run through blocks and the output layer, all together.
+  func run<Result>(
+    _ sequence: CachedSequence, needed: Int, passed: Int,
+    _ body: (SequenceEvaluator) throws -> Result
+  ) throws -> Result {
+    let demand = MemoryBudget.Demand(fixedByteCount: needed, workerByteCount: 0)
+    return try context.evaluating(demand, tokenCount: passed) {
+      try body(
+        SequenceEvaluator(
+          sequence, compute, memory: $0, folder: context.temporaryFolder, progress: $1))
+    }
+  }
+}
