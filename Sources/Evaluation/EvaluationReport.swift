@@ -66,15 +66,12 @@ package struct EvaluationReport: Report {
   }
 
   private func facts(_ s: ComparisonStatistics) -> [Section.Fact] {
-    let tails =
-      "median \(s.divergences.median.short), 99 % below \(s.divergences.percentile(0.99).short), "
-      + "largest \(s.divergences.maximum.short)"
     return inputs(s.other.tokenCount) + [
       Section.Fact(
         "perplexity",
         "\(s.other.perplexity.text(decimals: 3)), against \(s.base.perplexity.text(decimals: 3))"),
       Section.Fact("log ratio", s.logRatio.text(decimals: 5)),
-      Section.Fact("divergence", "\(s.divergence.shortText) nats per token: \(tails)"),
+      Section.Fact("divergence", "\(s.divergence.shortText) nats per token: \(Self.tails(s))"),
       Section.Fact("same top", "\(s.sameTop.percentText) of the tokens"),
       Section.Fact(
         "probability",
@@ -111,6 +108,34 @@ package struct EvaluationReport: Report {
       return "\(layer.blockError.percent) of what it does differs from the base"
     }
     return "what \(worst.name.printable) reads differs by \(worst.distance.percent)"
+  }
+
+  /// The figures in one or two lines, for the log of a command that wrote the model.
+  package var summary: [String] {
+    let tokens: String
+    switch result {
+    case .perplexity(let perplexity):
+      tokens = perplexity.tokenCount.counted("token")
+      return ["evaluated on \(tokens): perplexity \(perplexity.perplexity.text(decimals: 3))"]
+    case .comparison(let s, _):
+      tokens = s.other.tokenCount.counted("token")
+      return [
+        "evaluated on \(tokens) against \((base ?? "").printable): "
+          + "perplexity \(s.other.perplexity.text(decimals: 3)), "
+          + "against \(s.base.perplexity.text(decimals: 3)); same top \(s.sameTop.percentText)",
+        "divergence \(s.divergence.shortText) nats per token: \(Self.tails(s))",
+      ]
+    }
+  }
+
+  private static func tails(_ s: ComparisonStatistics) -> String {
+    "median \(s.divergences.median.short), 99 % below \(s.divergences.percentile(0.99).short), "
+      + "largest \(s.divergences.maximum.short)"
+  }
+
+  /// The mean divergence from the base, in nats per token; nil without a base.
+  package var divergence: Double? {
+    if case .comparison(let statistics, _) = result { statistics.divergence.figure } else { nil }
   }
 
   // MARK: Programs

@@ -79,14 +79,17 @@ final class LayerStream {
   }
 
   /// Returns a run over a group.
-  func run(_ group: Range<Int>, observer: Observer<Float> = Observer()) throws -> Run<Float> {
+  /// - Parameter model: A model that takes the place of the network of the stream.
+  func run(
+    _ group: Range<Int>, in model: EvaluatedModel? = nil, observer: Observer<Float> = Observer()
+  ) throws -> Run<Float> {
     let known = positions[group.count]
     let table =
       try known
       ?? Positions(
         network, Windows(sequenceCount: group.count, length: windows.length), compute)
     positions[group.count] = table
-    return Run(network, Tape(compute), table, observer: observer)
+    return Run(model?.network ?? network, Tape(compute), table, observer: observer)
   }
 
   /// Computes the embeddings of all windows.
@@ -110,9 +113,12 @@ final class LayerStream {
   }
 
   /// Calls `body` while the weights of a block are in memory, if they fit.
-  func withWeights(of layer: Int, _ body: () throws -> Void) throws {
-    let prefix = network.blockPrefix(layer)
-    let own = parameters.filter { $0.name.hasPrefix(prefix) }
+  /// - Parameter model: A model that takes the place of the network of the stream.
+  func withWeights(
+    of layer: Int, in model: EvaluatedModel? = nil, _ body: () throws -> Void
+  ) throws {
+    let prefix = (model?.network ?? network).blockPrefix(layer)
+    let own = (model?.parameters ?? parameters).filter { $0.name.hasPrefix(prefix) }
     defer { for parameter in own { parameter.unload() } }
     if groups.count > 1, own.reduce(0, { $0 + $1.byteCount }) <= weightBudget {
       for parameter in own { try parameter.load(compute) }
@@ -121,12 +127,14 @@ final class LayerStream {
   }
 
   /// Returns the states of a group after a block.
+  /// - Parameter model: A model that takes the place of the network of the stream.
   /// - Throws: ``FormatError`` if they become NaN or infinite, which names the block.
   func output(
-    of layer: Int, _ input: Value<Float>, _ group: Range<Int>,
+    of layer: Int, in model: EvaluatedModel? = nil, _ input: Value<Float>, _ group: Range<Int>,
     observer: Observer<Float> = Observer()
   ) throws -> Value<Float> {
-    let output = try network.block(layer, input, run(group, observer: observer))
+    let network = model?.network ?? network
+    let output = try network.block(layer, input, run(group, in: model, observer: observer))
     guard try compute.isFinite(output) else {
       throw FormatError(
         .nonfiniteStates, "block \(layer): the hidden states became NaN or infinite",
@@ -141,19 +149,29 @@ final class LayerStream {
   }
 
   /// Runs a block over all windows.
+  /// - Parameters:
+  ///   - model: A model that takes the place of the network of the stream.
+  ///   - isStored: False to leave the states as they are.
   func step(
-    _ layer: Int, observer: (Range<Int>) -> Observer<Float> = { _ in Observer() }
+    _ layer: Int, in model: EvaluatedModel? = nil, observer: Observer<Float> = Observer(),
+    isStored: Bool = true
   ) throws {
-    try withWeights(of: layer) {
+    try withWeights(of: layer, in: model) {
       for group in groups {
-        try store(output(of: layer, states(group), group, observer: observer(group)), group)
+        let output = try output(
+          of: layer, in: model, states(group), group, observer: observer)
+        if isStored { try store(output, group) }
       }
     }
   }
 
   /// Replaces the states after the last block by those that the output layer reads.
-  func finish() throws {
-    for group in groups { try store(network.normalized(states(group), run(group)), group) }
+  /// - Parameter model: A model that takes the place of the network of the stream.
+  func finish(in model: EvaluatedModel? = nil) throws {
+    let network = model?.network ?? network
+    for group in groups {
+      try store(network.normalized(states(group), run(group, in: model)), group)
+    }
   }
 
   /// Returns the logits of a group for some tokens of the vocabulary.

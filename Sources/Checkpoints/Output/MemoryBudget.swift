@@ -29,6 +29,9 @@ package struct MemoryBudget: Sendable {
     return budget
   }
 
+  /// The resident memory that the work may reach, in bytes: the limit, or the part of it for work beside other work.
+  package var available: Int { part.map { $0.residentByteCount + $0.byteCount } ?? limit }
+
   /// Returns the memory that work needs with this number of workers, besides what is in use already.
   package static func byteCount(_ demand: Demand, workers: Int) -> Int {
     demand.fixedByteCount + reserveByteCount
@@ -62,7 +65,7 @@ package struct MemoryBudget: Sendable {
   package func allot(
     _ demand: Demand, jobs: Int, tiles: Int, valueByteCount: Int
   ) throws(UsageError) -> Allotment {
-    let limit = part.map { $0.residentByteCount + $0.byteCount } ?? limit
+    let limit = available
     let resident = part?.residentByteCount ?? ResidentMemory.currentByteCount
     let base =
       resident + MemoryReservation.totalByteCount + demand.fixedByteCount + Self.reserveByteCount
