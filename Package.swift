@@ -95,8 +95,8 @@ let package = Package(
     module(
       "Conversion",
       [
-        "Packing", "Models", "Checkpoints", "PackedFormat", "Codecs", "Reporting", "TensorCore",
-        "Base", "Zstd", system,
+        "Surveys", "Packing", "Models", "Checkpoints", "PackedFormat", "Codecs", "Reporting",
+        "TensorCore", "Base", "Zstd", system,
       ]),
     module(
       "Pruning",

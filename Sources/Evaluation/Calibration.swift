@@ -1,14 +1,14 @@
 import Base
 package import Checkpoints
 package import Networks
-import Synchronization
 import TensorCore
 
 /// Sums over the inputs of the linear layers of a model, measured on some text.
 package struct Calibration: Sendable {
-  /// The linear layers in the blocks, in the order of their use.
+  /// The linear layers in the order of their use, the output layer last.
   package let layers: [LinearLayer]
   private var sums: [String: ChannelSums]
+  private var products: [String: InputProducts] = [:]
 
   package init(_ layers: [LinearLayer]) {
     self.layers = layers
@@ -20,27 +20,49 @@ package struct Calibration: Sendable {
   /// The sums over the inputs of the layer with a weight.
   package func sums(of weight: String) -> ChannelSums? { sums[weight] }
 
-  fileprivate mutating func add(_ other: ChannelSums, of weight: String) {
-    sums[weight]?.add(other)
+  /// The products of the inputs of the layer with a weight; nil unless they were asked for.
+  package func products(of weight: String) -> InputProducts? { products[weight] }
+
+  mutating func add(_ other: ChannelSums, of weight: String) { sums[weight]?.add(other) }
+
+  mutating func set(_ products: InputProducts, of weight: String) {
+    self.products[weight] = products
   }
 
   // MARK: Tensors
 
   /// Returns the tensors of a calibration file: for each weight, the norms ‖x‖₂ of its inputs under the name of the
   /// weight, and the sums that they are computed from under that name with a prefix.
-  package func tensors() throws -> [LazyTensor] {
+  /// - Parameter wanted: The weights whose products belong to the file.
+  package func tensors(products wanted: Set<String> = []) throws -> [LazyTensor] {
     try layers.flatMap { layer in
-      let (weight, sums) = (layer.weight, sums[layer.weight] ?? ChannelSums(channelCount: 0))
-      let norms = sums.squares.map { Float($0.squareRoot()) }
-      return [
-        try Self.tensor(weight, .f32, norms.bytesOfNumbers),
-        try Self.tensor("calibration.sum_squares." + weight, .f64, sums.squares.bytesOfNumbers),
-        try Self.tensor("calibration.sum." + weight, .f64, sums.sums.bytesOfNumbers),
-        try Self.tensor("calibration.maximum." + weight, .f32, sums.largest.bytesOfNumbers),
-        try Self.tensor(
-          "calibration.count." + weight, .i64, [Int64(sums.rowCount)].bytesOfNumbers),
-      ]
+      var tensors = try tensors(of: layer)
+      if wanted.contains(layer.weight) { tensors.append(try productTensor(of: layer)) }
+      return tensors
     }
+  }
+
+  /// Returns the tensors of a layer, without products.
+  package func tensors(of layer: LinearLayer) throws -> [LazyTensor] {
+    let (weight, sums) = (layer.weight, sums[layer.weight] ?? ChannelSums(channelCount: 0))
+    let norms = sums.squares.map { Float($0.squareRoot()) }
+    return [
+      try Self.tensor(weight, .f32, norms.bytesOfNumbers),
+      try Self.tensor("calibration.sum_squares." + weight, .f64, sums.squares.bytesOfNumbers),
+      try Self.tensor("calibration.sum." + weight, .f64, sums.sums.bytesOfNumbers),
+      try Self.tensor("calibration.maximum." + weight, .f32, sums.largest.bytesOfNumbers),
+      try Self.tensor(
+        "calibration.count." + weight, .i64, [Int64(sums.rowCount)].bytesOfNumbers),
+    ]
+  }
+
+  private func productTensor(of layer: LinearLayer) throws -> LazyTensor {
+    let name = "calibration.products." + layer.weight
+    let info = try TensorInfo(
+      name: name, dtype: .f64, shape: Shape([layer.channelCount, layer.channelCount]))
+    return LazyTensor(
+      info: info, source: ProductSource(products: products[layer.weight]),
+      stored: StoredForm(file: name, byteOffset: 0, byteCount: info.byteCount, dtype: .f64))
   }
 
   private static func tensor(
@@ -54,29 +76,19 @@ package struct Calibration: Sendable {
   }
 }
 
-extension Evaluator {
-  /// Returns the sums over the inputs of all linear layers in the blocks.
-  /// - Complexity: that of ``scores(of:)``, without the output layer, and O(tokens · channels) for each layer.
-  package func calibration(of model: EvaluatedModel) throws -> Calibration {
-    let stream = try stream(model, share: 1)
-    var result = Calibration(try model.linearLayers())
-    for layer in 0..<stream.layerCount {
-      // Layers with the same input, such as queries, keys and values, share its sums.
-      var last: (input: Value<Float>, sums: ChannelSums)?
-      try stream.step(layer) { _ in
-        var observer = Observer<Float>()
-        observer.linearInput = { weight, input in
-          let sums =
-            try last.flatMap { $0.input === input ? $0.sums : nil } ?? ChannelSums(input, compute)
-          last = (input, sums)
-          result.add(sums, of: weight)
-        }
-        return observer
-      }
-      last = nil
-      progress(windows.inputs.count)
-    }
-    return result
+/// The values of a tensor of products; zeros before they are measured.
+private struct ProductSource: TensorSource {
+  let products: InputProducts?
+
+  func scratchByteCount(elementCount: Int) -> Int { 0 }
+
+  @_lifetime(values: copy values)
+  @_lifetime(scratch: copy scratch)
+  func read(
+    _ elements: Range<Int>, into values: inout MutableRawSpan, scratch: inout MutableRawSpan
+  ) throws {
+    guard let products else { return values.fill() }
+    products.copy(elements, into: &values)
   }
 }
 

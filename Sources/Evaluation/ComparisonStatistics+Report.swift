@@ -5,21 +5,24 @@ import Reporting
 extension ComparisonStatistics {
   /// The figures as text.
   var facts: [Section.Fact] {
-    let tails =
-      "median \(divergences.median.short), 99 % below \(divergences.percentile(0.99).short), "
-      + "largest \(divergences.maximum.short)"
-    return [
+    [
       Section.Fact(
         "perplexity",
         "\(other.perplexity.text(decimals: 3)), against \(base.perplexity.text(decimals: 3))"),
       Section.Fact("log ratio", logRatio.text(decimals: 5)),
-      Section.Fact("divergence", "\(divergence.shortText) nats per token: \(tails)"),
+      Section.Fact("divergence", divergenceText),
       Section.Fact("same top", "\(sameTop.percentText) of the tokens"),
       Section.Fact(
         "probability",
         "changed by \(probabilityRMS.percentText) in root mean square, "
           + "\(probabilityChange.percentText) in the mean"),
     ]
+  }
+
+  /// The mean divergence with its error, and how far single tokens are from it.
+  var divergenceText: String {
+    "\(divergence.shortText) nats per token: median \(divergences.median.short), "
+      + "99 % below \(divergences.percentile(0.99).short), largest \(divergences.maximum.short)"
   }
 
   /// The figures of a row of a table, by the names of the columns.
@@ -57,7 +60,7 @@ extension Estimate {
     "\(figure.fixed(decimals: decimals)) ± \(error.fixed(decimals: decimals))"
   }
   fileprivate var shortText: String { "\(figure.short) ± \(error.short)" }
-  fileprivate var percentText: String {
+  var percentText: String {
     "\((100 * figure).fixed(decimals: 2)) ± \((100 * error).fixed(decimals: 2)) %"
   }
 }

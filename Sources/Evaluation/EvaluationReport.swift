@@ -95,6 +95,29 @@ package struct EvaluationReport: Report {
     return "what \(worst.name.printable) reads differs by \(worst.distance.percent)"
   }
 
+  /// The figures in one or two lines, for the log of a command that wrote the model.
+  package var summary: [String] {
+    let tokens: String
+    switch result {
+    case .perplexity(let perplexity):
+      tokens = perplexity.tokenCount.counted("token")
+      return ["evaluated on \(tokens): perplexity \(perplexity.perplexity.text(decimals: 3))"]
+    case .comparison(let s, _):
+      tokens = s.other.tokenCount.counted("token")
+      return [
+        "evaluated on \(tokens) against \((base ?? "").printable): "
+          + "perplexity \(s.other.perplexity.text(decimals: 3)), "
+          + "against \(s.base.perplexity.text(decimals: 3)); same top \(s.sameTop.percentText)",
+        "divergence \(s.divergenceText)",
+      ]
+    }
+  }
+
+  /// The mean divergence from the base, in nats per token; nil without a base.
+  package var divergence: Double? {
+    if case .comparison(let statistics, _) = result { statistics.divergence.figure } else { nil }
+  }
+
   // MARK: Programs
 
   package var records: Table {

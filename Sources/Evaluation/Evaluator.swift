@@ -1,4 +1,4 @@
-import Base
+package import Base
 package import Networks
 
 /// Evaluates models on windows of tokens.
@@ -68,12 +68,13 @@ package struct Evaluator {
   ) throws -> ModelComparison {
     let (first, second) = (try stream(base, share: 2), try stream(model, share: 2))
     var layers: [LayerComparison] = []
-    for layer in 0..<first.layerCount {
+    if byLayer { try Self.checkLayerCounts(model, base) }
+    for layer in 0..<max(first.layerCount, second.layerCount) {
       if byLayer {
         layers.append(try Self.step(layer, first, second, compute))
       } else {
-        try first.step(layer)
-        try second.step(layer)
+        // A stack of layers may have more of them than the model that it was made of.
+        for stream in [first, second] where layer < stream.layerCount { try stream.step(layer) }
       }
       progress((byLayer ? 3 : 2) * windows.inputs.count)
     }
@@ -88,6 +89,17 @@ package struct Evaluator {
     }
     let tokens = try checked(scored(scan.comparisons), model) { $0.other.logProbability }
     return ModelComparison(tokens: tokens, layers: layers)
+  }
+
+  /// Throws if two models do not have the same blocks.
+  package static func checkLayerCounts(
+    _ model: EvaluatedModel, _ base: EvaluatedModel
+  ) throws(UsageError) {
+    guard model.layerCount != base.layerCount else { return }
+    throw UsageError(
+      "\(model.path.printable) has \(model.layerCount.counted("block")), \(base.path.printable) has "
+        + "\(base.layerCount), so that they cannot be compared block by block",
+      hint: "leave out \(setting: "by-layer")")
   }
 
   /// Runs a block of both models, and the block of the second on the states of the first.

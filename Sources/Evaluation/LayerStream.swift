@@ -75,7 +75,10 @@ final class LayerStream {
   // MARK: Running
 
   /// Returns a run over a group.
-  func run(_ group: TokenGroup, observer: Observer<Float> = Observer()) throws -> Run<Float> {
+  /// - Parameter model: A model that takes the place of the network of the stream.
+  func run(
+    _ group: TokenGroup, in model: EvaluatedModel? = nil, observer: Observer<Float> = Observer()
+  ) throws -> Run<Float> {
     let known = positions[group.windows]
     let table = try known ?? Positions(network, group.windows, context: context, compute)
     if known == nil {
@@ -83,7 +86,7 @@ final class LayerStream {
       if positions.count > 1 { positions.removeAll() }
       positions[group.windows] = table
     }
-    return Run(network, Tape(compute), table, observer: observer)
+    return Run(model?.network ?? network, Tape(compute), table, observer: observer)
   }
 
   /// Returns the hidden states of a group.
@@ -99,10 +102,14 @@ final class LayerStream {
   }
 
   /// Calls `body` while the weights of a block are in memory, if they fit.
-  /// - Parameter uses: How often each group runs through the block.
-  func withWeights(of layer: Int, uses: Int = 1, _ body: () throws -> Void) throws {
-    let prefix = network.blockPrefix(layer)
-    let own = parameters.filter { $0.name.hasPrefix(prefix) }
+  /// - Parameters:
+  ///   - model: A model that takes the place of the network of the stream.
+  ///   - uses: How often each group runs through the block.
+  func withWeights(
+    of layer: Int, in model: EvaluatedModel? = nil, uses: Int = 1, _ body: () throws -> Void
+  ) throws {
+    let prefix = (model?.network ?? network).blockPrefix(layer)
+    let own = (model?.parameters ?? parameters).filter { $0.name.hasPrefix(prefix) }
     defer { for parameter in own { parameter.unload() } }
     if uses * groups.count > 1, own.reduce(0, { $0 + $1.byteCount }) <= weightBudget {
       for parameter in own { try parameter.load(compute) }
@@ -111,12 +118,14 @@ final class LayerStream {
   }
 
   /// Returns the states of a group after a block.
+  /// - Parameter model: A model that takes the place of the network of the stream.
   /// - Throws: ``FormatError`` if they become NaN or infinite, which names the block.
   func output(
-    of layer: Int, _ input: Value<Float>, _ group: TokenGroup,
+    of layer: Int, in model: EvaluatedModel? = nil, _ input: Value<Float>, _ group: TokenGroup,
     observer: Observer<Float> = Observer()
   ) throws -> Value<Float> {
-    let output = try network.block(layer, input, run(group, observer: observer))
+    let network = model?.network ?? network
+    let output = try network.block(layer, input, run(group, in: model, observer: observer))
     guard try compute.isFinite(output) else {
       throw FormatError(
         .nonfiniteStates, "block \(layer): the hidden states became NaN or infinite",
@@ -131,19 +140,29 @@ final class LayerStream {
   }
 
   /// Runs a block over all groups.
+  /// - Parameters:
+  ///   - model: A model that takes the place of the network of the stream.
+  ///   - isStored: False to leave the states as they are.
   func step(
-    _ layer: Int, observer: (TokenGroup) -> Observer<Float> = { _ in Observer() }
+    _ layer: Int, in model: EvaluatedModel? = nil,
+    observer: (TokenGroup) -> Observer<Float> = { _ in Observer() }, isStored: Bool = true
   ) throws {
-    try withWeights(of: layer) {
+    try withWeights(of: layer, in: model) {
       for group in groups {
-        try store(output(of: layer, states(group), group, observer: observer(group)), group)
+        let output = try output(
+          of: layer, in: model, states(group), group, observer: observer(group))
+        if isStored { try store(output, group) }
       }
     }
   }
 
   /// Replaces the states after the last block by those that the output layer reads.
-  func finish() throws {
-    for group in groups { try store(network.normalized(states(group), run(group)), group) }
+  /// - Parameter model: A model that takes the place of the network of the stream.
+  func finish(in model: EvaluatedModel? = nil) throws {
+    let network = model?.network ?? network
+    for group in groups {
+      try store(network.normalized(states(group), run(group, in: model)), group)
+    }
   }
 
   /// Calls `body` with each tile of the vocabulary and the rows of the output layers for its tokens.

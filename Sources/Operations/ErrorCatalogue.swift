@@ -3,6 +3,7 @@ package import Base
 import CacheCompression
 import Caches
 import Checkpoints
+import Conversion
 import Evaluation
 import LibArchive
 import Merging
@@ -54,6 +55,7 @@ package enum ErrorCatalogue {
     + [.cacheTooLarge]
     + [.unmergeable, .nanOperand, .adapter, .vectorDType, .otherBase]
     + [.badSurvey, .negativeNorm]
+    + [.calibration]
     + [.networkConfiguration, .networkTensor, .networkPositions]
     + [.nonfiniteStates, .evaluatedModel, .tokenData]
     + ArchiveFault.allCases.map(\.code)

@@ -1,6 +1,7 @@
 import Base
 import Checkpoints
 import Containers
+import Evaluation
 import Glibc
 import Reporting
 import TensorCore
@@ -58,15 +59,19 @@ struct OutputRun {
     context.observer.report(.note(summary(of: job, written: written)))
     if let loss = outcome.loss { context.observer.report(.note(Message(loss.summary))) }
     for fact in facts(outcome) { context.observer.report(.note(fact)) }
+    let evaluation = try evaluated()
     context.observer.report(.measurement("time \(ContinuousClock.now - start)"))
     context.observer.report(
       .measurement(
         "peak resident memory \(ResidentMemory.peakByteCount) bytes, "
           + "\(allotment.peakByteCount) planned, \(allotment.workers) workers"))
     var result = OperationResult()
-    if let report = surveyed.report, let written { result.reports = [try report(written)] }
+    if let report = surveyed.report, let written {
+      result.reports = [try report(written, evaluation)]
+    }
     result.written = try outputReport(job, surveyed, written: written)
     result.written?.loss = outcome.loss
+    result.written?.evaluation = evaluation
     return result
   }
 
@@ -82,6 +87,7 @@ struct OutputRun {
       if other.peakByteCount > allotment.peakByteCount { allotment = other }
     }
     let hasValues = request.survey?.makesValues != true
+    if let evaluation = request.evaluation { context.observer.report(.note(evaluation.planned)) }
     return PlanReport(
       output: settings.path, format: try format, plan: job.plan, allotment: allotment,
       estimatedByteCount: try surveyed.byteCount
@@ -163,6 +169,15 @@ struct OutputRun {
       try job.replan(settings.companions.applied(to: output), options: options)
     }
     return surveyed
+  }
+
+  /// Evaluates the output, if that was asked for, and reports the figures.
+  private func evaluated() throws -> EvaluationReport? {
+    guard let report = try request.evaluation?.report(of: settings.path, context) else {
+      return nil
+    }
+    for line in report.summary { context.observer.report(.note(Message(line))) }
+    return report
   }
 
   private func writtenByteCount(_ job: OutputJob) throws -> Int? {

@@ -63,6 +63,19 @@ import Testing
       "calibrate base --data tokens.safetensors:heldout_poetry --tokens 600 -o n.safetensors",
       "output", 0
     ),
+    (
+      "convert base -o e.sumac --type int4 --evaluate tokens.safetensors:heldout_poetry --evaluate-tokens 600",
+      "output", 0
+    ),
+    (
+      "prune base -o pe.sumac --evaluate tokens.safetensors:heldout_poetry --evaluate-tokens 600",
+      "prune", 0
+    ),
+    (
+      "batch prune base -o pruned --evaluate tokens.safetensors:heldout_poetry --evaluate-tokens 600",
+      "batch", 0
+    ),
+    ("convert base -o f.sumac --evaluate nothing", "failure", 4),
     ("batch convert base -o many --dry-run", "batch-plan", 0),
     ("batch convert base -o many", "batch", 0), ("batch convert base -o many", "batch", 0),
     ("batch convert base malformed/shape_too_big.safetensors -o some", "batch", 2),

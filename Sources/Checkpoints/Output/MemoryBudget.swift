@@ -38,6 +38,9 @@ package struct MemoryBudget: Sendable {
   /// The memory for what readers need besides the bytes that they keep, such as the window of a decoder.
   private static let unkeptByteCount = 96 << 20
 
+  /// The resident memory that the work may reach, in bytes: the limit, or the part of it for work beside other work.
+  package var available: Int { part.map { $0.residentByteCount + $0.byteCount } ?? limit }
+
   /// Returns the memory that work needs with this number of workers, besides what is in use already.
   package static func byteCount(_ demand: Demand, workers: Int) -> Int {
     demand.fixedByteCount + reserveByteCount
@@ -71,7 +74,7 @@ package struct MemoryBudget: Sendable {
   package func allot(
     _ demand: Demand, jobs: Int, tiles: Int, valueByteCount: Int
   ) throws(UsageError) -> Allotment {
-    let limit = part.map { $0.residentByteCount + $0.byteCount } ?? limit
+    let limit = available
     var base = self.base(demand)
     let worker = demand.workerByteCount + Self.threadByteCount
     let useful = max(1, min(jobs, tiles, (valueByteCount >> 20) + 1))

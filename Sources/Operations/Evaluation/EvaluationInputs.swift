@@ -8,14 +8,13 @@ import Tokenizers
 
 /// The models and the tokens of an evaluation, read and checked.
 struct EvaluationInputs {
-  /// The length of windows for models that were trained on longer ones.
-  private static let standardLength = 512
-
   let windows: TokenWindows
   let model: EvaluatedModel
   let base: EvaluatedModel?
-  /// The checkpoint of the model.
-  let checkpoint: Checkpoint
+  /// The model as it was read.
+  let source: EvaluatedSource
+  /// The checkpoint of the base, if there is one.
+  let others: [Checkpoint]
   let compute: Compute
   /// The kernels of the matrix products, for reports.
   let kernels: String
@@ -26,46 +25,73 @@ struct EvaluationInputs {
     _ path: String, against: String? = nil, _ settings: EvaluationSettings,
     _ context: OperationContext
   ) throws {
-    guard !settings.data.isEmpty else {
-      throw UsageError("there is no text to run over", hint: "name one with \(setting: "data")")
+    try self.init(settings, context) {
+      ([path] + [against].compactMap(\.self)).map { path in
+        { try EvaluatedSource(path, context) }
+      }
+    } windows: { sources, models in
+      try EvaluationText(settings, context).windows(
+        for: sources[0], vocabularySize: models[0].vocabularySize)
     }
+  }
+
+  /// Checks a model and a base.
+  /// - Parameter windows: The tokens, if they are known already; those of the settings otherwise, made with the tokenizer
+  ///   and for the context of the base.
+  init(
+    _ source: EvaluatedSource, against base: EvaluatedSource, _ settings: EvaluationSettings,
+    windows: TokenWindows? = nil, _ context: OperationContext
+  ) throws {
+    try self.init(settings, context) {
+      return [{ source }, { base }]
+    } windows: { sources, models in
+      try windows
+        ?? EvaluationText(settings, context).windows(
+          for: sources[1], vocabularySize: models[1].vocabularySize)
+    }
+  }
+
+  private init(
+    _ settings: EvaluationSettings, _ context: OperationContext,
+    sources: () -> [() throws -> EvaluatedSource],
+    windows makeWindows: ([EvaluatedSource], [EvaluatedModel]) throws -> TokenWindows
+  ) throws {
     let library = try BLAS.load(
       settings.kernels, crew: Crew(jobs: context.jobs, cancellation: context.cancellation))
     compute = Compute(library)
     kernels = "\(settings.kernels.rawValue) (\(library.library.coreName))"
     self.context = context
-    let paths = [path] + [against].compactMap(\.self)
-    var (found, faults) = ([Found](), [any UserError]())
-    for path in paths {
-      do { found.append(try Found(path, compute, context)) } catch let error as SeveralErrors {
+    var (found, models, faults) = ([EvaluatedSource](), [EvaluatedModel](), [any UserError]())
+    for source in sources() {
+      do {
+        let source = try source()
+        models.append(try Self.model(source, compute))
+        found.append(source)
+      } catch let error as SeveralErrors {
         faults += error.errors
       } catch let error as any UserError { faults.append(error) }
     }
     try SeveralErrors.throwIfAny(faults)
-    model = found[0].model
-    base = found.count > 1 ? found[1].model : nil
-    checkpoint = found[0].files.checkpoint
-    windows = try Self.windows(settings, found[0], context)
-    try windows.check(vocabularySize: model.vocabularySize, path: path)
+    model = models[0]
+    base = models.count > 1 ? models[1] : nil
+    source = found[0]
+    others = found.dropFirst().map(\.checkpoint)
+    windows = try makeWindows(found, models)
+    try windows.check(vocabularySize: model.vocabularySize, path: model.path)
     try checkVocabularies()
   }
 
-  /// A model with the files that belong to it.
-  struct Found {
-    let model: EvaluatedModel
-    let configuration: ModelConfiguration
-    let files: ModelFiles
-
-    init(_ path: String, _ compute: Compute, _ context: OperationContext) throws {
-      files = ModelFiles(checkpoint: try context.read(path, for: .report), path: path)
-      configuration = try files.configuration()
-      model = try EvaluatedModel(files.checkpoint, configuration, compute)
-      guard model.hasLogits else {
-        throw UsageError(
-          "\(path.printable) is an encoder, which predicts no tokens",
-          hint: "perplexity is defined for language models")
-      }
+  /// Returns the network of a language model.
+  static func model(
+    _ source: EvaluatedSource, _ compute: Compute
+  ) throws -> EvaluatedModel {
+    let model = try EvaluatedModel(source.checkpoint, source.configuration, compute)
+    guard model.hasLogits else {
+      throw UsageError(
+        "\(model.path.printable) is an encoder, which predicts no tokens",
+        hint: "perplexity is defined for language models")
     }
+    return model
   }
 
   private func checkVocabularies() throws(UsageError) {
@@ -76,78 +102,8 @@ struct EvaluationInputs {
       hint: "compare models with the same vocabulary")
   }
 
-  // MARK: Data
-
-  private static func windows(
-    _ settings: EvaluationSettings, _ found: Found, _ context: OperationContext
-  ) throws -> TokenWindows {
-    let tokenizer = try tokenizer(settings, found)
-    var inputs = try settings.data.map {
-      try TokenInput.read($0, tokenizer: tokenizer, context)
-    }
-    if let limit = settings.tokenLimit {
-      for index in inputs.indices where inputs[index].rowLength == nil {
-        inputs[index].tokens = Array(inputs[index].tokens.prefix(limit))
-      }
-    }
-    if let length = inputs.compactMap(\.rowLength).first {
-      guard inputs.allSatisfy({ $0.rowLength == length }), settings.window == nil,
-        settings.stride == nil
-      else {
-        throw UsageError(
-          "rows of tokens are windows as they are, and all must have one length",
-          hint:
-            "leave out \(setting: "window") and \(setting: "stride"), or give tokens in one dimension"
-        )
-      }
-      return try TokenWindows(rows: inputs.flatMap(\.tokens), length: length)
-    }
-    let trained = try? found.configuration.maximumPositions
-    let length = settings.window ?? min(standardLength, trained ?? standardLength)
-    if let trained, length > trained {
-      context.observer.report(
-        .warning(
-          "windows of \(length.grouped) tokens are longer than the \(trained.grouped) positions that "
-            + "\(found.files.path.printable) was trained on"))
-    }
-    return try TokenWindows(
-      texts: inputs.map(\.tokens), length: length, stride: settings.stride,
-      start: try start(settings, tokenizer, found))
-  }
-
-  static func tokenizer(
-    _ settings: EvaluationSettings, _ found: Found
-  ) throws -> Tokenizer? {
-    let tokenizer =
-      try settings.tokenizer.map { try Tokenizer.load(from: InputFile(path: $0)) }
-      ?? found.files.tokenizer()
-    if let tokenizer, tokenizer.idLimit > found.model.vocabularySize {
-      throw UsageError(
-        "\(tokenizer.path.printable) has ids up to \(tokenizer.idLimit - 1), but the model knows "
-          + "\(found.model.vocabularySize.grouped) tokens",
-        hint: "use the tokenizer that belongs to the model")
-    }
-    return tokenizer
-  }
-
-  static func start(
-    _ settings: EvaluationSettings, _ tokenizer: Tokenizer?, _ found: Found
-  ) throws -> Int32? {
-    switch settings.start {
-    case .never: return nil
-    case .auto: return tokenizer?.beginningID
-    case .always:
-      let id =
-        found.configuration.object["bos_token_id"]?.asInt ?? tokenizer?.beginningID.map { Int($0) }
-      guard let id, let token = Int32(exactly: id) else {
-        throw FormatError(
-          .evaluatedModel, "config.json has no bos_token_id", path: found.files.path,
-          hint:
-            "leave out \(setting: "bos"), or name a tokenizer that has a token for the beginning")
-      }
-      return token
-    }
-  }
+  /// The checkpoint of the model.
+  var checkpoint: Checkpoint { source.checkpoint }
 
   // MARK: Work
 
@@ -160,12 +116,26 @@ struct EvaluationInputs {
   }
 
   /// Calls `body` with an evaluator that has all memory that is free, while progress is shown.
-  /// - Parameter passes: How often all tokens run through a block or the output layer.
-  func run<Result>(passes: Int, _ body: (Evaluator) throws -> Result) throws -> Result {
-    try context.evaluating(demand(), tokenCount: passes * windows.inputs.count) {
+  /// - Parameters:
+  ///   - passes: How often all tokens run through a block or the output layer.
+  ///   - reserved: The memory that `body` needs beside the evaluator, in bytes.
+  func run<Result>(
+    passes: Int, reserved: Int = 0, _ body: (Evaluator) throws -> Result
+  ) throws -> Result {
+    try context.evaluating(
+      demand(), reserved: reserved, tokenCount: passes * windows.inputs.count
+    ) {
       try body(
         Evaluator(
           windows, compute, memory: $0, folder: context.temporaryFolder, progress: $1))
+    }
+  }
+
+  /// Returns the comparison of the model with `base`.
+  func comparison(against base: EvaluatedModel, byLayer: Bool = false) throws -> ModelComparison {
+    let layers = max(model.layerCount, base.layerCount)
+    return try run(passes: layers * (byLayer ? 3 : 2) + 2) {
+      try $0.comparison(of: model, against: base, byLayer: byLayer)
     }
   }
 }
@@ -174,13 +144,16 @@ extension OperationContext {
   /// Calls `body` with the memory that is free for an evaluation, and a function that shows its progress.
   /// - Parameters:
   ///   - demand: The memory that it needs at least.
+  ///   - reserved: The memory that `body` needs beside it, in bytes.
   ///   - tokenCount: How many tokens run through blocks and the output layer, all together.
   func evaluating<Result>(
-    _ demand: MemoryBudget.Demand, tokenCount: Int,
+    _ demand: MemoryBudget.Demand, reserved: Int = 0, tokenCount: Int,
     _ body: (_ memory: Int, _ progress: @escaping @Sendable (Int) -> Void) throws -> Result
   ) throws -> Result {
-    let allotment = try memory.allot(demand, jobs: jobs, tiles: .max, valueByteCount: .max)
-    let free = max(0, memory.limit - allotment.peakByteCount) + demand.fixedByteCount
+    var whole = demand
+    whole.fixedByteCount += reserved
+    let allotment = try memory.allot(whole, jobs: jobs, tiles: .max, valueByteCount: .max)
+    let free = max(0, memory.available - allotment.peakByteCount) + demand.fixedByteCount
     let progress = observer.progress
     progress.begin(.evaluate, tensors: 0, byteCount: tokenCount)
     defer { progress.end() }

@@ -28,33 +28,34 @@ struct SequenceInputs {
     compute = Compute(library)
     kernels = "\(settings.kernels.rawValue) (\(library.library.coreName))"
     self.context = context
-    let found = try EvaluationInputs.Found(path, compute, context)
-    model = found.model
-    files = found.files
-    configuration = found.configuration
-    tokens = try Self.tokens(settings, found, context)
+    let source = try EvaluatedSource(path, context)
+    model = try EvaluationInputs.model(source, compute)
+    files = source.files
+    configuration = source.configuration
+    tokens = try Self.tokens(settings, source, model.vocabularySize, context)
   }
 
   /// The largest number of positions that can be asked for.
   private static let positionLimit = 1 << 32
 
   private static func tokens(
-    _ settings: SequenceSettings, _ found: EvaluationInputs.Found, _ context: OperationContext
+    _ settings: SequenceSettings, _ source: EvaluatedSource, _ vocabularySize: Int,
+    _ context: OperationContext
   ) throws -> [Int32] {
-    let tokenizer = try EvaluationInputs.tokenizer(settings.evaluation, found)
+    let text = try EvaluationText(settings.evaluation, context)
+    let tokenizer = try text.tokenizer(for: source, vocabularySize: vocabularySize)
     let input = try TokenInput.read(settings.data, tokenizer: tokenizer, context)
     guard input.rowLength == nil else {
       throw UsageError(
         "\(settings.data.printable) has rows of tokens, expected one text",
         hint: "give tokens in one dimension")
     }
-    let start = try EvaluationInputs.start(settings.evaluation, tokenizer, found)
+    let start = try text.start(tokenizer, source)
     let tokens = [start].compactMap(\.self) + input.tokens
-    let size = found.model.vocabularySize
-    if let place = tokens.firstIndex(where: { $0 < 0 || $0 >= size }) {
+    if let place = tokens.firstIndex(where: { $0 < 0 || $0 >= vocabularySize }) {
       throw UsageError(
-        "token \(place) is \(tokens[place]), but \(found.files.path.printable) knows tokens from 0 to "
-          + "\(size - 1)", hint: "use tokens that were made with the tokenizer of the model")
+        "token \(place) is \(tokens[place]), but \(source.files.path.printable) knows tokens from 0 to "
+          + "\(vocabularySize - 1)", hint: "use tokens that were made with the tokenizer of the model")
     }
     return tokens
   }

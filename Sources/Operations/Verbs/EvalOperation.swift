@@ -34,6 +34,9 @@ package struct EvalOperation: Operation {
         inputs: [model] + [against].compactMap(\.self))
     }
     let inputs = try EvaluationInputs(model, against: against, settings, context)
+    if comparesLayers, let base = inputs.base {
+      try Evaluator.checkLayerCounts(inputs.model, base)
+    }
     let report = EvaluationReport(
       model: model, base: against, data: settings.data, windows: inputs.windows,
       kernels: inputs.kernels, result: try result(inputs))
@@ -49,10 +52,7 @@ package struct EvalOperation: Operation {
       }
       return .perplexity(Perplexity(scores))
     }
-    let passes = model.layerCount * (comparesLayers ? 3 : 2) + 2
-    let comparison = try inputs.run(passes: passes) {
-      try $0.comparison(of: model, against: base, byLayer: comparesLayers)
-    }
+    let comparison = try inputs.comparison(against: base, byLayer: comparesLayers)
     if let path = scores {
       try TokenTable.write(windows, comparison.tokens, to: path, replacesScores)
     }
