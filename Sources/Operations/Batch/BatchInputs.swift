@@ -1,7 +1,6 @@
 import Base
 import Checkpoints
 import Containers
-import ModelDirectories
 import SystemPackage
 
 /// The models that the inputs of a batch stand for.
@@ -59,7 +58,7 @@ struct BatchInputs {
     guard Containers.registry.format(of: tree) != nil else {
       return addOnce(path, FileIdentity(stat), entry)
     }
-    guard try !ModelDirectoryContainer.hasWeights(tree) else {
+    guard try !Containers.hasWeights(tree) else {
       return addOnce(path, FileIdentity(stat), entry)
     }
     // The cache of Hugging Face stores the files of its snapshots in folders named blobs.
