@@ -19,7 +19,8 @@ let arguments = Target.Dependency.product(
 
 /// What tests of anything above the containers use.
 let reading: [Target.Dependency] = [
-  "Containers", "Packing", "ModelDirectories", "Safetensors", "Models", "Checkpoints",
+  "Containers", "PackedFolders", "Packing", "ModelDirectories", "Safetensors", "Models",
+  "Checkpoints",
   "PackedFormat", "Codecs",
 ]
 
@@ -84,9 +85,12 @@ let package = Package(
     module(
       "Containers",
       [
-        "Packing", "ModelDirectories", "NumPy", "ONNX", "PyTorch", "Archives", "LibArchive", "Zip",
-        "Safetensors", "Checkpoints", "Base",
+        "PackedFolders", "Packing", "ModelDirectories", "NumPy", "ONNX", "PyTorch", "Archives",
+        "LibArchive", "Zip", "Safetensors", "Checkpoints", "Base",
       ]),
+    module(
+      "PackedFolders",
+      ["ModelDirectories", "Packing", "PackedFormat", "Checkpoints", "TensorCore", "Base"]),
     module("Sumac", ["Packing", "Checkpoints", "PackedFormat", "TensorCore", "Base"]),
     module("Reporting", ["Base"]),
     module("Tokenizers", ["Base"]),
@@ -205,6 +209,7 @@ let package = Package(
     tests("CachesTests", reading + ["Caches"]),
     tests("CacheCompressionTests", reading + ["CacheCompression", "Caches", "Reporting"]),
     tests("ContainersTests", reading),
+    tests("PackedFoldersTests", reading),
     tests("ZipTests", reading + ["Zip"]),
     tests("ArchivesTests", reading + ["Archives", "Zip"]),
     tests("PyTorchTests", reading + ["PyTorch", "Zip"]),

@@ -23,7 +23,9 @@ extension LazyTensor {
 extension Checkpoint {
   /// The tensors and files whose values the fast content id covers.
   package var identifiedTensors: [LazyTensor] {
-    ((valueTensors ?? tensors) + companions).filter { $0.aliasOf == nil }
+    ((identityCoversValues ? [] : valueTensors ?? tensors) + companions).filter {
+      $0.aliasOf == nil
+    }
   }
 
   /// The number of bytes that `contentIdentity` reads; 0 if the identity covers the content already.

@@ -145,9 +145,11 @@ package struct TypeChoice: Sendable {
     let parameterCount: Int
   }
 
-  /// Reads all tensors once for each candidate, and once more for candidates that need a survey.
+  /// Reads tensors once for each candidate, and once more for candidates that need a survey.
+  /// - Parameter names: The tensors to measure; nil for all.
   package func measured(
-    _ checkpoint: Checkpoint, storage: StorageChoice, compression: Compression, engine: Engine
+    _ checkpoint: Checkpoint, storage: StorageChoice, compression: Compression,
+    only names: Set<UTF8Key>? = nil, engine: Engine
   ) throws -> Measured {
     let encoder = ChunkEncoder(zstd: Zstd(), compression: compression)
     // Candidates differ in their passes, so a trial counts as one pass when it is done.
@@ -159,6 +161,7 @@ package struct TypeChoice: Sendable {
     let roles = TensorRoles(checkpoint)
     let inputs = statistics?.meanSquares(for: checkpoint) ?? [:]
     for tensor in checkpoint.tensors where tensor.aliasOf == nil {
+      guard names?.contains(UTF8Key(tensor.name)) ?? true else { continue }
       let rows = roles.rows(of: tensor.info)
       if !Self.isChosen(tensor, storage, roles) {
         let lossless = TermRecipe(dense: .lossless)

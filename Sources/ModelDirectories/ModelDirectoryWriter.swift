@@ -1,6 +1,5 @@
 package import Base
 package import Checkpoints
-import Safetensors
 import TensorCore
 import Zstd
 
@@ -9,7 +8,7 @@ package struct ModelDirectoryWriter: PartitionedWriter {
   /// The default shard size of Hugging Face's tools.
   package static let defaultShardByteCount = 5_000_000_000
 
-  private let components: [ComponentFiles]
+  private let components: [any ComponentWriter]
   private let companions: [LazyTensor]
   package let plan: OutputPlan
   package let parts: [OutputPart]
@@ -18,11 +17,18 @@ package struct ModelDirectoryWriter: PartitionedWriter {
   /// The components with an index.
   private let indexed: [Int]
 
-  package init(_ checkpoint: Checkpoint, options: WriterOptions) throws {
-    let (tensors, notes) = checkpoint.withoutAliases(keeping: options.keepsAliases)
-    components = try Self.components(of: checkpoint, tensors).map { component, tensors in
-      try ComponentFiles(component, tensors, options: options, path: checkpoint.path)
-    }
+  /// Plans a folder.
+  /// - Parameters:
+  ///   - keepsAliases: True if the format stores aliases.
+  ///   - writer: Returns the writer of a component with its tensors, whose names start with its path.
+  package init(
+    _ checkpoint: Checkpoint, options: WriterOptions, keepsAliases: Bool = false,
+    writer: (ComponentLayout, [LazyTensor]) throws -> any ComponentWriter
+  ) throws {
+    let (tensors, notes) =
+      keepsAliases && options.keepsAliases
+      ? (checkpoint.tensors, []) : checkpoint.withoutAliases(keeping: options.keepsAliases)
+    components = try Self.components(of: checkpoint, tensors).map(writer)
     companions = checkpoint.companions
     try Self.checkCompanions(checkpoint, weights: components.flatMap(\.paths))
     plan = Self.plan(components, companions: companions, notes: notes)
@@ -78,22 +84,33 @@ package struct ModelDirectoryWriter: PartitionedWriter {
   }
 
   private static func plan(
-    _ components: [ComponentFiles], companions: [LazyTensor], notes: [Message]
+    _ components: [any ComponentWriter], companions: [LazyTensor], notes: [Message]
   ) -> OutputPlan {
     let companionByteCount = companions.reduce(0) { $0 + $1.info.byteCount }
-    let headers = components.reduce(0) { $0 + $1.headerByteCount }
+    let files = components.flatMap(\.parts).reduce(0) { $0 + $1.byteCount }
     let values = components.reduce(0) { $0 + $1.valueByteCount }
     let workspace = max(
-      components.map(\.workspaceByteCount).max() ?? 0,
+      components.map(\.demand.workerByteCount).max() ?? 0,
       Engine.workspaceByteCount(of: companions, extra: { _ in 0 }))
     return OutputPlan(
       rows: components.flatMap(\.rows), companions: companions.map(\.name),
-      byteCount: headers + values + companionByteCount, isExact: true,
+      byteCount: files + components.reduce(0) { $0 + $1.indexByteCount } + companionByteCount,
+      isExact: components.allSatisfy(\.isExact),
       demand: MemoryBudget.Demand(
-        fixedByteCount: components.reduce(0) { $0 + $1.fixedByteCount },
+        fixedByteCount: components.reduce(0) { $0 + $1.demand.fixedByteCount },
         workerByteCount: workspace + ZstdSettings.decompressionByteCount),
-      tileCount: components.reduce(0) { $0 + $1.chunkCount },
+      tileCount: components.reduce(0) { $0 + $1.tileCount },
       valueByteCount: values + companionByteCount, notes: notes)
+  }
+
+  package func estimatedByteCount() throws -> Int? {
+    guard !plan.isExact else { return nil }
+    var total = companions.reduce(0) { $0 + $1.info.byteCount }
+    for component in components {
+      guard let count = try component.estimatedByteCount() else { return nil }
+      total += count
+    }
+    return total
   }
 
   package var otherFiles: [String] {
@@ -102,7 +119,7 @@ package struct ModelDirectoryWriter: PartitionedWriter {
 
   package func write(part: Int, to file: OutputFile, engine: Engine) throws {
     let place = places[part]
-    try components[place.component].write(shard: place.shard, to: file, engine: engine)
+    try components[place.component].write(part: place.shard, to: file, engine: engine)
   }
 
   package func record(
@@ -110,12 +127,16 @@ package struct ModelDirectoryWriter: PartitionedWriter {
   ) throws {
     let place = places[part]
     try components[place.component].record(
-      losses, inShard: place.shard, to: file, engine: engine)
+      losses, inPart: place.shard, to: file, engine: engine)
   }
 
-  package func write(otherFile number: Int, to file: OutputFile, engine: Engine) throws {
+  package func write(
+    otherFile number: Int, to file: OutputFile, beside folder: String, losses: [TensorLoss],
+    engine: Engine
+  ) throws {
     guard number >= indexed.count else {
-      return try components[indexed[number]].writeIndex(to: file)
+      return try components[indexed[number]].writeIndex(
+        to: file, beside: folder, losses: losses)
     }
     let companion = companions[number - indexed.count]
     try engine.forEachTile(

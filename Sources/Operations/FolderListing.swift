@@ -52,7 +52,7 @@ struct FolderListing {
   }
 
   private mutating func examineFolder(_ path: String, depth: Int) throws {
-    if try ModelDirectoryContainer.hasWeights(input.subfolder(path)) {
+    if try Containers.hasWeights(input.subfolder(path)) {
       parts.append(
         FolderReport.Part(
           path: path + "/", format: "model folder", byteCount: nil, command: command(path)))

@@ -37,6 +37,10 @@ package struct WriterOptions: Sendable {
   /// True to store a SHA-256 of each tensor's values.
   package var hasContentIDs: Bool
   package var shardByteCount: Int?
+  /// The names of the tensors of each shard, as an earlier plan of the same output has cut them; nil to cut by size.
+  ///
+  /// A survey may change how tensors are stored, but not which shards they are in.
+  package var cut: [[String]]?
   package var keepsAliases: Bool
   /// The lineage to record; nil to record none.
   package var lineage: Lineage?

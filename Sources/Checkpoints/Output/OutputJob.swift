@@ -92,6 +92,8 @@ package struct OutputJob: Sendable {
   /// Plans the output again, for a checkpoint that a survey has changed. Checks are not repeated.
   package mutating func replan(_ checkpoint: Checkpoint, options: WriterOptions) throws {
     guard let container else { return }
+    var options = options
+    options.cut = writer.partition?.parts.map(\.tensorNames)
     writer = try container.writer(checkpoint, options: options)
     lateWorkerByteCount = options.lateInputs?.workerByteCount ?? 0
   }

@@ -42,7 +42,13 @@ package protocol PartitionedWriter: CheckpointWriter {
     _ losses: [TensorLoss], inPart part: Int, to file: OutputFile, engine: Engine) throws
 
   /// Writes one of the other files.
-  func write(otherFile number: Int, to file: OutputFile, engine: Engine) throws
+  /// - Parameters:
+  ///   - folder: The folder with the weights files, to which the paths of parts are relative.
+  ///   - losses: The losses of all parts.
+  func write(
+    otherFile number: Int, to file: OutputFile, beside folder: String, losses: [TensorLoss],
+    engine: Engine
+  ) throws
 }
 
 extension PartitionedWriter {
@@ -63,7 +69,11 @@ extension PartitionedWriter {
         }
       }
       for (number, name) in otherFiles.enumerated() {
-        try folder.writeFile(name) { try write(otherFile: number, to: $0, engine: engine) }
+        try folder.writeFile(name) {
+          try write(
+            otherFile: number, to: $0, beside: folder.path, losses: engine.losses.tensors,
+            engine: engine)
+        }
       }
     }
   }

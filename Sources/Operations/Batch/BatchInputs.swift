@@ -1,7 +1,6 @@
 import Base
 import Checkpoints
 import Containers
-import ModelDirectories
 import Synchronization
 import SystemPackage
 
@@ -117,8 +116,7 @@ struct BatchInputs {
     guard stat.type == .directory, opensFolders else { return .input(FileIdentity(stat)) }
     let tree = try InputTree(
       path: path, limit: context.catalogLimit(for: .report), choice: context.choice)
-    guard Containers.registry.format(of: tree) != nil,
-      try !ModelDirectoryContainer.hasWeights(tree)
+    guard Containers.registry.format(of: tree) != nil, try !Containers.hasWeights(tree)
     else { return .input(FileIdentity(stat)) }
     let listing = try FolderListing(tree)
     guard !listing.isCut else {

@@ -69,7 +69,8 @@ struct OutputAssembly {
     }
     for (number, name) in writer.otherFiles.enumerated() {
       try staged.publishFile(name, through: folder.path) {
-        try writer.write(otherFile: number, to: $0, engine: engine)
+        try writer.write(
+          otherFile: number, to: $0, beside: folder.staged, losses: losses, engine: engine)
       }
     }
     try FileSystem.syncDirectory(folder.staged)

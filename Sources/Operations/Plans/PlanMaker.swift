@@ -11,6 +11,10 @@ struct PlanMaker {
   /// Makes the plan of one output.
   func plan(_ operation: some OutputOperation) throws -> (Plan, [PlanTask]) {
     var operation = operation
+    // A slash at the end may choose the format.
+    if operation.output.format != nil {
+      operation.output.format = try operation.output.container.name.rawValue
+    }
     // Links and other working folders must not change what a task finds.
     while operation.output.path.count > 1, operation.output.path.hasSuffix("/") {
       operation.output.path.removeLast()

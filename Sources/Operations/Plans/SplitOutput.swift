@@ -78,7 +78,9 @@ struct SplitOutput: Sendable {
     guard container.isFolder else {
       throw UsageError(
         "\(run.settings.path.printable) is one file, which tasks cannot write part by part",
-        hint: "name a folder, without a suffix")
+        hint: container.holdsTerms
+          ? "write .sumac shards into a folder: \(setting: "to") sumac with \(setting: "shard-size")"
+          : "name a folder, without a suffix")
     }
     let planned: any CheckpointWriter
     if checksOutput {
@@ -159,8 +161,10 @@ struct SplitOutput: Sendable {
 
   private func writer(of output: Checkpoint) throws -> any PartitionedWriter {
     let container = try run.container()
+    var options = run.options(for: container)
+    options.cut = self.writer.parts.map(\.tensorNames)
     let final = try container.writer(
-      run.settings.companions.applied(to: output), options: run.options(for: container))
+      run.settings.companions.applied(to: output), options: options)
     guard let final = final.partition, final.parts.map(\.file) == writer.parts.map(\.file) else {
       throw ChangedInputError(path: request.inputs.first?.path ?? "")
     }

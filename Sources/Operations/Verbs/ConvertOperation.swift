@@ -65,10 +65,7 @@ package struct ConvertOperation: OutputOperation {
     }
     if let choice {
       request.survey = try survey(choice, conversion.storage, converted, base: base)
-      let name = storage.targetBitsPerWeight == nil ? "target-size" : "target-bpw"
-      request.split = .refused(
-        "\(setting: name) tries types on all tensors and compares their sizes; choose a type with \(setting: "type")"
-      )
+      request.split = split(choice, conversion.storage, converted, base: base)
     }
     try request.evaluate(evaluation, against: checkpoint, output, context)
     return request
@@ -166,6 +163,11 @@ package struct ConvertOperation: OutputOperation {
   ) throws -> Int {
     var tried = storage
     tried.chosen = types
+    // The choice is the same for one file and for shards, whose headers and index come in addition.
+    var options = options
+    if let last = options.lineage?.steps.indices.last {
+      options.lineage?.steps[last].options.removeAll { $0.name == "shard-size" }
+    }
     let sink = CountingSink()
     // The losses of other types are not part of this file.
     let engine = Engine(
