@@ -30,5 +30,9 @@ package struct Observer<Scalar: NetworkScalar> {
   /// `[sequences · start, groups · d]`; must be present if the windows start after position 0.
   package var cache: ((_ layer: Int) throws -> (keys: Value<Scalar>, values: Value<Scalar>))?
 
+  /// Receives the input of each batch normalization, with the prefix of the names of its tensors. If it is present, the
+  /// normalizations use the statistics of the batch, as in training; otherwise the running ones.
+  package var batch: ((_ prefix: String, _ input: Value<Scalar>) throws -> Void)?
+
   package init() {}
 }
