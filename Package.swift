@@ -105,6 +105,12 @@ let package = Package(
         system,
       ]),
     module("Networks", ["BLAS", "Rotary", "Models", "Checkpoints", "TensorCore", "Base"]),
+    module(
+      "Training",
+      [
+        "Networks", "Recipes", "Containers", "Safetensors", "Models", "Checkpoints", "Reporting",
+        "TensorCore", "Base", system,
+      ]),
     module("Rotary", ["Models", "Checkpoints", "TensorCore", "Base"]),
     module(
       "RotaryScaling",
@@ -140,7 +146,8 @@ let package = Package(
       "Operations",
       [
         "Conversion", "Inspection", "Pruning", "Merging", "RotaryScaling", "CacheCompression",
-        "Evaluation", "Networks", "BLAS", "TokenData", "Tokenizers", "Caches", "Rotary", "Surveys",
+        "Evaluation", "Training", "Networks", "BLAS", "TokenData", "Tokenizers", "Caches", "Rotary",
+        "Surveys",
         "Recipes",
         "Reporting", "Containers", "Packing",
         "ModelDirectories", "NumPy", "ONNX", "PyTorch", "Archives", "LibArchive", "Zip",
@@ -154,7 +161,8 @@ let package = Package(
       name: "SumacCommand",
       dependencies: [
         "Operations", "Inspection", "Pruning", "Merging", "RotaryScaling", "CacheCompression",
-        "BLAS", "Caches", "Surveys", "Reporting", "Containers", "Checkpoints", "Codecs", "Base",
+        "BLAS", "Caches", "Surveys", "Reporting", "Containers", "Checkpoints", "Codecs",
+        "Base",
         "CLinux", arguments, system,
       ],
       swiftSettings: strict),
@@ -197,6 +205,8 @@ let package = Package(
     tests("RotaryTests", reading + ["Rotary", "RotaryScaling"]),
     tests(
       "EvaluationTests", reading + ["Evaluation", "Networks", "BLAS"]),
+    tests(
+      "TrainingTests", reading + ["Training", "Networks", "BLAS", "Recipes", "Surveys", "Pruning"]),
     tests("NetworksTests", reading + ["Networks", "BLAS", "Rotary"]),
     tests("MergingTests", reading + ["Merging", "Recipes"]),
     tests("CachesTests", reading + ["Caches"]),
