@@ -109,6 +109,12 @@ let package = Package(
         system,
       ]),
     module("Networks", ["BLAS", "Rotary", "Models", "Checkpoints", "TensorCore", "Base"]),
+    module(
+      "Training",
+      [
+        "Networks", "Recipes", "Containers", "Safetensors", "Models", "Checkpoints", "Reporting",
+        "TensorCore", "Base", system,
+      ]),
     module("Rotary", ["Models", "Checkpoints", "TensorCore", "Base"]),
     module(
       "RotaryScaling",
@@ -144,7 +150,8 @@ let package = Package(
       "Operations",
       [
         "Conversion", "Inspection", "Pruning", "Merging", "RotaryScaling", "CacheCompression",
-        "Evaluation", "Networks", "BLAS", "TokenData", "Tokenizers", "Caches", "Rotary", "Surveys",
+        "Evaluation", "Training", "Networks", "BLAS", "TokenData", "Tokenizers", "Caches", "Rotary",
+        "Surveys",
         "Recipes",
         "Reporting", "Containers", "Packing",
         "ModelDirectories", "NumPy", "ONNX", "PyTorch", "Archives", "LibArchive", "Zip",
@@ -161,7 +168,8 @@ let package = Package(
       name: "SumacCommand",
       dependencies: [
         "Operations", "Inspection", "Pruning", "Merging", "RotaryScaling", "CacheCompression",
-        "BLAS", "Caches", "Surveys", "Reporting", "Containers", "Checkpoints", "Codecs", "Base",
+        "BLAS", "Caches", "Surveys", "Reporting", "Containers", "Checkpoints", "Codecs",
+        "Base",
         "CLinux", arguments, system,
       ],
       swiftSettings: strict),
@@ -204,6 +212,8 @@ let package = Package(
     tests("RotaryTests", reading + ["Rotary", "RotaryScaling"]),
     tests(
       "EvaluationTests", reading + ["Evaluation", "Networks", "Caches", "BLAS"]),
+    tests(
+      "TrainingTests", reading + ["Training", "Networks", "BLAS", "Recipes", "Surveys", "Pruning"]),
     tests("NetworksTests", reading + ["Networks", "BLAS", "Rotary"]),
     tests("MergingTests", reading + ["Merging", "Recipes"]),
     tests("CachesTests", reading + ["Caches"]),

@@ -22,6 +22,7 @@ import RotaryScaling
 import Safetensors
 import TokenData
 import Tokenizers
+import Training
 import Zip
 
 /// Every code that an error about a file can have, with its meaning and remedy.
@@ -58,6 +59,7 @@ package enum ErrorCatalogue {
     + [.calibration]
     + [.networkConfiguration, .networkTensor, .networkPositions]
     + [.nonfiniteStates, .evaluatedModel, .tokenData]
+    + [.trainingData, .trainingDiverged, .trainingState]
     + ArchiveFault.allCases.map(\.code)
     + [.archiveLibrary, .damagedArchive, .emptyFolder, .notAnArchive]
 

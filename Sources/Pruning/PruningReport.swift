@@ -23,8 +23,8 @@ package struct PruningReport: Report {
     }
   }
 
-  private let outcome: PruningOutcome
-  private let exponents: PQIndex
+  let outcome: PruningOutcome
+  let exponents: PQIndex
   private let options: [Lineage.Option]
   private let losses: [UTF8Key: ValueLoss]
   private let bytes: Bytes

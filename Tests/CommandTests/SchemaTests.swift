@@ -76,6 +76,23 @@ import Testing
       "batch", 0
     ),
     ("convert base -o f.sumac --evaluate nothing", "failure", 4),
+    ("train new --arch mlp:64,16,10 -o new.sumac", "output", 0),
+    (
+      "train run new.sumac --data training/digits-train.npz --test training/digits-test.npz --recipe training/sgd.yaml -o run --dry-run",
+      "train-plan", 0
+    ),
+    (
+      "train run new.sumac --data training/digits-train.npz --test training/digits-test.npz --recipe training/sgd.yaml -o run",
+      "train", 0
+    ),
+    (
+      "train run new.sumac --data training/digits-test.npz --test training/digits-test.npz --recipe training/sgd.yaml -o run",
+      "failure", 64
+    ),
+    (
+      "train prune new.sumac --data training/digits-train.npz --test training/digits-test.npz --recipe training/sgd.yaml --rounds 1 -o sap",
+      "train-prune", 0
+    ),
     ("batch convert base -o many --dry-run", "batch-plan", 0),
     ("batch convert base -o many", "batch", 0), ("batch convert base -o many", "batch", 0),
     ("batch convert base malformed/shape_too_big.safetensors -o some", "batch", 2),

@@ -84,8 +84,20 @@ import Testing
     var judge = CacheEvalOperation(cache: "c", against: "o", model: "m", text: sequence)
     judge.tokenLimit = 128
     judge.input.axes = .htd
+    var training = TrainSettings(recipe: "r.yaml", data: "d")
+    training.labels = "l"
+    training.draws = "d:order"
+    training.kernels = .portable
+    var rounds = TrainPruneOperation(model: "m", settings: training, output: "f", rounds: 3)
+    rounds.method = .oneShot
+    rounds.scope = .neuron
+    rounds.amount = 0.2
+    rounds.keepsWeights = true
+    var new = TrainNewOperation(architecture: "mlp:4,2", output: output)
+    new.seed = .max
     return [
-      convert, prune, survey, merge, extract, eval,
+      convert, prune, survey, merge, extract, eval, new, rounds,
+      TrainRunOperation(model: "m", settings: training, output: "f"),
       CalibrateOperation(model: "m", settings: text, output: output),
       VectorApplyOperation(vectors: ["v"], base: "b", output: output),
       VectorAddOperation(vectors: ["v", "w"], output: output),
