@@ -23,10 +23,20 @@ package struct Calibration: Sendable {
   /// The products of the inputs of the layer with a weight; nil unless they were asked for.
   package func products(of weight: String) -> InputProducts? { products[weight] }
 
-  mutating func add(_ other: ChannelSums, of weight: String) { sums[weight]?.add(other) }
+  /// - Parameter part: The sums over all windows.
+  package init(_ layers: [LinearLayer], _ part: CalibrationPart) {
+    self.init(layers)
+    for input in part.inputs { set(input) }
+  }
 
-  mutating func set(_ products: InputProducts, of weight: String) {
-    self.products[weight] = products
+  mutating func set(_ input: MeasuredInput) {
+    set(input.sums)
+    for weight in input.wanted { products[weight] = input.products }
+  }
+
+  private mutating func set(_ input: CalibrationPart.Input) {
+    let rounded = input.sums.rounded
+    for weight in input.weights { sums[weight] = rounded }
   }
 
   // MARK: Tensors

@@ -26,6 +26,9 @@ package struct EvaluatedModel {
 
   package var vocabularySize: Int { network.configuration.vocabularySize }
   package var layerCount: Int { network.layerCount }
+  /// The number of values of a hidden state.
+  package var hiddenSize: Int { network.configuration.hiddenSize }
+
   /// True if the model predicts tokens.
   package var hasLogits: Bool { network.family.hasLogits }
 

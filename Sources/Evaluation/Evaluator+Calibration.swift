@@ -28,40 +28,101 @@ extension Evaluator {
     of model: EvaluatedModel, products: Set<String> = [],
     changed: ((_ layer: Int, _ measured: Calibration) throws -> EvaluatedModel)? = nil
   ) throws -> Calibration {
+    var result = Calibration(try model.linearLayers())
+    try tally(model, products: products, isSequential: changed != nil) { layer, inputs in
+      for input in inputs { result.set(input) }
+      guard let layer else { return nil }
+      return try changed?(layer, result)
+    }
+    return result
+  }
+
+  /// Returns the sums over the inputs of all linear layers without rounding, if the windows are a part of all.
+  package func calibrationPart(of model: EvaluatedModel) throws -> CalibrationPart {
+    var part = CalibrationPart()
+    try tally(model) { _, inputs in
+      for input in inputs { part.append(input.sums) }
+      return nil
+    }
+    return part
+  }
+
+  /// The ranges of windows that run together.
+  package static func groups(of windows: TokenWindows) -> [Range<Int>] {
+    windows.groups.map { group in
+      let first = group.tokens.lowerBound / windows.length
+      return first..<first + group.windows.sequenceCount
+    }
+  }
+
+  /// Returns the memory for the sums over the inputs of one block, in bytes.
+  package static func tallyByteCount(of layers: [LinearLayer], _ model: EvaluatedModel) -> Int {
+    var largest = 0
+    for layer in 0..<model.layerCount {
+      let weights = Set(model.weights(ofBlock: layer, among: layers))
+      let channels = layers.reduce(0) {
+        $0 + (weights.contains($1.weight) && !$1.sharesInput ? $1.channelCount : 0)
+      }
+      largest = max(largest, channels)
+    }
+    return largest * ExactChannelSums.channelByteCount
+  }
+
+  /// Runs the windows through the network, and gives `body` the inputs of the layers of each block, and at last of the output
+  /// layer.
+  /// - Parameters:
+  ///   - isSequential: True if blocks after a block read what its outputs become with the model that `body` returns.
+  ///   - body: Returns the model whose block takes the place of the block that was measured; nil for the model itself.
+  private func tally(
+    _ model: EvaluatedModel, products: Set<String> = [], isSequential: Bool = false,
+    _ body: (_ layer: Int?, [MeasuredInput]) throws -> EvaluatedModel?
+  ) throws {
+    let tokenCount = windows.inputs.count
     let stream = try stream(model, share: 1)
-    let tally = InputTally(Calibration(try model.linearLayers()), products, compute)
+    let tally = InputTally(products, path: model.path, compute)
     var last: EvaluatedModel?
     for layer in 0..<stream.layerCount {
-      try stream.step(layer, observer: { _ in tally.observer }, isStored: changed == nil)
-      tally.forgetInput()
-      if let changed {
-        let model = try changed(layer, tally.result)
-        try stream.step(layer, in: model)
-        last = model
+      try stream.step(layer, observer: { _ in tally.observer }, isStored: !isSequential)
+      let changed = try body(layer, tally.finish())
+      if isSequential {
+        try stream.step(layer, in: changed)
+        last = changed
       }
-      progress((changed == nil ? 1 : 2) * windows.inputs.count)
+      progress((isSequential ? 2 : 1) * tokenCount)
     }
-    guard model.hasLogits else { return tally.result }
+    guard model.hasLogits else { return }
     try stream.finish(in: last)
     let output = try model.network.outputWeightName()
     for group in stream.groups { try tally.add(stream.states(group), of: output) }
-    progress(windows.inputs.count)
-    return tally.result
+    _ = try body(nil, tally.finish())
+    progress(tokenCount)
   }
 }
 
-/// Adds up the inputs of linear layers while a network runs.
-private final class InputTally {
-  private(set) var result: Calibration
-  private let wanted: Set<String>
-  private let compute: Compute
-  /// The input of the layer before, with its sums. Layers with the same input, such as queries, keys and values, share
-  /// its sums and products.
-  private var last: (input: Value<Float>, sums: ChannelSums, products: InputProducts?)?
+/// The sums over an input, and its products if a layer asked for them.
+struct MeasuredInput {
+  var sums: CalibrationPart.Input
+  var products: InputProducts?
+  /// The weights of the layers that asked for products.
+  var wanted: [String] = []
+}
 
-  init(_ result: Calibration, _ wanted: Set<String>, _ compute: Compute) {
-    self.result = result
+/// Adds up the inputs of the linear layers of a block while it runs.
+private final class InputTally {
+  /// The inputs of the block, in the order of their use.
+  private var inputs: [MeasuredInput] = []
+  /// The place of the input of each weight.
+  private var places: [String: Int] = [:]
+  private let wanted: Set<String>
+  private let path: String
+  private let compute: Compute
+  /// The input of the layer before. Layers with the same input, such as queries, keys and values, share its sums and
+  /// products.
+  private var last: (input: Value<Float>, place: Int, hasProducts: Bool)?
+
+  init(_ wanted: Set<String>, path: String, _ compute: Compute) {
     self.wanted = wanted
+    self.path = path
     self.compute = compute
   }
 
@@ -73,26 +134,37 @@ private final class InputTally {
 
   func add(_ input: Value<Float>, of weight: String) throws {
     let shared = last.flatMap { $0.input === input ? $0 : nil }
-    let sums = try shared?.sums ?? ChannelSums(input, compute)
-    result.add(sums, of: weight)
-    var products = shared?.products
-    if wanted.contains(weight) { products = try self.products(of: weight, input, shared: products) }
-    last = (input, sums, products)
-  }
-
-  private func products(
-    of weight: String, _ input: Value<Float>, shared: InputProducts?
-  ) throws -> InputProducts {
-    if let shared {
-      result.set(shared, of: weight)
-      return shared
+    let place = places[weight] ?? shared?.place ?? inputs.count
+    if place == inputs.count {
+      inputs.append(
+        MeasuredInput(
+          sums: CalibrationPart.Input(
+            weights: [], channelCount: input.columns,
+            sums: ExactChannelSums(channelCount: input.columns))))
     }
-    let products =
-      result.products(of: weight) ?? InputProducts(channelCount: input.columns, compute)
-    try products.add(input, compute)
-    result.set(products, of: weight)
-    return products
+    if places.updateValue(place, forKey: weight) == nil {
+      inputs[place].sums.weights.append(weight)
+      if wanted.contains(weight) { inputs[place].wanted.append(weight) }
+    }
+    if shared == nil, try !inputs[place].sums.sums.add(input, compute) {
+      throw FormatError(
+        .nonfiniteStates, "the squares of the inputs of \(weight.printable) exceed float32",
+        path: path, hint: "compare the weights before it with those of the original")
+    }
+    var hasProducts = shared?.hasProducts ?? false
+    if wanted.contains(weight), !hasProducts {
+      let products =
+        inputs[place].products ?? InputProducts(channelCount: input.columns, compute)
+      try products.add(input, compute)
+      inputs[place].products = products
+      hasProducts = true
+    }
+    last = (input, place, hasProducts)
   }
 
-  func forgetInput() { last = nil }
+  /// Returns the inputs of a block, and starts over.
+  func finish() -> [MeasuredInput] {
+    defer { (inputs, places, last) = ([], [:], nil) }
+    return inputs
+  }
 }

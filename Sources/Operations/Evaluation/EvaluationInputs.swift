@@ -8,7 +8,7 @@ import Tokenizers
 
 /// The models and the tokens of an evaluation, read and checked.
 struct EvaluationInputs {
-  let windows: TokenWindows
+  private(set) var windows: TokenWindows
   let model: EvaluatedModel
   let base: EvaluatedModel?
   /// The model as it was read.
@@ -79,6 +79,13 @@ struct EvaluationInputs {
     windows = try makeWindows(found, models)
     try windows.check(vocabularySize: model.vocabularySize, path: model.path)
     try checkVocabularies()
+  }
+
+  /// The inputs of an evaluation on some of the windows.
+  func part(_ windows: Range<Int>) -> EvaluationInputs {
+    var part = self
+    part.windows = self.windows[windows]
+    return part
   }
 
   /// Returns the network of a language model.

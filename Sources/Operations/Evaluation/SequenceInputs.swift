@@ -55,7 +55,8 @@ struct SequenceInputs {
     if let place = tokens.firstIndex(where: { $0 < 0 || $0 >= vocabularySize }) {
       throw UsageError(
         "token \(place) is \(tokens[place]), but \(source.files.path.printable) knows tokens from 0 to "
-          + "\(vocabularySize - 1)", hint: "use tokens that were made with the tokenizer of the model")
+          + "\(vocabularySize - 1)",
+        hint: "use tokens that were made with the tokenizer of the model")
     }
     return tokens
   }

@@ -20,8 +20,8 @@ struct SplitOutput: Sendable {
   /// The writer that knows headers only.
   let writer: any PartitionedWriter
   let identifiedParts: [IdentifiedPart]
-  /// The tensors that each task of a round reads.
-  let surveyedParts: [[SplitSurvey.Tensor]]
+  /// The items that each task of a round reads.
+  let surveyedParts: [[SplitSurvey.Item]]
 
   var request: OutputRequest { run.request }
   private var context: OperationContext { run.context }
@@ -41,8 +41,8 @@ struct SplitOutput: Sendable {
     identifiedParts =
       operation.output.recordsLineage
       ? Self.identifiedParts(request.inputs, taskByteCount: taskByteCount) : []
-    let tensors = survey.rounds?.tensors ?? []
-    surveyedParts = tensors.map(\.byteCount).cut(at: taskByteCount).map { Array(tensors[$0]) }
+    let items = survey.rounds?.items ?? []
+    surveyedParts = items.map(\.byteCount).cut(at: taskByteCount).map { Array(items[$0]) }
   }
 
   // MARK: Plan

@@ -35,7 +35,9 @@ package struct CalibrateOperation: OutputOperation {
       identity: inputs.checkpoint.identity, files: inputs.checkpoint.files)
     planned.lineage = inputs.checkpoint.lineage
     let unmeasured = planned
-    let reserved = Evaluator.productByteCount(of: layers, wanted: wanted)
+    let reserved =
+      Evaluator.productByteCount(of: layers, wanted: wanted)
+      + Evaluator.tallyByteCount(of: layers, inputs.model)
     var demand = try inputs.demand()
     demand.fixedByteCount += reserved
     let pruning = try step?.pruning.map {
@@ -46,7 +48,7 @@ package struct CalibrateOperation: OutputOperation {
     let taken = reserved + (pruning?.byteCount ?? 0)
     // SAFETY: the survey runs after this function, at most once, and nothing else uses the models.
     nonisolated(unsafe) let run = (inputs: inputs, pruning: pruning)
-    return OutputRequest(
+    var request = OutputRequest(
       options: lineageOptions, inputs: [inputs.checkpoint] + inputs.others, output: planned,
       carried: [],
       survey: OutputSurvey(
@@ -64,6 +66,12 @@ package struct CalibrateOperation: OutputOperation {
         measured.tensors = try calibration.tensors(products: wanted)
         return SurveyedOutput(output: measured)
       })
+    request.split = split(inputs, layers) {
+      var measured = unmeasured
+      measured.tensors = try $0.tensors()
+      return measured
+    }
+    return request
   }
 
   private var lineageOptions: [Lineage.Option] {

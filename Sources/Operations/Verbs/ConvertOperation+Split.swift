@@ -29,8 +29,8 @@ extension ConvertOperation {
     }
     survey.rounds = SplitSurvey.Rounds(
       count: 1,
-      tensors: TypeChoice.measuredTensors(checkpoint).map {
-        SplitSurvey.Tensor(name: $0.name, byteCount: $0.byteCount)
+      items: TypeChoice.measuredTensors(checkpoint).map {
+        SplitSurvey.Item(name: $0.name, byteCount: $0.byteCount)
       }
     ) { names, _, engine in
       choice.json(

@@ -19,7 +19,8 @@ struct Plan: ParsableCommand {
         bash scripts/submit.sh
       """,
     subcommands: [
-      PlanOf<Convert>.self, PlanOf<Prune>.self, PlanOfOne<Merge>.self, PlanRope.self, PlanFile.self,
+      PlanOf<Convert>.self, PlanOf<Prune>.self, PlanOfOne<Merge>.self, PlanOfOne<Calibrate>.self,
+      PlanRope.self, PlanFile.self,
     ],
     defaultSubcommand: PlanFile.self)
 }
