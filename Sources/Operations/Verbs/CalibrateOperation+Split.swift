@@ -1,6 +1,7 @@
 import Base
 import Checkpoints
 import Evaluation
+import Pruning
 import Surveys
 import TensorCore
 
