@@ -105,9 +105,9 @@ import Testing
       try folder.bytes("many.pruned.safetensors") == folder.bytes("one.sumac.pruned.safetensors"))
     for name in ["back", "merged"] {
       for file in try folder.names(in: "one.sumac." + name) {
-        #expect(
-          try folder.bytes("many.\(name)/" + file) == folder.bytes("one.sumac.\(name)/" + file),
-          "\(name)/\(file)")
+        let many = try folder.bytes("many.\(name)/" + file)
+        let one = try folder.bytes("one.sumac.\(name)/" + file)
+        #expect(many == one, "\(name)/\(file)")
       }
     }
   }
@@ -138,7 +138,8 @@ import Testing
     #expect(read.status == 0, "\(read.messages)")
     try convert("plain", "--no-lineage")
     for name in try folder.names(in: "plain") {
-      #expect(try folder.bytes("back/" + name) == folder.bytes("plain/" + name), "\(name)")
+      let (back, plain) = (try folder.bytes("back/" + name), try folder.bytes("plain/" + name))
+      #expect(back == plain, "\(name)")
     }
     try convert("many", "--force")
     #expect(

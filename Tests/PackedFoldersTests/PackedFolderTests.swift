@@ -57,7 +57,8 @@ import Testing
       try folder.writeShards(model, to: name, workers: workers)
     }
     for name in try folder.names(in: "one") {
-      #expect(try folder.bytes("one/" + name) == folder.bytes("four/" + name), "\(name)")
+      let (one, four) = (try folder.bytes("one/" + name), try folder.bytes("four/" + name))
+      #expect(one == four, "\(name)")
     }
   }
 
@@ -73,8 +74,8 @@ import Testing
     let parts = try #require(job.writer.partition).parts
     #expect(try parts.map(\.file) == folder.shards())
     for part in parts {
-      #expect(
-        try FileSystem.byteCount(ofTree: folder["shards/" + part.file]) <= part.byteCount)
+      let byteCount = try FileSystem.byteCount(ofTree: folder["shards/" + part.file])
+      #expect(byteCount <= part.byteCount)
     }
     let estimate = try #require(try job.writer.estimatedByteCount())
     #expect(estimate <= job.plan.byteCount && estimate > job.plan.byteCount / 2)
@@ -110,7 +111,8 @@ import Testing
       options: WriterOptions(lineage: lineage))
     #expect(single.lineage == read.lineage)
     for name in try folder.shards() {
-      #expect(try Containers.read(folder["shards/" + name]).lineage.steps.isEmpty)
+      let shard = try Containers.read(folder["shards/" + name])
+      #expect(shard.lineage.steps.isEmpty)
     }
   }
 

@@ -91,7 +91,7 @@ extension OutputSettings {
   /// An error if the output's format cannot store a packed cache.
   fileprivate var packedCacheErrors: [any UserError] {
     get throws {
-      try container.holdsTerms
+      try container.holdsTerms && !container.isFolder
         ? []
         : [
           UsageError(
