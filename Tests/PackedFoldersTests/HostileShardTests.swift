@@ -2,6 +2,7 @@ import Base
 import Checkpoints
 import Containers
 import Foundation
+import ModelDirectories
 import PackedFolders
 import PackedFormat
 import Packing
