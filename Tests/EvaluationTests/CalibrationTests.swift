@@ -3,6 +3,7 @@ import Checkpoints
 import Containers
 import Evaluation
 import Networks
+import TensorCore
 import TestSupport
 import Testing
 

@@ -1,6 +1,7 @@
 import Base
 import Checkpoints
 import Containers
+import ModelDirectories
 import PackedFolders
 import PackedFormat
 import Packing

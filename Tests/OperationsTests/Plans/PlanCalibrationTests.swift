@@ -1,3 +1,4 @@
+import BLAS
 import Base
 import Operations
 import TestSupport

@@ -2,6 +2,8 @@ import Base
 import Checkpoints
 import Containers
 import Operations
+import Packing
+import TensorCore
 import TestSupport
 import Testing
 
