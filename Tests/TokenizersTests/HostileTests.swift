@@ -52,7 +52,21 @@ import Tokenizers
       "tokenizer.unsupported", "pre_tokenizer.pretokenizers[0]: the component 'X'"
     ),
     (file("\"pre_tokenizer\":{}"), "tokenizer.file", "no member 'type'"),
-    (file(model: #"{"type":"Unigram","vocab":[["a",0]]}"#), "tokenizer.unsupported", "Unigram"),
+    (file(model: #"{"type":"Unigram","vocab":[["a"]]}"#), "tokenizer.file", "entry 0"),
+    (file(model: #"{"type":"Unigram","vocab":[]}"#), "tokenizer.file", "array of tokens"),
+    (file(model: #"{"type":"Unigram","vocab":{"a":0}}"#), "tokenizer.file", "array of tokens"),
+    (
+      file(model: #"{"type":"Unigram","unk_id":1,"vocab":[["a",0]]}"#), "tokenizer.vocabulary",
+      "'unk_id' is 1"
+    ),
+    (
+      file(model: #"{"type":"WordLevel","unk_token":"a","vocab":[["a",0]]}"#), "tokenizer.file",
+      "scores"
+    ),
+    (
+      file(#""normalizer":{"type":"Precompiled","precompiled_charsmap":"BAAAAAD8//8="}"#),
+      "tokenizer.file", "map of characters"
+    ),
     (file(model: #"{"type":"BPE","vocab":{"a":0}}"#), "tokenizer.file", "no 'merges'"),
     (
       file(model: #"{"type":"BPE","vocab":{"a":0},"merges":["a"]}"#), "tokenizer.file", "1 tokens"

@@ -13,7 +13,8 @@ struct TokenizerFixture {
   }
 
   static let names = [
-    "bert", "clip", "gpt2", "llama2", "llama3", "metaspace", "nfkc", "o200k", "qwen",
+    "bert", "clip", "gpt2", "llama2", "llama3", "metaspace", "nfkc", "o200k", "qwen", "unigram",
+    "unigram-bytes", "unigram-whole",
   ]
 
   let tokenizer: Tokenizer

@@ -17,6 +17,8 @@ struct ModelFile {
   /// The members other than `vocab` and `merges`.
   var component: Component
   var vocabulary: [Entry]
+  /// The score of each token, if the vocabulary has scores in place of ids.
+  var scores: [Double]?
   var merges: [Merge]?
   private var hasMembers: [String: Bool]
 
@@ -28,6 +30,7 @@ struct ModelFile {
   func type() throws -> String {
     if hasMembers["type"] == true { return try component.type() }
     if merges != nil { return "BPE" }
+    if scores != nil { return "Unigram" }
     return hasMembers["max_input_chars_per_word"] == true ? "WordPiece" : "WordLevel"
   }
 
@@ -35,6 +38,7 @@ struct ModelFile {
   static func read(_ reader: inout JSONReader, path: String) throws -> ModelFile {
     var options = JSONObject()
     var vocabulary: [Entry]?
+    var scores: [Double]?
     var merges: [Merge]?
     try reader.enterObject()
     while let key = try reader.nextKey() {
@@ -42,13 +46,12 @@ struct ModelFile {
       let isNew: Bool
       switch key {
       case "vocab":
-        guard try reader.peekKind() != .array else {
-          throw FormatError(
-            .unsupported, "model: the component 'Unigram' is not known; its vocabulary has scores",
-            path: path, byteOffset: byteOffset)
-        }
         isNew = vocabulary == nil
-        vocabulary = try entries(&reader, path: path)
+        if try reader.peekKind() == .array {
+          (vocabulary, scores) = try scoredEntries(&reader, path: path)
+        } else {
+          vocabulary = try entries(&reader, path: path)
+        }
       case "merges":
         isNew = merges == nil
         merges = try mergeList(&reader, path: path)
@@ -60,7 +63,7 @@ struct ModelFile {
     guard let vocabulary else { throw component.error(.file, "has no 'vocab'") }
     let members = ["type", "max_input_chars_per_word"].map { ($0, options[$0] != nil) }
     return ModelFile(
-      component: component, vocabulary: vocabulary, merges: merges,
+      component: component, vocabulary: vocabulary, scores: scores, merges: merges,
       hasMembers: Dictionary(uniqueKeysWithValues: members))
   }
 
@@ -79,6 +82,32 @@ struct ModelFile {
       entries.append(Entry(token: Array(token.utf8), id: id, byteOffset: byteOffset))
     }
     return entries
+  }
+
+  /// Reads an array of pairs of a token and its score; the id of a token is its place.
+  private static func scoredEntries(
+    _ reader: inout JSONReader, path: String
+  ) throws -> ([Entry], [Double]) {
+    var entries: [Entry] = []
+    var scores: [Double] = []
+    try reader.enterArray()
+    while try reader.nextElement() {
+      let byteOffset = reader.byteOffset
+      let pair = try reader.readValue().asArray ?? []
+      guard pair.count == 2, let token = pair[0].asString, let score = pair[1].asDouble,
+        score.isFinite
+      else {
+        throw FormatError(
+          .file, "model.vocab: entry \(entries.count) is not a token and its score", path: path,
+          byteOffset: byteOffset)
+      }
+      entries.append(
+        Entry(
+          token: Array(token.utf8), id: Int32(truncatingIfNeeded: entries.count),
+          byteOffset: byteOffset))
+      scores.append(score)
+    }
+    return (entries, scores)
   }
 
   private static func mergeList(_ reader: inout JSONReader, path: String) throws -> [Merge] {

@@ -35,9 +35,7 @@ struct BytePairModel: TokenModel {
     fusesUnknown = try file.component.bool("fuse_unk", default: false)
     ignoresMerges = try file.component.bool("ignore_merges", default: false)
     let hasByteFallback = try file.component.bool("byte_fallback", default: false)
-    byteIDs =
-      hasByteFallback
-      ? (0..<256).map { vocabulary.id(Array(ByteToken.token(of: UInt8($0)).utf8)) ?? -1 } : nil
+    byteIDs = hasByteFallback ? ByteToken.ids(in: vocabulary) : nil
     shortIDs = (0..<0x180).map { value in
       guard let scalar = Unicode.Scalar(UInt32(value)) else { return -1 }
       return vocabulary.id(UTF8Text.bytes([scalar])) ?? -1

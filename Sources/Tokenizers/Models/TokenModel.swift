@@ -19,7 +19,8 @@ struct UnknownToken: Error {
 /// The registry of models.
 enum TokenModels {
   static let all: [String: any TokenModel.Type] = [
-    "BPE": BytePairModel.self, "WordLevel": WordLevelModel.self, "WordPiece": WordPieceModel.self,
+    "BPE": BytePairModel.self, "Unigram": UnigramModel.self, "WordLevel": WordLevelModel.self,
+    "WordPiece": WordPieceModel.self,
   ]
 
   static func read(_ file: ModelFile, _ vocabulary: TokenTable) throws -> any TokenModel {
@@ -30,6 +31,9 @@ enum TokenModels {
     }
     let model = try type.read(&file, vocabulary)
     try file.component.finish()
+    guard file.scores == nil || name == "Unigram" else {
+      throw file.component.error(.file, "'vocab' has scores, expected ids for \(name)")
+    }
     guard file.merges == nil || name == "BPE" else {
       throw file.component.error(.unsupported, "the option 'merges' is not known for \(name)")
     }

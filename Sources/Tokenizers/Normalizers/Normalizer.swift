@@ -19,7 +19,8 @@ enum Normalizers {
     "BertNormalizer": BertNormalizer.self, "ByteLevel": ByteLevelNormalizer.self,
     "Lowercase": LowercaseNormalizer.self, "NFC": FormNormalizer.self,
     "NFD": FormNormalizer.self, "NFKC": FormNormalizer.self, "NFKD": FormNormalizer.self,
-    "Prepend": PrependNormalizer.self, "Replace": ReplaceNormalizer.self,
+    "Precompiled": PrecompiledNormalizer.self, "Prepend": PrependNormalizer.self,
+    "Replace": ReplaceNormalizer.self,
     "Sequence": NormalizerSequence.self, "Strip": StripNormalizer.self,
     "StripAccents": StripAccentsNormalizer.self,
   ]
