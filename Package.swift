@@ -196,7 +196,7 @@ let package = Package(
     tests("PruningTests", reading + ["Pruning", "Surveys"]),
     tests("RotaryTests", reading + ["Rotary", "RotaryScaling"]),
     tests(
-      "EvaluationTests", reading + ["Evaluation", "Networks", "BLAS"]),
+      "EvaluationTests", reading + ["Evaluation", "Networks", "BLAS", "Tokenizers"]),
     tests("NetworksTests", reading + ["Networks", "BLAS", "Rotary"]),
     tests("MergingTests", reading + ["Merging", "Recipes"]),
     tests("CachesTests", reading + ["Caches"]),

@@ -54,27 +54,77 @@ package struct Calibration: Sendable {
   }
 }
 
+extension Calibration: BlockFigures {
+  var record: CBORValue {
+    .array(
+      layers.map { layer in
+        let sums = sums[layer.weight] ?? ChannelSums(channelCount: 0)
+        return .array([
+          .text(layer.weight), CBORValue(sums.rowCount), .bytes(sums.squares.bytesOfNumbers),
+          .bytes(sums.sums.bytesOfNumbers), .bytes(sums.largest.bytesOfNumbers),
+        ])
+      })
+  }
+
+  mutating func restore(_ record: CBORValue) -> Bool {
+    guard let items = record.asArray, items.count == layers.count else { return false }
+    var found: [String: ChannelSums] = [:]
+    for (layer, item) in zip(layers, items) {
+      guard let parts = item.asArray, parts.count == 5, parts[0].asText == layer.weight,
+        let rowCount = parts[1].asInt, let squares = parts[2].asBytes, let sums = parts[3].asBytes,
+        let largest = parts[4].asBytes,
+        squares.count == 8 * layer.channelCount, sums.count == squares.count,
+        largest.count == 4 * layer.channelCount
+      else { return false }
+      found[layer.weight] = ChannelSums(
+        squares: squares.doubles, sums: sums.doubles, largest: largest.floats, rowCount: rowCount)
+    }
+    sums = found
+    return true
+  }
+}
+
+extension [UInt8] {
+  /// The bytes as float64 numbers.
+  fileprivate var doubles: [Double] {
+    let bytes = rawSpan
+    return stride(from: 0, to: count - count % 8, by: 8).map {
+      Double(bitPattern: bytes.littleEndian(UInt64.self, at: $0) ?? 0)
+    }
+  }
+
+  /// The bytes as float32 numbers.
+  fileprivate var floats: [Float] {
+    let bytes = rawSpan
+    return stride(from: 0, to: count - count % 4, by: 4).map {
+      Float(bitPattern: bytes.littleEndian(UInt32.self, at: $0) ?? 0)
+    }
+  }
+}
+
 extension Evaluator {
   /// Returns the sums over the inputs of all linear layers in the blocks.
   /// - Complexity: that of ``scores(of:)``, without the output layer, and O(tokens · channels) for each layer.
   package func calibration(of model: EvaluatedModel) throws -> Calibration {
     let stream = try stream(model, share: 1)
     var result = Calibration(try model.linearLayers())
-    for layer in 0..<stream.layerCount {
+    try walk([stream], &result, passes: 1) { layer, figures in
+      var sums = figures
+      // One owner of the sums, so that adding to them does not copy them.
+      figures = Calibration([])
       // Layers with the same input, such as queries, keys and values, share its sums.
       var last: (input: Value<Float>, sums: ChannelSums)?
       try stream.step(layer) { _ in
         var observer = Observer<Float>()
         observer.linearInput = { weight, input in
-          let sums =
+          let part =
             try last.flatMap { $0.input === input ? $0.sums : nil } ?? ChannelSums(input, compute)
-          last = (input, sums)
-          result.add(sums, of: weight)
+          last = (input, part)
+          sums.add(part, of: weight)
         }
         return observer
       }
-      last = nil
-      progress(windows.inputs.count)
+      figures = sums
     }
     return result
   }

@@ -26,6 +26,11 @@ package struct EvaluatedModel {
 
   package var vocabularySize: Int { network.configuration.vocabularySize }
   package var layerCount: Int { network.layerCount }
+  package var hiddenSize: Int { network.configuration.hiddenSize }
+  /// The largest number of tokens of a window; nil if it is not limited by learned positions.
+  package var positionLimit: Int? { network.configuration.positionLimit }
+  /// True if the model makes embeddings of texts.
+  package var isTextEncoder: Bool { !hasLogits && network.configuration.image == nil }
   /// True if the model predicts tokens.
   package var hasLogits: Bool { network.family.hasLogits }
 

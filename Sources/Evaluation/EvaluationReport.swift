@@ -41,7 +41,7 @@ package struct EvaluationReport: Report {
       switch result {
       case .perplexity(let perplexity): [.facts(facts(perplexity))]
       case .comparison(let statistics, let layers):
-        [.facts(facts(statistics))] + self.sections(layers)
+        [.facts(facts(statistics))] + LayerComparison.sections(layers)
       }
     return measured
   }
@@ -81,36 +81,6 @@ package struct EvaluationReport: Report {
         "changed by \(s.probabilityRMS.percentText) in root mean square, "
           + "\(s.probabilityChange.percentText) in the mean"),
     ]
-  }
-
-  private func sections(_ layers: [LayerComparison]) -> [Section] {
-    guard !layers.isEmpty else { return [] }
-    let table = Table(
-      [
-        Table.Column("block", alignsRight: true), Table.Column("distance", alignsRight: true),
-        Table.Column("of its work", alignsRight: true),
-        Table.Column("input that differs most", alignsRight: true), Table.Column(""),
-        Table.Column(""),
-      ],
-      rows: layers.map { layer in
-        [
-          "\(layer.layer)", layer.relativeDistance.percent, layer.blockError.percent,
-          layer.worstInput?.distance.percent ?? "", layer.worstInput?.name.printable ?? "",
-          layer.isBroken ? "broken" : "",
-        ]
-      })
-    let verdict: String =
-      if let first = layers.first(where: \.isBroken) {
-        "block \(first.layer) is the first that is broken: \(Self.reason(first))"
-      } else { "no block is broken" }
-    return [.table(table), .line(verdict)]
-  }
-
-  private static func reason(_ layer: LayerComparison) -> String {
-    guard let worst = layer.worstInput, worst.distance > layer.blockError else {
-      return "\(layer.blockError.percent) of what it does differs from the base"
-    }
-    return "what \(worst.name.printable) reads differs by \(worst.distance.percent)"
   }
 
   // MARK: Programs
@@ -177,16 +147,7 @@ package struct EvaluationReport: Report {
       "same_top": s.sameTop.json, "probability_change": s.probabilityChange.json,
       "probability_rms": s.probabilityRMS.json,
       "probability_places": s.probabilityChanges.json([("p1", 1), ("p50", 50), ("p99", 99)]),
-      "layers": .array(
-        layers.map { layer in
-          .object([
-            "block": JSONValue(layer.layer), "distance": JSONValue(layer.relativeDistance),
-            "block_error": JSONValue(layer.blockError),
-            "worst_input": layer.worstInput.map { .string($0.name) } ?? .null,
-            "worst_input_distance": JSONValue(layer.worstInput?.distance ?? 0),
-            "broken": .bool(layer.isBroken),
-          ])
-        }),
+      "layers": LayerComparison.json(layers),
       "first_broken": layers.first(where: \.isBroken).map { JSONValue($0.layer) } ?? .null,
     ]
   }
@@ -206,10 +167,6 @@ extension Estimate {
   fileprivate var percentText: String {
     "\((100 * figure).fixed(decimals: 2)) ± \((100 * error).fixed(decimals: 2)) %"
   }
-}
-
-extension Double {
-  fileprivate var percent: String { "\((100 * self).fixed(decimals: 2)) %" }
 }
 
 extension Distribution {

@@ -4,53 +4,43 @@ import Networks
 
 /// A network that runs block by block over many windows, so that the weights of a block are read once.
 ///
-/// Windows run in groups of about 512 tokens, whatever the memory is, so that results do not depend on it.
+/// The states are undefined until ``storeEmbeddings()`` or ``BlockJournal`` has set them.
 final class LayerStream {
-  /// The number of tokens of a group that holds more than one window.
-  static let groupTokenCount = 512
-
   let network: Network<Float>
-  let windows: TokenWindows
   let compute: Compute
   private let parameters: [StreamedParameter]
+  /// The tokens of all windows.
+  private let inputs: [Int32]
   /// The windows that run together.
-  let groups: [Range<Int>]
+  let groups: [WindowGroup]
   private let hidden: HiddenStates
   /// The memory for the weights of a block, in bytes.
   private let weightBudget: Int
-  /// The tables of positions by the number of windows of a group.
-  private var positions: [Int: Positions<Float>] = [:]
+  /// The tables of positions by the windows of a group.
+  private var positions: [Windows: Positions<Float>] = [:]
 
-  /// Computes the embeddings of all windows. Their states stay in memory if they need no more than half of it.
+  /// Makes room for the states of all windows, which stay in memory if they need no more than half of it.
   /// - Parameters:
-  ///   - parameters: The parameters of the network that can be held in memory.
+  ///   - inputs: The tokens of all windows.
+  ///   - groups: The windows that run together.
   ///   - budget: The memory for weights and hidden states, in bytes.
   ///   - folder: The folder of temporary files.
   init(
-    _ network: Network<Float>, _ parameters: [StreamedParameter], _ windows: TokenWindows,
-    _ compute: Compute, budget: Int, folder: String
+    _ model: EvaluatedModel, _ inputs: [Int32], _ groups: [WindowGroup], _ compute: Compute,
+    budget: Int, folder: String
   ) throws {
-    self.network = network
-    self.parameters = parameters
-    self.windows = windows
+    network = model.network
+    parameters = model.parameters
+    self.inputs = inputs
+    self.groups = groups
     self.compute = compute
-    let size = Self.groupSize(windows)
-    groups = stride(from: 0, to: windows.count, by: size).map {
-      $0..<min(windows.count, $0 + size)
-    }
     let width = network.configuration.hiddenSize
-    let byteCount = 4 * windows.inputs.count * width
+    let byteCount = 4 * inputs.count * width
     let isInMemory = byteCount <= budget / 2
     weightBudget = budget - (isInMemory ? byteCount : 0)
     hidden = try HiddenStates(
-      tokenCount: windows.inputs.count, width: width, folder: isInMemory ? nil : folder,
+      tokenCount: inputs.count, width: width, folder: isInMemory ? nil : folder,
       in: compute.arena)
-    try storeEmbeddings()
-  }
-
-  /// Returns the number of windows of a group.
-  private static func groupSize(_ windows: TokenWindows) -> Int {
-    max(1, groupTokenCount / windows.length)
   }
 
   var layerCount: Int { network.layerCount }
@@ -59,47 +49,84 @@ final class LayerStream {
 
   /// Returns the peak of a run of one group through the widest block, without weights that stay in memory.
   static func groupByteCount(
-    _ network: Network<Float>, _ windows: TokenWindows, jobs: Int
+    _ network: Network<Float>, _ groups: [WindowGroup], jobs: Int
   ) throws -> Int {
-    let compute = Compute.counting(jobs: jobs)
-    let size = min(windows.count, groupSize(windows))
-    let shape = Windows(sequenceCount: size, length: windows.length)
-    let run = Run(network, Tape(compute), try Positions(network, shape, compute))
-    let x = Value<Float>(
-      [shape.tokenCount, network.configuration.hiddenSize], in: compute.arena)
-    for layer in 0..<network.layerCount { _ = try network.block(layer, x, run) }
-    return compute.arena.peakByteCount
+    try Set(groups.map(\.shape)).map { shape in
+      let compute = Compute.counting(jobs: jobs)
+      let run = Run(network, Tape(compute), try Positions(network, shape, compute))
+      let x = Value<Float>(
+        [shape.tokenCount, network.configuration.hiddenSize], in: compute.arena)
+      for layer in 0..<network.layerCount { _ = try network.block(layer, x, run) }
+      return compute.arena.peakByteCount
+    }.max() ?? 0
   }
 
   // MARK: Running
 
-  /// Returns the tokens of a group.
-  func tokens(_ group: Range<Int>) -> Range<Int> {
-    group.lowerBound * windows.length..<group.upperBound * windows.length
-  }
-
   /// Returns a run over a group.
-  func run(_ group: Range<Int>, observer: Observer<Float> = Observer()) throws -> Run<Float> {
-    let known = positions[group.count]
-    let table =
-      try known
-      ?? Positions(
-        network, Windows(sequenceCount: group.count, length: windows.length), compute)
-    positions[group.count] = table
+  func run(_ group: WindowGroup, observer: Observer<Float> = Observer()) throws -> Run<Float> {
+    let table = try positions[group.shape] ?? Positions(network, group.shape, compute)
+    positions[group.shape] = table
     return Run(network, Tape(compute), table, observer: observer)
   }
 
   /// Computes the embeddings of all windows.
-  private func storeEmbeddings() throws {
+  func storeEmbeddings() throws {
     for group in groups {
-      let ids = Array(windows.inputs[tokens(group)])
+      let ids = Array(inputs[group.tokens])
       try store(network.embed(.tokens(ids), run(group)), group)
     }
   }
 
   /// Returns the hidden states of a group.
-  func states(_ group: Range<Int>) throws -> Value<Float> {
-    try hidden.states(tokens(group), in: compute.arena)
+  func states(_ group: WindowGroup) throws -> Value<Float> {
+    try hidden.states(group.tokens, in: compute.arena)
+  }
+
+  /// The length of all hidden states in bytes.
+  var stateByteCount: Int { 4 * inputs.count * network.configuration.hiddenSize }
+
+  /// Writes all hidden states to a file, group by group.
+  /// - Returns: The checksum of them and of what has `checksum`.
+  func store(in file: OutputFile, at byteOffset: Int, checksum: UInt64) throws -> UInt64 {
+    var (place, checksum) = (byteOffset, checksum)
+    for group in groups {
+      let states = try states(group)
+      let numbers = states.span
+      // SAFETY: float32 numbers have no padding.
+      let bytes = unsafe numbers.bytes
+      try file.write(bytes, at: place)
+      checksum = XXH64.hash(bytes, seed: checksum)
+      place += bytes.byteCount
+    }
+    return checksum
+  }
+
+  /// Reads all hidden states from a file.
+  /// - Returns: The checksum of them and of what has `checksum`.
+  func restore(from file: InputFile, at byteOffset: Int, checksum: UInt64) throws -> UInt64 {
+    var (place, checksum) = (byteOffset, checksum)
+    for group in groups {
+      let states = Value<Float>(
+        [group.tokens.count, network.configuration.hiddenSize], in: compute.arena)
+      try Self.fill(states, from: file, at: place)
+      let numbers = states.span
+      // SAFETY: float32 numbers have no padding.
+      let bytes = unsafe numbers.bytes
+      checksum = XXH64.hash(bytes, seed: checksum)
+      place += bytes.byteCount
+      try store(states, group)
+    }
+    return checksum
+  }
+
+  private static func fill(
+    _ states: Value<Float>, from file: InputFile, at byteOffset: Int
+  ) throws {
+    var numbers = states.mutableSpan
+    // SAFETY: every bit pattern is a float32 number.
+    var bytes = unsafe numbers.mutableBytes
+    try file.read(at: byteOffset, into: &bytes)
   }
 
   /// Returns the name of a weight without what the names of its block start with.
@@ -123,7 +150,7 @@ final class LayerStream {
   /// Returns the states of a group after a block.
   /// - Throws: ``FormatError`` if they become NaN or infinite, which names the block.
   func output(
-    of layer: Int, _ input: Value<Float>, _ group: Range<Int>,
+    of layer: Int, _ input: Value<Float>, _ group: WindowGroup,
     observer: Observer<Float> = Observer()
   ) throws -> Value<Float> {
     let output = try network.block(layer, input, run(group, observer: observer))
@@ -136,13 +163,13 @@ final class LayerStream {
   }
 
   /// Stores the states of a group.
-  func store(_ states: Value<Float>, _ group: Range<Int>) throws {
-    try hidden.store(states, tokens(group))
+  func store(_ states: Value<Float>, _ group: WindowGroup) throws {
+    try hidden.store(states, group.tokens)
   }
 
   /// Runs a block over all windows.
   func step(
-    _ layer: Int, observer: (Range<Int>) -> Observer<Float> = { _ in Observer() }
+    _ layer: Int, observer: (WindowGroup) -> Observer<Float> = { _ in Observer() }
   ) throws {
     try withWeights(of: layer) {
       for group in groups {
@@ -158,7 +185,7 @@ final class LayerStream {
 
   /// Returns the logits of a group for some tokens of the vocabulary.
   /// - Parameter tile: The rows of the output layer for these tokens.
-  func logits(_ group: Range<Int>, _ tile: ResidentParameter<Float>) throws -> Value<Float> {
+  func logits(_ group: WindowGroup, _ tile: ResidentParameter<Float>) throws -> Value<Float> {
     try network.logits(states(group), tile, run(group))
   }
 }

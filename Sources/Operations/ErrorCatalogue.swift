@@ -55,7 +55,7 @@ package enum ErrorCatalogue {
     + [.unmergeable, .nanOperand, .adapter, .vectorDType, .otherBase]
     + [.badSurvey, .negativeNorm]
     + [.networkConfiguration, .networkTensor, .networkPositions]
-    + [.nonfiniteStates, .evaluatedModel, .tokenData]
+    + [.nonfiniteStates, .evaluatedModel, .tokenData, .sentenceModules]
     + ArchiveFault.allCases.map(\.code)
     + [.archiveLibrary, .damagedArchive, .emptyFolder, .notAnArchive]
 

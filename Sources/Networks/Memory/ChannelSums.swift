@@ -13,6 +13,12 @@ package struct ChannelSums: Sendable, Equatable {
     largest = Array(repeating: 0, count: channelCount)
   }
 
+  /// Creates sums that were stored.
+  package init(squares: [Double], sums: [Double], largest: [Float], rowCount: Int) {
+    (self.squares, self.sums, self.largest) = (squares, sums, largest)
+    self.rowCount = rowCount
+  }
+
   /// Adds the sums over other rows.
   package mutating func add(_ other: ChannelSums) {
     for channel in squares.indices {

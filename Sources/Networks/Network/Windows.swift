@@ -1,5 +1,5 @@
 /// The tokens of a run: sequences of one length that do not see each other.
-package struct Windows: Sendable, Equatable {
+package struct Windows: Sendable, Hashable {
   package var sequenceCount: Int
   /// The number of tokens of each sequence.
   package var length: Int

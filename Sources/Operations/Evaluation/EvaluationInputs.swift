@@ -1,4 +1,3 @@
-import BLAS
 import Base
 import Checkpoints
 import Evaluation
@@ -6,89 +5,44 @@ import Models
 import Networks
 import Tokenizers
 
-/// The models and the tokens of an evaluation, read and checked.
+/// The models and the tokens of an evaluation of language models, read and checked.
 struct EvaluationInputs {
   /// The length of windows for models that were trained on longer ones.
   private static let standardLength = 512
 
   let windows: TokenWindows
-  let model: EvaluatedModel
-  let base: EvaluatedModel?
+  let models: EvaluatedModels
+  /// The state of the run after a block; nil to keep none.
+  let journal: BlockJournal?
+
+  var model: EvaluatedModel { models.model }
+  var base: EvaluatedModel? { models.base }
   /// The checkpoint of the model.
-  let checkpoint: Checkpoint
-  let compute: Compute
-  /// The kernels of the matrix products, for reports.
-  let kernels: String
-  private let context: OperationContext
+  var checkpoint: Checkpoint { models.found[0].files.checkpoint }
 
-  /// Reads headers, configurations and tokens, and reports all faults of the models together.
-  init(
-    _ path: String, against: String? = nil, _ settings: EvaluationSettings,
-    _ context: OperationContext
-  ) throws {
-    guard !settings.data.isEmpty else {
-      throw UsageError("there is no text to run over", hint: "name one with \(setting: "data")")
+  /// Reads the tokens.
+  /// - Parameter verb: The command, with its options that are not part of the tokens.
+  init(_ models: EvaluatedModels, _ settings: EvaluationSettings, verb: String) throws {
+    guard !models.areEncoders else {
+      throw UsageError(
+        "\(models.model.path.printable) is an encoder, which predicts no tokens",
+        hint: "the inputs of language models are measured")
     }
-    let library = try BLAS.load(
-      settings.kernels, crew: Crew(jobs: context.jobs, cancellation: context.cancellation))
-    compute = Compute(library)
-    kernels = "\(settings.kernels.rawValue) (\(library.library.coreName))"
-    self.context = context
-    let paths = [path] + [against].compactMap(\.self)
-    var (found, faults) = ([Found](), [any UserError]())
-    for path in paths {
-      do { found.append(try Found(path, compute, context)) } catch let error as SeveralErrors {
-        faults += error.errors
-      } catch let error as any UserError { faults.append(error) }
-    }
-    try SeveralErrors.throwIfAny(faults)
-    model = found[0].model
-    base = found.count > 1 ? found[1].model : nil
-    checkpoint = found[0].files.checkpoint
-    windows = try Self.windows(settings, found[0], context)
-    try windows.check(vocabularySize: model.vocabularySize, path: path)
-    try checkVocabularies()
-  }
-
-  /// A model with the files that belong to it.
-  private struct Found {
-    let model: EvaluatedModel
-    let configuration: ModelConfiguration
-    let files: ModelFiles
-
-    init(_ path: String, _ compute: Compute, _ context: OperationContext) throws {
-      files = ModelFiles(checkpoint: try context.read(path, for: .report), path: path)
-      configuration = try files.configuration()
-      model = try EvaluatedModel(files.checkpoint, configuration, compute)
-      guard model.hasLogits else {
-        throw UsageError(
-          "\(path.printable) is an encoder, which predicts no tokens",
-          hint: "perplexity is defined for language models")
-      }
-    }
-  }
-
-  private func checkVocabularies() throws(UsageError) {
-    guard let base, base.vocabularySize != model.vocabularySize else { return }
-    throw UsageError(
-      "the vocabularies differ: \(model.vocabularySize.grouped) tokens in \(model.path.printable), "
-        + "\(base.vocabularySize.grouped) in \(base.path.printable)",
-      hint: "compare models with the same vocabulary")
+    self.models = models
+    windows = try Self.windows(settings, models)
+    try windows.check(vocabularySize: models.model.vocabularySize, path: models.model.path)
+    journal = try models.journal(settings, verb: verb, tokens: windows.hash)
   }
 
   // MARK: Data
 
   private static func windows(
-    _ settings: EvaluationSettings, _ found: Found, _ context: OperationContext
+    _ settings: EvaluationSettings, _ models: EvaluatedModels
   ) throws -> TokenWindows {
-    let tokenizer = try tokenizer(settings, found)
-    var inputs = try settings.data.map {
-      try TokenInput.read($0, tokenizer: tokenizer, context)
-    }
-    if let limit = settings.tokenLimit {
-      for index in inputs.indices where inputs[index].rowLength == nil {
-        inputs[index].tokens = Array(inputs[index].tokens.prefix(limit))
-      }
+    let (found, context) = (models.found[0], models.context)
+    let tokenizer = try models.tokenizer(settings)
+    let inputs = try settings.data.map {
+      try TokenInput.read($0, tokenizer: tokenizer, limit: settings.tokenLimit, context)
     }
     if let length = inputs.compactMap(\.rowLength).first {
       guard inputs.allSatisfy({ $0.rowLength == length }), settings.window == nil,
@@ -115,23 +69,8 @@ struct EvaluationInputs {
       start: try start(settings, tokenizer, found))
   }
 
-  private static func tokenizer(
-    _ settings: EvaluationSettings, _ found: Found
-  ) throws -> Tokenizer? {
-    let tokenizer =
-      try settings.tokenizer.map { try Tokenizer.load(from: InputFile(path: $0)) }
-      ?? found.files.tokenizer()
-    if let tokenizer, tokenizer.idLimit > found.model.vocabularySize {
-      throw UsageError(
-        "\(tokenizer.path.printable) has ids up to \(tokenizer.idLimit - 1), but the model knows "
-          + "\(found.model.vocabularySize.grouped) tokens",
-        hint: "use the tokenizer that belongs to the model")
-    }
-    return tokenizer
-  }
-
   private static func start(
-    _ settings: EvaluationSettings, _ tokenizer: Tokenizer?, _ found: Found
+    _ settings: EvaluationSettings, _ tokenizer: Tokenizer?, _ found: EvaluatedModels.Found
   ) throws -> Int32? {
     switch settings.start {
     case .never: return nil
@@ -155,23 +94,18 @@ struct EvaluationInputs {
   func demand() throws -> MemoryBudget.Demand {
     MemoryBudget.Demand(
       fixedByteCount: try [model, base].compactMap(\.self).reduce(0) {
-        try $0 + Evaluator.byteCount(of: $1, windows, jobs: compute.jobs)
+        try $0 + Evaluator.byteCount(of: $1, windows, jobs: models.compute.jobs)
       }, workerByteCount: 0)
   }
 
   /// Calls `body` with an evaluator that has all memory that is free, while progress is shown.
   /// - Parameter passes: How often all tokens run through a block or the output layer.
   func run<Result>(passes: Int, _ body: (Evaluator) throws -> Result) throws -> Result {
-    let demand = try demand()
-    let allotment = try context.memory.allot(
-      demand, jobs: context.jobs, tiles: .max, valueByteCount: .max)
-    let free = max(0, context.memory.limit - allotment.peakByteCount) + demand.fixedByteCount
-    let progress = context.observer.progress
-    progress.begin(.evaluate, tensors: 0, byteCount: passes * windows.inputs.count)
-    defer { progress.end() }
-    return try body(
-      Evaluator(windows, compute, memory: free, folder: context.temporaryFolder) {
-        progress.advance(byteCount: $0)
-      })
+    try models.run(demand(), tokenCount: passes * windows.inputs.count) { memory, progress in
+      try body(
+        Evaluator(
+          windows, models.compute, memory: memory, folder: models.context.temporaryFolder,
+          journal: journal, progress: progress))
+    }
   }
 }

@@ -17,7 +17,22 @@ package struct CalibrateOperation: OutputOperation {
   }
 
   package func request(_ context: OperationContext) throws -> OutputRequest {
-    let inputs = try EvaluationInputs(model, settings, context)
+    try request(inputs(context))
+  }
+
+  package func run(_ context: OperationContext) throws -> OperationResult {
+    let inputs = try inputs(context)
+    let result = try OutputRun(request(inputs), verb: Self.verb, output, context).run()
+    try inputs.journal?.remove()
+    return result
+  }
+
+  private func inputs(_ context: OperationContext) throws -> EvaluationInputs {
+    try EvaluationInputs(
+      EvaluatedModels([model], settings, context), settings, verb: Self.verb)
+  }
+
+  private func request(_ inputs: EvaluationInputs) throws -> OutputRequest {
     let empty = Calibration(try inputs.model.linearLayers())
     var planned = Checkpoint(
       path: inputs.checkpoint.path, container: .memory, tensors: try empty.tensors(),
