@@ -41,7 +41,9 @@ import Testing
     #expect(throws: (any Error).self) {
       _ = try body(
         evaluator(stopped, journal) { _ in
-          if done.add(1, ordering: .relaxed).newValue == blockCount { cancellation.request(.interrupted) }
+          if done.add(1, ordering: .relaxed).newValue == blockCount {
+            cancellation.request(.interrupted)
+          }
         }, stopped)
     }
     return try body(evaluator(compute, journal), compute)
