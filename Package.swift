@@ -19,7 +19,8 @@ let arguments = Target.Dependency.product(
 
 /// What tests of anything above the containers use.
 let reading: [Target.Dependency] = [
-  "Containers", "Packing", "ModelDirectories", "Safetensors", "Models", "Checkpoints",
+  "Containers", "PackedFolders", "Packing", "ModelDirectories", "Safetensors", "Models",
+  "Checkpoints",
   "PackedFormat", "Codecs",
 ]
 
@@ -84,9 +85,12 @@ let package = Package(
     module(
       "Containers",
       [
-        "Packing", "ModelDirectories", "NumPy", "ONNX", "PyTorch", "Archives", "LibArchive", "Zip",
-        "Safetensors", "Checkpoints", "Base",
+        "PackedFolders", "Packing", "ModelDirectories", "NumPy", "ONNX", "PyTorch", "Archives",
+        "LibArchive", "Zip", "Safetensors", "Checkpoints", "Base",
       ]),
+    module(
+      "PackedFolders",
+      ["ModelDirectories", "Packing", "PackedFormat", "Checkpoints", "TensorCore", "Base"]),
     module("Sumac", ["Packing", "Checkpoints", "PackedFormat", "TensorCore", "Base"]),
     module("Reporting", ["Base"]),
     module("Tokenizers", ["Base"]),
@@ -95,8 +99,8 @@ let package = Package(
     module(
       "Conversion",
       [
-        "Packing", "Models", "Checkpoints", "PackedFormat", "Codecs", "Reporting", "TensorCore",
-        "Base", "Zstd", system,
+        "Surveys", "Packing", "Models", "Checkpoints", "PackedFormat", "Codecs", "Reporting",
+        "TensorCore", "Base", "Zstd", system,
       ]),
     module(
       "Pruning",
@@ -105,6 +109,12 @@ let package = Package(
         system,
       ]),
     module("Networks", ["BLAS", "Rotary", "Models", "Checkpoints", "TensorCore", "Base"]),
+    module(
+      "Training",
+      [
+        "Networks", "Recipes", "Containers", "Safetensors", "Models", "Checkpoints", "Reporting",
+        "TensorCore", "Base", system,
+      ]),
     module("Rotary", ["Models", "Checkpoints", "TensorCore", "Base"]),
     module(
       "RotaryScaling",
@@ -140,7 +150,8 @@ let package = Package(
       "Operations",
       [
         "Conversion", "Inspection", "Pruning", "Merging", "RotaryScaling", "CacheCompression",
-        "Evaluation", "Networks", "BLAS", "TokenData", "Tokenizers", "Caches", "Rotary", "Surveys",
+        "Evaluation", "Training", "Networks", "BLAS", "TokenData", "Tokenizers", "Caches", "Rotary",
+        "Surveys",
         "Recipes",
         "Reporting", "Containers", "Packing",
         "ModelDirectories", "NumPy", "ONNX", "PyTorch", "Archives", "LibArchive", "Zip",
@@ -149,12 +160,16 @@ let package = Package(
       ]),
     module(
       "Evaluation",
-      ["Networks", "BLAS", "Models", "Checkpoints", "Reporting", "TensorCore", "Base", system]),
+      [
+        "Networks", "BLAS", "Caches", "Models", "Checkpoints", "Reporting", "TensorCore", "Base",
+        system,
+      ]),
     .executableTarget(
       name: "SumacCommand",
       dependencies: [
         "Operations", "Inspection", "Pruning", "Merging", "RotaryScaling", "CacheCompression",
-        "BLAS", "Caches", "Surveys", "Reporting", "Containers", "Checkpoints", "Codecs", "Base",
+        "BLAS", "Caches", "Surveys", "Reporting", "Containers", "Checkpoints", "Codecs",
+        "Base",
         "CLinux", arguments, system,
       ],
       swiftSettings: strict),
@@ -196,12 +211,16 @@ let package = Package(
     tests("PruningTests", reading + ["Pruning", "Surveys"]),
     tests("RotaryTests", reading + ["Rotary", "RotaryScaling"]),
     tests(
-      "EvaluationTests", reading + ["Evaluation", "Networks", "BLAS", "Tokenizers"]),
+      "EvaluationTests",
+      reading + ["Evaluation", "Networks", "Caches", "BLAS", "Tokenizers"]),
+    tests(
+      "TrainingTests", reading + ["Training", "Networks", "BLAS", "Recipes", "Surveys", "Pruning"]),
     tests("NetworksTests", reading + ["Networks", "BLAS", "Rotary"]),
     tests("MergingTests", reading + ["Merging", "Recipes"]),
     tests("CachesTests", reading + ["Caches"]),
     tests("CacheCompressionTests", reading + ["CacheCompression", "Caches", "Reporting"]),
     tests("ContainersTests", reading),
+    tests("PackedFoldersTests", reading),
     tests("ZipTests", reading + ["Zip"]),
     tests("ArchivesTests", reading + ["Archives", "Zip"]),
     tests("PyTorchTests", reading + ["PyTorch", "Zip"]),

@@ -6,7 +6,10 @@
     attachments(path)  {name: bytes}
     index(path)        the decoded index
 
-Whatever is wrong with a file is raised as FormatError, whose `code` is one of section 12 of the
+A path may also be a folder of shards or its index (16): read() and read_bytes() then give the tensors of all shards,
+attachments() gives nothing, and index() gives the JSON object.
+
+Whatever is wrong with a file is raised as FormatError, whose `code` is one of sections 12 and 16 of the
 specification.  One code is not from there: `memory`, for a file that is in order but whose values
 would take more than MAX_BYTES.  Numbers in comments are sections of the specification.
 """
@@ -15,7 +18,10 @@ import ctypes
 import functools
 import hashlib
 import itertools
+import json
 import math
+import os
+import re
 import struct
 import sys
 
@@ -809,6 +815,7 @@ class File:
     def check_trailer(self):
         data, end = self.data, len(self.data) - 64
         digest, offset, length, stored, decoded, magic = struct.unpack("<32sQQII8s", data[end:])
+        self.id = digest.hex()
         need(magic == b"SUMACEND", "trailer-magic", "the trailer is not there")
         need(length == len(data), "file-length", "the file has another length than it says")
         need(0 < stored <= decoded <= 1 << 30 and decoded <= max(1 << 24, 64 * stored),
@@ -1063,6 +1070,107 @@ class File:
         return b"".join(values for *_, values in self.decoded(seg))
 
 
+# ---- folders of shards (16) ---------------------------------------------------------------------
+
+def pairs_of_object(pairs):
+    result = dict(pairs)
+    need(len(result) == len(pairs), "directory.index", "an object of the index has a key twice")
+    return result
+
+
+def find_index(path):
+    """The path of the index of a folder."""
+    names = sorted(n for n in os.listdir(path) if re.fullmatch(r".+\.sumac\.index(\.[^.]+)?\.json", n))
+    need(names, "directory.weights", "the folder has no index of shards")
+    for name in ("model.sumac.index.json", *(names if len(names) == 1 else ())):
+        if name in names:
+            return os.path.join(path, name)
+    raise FormatError("directory.weights", f"the folder has several indexes: {', '.join(names)}")
+
+
+class Folder:
+    """A folder of shards: as File, for the tensors of all shards."""
+
+    def __init__(self, path):
+        folder = os.path.dirname(path)
+        with open(path, "rb") as f:
+            text = f.read((1 << 28) + 1)
+        need(len(text) <= 1 << 28, "directory.index", "the index is over 256 MiB")
+        try:
+            self.index = json.loads(text, object_pairs_hook=pairs_of_object)
+        except (ValueError, RecursionError) as error:
+            raise FormatError("directory.index", f"the index is not JSON: {error}") from None
+        names = self.check_index()
+        missing = [n for n in names if not os.path.isfile(os.path.join(folder, n))]
+        need(not missing, "directory.weights", f"shards are missing: {', '.join(missing)}")
+        self.shards = {n: File(os.path.join(folder, n)) for n in names}
+        for name, shard in self.shards.items():
+            self.check_shard(name, shard)
+        self.check_map()
+        self.attachments = {}
+
+    def check_index(self):
+        index = self.index
+        need(type(index) is dict and type(index.get("weight_map")) is dict, "directory.index", "no object 'weight_map'")
+        own = index.get("sumac")
+        need(type(own) is dict and type(own.get("version")) is int, "directory.index", "no object 'sumac' with a version")
+        need(own["version"] == 1, "directory.index", f"version {own['version']} of 'sumac'")
+        shards = own.get("shards")
+        need(type(shards) is dict, "directory.index", "no object 'shards'")
+        for name, shard in shards.items():
+            need(name not in ("", ".", "..") and "/" not in name and "\0" not in name and name.endswith(".sumac"),
+                 "directory.index", f"{name!r} is no plain name of a shard")
+            need(type(shard) is dict and is_uint(shard.get("bytes")) and type(shard.get("sha256")) is str
+                 and re.fullmatch("[0-9a-f]{64}", shard["sha256"]), "directory.index", f"{name!r} has no length and id")
+        need(index["weight_map"], "directory.index", "the 'weight_map' is empty")
+        need(all(type(n) is str for n in index["weight_map"].values()), "directory.index", "a file that is no text")
+        need(set(index["weight_map"].values()) == set(shards), "directory.index",
+             "'weight_map' and 'shards' name different files")
+        return sorted(shards, key=str.encode)
+
+    def check_shard(self, name, shard):
+        stated = self.index["sumac"]["shards"][name]
+        need(len(shard.data) == stated["bytes"] and shard.id == stated["sha256"], "directory.index",
+             f"{name!r} is another file than the index states")
+        need(not shard.attachments, "directory.index", f"{name!r} has an attachment")
+
+    def check_map(self):
+        places = {}
+        for file, shard in self.shards.items():
+            for name in shard.tensors:
+                need(name not in places, "directory.weights", f"{name!r} is in two shards")
+                places[name] = file
+        need(places == self.index["weight_map"], "directory.index", "'weight_map' and the shards disagree")
+        self.tensors = {}
+        for name, file in self.index["weight_map"].items():
+            tensor = self.shards[file].tensors[name]
+            need(not tensor.target or tensor.target.name in self.tensors, "directory.index",
+                 f"the alias {name!r} is before its tensor")
+            self.tensors[name] = tensor
+
+    def contents(self):
+        refused = None
+        for name, file in self.index["weight_map"].items():
+            shard, tensor = self.shards[file], self.tensors[name]
+            if (tensor.target or tensor).unknown:
+                refused = refused or shard.refusal(tensor.target or tensor)
+            else:
+                yield name, tensor, None if tensor.target else shard.content(tensor)
+        if refused:
+            raise refused
+
+    def limited(self, sizes):
+        need(sum(sizes) <= MAX_BYTES, "memory", "the values are too large")
+        return self
+
+
+def opened(path):
+    """The File or Folder of a path."""
+    if os.path.isdir(path):
+        return Folder(find_index(path))
+    return Folder(path) if path.endswith(".json") else File(path)
+
+
 def guarded(function):
     @functools.wraps(function)
     def call(*arguments):
@@ -1076,7 +1184,7 @@ def guarded(function):
 @guarded
 def read_bytes(path):
     result = {}
-    file = File(path)
+    file = opened(path)
     for name, tensor, raw in file.limited(t.size() for t in file.tensors.values()).contents():
         result[name] = result[tensor.target.name] if tensor.target else raw
     return result
@@ -1085,7 +1193,7 @@ def read_bytes(path):
 @guarded
 def read(path):
     result = {}
-    file = File(path)
+    file = opened(path)
     for name, tensor, raw in file.limited(t.size() for t in file.tensors.values()).contents():
         result[name] = result[tensor.target.name] if tensor.target else to_array(raw, tensor.dtype, tensor.shape)
     return result
@@ -1093,19 +1201,19 @@ def read(path):
 
 @guarded
 def attachments(path):
-    file = File(path)
+    file = opened(path)
     file.limited(s.shape[0] for s in file.attachments.values())
     return {name: file.attachment(name) for name in file.attachments}
 
 
 @guarded
 def index(path):
-    return File(path).index
+    return opened(path).index
 
 
 @guarded
 def list_tensors(path):
-    for name, tensor in File(path).tensors.items():
+    for name, tensor in opened(path).tensors.items():
         if tensor.target:
             print(f"{name}  alias of {tensor.target.name}")
         else:
@@ -1115,7 +1223,7 @@ def list_tensors(path):
 
 @guarded
 def list_digests(path):
-    file, digests, refused = File(path), {}, None
+    file, digests, refused = opened(path), {}, None
     try:
         for name, tensor, raw in file.contents():
             digests[name] = digests[tensor.target.name] if tensor.target else hashlib.sha256(raw).hexdigest()
@@ -1134,11 +1242,11 @@ def list_digests(path):
 def main(arguments):
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8")
-    usage = "usage: sumac_reader.py [--digest] FILE"
+    usage = "usage: sumac_reader.py [--digest] PATH"
     if "--help" in arguments or "-h" in arguments:
         print(f"""{usage}
 
-Lists the tensors of a .sumac file with dtype, shape and terms.
+Lists the tensors of a .sumac file or folder of shards with dtype, shape and terms.
 
   --digest    print the SHA-256 of the values of each tensor and attachment instead
   -h, --help  print this help

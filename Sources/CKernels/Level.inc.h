@@ -90,6 +90,7 @@ const sumac_kernels SUMAC_TABLE = {
     .accumulate_columns = accumulate_columns,
     .orthonormalize = orthonormalize,
     .add_distance = add_distance,
+    .add_weighted_distance = add_weighted_distance,
     .add_loss = add_loss,
     .clamp_finite = clamp_finite,
     .power_sum = power_sum,

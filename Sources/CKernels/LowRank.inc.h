@@ -234,6 +234,38 @@ static void add_distance(const void *values, const void *others, size_t n,
   }
 }
 
+static void add_weighted_distance(const void *values, const void *others, const void *weights,
+                                  size_t n, sumac_distance *distance) {
+  const any_f32 *a = values, *b = others, *c = weights;
+  lanes_f64 squares = {0}, norms = {0};
+  lanes_f32 largest = {0};
+  for (size_t start = 0; start < n; start += LANES) {
+    lanes_f32 x = {0}, y = {0}, w = {0};
+    const size_t count = n - start < LANES ? n - start : LANES;
+    if (count == LANES) {
+      memcpy(&x, a + start, sizeof x);
+      memcpy(&y, b + start, sizeof y);
+      memcpy(&w, c + start, sizeof w);
+    } else {
+      memcpy(&x, a + start, count * sizeof(float));
+      memcpy(&y, b + start, count * sizeof(float));
+      memcpy(&w, c + start, count * sizeof(float));
+    }
+    const lanes_f64 wide = __builtin_convertvector(x, lanes_f64);
+    const lanes_f64 weight = __builtin_convertvector(w, lanes_f64);
+    const lanes_f64 difference = wide - __builtin_convertvector(y, lanes_f64);
+    norms += weight * (wide * wide);
+    squares += weight * (difference * difference);
+    const lanes_f32 gap = (lanes_f32)((lanes_i32)(x - y) & INT32_MAX);
+    largest = gap > largest ? gap : largest;
+  }
+  distance->squares += add_lanes(&squares);
+  distance->norm_squares += add_lanes(&norms);
+  for (int k = 0; k < LANES; k++) {
+    distance->largest = largest[k] > distance->largest ? largest[k] : distance->largest;
+  }
+}
+
 /// Clamps finite values to the largest finite magnitude of `dtype`; infinities stay infinite.
 static void clamp_finite(const void *source, size_t n, int dtype, void *target) {
   const any_u32 *restrict from = source;

@@ -25,6 +25,14 @@ package struct CacheDetails: Sendable {
     self.init(object)
   }
 
+  /// The key of the number of positions that rotary frequencies are for.
+  package static let contextKey = "context"
+
+  /// The number of positions that rotary frequencies are for, if it is recorded.
+  package var context: Int? {
+    object[Self.contextKey]?.asInt.flatMap { $0 > 0 ? $0 : nil }
+  }
+
   /// Records the layout, dtype, token count and token ids of the cache.
   package mutating func describe(_ cache: KVCache) {
     object["layout"] = .string(cache.layout)

@@ -34,6 +34,8 @@ package struct Checkpoint: Sendable {
   package var folder = FolderLayout()
   /// True if a checksum, which reading compares, covers every byte.
   package var hasChecksums = false
+  /// True if the hash of the identity covers all values, but not the files beside the weights.
+  package var identityCoversValues = false
   /// Data that a container attaches for its own use.
   package var attributes = Attributes()
 

@@ -45,12 +45,16 @@ extension Container {
 package protocol ContainerOutput: Container {
   /// True if an output is a folder.
   static var isFolder: Bool { get }
+  /// True if the name of an output can choose the container; false if only a setting does.
+  static var isChosenByName: Bool { get }
   /// The suffixes of the names of outputs; none for folders.
   static var outputSuffixes: [String] { get }
   /// True if it can store tensors as terms: quantized, sparse, or of low rank.
   static var holdsTerms: Bool { get }
   /// True if it can be written to a pipe, from the first byte to the last.
   static var isSequential: Bool { get }
+  /// True if its writers record the ids of ``LateInputs``.
+  static var recordsLateInputs: Bool { get }
   /// Returns the options that affect the output bytes, for the lineage.
   static func lineageOptions(_ options: WriterOptions) -> [Lineage.Option]
   /// Plans an output from headers.
@@ -61,6 +65,7 @@ package protocol ContainerOutput: Container {
 
 extension ContainerOutput {
   package static var isSequential: Bool { false }
+  package static var isChosenByName: Bool { true }
   package static var outputSuffixes: [String] { [suffix].compactMap(\.self) }
   package static var output: (any ContainerOutput.Type)? { Self.self }
 }
@@ -141,7 +146,9 @@ package struct ContainerRegistry: Sendable {
         if output.outputSuffixes.contains(where: name.lowercased().hasSuffix) { return output }
       }
     }
-    if let folder = outputs.first(where: { $0.isFolder }), Self.isFolderName(path) {
+    if let folder = outputs.first(where: { $0.isFolder && $0.isChosenByName }),
+      Self.isFolderName(path)
+    {
       return folder
     }
     let suffixes = outputs.compactMap { $0.suffix }.joined(separator: ", ")

@@ -23,12 +23,18 @@ extension LazyTensor {
 extension Checkpoint {
   /// The tensors and files whose values the fast content id covers.
   package var identifiedTensors: [LazyTensor] {
-    ((valueTensors ?? tensors) + companions).filter { $0.aliasOf == nil }
+    ((identityCoversValues ? [] : valueTensors ?? tensors) + companions).filter {
+      $0.aliasOf == nil
+    }
   }
 
   /// The number of bytes that `contentIdentity` reads; 0 if the identity covers the content already.
   package var unidentifiedByteCount: Int {
-    identity.coverage == .headers ? identifiedTensors.reduce(0) { $0 + $1.info.byteCount } : 0
+    guard identity.coverage == .headers else { return 0 }
+    func byteCount(_ tensors: [LazyTensor]) -> Int {
+      tensors.reduce(0) { $0 + ($1.aliasOf == nil ? $1.info.byteCount : 0) }
+    }
+    return byteCount(valueTensors ?? tensors) + byteCount(companions)
   }
 
   /// The memory that each worker of `contentIdentity` needs.
@@ -48,18 +54,28 @@ extension Checkpoint {
   }
 
   /// Returns the XXH64 of each chunk of tensors, in order.
+  ///
+  /// Tensors whose checksums were gathered are not read again.
   package static func chunkChecksums(
     of tensors: [LazyTensor], engine: Engine
   ) throws -> [UInt64] {
-    let chunkCount = tensors.reduce(0) { $0 + $1.info.grid.count }
-    let checksums = Mutex([UInt64](repeating: 0, count: chunkCount))
+    let starts = tensors.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.info.grid.count) }
+    var known = [UInt64](repeating: 0, count: starts[tensors.count])
+    let unread = tensors.readingOrder.filter { index in
+      guard let all = tensors[index].source.checksums?.all else { return true }
+      for (chunk, checksum) in all.enumerated() { known[starts[index] + chunk] = checksum }
+      return false
+    }
+    let checksums = Mutex(known)
+    let rest = unread.map { tensors[$0] }
     try engine.forEachTile(
-      of: tensors,
-      workspaceByteCount: Engine.workspaceByteCount(of: tensors, extra: { _ in 0 }),
+      of: rest, workspaceByteCount: Engine.workspaceByteCount(of: rest, extra: { _ in 0 }),
       finishesTensors: false
-    ) { number, _, values, _ in
-      let checksum = Kernels.xxh64(values)
-      checksums.withLock { $0[number] = checksum }
+    ) { _, tile, values, _ in
+      // A source that gathers checksums has computed it while reading.
+      let gathered = rest[tile.tensor].source.checksums?[tile.chunk]
+      let checksum = if let gathered { gathered } else { Kernels.xxh64(values) }
+      checksums.withLock { $0[starts[unread[tile.tensor]] + tile.chunk] = checksum }
     }
     return checksums.withLock { $0 }
   }

@@ -33,6 +33,9 @@ package protocol TensorSource: Sendable {
 
   /// The tensor before the source rounded its values; nil unless it rounds.
   var unrounded: LazyTensor? { get }
+
+  /// The checksums of the chunks that were read; nil if the source does not gather them.
+  var checksums: ChunkChecksums? { get }
 }
 
 extension TensorSource {
@@ -42,6 +45,7 @@ extension TensorSource {
   package var origin: Attributes { Attributes() }
   package var loss: LossRecorder? { nil }
   package var unrounded: LazyTensor? { nil }
+  package var checksums: ChunkChecksums? { nil }
 }
 
 /// A range of a file that contains values in canonical form.

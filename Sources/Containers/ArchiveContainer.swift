@@ -1,7 +1,6 @@
 import Archives
 import Base
 package import Checkpoints
-import ModelDirectories
 
 extension ContainerName {
   package static let archive = ContainerName(rawValue: "archive")
@@ -23,7 +22,7 @@ package enum ArchiveContainer: Container {
         .unknownContainer, "is compressed, but is not an archive of a model folder",
         path: input.path, hint: "decompress it first")
     }
-    var checkpoint = try ModelDirectoryContainer.read(tree)
+    var checkpoint = try Containers.readFolder(tree)
     checkpoint.container = name
     return checkpoint
   }

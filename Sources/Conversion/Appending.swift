@@ -6,7 +6,7 @@ import Packing
 package enum Appending {
   /// Returns all errors of adding `addition` to `base`.
   package static func errors(adding addition: Checkpoint, to base: Checkpoint) -> [any UserError] {
-    guard base.container == .sumac else {
+    guard [.sumac, .sumacShards].contains(base.container) else {
       return [
         UsageError(
           "\(setting: "append-to") \(base.path.printable) is not a .sumac file",

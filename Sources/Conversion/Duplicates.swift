@@ -31,9 +31,17 @@ package struct Duplicates: Sendable {
     for tensor in checkpoint.tensors where tensor.aliasOf == nil && tensor.info.elementCount > 0 {
       groups[Form(dtype: tensor.info.dtype, shape: tensor.info.shape), default: []].append(tensor)
     }
-    for group in groups.values where group.count > 1 {
-      let samples = try Dictionary(grouping: group) { try Self.sample($0) }
-      for candidates in samples.values where candidates.count > 1 {
+    let shared = groups.values.filter { $0.count > 1 }
+    // An archive is decoded once for all samples.
+    let tensors = shared.flatMap(\.self)
+    var samples = [UInt64](repeating: 0, count: tensors.count)
+    for index in tensors.readingOrder { samples[index] = try Self.sample(tensors[index]) }
+    var start = 0
+    for group in shared {
+      let sampled = zip(group, samples[start...])
+      start += group.count
+      let candidates = Dictionary(grouping: sampled, by: \.1).values.map { $0.map(\.0) }
+      for candidates in candidates where candidates.count > 1 {
         try add(candidates, engine, isSame)
       }
     }

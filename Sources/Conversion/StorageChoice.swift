@@ -74,6 +74,7 @@ package struct StorageChoice: Sendable {
   /// Returns all errors of the request for this checkpoint.
   package func errors(for checkpoint: Checkpoint) -> [any UserError] {
     var errors: [any UserError] = []
+    guard recipe != nil || !rules.isEmpty else { return errors }
     let roles = TensorRoles(checkpoint)
     for rule in rules {
       let matches = checkpoint.tensors.filter { rule.glob.matches($0.name) }
@@ -178,6 +179,7 @@ package struct StorageChoice: Sendable {
   package func applied(
     to checkpoint: Checkpoint
   ) -> (checkpoint: Checkpoint, notes: [Message]) {
+    guard !isEmpty || !chosen.isEmpty else { return (checkpoint, []) }
     var result = checkpoint
     let roles = TensorRoles(checkpoint)
     var (unfit, cut): ([String], [String]) = ([], [])

@@ -14,6 +14,10 @@ import Zstd
 /// is the number of values times ‖x − x̂‖² / ‖x‖². This is the noise relative to the tensor's own size,
 /// because the following layer of a network often cancels a scale that is common to a tensor. Upgrades are
 /// applied where a byte lowers the cost most, until the budget is used.
+///
+/// With statistics of the inputs, the squares of weights and errors count by the mean square of the input that the
+/// weight is multiplied with. The cost is then the relative error of the layer's outputs in place of that of its weights.
+/// A tensor without statistics counts as if all of its inputs were equally large, so that the costs stay comparable.
 package struct TypeChoice: Sendable {
   /// The size to reach.
   package enum Target: Sendable, Equatable {
@@ -33,6 +37,8 @@ package struct TypeChoice: Sendable {
 
   package var target: Target
   package var candidates: [StorageType]
+  /// The inputs of the weights; nil if all count alike.
+  package var statistics: InputStatistics?
 
   package init(target: Target, candidates: [StorageType]) {
     self.target = target
@@ -73,7 +79,7 @@ package struct TypeChoice: Sendable {
     return checkpoint.tensors.filter { $0.aliasOf == nil }.flatMap { tensor in
       let types = isChosen(tensor, storage, roles) ? candidates : [.lossless]
       return encodings(types, rows: roles.rows(of: tensor.info), for: tensor, encoder).map {
-        $0.encoding.plan(for: tensor, encoder: encoder).workerByteCount
+        $0.plan(for: tensor, encoder: encoder).workerByteCount
       }
     }.max() ?? 0
   }
@@ -93,24 +99,32 @@ package struct TypeChoice: Sendable {
     }
   }
 
-  private static func encodings(
-    _ types: [StorageType], rows: RowGeometry, for tensor: LazyTensor, _ encoder: ChunkEncoder
-  ) -> [(type: StorageType, encoding: any TensorEncoding)] {
+  /// Returns the types that fit a tensor; if there are none, it is stored without loss.
+  private static func fitting(
+    _ types: [StorageType], rows: RowGeometry, for tensor: LazyTensor
+  ) -> [StorageType] {
     let fitting = types.filter {
       SumEncoding.fault(TermRecipe(dense: $0), tensor.info, rows: rows) == nil
     }
-    // A tensor that no candidate fits is stored without loss.
-    return (fitting.isEmpty ? [.lossless] : fitting).map { type in
-      (type, encoding(TermRecipe(dense: type), rows, encoder.compression))
+    return fitting.isEmpty ? [.lossless] : fitting
+  }
+
+  private static func encodings(
+    _ types: [StorageType], rows: RowGeometry, for tensor: LazyTensor, _ encoder: ChunkEncoder
+  ) -> [any TensorEncoding] {
+    fitting(types, rows: rows, for: tensor).map {
+      encoding(TermRecipe(dense: $0), rows, encoder.compression)
     }
   }
 
   private static func encoding(
-    _ recipe: TermRecipe, _ rows: RowGeometry, _ compression: Compression
+    _ recipe: TermRecipe, _ rows: RowGeometry, _ compression: Compression,
+    comparing: SumEncoding.Comparing? = nil
   ) -> any TensorEncoding {
-    recipe.isLossless
-      ? LosslessEncoding(compression: compression)
-      : SumEncoding(recipe, rows: rows, compression: compression)
+    guard !recipe.isLossless else { return LosslessEncoding(compression: compression) }
+    var encoding = SumEncoding(recipe, rows: rows, compression: compression)
+    encoding.comparing = comparing
+    return encoding
   }
 
   /// True if the tensor is a weight whose type is to be chosen: no rule applies to it.
@@ -131,9 +145,11 @@ package struct TypeChoice: Sendable {
     let parameterCount: Int
   }
 
-  /// Reads all tensors once for each candidate, and once more for candidates that need a survey.
+  /// Reads tensors once for each candidate, and once more for candidates that need a survey.
+  /// - Parameter names: The tensors to measure; nil for all.
   package func measured(
-    _ checkpoint: Checkpoint, storage: StorageChoice, compression: Compression, engine: Engine
+    _ checkpoint: Checkpoint, storage: StorageChoice, compression: Compression,
+    only names: Set<UTF8Key>? = nil, engine: Engine
   ) throws -> Measured {
     let encoder = ChunkEncoder(zstd: Zstd(), compression: compression)
     // Candidates differ in their passes, so a trial counts as one pass when it is done.
@@ -143,7 +159,9 @@ package struct TypeChoice: Sendable {
     var weights: [Weight] = []
     var fixed = 0
     let roles = TensorRoles(checkpoint)
+    let inputs = statistics?.meanSquares(for: checkpoint) ?? [:]
     for tensor in checkpoint.tensors where tensor.aliasOf == nil {
+      guard names?.contains(UTF8Key(tensor.name)) ?? true else { continue }
       let rows = roles.rows(of: tensor.info)
       if !Self.isChosen(tensor, storage, roles) {
         let lossless = TermRecipe(dense: .lossless)
@@ -155,20 +173,35 @@ package struct TypeChoice: Sendable {
         continue
       }
       var options: [Weight.Option] = []
-      for (type, encoding) in Self.encodings(candidates, rows: rows, for: tensor, encoder) {
+      for type in Self.fitting(candidates, rows: rows, for: tensor) {
+        let error = inputs[UTF8Key(tensor.name)].flatMap {
+          OutputError(tensor.info, rows, meanSquares: $0)
+        }
+        let encoding = Self.encoding(
+          TermRecipe(dense: type), rows, compression,
+          comparing: error?.comparing)
         let size = try StoredSize(tensor, encoding, encoder: encoder, engine: engine)
         progress.advance(byteCount: tensor.info.byteCount)
-        let norm = (size.quality?.norm ?? 1) * (size.quality?.norm ?? 1)
-        let squares = (size.quality?.error ?? 0) * (size.quality?.error ?? 0)
         options.append(
           Weight.Option(
-            type: type, byteCount: size.byteCount,
-            cost: norm > 0 ? Double(tensor.info.elementCount) * squares / norm : 0))
+            type: type, byteCount: size.byteCount, cost: Self.cost(tensor, size.quality, error)))
       }
       weights.append(Weight(name: tensor.name, options: options))
     }
     return Measured(
       weights: weights, fixedByteCount: fixed, parameterCount: checkpoint.parameterCount)
+  }
+
+  /// Returns the cost of a type.
+  /// - Parameter error: The error of the outputs, if it was measured.
+  private static func cost(
+    _ tensor: LazyTensor, _ quality: PackedTensor.Quality?, _ error: OutputError?
+  ) -> Double {
+    let count = Double(tensor.info.elementCount)
+    if let relative = error?.relativeSquare { return count * relative }
+    let norm = (quality?.norm ?? 1) * (quality?.norm ?? 1)
+    let squares = (quality?.error ?? 0) * (quality?.error ?? 0)
+    return norm > 0 ? count * squares / norm : 0
   }
 
   /// The maximum number of rounds that bring a file below its target size. The size of the data beside the

@@ -22,21 +22,22 @@ package struct BlockJournal: Sendable {
   private let note: @Sendable (Message) -> Void
 
   /// - Parameters:
-  ///   - folder: The folder of the file. It is created if it does not exist.
+  ///   - folder: The folder of the file. It is created with the first state if it does not exist.
   ///   - key: A text that differs if inputs or options of the run differ.
   ///   - note: Called with what a person should know about the state that was found.
   /// - Throws: ``FileError``.
   package init(
     folder: String, key: String, note: @escaping @Sendable (Message) -> Void
   ) throws {
-    if try FileSystem.targetType(folder) == nil { try FileSystem.createDirectory(folder) }
     self.folder = folder
     self.key = key
     self.note = note
-    let text = Array(key.utf8)
-    let hash = XXH64.hash(text.span)
-    path = folder + "/" + Self.littleEndian(hash).hexadecimal + Self.suffix
-    try AtomicOutput(path: path, replacesExisting: true).check(isDirectory: false)
+    path = folder + "/" + XXH64.digits(of: Array(key.utf8)) + Self.suffix
+    if try FileSystem.targetType(folder) == nil {
+      try AtomicOutput(path: folder, replacesExisting: false).check(isDirectory: true)
+    } else {
+      try AtomicOutput(path: path, replacesExisting: true).check(isDirectory: false)
+    }
   }
 
   /// Removes the file.
@@ -56,6 +57,7 @@ package struct BlockJournal: Sendable {
       "key": .text(key), "blocks": CBORValue(blockCount), "figures": figures,
       "states": .array(streams.map { CBORValue($0.stateByteCount) }),
     ]).encoded
+    if try FileSystem.targetType(folder) == nil { try FileSystem.createDirectory(folder) }
     try AtomicOutput(path: path, replacesExisting: true).writeFile { file in
       let start = Self.magic + Self.littleEndian(UInt64(header.count)) + header
       try file.write(start.rawSpan, at: 0)
@@ -77,6 +79,7 @@ package struct BlockJournal: Sendable {
   func restore(
     _ streams: [LayerStream], _ figures: inout some BlockFigures
   ) throws -> Int? {
+    guard try FileSystem.targetType(folder) != nil else { return nil }
     try removeAbandoned()
     guard try FileSystem.typeIfPresent(path) != nil else {
       let others = try FileSystem.names(in: folder).filter { $0.hasSuffix(Self.suffix) }
@@ -91,7 +94,7 @@ package struct BlockJournal: Sendable {
       note("\(path.printable) is damaged or belongs to another run; the run starts over")
       return nil
     }
-    note("goes on after block \(count) of \(streams.first?.layerCount ?? count)")
+    note("goes on after block \(count) of \(BlockWalk.layerCount(streams))")
     return count
   }
 
@@ -149,7 +152,10 @@ package struct BlockJournal: Sendable {
       byteOffset += stream.stateByteCount
     }
     let stored = Self.number(try file.bytes(at: byteOffset, count: 8)[...])
-    guard stored == checksum, figures.restore(header.figures) else { return nil }
+    guard stored == checksum,
+      (1...BlockWalk.layerCount(streams)).contains(header.blockCount),
+      figures.restore(header.figures)
+    else { return nil }
     return header.blockCount
   }
 
@@ -177,6 +183,9 @@ struct BlockWalk {
   let streams: [LayerStream]
   let journal: BlockJournal?
 
+  /// The number of blocks of the largest network.
+  static func layerCount(_ streams: [LayerStream]) -> Int { streams.map(\.layerCount).max() ?? 0 }
+
   /// Calls `body` with each block that is not done yet.
   /// - Parameters:
   ///   - figures: The figures before the first block; they are replaced by those of a journal.
@@ -185,7 +194,7 @@ struct BlockWalk {
     _ figures: inout Figures, progress: () -> Void,
     _ body: (Int, inout Figures) throws -> Void
   ) throws {
-    let layerCount = streams[0].layerCount
+    let layerCount = Self.layerCount(streams)
     var first = 0
     if let done = try journal?.restore(streams, &figures) {
       first = done

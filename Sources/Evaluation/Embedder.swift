@@ -5,7 +5,7 @@ package import Networks
 package struct Embedder {
   /// An encoder and the modules after it.
   package struct Encoder {
-    let model: EvaluatedModel
+    package let model: EvaluatedModel
     let head: SentenceHead
 
     package init(_ model: EvaluatedModel, _ head: SentenceHead) {
@@ -43,8 +43,10 @@ package struct Embedder {
   package static func byteCount(
     of encoder: Encoder, _ sentences: Sentences, jobs: Int
   ) throws -> Int {
-    try LayerStream.groupByteCount(encoder.model.network, sentences.groups, jobs: jobs)
-      + encoder.head.byteCount(sentenceCount: sentences.count)
+    let groups = try Set(sentences.groups.map(\.windows)).map {
+      try LayerStream.groupByteCount(encoder.model.network, $0, jobs: jobs)
+    }
+    return (groups.max() ?? 0) + encoder.head.byteCount(sentenceCount: sentences.count)
   }
 
   /// Returns the embeddings of all sentences by one or two encoders that run side by side.
@@ -53,7 +55,7 @@ package struct Embedder {
     let streams = try streams(encoders)
     var figures = NoFigures()
     try walk(streams, &figures, passes: encoders.count) { layer, _ in
-      for stream in streams { try stream.step(layer) }
+      for stream in streams where layer < stream.layerCount { try stream.step(layer) }
     }
     return try zip(encoders, streams).map { try vectors($0, $1) }
   }
@@ -62,6 +64,7 @@ package struct Embedder {
   package func embeddings(
     of encoder: Encoder, comparingLayersWith base: Encoder
   ) throws -> (embeddings: [SentenceEmbeddings], layers: [LayerComparison]) {
+    try Evaluator.checkLayerCounts(encoder.model, base.model)
     let streams = try streams([encoder, base])
     var layers: [LayerComparison] = []
     try walk(streams, &layers, passes: 3) { layer, layers in
@@ -93,9 +96,9 @@ package struct Embedder {
     var numbers = [Float](repeating: 0, count: sentences.count * dimension)
     var place = 0
     for group in stream.groups {
-      let vectors = try encoder.head.vectors(stream.states(group), group.shape, compute)
+      let vectors = try encoder.head.vectors(stream.states(group), group.windows, compute)
       let span = vectors.span
-      for row in 0..<group.shape.sequenceCount {
+      for row in 0..<group.windows.sequenceCount {
         let target = sentences.order[place] * dimension
         for column in 0..<dimension { numbers[target + column] = span[row * dimension + column] }
         place += 1

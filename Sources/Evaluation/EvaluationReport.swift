@@ -41,7 +41,8 @@ package struct EvaluationReport: Report {
       switch result {
       case .perplexity(let perplexity): [.facts(facts(perplexity))]
       case .comparison(let statistics, let layers):
-        [.facts(facts(statistics))] + LayerComparison.sections(layers)
+        [.facts(inputs(statistics.other.tokenCount) + statistics.facts)]
+          + LayerComparison.sections(layers)
       }
     return measured
   }
@@ -65,22 +66,27 @@ package struct EvaluationReport: Report {
     ]
   }
 
-  private func facts(_ s: ComparisonStatistics) -> [Section.Fact] {
-    let tails =
-      "median \(s.divergences.median.short), 99 % below \(s.divergences.percentile(0.99).short), "
-      + "largest \(s.divergences.maximum.short)"
-    return inputs(s.other.tokenCount) + [
-      Section.Fact(
-        "perplexity",
-        "\(s.other.perplexity.text(decimals: 3)), against \(s.base.perplexity.text(decimals: 3))"),
-      Section.Fact("log ratio", s.logRatio.text(decimals: 5)),
-      Section.Fact("divergence", "\(s.divergence.shortText) nats per token: \(tails)"),
-      Section.Fact("same top", "\(s.sameTop.percentText) of the tokens"),
-      Section.Fact(
-        "probability",
-        "changed by \(s.probabilityRMS.percentText) in root mean square, "
-          + "\(s.probabilityChange.percentText) in the mean"),
-    ]
+  /// The figures in one or two lines, for the log of a command that wrote the model.
+  package var summary: [String] {
+    let tokens: String
+    switch result {
+    case .perplexity(let perplexity):
+      tokens = perplexity.tokenCount.counted("token")
+      return ["evaluated on \(tokens): perplexity \(perplexity.perplexity.text(decimals: 3))"]
+    case .comparison(let s, _):
+      tokens = s.other.tokenCount.counted("token")
+      return [
+        "evaluated on \(tokens) against \((base ?? "").printable): "
+          + "perplexity \(s.other.perplexity.text(decimals: 3)), "
+          + "against \(s.base.perplexity.text(decimals: 3)); same top \(s.sameTop.percentText)",
+        "divergence \(s.divergenceText)",
+      ]
+    }
+  }
+
+  /// The mean divergence from the base, in nats per token; nil without a base.
+  package var divergence: Double? {
+    if case .comparison(let statistics, _) = result { statistics.divergence.figure } else { nil }
   }
 
   // MARK: Programs
@@ -100,13 +106,7 @@ package struct EvaluationReport: Report {
         ("perplexity_error", p.perplexity.error), ("loss", p.loss.figure),
         ("loss_error", p.loss.error),
       ]
-    case .comparison(let s, _):
-      all = [
-        ("tokens", Double(s.other.tokenCount)), ("perplexity", s.other.perplexity.figure),
-        ("base_perplexity", s.base.perplexity.figure), ("divergence", s.divergence.figure),
-        ("divergence_error", s.divergence.error), ("same_top", s.sameTop.figure),
-        ("probability_rms", s.probabilityRMS.figure),
-      ]
+    case .comparison(let s, _): all = s.figures
     }
     return [("model", model)]
       + all.map { name, value in
@@ -137,44 +137,11 @@ package struct EvaluationReport: Report {
   private func json(
     _ s: ComparisonStatistics, _ layers: [LayerComparison]
   ) -> JSONObject {
-    [
-      "base_perplexity": s.base.perplexity.json, "base_loss": s.base.loss.json,
-      "log_ratio": s.logRatio.json, "correlation": JSONValue(s.correlation),
-      "divergence": s.divergence.json,
-      "divergence_places": s.divergences.json([
-        ("p50", 50), ("p90", 90), ("p95", 95), ("p99", 99), ("p99.9", 99.9),
-      ]),
-      "same_top": s.sameTop.json, "probability_change": s.probabilityChange.json,
-      "probability_rms": s.probabilityRMS.json,
-      "probability_places": s.probabilityChanges.json([("p1", 1), ("p50", 50), ("p99", 99)]),
-      "layers": LayerComparison.json(layers),
-      "first_broken": layers.first(where: \.isBroken).map { JSONValue($0.layer) } ?? .null,
-    ]
+    var members = s.members
+    members["layers"] = LayerComparison.json(layers)
+    members["first_broken"] = layers.first(where: \.isBroken).map { JSONValue($0.layer) } ?? .null
+    return members
   }
 
   package var lines: [JSONValue] { [.object(members)] }
-}
-
-extension Estimate {
-  fileprivate var json: JSONValue {
-    .object(["value": JSONValue(figure), "error": JSONValue(error)])
-  }
-
-  fileprivate func text(decimals: Int) -> String {
-    "\(figure.fixed(decimals: decimals)) ± \(error.fixed(decimals: decimals))"
-  }
-  fileprivate var shortText: String { "\(figure.short) ± \(error.short)" }
-  fileprivate var percentText: String {
-    "\((100 * figure).fixed(decimals: 2)) ± \((100 * error).fixed(decimals: 2)) %"
-  }
-}
-
-extension Distribution {
-  /// The smallest and largest value, and percentiles, whose keys are such as `p99.9`.
-  fileprivate func json(_ percentiles: [(key: String, percent: Double)]) -> JSONValue {
-    var object: JSONObject = ["min": JSONValue(minimum)]
-    for (key, percent) in percentiles { object[key] = JSONValue(percentile(percent / 100)) }
-    object["max"] = JSONValue(maximum)
-    return .object(object)
-  }
 }

@@ -1,4 +1,4 @@
-import Base
+package import Base
 package import Networks
 
 /// Evaluates models on windows of tokens.
@@ -35,8 +35,9 @@ package struct Evaluator {
     of model: EvaluatedModel, _ windows: TokenWindows, jobs: Int
   ) throws -> Int {
     let width = model.network.configuration.hiddenSize
-    let group = try LayerStream.groupByteCount(model.network, windows.groups, jobs: jobs)
-    let tile = 4 * VocabularyScan.tileRowCount * (width + WindowGroup.tokenCount)
+    let group = try LayerStream.groupByteCount(
+      model.network, windows.largestGroup, jobs: jobs)
+    let tile = 4 * VocabularyScan.tileRowCount * (width + TokenGroup.tokenCount)
     return max(group, tile)
   }
 
@@ -80,12 +81,13 @@ package struct Evaluator {
   ) throws -> ModelComparison {
     let (first, second) = (try stream(base, share: 2), try stream(model, share: 2))
     var layers: [LayerComparison] = []
+    if byLayer { try Self.checkLayerCounts(model, base) }
     try walk([first, second], &layers, passes: byLayer ? 3 : 2) { layer, layers in
       if byLayer {
         layers.append(try Self.step(layer, first, second, compute))
       } else {
-        try first.step(layer)
-        try second.step(layer)
+        // A stack of layers may have more of them than the model that it was made of.
+        for stream in [first, second] where layer < stream.layerCount { try stream.step(layer) }
       }
     }
     for stream in [first, second] { try stream.finish() }
@@ -99,6 +101,17 @@ package struct Evaluator {
     }
     let tokens = try checked(scored(scan.comparisons), model) { $0.other.logProbability }
     return ModelComparison(tokens: tokens, layers: layers)
+  }
+
+  /// Throws if two models do not have the same blocks.
+  package static func checkLayerCounts(
+    _ model: EvaluatedModel, _ base: EvaluatedModel
+  ) throws(UsageError) {
+    guard model.layerCount != base.layerCount else { return }
+    throw UsageError(
+      "\(model.path.printable) has \(model.layerCount.counted("block")), \(base.path.printable) has "
+        + "\(base.layerCount), so that they cannot be compared block by block",
+      hint: "leave out \(setting: "by-layer")")
   }
 
   /// Runs a block of both models, and the block of the second on the states of the first.
@@ -133,11 +146,7 @@ package struct Evaluator {
   private func forEachTile(
     of streams: [LayerStream], _ body: (Range<Int>, [ResidentParameter<Float>]) throws -> Void
   ) throws {
-    let count = streams[0].network.configuration.vocabularySize
-    for start in stride(from: 0, to: count, by: VocabularyScan.tileRowCount) {
-      let tile = start..<min(count, start + VocabularyScan.tileRowCount)
-      try body(tile, streams.map { try $0.network.outputRows(tile, compute) })
-    }
+    try LayerStream.forEachTile(of: streams, body)
     progress(streams.count * windows.inputs.count)
   }
 

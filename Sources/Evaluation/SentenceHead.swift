@@ -62,7 +62,7 @@ package struct SentenceHead: Sendable {
 
   /// Returns the memory for all embeddings and for those of a group, in bytes.
   func byteCount(sentenceCount: Int) -> Int {
-    4 * dimension * (sentenceCount + 4 * min(sentenceCount, WindowGroup.tokenCount))
+    4 * dimension * (sentenceCount + 4 * min(sentenceCount, TokenGroup.tokenCount))
   }
 
   /// Returns the embeddings of sentences of one length, shape `[sentences, dimension]`.

@@ -8,7 +8,7 @@ package struct Sentences: Sendable, Equatable {
   let inputs: [Int32]
   /// The number of the sentence at each place.
   let order: [Int]
-  let groups: [WindowGroup]
+  let groups: [TokenGroup]
   /// The number of tokens of the longest sentence.
   package let maximumLength: Int
 
@@ -27,13 +27,13 @@ package struct Sentences: Sendable, Equatable {
     }
     inputs = order.flatMap { sentences[$0] }
     maximumLength = sentences[order[order.count - 1]].count
-    var groups: [WindowGroup] = []
+    var groups: [TokenGroup] = []
     var (first, start) = (0, 0)
     while first < order.count {
       let length = sentences[order[first]].count
       var end = first
       while end < order.count, sentences[order[end]].count == length { end += 1 }
-      groups += WindowGroup.groups(count: end - first, length: length, start: start)
+      groups += TokenGroup.groups(count: end - first, length: length, start: start)
       start += (end - first) * length
       first = end
     }
@@ -45,7 +45,7 @@ package struct Sentences: Sendable, Equatable {
 
   /// A hash of all tokens and lengths.
   package var hash: UInt64 {
-    let lengths = groups.map { Int32(truncatingIfNeeded: $0.shape.length) }
+    let lengths = groups.map { Int32(truncatingIfNeeded: $0.windows.length) }
     let places = order.map { Int32(truncatingIfNeeded: $0) }
     return TokenWindows.hash(inputs, TokenWindows.hash(lengths, TokenWindows.hash(places, 0)))
   }

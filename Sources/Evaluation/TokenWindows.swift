@@ -90,6 +90,14 @@ package struct TokenWindows: Sendable, Equatable {
     self.init(inputs: tokens, targets: targets, length: length)
   }
 
+  /// Returns some of the windows. Windows that ``Evaluator/groups(of:)`` runs together must stay together, so that
+  /// results stay the same.
+  package subscript(_ part: Range<Int>) -> TokenWindows {
+    let places = part.lowerBound * length..<part.upperBound * length
+    return TokenWindows(
+      inputs: Array(inputs[places]), targets: Array(targets[places]), length: length)
+  }
+
   /// Throws if a token is outside of the vocabulary of a model.
   package func check(vocabularySize: Int, path: String) throws(UsageError) {
     guard let place = inputs.firstIndex(where: { $0 < 0 || $0 >= vocabularySize }) else { return }

@@ -75,6 +75,13 @@ package struct Verification: Report {
     }
   }
 
+  /// What was compared with checksums. The files beside the shards of a folder have none.
+  private var checksums: String {
+    guard checkpoint.hasChecksums else { return "" }
+    return checkpoint.companionsAreFiles && !checkpoint.companions.isEmpty
+      ? ", every checksum of the weights matches" : ", every checksum matches"
+  }
+
   package var sections: [Section] {
     let bytes = (checkpoint.tensors + checkpoint.companions).reduce(0) {
       $0 + ($1.aliasOf == nil ? $1.stored.byteCount : 0)
@@ -85,7 +92,7 @@ package struct Verification: Report {
         .line(
           "\(checkpoint.path.printable): \(checkpoint.tensors.count.counted("tensor")) and "
             + "\(checkpoint.companions.count.counted("other file")), \(ByteSize(bytes)): whole"
-            + (checkpoint.hasChecksums ? ", every checksum matches" : "")))
+            + checksums))
     }
     let skipped = checkpoint.skipped.filter(\.mayContainWeights).map(\.path.printable)
     if !skipped.isEmpty {

@@ -14,22 +14,35 @@ import Glibc
   private let streams: DecodedStreams
   private let start: Start
   private let state: DecodedState
+  /// All bytes, as long as their memory is not needed for something else; nil if they are not kept.
+  private let kept: KeptBytes?
 
   /// - Parameters:
   ///   - order: The place of the stream among those of the archive.
   ///   - decoderByteCount: The memory of a decoder, in bytes.
   ///   - path: The path in messages.
+  ///   - decoded: The bytes, if they were decoded and kept before.
   package init(
     byteCount: Int, order: Int, in streams: DecodedStreams, decoderByteCount: Int, path: String,
-    start: @escaping Start
+    decoded: consuming KeptBytes.Builder? = nil, start: @escaping Start
   ) {
     self.byteCount = byteCount
     self.order = order
     self.streams = streams
     self.path = path
     self.start = start
-    state = DecodedState(keptByteCount: min(byteCount, DecodedStreams.keptByteCount))
-    streams.reserve(state, decoderByteCount: decoderByteCount)
+    let keptByteCount = min(byteCount, DecodedStreams.keptByteCount)
+    state = DecodedState(keptByteCount: keptByteCount)
+    @Sendable func reserve() {
+      streams.reserve(keptByteCount: keptByteCount, decoderByteCount: decoderByteCount)
+    }
+    // Nothing is decoded before the bytes are released, so that no memory is needed for it.
+    if let builder = decoded.take() {
+      kept = builder.finished(onRelease: reserve)
+    } else {
+      kept = nil
+    }
+    if kept == nil { reserve() }
   }
 
   package func readingPlace(at byteOffset: Int) -> ReadingPlace? {
@@ -39,6 +52,7 @@ import Glibc
   @_lifetime(destination: copy destination)
   package func read(at byteOffset: Int, into destination: inout MutableRawSpan) throws {
     guard destination.byteCount > 0 else { return }
+    if let kept, kept.read(at: byteOffset, into: &destination) { return }
     let place = DecodedStreams.Place(order: order, byteOffset: byteOffset)
     // The closure may not capture a parameter with a lifetime, so the memory is lent as a buffer.
     try unsafe destination.withUnsafeMutableBytes { buffer in

@@ -50,10 +50,11 @@ import Glibc
   }
 
   /// Counts the memory of a new stream.
-  func reserve(_ stream: DecodedState, decoderByteCount: Int) {
+  /// - Parameter keptByteCount: The number of decoded bytes that the stream keeps.
+  func reserve(keptByteCount: Int, decoderByteCount: Int) {
     unsafe pthread_mutex_lock(mutex)
     defer { unsafe pthread_mutex_unlock(mutex) }
-    keptTotal = min(Self.budgetByteCount, keptTotal + stream.keptByteCount)
+    keptTotal = min(Self.budgetByteCount, keptTotal + keptByteCount)
     streamCount += 1
     reservedByteCount =
       keptTotal + min(streamCount, Self.maximumLiveCount) * decoderByteCount

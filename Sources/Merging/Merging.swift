@@ -15,8 +15,8 @@ package struct Merging: Sendable {
   package let errors: [any UserError]
   /// Notes to report before the merge starts.
   package let notes: [Message]
-  /// The model whose configuration and files the output receives.
-  private let host: Checkpoint?
+  /// The model whose configuration and files the output receives: the base, or the first model if there is none.
+  package let host: Checkpoint?
   /// What the survey found; shared with the sources of the output.
   let findings: MergeFindings
   /// The number of layers of the output and their source layers, if slices are stacked.

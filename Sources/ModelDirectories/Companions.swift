@@ -16,8 +16,12 @@ struct Companions {
   /// The paths of the subfolders with weights of their own.
   private let components: [String]
   private let rule: SideFileRule
+  private let formats: WeightsFormats
 
-  init(of input: InputTree, beside components: [FolderComponent]) throws {
+  init(
+    of input: InputTree, beside components: [FolderComponent], _ formats: WeightsFormats
+  ) throws {
+    self.formats = formats
     weights = Set(components.flatMap(\.weightsPaths))
     self.components = components.map(\.path).filter { !$0.isEmpty }
     rule = SideFileRule(components.flatMap { $0.shards.files.flatMap(\.tensors) }.map(\.info))
@@ -77,7 +81,7 @@ struct Companions {
     }
     // An index of other weights would name files that no output has.
     if !name.contains("/"), name.lowercased().hasSuffix(".json"),
-      try ShardIndex.isIndex(file, name: name)
+      try formats.format(ofIndex: file, name: name) != nil
     {
       skipped.append(SkippedFile(name, .otherWeights))
     } else if let reason = try rule.reasonToSkip(file, path: name) {

@@ -22,11 +22,11 @@ struct FolderComponent {
   /// A pipeline also has subfolders that its list does not name, such as another version of a component.
   /// - Throws: ``FormatError`` if there are no weights. The errors of all components together.
   static func found(
-    in input: InputTree, entries: [FileTreeEntry]
+    in input: InputTree, entries: [FileTreeEntry], _ formats: WeightsFormats
   ) throws -> (components: [FolderComponent], notes: [Message]) {
     guard let list = try ComponentList.read(in: input, entries: entries) else {
-      guard let weights = try FolderWeights.found(in: input, entries: entries) else {
-        throw try FolderWithoutWeights(input, entries: entries).error
+      guard let weights = try FolderWeights.found(in: input, entries: entries, formats) else {
+        throw try FolderWithoutWeights(input, entries: entries, formats).error
       }
       return ([try FolderComponent("", weights, in: input, entries: entries)], [])
     }
@@ -43,7 +43,7 @@ struct FolderComponent {
       }
       do {
         let inner = path.isEmpty ? entries : try folder.entries()
-        if let weights = try FolderWeights.found(in: folder, entries: inner) {
+        if let weights = try FolderWeights.found(in: folder, entries: inner, formats) {
           components.append(try FolderComponent(path, weights, in: folder, entries: inner))
         }
       } catch let error as UsageError {
@@ -54,8 +54,8 @@ struct FolderComponent {
     }
     try SeveralErrors.throwIfAny(errors)
     guard !components.isEmpty else {
-      guard let weights = try FolderWeights.found(in: input, entries: entries) else {
-        throw try FolderWithoutWeights(input, entries: entries).error
+      guard let weights = try FolderWeights.found(in: input, entries: entries, formats) else {
+        throw try FolderWithoutWeights(input, entries: entries, formats).error
       }
       return ([try FolderComponent("", weights, in: input, entries: entries)], [])
     }
@@ -94,7 +94,7 @@ struct FolderComponent {
 
   /// The tensors with names that start with the path of the component.
   var tensors: [LazyTensor] {
-    shards.files.flatMap(\.tensors).map { tensor in
+    shards.tensors.map { tensor in
       guard !path.isEmpty else { return tensor }
       var tensor = tensor
       tensor.info.name = prefix + tensor.name

@@ -9,9 +9,13 @@ struct FolderWithoutWeights {
   private let input: InputTree
   private let folders: [String]
   private let files: [String]
+  private let formats: WeightsFormats
+  /// The number of models that the error names.
+  private static let shownCount = 16
 
-  init(_ input: InputTree, entries: [FileTreeEntry]) {
+  init(_ input: InputTree, entries: [FileTreeEntry], _ formats: WeightsFormats) {
     self.input = input
+    self.formats = formats
     folders = entries.filter { [.folder, .linkedFolder].contains($0.kind) }.map(\.name)
     files = entries.filter { ![.folder, .linkedFolder].contains($0.kind) }.map(\.name)
   }
@@ -22,19 +26,29 @@ struct FolderWithoutWeights {
       if let error = try cacheError { return error }
       let models = try models(in: folders.filter { !$0.hasPrefix(".") }, depth: 1)
       if !models.isEmpty {
-        let list = models.map(\.printable).joined(separator: ", ")
+        let list =
+          models.prefix(Self.shownCount).map(\.printable).joined(separator: ", ")
+          + (models.count > Self.shownCount ? " and \(models.count - Self.shownCount) more" : "")
         return FormatError(
           .severalModels,
           "the folder has no weights of its own; weights are in its subfolders: \(list)",
           path: input.path,
           hint: "name one of them, such as \(input.path(of: models[0]).printable)")
       }
+      let shards = files.filter(WeightFileNames.isPackedShard)
+      if !shards.isEmpty {
+        return FormatError(
+          .modelDirectory,
+          "the folder contains \(shards.count.counted("shard")), such as \(shards[0].printable), but not their "
+            + "index", path: input.path,
+          hint: "fetch the index too, or name one shard to read it alone")
+      }
       let others = files.filter(WeightFileNames.mayContainTensors)
       let found = others.isEmpty ? "" : ", only \(others.map(\.printable).joined(separator: ", "))"
       return FormatError(
         .noWeights,
         "the folder contains no weights\(found); expected "
-          + "\(WeightsFormat.safetensors.singleFile) or \(WeightsFormat.safetensors.singleIndex)",
+          + "\(SafetensorsWeights.singleFile) or \(SafetensorsWeights.singleIndex)",
         path: input.path, hint: "list what it contains with: \(command: "inspect")")
     }
   }
@@ -80,7 +94,7 @@ struct FolderWithoutWeights {
     try folders.flatMap { folder -> [String] in
       let entries = try input.entries(in: folder)
       if entries.contains(where: {
-        $0.kind != .folder && WeightsFormat.format(of: $0.name) != nil
+        $0.kind != .folder && formats.format(of: $0.name) != nil
       }) {
         return [folder]
       }

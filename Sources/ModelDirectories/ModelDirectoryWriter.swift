@@ -1,6 +1,5 @@
 package import Base
 package import Checkpoints
-import Safetensors
 import TensorCore
 import Zstd
 
@@ -9,7 +8,7 @@ package struct ModelDirectoryWriter: PartitionedWriter {
   /// The default shard size of Hugging Face's tools.
   package static let defaultShardByteCount = 5_000_000_000
 
-  private let components: [ComponentFiles]
+  private let components: [any ComponentWriter]
   private let companions: [LazyTensor]
   package let plan: OutputPlan
   package let parts: [OutputPart]
@@ -18,11 +17,18 @@ package struct ModelDirectoryWriter: PartitionedWriter {
   /// The components with an index.
   private let indexed: [Int]
 
-  package init(_ checkpoint: Checkpoint, options: WriterOptions) throws {
-    let (tensors, notes) = checkpoint.withoutAliases(keeping: options.keepsAliases)
-    components = try Self.components(of: checkpoint, tensors).map { component, tensors in
-      try ComponentFiles(component, tensors, options: options, path: checkpoint.path)
-    }
+  /// Plans a folder.
+  /// - Parameters:
+  ///   - keepsAliases: True if the format stores aliases.
+  ///   - writer: Returns the writer of a component with its tensors, whose names start with its path.
+  package init(
+    _ checkpoint: Checkpoint, options: WriterOptions, keepsAliases: Bool = false,
+    writer: (ComponentLayout, [LazyTensor]) throws -> any ComponentWriter
+  ) throws {
+    let (tensors, notes) =
+      keepsAliases && options.keepsAliases
+      ? (checkpoint.tensors, []) : checkpoint.withoutAliases(keeping: options.keepsAliases)
+    components = try Self.components(of: checkpoint, tensors).map(writer)
     companions = checkpoint.companions
     try Self.checkCompanions(checkpoint, weights: components.flatMap(\.paths))
     plan = Self.plan(components, companions: companions, notes: notes)
@@ -40,9 +46,9 @@ package struct ModelDirectoryWriter: PartitionedWriter {
     of checkpoint: Checkpoint, _ tensors: [LazyTensor]
   ) -> [(ComponentLayout, [LazyTensor])] {
     let folder = checkpoint.folder
-    var parts = [
-      (ComponentLayout(path: "", layout: folder, metadata: checkpoint.metadata), [LazyTensor]())
-    ]
+    let whole = ComponentLayout(path: "", layout: folder, metadata: checkpoint.metadata)
+    guard !folder.components.isEmpty else { return [(whole, tensors)] }
+    var parts = [(whole, [LazyTensor]())]
     parts += folder.components.map { ($0, []) }
     for tensor in tensors {
       parts[folder.component(of: tensor.name).map { $0 + 1 } ?? 0].1.append(tensor)
@@ -59,6 +65,7 @@ package struct ModelDirectoryWriter: PartitionedWriter {
     let weightsNames = Set(weights.map(UTF8Key.init))
     let components = checkpoint.folder.components.map(\.path)
     func isBlocked(_ path: String) -> Bool {
+      guard path.utf8.contains(UInt8(ascii: "/")) else { return false }
       let parts = RelativePath.components(of: path)
       let folders = (1..<max(1, parts.count)).map { parts.prefix($0).joined(separator: "/") }
       return folders.contains { names.contains(UTF8Key($0)) }
@@ -77,22 +84,33 @@ package struct ModelDirectoryWriter: PartitionedWriter {
   }
 
   private static func plan(
-    _ components: [ComponentFiles], companions: [LazyTensor], notes: [Message]
+    _ components: [any ComponentWriter], companions: [LazyTensor], notes: [Message]
   ) -> OutputPlan {
     let companionByteCount = companions.reduce(0) { $0 + $1.info.byteCount }
-    let headers = components.reduce(0) { $0 + $1.headerByteCount }
+    let files = components.flatMap(\.parts).reduce(0) { $0 + $1.byteCount }
     let values = components.reduce(0) { $0 + $1.valueByteCount }
     let workspace = max(
-      components.map(\.workspaceByteCount).max() ?? 0,
+      components.map(\.demand.workerByteCount).max() ?? 0,
       Engine.workspaceByteCount(of: companions, extra: { _ in 0 }))
     return OutputPlan(
       rows: components.flatMap(\.rows), companions: companions.map(\.name),
-      byteCount: headers + values + companionByteCount, isExact: true,
+      byteCount: files + components.reduce(0) { $0 + $1.indexByteCount } + companionByteCount,
+      isExact: components.allSatisfy(\.isExact),
       demand: MemoryBudget.Demand(
-        fixedByteCount: components.reduce(0) { $0 + $1.fixedByteCount },
+        fixedByteCount: components.reduce(0) { $0 + $1.demand.fixedByteCount },
         workerByteCount: workspace + ZstdSettings.decompressionByteCount),
-      tileCount: components.reduce(0) { $0 + $1.chunkCount },
+      tileCount: components.reduce(0) { $0 + $1.tileCount },
       valueByteCount: values + companionByteCount, notes: notes)
+  }
+
+  package func estimatedByteCount() throws -> Int? {
+    guard !plan.isExact else { return nil }
+    var total = companions.reduce(0) { $0 + $1.info.byteCount }
+    for component in components {
+      guard let count = try component.estimatedByteCount() else { return nil }
+      total += count
+    }
+    return total
   }
 
   package var otherFiles: [String] {
@@ -101,19 +119,24 @@ package struct ModelDirectoryWriter: PartitionedWriter {
 
   package func write(part: Int, to file: OutputFile, engine: Engine) throws {
     let place = places[part]
-    try components[place.component].write(shard: place.shard, to: file, engine: engine)
+    try components[place.component].write(part: place.shard, to: file, engine: engine)
   }
 
   package func record(
-    _ losses: [TensorLoss], inPart part: Int, to file: OutputFile
+    _ losses: [TensorLoss], inPart part: Int, to file: OutputFile, engine: Engine
   ) throws {
     let place = places[part]
-    try components[place.component].record(losses, inShard: place.shard, to: file)
+    try components[place.component].record(
+      losses, inPart: place.shard, to: file, engine: engine)
   }
 
-  package func write(otherFile number: Int, to file: OutputFile, engine: Engine) throws {
+  package func write(
+    otherFile number: Int, to file: OutputFile, beside folder: String, losses: [TensorLoss],
+    engine: Engine
+  ) throws {
     guard number >= indexed.count else {
-      return try components[indexed[number]].writeIndex(to: file)
+      return try components[indexed[number]].writeIndex(
+        to: file, beside: folder, losses: losses)
     }
     let companion = companions[number - indexed.count]
     try engine.forEachTile(

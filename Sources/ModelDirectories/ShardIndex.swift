@@ -1,59 +1,25 @@
-import Base
+package import Base
 import Checkpoints
-import Safetensors
 import TensorCore
 
 /// The contents of an index, such as `model.safetensors.index.json`: the file of each tensor.
-struct ShardIndex {
+package struct ShardIndex: Sendable {
   private static let maximumByteCount = 1 << 28
-  /// The number of bytes in which an index has its key `weight_map`.
-  private static let examinedByteCount = 1 << 18
 
-  let path: String
+  package let path: String
   /// The base names of the shards, sorted, each once.
-  let files: [String]
+  package let files: [String]
   private let fileOfTensor: [(name: String, file: String)]
-  /// The members other than `metadata` and `weight_map`.
+  /// The member that contains data of the format; nil if there is none.
+  package let formatMember: JSONValue?
+  /// The members other than `metadata`, `weight_map` and the one of the format.
   let otherMembers: JSONObject
   /// The metadata; empty if there are none.
   let metadata: JSONObject
 
   var tensorNames: Set<UTF8Key> { Set(fileOfTensor.map { UTF8Key($0.name) }) }
 
-  /// Returns true if a file is an index of shards in any format.
-  static func isIndex(_ file: InputFile, name: String) throws -> Bool {
-    try format(ofIndex: file, name: name) != nil
-  }
-
-  /// Returns the format of the shards in an index: from its name, or from a JSON object whose `weight_map` begins with a
-  /// weights file; nil if the file is not an index.
-  static func format(ofIndex file: InputFile, name: String) throws -> WeightsFormat? {
-    for format in WeightsFormat.allCases
-    where format.suffixes.contains(where: { name.hasSuffix($0 + ".index.json") }) {
-      return format
-    }
-    let bytes = try file.bytes(at: 0, count: min(file.byteCount, examinedByteCount))
-    do throws(JSONError) { return try listedFormat(bytes) } catch { return nil }
-  }
-
-  private static func listedFormat(_ json: [UInt8]) throws(JSONError) -> WeightsFormat? {
-    var reader = JSONReader(json.rawSpan)
-    guard try reader.peekKind() == .object else { return nil }
-    try reader.enterObject()
-    while let key = try reader.nextKey() {
-      guard key == "weight_map" else {
-        try reader.skipValue()
-        continue
-      }
-      guard try reader.peekKind() == .object else { return nil }
-      try reader.enterObject()
-      guard try reader.nextKey() != nil, try reader.peekKind() == .string else { return nil }
-      return try WeightsFormat.format(of: reader.readString())
-    }
-    return nil
-  }
-
-  init(_ file: InputFile) throws {
+  init(_ file: InputFile, _ format: any WeightsFormat.Type) throws {
     path = file.path
     let path = path
     guard file.byteCount <= Self.maximumByteCount else {
@@ -70,6 +36,8 @@ struct ShardIndex {
     metadata = object["metadata"]?.asObject ?? JSONObject()
     object["weight_map"] = nil
     object["metadata"] = nil
+    formatMember = format.indexKey.flatMap { object[$0] }
+    if let key = format.indexKey { object[key] = nil }
     otherMembers = object
     var entries: [(name: String, file: String)] = []
     for (name, value) in map {
@@ -145,42 +113,26 @@ struct ShardIndex {
     try SeveralErrors.throwIfAny(errors)
   }
 
-  /// Returns the text of an index for these files, with the other keys of `folder`.
-  static func json(
-    _ layouts: [(file: String, layout: SafetensorsLayout)], folder: FolderLayout
-  ) -> [UInt8] {
-    let entries = layouts.flatMap { file, layout in
-      layout.tensors.map { (layout.storedName(of: $0), file) }
+  /// Returns the tensors of all shards in the order of the `weight_map`.
+  /// - Throws: ``FormatError`` if an alias precedes the tensor that it is another name of.
+  func ordered(_ tensors: [LazyTensor]) throws(FormatError) -> [LazyTensor] {
+    var byName: [UTF8Key: LazyTensor] = [:]
+    for tensor in tensors { byName[UTF8Key(tensor.name)] = tensor }
+    var seen: Set<UTF8Key> = []
+    var result: [LazyTensor] = []
+    result.reserveCapacity(tensors.count)
+    for (name, _) in fileOfTensor {
+      guard let tensor = byName[UTF8Key(name)] else { continue }
+      if let target = tensor.aliasOf, !seen.contains(UTF8Key(target)) {
+        throw FormatError(
+          .shardIndex,
+          "is an alias of '\(target.printable)', but 'weight_map' lists it before that tensor",
+          path: path, tensor: name,
+          hint: "fetch the index and the shards of one revision again")
+      }
+      seen.insert(UTF8Key(name))
+      result.append(tensor)
     }
-    let infos = layouts.flatMap { $0.layout.tensors.map(\.info) }
-    var writer = JSONWriter(indented: true)
-    writer.beginObject()
-    writer.key("metadata")
-    writer.beginObject()
-    writer.key("total_size")
-    writer.value(infos.reduce(0) { $0 + $1.byteCount })
-    if folder.countsParameters {
-      writer.key("total_parameters")
-      writer.value(infos.reduce(0) { $0 + $1.elementCount })
-    }
-    write(folder.indexMetadata, to: &writer)
-    writer.endObject()
-    write(folder.indexMembers, to: &writer)
-    writer.key("weight_map")
-    writer.beginObject()
-    for (name, file) in entries.sorted(by: { $0.0.precedesAsBytes($1.0) }) {
-      writer.key(name)
-      writer.value(file)
-    }
-    writer.endObject()
-    writer.endObject()
-    return writer.bytes + [UInt8(ascii: "\n")]
-  }
-
-  private static func write(_ members: JSONObject, to writer: inout JSONWriter) {
-    for (key, value) in members {
-      writer.key(key)
-      writer.value(value)
-    }
+    return result
   }
 }

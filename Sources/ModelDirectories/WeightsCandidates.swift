@@ -4,7 +4,8 @@ import TensorCore
 
 /// The files of one format in a folder that could be its weights, and the choice among them.
 struct WeightsCandidates {
-  private let format: WeightsFormat
+  private let format: any WeightsFormat.Type
+  private let formats: WeightsFormats
   private let input: InputTree
   /// The weights files at the top of the folder, including shards.
   private let files: [String]
@@ -13,16 +14,22 @@ struct WeightsCandidates {
 
   /// Lists the candidates.
   /// - Parameter entries: The entries of the folder.
-  init(_ format: WeightsFormat, in input: InputTree, entries: [FileTreeEntry]) throws {
+  init(
+    _ format: any WeightsFormat.Type, _ formats: WeightsFormats, in input: InputTree,
+    entries: [FileTreeEntry]
+  ) throws {
     self.format = format
+    self.formats = formats
     self.input = input
     let names = entries.filter { ![.folder, .linkedFolder].contains($0.kind) }.map(\.name)
-    files = try names.filter { try format.isWeightsFile($0, in: input) }
+    files = try format.needsIndex ? [] : names.filter { try format.isWeightsFile($0, in: input) }
     var indexes: [String: ShardIndex] = [:]
     for name in names where name.lowercased().hasSuffix(".json") {
       let file = try input.open(name)
-      guard try ShardIndex.format(ofIndex: file, name: name) == format else { continue }
-      indexes[name] = try ShardIndex(file)
+      guard let found = try formats.format(ofIndex: file, name: name), found == format else {
+        continue
+      }
+      indexes[name] = try ShardIndex(file, format)
     }
     self.indexes = indexes
   }
@@ -36,7 +43,7 @@ struct WeightsCandidates {
   }
 
   private func weightsName(of name: String) -> String {
-    indexes[name].map { FolderWeights.weightsName(ofIndex: name, shards: $0.files) }
+    indexes[name].map { FolderWeights.weightsName(ofIndex: name, shards: $0.files, formats) }
       ?? WeightFileNames.weightsName(of: name)
   }
 
@@ -90,7 +97,7 @@ struct WeightsCandidates {
         && !index.files.contains($0)
     }
     guard let single else { return name }
-    let tensors = try WeightsFile(input.open(single), format, in: input).tensors.map(\.name)
+    let tensors = try format.open(input.open(single), in: input).tensors.map(\.name)
     guard single == format.singleFile, Set(tensors.map(UTF8Key.init)) == index.tensorNames else {
       throw FormatError(
         .modelDirectory,

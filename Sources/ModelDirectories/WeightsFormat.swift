@@ -1,93 +1,95 @@
-import Base
-import Checkpoints
-import PyTorch
+package import Base
+package import Checkpoints
 import Safetensors
 
-/// A format of the weights files in a model folder, in the order in which they are preferred.
-enum WeightsFormat: CaseIterable {
-  case safetensors, pyTorch
-
+/// A format of the weights files in a model folder.
+///
+/// Model folders do not depend on the container of their weights: the reader of a folder receives the formats that it
+/// may have, in the order in which they are preferred.
+package protocol WeightsFormat: Sendable {
   /// The suffixes of its files.
-  var suffixes: [String] {
-    switch self {
-    case .safetensors: [".safetensors"]
-    case .pyTorch: PyTorchContainer.outputSuffixes
-    }
-  }
-
+  static var suffixes: [String] { get }
   /// The name of weights in a single file.
-  var singleFile: String {
-    switch self {
-    case .safetensors: "model.safetensors"
-    case .pyTorch: "pytorch_model.bin"
-    }
-  }
+  static var singleFile: String { get }
+  /// The key of the index that contains data of the format; nil if there is none.
+  static var indexKey: String? { get }
+  /// True if weights files without an index are not the weights of their folder.
+  static var needsIndex: Bool { get }
+  /// Returns true if a file at the top of a folder may contain its weights in this format.
+  static func isWeightsFile(_ name: String, in input: InputTree) throws -> Bool
+  /// Opens a file and reads its header.
+  /// - Throws: The errors of the format; ``UsageError`` if the catalog does not fit into the limit.
+  static func open(_ file: InputFile, in input: InputTree) throws -> WeightsFile
+  /// Compares the shards with the data that the format has in their index.
+  /// - Returns: The lineage that the index contains, nil if the shards have it, and notes for the user.
+  /// - Throws: The errors of all shards together.
+  static func checkedLineage(
+    _ index: ShardIndex, _ files: [WeightsFile]
+  ) throws -> (lineage: Lineage?, notes: [Message])
+}
+
+extension WeightsFormat {
+  package static var indexKey: String? { nil }
+  package static var needsIndex: Bool { false }
+
+  package static func checkedLineage(
+    _ index: ShardIndex, _ files: [WeightsFile]
+  ) throws -> (lineage: Lineage?, notes: [Message]) { (nil, []) }
 
   /// The name of the index of several files.
-  var singleIndex: String { singleFile + ".index.json" }
+  static var singleIndex: String { singleFile + ".index.json" }
 
   /// Returns true if a file has the suffix of the format.
-  func hasSuffix(_ name: String) -> Bool { suffixes.contains(where: name.hasSuffix) }
+  package static func hasSuffix(_ name: String) -> Bool { suffixes.contains(where: name.hasSuffix) }
+}
 
-  /// Returns true if a file at the top of a folder may contain its weights in this format.
-  func isWeightsFile(_ name: String, in input: InputTree) throws -> Bool {
-    switch self {
-    case .safetensors: return hasSuffix(name)
-    case .pyTorch:
-      guard hasSuffix(name), !Self.isTrainingState(name) else { return false }
-      // Other programs write files with these suffixes too. One that cannot be opened is reported when it is read.
-      guard !WeightFileNames.isTakenForWeights(name), let file = try? input.file(name) else {
-        return WeightFileNames.isTakenForWeights(name)
-      }
-      return PyTorchContainer.recognition(of: file) == .content
-    }
-  }
+/// The formats that the weights of a folder may have, in the order in which they are preferred.
+package struct WeightsFormats: Sendable {
+  package let all: [any WeightsFormat.Type]
 
-  /// Returns true for the files beside the weights in which trainers keep the state of a run.
-  private static func isTrainingState(_ name: String) -> Bool {
-    let stem = name.prefix { $0 != "." }
-    return ["training_args", "optimizer", "scheduler", "scaler"].contains(String(stem))
-      || stem.hasPrefix("rng_state") || stem.hasPrefix("random_states")
-  }
+  package init(_ all: [any WeightsFormat.Type]) { self.all = all }
+
+  /// The formats of model folders that other programs write.
+  package static let standard = WeightsFormats([SafetensorsWeights.self, PyTorchWeights.self])
 
   /// Returns the format of a file name; nil if it is not that of a weights file.
-  static func format(of name: String) -> WeightsFormat? {
-    allCases.first { $0.hasSuffix(name) }
+  func format(of name: String) -> (any WeightsFormat.Type)? { all.first { $0.hasSuffix(name) } }
+
+  /// Returns the format of an index by its name; nil if the name shows none.
+  func format(ofIndexName name: String) -> (any WeightsFormat.Type)? {
+    all.first { format in
+      format.suffixes.contains { name.hasSuffix($0 + ".index.json") }
+    }
   }
 }
 
 /// An open file with weights of a model folder.
-struct WeightsFile: Sendable {
-  let file: InputFile
-  let tensors: [LazyTensor]
+package struct WeightsFile: Sendable {
+  package let file: InputFile
+  package let tensors: [LazyTensor]
   /// The metadata of the file without the lineage.
-  let metadata: [Checkpoint.Metadatum]
-  let lineage: Lineage
-  let identity: InputIdentity
-  let headerByteCount: Int
-  let notes: [Message]
+  package let metadata: [Checkpoint.Metadatum]
+  package let lineage: Lineage
+  package let identity: InputIdentity
+  package let headerByteCount: Int
+  package let notes: [Message]
+  /// The memory for an entry of the header and its lazy tensor, in bytes.
+  package var tensorByteCount = 320
+  /// True if a checksum, which reading compares, covers every byte of the file.
+  package var hasChecksums = false
+  /// Data that the container attaches to the checkpoint.
+  package var attributes = Attributes()
 
-  /// Opens a file and reads its header.
-  /// - Throws: The errors of the format; ``UsageError`` if the catalog does not fit into the limit.
-  init(_ file: InputFile, _ format: WeightsFormat, in input: InputTree) throws {
-    switch format {
-    case .safetensors:
-      let opened = try SafetensorsFile(file, limit: input.catalogLimit)
-      tensors = opened.tensors
-      var notes: [Message] = []
-      (metadata, lineage) = SafetensorsContainer.split(
-        opened.header.metadata ?? [], path: file.path, notes: &notes)
-      self.notes = notes
-      identity = opened.identity
-      headerByteCount = opened.header.byteCount
-    case .pyTorch:
-      let opened = try PyTorchFile(
-        file, limit: input.catalogLimit, key: input.choice.key)
-      tensors = opened.tensors
-      (metadata, lineage, notes) = (opened.metadata, opened.lineage, opened.notes)
-      identity = opened.identity
-      headerByteCount = 0
-    }
+  package init(
+    file: InputFile, tensors: [LazyTensor], metadata: [Checkpoint.Metadatum], lineage: Lineage,
+    identity: InputIdentity, headerByteCount: Int, notes: [Message]
+  ) {
     self.file = file
+    self.tensors = tensors
+    self.metadata = metadata
+    self.lineage = lineage
+    self.identity = identity
+    self.headerByteCount = headerByteCount
+    self.notes = notes
   }
 }

@@ -3,6 +3,7 @@ package import Base
 import CacheCompression
 import Caches
 import Checkpoints
+import Conversion
 import Evaluation
 import LibArchive
 import Merging
@@ -21,6 +22,7 @@ import RotaryScaling
 import Safetensors
 import TokenData
 import Tokenizers
+import Training
 import Zip
 
 /// Every code that an error about a file can have, with its meaning and remedy.
@@ -54,8 +56,10 @@ package enum ErrorCatalogue {
     + [.cacheTooLarge]
     + [.unmergeable, .nanOperand, .adapter, .vectorDType, .otherBase]
     + [.badSurvey, .negativeNorm]
+    + [.calibration]
     + [.networkConfiguration, .networkTensor, .networkPositions]
     + [.nonfiniteStates, .evaluatedModel, .tokenData, .sentenceModules]
+    + [.trainingData, .trainingDiverged, .trainingState]
     + ArchiveFault.allCases.map(\.code)
     + [.archiveLibrary, .damagedArchive, .emptyFolder, .notAnArchive]
 

@@ -7,11 +7,13 @@ import ModelDirectories
 /// Examines a folder that is not a model: which of its files and subfolders can be read.
 struct FolderListing {
   private static let maximumDepth = 4
-  private static let maximumPartCount = 10_000
+  static let maximumPartCount = 10_000
 
   private var parts: [FolderReport.Part] = []
   private var otherFileCount = 0
   private var isPartial = false
+  /// True if there are more parts than are listed.
+  private(set) var isCut = false
   private let input: InputTree
 
   init(_ input: InputTree) throws {
@@ -35,6 +37,7 @@ struct FolderListing {
     for entry in try input.entries(in: folder) {
       guard parts.count < Self.maximumPartCount else {
         isPartial = true
+        isCut = true
         return
       }
       let path = folder.isEmpty ? entry.name : folder + "/" + entry.name
@@ -49,7 +52,7 @@ struct FolderListing {
   }
 
   private mutating func examineFolder(_ path: String, depth: Int) throws {
-    if try ModelDirectoryContainer.hasWeights(input.subfolder(path)) {
+    if try Containers.hasWeights(input.subfolder(path)) {
       parts.append(
         FolderReport.Part(
           path: path + "/", format: "model folder", byteCount: nil, command: command(path)))

@@ -63,7 +63,9 @@ extension OperationContext {
 
   /// Returns the limit on memory for a catalog that is put to a use.
   package func catalogLimit(for use: CatalogUse) -> CatalogLimit {
-    CatalogLimit(byteCount: memory.limit, use: use)
+    CatalogLimit(
+      byteCount: memory.limit, use: use,
+      keptByteCount: use == .output ? memory.keptByteCount : 0)
   }
 
   /// Reads a checkpoint's headers and reports their notes as warnings.
@@ -82,7 +84,7 @@ extension OperationContext {
     }
     let checkpoint = try Containers.read(path, limit: limit, choice: choice)
     for note in checkpoint.notes { observer.report(.warning(note)) }
-    return checkpoint
+    return use == .output ? checkpoint.gatheringChecksums() : checkpoint
   }
 
   /// Copies standard input to an unnamed file; see ``StandardInput/spooled(check:)``.
@@ -96,6 +98,13 @@ extension OperationContext {
   /// The memory for the lists of a phase, for each tensor that it reads.
   static let tensorReserveByteCount = 512
 
+  /// Returns as many workers as the memory allows.
+  func allotment(of demand: MemoryBudget.Demand) throws -> MemoryBudget.Allotment {
+    var demand = demand
+    demand.workerByteCount += Self.workerReserveByteCount
+    return try memory.allot(demand, jobs: jobs, tiles: .max, valueByteCount: .max)
+  }
+
   /// Runs a phase on an engine with as many workers as the memory allows.
   ///
   /// - Parameter companions: The names of files that are read like tensors but do not count as such.
@@ -105,9 +114,7 @@ extension OperationContext {
   ) throws -> Result {
     var demand = demand
     demand.fixedByteCount += Self.tensorReserveByteCount * (tensors + companions.count)
-    demand.workerByteCount += Self.workerReserveByteCount
-    let allotment = try memory.allot(
-      demand, jobs: jobs, tiles: .max, valueByteCount: .max)
+    let allotment = try allotment(of: demand)
     let engine = Engine(
       workers: allotment.workers, cancellation: cancellation,
       progress: TensorProgress(observer.progress, companions: companions))

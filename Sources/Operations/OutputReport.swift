@@ -1,5 +1,6 @@
 package import Base
 package import Checkpoints
+package import Evaluation
 package import Reporting
 
 /// The result of an operation that wrote an output.
@@ -23,6 +24,8 @@ package struct OutputReport: Report {
   package var inputIDs: [String] = []
   /// The loss of the output in relation to the input; nil if there is none.
   package var loss: ModelLoss?
+  /// The comparison of what the output predicts with what an input does; nil unless it was asked for.
+  package var evaluation: EvaluationReport?
   /// The warnings that were reported.
   package var warnings: [Message] = []
 
@@ -60,7 +63,7 @@ package struct OutputReport: Report {
   }
 
   package var members: JSONObject {
-    [
+    var members: JSONObject = [
       "verb": .string(verb), "path": path.map { .string($0) } ?? .null,
       "container": format.map { .string($0) } ?? .null, "tensor_count": JSONValue(tensorCount),
       "bytes": byteCount.map { JSONValue($0) } ?? .null,
@@ -69,6 +72,8 @@ package struct OutputReport: Report {
       "loss": loss.map { .object($0.json) } ?? .null,
       "warnings": .array(warnings.map { .string($0.text(.commandLine)) }),
     ]
+    if let evaluation { members["evaluation"] = .object(evaluation.members) }
+    return members
   }
 
   package var lines: [JSONValue] { [document] }

@@ -1,5 +1,6 @@
 package import Base
 package import Checkpoints
+package import Evaluation
 package import Reporting
 
 /// The output that an operation plans, as far as it is known from headers.
@@ -28,6 +29,8 @@ package struct OutputRequest: Sendable {
   package var sidePaths: [String] = []
   /// The way in which separate tasks make the output.
   package var split = TaskSplit.withoutSurvey
+  /// The evaluation of the output after it is written.
+  var evaluation: OutputEvaluation?
 
   package init(
     options: [Lineage.Option], inputs: [Checkpoint], output: Checkpoint,
@@ -53,6 +56,9 @@ package struct OutputSurvey: Sendable {
   package var byteCount: Int
   /// True if a plan needs the survey too.
   package var isNeededForPlan: Bool
+  /// True if the output's values do not exist before the survey, so that a plan cannot sample them, and the survey is most
+  /// of the work.
+  package var makesValues = false
   /// Runs the survey with the options of the writer of the output.
   package var run: @Sendable (Engine, WriterOptions) throws -> SurveyedOutput
 
@@ -80,7 +86,8 @@ package struct SurveyedOutput: Sendable {
   /// Outputs that appear together with the main one, such as masks.
   package var extras: [OutputJob] = []
   /// Makes a report on the written output.
-  package var report: (@Sendable (_ writtenByteCount: Int) throws -> any Report)?
+  package var report:
+    (@Sendable (_ writtenByteCount: Int, _ evaluation: EvaluationReport?) throws -> any Report)?
 
   package init(
     byteCount: Int? = nil, output: Checkpoint? = nil, notices: [OperationNotice] = []

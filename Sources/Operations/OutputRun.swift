@@ -1,6 +1,7 @@
 import Base
 import Checkpoints
 import Containers
+import Evaluation
 import Glibc
 import Reporting
 import TensorCore
@@ -12,6 +13,8 @@ struct OutputRun {
   let settings: OutputSettings
   let context: OperationContext
   private let start = ContinuousClock.now
+  /// The inputs whose ids become known while the output is written; nil if they are known before.
+  private var lateInputs: LateInputs?
 
   init(
     _ request: OutputRequest, verb: String, _ settings: OutputSettings,
@@ -34,13 +37,20 @@ struct OutputRun {
     try job.checkReplacement()
     try reportAbandoned(job)
     if settings.recordsLineage, request.writer == nil {
-      request.inputs = try context.identified(request.inputs)
+      lateInputs = try identifiesLate ? LateInputs(request.inputs) : nil
+      if lateInputs == nil { request.inputs = try context.identified(request.inputs) }
       try job.replan(request.output, options: options(for: container()))
     }
     let surveyed = try survey(&job)
     report(job, surveyed.notices, notes: request.notes)
     try context.cancellation.check()
     let outcome = try write(job, extras: surveyed.extras)
+    if let lateInputs {
+      // The writer has read what the ids need.
+      let engine = Engine(
+        workers: 1, cancellation: context.cancellation, progress: NoProgress())
+      request.inputs = try lateInputs.identified(engine: engine)
+    }
     let allotment = outcome.allotment
     let written = try writtenByteCount(job)
     if let warning = LossWarning.message(for: outcome.losses) {
@@ -49,15 +59,19 @@ struct OutputRun {
     context.observer.report(.note(summary(of: job, written: written)))
     if let loss = outcome.loss { context.observer.report(.note(Message(loss.summary))) }
     for fact in facts(outcome) { context.observer.report(.note(fact)) }
+    let evaluation = try evaluated()
     context.observer.report(.measurement("time \(ContinuousClock.now - start)"))
     context.observer.report(
       .measurement(
         "peak resident memory \(ResidentMemory.peakByteCount) bytes, "
           + "\(allotment.peakByteCount) planned, \(allotment.workers) workers"))
     var result = OperationResult()
-    if let report = surveyed.report, let written { result.reports = [try report(written)] }
+    if let report = surveyed.report, let written {
+      result.reports = [try report(written, evaluation)]
+    }
     result.written = try outputReport(job, surveyed, written: written)
     result.written?.loss = outcome.loss
+    result.written?.evaluation = evaluation
     return result
   }
 
@@ -67,10 +81,26 @@ struct OutputRun {
       try request.survey?.isNeededForPlan == true ? survey(&job) : SurveyedOutput()
     report(job, surveyed.notices, notes: request.planNotes ?? request.notes)
     for fact in request.facts { context.observer.report(.note(fact)) }
+    var allotment = try job.allotment(jobs: context.jobs, memory: context.memory)
+    if let survey = request.survey, survey.makesValues {
+      let other = try context.allotment(of: survey.demand)
+      if other.peakByteCount > allotment.peakByteCount { allotment = other }
+    }
+    let hasValues = request.survey?.makesValues != true
+    if let evaluation = request.evaluation { context.observer.report(.note(evaluation.planned)) }
     return PlanReport(
-      output: settings.path, format: try format, plan: job.plan,
-      allotment: try job.allotment(jobs: context.jobs, memory: context.memory),
-      estimatedByteCount: try surveyed.byteCount ?? job.writer.estimatedByteCount())
+      output: settings.path, format: try format, plan: job.plan, allotment: allotment,
+      estimatedByteCount: try surveyed.byteCount
+        ?? (hasValues ? job.writer.estimatedByteCount() : nil))
+  }
+
+  /// True if the writer can record the ids of the inputs from checksums that are gathered while it reads their values.
+  private var identifiesLate: Bool {
+    get throws {
+      try request.survey == nil && request.sidePaths.isEmpty
+        && request.inputs.contains { $0.unidentifiedByteCount > 0 }
+        && request.inputs.allSatisfy(\.gathersChecksums) && container().recordsLateInputs
+    }
   }
 
   // MARK: Check
@@ -122,6 +152,7 @@ struct OutputRun {
         options: request.options + context.choice.lineageOptions
           + container.lineageOptions(options) + settings.choiceOptions,
         versions: Version.shapingOutput, inputs: request.inputs)
+      options.lateInputs = lateInputs
     }
     return options
   }
@@ -130,7 +161,7 @@ struct OutputRun {
 
   private func survey(_ job: inout OutputJob) throws -> SurveyedOutput {
     guard let survey = request.survey else { return SurveyedOutput() }
-    let options = try options(for: container())
+    let options = try request.writer == nil ? options(for: container()) : settings.writerOptions
     let surveyed = try context.withEngine(
       survey.phase, survey.demand, tensors: survey.tensorCount, byteCount: survey.byteCount
     ) { try survey.run($0, options) }
@@ -138,6 +169,15 @@ struct OutputRun {
       try job.replan(settings.companions.applied(to: output), options: options)
     }
     return surveyed
+  }
+
+  /// Evaluates the output, if that was asked for, and reports the figures.
+  private func evaluated() throws -> EvaluationReport? {
+    guard let report = try request.evaluation?.report(of: settings.path, context) else {
+      return nil
+    }
+    for line in report.summary { context.observer.report(.note(Message(line))) }
+    return report
   }
 
   private func writtenByteCount(_ job: OutputJob) throws -> Int? {
@@ -225,8 +265,10 @@ struct OutputRun {
       ? plan.companions.count.counted("file") : plan.rows.count.counted("tensor")
     guard let written else { return "standard output: \(count)" }
     let text: Message = "\(settings.path.printable): \(count), \(ByteSize(written))"
-    // A share of several inputs together means nothing: a merge of two models is not half of one.
-    guard request.inputs.count == 1, let read = request.inputs.first?.fileByteCount, read > 0
+    // A share of several inputs together means nothing: a merge of two models is not half of one. Nor has the size of
+    // computed values to do with that of the input.
+    guard request.inputs.count == 1, request.survey?.makesValues != true,
+      let read = request.inputs.first?.fileByteCount, read > 0
     else { return text }
     return text
       + ", \((Double(written) / Double(read) * 100).fixed(decimals: 1)) % of the input"

@@ -38,6 +38,8 @@ package enum Topic: String, CaseIterable, Sendable {
       safetensors  one file with tensors and strings only
       sumac        one file, losslessly compressed, with a checksum for every byte; it also
                    contains the other files of the model
+      sumac-shards a folder of .sumac files with an index; the other files are beside them. --to sumac
+                   with --shard-size writes one
       directory    a Hugging Face model folder: model.safetensors or shards with an index,
                    config.json, the tokenizer and other files of the model
 

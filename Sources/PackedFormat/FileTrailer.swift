@@ -56,6 +56,18 @@ package struct FileTrailer: Equatable, Sendable {
     return buffer.bytes.array()
   }
 
+  /// Reads the trailer of a file and checks everything except the hash.
+  package init(of file: InputFile) throws {
+    let tail = try file.bytes(
+      at: max(0, file.byteCount - Self.byteCount), count: min(Self.byteCount, file.byteCount))
+    guard tail.count == Self.byteCount else {
+      throw FormatError(
+        .truncated, "the file has \(file.byteCount) bytes, too few for a trailer",
+        path: file.path, byteOffset: file.byteCount)
+    }
+    try self.init(tail.rawSpan, fileByteCount: file.byteCount, path: file.path)
+  }
+
   /// Reads the last 64 bytes of a file of `fileByteCount` bytes and checks everything except the hash.
   package init(_ bytes: borrowing RawSpan, fileByteCount: Int, path: String) throws(FormatError) {
     let start = fileByteCount - Self.byteCount

@@ -2,7 +2,7 @@ import Base
 
 extension PackedIndex {
   /// The memory for an entry of an index, its segments, and the lazy tensor, in bytes.
-  private static let catalogByteCount = 1792
+  package static let catalogByteCount = 1792
 
   /// Checks that the catalog of an index fits into the limit, from the number of entries that its CBOR declares.
   static func check(

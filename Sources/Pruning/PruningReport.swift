@@ -23,12 +23,14 @@ package struct PruningReport: Report {
     }
   }
 
-  private let outcome: PruningOutcome
-  private let exponents: PQIndex
+  let outcome: PruningOutcome
+  let exponents: PQIndex
   private let options: [Lineage.Option]
   private let losses: [UTF8Key: ValueLoss]
   private let bytes: Bytes
   private let outOfScope: OutOfScope
+  /// The comparison of what the output predicts with what the input does; nil unless it was asked for.
+  package var evaluation: JSONObject?
 
   /// - Parameter losses: The difference that pruning made to each tensor in scope, by name.
   package init(
@@ -152,7 +154,7 @@ package struct PruningReport: Report {
 
   package var members: JSONObject {
     let (before, after) = outcome.total
-    return [
+    var members: JSONObject = [
       "options": .array(
         options.map { .object(["name": .string($0.name), "value": .string($0.value)]) }),
       "p": JSONValue(exponents.p), "q": JSONValue(exponents.q),
@@ -169,6 +171,8 @@ package struct PruningReport: Report {
       "iterations": .array(outcome.decisions.map(\.json)),
       "tensors": .array(lines),
     ]
+    if let evaluation { members["evaluation"] = .object(evaluation) }
+    return members
   }
 
   package var lines: [JSONValue] {

@@ -14,6 +14,7 @@ package enum SafetensorsContainer: ContainerOutput {
   package static let suffix: String? = ".safetensors"
   package static let isFolder = false
   package static let holdsTerms = false
+  package static let recordsLateInputs = true
 
   package static func recognition(of input: InputTree) -> ContainerRecognition? {
     guard !input.isFolder else { return nil }

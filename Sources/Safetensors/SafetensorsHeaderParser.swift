@@ -83,10 +83,17 @@ struct SafetensorsHeaderParser {
     var dtype: DType?
     var dimensions: [Int]?
     var offsets: [Int]?
-    var fields: Set<UTF8Key> = []
+    var others: Set<UTF8Key> = []
     try reader.enterObject()
     while let field = try reader.nextKey() {
-      guard fields.insert(UTF8Key(field)).inserted else {
+      let isRepeated =
+        switch field {
+        case "dtype": dtype != nil
+        case "shape": dimensions != nil
+        case "data_offsets": offsets != nil
+        default: !others.insert(UTF8Key(field)).inserted
+        }
+      guard !isRepeated else {
         throw error(
           .duplicateKey, "the field '\(field.printable)' appears twice", name, reader.byteOffset)
       }

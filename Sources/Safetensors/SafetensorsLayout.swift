@@ -112,20 +112,23 @@ package struct SafetensorsLayout: Sendable {
     String(decoding: tensor.name.utf8.dropFirst(prefix.utf8.count), as: UTF8.self)
   }
 
-  /// The memory for the header and the lists of tensors, and if the values may change for their losses and a second header, in bytes.
-  package var fixedByteCount: Int {
-    2 * header.count + 1024 * tensors.count
-      + (tensors.contains { $0.source.loss != nil } ? header.count + 256 * tensors.count : 0)
+  /// Returns the memory for the header and the lists of tensors, in bytes; if the values may change, also that for their
+  /// losses and a second header.
+  /// - Parameter isLate: True if the header is written twice for another reason.
+  package func fixedByteCount(isLate: Bool) -> Int {
+    let isTwice = isLate || tensors.contains { $0.source.loss != nil }
+    return 2 * header.count + 1024 * tensors.count
+      + (isTwice ? header.count + 256 * tensors.count : 0)
   }
 
-  /// Writes the header again with the loss of the tensors that were written, if the metadata awaits it.
-  package func write(
-    _ metadata: SafetensorsMetadata, loss: ModelLoss?, to file: OutputFile
+  /// Writes the header again if its metadata contain what was not known before the values.
+  package func finish(
+    _ metadata: SafetensorsMetadata, loss: ModelLoss?, to file: OutputFile, engine: Engine
   ) throws {
-    guard metadata.awaitsLoss else { return }
+    guard metadata.isLate else { return }
     var json = Self.json(
       tensors, starts: byteOffsets.map { $0 - header.count },
-      metadata: metadata.metadata(recording: loss), prefix: prefix)
+      metadata: try metadata.final(loss: loss, engine: engine), prefix: prefix)
     let room = header.count - 8 - json.count
     precondition(room >= 0, "the header was planned with the longest loss")
     json += Array(repeating: UInt8(ascii: " "), count: room)
@@ -138,7 +141,7 @@ package struct SafetensorsLayout: Sendable {
     try file.write(header.rawSpan, at: 0)
     let copies = copies
     try copies.write(to: file, engine: engine)
-    let decoded = inReadingOrder(tensors.indices.filter { !copies.indexes.contains($0) })
+    let decoded = tensors.readingOrder.filter { !copies.indexes.contains($0) }
     for index in copies.indexes.sorted() { engine.progress.finish(tensor: tensors[index].info) }
     let offsets = decoded.map { byteOffsets[$0] }
     let infos = decoded.map { tensors[$0].info }
@@ -148,15 +151,6 @@ package struct SafetensorsLayout: Sendable {
       let bytes = infos[tile.tensor].bytes(of: tile.elements)
       try file.write(values, at: offsets[tile.tensor] + bytes.lowerBound)
     }
-  }
-
-  /// Returns the indexes of tensors in the order in which they are fast to read: those of a compressed archive in the
-  /// order of their values, after all others.
-  private func inReadingOrder(_ indexes: [Int]) -> [Int] {
-    let places = indexes.map { ($0, tensors[$0].source.readingPlace) }
-    let others = places.filter { $0.1 == nil }.map(\.0)
-    let archived = places.compactMap { index, place in place.map { (index, $0) } }
-    return others + archived.sorted { ($0.1, $0.0) < ($1.1, $1.0) }.map(\.0)
   }
 
   /// Returns the bytes of a file that equal the stored form of the tensor; nil if there are none.

@@ -14,7 +14,7 @@ package struct SafetensorsWriter: CheckpointWriter {
   package init(_ checkpoint: Checkpoint, options: WriterOptions) throws {
     let (tensors, aliasNotes) = checkpoint.withoutAliases(keeping: options.keepsAliases)
     metadata = try SafetensorsMetadata(
-      checkpoint.metadata, lineage: options.lineage, tensors: tensors, isAlwaysWritten: false)
+      checkpoint.metadata, options: options, tensors: tensors, isAlwaysWritten: false)
     layout = try SafetensorsLayout(tensors, metadata: metadata.planned, path: checkpoint.path)
     var notes = aliasNotes
     if !checkpoint.companions.isEmpty {
@@ -31,7 +31,7 @@ package struct SafetensorsWriter: CheckpointWriter {
     plan = OutputPlan(
       rows: Self.rows(layout, file: ""), companions: [], byteCount: layout.byteCount, isExact: true,
       demand: MemoryBudget.Demand(
-        fixedByteCount: layout.fixedByteCount,
+        fixedByteCount: layout.fixedByteCount(isLate: metadata.isLate),
         workerByteCount: layout.workspaceByteCount + ZstdSettings.decompressionByteCount),
       tileCount: layout.chunkCount, valueByteCount: layout.byteCount - layout.header.count,
       notes: notes)
@@ -49,8 +49,9 @@ package struct SafetensorsWriter: CheckpointWriter {
   package func write(to output: AtomicOutput, engine: Engine) throws {
     try output.writeFile { file in
       try layout.write(to: file, engine: engine)
-      try layout.write(
-        metadata, loss: ModelLoss(engine.losses.tensors, elementCount: plan.elementCount), to: file)
+      try layout.finish(
+        metadata, loss: ModelLoss(engine.losses.tensors, elementCount: plan.elementCount),
+        to: file, engine: engine)
     }
   }
 }

@@ -28,7 +28,8 @@ struct Sumac: ParsableCommand {
     version: "sumac \(Version.current)",
     subcommands: [
       Convert.self, Prune.self, Merge.self, Vector.self, Rope.self, Cache.self, Inspect.self,
-      Verify.self, Eval.self, Calibrate.self, Batch.self, Plan.self, Task.self, Pack.self,
+      Verify.self, Eval.self, Calibrate.self, Train.self, Batch.self, Plan.self, Task.self,
+      Pack.self,
       Unpack.self,
       Explain.self,
       Doctor.self,
@@ -44,7 +45,7 @@ struct Sumac: ParsableCommand {
     var global: GlobalOptions?
     do {
       var command: any ParsableCommand
-      do { command = try parseAsRoot(arguments) } catch { endParsing(error, arguments) }
+      do { command = try parsed(arguments) } catch { endParsing(error, arguments) }
       if let verb = command as? any Verb {
         global = verb.global
         try verb.run(Invocation(verb.global, arguments: arguments))
@@ -64,6 +65,19 @@ struct Sumac: ParsableCommand {
       Terminal.fail(
         UnexpectedError(message: "\(String(describing: error))"), color: global?.color ?? .auto)
     }
+  }
+
+  /// Parses the words of a command line.
+  ///
+  /// The words after a subcommand are parsed for that subcommand alone, because preparing all of them takes longer than
+  /// some work. What is not a use of it, such as a request for help or an error, is parsed as a whole.
+  private static func parsed(_ arguments: [String]) throws -> any ParsableCommand {
+    if let (subcommand, rest) = Suggestion.subcommand(in: arguments, of: Self.self),
+      let command = try? subcommand.parseAsRoot(rest), type(of: command) == subcommand
+    {
+      return command
+    }
+    return try parseAsRoot(arguments)
   }
 
   /// Prints what the parser threw and exits: help or the version with status 0, an error with usage otherwise.

@@ -116,6 +116,27 @@ extension Kernels {
       squares: sums.squares, normSquares: sums.norm_squares, largest: sums.largest)
   }
 
+  /// Adds the distance of F32 `values` from `others` to `distance`, with the square of each element times its weight.
+  package func addDistance(
+    of values: borrowing RawSpan, from others: borrowing RawSpan, weights: borrowing RawSpan,
+    to distance: inout Distance
+  ) {
+    precondition(
+      values.byteCount == others.byteCount && values.byteCount == weights.byteCount)
+    var sums = sumac_distance(
+      squares: distance.squares, norm_squares: distance.normSquares, largest: distance.largest)
+    unsafe values.withUnsafeBytes { values in
+      unsafe others.withUnsafeBytes { others in
+        unsafe weights.withUnsafeBytes { weights in
+          unsafe table.pointee.add_weighted_distance(
+            values.baseAddress, others.baseAddress, weights.baseAddress, values.count / 4, &sums)
+        }
+      }
+    }
+    distance = Distance(
+      squares: sums.squares, normSquares: sums.norm_squares, largest: sums.largest)
+  }
+
   /// Rounds F32 values to `dtype`. Finite values that are too large become the largest finite value of their sign.
   ///
   /// - Parameter scratch: Memory for up to 8,192 of the values as F32.

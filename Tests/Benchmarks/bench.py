@@ -257,10 +257,13 @@ def main():
             ("sumac convert to safetensors", [sumac, "convert", archive, "-o", out, "-vv"], False),
             ("the same, --no-lineage",
              [sumac, "convert", archive, "-o", out, "-vv", "--no-lineage"], False),
+            ("the same, --memory 128MiB",
+             [sumac, "convert", archive, "-o", out, "-vv", "--memory", "128MiB"], False),
+            ("sumac convert to .sumac", [sumac, "convert", archive, "-o", packed, "-f", "-vv"], False),
             ("tar; sync of the file",
              f"mkdir {unpacked} && tar -C {unpacked} -I zstd -xf {archive}"
              f" && sync {unpacked}/model*", True),
-        ], options.rounds, cleanup=[out, unpacked])
+        ], options.rounds, cleanup=[out, packed, unpacked])
     if wanted("pack"):
         compare(f"lossless packing, {options.size // 2} MiB of BF16, one thread", [
             ("zstd -1 -T1", ["zstd", "-q", "-f", "-1", "-T1", "--single-thread", raw, "-o", frame], False),

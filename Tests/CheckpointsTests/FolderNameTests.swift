@@ -28,6 +28,24 @@ import Testing
   }
 
   @Test(
+    "the name of the weights does not contain the marks of shards",
+    arguments: [
+      ("model-00001-of-00002.safetensors", "model", "model", true),
+      ("model.fp16-00001-of-00002.safetensors", "model", "model.fp16", true),
+      ("model-00001-of-00002.fp16.safetensors", "model", "model.fp16", false),
+      ("pytorch_model-1-of-2.bin", "pytorch_model", "model", true),
+      ("model-1-of.safetensors", "model-1-of", "model-1-of", false),
+      ("model-of-2.safetensors", "model-of-2", "model-of-2", false),
+      ("a-1-of-2-3-of-4.safetensors", "a-1-of-2", "a", true),
+      ("-1-of-2", "", "", false), ("step-1-of-2-x.bin", "step-1-of-2-x", "step-x", false),
+    ])
+  func marks(file: String, stem: String, weights: String, isShard: Bool) {
+    #expect(WeightFileNames.stem(of: file) == stem)
+    #expect(WeightFileNames.weightsName(of: file) == weights)
+    #expect(WeightFileNames.isShard(file) == isShard)
+  }
+
+  @Test(
     "shards and their index have the names that libraries expect",
     arguments: [
       ("adapter_model", "adapter_model.safetensors.index.json"),

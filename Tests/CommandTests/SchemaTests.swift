@@ -31,6 +31,23 @@ import Testing
     ("cache unpack k.sumac -o k.safetensors", "output", 0),
     ("cache convert k.sumac -o k.seq --layout llamacpp", "output", 0),
     ("cache inspect k.sumac --against prompt.safetensors", "cache-inspect", 0),
+    (
+      "cache make base --data tokens.safetensors:heldout_poetry --length 64 -o made.safetensors",
+      "output", 0
+    ),
+    (
+      "cache make base --data tokens.safetensors:heldout_poetry --length 64 -o m.sumac --dry-run",
+      "plan", 0
+    ),
+    ("cache pack made.safetensors -o made.sumac --group 32", "output", 0),
+    (
+      "cache eval made.sumac --against made.safetensors --model base --data tokens.safetensors:heldout_poetry --tokens 64",
+      "cache-eval", 0
+    ),
+    (
+      "cache eval made.sumac --against made.safetensors --model base --data tokens.safetensors:heldout_prose",
+      "failure", 64
+    ),
     ("prune base -o p.sumac", "prune", 0),
     ("prune base --survey-out survey.json", "output", 0),
     ("verify base --against base", "verify", 0), ("explain s.sumac", "lineage-report", 0),
@@ -45,6 +62,36 @@ import Testing
     (
       "calibrate base --data tokens.safetensors:heldout_poetry --tokens 600 -o n.safetensors",
       "output", 0
+    ),
+    (
+      "convert base -o e.sumac --type int4 --evaluate tokens.safetensors:heldout_poetry --evaluate-tokens 600",
+      "output", 0
+    ),
+    (
+      "prune base -o pe.sumac --evaluate tokens.safetensors:heldout_poetry --evaluate-tokens 600",
+      "prune", 0
+    ),
+    (
+      "batch prune base -o pruned --evaluate tokens.safetensors:heldout_poetry --evaluate-tokens 600",
+      "batch", 0
+    ),
+    ("convert base -o f.sumac --evaluate nothing", "failure", 4),
+    ("train new --arch mlp:64,16,10 -o new.sumac", "output", 0),
+    (
+      "train run new.sumac --data training/digits-train.npz --test training/digits-test.npz --recipe training/sgd.yaml -o run --dry-run",
+      "train-plan", 0
+    ),
+    (
+      "train run new.sumac --data training/digits-train.npz --test training/digits-test.npz --recipe training/sgd.yaml -o run",
+      "train", 0
+    ),
+    (
+      "train run new.sumac --data training/digits-test.npz --test training/digits-test.npz --recipe training/sgd.yaml -o run",
+      "failure", 64
+    ),
+    (
+      "train prune new.sumac --data training/digits-train.npz --test training/digits-test.npz --recipe training/sgd.yaml --rounds 1 -o sap",
+      "train-prune", 0
     ),
     ("batch convert base -o many --dry-run", "batch-plan", 0),
     ("batch convert base -o many", "batch", 0), ("batch convert base -o many", "batch", 0),

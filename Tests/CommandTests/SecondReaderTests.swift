@@ -35,7 +35,7 @@ import Testing
   }
 
   /// The first `python3` in `PATH`.
-  private static let python: String = {
+  static let python: String = {
     let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin").split(separator: ":")
     return folders.map { "\($0)/python3" }.first {
       FileManager.default.isExecutableFile(atPath: $0)

@@ -92,7 +92,7 @@ struct Workspace {
       ("valid", "safetensors/valid"), ("caches", "caches"),
       ("prompt.safetensors", "caches/prompt.safetensors"),
       ("tokens.safetensors", "models/text/tokens.safetensors"),
-      ("malformed", "safetensors/malformed"),
+      ("malformed", "safetensors/malformed"), ("training", "training"),
     ] {
       try FileManager.default.createSymbolicLink(
         atPath: folder[name], withDestinationPath: Fixtures.path(target))

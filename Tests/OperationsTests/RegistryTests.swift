@@ -72,8 +72,32 @@ import Testing
     var eval = EvalOperation(model: "m", settings: text)
     eval.against = "b"
     eval.comparesLayers = true
+    var sequence = SequenceSettings(data: "t")
+    sequence.tokenizer = "j"
+    sequence.start = .always
+    sequence.kernels = .portable
+    sequence.context = 640
+    var make = CacheMakeOperation(model: "m", text: sequence, length: 128, output: output)
+    make.layout.name = "llamacpp"
+    make.rotated = .no
+    make.pairing = .halves
+    var judge = CacheEvalOperation(cache: "c", against: "o", model: "m", text: sequence)
+    judge.tokenLimit = 128
+    judge.input.axes = .htd
+    var training = TrainSettings(recipe: "r.yaml", data: "d")
+    training.labels = "l"
+    training.draws = "d:order"
+    training.kernels = .portable
+    var rounds = TrainPruneOperation(model: "m", settings: training, output: "f", rounds: 3)
+    rounds.method = .oneShot
+    rounds.scope = .neuron
+    rounds.amount = 0.2
+    rounds.keepsWeights = true
+    var new = TrainNewOperation(architecture: "mlp:4,2", output: output)
+    new.seed = .max
     return [
-      convert, prune, survey, merge, extract, eval,
+      convert, prune, survey, merge, extract, eval, new, rounds,
+      TrainRunOperation(model: "m", settings: training, output: "f"),
       CalibrateOperation(model: "m", settings: text, output: output),
       VectorApplyOperation(vectors: ["v"], base: "b", output: output),
       VectorAddOperation(vectors: ["v", "w"], output: output),
@@ -85,6 +109,7 @@ import Testing
       CacheUnpackOperation(packed: "p", output: output),
       CacheAppendOperation(packed: "p", new: "n", output: output),
       CacheConvertOperation(caches: ["c"], output: output), CacheInspectOperation(caches: ["c"]),
+      make, judge,
       inspect, VerifyOperation(inputs: ["a"]), ExplainOperation(subject: "a"),
       DoctorOperation(cleanedFolder: "d"), PackOperation(folder: "m", output: output),
       UnpackOperation(archive: "a.zip", output: output),

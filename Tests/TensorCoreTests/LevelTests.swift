@@ -194,6 +194,13 @@ import Testing
     Kernels.levels[level].addDistance(of: matrix.rawSpan, from: other.rawSpan, to: &this)
     #expect(first.squares == this.squares && first.largest == this.largest)
     #expect(first.normSquares == this.normSquares && first.squares > 0)
+    let weights = Self.floats(rows * columns, seed: 25)
+    (first, this) = (Distance(), Distance())
+    Kernels.levels[0].addDistance(
+      of: matrix.rawSpan, from: other.rawSpan, weights: weights.rawSpan, to: &first)
+    Kernels.levels[level].addDistance(
+      of: matrix.rawSpan, from: other.rawSpan, weights: weights.rawSpan, to: &this)
+    #expect(first == this && first.squares != 0)
   }
 
   @Test("statistics: powers, histograms, peaks, ranks and patterns", arguments: levels, lengths)

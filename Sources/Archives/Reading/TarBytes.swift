@@ -51,11 +51,20 @@ final class DecodedTarBytes: TarBytes {
   private(set) var position = 0
   private var keptByteCount = 0
   private var pieces = DecodedPieces()
+  /// All bytes so far, unless they are too many to be kept.
+  private var decoded: KeptBytes.Builder?
 
-  init(_ decoder: any ByteDecoder, limits: ArchiveLimits) {
+  /// - Parameter keptLimit: The number of decoded bytes that may be kept.
+  init(_ decoder: any ByteDecoder, limits: ArchiveLimits, keptLimit: Int) {
     self.decoder = decoder
     self.limits = limits
+    // Few archives have more bytes than what they contain.
+    decoded =
+      limits.archiveByteCount <= keptLimit ? KeptBytes.Builder(limit: keptLimit) : nil
   }
+
+  /// Returns all bytes if they were kept. Call it once, after the last byte.
+  func takeDecoded() -> KeptBytes.Builder? { decoded.take() }
 
   /// Passes the next `count` bytes, in pieces, to `body` with the number of bytes before each; returns false if there are
   /// fewer.
@@ -66,7 +75,10 @@ final class DecodedTarBytes: TarBytes {
     while done < count {
       guard try pieces.fill(from: decoder) else { return false }
       try limits.check(byteCount: position + pieces.byteCount)
-      let length = pieces.take(atMost: count - done) { body(done, $0) }
+      let length = pieces.take(atMost: count - done) { piece in
+        decoded?.append(piece)
+        body(done, piece)
+      }
       done += length
       position += length
     }
@@ -80,6 +92,7 @@ final class DecodedTarBytes: TarBytes {
   }
 
   func skip(_ count: Int) throws -> MemberEdges? {
+    decoded?.require(count)
     var (headCount, tailCount) =
       count <= Self.smallByteCount ? (count, 0) : (Self.headByteCount, Self.tailByteCount)
     if keptByteCount + headCount + tailCount > Self.budgetByteCount {

@@ -31,8 +31,10 @@ struct TarContent: ArchiveContent {
     let limits = ArchiveLimits(path: file.path, archiveByteCount: file.byteCount)
     let frames = FrameStarts()
     let decoder = try Self.decoder(file, compression, frames)
-    let bytes: any TarBytes =
-      if let decoder { DecodedTarBytes(decoder, limits: limits) } else { PlainTarBytes(file) }
+    let decoded = decoder.map {
+      DecodedTarBytes($0, limits: limits, keptLimit: limit.keptByteCount)
+    }
+    let bytes: any TarBytes = if let decoded { decoded } else { PlainTarBytes(file) }
     let listing = try TarListing(bytes, limits: limits, catalogLimit: limit)
     members = listing.members
     files = listing.files
@@ -41,10 +43,10 @@ struct TarContent: ArchiveContent {
       if case .file(let number) = member.kind { names[number] = member.path }
     }
     self.names = names
-    stream =
-      decoder == nil
-      ? nil
-      : try Self.stream(file, compression, byteCount: listing.byteCount, frames.all)
+    stream = try decoded.map {
+      try Self.stream(
+        file, compression, byteCount: listing.byteCount, frames.all, decoded: $0.takeDecoded())
+    }
   }
 
   /// Returns true if the bytes of a compressed file start like a tar archive.
@@ -74,7 +76,8 @@ struct TarContent: ArchiveContent {
   }
 
   private static func stream(
-    _ file: InputFile, _ compression: TarCompression, byteCount: Int, _ frames: [FrameStart]
+    _ file: InputFile, _ compression: TarCompression, byteCount: Int, _ frames: [FrameStart],
+    decoded: consuming KeptBytes.Builder?
   ) throws -> DecodedStream {
     let memory: Int =
       switch compression {
@@ -85,7 +88,7 @@ struct TarContent: ArchiveContent {
       }
     return DecodedStream(
       byteCount: byteCount, order: 0, in: DecodedStreams(), decoderByteCount: memory,
-      path: file.path
+      path: file.path, decoded: decoded
     ) { byteOffset in
       if compression == .zstd {
         // The last frame that starts at the byte or before it.

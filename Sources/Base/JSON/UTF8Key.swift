@@ -7,11 +7,11 @@ package struct UTF8Key: Hashable, Comparable, Sendable {
   package init(_ text: String) { self.text = text }
 
   package static func == (left: UTF8Key, right: UTF8Key) -> Bool {
-    left.text.utf8.elementsEqual(right.text.utf8)
+    left.text.equalsAsBytes(right.text)
   }
 
   package static func < (left: UTF8Key, right: UTF8Key) -> Bool {
-    left.text.utf8.lexicographicallyPrecedes(right.text.utf8)
+    left.text.precedesAsBytes(right.text)
   }
 
   package func hash(into hasher: inout Hasher) {

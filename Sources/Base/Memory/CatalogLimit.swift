@@ -48,10 +48,13 @@ package struct CatalogLimit: Sendable {
 
   private let byteCount: Int
   private let use: CatalogUse
+  /// The number of bytes that readers may keep of what they decode; see ``KeptBytes``.
+  package let keptByteCount: Int
 
-  package init(byteCount: Int, use: CatalogUse) {
+  package init(byteCount: Int, use: CatalogUse, keptByteCount: Int = 0) {
     self.byteCount = byteCount
     self.use = use
+    self.keptByteCount = keptByteCount
   }
 
   /// Checks that a catalog and its use fit into the limit. Call it when the header is in memory.
@@ -61,9 +64,14 @@ package struct CatalogLimit: Sendable {
     _ size: CatalogSize, perTensor: Int, path: String
   ) throws(UsageError) {
     guard byteCount < .max else { return }
-    let needed =
-      ResidentMemory.currentByteCount + size.byteCount(perTensor: perTensor)
+    let additional =
+      size.byteCount(perTensor: perTensor)
       + use.byteCount(tensorCount: size.tensorCount, headerByteCount: size.headerByteCount)
+    var needed = ResidentMemory.currentByteCount + additional
+    if needed > byteCount, KeptBytes.totalByteCount > 0 {
+      KeptBytes.releaseAll()
+      needed = ResidentMemory.currentByteCount + additional
+    }
     guard needed > byteCount else { return }
     // The memory in use differs by some MiB from run to run.
     let enough = (needed >> 20) + 8

@@ -370,6 +370,12 @@ typedef struct sumac_kernels {
   void (*add_distance)(const void *_Nullable values, const void *_Nullable others, size_t n,
                        sumac_distance *distance);
 
+  /// Adds the sums of the squared distances of `values` from `others` and of the squared values, each times its weight of
+  /// `weights`, to `distance`, in the lanes of `moments_f32`. The largest distance has no weights.
+  void (*add_weighted_distance)(const void *_Nullable values, const void *_Nullable others,
+                                const void *_Nullable weights, size_t n,
+                                sumac_distance *distance);
+
   /// Adds to `loss` the difference between `n` values of the float dtype `from` and the values of the float dtype `to`
   /// that were made of them. Sums are computed in the lanes of `moments_f32` for each 1024 values, in float32 if the range of
   /// their magnitudes allows it.

@@ -27,15 +27,15 @@ package enum WeightFileNames {
   /// `model.fp16-00001-of-00002.safetensors`.
   package static func stem(of name: String) -> String {
     let first = name.prefix { $0 != "." }
-    return String(first.replacing(/-\d+-of-\d+$/, with: ""))
+    return ShardMark.removed(from: first, onlyAtEnd: true)
   }
 
   /// Returns the name that outputs give the weights of a file: its name without suffix and shard number, with the
   /// variant. Names for PyTorch become those for safetensors: `pytorch_model.bin` becomes `model`.
   package static func weightsName(of file: String) -> String {
-    let suffix = weightSuffixes.first(where: file.hasSuffix) ?? ""
-    let name = String(file.dropLast(suffix.count).replacing(/-\d+-of-\d+/, with: ""))
-    guard suffix != ".safetensors" else { return name }
+    let suffix = (weightSuffixes + [".sumac"]).first(where: file.hasSuffix) ?? ""
+    let name = ShardMark.removed(from: file.dropLast(suffix.count))
+    guard ![".safetensors", ".sumac"].contains(suffix) else { return name }
     for (old, new) in [
       ("pytorch_model", "model"), ("open_clip_pytorch_model", "open_clip_model"),
     ] where name == old || name.hasPrefix(old + ".") {
@@ -45,7 +45,12 @@ package enum WeightFileNames {
   }
 
   /// Returns true for the name of a shard, such as `model-00001-of-00002.safetensors`.
-  package static func isShard(_ name: String) -> Bool { name.contains(/-\d+-of-\d+\.[a-z]+$/) }
+  package static func isShard(_ name: String) -> Bool { ShardMark.isBeforeSuffix(of: name) }
+
+  /// Returns true for the name of a `.sumac` shard, which needs an index.
+  package static func isPackedShard(_ name: String) -> Bool {
+    name.hasSuffix(".sumac") && isShard(name)
+  }
 
   /// Returns true if loaders would take a file of this name for the weights of the folder or for their index.
   ///

@@ -88,7 +88,8 @@ package struct AtomicOutput: Sendable {
   /// The ends of the file names by which a folder is recognized as a model or a cache. A chunk of LMCache has a
   /// `.pt.meta` file beside it.
   private static let modelSuffixes = [
-    ".safetensors", ".safetensors.index.json", ".pt.meta", "model_index.json", "modules.json",
+    ".safetensors", ".safetensors.index.json", ".sumac.index.json", ".pt.meta", "model_index.json",
+    "modules.json",
   ]
 
   /// Throws unless the existing folder is empty or contains a model or cache, so that a wrong path deletes nothing.

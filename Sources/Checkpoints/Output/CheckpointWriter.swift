@@ -37,9 +37,15 @@ package struct WriterOptions: Sendable {
   /// True to store a SHA-256 of each tensor's values.
   package var hasContentIDs: Bool
   package var shardByteCount: Int?
+  /// The names of the tensors of each shard, as an earlier plan of the same output has cut them; nil to cut by size.
+  ///
+  /// A survey may change how tensors are stored, but not which shards they are in.
+  package var cut: [[String]]?
   package var keepsAliases: Bool
   /// The lineage to record; nil to record none.
   package var lineage: Lineage?
+  /// The inputs whose ids in the lineage are known when their values have been read; nil if all ids are known.
+  package var lateInputs: LateInputs?
 
   package init(
     compression: Compression? = nil, isSealed: Bool = false, hasContentIDs: Bool = false,

@@ -29,6 +29,18 @@ package struct MemoryBudget: Sendable {
     return budget
   }
 
+  /// The number of bytes that readers may keep of what they decode, so that it is decoded once: less than half of the limit,
+  /// and nothing for work that runs beside other work.
+  package var keptByteCount: Int {
+    part == nil ? max(0, limit / 2 - Self.unkeptByteCount) : 0
+  }
+
+  /// The memory for what readers need besides the bytes that they keep, such as the window of a decoder.
+  private static let unkeptByteCount = 96 << 20
+
+  /// The resident memory that the work may reach, in bytes: the limit, or the part of it for work beside other work.
+  package var available: Int { part.map { $0.residentByteCount + $0.byteCount } ?? limit }
+
   /// Returns the memory that work needs with this number of workers, besides what is in use already.
   package static func byteCount(_ demand: Demand, workers: Int) -> Int {
     demand.fixedByteCount + reserveByteCount
@@ -62,11 +74,15 @@ package struct MemoryBudget: Sendable {
   package func allot(
     _ demand: Demand, jobs: Int, tiles: Int, valueByteCount: Int
   ) throws(UsageError) -> Allotment {
-    let limit = part.map { $0.residentByteCount + $0.byteCount } ?? limit
-    let resident = part?.residentByteCount ?? ResidentMemory.currentByteCount
-    let base =
-      resident + MemoryReservation.totalByteCount + demand.fixedByteCount + Self.reserveByteCount
+    let limit = available
+    var base = self.base(demand)
     let worker = demand.workerByteCount + Self.threadByteCount
+    let useful = max(1, min(jobs, tiles, (valueByteCount >> 20) + 1))
+    // Decoding again costs less than an error, or fewer workers.
+    if base + useful * worker > limit, KeptBytes.totalByteCount > 0 {
+      KeptBytes.releaseAll()
+      base = self.base(demand)
+    }
     // Planning may have used more memory than the work does; what it has freed is used again.
     let past = part == nil ? ResidentMemory.peakByteCount : 0
     func peak(_ workers: Int) -> Int { max(past, base + workers * worker) }
@@ -76,7 +92,13 @@ package struct MemoryBudget: Sendable {
         hint: "pass \(setting: "memory") \((peak(1) >> 20) + 1)MiB or more")
     }
     let fitting = (limit - base) / worker
-    let workers = max(1, min(jobs, fitting, tiles, (valueByteCount >> 20) + 1))
+    let workers = max(1, min(useful, fitting))
     return Allotment(workers: workers, peakByteCount: peak(workers))
+  }
+
+  /// The memory in use, that of readers, and that of the work without its workers.
+  private func base(_ demand: Demand) -> Int {
+    (part?.residentByteCount ?? ResidentMemory.currentByteCount)
+      + MemoryReservation.totalByteCount + demand.fixedByteCount + Self.reserveByteCount
   }
 }

@@ -8,6 +8,8 @@ package struct OutputJob: Sendable {
   package private(set) var output: Target
   /// The files and folders that are read for the output.
   private let inputs: [FileIdentity]
+  /// The memory that each worker needs to read values that only ids in the lineage need.
+  private var lateWorkerByteCount = 0
 
   /// The destination of an output.
   package enum Target: Sendable {
@@ -90,7 +92,10 @@ package struct OutputJob: Sendable {
   /// Plans the output again, for a checkpoint that a survey has changed. Checks are not repeated.
   package mutating func replan(_ checkpoint: Checkpoint, options: WriterOptions) throws {
     guard let container else { return }
+    var options = options
+    options.cut = writer.partition?.parts.map(\.tensorNames)
     writer = try container.writer(checkpoint, options: options)
+    lateWorkerByteCount = options.lateInputs?.workerByteCount ?? 0
   }
 
   /// Throws if the output cannot appear at once on its file system. Call it before long work; unlike the checks of
@@ -120,8 +125,10 @@ package struct OutputJob: Sendable {
   package func allotment(jobs: Int, memory: MemoryBudget) throws(UsageError)
     -> MemoryBudget.Allotment
   {
-    try memory.allot(
-      plan.demand, jobs: jobs, tiles: plan.tileCount, valueByteCount: plan.valueByteCount)
+    var demand = plan.demand
+    demand.workerByteCount = max(demand.workerByteCount, lateWorkerByteCount)
+    return try memory.allot(
+      demand, jobs: jobs, tiles: plan.tileCount, valueByteCount: plan.valueByteCount)
   }
 
   /// The resources that writing used, and the loss of the output.

@@ -9,8 +9,7 @@ package struct OutputPart: Sendable {
   package var byteCount: Int
   /// The length of the values in the file.
   package var valueByteCount: Int
-  /// The length of the start of the file that is written again once the losses of all parts are known; 0 if there is
-  /// none.
+  /// The length of the start of the file that is written again once the values of all parts were read; 0 if there is none.
   package var lateByteCount: Int
 
   package init(
@@ -39,27 +38,42 @@ package protocol PartitionedWriter: CheckpointWriter {
   func write(part: Int, to file: OutputFile, engine: Engine) throws
 
   /// Writes the start of a part again, with the losses of all parts. Does nothing if no start waits for them.
-  func record(_ losses: [TensorLoss], inPart part: Int, to file: OutputFile) throws
+  func record(
+    _ losses: [TensorLoss], inPart part: Int, to file: OutputFile, engine: Engine) throws
 
   /// Writes one of the other files.
-  func write(otherFile number: Int, to file: OutputFile, engine: Engine) throws
+  /// - Parameters:
+  ///   - folder: The folder with the weights files, to which the paths of parts are relative.
+  ///   - losses: The losses of all parts.
+  func write(
+    otherFile number: Int, to file: OutputFile, beside folder: String, losses: [TensorLoss],
+    engine: Engine
+  ) throws
 }
 
 extension PartitionedWriter {
   package var isDirectory: Bool { true }
   package var partition: (any PartitionedWriter)? { self }
 
-  /// Writes all parts, the last one first, because the first one contains the losses of all.
+  /// Writes all parts in order, except that those whose start contains the losses of others come last.
   package func write(to output: AtomicOutput, engine: Engine) throws {
+    let numbers = parts.indices
+    let order =
+      numbers.filter { parts[$0].lateByteCount == 0 }
+      + numbers.filter { parts[$0].lateByteCount > 0 }
     try output.writeDirectory { folder in
-      for (number, part) in parts.enumerated().reversed() {
-        try folder.writeFile(part.file) { file in
+      for number in order {
+        try folder.writeFile(parts[number].file) { file in
           try write(part: number, to: file, engine: engine)
-          try record(engine.losses.tensors, inPart: number, to: file)
+          try record(engine.losses.tensors, inPart: number, to: file, engine: engine)
         }
       }
       for (number, name) in otherFiles.enumerated() {
-        try folder.writeFile(name) { try write(otherFile: number, to: $0, engine: engine) }
+        try folder.writeFile(name) {
+          try write(
+            otherFile: number, to: $0, beside: folder.path, losses: engine.losses.tensors,
+            engine: engine)
+        }
       }
     }
   }

@@ -16,6 +16,8 @@ package enum ProgressPhase: String, Codable, Sendable {
   case write
   /// A network runs over tokens.
   case evaluate
+  /// A network is trained; its steps count like bytes.
+  case train
   /// All models of a batch together.
   case batch
 }

@@ -28,6 +28,8 @@ package protocol Family: Sendable {
   static func last<S: NetworkScalar>(_ x: Value<S>, _ model: Scope<S>) throws -> Value<S>
   /// True if the output of the network is logits, one for each token of the vocabulary.
   static var hasLogits: Bool { get }
+  /// The value of the weights of normalizations in a new network.
+  static var startOfNormalizations: Float { get }
 }
 
 /// The defaults, which most decoders share.
@@ -55,6 +57,7 @@ extension Family {
   }
 
   package static var hasLogits: Bool { true }
+  package static var startOfNormalizations: Float { 1 }
 
   /// Returns a message for each flag that is set and must not be.
   static func refused(_ flags: [String], in object: JSONObject) -> [String] {
@@ -66,7 +69,8 @@ extension Family {
 package enum Families {
   package static let all: [any Family.Type] = [
     Llama.self, Mistral.self, Mixtral.self, Qwen2.self, Qwen3.self, Phi3.self, Gemma2.self,
-    Gemma3.self, GPT2.self, AttentionOnly.self, BERT.self, CLIPVision.self,
+    Gemma3.self, GPT2.self, AttentionOnly.self, BERT.self, CLIPVision.self, Perceptron.self,
+    ConvolutionalNetwork.self, ResidualNetwork.self,
   ]
 
   /// All supported values of `model_type`.

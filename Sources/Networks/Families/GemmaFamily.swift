@@ -4,6 +4,8 @@ import Base
 protocol GemmaFamily: Family {}
 
 extension GemmaFamily {
+  package static var startOfNormalizations: Float { 0 }
+
   package static func unsupportedSettings(of object: JSONObject) -> [String] {
     refused(["use_bidirectional_attention"], in: object)
   }

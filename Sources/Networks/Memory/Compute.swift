@@ -34,7 +34,7 @@ package final class Compute: Sendable {
   static let pieceElementCount = 1 << 15
 
   /// Calls `body` with each index below `count`, from all workers.
-  func forEach(_ count: Int, _ body: @Sendable (Int) throws -> Void) throws {
+  package func forEach(_ count: Int, _ body: @Sendable (Int) throws -> Void) throws {
     if count == 1 { return try body(0) }
     try working.crew.forEach(count: count, body)
   }

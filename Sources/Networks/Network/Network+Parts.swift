@@ -19,6 +19,11 @@ extension Network {
       ? try parameter(prefix + embedding, shape) : try parameter(outputName, shape)
   }
 
+  /// Returns the name of the weight of the output layer.
+  package func outputWeightName() throws -> String {
+    try outputWeight(embedding: family.embeddingName).name
+  }
+
   /// Returns the rows of the output layer for some tokens of the vocabulary.
   package func outputRows(
     _ tokens: Range<Int>, _ compute: Compute

@@ -21,6 +21,8 @@ package final class Network<Scalar: NetworkScalar> {
   /// The faults that a check found.
   private var faults: [any UserError] = []
   private var isChecking = false
+  /// The tensors that a check did not find, by name and shape, in the order of their first use.
+  package private(set) var required: [(name: String, shape: [Int])] = []
 
   init(
     family: any Family.Type, configuration: NetworkConfiguration, path: String,
@@ -50,27 +52,7 @@ package final class Network<Scalar: NetworkScalar> {
     of checkpoint: Checkpoint, _ model: ModelConfiguration, _ compute: Compute,
     makeParameter: ((LazyTensor) throws -> any Parameter<Scalar>)? = nil
   ) throws -> Network {
-    let name = try modelType(of: model, path: checkpoint.path)
-    guard let family = Families.named(name) else {
-      throw FormatError(
-        .networkConfiguration,
-        "config.json: the architecture '\(name.printable)' is not supported",
-        path: checkpoint.path, hint: "supported are \(Families.modelTypes.joined(separator: ", "))")
-    }
-    var reader = NetworkConfigurationReader(model, family.facts, path: checkpoint.path)
-    var configuration = reader.configuration(named: name)
-    var faults = reader.faults
-    for reason in family.unsupportedSettings(of: model.object) {
-      faults.append(
-        FormatError(.networkConfiguration, "config.json: " + reason, path: checkpoint.path))
-    }
-    if let quantization = try? model.quantization, !quantization.isEmpty {
-      faults.append(
-        FormatError(
-          .networkConfiguration, "config.json: the weights are stored with a quantization",
-          path: checkpoint.path, hint: "convert the model to a float dtype first"))
-    }
-    try SeveralErrors.throwIfAny(faults)
+    var (family, configuration) = try configured(model, path: checkpoint.path)
     for index in configuration.rotations.indices {
       configuration.rotations[index].clex = try CLEXLayer(
         checkpoint, settings: configuration.rotations[index])
@@ -84,6 +66,44 @@ package final class Network<Scalar: NetworkScalar> {
     let network = Network(
       family: family, configuration: configuration, path: checkpoint.path, parameters: parameters)
     try network.check()
+    return network
+  }
+
+  /// Returns the family and the configuration of a model.
+  /// - Throws: ``FormatError`` or ``SeveralErrors`` with all faults of config.json.
+  private static func configured(
+    _ model: ModelConfiguration, path: String
+  ) throws -> (any Family.Type, NetworkConfiguration) {
+    let name = try modelType(of: model, path: path)
+    guard let family = Families.named(name) else {
+      throw FormatError(
+        .networkConfiguration,
+        "config.json: the architecture '\(name.printable)' is not supported",
+        path: path, hint: "supported are \(Families.modelTypes.joined(separator: ", "))")
+    }
+    var reader = NetworkConfigurationReader(model, family.facts, path: path)
+    let configuration = reader.configuration(named: name)
+    var faults = reader.faults
+    for reason in family.unsupportedSettings(of: model.object) {
+      faults.append(FormatError(.networkConfiguration, "config.json: " + reason, path: path))
+    }
+    if let quantization = try? model.quantization, !quantization.isEmpty {
+      faults.append(
+        FormatError(
+          .networkConfiguration, "config.json: the weights are stored with a quantization",
+          path: path, hint: "convert the model to a float dtype first"))
+    }
+    try SeveralErrors.throwIfAny(faults)
+    return (family, configuration)
+  }
+
+  /// Returns the network of a configuration without any tensors, whose ``required`` tensors it needs.
+  /// - Throws: ``FormatError`` or ``SeveralErrors`` with all faults of config.json and of the shapes.
+  package static func outline(of model: ModelConfiguration, path: String) throws -> Network {
+    let (family, configuration) = try configured(model, path: path)
+    let network = Network(
+      family: family, configuration: configuration, path: path, parameters: [:])
+    try network.walk()
     return network
   }
 
@@ -121,23 +141,29 @@ package final class Network<Scalar: NetworkScalar> {
       hint: "list the tensors with: \(command: "inspect \(path.printable)")")
     guard isChecking else { throw fault }
     faults.append(fault)
+    if !required.contains(where: { $0.name == name }) { required.append((name, shape)) }
     return ResidentParameter(name, Value(shape, in: Arena(isCounting: true)))
   }
 
   /// Checks that all tensors are present and have the shapes that the configuration defines.
   /// - Throws: ``FormatError`` or ``SeveralErrors`` with all faults.
   private func check() throws {
+    try walk()
+    try SeveralErrors.throwIfAny(faults)
+  }
+
+  /// Runs the functions of the family without computing, and collects faults.
+  private func walk() throws {
     isChecking = true
     defer { isChecking = false }
     let compute = Compute.counting(jobs: 1)
     let windows = Windows(length: configuration.image?.tokenCount ?? 1)
     let run = Run(self, Tape(compute), try Positions(self, windows, compute))
-    let input: NetworkInput<Scalar> =
-      configuration.image.map {
-        .images(Value([1, $0.channelCount, $0.size, $0.size], in: compute.arena))
-      } ?? .tokens([0])
-    _ = try output(input, run)
-    try SeveralErrors.throwIfAny(faults)
+    let shape =
+      configuration.classifier?.inputShape
+      ?? configuration.image.map { [$0.channelCount, $0.size, $0.size] }
+    _ = try output(
+      shape.map { .images(Value([1] + $0, in: compute.arena)) } ?? .tokens([0]), run)
   }
 
   // MARK: Forward pass

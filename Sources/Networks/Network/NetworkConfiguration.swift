@@ -40,6 +40,8 @@ package struct NetworkConfiguration: Sendable {
   package let image: ImageSettings?
   /// The rotary settings that layers refer to; empty if positions are learned.
   package internal(set) var rotations: [RopeSettings]
+  /// The sizes of a plain classifier; nil for other networks.
+  package internal(set) var classifier: ClassifierSettings?
 }
 
 /// Facts about an architecture that its configuration does not contain: defaults of its code, and parts without a key.
@@ -57,8 +59,15 @@ package struct ArchitectureFacts: Sendable {
   package var isAttentionOnly = false
   /// True if the input is images.
   package var readsImages = false
+  /// The kind of a plain classifier; nil for other networks.
+  package var classifier: Classifier?
   /// The factor of the default width of the feed-forward part to the hidden size; nil if the width must be set.
   package var intermediateFactor: Int?
+
+  /// A kind of plain classifiers, which have sizes of their own.
+  package enum Classifier: Sendable {
+    case perceptron, convolutional, residual
+  }
 }
 
 /// The images that an encoder reads, and what it returns.

@@ -19,7 +19,7 @@ struct NetworkConfigurationReader {
   private static let sizeLimit = 1 << 24
   private static let countLimit = 1 << 12
 
-  private mutating func report(_ reason: Message, hint: Message? = nil) {
+  mutating func report(_ reason: Message, hint: Message? = nil) {
     faults.append(
       FormatError(
         .networkConfiguration, "config.json: " + reason, path: path, hint: hint))
@@ -55,6 +55,7 @@ struct NetworkConfigurationReader {
   }
 
   mutating func configuration(named modelType: String) -> NetworkConfiguration {
+    if facts.classifier != nil { return classifierConfiguration(named: modelType) }
     let hidden = size("hidden_size") { try $0.hiddenSize }
     let heads = size("num_attention_heads") { try $0.headCount }
     let groups = size("num_key_value_heads") { try $0.keyValueHeadCount }
@@ -147,7 +148,7 @@ struct NetworkConfigurationReader {
     return cap
   }
 
-  private mutating func activation() -> ActivationKind {
+  mutating func activation() -> ActivationKind {
     let name = optional { try $0.activationName }
     guard let name = name ?? facts.activation else {
       report("the activation is missing")

@@ -4,7 +4,7 @@ import Base
 package enum NetworkInput<Scalar: NetworkScalar>: Sendable {
   /// The tokens of all windows, one window after another.
   case tokens([Int32])
-  /// Images, shape `[images, channels, height, width]`, prepared as the model expects.
+  /// Images, shape `[images, channels, height, width]`, or examples of another shape, prepared as the model expects.
   case images(Value<Scalar>)
 }
 

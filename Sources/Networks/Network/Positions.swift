@@ -8,8 +8,12 @@ package final class Positions<Scalar: NetworkScalar> {
   /// A table for each of the network's rotary settings, shape `[length, rotated dimensions]`.
   let tables: [Value<Scalar>]
 
+  /// - Parameter context: The number of positions that frequencies which depend on the length are for; nil for those up to
+  ///   the end of the windows.
   /// - Throws: ``FormatError`` if the model has no frequencies, or no embeddings, for so many positions.
-  package init(_ network: Network<Scalar>, _ windows: Windows, _ compute: Compute) throws {
+  package init(
+    _ network: Network<Scalar>, _ windows: Windows, context: Int? = nil, _ compute: Compute
+  ) throws {
     self.windows = windows
     let end = windows.start + windows.length
     if network.configuration.rotations.isEmpty, let limit = network.configuration.positionLimit,
@@ -21,7 +25,7 @@ package final class Positions<Scalar: NetworkScalar> {
     }
     tables = try network.configuration.rotations.map { settings in
       do throws(RopeFault) {
-        let frequencies = try settings.frequencies(length: end)
+        let frequencies = try settings.frequencies(length: context ?? end)
         return Self.table(frequencies, windows, in: compute.arena)
       } catch {
         throw FormatError(

@@ -30,5 +30,14 @@ package struct Observer<Scalar: NetworkScalar> {
   /// `[sequences · start, groups · d]`; must be present if the windows start after position 0.
   package var cache: ((_ layer: Int) throws -> (keys: Value<Scalar>, values: Value<Scalar>))?
 
+  /// Receives the rotated keys and the values of a layer, those of the cache first: the cache of the tokens after the
+  /// windows.
+  package var extendedCache:
+    ((_ layer: Int, _ keys: Value<Scalar>, _ values: Value<Scalar>) throws -> Void)?
+
+  /// Receives the input of each batch normalization, with the prefix of the names of its tensors. If it is present, the
+  /// normalizations use the statistics of the batch, as in training; otherwise the running ones.
+  package var batch: ((_ prefix: String, _ input: Value<Scalar>) throws -> Void)?
+
   package init() {}
 }

@@ -26,6 +26,7 @@ extension Scope {
       keys = try tape.apply(join, [before.keys, keys])
       values = try tape.apply(join, [before.values, values])
     }
+    if !tape.isCounting { try run.observer.extendedCache?(layer, keys, values) }
     return try tape.apply(
       Attention(
         headCount: configuration.headCount, groupCount: configuration.keyValueHeadCount,

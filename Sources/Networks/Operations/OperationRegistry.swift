@@ -7,6 +7,6 @@ package enum OperationRegistry {
     LogProbability.self, Entropy.self, SquaredDifference.self, Mean.self, ColumnSlice.self,
     RowConcatenation.self, FirstRow.self, RowSelection.self, MeanPooling.self, TopShares.self,
     ExpertSum.self, Convolution.self, PatchEmbedding.self, MaxPooling.self, AveragePooling.self,
-    BatchNorm.self,
+    BatchNorm.self, Flatten.self,
   ]
 }

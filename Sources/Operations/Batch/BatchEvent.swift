@@ -37,6 +37,9 @@ enum BatchEvent: Sendable, Equatable {
     var outputByteCount: Int
     /// ‖x − x̂‖ / ‖x‖ over all tensors with a loss; nil if there is none.
     var relativeError: Double?
+    /// The mean divergence of the predictions from those of the input, of the last step that was evaluated; nil if none
+    /// was.
+    var divergence: Double?
     var seconds: Double
   }
 
@@ -115,7 +118,7 @@ extension BatchEvent {
 
 extension BatchEvent.Done {
   fileprivate var json: JSONObject {
-    [
+    var json: JSONObject = [
       "event": "done", "output": .string(output), "input": .string(input),
       "input_stamp": .string(inputStamp),
       "input_ids": .array(inputIDs.map { .string($0) }),
@@ -125,6 +128,8 @@ extension BatchEvent.Done {
       "relative_error": relativeError.map { JSONValue($0) } ?? .null,
       "seconds": JSONValue(seconds),
     ]
+    if let divergence { json["divergence"] = JSONValue(divergence) }
+    return json
   }
 
   fileprivate init?(_ json: JSONValue) {
@@ -139,7 +144,8 @@ extension BatchEvent.Done {
       output: output, input: input, inputStamp: inputStamp, inputIDs: ids.compactMap(\.asString),
       inputByteCount: inputByteCount, settings: settings, outputStamp: outputStamp,
       outputID: text("output_id"), outputByteCount: outputByteCount,
-      relativeError: json["relative_error"]?.asDouble, seconds: seconds)
+      relativeError: json["relative_error"]?.asDouble,
+      divergence: json["divergence"]?.asDouble, seconds: seconds)
   }
 }
 

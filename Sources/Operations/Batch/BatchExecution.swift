@@ -1,5 +1,6 @@
 import Base
 import Checkpoints
+import Evaluation
 import Reporting
 
 /// The work on one model of a batch.
@@ -17,12 +18,14 @@ struct BatchExecution {
     let inputStamp = try FileStamp(of: job.inputPaths).text
     var inputIDs: [String] = []
     var relativeError: Double?
+    var divergence: Double?
     let isComplete = if case .finish = planned.action { true } else { false }
     defer { if !keepsIntermediates { removeIntermediates() } }
     for index in job.steps.indices where !isComplete || index > job.outputStep {
       let written = try run(index)
       if index == 0 { inputIDs = written?.inputIDs ?? [] }
       if let loss = written?.loss { relativeError = max(relativeError ?? 0, loss.relative) }
+      divergence = written?.evaluation?.divergence ?? divergence
     }
     return BatchEvent.Done(
       output: job.name, input: job.input, inputStamp: inputStamp, inputIDs: inputIDs,
@@ -31,7 +34,8 @@ struct BatchExecution {
       outputID: job.steps[job.outputStep].operation.writesCheckpoint
         ? (try? context.quiet.read(planned.output, for: .report))?.identity.id : nil,
       outputByteCount: try FileSystem.byteCount(ofTree: planned.output),
-      relativeError: relativeError, seconds: (ContinuousClock.now - start) / .seconds(1))
+      relativeError: relativeError, divergence: divergence,
+      seconds: (ContinuousClock.now - start) / .seconds(1))
   }
 
   private func run(_ index: Int) throws -> OutputReport? {

@@ -58,16 +58,21 @@ package struct BatchReport: Report {
     "\(seconds.fixed(decimals: seconds < 10 ? 2 : 0)) s"
   }
 
+  /// True if a model was evaluated, so that the report has the divergences.
+  private var hasDivergences: Bool { results.contains { $0.divergence != nil } }
+
   private var table: Table {
-    Table(
-      [
-        Table.Column("model"), Table.Column("output"), Table.Column("result"),
-        Table.Column("from", alignsRight: true), Table.Column("to", alignsRight: true),
-        Table.Column("ratio", alignsRight: true), Table.Column("error", alignsRight: true),
-        Table.Column("time", alignsRight: true),
-      ],
+    var columns = [
+      Table.Column("model"), Table.Column("output"), Table.Column("result"),
+      Table.Column("from", alignsRight: true), Table.Column("to", alignsRight: true),
+      Table.Column("ratio", alignsRight: true), Table.Column("error", alignsRight: true),
+    ]
+    if hasDivergences { columns.append(Table.Column("divergence", alignsRight: true)) }
+    columns.append(Table.Column("time", alignsRight: true))
+    return Table(
+      columns,
       rows: results.map { result in
-        [
+        var row: [String] = [
           result.input.printable, FileSystem.baseName(of: result.output).printable,
           result.error.map { "\(result.state.rawValue): \($0.facts.code)" }
             ?? result.state.rawValue,
@@ -75,26 +80,32 @@ package struct BatchReport: Report {
           result.outputByteCount.map { ByteSize($0).description } ?? "",
           Self.ratio(result.inputByteCount, result.outputByteCount) ?? "",
           result.relativeError.map(ModelLoss.percent) ?? "",
-          result.seconds.map(Self.time) ?? "",
         ]
+        if hasDivergences { row.append(result.divergence?.short ?? "") }
+        row.append(result.seconds.map(Self.time) ?? "")
+        return row
       })
   }
 
   package var records: Table {
-    Table(
-      [
-        "model", "output", "result", "input_bytes", "output_bytes", "relative_error", "seconds",
-        "error_code", "error",
-      ].map { Table.Column($0) },
+    var columns = [
+      "model", "output", "result", "input_bytes", "output_bytes", "relative_error", "seconds",
+      "error_code", "error",
+    ]
+    if hasDivergences { columns.append("divergence") }
+    return Table(
+      columns.map { Table.Column($0) },
       rows: results.map { result in
-        [
+        var row: [String] = [
           result.input, result.output, result.state.rawValue,
           result.inputByteCount.map(String.init) ?? "",
           result.outputByteCount.map(String.init) ?? "",
-          result.relativeError.map { "\($0)" } ?? "",
+          result.relativeError?.description ?? "",
           result.seconds.map { $0.fixed(decimals: 6) } ?? "",
           result.error?.facts.code ?? "", result.error?.message.text(.commandLine) ?? "",
         ]
+        if hasDivergences { row.append(result.divergence?.description ?? "") }
+        return row
       })
   }
 
@@ -112,7 +123,7 @@ package struct BatchReport: Report {
 
   package var lines: [JSONValue] {
     results.map { result in
-      .object([
+      var line: JSONObject = [
         "model": .string(result.input), "output": .string(result.output),
         "result": .string(result.state.rawValue),
         "input_bytes": result.inputByteCount.map { JSONValue($0) } ?? .null,
@@ -120,7 +131,9 @@ package struct BatchReport: Report {
         "relative_error": result.relativeError.map { JSONValue($0) } ?? .null,
         "seconds": result.seconds.map { JSONValue($0) } ?? .null,
         "error": result.error.map { .object(FailureReport($0).members) } ?? .null,
-      ])
+      ]
+      if let divergence = result.divergence { line["divergence"] = JSONValue(divergence) }
+      return .object(line)
     }
   }
 }

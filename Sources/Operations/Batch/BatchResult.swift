@@ -23,6 +23,8 @@ package struct BatchResult: Sendable {
   package var outputByteCount: Int?
   /// ‖x − x̂‖ / ‖x‖ over all tensors with a loss, of the step that loses the most; nil if there is none.
   package var relativeError: Double?
+  /// The mean divergence of the predictions from those of the input, in nats per token; nil unless it was evaluated.
+  package var divergence: Double?
   /// The time of the work; nil if there was none.
   package var seconds: Double?
   package var error: (any UserError)?

@@ -173,6 +173,7 @@ extension BatchResult {
     self.init(
       input: done.input, output: output, state: state, inputByteCount: done.inputByteCount,
       outputByteCount: done.outputByteCount, relativeError: done.relativeError,
+      divergence: done.divergence,
       seconds: state == .skipped ? nil : done.seconds)
   }
 }

@@ -2,7 +2,10 @@ import Checkpoints
 
 extension ConvertOperation: BatchableOperation {
   package var inputPaths: [String] { [input] }
-  package var otherPaths: [String] { [appendTo, selection.namesFile].compactMap(\.self) }
+  package var otherPaths: [String] {
+    [appendTo, storage.calibration, selection.namesFile].compactMap(\.self)
+      + (evaluation?.paths ?? [])
+  }
 
   package mutating func bind(input: String, output: String) {
     self.input = input
@@ -14,6 +17,7 @@ extension PruneOperation: BatchableOperation {
   package var inputPaths: [String] { [input] }
   package var otherPaths: [String] {
     [settings.norms, settings.mask, rewind, selection.namesFile].compactMap(\.self) + surveys
+      + (evaluation?.paths ?? [])
   }
   package var unsharedSettings: [String] { maskOutput == nil ? [] : ["save-mask"] }
 
@@ -26,7 +30,9 @@ extension PruneOperation: BatchableOperation {
 
 extension RopeScaleOperation: BatchableOperation {
   package var inputPaths: [String] { [model] }
-  package var otherPaths: [String] { [settings.factors].compactMap(\.self) }
+  package var otherPaths: [String] {
+    [settings.factors].compactMap(\.self) + (evaluation?.paths ?? [])
+  }
   package var outputSuffix: String {
     output.formatSuffix
   }

@@ -58,6 +58,8 @@ extension OutputSettings {
   /// The suffix of the outputs of the format, including the dot; empty for folders, and without a format.
   var formatSuffix: String {
     guard format != nil else { return "" }
-    return (try? container)?.suffix ?? ""
+    var settings = self
+    settings.path = "output"
+    return (try? settings.container)?.suffix ?? ""
   }
 }

@@ -74,11 +74,3 @@ struct FileStamp: Equatable, Sendable {
     var hash: String { XXH64.digits(of: bytes) }
   }
 }
-
-extension XXH64 {
-  /// Returns the XXH64 of bytes as sixteen hexadecimal digits.
-  static func digits(of bytes: [UInt8]) -> String {
-    let hash = hash(bytes.rawSpan)
-    return (0..<8).reversed().map { UInt8(truncatingIfNeeded: hash >> (8 * $0)) }.hexadecimal
-  }
-}

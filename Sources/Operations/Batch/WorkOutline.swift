@@ -45,7 +45,8 @@ extension OutputRun {
     let plan = job.plan
     let inputs = request.inputs
     let tensorCount = inputs.reduce(plan.rows.count) { $0 + $1.tensors.count }
-    let phases = [plan.demand, request.survey?.demand].compactMap(\.self)
+    let phases = [plan.demand, request.survey?.demand, request.evaluation?.demand]
+      .compactMap(\.self)
     let identification = inputs.map(\.identificationWorkspaceByteCount).max() ?? 0
     var output: Checkpoint?
     if request.writer == nil {

@@ -26,7 +26,9 @@ struct EncoderInputs {
   ) throws {
     self.models = models
     try Self.check(settings)
-    let all = try models.found.map { try Self.encoder($0, models.compute) }
+    let all = try zip(models.sources, [models.model, models.base].compactMap(\.self)).map {
+      try Self.encoder($0, $1, models.compute)
+    }
     encoder = all[0].encoder
     base = all.count > 1 ? all[1].encoder : nil
     dimension = all[0].dimension
@@ -36,9 +38,10 @@ struct EncoderInputs {
         hint: "compare encoders with embeddings of one size")
     }
     // The stricter limit, so that both encoders read the same tokens.
-    let limits = zip(models.found, all).map { found, item in
+    let limits = all.map { item in
       min(
-        settings.window ?? item.limit ?? Self.standardLimit, found.model.positionLimit ?? .max)
+        settings.window ?? item.limit ?? Self.standardLimit,
+        item.encoder.model.positionLimit ?? .max)
     }
     let limit = limits.min() ?? Self.standardLimit
     if let window = settings.window, window > limit {
@@ -52,7 +55,7 @@ struct EncoderInputs {
       files: settings.data, sentenceCount: sentences.count, tokenCount: sentences.tokenCount,
       limit: limit, cutCount: cut)
     journal = try models.journal(
-      settings, verb: "eval encoders\nlayers \(comparesLayers)", tokens: sentences.hash)
+      settings, run: "eval encoders\nlayers \(comparesLayers)", tokens: sentences.hash)
   }
 
   private static func check(_ settings: EvaluationSettings) throws(UsageError) {
@@ -67,18 +70,21 @@ struct EncoderInputs {
   }
 
   private static func encoder(
-    _ found: EvaluatedModels.Found, _ compute: Compute
+    _ source: EvaluatedSource, _ model: EvaluatedModel, _ compute: Compute
   ) throws -> (encoder: Embedder.Encoder, dimension: Int, limit: Int?) {
-    let modules = try SentenceModules { try found.files.smallFile($0) }
+    let modules = try SentenceModules { try source.files.smallFile($0) }
     let head = try SentenceHead(
-      modules, found.files.checkpoint, width: found.model.hiddenSize, compute)
-    return (Embedder.Encoder(found.model, head), head.dimension, modules.maximumLength)
+      modules, source.checkpoint, width: model.hiddenSize, compute)
+    return (Embedder.Encoder(model, head), head.dimension, modules.maximumLength)
   }
 
   private static func sentences(
     _ settings: EvaluationSettings, _ models: EvaluatedModels, limit: Int, cut: inout Int
   ) throws -> Sentences {
-    guard let tokenizer = try models.tokenizer(settings) else {
+    let text = try EvaluationText(settings, models.context)
+    let tokenizer = try text.tokenizer(
+      for: models.sources[0], vocabularySize: models.model.vocabularySize)
+    guard let tokenizer else {
       throw UsageError(
         "\(models.model.path.printable) has no tokenizer.json",
         hint: "name a tokenizer with \(setting: "tokenizer")")
@@ -111,7 +117,8 @@ struct EncoderInputs {
       fixedByteCount: try [encoder, base].compactMap(\.self).reduce(0) {
         try $0 + Embedder.byteCount(of: $1, sentences, jobs: models.compute.jobs)
       }, workerByteCount: 0)
-    return try models.run(demand, tokenCount: passes * sentences.tokenCount) { memory, progress in
+    return try models.context.evaluating(demand, tokenCount: passes * sentences.tokenCount) {
+      memory, progress in
       try body(
         Embedder(
           sentences, models.compute, memory: memory, folder: models.context.temporaryFolder,

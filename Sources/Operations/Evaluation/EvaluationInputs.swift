@@ -1,92 +1,78 @@
 import Base
 import Checkpoints
 import Evaluation
-import Models
 import Networks
-import Tokenizers
 
-/// The models and the tokens of an evaluation of language models, read and checked.
+/// The language models and the tokens of an evaluation, read and checked.
 struct EvaluationInputs {
-  /// The length of windows for models that were trained on longer ones.
-  private static let standardLength = 512
-
-  let windows: TokenWindows
-  let models: EvaluatedModels
+  private(set) var windows: TokenWindows
+  private let models: EvaluatedModels
   /// The state of the run after a block; nil to keep none.
-  let journal: BlockJournal?
+  private(set) var journal: BlockJournal?
+
+  /// Reads headers, configurations and tokens, and reports all faults of the models together.
+  /// - Parameter run: The command with its options that are not part of the tokens.
+  init(
+    _ path: String, against: String? = nil, _ settings: EvaluationSettings, run: String,
+    _ context: OperationContext
+  ) throws {
+    try self.init(
+      EvaluatedModels([path] + [against].compactMap(\.self), settings, context), settings, run: run)
+  }
+
+  /// Reads the tokens, made with the tokenizer and for the context of the model.
+  /// - Parameter run: The command with its options that are not part of the tokens.
+  init(_ models: EvaluatedModels, _ settings: EvaluationSettings, run: String) throws {
+    try models.model.checkLogits()
+    try self.init(
+      models,
+      windows: EvaluationText(settings, models.context).windows(
+        for: models.sources[0], vocabularySize: models.model.vocabularySize))
+    journal = try models.journal(settings, run: run, tokens: windows.hash)
+  }
+
+  /// Checks a model and a base. No state of the run is kept.
+  /// - Parameter windows: The tokens, if they are known already; those of the settings otherwise, made with the tokenizer
+  ///   and for the context of the base.
+  init(
+    _ source: EvaluatedSource, against base: EvaluatedSource, _ settings: EvaluationSettings,
+    windows: TokenWindows? = nil, _ context: OperationContext
+  ) throws {
+    let models = try EvaluatedModels([source, base], settings, context)
+    try models.model.checkLogits()
+    try self.init(
+      models,
+      windows: windows
+        ?? EvaluationText(settings, context).windows(
+          for: base, vocabularySize: models.model.vocabularySize))
+  }
+
+  private init(_ models: EvaluatedModels, windows: TokenWindows) throws {
+    self.models = models
+    self.windows = windows
+    try windows.check(vocabularySize: models.model.vocabularySize, path: models.model.path)
+  }
+
+  /// The inputs of an evaluation on some of the windows, of which no state is kept.
+  func part(_ windows: Range<Int>) -> EvaluationInputs {
+    var part = self
+    part.windows = self.windows[windows]
+    part.journal = nil
+    return part
+  }
 
   var model: EvaluatedModel { models.model }
   var base: EvaluatedModel? { models.base }
+  /// The model as it was read.
+  var source: EvaluatedSource { models.sources[0] }
   /// The checkpoint of the model.
-  var checkpoint: Checkpoint { models.found[0].files.checkpoint }
-
-  /// Reads the tokens.
-  /// - Parameter verb: The command, with its options that are not part of the tokens.
-  init(_ models: EvaluatedModels, _ settings: EvaluationSettings, verb: String) throws {
-    guard !models.areEncoders else {
-      throw UsageError(
-        "\(models.model.path.printable) is an encoder, which predicts no tokens",
-        hint: "the inputs of language models are measured")
-    }
-    self.models = models
-    windows = try Self.windows(settings, models)
-    try windows.check(vocabularySize: models.model.vocabularySize, path: models.model.path)
-    journal = try models.journal(settings, verb: verb, tokens: windows.hash)
-  }
-
-  // MARK: Data
-
-  private static func windows(
-    _ settings: EvaluationSettings, _ models: EvaluatedModels
-  ) throws -> TokenWindows {
-    let (found, context) = (models.found[0], models.context)
-    let tokenizer = try models.tokenizer(settings)
-    let inputs = try settings.data.map {
-      try TokenInput.read($0, tokenizer: tokenizer, limit: settings.tokenLimit, context)
-    }
-    if let length = inputs.compactMap(\.rowLength).first {
-      guard inputs.allSatisfy({ $0.rowLength == length }), settings.window == nil,
-        settings.stride == nil
-      else {
-        throw UsageError(
-          "rows of tokens are windows as they are, and all must have one length",
-          hint:
-            "leave out \(setting: "window") and \(setting: "stride"), or give tokens in one dimension"
-        )
-      }
-      return try TokenWindows(rows: inputs.flatMap(\.tokens), length: length)
-    }
-    let trained = try? found.configuration.maximumPositions
-    let length = settings.window ?? min(standardLength, trained ?? standardLength)
-    if let trained, length > trained {
-      context.observer.report(
-        .warning(
-          "windows of \(length.grouped) tokens are longer than the \(trained.grouped) positions that "
-            + "\(found.files.path.printable) was trained on"))
-    }
-    return try TokenWindows(
-      texts: inputs.map(\.tokens), length: length, stride: settings.stride,
-      start: try start(settings, tokenizer, found))
-  }
-
-  private static func start(
-    _ settings: EvaluationSettings, _ tokenizer: Tokenizer?, _ found: EvaluatedModels.Found
-  ) throws -> Int32? {
-    switch settings.start {
-    case .never: return nil
-    case .auto: return tokenizer?.beginningID
-    case .always:
-      let id =
-        found.configuration.object["bos_token_id"]?.asInt ?? tokenizer?.beginningID.map { Int($0) }
-      guard let id, let token = Int32(exactly: id) else {
-        throw FormatError(
-          .evaluatedModel, "config.json has no bos_token_id", path: found.files.path,
-          hint:
-            "leave out \(setting: "bos"), or name a tokenizer that has a token for the beginning")
-      }
-      return token
-    }
-  }
+  var checkpoint: Checkpoint { source.checkpoint }
+  /// The checkpoint of the base, if there is one.
+  var others: [Checkpoint] { models.sources.dropFirst().map(\.checkpoint) }
+  var compute: Compute { models.compute }
+  /// The kernels of the matrix products, for reports.
+  var kernels: String { models.kernels }
+  private var context: OperationContext { models.context }
 
   // MARK: Work
 
@@ -94,18 +80,53 @@ struct EvaluationInputs {
   func demand() throws -> MemoryBudget.Demand {
     MemoryBudget.Demand(
       fixedByteCount: try [model, base].compactMap(\.self).reduce(0) {
-        try $0 + Evaluator.byteCount(of: $1, windows, jobs: models.compute.jobs)
+        try $0 + Evaluator.byteCount(of: $1, windows, jobs: compute.jobs)
       }, workerByteCount: 0)
   }
 
   /// Calls `body` with an evaluator that has all memory that is free, while progress is shown.
-  /// - Parameter passes: How often all tokens run through a block or the output layer.
-  func run<Result>(passes: Int, _ body: (Evaluator) throws -> Result) throws -> Result {
-    try models.run(demand(), tokenCount: passes * windows.inputs.count) { memory, progress in
+  /// - Parameters:
+  ///   - passes: How often all tokens run through a block or the output layer.
+  ///   - reserved: The memory that `body` needs beside the evaluator, in bytes.
+  func run<Result>(
+    passes: Int, reserved: Int = 0, _ body: (Evaluator) throws -> Result
+  ) throws -> Result {
+    try context.evaluating(
+      demand(), reserved: reserved, tokenCount: passes * windows.inputs.count
+    ) {
       try body(
         Evaluator(
-          windows, models.compute, memory: memory, folder: models.context.temporaryFolder,
-          journal: journal, progress: progress))
+          windows, compute, memory: $0, folder: context.temporaryFolder, journal: journal,
+          progress: $1))
     }
+  }
+
+  /// Returns the comparison of the model with `base`.
+  func comparison(against base: EvaluatedModel, byLayer: Bool = false) throws -> ModelComparison {
+    let layers = max(model.layerCount, base.layerCount)
+    return try run(passes: layers * (byLayer ? 3 : 2) + 2) {
+      try $0.comparison(of: model, against: base, byLayer: byLayer)
+    }
+  }
+}
+
+extension OperationContext {
+  /// Calls `body` with the memory that is free for an evaluation, and a function that shows its progress.
+  /// - Parameters:
+  ///   - demand: The memory that it needs at least.
+  ///   - reserved: The memory that `body` needs beside it, in bytes.
+  ///   - tokenCount: How many tokens run through blocks and the output layer, all together.
+  func evaluating<Result>(
+    _ demand: MemoryBudget.Demand, reserved: Int = 0, tokenCount: Int,
+    _ body: (_ memory: Int, _ progress: @escaping @Sendable (Int) -> Void) throws -> Result
+  ) throws -> Result {
+    var whole = demand
+    whole.fixedByteCount += reserved
+    let allotment = try memory.allot(whole, jobs: jobs, tiles: .max, valueByteCount: .max)
+    let free = max(0, memory.available - allotment.peakByteCount) + demand.fixedByteCount
+    let progress = observer.progress
+    progress.begin(.evaluate, tensors: 0, byteCount: tokenCount)
+    defer { progress.end() }
+    return try body(free) { progress.advance(byteCount: $0) }
   }
 }

@@ -36,14 +36,20 @@ struct ModelFiles {
   /// Returns the configuration of the model.
   /// - Throws: ``FormatError`` if there is none, or if it is not a JSON object.
   func configuration() throws -> ModelConfiguration {
+    let (text, path) = try configurationText()
+    return try ModelConfigurationFile(text: text).configuration(path: path, code: .evaluatedModel)
+  }
+
+  /// Returns the bytes of `config.json`, and its path for messages.
+  /// - Throws: ``FormatError`` if there is none, or if it is too large.
+  func configurationText() throws -> (bytes: [UInt8], path: String) {
     let limit = ModelConfig.maximumByteCount
     guard let found = try bytes(ModelConfig.name, limit: limit, code: .evaluatedModel) else {
       throw FormatError(
         .evaluatedModel, "has no config.json, which says how to run the network", path: path,
         hint: "name the model folder, or put config.json beside the file")
     }
-    return try ModelConfigurationFile(text: found.bytes).configuration(
-      path: found.path, code: .evaluatedModel)
+    return found
   }
 
   /// Returns the bytes of a small JSON file, such as `modules.json`, and its path for messages; nil if there is none.

@@ -21,10 +21,7 @@ struct TokenInput {
   static func read(
     _ data: String, tokenizer: Tokenizer?, limit: Int?, _ context: OperationContext
   ) throws -> TokenInput {
-    var (path, name) = (data, String?.none)
-    if try FileSystem.targetType(data) == nil, let colon = data.lastIndex(of: ":") {
-      (path, name) = (String(data[..<colon]), String(data[data.index(after: colon)...]))
-    }
+    let (path, name) = try parts(of: data)
     if name != nil || isTensorFile(path) { return try tensor(path, name, limit: limit, context) }
     let file = try InputFile(path: path)
     if let element = TokenElement.allCases.first(where: { path.hasSuffix("." + $0.rawValue) }) {
@@ -34,13 +31,22 @@ struct TokenInput {
       throw UsageError(
         "\(path.printable) is text, and the model has no tokenizer.json",
         hint:
-          "name a tokenizer with \(setting: "tokenizer"), or give tokens in a safetensors or .npy file"
+          "put tokenizer.json beside the weights, name one with \(setting: "tokenizer") of "
+          + "\(command: "eval"), or give tokens in a safetensors or .npy file"
       )
     }
     return try ids(
       TextTokenReader(
         file, path.hasSuffix(".jsonl") ? .lines(member: "text") : .text, tokenizer,
         addSpecialTokens: false), limit: limit)
+  }
+
+  /// Returns the path of the data, and the name of a tensor in it. A file whose name has a colon is one as a whole.
+  static func parts(of data: String) throws(FileError) -> (path: String, name: String?) {
+    guard try FileSystem.targetType(data) == nil, let colon = data.lastIndex(of: ":") else {
+      return (data, nil)
+    }
+    return (String(data[..<colon]), String(data[data.index(after: colon)...]))
   }
 
   private static func isTensorFile(_ path: String) -> Bool {

@@ -64,12 +64,13 @@ struct OutputAssembly {
   ) throws {
     for (number, part) in writer.parts.enumerated() where part.lateByteCount > 0 {
       let file = try OutputFile(updating: folder.staged + "/" + part.file)
-      try writer.record(losses, inPart: number, to: file)
+      try writer.record(losses, inPart: number, to: file, engine: engine)
       try file.sync()
     }
     for (number, name) in writer.otherFiles.enumerated() {
       try staged.publishFile(name, through: folder.path) {
-        try writer.write(otherFile: number, to: $0, engine: engine)
+        try writer.write(
+          otherFile: number, to: $0, beside: folder.staged, losses: losses, engine: engine)
       }
     }
     try FileSystem.syncDirectory(folder.staged)

@@ -16,9 +16,6 @@ struct OutputStages {
     try addOutput()
   }
 
-  /// The length of the results of a survey of one tensor or 1 GB, about.
-  private static let resultByteCount = 1 << 16
-
   private mutating func addSurveys() throws {
     let identify = split.identifiedParts
     if !identify.isEmpty {
@@ -34,6 +31,7 @@ struct OutputStages {
         })
     }
     let roundCount = split.survey.rounds?.count ?? 0
+    let resultByteCount = split.survey.rounds?.resultByteCount ?? 1 << 16
     for round in 0..<max(roundCount, identify.isEmpty ? 0 : 1) {
       var before =
         round + 1 >= roundCount && !identify.isEmpty ? [PlanStage.Work.identify.name] : []
@@ -44,21 +42,22 @@ struct OutputStages {
           work, after: previous, split.surveyDemand,
           split.surveyedParts.map { part in
             Work(
-              read: part.reduce(0) { $0 + $1.byteCount }, written: Self.resultByteCount,
+              read: part.reduce(0) { $0 + $1.byteCount }, written: resultByteCount,
               subject: Self.subject(
-                part.map(\.name), of: split.request.inputs.first?.path ?? ""))
+                part.map(\.name), kind: split.survey.rounds?.kind ?? "tensor",
+                of: split.request.inputs.first?.path ?? ""))
           })
         before.append(work.name)
       }
-      let results = Self.resultByteCount * max(1, split.surveyedParts.count)
+      let counterByteCount =
+        split.survey.rounds?.combinedByteCount ?? Self.counterByteCount * split.surveyedParts.count
       try add(
         .combine(round: round + 1), after: before,
         MemoryBudget.Demand(
-          fixedByteCount: (16 << 20) + Self.counterByteCount * split.surveyedParts.count,
-          workerByteCount: 0),
+          fixedByteCount: (16 << 20) + counterByteCount, workerByteCount: 0),
         [
           Work(
-            read: results, written: Self.resultByteCount,
+            read: resultByteCount * max(1, split.surveyedParts.count), written: resultByteCount,
             subject: "results of \(before.joined(separator: ", "))")
         ])
     }
@@ -145,9 +144,11 @@ struct OutputStages {
   }
 
   /// A description of some tensors, such as `model: 12 tensors, a to b`.
-  private static func subject(_ names: [String], of path: String) -> String {
+  private static func subject(
+    _ names: [String], kind: String = "tensor", of path: String
+  ) -> String {
     guard let first = names.first, let last = names.last else { return path }
     let range = names.count == 1 ? first : "\(first) … \(last)"
-    return "\(path): \(names.count.counted("tensor")), \(range)"
+    return "\(path): \(names.count.counted(kind)), \(range)"
   }
 }

@@ -124,12 +124,12 @@ struct OutputTasks {
     guard let rounds = split.survey.rounds else {
       throw UsageError("the plan needs no survey")
     }
-    let tensors = split.surveyedParts[index - 1]
+    let items = split.surveyedParts[index - 1]
     let state = try round > 1 ? state(after: round - 1) : nil
     return try context.withEngine(
-      .survey, split.surveyDemand, tensors: tensors.count,
-      byteCount: tensors.reduce(0) { $0 + $1.byteCount }
-    ) { try rounds.survey(Set(tensors.map { UTF8Key($0.name) }), state, $0) }
+      .survey, split.surveyDemand, tensors: items.count,
+      byteCount: items.reduce(0) { $0 + $1.byteCount }
+    ) { try rounds.survey(Set(items.map { UTF8Key($0.name) }), state, $0) }
   }
 
   // MARK: Combination

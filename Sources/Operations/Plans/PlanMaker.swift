@@ -1,5 +1,6 @@
 import Base
 import Checkpoints
+import Synchronization
 
 /// Makes plans from headers.
 struct PlanMaker {
@@ -10,6 +11,10 @@ struct PlanMaker {
   /// Makes the plan of one output.
   func plan(_ operation: some OutputOperation) throws -> (Plan, [PlanTask]) {
     var operation = operation
+    // A slash at the end may choose the format.
+    if operation.output.format != nil {
+      operation.output.format = try operation.output.container.name.rawValue
+    }
     // Links and other working folders must not change what a task finds.
     while operation.output.path.count > 1, operation.output.path.hasSuffix("/") {
       operation.output.path.removeLast()
@@ -40,16 +45,7 @@ struct PlanMaker {
       throw error
     }
     folder.removeUnused()
-    var tasks: [PlanTask] = []
-    tasks.reserveCapacity(jobs.count)
-    for (number, job) in jobs.enumerated() {
-      let stamp = try FileStamp(of: job.inputPaths, countsChanges: false).text
-      tasks.append(
-        PlanTask(
-          number: number + 1, stage: PlanStage.Work.model.name, index: number + 1,
-          readByteCount: try FileSystem.byteCount(ofTree: job.input), writtenByteCount: 0,
-          subject: job.input, model: PlanTask.Model(name: job.name, stamp: stamp)))
-    }
+    let tasks = try tasks(of: jobs)
     var plan = try plan(
       .models, verb: type(of: operation).verb, operation, output: folder.path)
     plan.stages = [
@@ -59,6 +55,24 @@ struct PlanMaker {
         memoryByteCount: context.memory.limit)
     ]
     return (plan, tasks)
+  }
+
+  /// Returns the tasks of models, several of which are looked at a time.
+  private func tasks(of jobs: [BatchJob]) throws -> [PlanTask] {
+    let found = Mutex([PlanTask?](repeating: nil, count: jobs.count))
+    try Parallel(jobs: context.jobs, cancellation: context.cancellation).forEach(
+      count: jobs.count, workspaceByteCount: 0
+    ) { index, _ in
+      let job = jobs[index]
+      let stamp = try FileStamp(of: job.inputPaths, countsChanges: false).text
+      let task = PlanTask(
+        number: index + 1, stage: PlanStage.Work.model.name, index: index + 1,
+        readByteCount: try FileSystem.byteCount(ofTree: job.input), writtenByteCount: 0,
+        subject: job.input, model: PlanTask.Model(name: job.name, stamp: stamp))
+      found.withLock { $0[index] = task }
+    }
+    try context.cancellation.check()
+    return found.withLock { $0 }.compactMap(\.self)
   }
 
   private func plan(

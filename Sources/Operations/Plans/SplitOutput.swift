@@ -20,8 +20,8 @@ struct SplitOutput: Sendable {
   /// The writer that knows headers only.
   let writer: any PartitionedWriter
   let identifiedParts: [IdentifiedPart]
-  /// The tensors that each task of a round reads.
-  let surveyedParts: [[SplitSurvey.Tensor]]
+  /// The items that each task of a round reads.
+  let surveyedParts: [[SplitSurvey.Item]]
 
   var request: OutputRequest { run.request }
   private var context: OperationContext { run.context }
@@ -41,8 +41,8 @@ struct SplitOutput: Sendable {
     identifiedParts =
       operation.output.recordsLineage
       ? Self.identifiedParts(request.inputs, taskByteCount: taskByteCount) : []
-    let tensors = survey.rounds?.tensors ?? []
-    surveyedParts = tensors.map(\.byteCount).cut(at: taskByteCount).map { Array(tensors[$0]) }
+    let items = survey.rounds?.items ?? []
+    surveyedParts = items.map(\.byteCount).cut(at: taskByteCount).map { Array(items[$0]) }
   }
 
   // MARK: Plan
@@ -78,7 +78,9 @@ struct SplitOutput: Sendable {
     guard container.isFolder else {
       throw UsageError(
         "\(run.settings.path.printable) is one file, which tasks cannot write part by part",
-        hint: "name a folder, without a suffix")
+        hint: container.holdsTerms
+          ? "write .sumac shards into a folder: \(setting: "to") sumac with \(setting: "shard-size")"
+          : "name a folder, without a suffix")
     }
     let planned: any CheckpointWriter
     if checksOutput {
@@ -159,8 +161,10 @@ struct SplitOutput: Sendable {
 
   private func writer(of output: Checkpoint) throws -> any PartitionedWriter {
     let container = try run.container()
+    var options = run.options(for: container)
+    options.cut = self.writer.parts.map(\.tensorNames)
     let final = try container.writer(
-      run.settings.companions.applied(to: output), options: run.options(for: container))
+      run.settings.companions.applied(to: output), options: options)
     guard let final = final.partition, final.parts.map(\.file) == writer.parts.map(\.file) else {
       throw ChangedInputError(path: request.inputs.first?.path ?? "")
     }

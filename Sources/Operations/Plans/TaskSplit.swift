@@ -20,15 +20,21 @@ package struct SplitSurvey: Sendable {
   ///   - state: The state after the last round; nil if there are no rounds.
   package var output:
     @Sendable (_ names: Set<UTF8Key>, _ state: JSONValue?, Engine) throws -> Checkpoint
-  /// The rounds over all tensors; nil if a part needs a survey of its own tensors only.
+  /// The rounds over all tensors, or over other items; nil if a part needs a survey of its own tensors only.
   package var rounds: Rounds?
 
-  /// Rounds in which tasks survey some of the tensors each, and one task combines what they found.
+  /// Rounds in which tasks survey some of the items each, and one task combines what they found.
   package struct Rounds: Sendable {
     package var count: Int
-    /// The tensors that each round reads, in the order of the catalog.
-    package var tensors: [Tensor]
-    /// Surveys some of the tensors.
+    /// What an item is, for the table of a plan.
+    package var kind = "tensor"
+    /// What each round reads: tensors in the order of the catalog, or other items.
+    package var items: [Item]
+    /// The length of the result of a task, in bytes, about.
+    package var resultByteCount = 1 << 16
+    /// The memory for results while they are combined, in bytes; nil for that of the counters of each task.
+    package var combinedByteCount: Int?
+    /// Surveys some of the items.
     /// - Parameter state: The state after the round before; nil in the first round.
     package var survey:
       @Sendable (_ names: Set<UTF8Key>, _ state: JSONValue?, Engine) throws -> JSONValue
@@ -36,8 +42,8 @@ package struct SplitSurvey: Sendable {
     package var combine: @Sendable (_ results: [Result], _ state: JSONValue?) throws -> JSONValue
   }
 
-  /// A tensor that a round reads.
-  package struct Tensor: Sendable, Equatable {
+  /// A tensor that a round reads, or another part of its work.
+  package struct Item: Sendable, Equatable {
     package var name: String
     /// The number of bytes that are read for it.
     package var byteCount: Int

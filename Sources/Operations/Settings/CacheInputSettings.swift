@@ -60,15 +60,19 @@ extension CacheInputSettings {
   }
 
   /// Reads a cache from its files and reports its notes as warnings.
-  func read(_ paths: [String], _ context: OperationContext) throws -> KVCache {
+  /// - Parameter known: The facts about it, if they are not only those of the settings.
+  func read(
+    _ paths: [String], _ context: OperationContext, known: CacheHints? = nil
+  ) throws -> KVCache {
+    let hints = try known ?? hints()
     try context.cancellation.check()
     let limit = context.catalogLimit(for: .output)
     var cache: KVCache
     if paths == [OperationContext.standardInputPath] {
-      cache = try CacheLayouts.read([context.spooledStandardInput()], hints(), limit: limit)
+      cache = try CacheLayouts.read([context.spooledStandardInput()], hints, limit: limit)
       cache.origin.path = OperationContext.standardInputName
     } else {
-      cache = try CacheLayouts.read(paths, hints(), limit: limit)
+      cache = try CacheLayouts.read(paths, hints, limit: limit)
     }
     for note in cache.origin.notes { context.observer.report(.warning(note)) }
     return cache

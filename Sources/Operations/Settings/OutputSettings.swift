@@ -28,8 +28,7 @@ package struct OutputSettings: Codable, Sendable, Equatable {
   /// The container of the format, or of the path if no format is set.
   package var container: any ContainerOutput.Type {
     get throws {
-      if let format, let container = Containers.registry.output(named: format) { return container }
-      return try Containers.output(forPath: path)
+      try Containers.output(forPath: path, format: format, isSharded: shardByteCount != nil)
     }
   }
 

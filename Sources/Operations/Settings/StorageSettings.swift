@@ -18,6 +18,8 @@ package struct StorageSettings: Codable, Sendable, Equatable {
   package var targetByteCount: Int?
   /// The types to choose from; the default candidates if nil.
   package var candidates: [String]?
+  /// The path of statistics of the inputs, by which the type choice weighs errors.
+  package var calibration: String?
 
   package init() {}
 
@@ -57,6 +59,7 @@ package struct StorageSettings: Codable, Sendable, Equatable {
     if let candidates {
       options.append(Lineage.Option("candidates", candidates.joined(separator: ",")))
     }
+    if let calibration { options.append(Lineage.Option("calibration", calibration)) }
     return options
   }
 

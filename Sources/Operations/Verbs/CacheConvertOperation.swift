@@ -52,11 +52,13 @@ package struct CacheLayoutSettings: Codable, Sendable, Equatable {
 
   package init() {}
 
-  fileprivate func request(
-    _ cache: KVCache, _ output: OutputSettings, hints: CacheHints
+  /// Returns the request for a cache in the layout.
+  /// - Parameter details: The details of the cache, for layouts that store them.
+  func request(
+    _ cache: KVCache, _ output: OutputSettings, hints: CacheHints, details: CacheDetails? = nil
   ) throws -> OutputRequest {
     let name = name ?? LayeredLayout.name
-    guard name != LayeredLayout.name else { return try layered(cache, output) }
+    guard name != LayeredLayout.name else { return try layered(cache, output, details) }
     guard let target = CacheLayouts.writable.first(where: { $0.name == name }) else {
       throw UsageError(
         "\(setting: "layout") \(name.printable) is not a layout that can be written",
@@ -72,9 +74,18 @@ package struct CacheLayoutSettings: Codable, Sendable, Equatable {
     return request
   }
 
-  private func layered(_ cache: KVCache, _ output: OutputSettings) throws -> OutputRequest {
-    var checkpoint = try cast(cache).checkpoint
+  private func layered(
+    _ cache: KVCache, _ output: OutputSettings, _ details: CacheDetails?
+  ) throws -> OutputRequest {
+    let cache = try cast(cache)
+    var checkpoint = cache.checkpoint
     checkpoint.metadata.removeAll { $0.key == CacheDetails.metadataKey }
+    if var details {
+      details.describe(cache)
+      let (key, value) = details.metadatum
+      checkpoint.metadata.append(Checkpoint.Metadatum(key: key, value: value))
+      checkpoint.metadata.sort { $0.key.precedesAsBytes($1.key) }
+    }
     var errors: [any UserError] = []
     if try output.container.isFolder {
       errors.append(

@@ -29,12 +29,23 @@ package struct CachePackOperation: OutputOperation {
     if settings.rank == nil { gear.clampRank(to: cache, recentCount: residual) }
     var packing = CachePacking(
       cache, gear, recentCount: residual, start: try settings.startMatrices(context))
-    if let details = try input.details() { packing.details = details }
+    if let details = try details(of: cache) { packing.details = details }
     let errors = try packing.errors + output.packedCacheErrors
     return OutputRequest(
       options: packing.lineageOptions, inputs: [cache.origin],
       output: errors.isEmpty ? try packing.packed() : cache.checkpoint, errors: errors,
       notes: cache.repackingNotes, carried: [])
+  }
+}
+
+extension CachePackOperation {
+  /// Returns the details of the model that is named, otherwise those that the cache has; the context that the cache was made
+  /// for in both cases.
+  private func details(of cache: KVCache) throws -> CacheDetails? {
+    let known = CacheDetails(cache)
+    guard var details = try input.details() else { return known }
+    details.object[CacheDetails.contextKey] = known?.context.map { JSONValue($0) }
+    return details
   }
 }
 
@@ -80,7 +91,7 @@ extension OutputSettings {
   /// An error if the output's format cannot store a packed cache.
   fileprivate var packedCacheErrors: [any UserError] {
     get throws {
-      try container.holdsTerms
+      try container.holdsTerms && !container.isFolder
         ? []
         : [
           UsageError(

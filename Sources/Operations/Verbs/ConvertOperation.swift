@@ -23,6 +23,8 @@ package struct ConvertOperation: OutputOperation {
   package var appendTo: String?
   package var storage = StorageSettings()
   package var selection = SelectionSettings()
+  /// The text on which the output is compared with the input; nil to compare nothing.
+  package var evaluation: EvaluationSettings?
 
   package init(input: String, output: OutputSettings) {
     self.input = input
@@ -32,19 +34,25 @@ package struct ConvertOperation: OutputOperation {
   package func request(_ context: OperationContext) throws -> OutputRequest {
     let checkpoint = try context.read(input)
     let selection = try selection.selection()
-    let choice = try storage.typeChoice()
+    var choice = try storage.typeChoice()
+    let calibration = try storage.calibration.map { try context.read($0, for: .report) }
+    choice?.statistics = try calibration.map { try InputStatistics($0) }
     let conversion = Conversion(
       dtype: dtype?.dtype, saturating: isSaturating, drop: drop.map(Glob.init),
       selection: selection, storage: try storage.choice(selection: selection))
     let converted = try sharing(
       conversion.storage.untying(conversion.applied(to: checkpoint)), conversion.storage, context)
-    let errors = conversion.errors(for: checkpoint) + storage.errors(output: output)
+    let errors =
+      conversion.errors(for: checkpoint) + storage.errors(output: output)
+      + (choice?.statistics?.errors(for: checkpoint) ?? [])
     let base = try appendTo.map(context.read)
     let stored = conversion.storage.applied(to: converted)
     var request = OutputRequest(
-      options: conversion.lineageOptions, inputs: [base, checkpoint].compactMap(\.self),
+      options: conversion.lineageOptions,
+      inputs: [base, checkpoint, calibration].compactMap(\.self),
       output: stored.checkpoint, errors: errors,
-      notes: conversion.castNotes(for: checkpoint) + (choice == nil ? stored.notes : []))
+      notes: conversion.castNotes(for: checkpoint) + (choice == nil ? stored.notes : []),
+      carried: [base, checkpoint].compactMap(\.self))
     if choice == nil {
       request.facts = [conversion.storage.scopeSummary(for: converted)].compactMap(\.self)
     }
@@ -57,11 +65,9 @@ package struct ConvertOperation: OutputOperation {
     }
     if let choice {
       request.survey = try survey(choice, conversion.storage, converted, base: base)
-      let name = storage.targetBitsPerWeight == nil ? "target-size" : "target-bpw"
-      request.split = .refused(
-        "\(setting: name) tries types on all tensors and compares their sizes; choose a type with \(setting: "type")"
-      )
+      request.split = split(choice, conversion.storage, converted, base: base)
     }
+    try request.evaluate(evaluation, against: checkpoint, output, context)
     return request
   }
 
@@ -118,7 +124,7 @@ package struct ConvertOperation: OutputOperation {
     return OutputSurvey(
       .choose,
       MemoryBudget.Demand(
-        fixedByteCount: 0,
+        fixedByteCount: choice.statistics?.byteCount ?? 0,
         workerByteCount: TypeChoice.workerByteCount(
           checkpoint, storage: storage, candidates: choice.candidates, encoder: encoder)),
       tensorCount: checkpoint.tensors.count,
@@ -157,6 +163,11 @@ package struct ConvertOperation: OutputOperation {
   ) throws -> Int {
     var tried = storage
     tried.chosen = types
+    // The choice is the same for one file and for shards, whose headers and index come in addition.
+    var options = options
+    if let last = options.lineage?.steps.indices.last {
+      options.lineage?.steps[last].options.removeAll { $0.name == "shard-size" }
+    }
     let sink = CountingSink()
     // The losses of other types are not part of this file.
     let engine = Engine(

@@ -39,6 +39,9 @@ package struct EvalOperation: Operation {
       try ReportFile.check(embeddings, replacesExisting: replacesScores, inputs: paths)
     }
     let models = try EvaluatedModels(paths, settings, context)
+    if comparesLayers, let base = models.base {
+      try Evaluator.checkLayerCounts(models.model, base)
+    }
     return models.areEncoders ? try encoded(models) : try predicted(models)
   }
 
@@ -50,7 +53,7 @@ package struct EvalOperation: Operation {
         "\(model.printable) is a language model, and \(setting: "embeddings") is for encoders",
         hint: "write scores of tokens with \(setting: "scores")")
     }
-    let inputs = try EvaluationInputs(models, settings, verb: "eval\nlayers \(comparesLayers)")
+    let inputs = try EvaluationInputs(models, settings, run: "eval\nlayers \(comparesLayers)")
     let report = EvaluationReport(
       model: model, base: against, data: settings.data, windows: inputs.windows,
       kernels: models.kernels, result: try result(inputs))
@@ -67,10 +70,7 @@ package struct EvalOperation: Operation {
       }
       return .perplexity(Perplexity(scores))
     }
-    let passes = model.layerCount * (comparesLayers ? 3 : 2) + 2
-    let comparison = try inputs.run(passes: passes) {
-      try $0.comparison(of: model, against: base, byLayer: comparesLayers)
-    }
+    let comparison = try inputs.comparison(against: base, byLayer: comparesLayers)
     if let path = scores {
       try TokenTable.write(windows, comparison.tokens, to: path, replacesScores)
     }
@@ -106,7 +106,8 @@ package struct EvalOperation: Operation {
   private func embedded(
     _ inputs: EncoderInputs
   ) throws -> ([SentenceEmbeddings], [LayerComparison]) {
-    let layerCount = inputs.models.model.layerCount
+    let models = inputs.models
+    let layerCount = max(models.model.layerCount, models.base?.layerCount ?? 0)
     guard let base = inputs.base else {
       return try inputs.run(passes: layerCount + 1) {
         (try $0.embeddings(of: [inputs.encoder]), [])

@@ -22,7 +22,7 @@ extension MergeOperation {
     }
     survey.rounds = SplitSurvey.Rounds(
       count: rounds.count,
-      tensors: rounds.tensors.map { SplitSurvey.Tensor(name: $0.name, byteCount: $0.byteCount) }
+      items: rounds.tensors.map { SplitSurvey.Item(name: $0.name, byteCount: $0.byteCount) }
     ) { names, state, engine in
       try merging.surveyRound(only: names, state: state, engine: engine)
     } combine: { results, state in

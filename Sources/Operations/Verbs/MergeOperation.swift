@@ -11,6 +11,9 @@ package struct MergeOperation: OutputOperation {
   package var output: OutputSettings
   package var settings = MergeSettings()
   package var selection = SelectionSettings()
+  /// The text on which the output is compared with the base, or with the first model if there is none; nil to compare
+  /// nothing.
+  package var evaluation: EvaluationSettings?
 
   package init(models: [String], output: OutputSettings) {
     self.models = models
@@ -50,6 +53,7 @@ package struct MergeOperation: OutputOperation {
     request.survey = Self.survey(of: steps)
     request.split = Self.split(
       merging, isAlone: steps.count == 1 && inputs.applications.isEmpty)
+    if let host = merging.host { try request.evaluate(evaluation, against: host, output, context) }
     return request
   }
 

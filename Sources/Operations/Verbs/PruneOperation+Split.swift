@@ -41,9 +41,9 @@ extension PruneOperation {
     let (pruning, checkpoint) = (job.pruning, job.checkpoint)
     let tensors = pruning.tensorIndices(in: checkpoint).map { index in
       let info = checkpoint.tensors[index].info
-      return SplitSurvey.Tensor(name: info.name, byteCount: info.byteCount)
+      return SplitSurvey.Item(name: info.name, byteCount: info.byteCount)
     }
-    return SplitSurvey.Rounds(count: 2 * iterations, tensors: tensors) { names, state, engine in
+    return SplitSurvey.Rounds(count: 2 * iterations, items: tensors) { names, state, engine in
       let state = try Self.state(state, pruning)
       guard !state.isDone(after: iterations) else {
         return SurveyFile(options: pruning.options, state: state, tensors: [], counts: [:]).json

@@ -1,6 +1,7 @@
 import Base
 import Checkpoints
 import Containers
+import Evaluation
 import Models
 import Packing
 import Pruning
@@ -24,6 +25,8 @@ package struct PruneOperation: OutputOperation {
   package var surveys: [String] = []
   /// True if every decision is recorded for the report.
   package var recordsDecisions = true
+  /// The text on which the output is compared with the input; nil to compare nothing.
+  package var evaluation: EvaluationSettings?
 
   package init(input: String, output: OutputSettings) {
     self.input = input
@@ -50,6 +53,7 @@ package struct PruneOperation: OutputOperation {
     ) { engine, options in
       try surveyed(job, engine: engine, options)
     }
+    try request.evaluate(evaluation, against: checkpoint, output, context)
     return request
   }
 
@@ -72,12 +76,14 @@ package struct PruneOperation: OutputOperation {
       ]
     }
     let holdsTerms = (try? self.output.container)?.holdsTerms ?? false
-    result.report = { written in
+    result.report = { written, evaluation in
       var bytes = PruningReport.Bytes(input: checkpoint.fileByteCount, output: written)
       if !holdsTerms { bytes.packed = try PackedSizeEstimate.byteCount(of: output.tensors) }
-      return PruningReport(
+      var report = PruningReport(
         outcome, pruning, losses: pruning.losses(of: output, outcome),
         outOfScope: pruning.outOfScope(checkpoint), bytes: bytes)
+      report.evaluation = evaluation?.members
+      return report
     }
     return result
   }

@@ -11,6 +11,8 @@ package struct RopeScaleOperation: OutputOperation {
   package var model: String
   package var output: OutputSettings
   package var settings: RopeScaleSettings
+  /// The text on which the output is compared with the model; nil to compare nothing.
+  package var evaluation: EvaluationSettings?
 
   package init(model: String, output: OutputSettings, settings: RopeScaleSettings) {
     self.model = model
@@ -28,9 +30,11 @@ package struct RopeScaleOperation: OutputOperation {
         hint: "pass \(setting: "config-only") to write only config.json")
     }
     for note in checkpoint.notes { context.observer.report(.warning(note)) }
-    return OutputRequest(
+    var request = OutputRequest(
       options: scaling.lineageOptions, inputs: [checkpoint], output: try scaling.scaled(),
       notes: scaling.notes.map(\.message))
+    try request.evaluate(evaluation, against: checkpoint, output, context)
+    return request
   }
 }
 

@@ -51,7 +51,7 @@ extension PackedCheckpointWriter {
       start = end
     }
     var options = options
-    options.lineage = options.lineage?.recording(
+    options.lineage = try options.identifiedLineage(engine: engine)?.recording(
       ModelLoss(engine.losses.tensors, elementCount: plan.elementCount))
     let index = try Self.index(
       of: checkpoint, tensors: tensors, items: items, options: options)

@@ -2,7 +2,7 @@ import Base
 package import Checkpoints
 import Codecs
 import PackedFormat
-import TensorCore
+package import TensorCore
 import Zstd
 
 /// A writer that stores a checkpoint as one `.sumac` file.
@@ -15,6 +15,11 @@ package struct PackedCheckpointWriter: CheckpointWriter {
   package let plan: OutputPlan
 
   package var isDirectory: Bool { false }
+
+  /// Returns the info of a tensor that is not an alias.
+  package func info(of name: String) -> TensorInfo? {
+    items.first { !$0.isCompanion && $0.tensor.name.equalsAsBytes(name) }?.tensor.info
+  }
 
   package init(_ checkpoint: Checkpoint, options: WriterOptions) throws {
     var checkpoint = checkpoint

@@ -1,4 +1,4 @@
-import Base
+package import Base
 package import Checkpoints
 import Codecs
 import PackedFormat
@@ -6,6 +6,8 @@ import TensorCore
 
 extension ContainerName {
   package static let sumac = ContainerName(rawValue: "sumac")
+  /// Folders of `.sumac` files with an index.
+  package static let sumacShards = ContainerName(rawValue: "sumac-shards")
 }
 
 /// The container of `.sumac` files.
@@ -16,6 +18,7 @@ package enum PackedContainer: ContainerOutput {
   package static let isFolder = false
   package static let holdsTerms = true
   package static let isSequential = true
+  package static let recordsLateInputs = true
 
   package static func recognition(of input: InputTree) -> ContainerRecognition? {
     if input.prefix.starts(with: FileHeader.magic.prefix(6)) { return .content }
@@ -23,9 +26,18 @@ package enum PackedContainer: ContainerOutput {
   }
 
   package static func read(_ input: InputTree) throws -> Checkpoint {
-    let file = try input.openNamedFile()
+    try read(input.openNamedFile(), limit: input.catalogLimit, path: input.path)
+  }
+
+  /// Reads the header of an open file.
+  /// - Parameters:
+  ///   - limit: The limit on memory for the catalog.
+  ///   - path: The path in messages.
+  package static func read(
+    _ file: InputFile, limit: CatalogLimit, path: String
+  ) throws -> Checkpoint {
     do {
-      return try read(PackedReader(file, limit: input.catalogLimit), path: input.path)
+      return try read(PackedReader(file, limit: limit), path: path)
     } catch let error as FormatError {
       throw try DownloadFault.error(in: file) ?? error
     }
@@ -126,16 +138,31 @@ package enum PackedContainer: ContainerOutput {
 }
 
 extension Checkpoint {
-  /// Returns a checkpoint of the same `.sumac` file that verifies the seal of every chunk when it is read;
-  /// returns other checkpoints unchanged.
+  /// Returns a checkpoint of the same `.sumac` files that verifies the seal of every chunk when it is read. Tensors and
+  /// files from other sources are unchanged.
   package func checkingSeals() throws -> Checkpoint {
-    let readers = (tensors + companions).lazy.compactMap { $0.packedOrigin?.reader }
-    guard container == .sumac, let reader = readers.first, reader.index.isSealed else {
-      return self
+    var sealed: [ObjectIdentifier: PackedReader] = [:]
+    func reader(_ reader: PackedReader) throws -> PackedReader? {
+      guard reader.index.isSealed else { return nil }
+      if let known = sealed[ObjectIdentifier(reader)] { return known }
+      let checking = try PackedReader(reader.file, checksSeals: true)
+      sealed[ObjectIdentifier(reader)] = checking
+      return checking
     }
-    var sealed = try PackedContainer.read(
-      PackedReader(reader.file, checksSeals: true), path: path)
-    sealed.path = path
-    return sealed
+    var result = self
+    for index in tensors.indices {
+      guard let origin = tensors[index].packedOrigin, let entry = origin.entry,
+        let reader = try reader(origin.reader), let stored = reader.tensor(ofEntry: entry)
+      else { continue }
+      result.tensors[index].source = PackedTensorSource(
+        reader: reader, entry: entry, info: stored.info)
+    }
+    for index in companions.indices {
+      guard let origin = companions[index].packedOrigin, let reader = try reader(origin.reader)
+      else { continue }
+      result.companions[index].source = PackedAttachmentSource(
+        reader: reader, segment: origin.segments.lowerBound)
+    }
+    return result
   }
 }

@@ -23,6 +23,7 @@ extension PreparedSum {
         Kernels.best.addDistance(of: original, from: sums.bytes, to: &distance)
         let whole = try roundedDistance(original, &sums, &spare)
         distances.set([distance, whole], ofChunk: chunk)
+        comparing?(tiles.grid[chunk], original, sums.bytes)
       }
     }
   }
@@ -102,6 +103,7 @@ extension PreparedSum {
         }
         found.append(try roundedDistance(original, &sums, &spare))
         distances.set(found, ofChunk: chunk)
+        comparing?(tiles.grid[chunk], original, sums.bytes)
       }
     }
   }

@@ -16,11 +16,13 @@ struct PreparedSum: SumOfTermsEncoding {
   let encoder: ChunkEncoder
   let space: Workspace
   let distances: Distances
+  let comparing: SumEncoding.Comparing?
 
   init(
     tiles: FloatTiles, recipe: TermRecipe, rows: RowGeometry, codec: (any ValueCodec)?,
-    outliers: OutlierSurvey?, encoder: ChunkEncoder
+    outliers: OutlierSurvey?, encoder: ChunkEncoder, comparing: SumEncoding.Comparing? = nil
   ) {
+    self.comparing = comparing
     self.rows = rows
     self.tiles = tiles
     self.recipe = recipe

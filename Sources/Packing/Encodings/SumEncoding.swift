@@ -13,6 +13,17 @@ package struct SumEncoding: TensorEncoding {
   package private(set) var recipe: TermRecipe
   let rows: RowGeometry
   let packing: CodeStream.Packing
+  /// Receives the values of each chunk, and those that reading the tensor will return, as float32; from any thread.
+  package var comparing: Comparing?
+
+  /// - Parameters:
+  ///   - elements: The elements of a chunk.
+  ///   - values: Their values, before they are encoded.
+  ///   - stored: Their values, after they are decoded.
+  package typealias Comparing =
+    @Sendable (
+      _ elements: Range<Int>, _ values: borrowing RawSpan, _ stored: borrowing RawSpan
+    ) -> Void
 
   /// Creates an encoding for a recipe that is not lossless.
   /// - Parameters:
@@ -145,7 +156,7 @@ package struct SumEncoding: TensorEncoding {
     }
     var sum = PreparedSum(
       tiles: tiles, recipe: recipe, rows: rows, codec: codec, outliers: outliers,
-      encoder: encoder)
+      encoder: encoder, comparing: comparing)
     if let codec = sum.codec, codec.needsSurvey {
       let survey = try survey(sum, engine)
       do throws(CodecProblem) { sum.codec = try codec.prepared(for: survey) } catch {

@@ -1,5 +1,6 @@
 package import Base
 package import Checkpoints
+import Surveys
 package import TensorCore
 
 /// The Wanda score |w| · ‖x‖₂, where x is the input that the weight is multiplied with.
@@ -19,51 +20,18 @@ package struct WandaScore: PruningScore {
       norms.tensors.map { (UTF8Key($0.name), $0) }, uniquingKeysWith: { first, _ in first })
   }
 
-  /// The norms that fit a tensor: one for each input, or for each input channel of a convolution; of one matrix, or of
-  /// each of several.
-  private struct Fit {
-    /// The number of elements that share a set of norms.
-    var matrixElementCount: Int
-    /// The number of norms of a set.
-    var count: Int
-    /// The number of consecutive elements of a row that share a norm.
-    var run: Int
-
-    /// - Returns: nil if the number of norms does not fit.
-    init?(_ info: TensorInfo, _ rows: RowGeometry, normCount: Int) {
-      let sizes = Fit.sizes(info, rows)
-      guard normCount > 0, rows.length > 0,
-        let size = sizes.first(where: { $0.matrices * $0.count == normCount })
-      else { return nil }
-      matrixElementCount = max(1, info.elementCount / size.matrices)
-      count = size.count
-      run = rows.length / size.count
-    }
-
-    /// The supported numbers of matrices and of norms for each.
-    static func sizes(_ info: TensorInfo, _ rows: RowGeometry) -> [(matrices: Int, count: Int)] {
-      var counts = [rows.length]
-      // The first axis of a convolution's rows is that of the input channels.
-      if rows.axes.count > 1, rows.isContiguous {
-        counts.append(info.shape.dimensions[rows.axes.lowerBound])
-      }
-      let matrices = info.shape.dimensions.dropLast(2).reduce(1, *)
-      return counts.map { (1, $0) } + (rows.axes.count == 1 ? [(matrices, rows.length)] : [])
-    }
-  }
-
   package func errors(
     for tensors: [(tensor: LazyTensor, rows: RowGeometry)]
   ) -> [any UserError] {
     tensors.compactMap { tensor, rows in
-      let counts = Fit.sizes(tensor.info, rows).map { $0.matrices * $0.count }
+      let counts = InputChannels.fittingCounts(tensor.info, rows)
       guard let norm = norms[UTF8Key(tensor.name)] else {
         return UsageError(
           "\(path.printable): has no input norms for tensor '\(tensor.name.printable)'",
           hint: "add a tensor of that name with \(counts[0]) floats, or exclude the tensor: "
             + "\(setting: "exclude") '\(tensor.name.printable)'")
       }
-      guard Fit(tensor.info, rows, normCount: norm.info.elementCount) != nil,
+      guard InputChannels(tensor.info, rows, numberCount: norm.info.elementCount) != nil,
         norm.info.dtype.isPlainFloat
       else {
         return UsageError(
@@ -99,7 +67,7 @@ package struct WandaScore: PruningScore {
     _ elements: Range<Int>, scratch: inout MutableRawSpan
   ) throws {
     guard let norm = norms[UTF8Key(tensor.name)],
-      let fit = Fit(tensor.info, rows, normCount: norm.info.elementCount)
+      let fit = InputChannels(tensor.info, rows, numberCount: norm.info.elementCount)
     else { return }
     var matrix = elements.lowerBound / fit.matrixElementCount
     while matrix * fit.matrixElementCount < elements.upperBound {

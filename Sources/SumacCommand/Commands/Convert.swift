@@ -3,6 +3,7 @@ import Operations
 
 struct Convert: OutputVerb {
   static let configuration = CommandConfiguration(
+    commandName: "convert",
     abstract: "Convert a checkpoint to another format or dtype.",
     discussion: """
       Reads a safetensors file, a .sumac file or a Hugging Face model folder. The format of the output \
@@ -24,6 +25,7 @@ struct Convert: OutputVerb {
   @OptionGroup(title: "Output") var writer: WriterFlags
   @OptionGroup(title: "Storage in .sumac") var storageFlags: StorageFlags
   @OptionGroup(title: "Selection") var selectionFlags: SelectionFlags
+  @OptionGroup(title: "Evaluation") var evaluationFlags: OutputEvaluationFlags
 
   @Option(help: "Convert F16, BF16, F32, F64 and F8 without scales to this dtype.")
   var dtype: FloatType?
@@ -55,6 +57,7 @@ struct Convert: OutputVerb {
     operation.appendTo = appendTo
     operation.storage = storageFlags.settings
     operation.selection = selectionFlags.settings(invocation)
+    operation.evaluation = evaluationFlags.settings
     return operation
   }
 }

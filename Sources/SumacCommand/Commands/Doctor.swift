@@ -3,6 +3,7 @@ import Operations
 
 struct Doctor: ReportVerb {
   static let configuration = CommandConfiguration(
+    commandName: "doctor",
     abstract: "Show versions, CPU features and kernel speed.",
     discussion: """
       Prints the versions of sumac and of the libraries it uses, the CPU level of the kernels, the number \

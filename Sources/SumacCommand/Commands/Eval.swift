@@ -3,6 +3,7 @@ import Operations
 
 struct Eval: ReportVerb {
   static let configuration = CommandConfiguration(
+    commandName: "eval",
     abstract: "Run a model over text: perplexity or embeddings, and the distance from a base.",
     discussion: """
       Runs the network block by block, so that a model of any size and format fits into --memory. With \

@@ -3,6 +3,7 @@ import Operations
 
 struct Explain: ReportVerb {
   static let configuration = CommandConfiguration(
+    commandName: "explain",
     abstract: "Show the origin of a file, or explain a topic or an error code.",
     discussion: """
       For a file or model folder, shows its lineage as a tree: each step that produced it, with the \

@@ -5,6 +5,7 @@ import Surveys
 
 struct Inspect: ReportVerb {
   static let configuration = CommandConfiguration(
+    commandName: "inspect",
     abstract: "Show the contents of a checkpoint.",
     discussion: """
       Lists the tensors with dtype, shape and size. Only headers are read unless --stats asks for \

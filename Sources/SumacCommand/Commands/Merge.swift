@@ -4,6 +4,7 @@ import Operations
 
 struct Merge: OutputVerb {
   static let configuration = CommandConfiguration(
+    commandName: "merge",
     abstract: "Merge models: averages, task arithmetic, TIES, DARE, layer stacks.",
     discussion: """
       Matches tensors by name, for any architecture and format, and merges them in float32, one block at \
@@ -25,6 +26,7 @@ struct Merge: OutputVerb {
   @OptionGroup(title: "Method") var flags: MergeFlags
   @OptionGroup(title: "Output") var writer: WriterFlags
   @OptionGroup(title: "Selection") var selectionFlags: SelectionFlags
+  @OptionGroup(title: "Evaluation") var evaluationFlags: OutputEvaluationFlags
 
   @Argument(
     help: ArgumentHelp("Model folders, .safetensors or .sumac files; omit with --recipe."),
@@ -35,6 +37,7 @@ struct Merge: OutputVerb {
     var operation = MergeOperation(models: models, output: writer.settings)
     operation.settings = flags.settings
     operation.selection = selectionFlags.settings(invocation)
+    operation.evaluation = evaluationFlags.settings
     return operation
   }
 }

@@ -3,6 +3,7 @@ import Operations
 
 struct Pack: OutputVerb {
   static let configuration = CommandConfiguration(
+    commandName: "pack",
     abstract: "Store a model folder as one archive.",
     discussion: """
       Writes a tar archive, a tar archive that is compressed with zstd, or a ZIP archive whose members \

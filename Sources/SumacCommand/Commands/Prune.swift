@@ -4,6 +4,7 @@ import Reporting
 
 struct Prune: Verb {
   static let configuration = CommandConfiguration(
+    commandName: "prune",
     abstract: "Set weights to zero: as many as the PQ Index allows, a share, or a pattern.",
     discussion: """
       The method pqi derives the number of weights to prune from the PQ Index of the weights; the other \
@@ -23,6 +24,7 @@ struct Prune: Verb {
   @OptionGroup(title: "Method") var method: PruneFlags
   @OptionGroup(title: "Output") var writer: WriterFlags
   @OptionGroup(title: "Selection") var selectionFlags: SelectionFlags
+  @OptionGroup(title: "Evaluation") var evaluationFlags: OutputEvaluationFlags
 
   @Option(
     help: ArgumentHelp(
@@ -55,9 +57,12 @@ struct Prune: Verb {
 
   func validate() throws {
     guard surveyOut != nil else { return try writer.requireOutput() }
-    guard !writer.dryRun, writer.givenOutput == nil, saveMask == nil else {
+    guard !writer.dryRun, writer.givenOutput == nil, saveMask == nil,
+      evaluationFlags.settings == nil
+    else {
       throw ValidationError(
-        "--survey-out writes a survey and no checkpoint: leave out -o, --save-mask and --dry-run")
+        "--survey-out writes a survey and no checkpoint: leave out -o, --save-mask, --evaluate and --dry-run"
+      )
     }
   }
 
@@ -74,6 +79,7 @@ struct Prune: Verb {
     var operation = PruneOperation(input: input, output: writer.settings)
     operation.settings = method.settings
     operation.selection = selectionFlags.settings(invocation)
+    operation.evaluation = evaluationFlags.settings
     operation.maskOutput = saveMask
     operation.rewind = rewind
     operation.surveys = surveyIn

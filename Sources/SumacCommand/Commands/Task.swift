@@ -5,6 +5,7 @@ import Reporting
 
 struct Task: Verb {
   static let configuration = CommandConfiguration(
+    commandName: "task",
     abstract: "Run a task of a plan, or several.",
     discussion: """
       A task whose result is there is skipped, so that tasks can be run again, in any order within a \

@@ -3,6 +3,7 @@ import Operations
 
 struct Unpack: OutputVerb {
   static let configuration = CommandConfiguration(
+    commandName: "unpack",
     abstract: "Extract an archive of a model folder.",
     discussion: """
       Reads tar, tar.gz, tar.bz2, tar.zst, ZIP archives and Python wheels, which are recognized by \

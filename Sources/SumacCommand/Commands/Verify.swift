@@ -3,6 +3,7 @@ import Operations
 
 struct Verify: ReportVerb {
   static let configuration = CommandConfiguration(
+    commandName: "verify",
     abstract: "Check the integrity of a checkpoint, or compare it with another.",
     discussion: """
       Reads every byte and checks the structure and, if the format has them, the checksums. With \

@@ -42,6 +42,12 @@ struct StorageFlags: ParsableArguments {
       valueName: "types"))
   var candidates: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "With --target-bpw or --target-size: weigh errors by the inputs of each layer, from a file that "
+        + "calibrate wrote.", valueName: "stats"), completion: .file())
+  var calibration: String?
+
   enum SparseChoice: String, CaseIterable, ExpressibleByArgument {
     case auto, never
   }
@@ -60,6 +66,8 @@ struct StorageFlags: ParsableArguments {
       }
     } else if candidates != nil {
       throw ValidationError("--candidates needs --target-bpw or --target-size")
+    } else if calibration != nil {
+      throw ValidationError("--calibration needs --target-bpw or --target-size")
     }
     if let targetBpw, !(targetBpw > 0 && targetBpw <= 64) {
       throw ValidationError("--target-bpw is \(targetBpw), expected a number above 0 and up to 64")
@@ -74,6 +82,7 @@ struct StorageFlags: ParsableArguments {
     settings.findsZeros = sparse == .auto
     settings.targetBitsPerWeight = targetBpw
     settings.targetByteCount = targetSize?.size.byteCount
+    settings.calibration = calibration
     settings.candidates = candidates?.split(separator: ",").map(String.init)
     return settings
   }

@@ -33,7 +33,8 @@ struct WriterFlags: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Split the weights of a model folder into files up to this size.", valueName: "size"))
+      "Split the weights of a model folder into files up to this size; with --to sumac, into .sumac files.",
+      valueName: "size"))
   var shardSize: SizeArgument?
 
   @Option(

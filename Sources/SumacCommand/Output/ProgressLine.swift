@@ -91,6 +91,7 @@ extension ProgressPhase {
     case .verify: "verifying"
     case .write: "writing"
     case .evaluate: "evaluating"
+    case .train: "training"
     case .batch: "batch"
     }
   }

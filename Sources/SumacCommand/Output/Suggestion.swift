@@ -28,6 +28,22 @@ enum Suggestion {
     return nil
   }
 
+  /// Returns the subcommand without subcommands of its own that the words start with, and the words after it; nil if they
+  /// do not start with one.
+  static func subcommand(
+    in arguments: [String], of root: any ParsableCommand.Type
+  ) -> (any ParsableCommand.Type, [String])? {
+    var words = arguments[...]
+    var command = root
+    while !command.configuration.subcommands.isEmpty {
+      guard let word = words.popFirst(),
+        let found = command.configuration.subcommands.first(where: { name(of: $0) == word })
+      else { return nil }
+      command = found
+    }
+    return (command, Array(words))
+  }
+
   /// Returns a hint at `batch` if a verb for one input got several; nil for other errors.
   static func forSeveralInputs(_ reason: String, _ arguments: [String]) -> String? {
     let start = reason.lowercased().split(separator: "\n").first ?? ""

@@ -3,6 +3,7 @@ import Operations
 
 struct Batch: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "batch",
     abstract: "Run a command on many models, and resume where it stopped.",
     discussion: """
       Checks the plans of all models before any work, then runs them side by side within one --memory \

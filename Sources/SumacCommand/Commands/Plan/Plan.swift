@@ -3,6 +3,7 @@ import Operations
 
 struct Plan: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "plan",
     abstract: "Divide the work on one huge model, or on many, into tasks for many machines.",
     discussion: """
       Writes a plan: a file with tasks that sumac task runs one by one, in any order within a stage. The \
@@ -18,7 +19,8 @@ struct Plan: ParsableCommand {
         bash scripts/submit.sh
       """,
     subcommands: [
-      PlanOf<Convert>.self, PlanOf<Prune>.self, PlanOfOne<Merge>.self, PlanRope.self, PlanFile.self,
+      PlanOf<Convert>.self, PlanOf<Prune>.self, PlanOfOne<Merge>.self, PlanOfOne<Calibrate>.self,
+      PlanRope.self, PlanFile.self,
     ],
     defaultSubcommand: PlanFile.self)
 }

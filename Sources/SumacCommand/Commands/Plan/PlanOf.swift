@@ -48,7 +48,7 @@ where Command.Planned: BatchableOperation {
 /// `plan VERB` for a verb whose inputs make one output.
 struct PlanOfOne<Command: PlannableVerb>: Verb {
   static var configuration: CommandConfiguration {
-    .plan(of: Command.Planned.verb, inputs: "<model> ...")
+    .plan(of: Command.Planned.verb, inputs: Command.inputWords)
   }
 
   @OptionGroup var command: Command

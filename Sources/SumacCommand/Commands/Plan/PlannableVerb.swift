@@ -6,12 +6,20 @@ import Reporting
 /// A verb whose output tasks can make.
 protocol PlannableVerb: Verb {
   associatedtype Planned: OutputOperation
+  /// The inputs of one output, in the usage.
+  static var inputWords: String { get }
   var writer: WriterFlags { get }
   func plannedOperation(_ invocation: Invocation) throws -> Planned
 }
 
 extension Convert: PlannableVerb {
   func plannedOperation(_ invocation: Invocation) -> ConvertOperation { operation(invocation) }
+}
+
+extension Calibrate: PlannableVerb {
+  static let inputWords = "<model>"
+
+  func plannedOperation(_ invocation: Invocation) -> CalibrateOperation { operation(invocation) }
 }
 
 extension Merge: PlannableVerb {
@@ -36,6 +44,10 @@ extension RopeScale: PlannableVerb {
     }
     return operation
   }
+}
+
+extension PlannableVerb {
+  static var inputWords: String { "<model> ..." }
 }
 
 /// The options of every plan.

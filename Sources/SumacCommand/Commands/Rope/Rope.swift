@@ -2,6 +2,7 @@ import ArgumentParser
 
 struct Rope: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "rope",
     abstract: "Show and rescale a model's rotary frequencies for a longer context.",
     discussion: """
       The rotary embedding rotates pairs of dimensions by an angle that grows with the position. Beyond \

@@ -23,6 +23,7 @@ struct RopeScale: Verb {
 
   @OptionGroup var global: GlobalOptions
   @OptionGroup(title: "Output") var writer: WriterFlags
+  @OptionGroup(title: "Evaluation") var evaluationFlags: OutputEvaluationFlags
 
   @Option(
     help: "Scaling method: \(RopeMethod.allCases.map(\.rawValue).joined(separator: ", ")).")
@@ -76,7 +77,12 @@ struct RopeScale: Verb {
 
   enum LogScaleChoice: String, CaseIterable, ExpressibleByArgument { case approximate }
 
-  func validate() throws { try writer.requireOutput() }
+  func validate() throws {
+    try writer.requireOutput()
+    if configOnly, evaluationFlags.settings != nil {
+      throw ValidationError("--config-only writes no model that --evaluate could run")
+    }
+  }
 
   private var settings: RopeScaleSettings {
     var settings = RopeScaleSettings(method: method)
@@ -93,7 +99,10 @@ struct RopeScale: Verb {
   }
 
   var operation: RopeScaleOperation {
-    RopeScaleOperation(model: model, output: writer.settings, settings: settings)
+    var operation = RopeScaleOperation(
+      model: model, output: writer.settings, settings: settings)
+    operation.evaluation = evaluationFlags.settings
+    return operation
   }
 
   func run(_ invocation: Invocation) throws {

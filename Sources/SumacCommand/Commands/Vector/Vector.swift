@@ -3,6 +3,7 @@ import Operations
 
 struct Vector: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "vector",
     abstract: "Extract, apply, add and compress task vectors.",
     discussion: """
       A task vector is the difference between a fine-tuned model and its base. It can be stored dense, \

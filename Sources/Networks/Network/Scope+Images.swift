@@ -1,0 +1,60 @@
+import Base
+
+/// The layers of classifiers of images.
+extension Scope {
+  /// The sizes of the classifier.
+  var classifier: ClassifierSettings {
+    guard let settings = configuration.classifier else {
+      preconditionFailure("the facts of the family say that it is a classifier")
+    }
+    return settings
+  }
+
+  /// Returns the examples of an input, shape `[examples, …]`.
+  /// - Throws: ``UsageError`` if the input has another kind or shape.
+  func examples(_ input: NetworkInput<Scalar>) throws -> Value<Scalar> {
+    let shape = [windows.sequenceCount] + classifier.inputShape
+    guard case .images(let examples) = input, examples.shape == shape else {
+      throw UsageError(
+        "a model of type '\(configuration.modelType)' reads examples of the shape \(shape)")
+    }
+    return examples
+  }
+
+  /// Returns the scope of another part of the network, whose names start with `prefix`.
+  func part(_ prefix: String) -> Scope {
+    Scope(run, run.network.prefix + prefix, layer: layer)
+  }
+
+  /// Returns a convolution with a square kernel, padded so that stride 1 keeps the size.
+  func convolution(
+    _ x: Value<Scalar>, _ name: String, to width: Int, kernel: Int = 3, stride: Int = 1,
+    hasBias: Bool = false
+  ) throws -> Value<Scalar> {
+    let weight = try parameter(name + ".weight", width, x.shape[1], kernel, kernel)
+    let bias = hasBias ? [try parameter(name + ".bias", width)] : []
+    return try tape.apply(
+      Convolution(stride: stride, padding: kernel / 2), [x], [weight] + bias)
+  }
+
+  /// Returns x normalized by the statistics of the batch in training, and by running ones otherwise.
+  func batchNorm(_ x: Value<Scalar>, _ name: String) throws -> Value<Scalar> {
+    let channels = x.shape[1]
+    let weights = try [".weight", ".bias"].map { try parameter(name + $0, channels) }
+    let statistics = try Network<Scalar>.statisticNames.map {
+      try parameter(name + "." + $0, channels)
+    }
+    guard let observe = run.observer.batch else {
+      return try tape.apply(
+        BatchNorm(epsilon: configuration.epsilon, isTraining: false), [x], weights + statistics)
+    }
+    try observe(prefix + name + ".", x)
+    return try tape.apply(
+      BatchNorm(epsilon: configuration.epsilon, isTraining: true), [x], weights)
+  }
+}
+
+extension Network {
+  /// The names of the running statistics of a batch normalization, which are not trained.
+  package static var statisticNames: [String] { ["running_mean", "running_var"] }
+}

@@ -1,0 +1,111 @@
+import Base
+import Checkpoints
+import TensorCore
+import Training
+
+/// A tensor of a file with data: `PATH`, or `PATH:NAME`.
+struct DataTensor {
+  let path: String
+  let tensor: LazyTensor
+
+  /// The largest tensor that is read; its values are held in memory.
+  static let maximumByteCount = 1 << 32
+
+  /// - Parameters:
+  ///   - kind: What the tensor should be, for messages.
+  ///   - preferred: The name of the tensor that is chosen among several fitting ones.
+  ///   - fits: Whether a tensor can be the one.
+  /// - Throws: ``UsageError`` unless one tensor fits.
+  init(
+    _ text: String, _ kind: String, preferred: [String] = [], _ context: OperationContext,
+    where fits: (TensorInfo) -> Bool
+  ) throws {
+    var (path, name) = (text, String?.none)
+    if try FileSystem.targetType(text) == nil, let colon = text.lastIndex(of: ":") {
+      (path, name) = (String(text[..<colon]), String(text[text.index(after: colon)...]))
+    }
+    self.path = path
+    let checkpoint = try context.read(path, for: .report)
+    let fitting = checkpoint.tensors.filter { $0.fault == nil && fits($0.info) }
+    let names = fitting.map(\.name.printable).joined(separator: ", ")
+    let found: LazyTensor? =
+      if let name { fitting.first { $0.name.equalsAsBytes(name) } } else {
+        fitting.count == 1
+          ? fitting[0] : fitting.first { preferred.contains($0.name) }
+      }
+    guard let found else {
+      let found = name.map { "no tensor '\($0.printable)'" } ?? "\(fitting.count) tensors"
+      throw UsageError(
+        "\(path.printable) has \(found) of the kind: \(kind)",
+        hint: names.isEmpty ? nil : "choose one as \(path.printable):NAME; it has \(names)")
+    }
+    guard found.info.byteCount <= Self.maximumByteCount else {
+      throw UsageError(
+        "\(path.printable): tensor '\(found.name.printable)' is larger than "
+          + "\(ByteSize(Self.maximumByteCount))", hint: "give a part of the data")
+    }
+    tensor = found
+  }
+
+  var shape: [Int] { tensor.info.shape.dimensions }
+
+  static func isInteger(_ dtype: DType) -> Bool {
+    switch dtype {
+    case .u8, .u16, .u32, .u64, .i8, .i16, .i32, .i64: true
+    default: false
+    }
+  }
+
+  /// Returns whole numbers from 0 to below `limit`.
+  /// - Throws: ``FormatError`` with `code`, which names the first element that is none.
+  func indexes(below limit: Int, _ code: FormatError.Code) throws -> [Int32] {
+    let dtype = tensor.info.dtype
+    let bytes = try tensor.bytes()
+    let size = dtype.bitsPerElement / 8
+    let isSigned = [DType.i8, .i16, .i32, .i64].contains(dtype)
+    return try (0..<tensor.info.elementCount).map { index in
+      var bits: UInt64 = 0
+      for byte in 0..<size { bits |= UInt64(bytes[index * size + byte]) << (8 * byte) }
+      if isSigned, bits >> (8 * size - 1) != 0 {
+        bits |= size == 8 ? 0 : UInt64.max << (8 * size)
+      }
+      guard bits < UInt64(limit), let number = Int32(exactly: bits) else {
+        let found = isSigned ? "\(Int64(bitPattern: bits))" : "\(bits)"
+        throw FormatError(
+          code, "element \(index) is \(found), expected 0 to \(limit - 1)", path: path,
+          tensor: tensor.name)
+      }
+      return number
+    }
+  }
+
+  /// Returns the values of examples.
+  func examples() throws -> LabelledExamples.Values {
+    let bytes = try tensor.bytes()
+    if tensor.info.dtype == .u8 { return .bytes(bytes) }
+    let reader = FloatReader(
+      tensor,
+      .refuse(.nonfinite) { tensor, problem in
+        FormatError(
+          .nonfiniteValue, "element \(problem.element) is NaN or infinite, expected finite values",
+          path: path, tensor: tensor.name)
+      })
+    let count = tensor.info.elementCount
+    var floats = [Float](repeating: 0, count: count)
+    let piece = 1 << 16
+    let layout = reader.workspace(elementCount: piece)
+    var buffer = ByteBuffer(byteCount: layout.byteCount)
+    for start in stride(from: 0, to: count, by: piece) {
+      let range = start..<min(count, start + piece)
+      var room = buffer.mutableBytes
+      try layout.withSpans(of: &room) { values, scratch in
+        try reader.read(range, into: &values, scratch: &scratch)
+        for index in range {
+          let bits = values.bytes.littleEndian(UInt32.self, at: 4 * (index - start))!
+          floats[index] = Float(bitPattern: bits)
+        }
+      }
+    }
+    return .floats(floats)
+  }
+}

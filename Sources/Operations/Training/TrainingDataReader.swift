@@ -1,0 +1,114 @@
+import Base
+import Checkpoints
+import Networks
+import TensorCore
+import Tokenizers
+import Training
+
+/// A reader of data for a network: labelled examples for classifiers, tokens for language models.
+struct TrainingDataReader {
+  private let network: Network<Float>
+  private let recipe: TrainingRecipe
+  private let tokenizer: Tokenizer?
+  private let context: OperationContext
+
+  /// - Throws: ``UsageError`` if the network predicts neither classes nor tokens.
+  init(
+    _ network: Network<Float>, _ files: ModelFiles, _ recipe: TrainingRecipe,
+    _ tokenizer: String?, _ context: OperationContext
+  ) throws {
+    guard network.configuration.classifier != nil || network.family.hasLogits else {
+      throw UsageError(
+        "\(files.path.printable) is an encoder, which predicts neither classes nor tokens",
+        hint: "train a classifier or a language model")
+    }
+    self.network = network
+    self.recipe = recipe
+    self.context = context
+    self.tokenizer =
+      network.configuration.classifier != nil
+      ? nil
+      : try tokenizer.map { try Tokenizer.load(from: InputFile(path: $0)) } ?? files.tokenizer()
+  }
+
+  /// Returns data, and a digest of their content.
+  func data(
+    _ text: String, labels: String?
+  ) throws -> (data: any TrainingData, digest: String) {
+    if let classifier = network.configuration.classifier {
+      return try examples(text, labels: labels ?? text, classifier)
+    }
+    guard labels == nil else {
+      throw UsageError(
+        "labels do not apply to a language model, whose text is its own label",
+        hint: "leave out the labels")
+    }
+    return try tokens(text)
+  }
+
+  // MARK: Examples
+
+  private func examples(
+    _ text: String, labels: String, _ classifier: ClassifierSettings
+  ) throws -> (any TrainingData, String) {
+    let inputs = try DataTensor(
+      text, "examples, with two dimensions or more", preferred: ["images", "x", "inputs"], context
+    ) { $0.shape.dimensions.count > 1 && ($0.dtype.isPlainFloat || $0.dtype == .u8) }
+    let targets = try DataTensor(
+      labels == text ? inputs.path : labels, "labels, integers with one dimension",
+      preferred: ["labels", "label", "y", "targets"], context
+    ) { DataTensor.isInteger($0.dtype) && $0.shape.dimensions.count == 1 }
+    let (shape, expected) = (inputs.shape, classifier.inputShape)
+    let size = expected.reduce(1, *)
+    guard shape.dropFirst().reduce(1, *) == size else {
+      throw FormatError(
+        .trainingData,
+        "examples have the shape \(Array(shape.dropFirst())), but the network reads \(expected)",
+        path: inputs.path, tensor: inputs.tensor.name)
+    }
+    guard shape[0] == targets.shape[0], shape[0] > 0 else {
+      throw FormatError(
+        .trainingData,
+        "has \(targets.shape[0].counted("label")), expected one for each of \(shape[0]) examples",
+        path: targets.path, tensor: targets.tensor.name)
+    }
+    for (name, list) in [("mean", recipe.input.mean), ("deviation", recipe.input.deviation)]
+    where list.count > 1 && list.count != expected[0] {
+      throw UsageError(
+        "\(name) of the recipe has \(list.count) numbers, expected 1 or one for each of "
+          + "\(expected[0]) channels")
+    }
+    let numbers = try targets.indexes(below: classifier.classCount, .trainingData)
+    let values = try inputs.examples()
+    let digest =
+      XXH64.digits(of: try inputs.tensor.bytes()) + XXH64.digits(of: try targets.tensor.bytes())
+    return (
+      LabelledExamples(values, labels: numbers, shape: expected, scaling: recipe.input), digest
+    )
+  }
+
+  // MARK: Tokens
+
+  private func tokens(_ text: String) throws -> (any TrainingData, String) {
+    let input = try TokenInput.read(text, tokenizer: tokenizer, limit: nil, context)
+    let limit = network.configuration.vocabularySize
+    if let place = input.tokens.firstIndex(where: { $0 < 0 || Int($0) >= limit }) {
+      throw FormatError(
+        .trainingData,
+        "token \(place) is \(input.tokens[place]), but the model knows 0 to \(limit - 1)",
+        path: text, hint: "use tokens that were made with the tokenizer of the model")
+    }
+    let data =
+      input.rowLength.map { TokenExamples(rows: input.tokens, length: $0) }
+      ?? TokenExamples(text: input.tokens, length: recipe.window)
+    guard data.count > 0, input.rowLength ?? 2 >= 2 else {
+      throw UsageError(
+        "\(text.printable) has \(input.tokens.count.counted("token")), too few for a window of "
+          + "\(recipe.window)", hint: "give more text, or set a smaller window in the recipe")
+    }
+    let bytes = input.tokens.flatMap { token in
+      (0..<4).map { UInt8(truncatingIfNeeded: token >> (8 * $0)) }
+    }
+    return (data, XXH64.digits(of: bytes))
+  }
+}

@@ -1,0 +1,76 @@
+import Base
+import Checkpoints
+import Networks
+import Reporting
+import Training
+
+/// The plan of a training, shown by a dry run.
+struct TrainingPlanReport: Report {
+  static let schema = "sumac.train-plan/1"
+
+  private let model: String
+  private let folder: String
+  private let plan: TrainingInputs.Plan
+  private let exampleCount: Int
+  private let testCount: Int?
+  private let batch: Int
+  private let threadCount: Int
+
+  init(
+    model: String, folder: String, _ inputs: TrainingInputs, _ plan: TrainingInputs.Plan,
+    _ context: OperationContext
+  ) {
+    self.model = model
+    self.folder = folder
+    self.plan = plan
+    exampleCount = inputs.data.count
+    testCount = inputs.test?.count
+    batch = inputs.recipe.batch
+    threadCount = context.jobs
+  }
+
+  var sections: [Section] {
+    [
+      .facts([
+        Section.Fact("model", "\(model.printable), \(plan.parameterCount.grouped) trained values"),
+        Section.Fact(
+          "examples",
+          exampleCount.grouped + (testCount.map { ", \($0.grouped) for the test" } ?? "")),
+        Section.Fact(
+          "steps",
+          "\(plan.stepCount.grouped) of \(batch.grouped) examples, \(plan.stepsPerEpoch.grouped) "
+            + "in an epoch"),
+        Section.Fact(
+          "memory",
+          "\(ByteSize(plan.byteCount)) for network and data"
+            + (plan.usesSegments ? "; blocks are computed twice to save memory" : "")),
+        Section.Fact("output", folder.printable),
+      ])
+    ]
+  }
+
+  var records: Table {
+    Table(
+      ["model", "values", "examples", "steps", "memory_bytes"].map { Table.Column($0) },
+      rows: [
+        [
+          model, "\(plan.parameterCount)", "\(exampleCount)", "\(plan.stepCount)",
+          "\(plan.byteCount)",
+        ]
+      ])
+  }
+
+  var members: JSONObject {
+    [
+      "model": .string(model), "folder": .string(folder), "values": JSONValue(plan.parameterCount),
+      "examples": JSONValue(exampleCount),
+      "test_examples": testCount.map { JSONValue($0) } ?? .null,
+      "batch": JSONValue(batch), "steps": JSONValue(plan.stepCount),
+      "steps_per_epoch": JSONValue(plan.stepsPerEpoch),
+      "recomputes_blocks": .bool(plan.usesSegments), "memory_bytes": JSONValue(plan.byteCount),
+      "threads": JSONValue(threadCount),
+    ]
+  }
+
+  var lines: [JSONValue] { [.object(members)] }
+}

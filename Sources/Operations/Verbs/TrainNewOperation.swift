@@ -1,0 +1,59 @@
+import Base
+import Checkpoints
+import Models
+import Networks
+import SystemPackage
+import TensorCore
+import Training
+
+/// Writes a new network with random weights.
+package struct TrainNewOperation: OutputOperation {
+  package static let verb = "train new"
+
+  /// The sizes of a plain classifier, such as `mlp:64,32,10`, or the path of a config.json.
+  package var architecture: String
+  package var seed: UInt64 = 0
+  package var output: OutputSettings
+
+  package init(architecture: String, output: OutputSettings) {
+    self.architecture = architecture
+    self.output = output
+  }
+
+  package func request(_ context: OperationContext) throws -> OutputRequest {
+    let (text, path) = try configuration()
+    let model = try ModelConfigurationFile(text: text).configuration(
+      path: path, code: .networkConfiguration)
+    let network = try Network<Float>.outline(of: model, path: path)
+    let info = try TensorInfo(name: ModelConfig.name, dtype: .u8, shape: Shape([text.count]))
+    let companion = LazyTensor(
+      info: info, source: MemoryTensorSource(info: info, values: text),
+      stored: StoredForm(file: path, byteOffset: 0, byteCount: text.count, dtype: .u8))
+    let planned = Checkpoint(
+      path: path, container: .memory,
+      tensors: try InitialTensors.tensors(of: network, seed: seed), companions: [companion],
+      identity: InputIdentity(hash: XXH64.digits(of: text), byteCount: text.count), files: [])
+    return OutputRequest(
+      options: [Lineage.Option("arch", architecture), Lineage.Option("seed", String(seed))],
+      inputs: [], output: planned, carried: [])
+  }
+
+  /// Returns the text of the config.json, and its path for messages.
+  private func configuration() throws -> (text: [UInt8], path: String) {
+    if try FileSystem.targetType(architecture) == .regular {
+      let file = try InputFile(path: architecture)
+      guard file.byteCount <= ModelConfig.maximumByteCount else {
+        throw FormatError(
+          .networkConfiguration, "is larger than \(ByteSize(ModelConfig.maximumByteCount))",
+          path: architecture)
+      }
+      return (try file.bytes(at: 0, count: file.byteCount), architecture)
+    }
+    guard let object = try ArchitectureSpec.configuration(architecture) else {
+      throw UsageError(
+        "\(architecture.printable) is neither a file nor the sizes of a network",
+        hint: "name a config.json, or sizes such as mlp:64,32,10")
+    }
+    return (Array((JSONValue.object(object).serialized(indented: true) + "\n").utf8), architecture)
+  }
+}

@@ -1,0 +1,73 @@
+package import Base
+
+/// A text that names a small architecture and its sizes, such as `mlp:64,32,10`.
+///
+///     mlp:INPUTS{,WIDTH},CLASSES                    mlp:784,256,128,10
+///     convnet:CHANNELSxHEIGHTxWIDTH{,WIDTH},CLASSES  convnet:1x28x28,32,64,10
+///     resnetDEPTH:CHANNELSxHEIGHTxWIDTH,WIDTH,CLASSES  resnet18:3x32x32,16,10
+package enum ArchitectureSpec {
+  /// The number of blocks in each stage of a residual network by its number of layers.
+  private static let residualDepths = [
+    10: [1, 1, 1, 1], 18: [2, 2, 2, 2], 34: [3, 4, 6, 3],
+  ]
+  /// The forms that messages list.
+  private static let forms =
+    "mlp:INPUTS,WIDTH,…,CLASSES, convnet:CxHxW,WIDTH,…,CLASSES, resnet18:CxHxW,WIDTH,CLASSES"
+
+  /// Returns the configuration that a text describes; nil if it has not the form of one.
+  /// - Throws: ``UsageError`` if the sizes are wrong.
+  package static func configuration(_ text: String) throws(UsageError) -> JSONObject? {
+    guard let colon = text.firstIndex(of: ":") else { return nil }
+    let name = String(text[..<colon])
+    let parts = text[text.index(after: colon)...].split(
+      separator: ",", omittingEmptySubsequences: false)
+    guard name == "mlp" || name == "convnet" || name.hasPrefix("resnet"), parts.count >= 2,
+      let input = sizes(parts[0]), let rest = sizes(of: parts.dropFirst()), let classes = rest.last
+    else { throw fault(text) }
+    let widths = Array(rest.dropLast())
+    if name == "mlp" { return object("mlp", input, widths, classes) }
+    guard input.count == 3, !widths.isEmpty else { throw fault(text) }
+    if name == "convnet" { return object("convnet", input, widths, classes) }
+    guard let layers = Int(name.dropFirst("resnet".count)), let depths = residualDepths[layers],
+      widths.count == 1
+    else {
+      let known = residualDepths.keys.sorted().map { "resnet\($0)" }.joined(separator: ", ")
+      throw UsageError(
+        "the architecture '\(text.printable)' is not known",
+        hint: "residual networks are \(known) with one width, such as resnet18:3x32x32,16,10")
+    }
+    var result = object(
+      "basic_resnet", input, depths.indices.map { widths[0] << $0 }, classes)
+    result["depths"] = .array(depths.map { JSONValue($0) })
+    return result
+  }
+
+  private static func fault(_ text: String) -> UsageError {
+    UsageError(
+      "the architecture '\(text.printable)' is not known",
+      hint: "the forms are \(forms); a config.json describes any other")
+  }
+
+  /// Returns the sizes in `3x32x32`.
+  private static func sizes(_ text: Substring) -> [Int]? {
+    sizes(of: text.split(separator: "x", omittingEmptySubsequences: false))
+  }
+
+  private static func sizes(of parts: some Sequence<Substring>) -> [Int]? {
+    var sizes: [Int] = []
+    for part in parts {
+      guard let size = Int(part), (1...1 << 16).contains(size) else { return nil }
+      sizes.append(size)
+    }
+    return sizes
+  }
+
+  private static func object(
+    _ type: String, _ input: [Int], _ widths: [Int], _ classes: Int
+  ) -> JSONObject {
+    [
+      "model_type": .string(type), "input_shape": .array(input.map { JSONValue($0) }),
+      "hidden_sizes": .array(widths.map { JSONValue($0) }), "num_labels": JSONValue(classes),
+    ]
+  }
+}

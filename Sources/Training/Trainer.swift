@@ -1,0 +1,265 @@
+import Base
+package import Checkpoints
+package import Models
+package import Networks
+import TensorCore
+
+/// A network in training: its parameters, the state of its optimizer, and the steps that change them.
+///
+/// A step computes the loss of a batch and its gradients, limits their norm, clears the gradients of masked weights, and
+/// lets the optimizer change the parameters. Nothing changes if the loss or a gradient is not finite.
+package final class Trainer<Scalar: NetworkScalar> {
+  package let network: Network<Scalar>
+  package let compute: Compute
+  package let recipe: TrainingRecipe
+  /// The trained parameters in the order of the checkpoint.
+  package let parameters: [ResidentParameter<Scalar>]
+  /// The running statistics of batch normalizations.
+  package let statistics: [ResidentParameter<Scalar>]
+  /// The state of the optimizer for each parameter.
+  package private(set) var states: [[Value<Scalar>]] = []
+  /// A 1 for each weight that is kept and a 0 for each that stays 0, by names of parameters.
+  private var masks: [String: Value<Scalar>] = [:]
+  /// True if the values of each block are computed again in the backward pass.
+  package var usesSegments = false
+  /// The tables of positions by the windows of a batch.
+  private var positions: [(windows: Windows, table: Positions<Scalar>)] = []
+
+  /// The result of a step.
+  package struct Outcome: Sendable {
+    /// The mean loss of the batch, before the step.
+    package var score: Score
+    /// The norm of all gradients together, before it is limited.
+    package var norm: Double
+  }
+
+  /// - Parameter masks: Masks by names of parameters, whose shapes they have.
+  /// - Throws: ``FormatError`` or ``SeveralErrors`` if the tensors do not fit the configuration.
+  package init(
+    _ checkpoint: Checkpoint, _ model: ModelConfiguration, _ recipe: TrainingRecipe,
+    masks: [String: LazyTensor] = [:], _ compute: Compute
+  ) throws {
+    var (parameters, statistics) = ([ResidentParameter<Scalar>](), [ResidentParameter<Scalar>]())
+    network = try Network<Scalar>.network(of: checkpoint, model, compute) { tensor in
+      let isStatistic = Network<Scalar>.statisticNames.contains { tensor.name.hasSuffix("." + $0) }
+      let parameter = ResidentParameter<Scalar>(
+        tensor.name, try Self.value(of: tensor, path: checkpoint.path, compute),
+        isTrained: !isStatistic)
+      if isStatistic { statistics.append(parameter) } else { parameters.append(parameter) }
+      return parameter
+    }
+    self.parameters = parameters
+    self.statistics = statistics
+    self.recipe = recipe
+    self.compute = compute
+    for parameter in parameters {
+      guard let mask = masks[parameter.name] else { continue }
+      let value = try Self.mask(mask, compute)
+      self.masks[parameter.name] = value
+      if !compute.arena.isCounting { try compute.multiply(parameter.value, by: value) }
+    }
+    states = parameters.map { parameter in
+      recipe.optimizer.stateNames.map { _ in
+        Value(parameter.shape, isZero: true, in: compute.arena)
+      }
+    }
+  }
+
+  /// Returns all numbers of a tensor; only their memory if memory is counted.
+  private static func value(
+    of tensor: LazyTensor, path: String, _ compute: Compute
+  ) throws -> Value<Scalar> {
+    let value = Value<Scalar>(tensor.info.shape.dimensions, in: compute.arena)
+    guard !compute.arena.isCounting else { return value }
+    try LazyParameter<Scalar>(tensor, path: path, in: compute.arena)
+      .read(0..<value.count, into: value.memory, at: 0)
+    return value
+  }
+
+  /// Returns a 1 for each weight whose mask is not 0.
+  private static func mask(_ tensor: LazyTensor, _ compute: Compute) throws -> Value<Scalar> {
+    let value = Value<Scalar>(tensor.info.shape.dimensions, in: compute.arena)
+    guard !compute.arena.isCounting else { return value }
+    let bytes = try tensor.bytes()
+    let size = bytes.count / max(1, value.count)
+    var target = value.mutableSpan
+    for index in 0..<value.count {
+      let isKept = bytes[index * size..<(index + 1) * size].contains { $0 != 0 }
+      target[index] = isKept ? 1 : 0
+    }
+    return value
+  }
+
+  // MARK: Network
+
+  private func table(_ windows: Windows) throws -> Positions<Scalar> {
+    if let known = positions.first(where: { $0.windows == windows }) { return known.table }
+    let table = try Positions(network, windows, compute)
+    positions.append((windows, table))
+    return table
+  }
+
+  /// Returns the logits of a batch.
+  /// - Parameter observe: Receives the inputs of batch normalizations in training; nil for an evaluation.
+  private func logits(
+    _ batch: Batch<Scalar>, _ tape: Tape<Scalar>,
+    observe: ((String, Value<Scalar>) throws -> Void)?
+  ) throws -> Value<Scalar> {
+    let positions = try table(batch.windows)
+    let network = network
+    func run(_ tape: Tape<Scalar>, isAgain: Bool = false) -> Run<Scalar> {
+      var observer = Observer<Scalar>()
+      observer.batch = observe
+      if isAgain, observe != nil { observer.batch = { _, _ in } }
+      return Run(network, tape, positions, observer: observer)
+    }
+    var hidden = try network.embed(batch.input, run(tape))
+    for index in 0..<network.layerCount {
+      guard usesSegments, tape.isRecording else {
+        hidden = try network.block(index, hidden, run(tape))
+        continue
+      }
+      // The first pass of a segment does not record; the second one must not count a batch again.
+      hidden = try tape.segment([hidden]) { inner, inputs in
+        try network.block(index, inputs[0], run(inner, isAgain: inner.isRecording))
+      }
+    }
+    return try network.head(hidden, run(tape))
+  }
+
+  /// Returns the score of some examples, with running statistics.
+  package func score(_ batch: Batch<Scalar>) throws -> Score {
+    let tape = Tape<Scalar>(compute)
+    let logits = try logits(batch, tape, observe: nil)
+    let logProbabilities = try tape.apply(LogProbability(batch.targets), [logits])
+    guard !compute.arena.isCounting else { return Score() }
+    return Score(
+      lossSum: -logProbabilities.numbers.reduce(0) { $0 + Double($1) },
+      correctCount: Self.correctCount(logits, batch.targets), count: batch.targetCount)
+  }
+
+  /// Returns the number of rows whose largest logit, the first of equals, is that of the target.
+  private static func correctCount(_ logits: Value<Scalar>, _ targets: [Int32]) -> Int {
+    let (x, columns) = (logits.span, logits.columns)
+    var count = 0
+    for (row, target) in targets.enumerated() where target != LogProbability.ignored {
+      var best = 0
+      for column in 1..<max(1, columns) where x[row * columns + column] > x[row * columns + best] {
+        best = column
+      }
+      if best == Int(target) { count += 1 }
+    }
+    return count
+  }
+
+  // MARK: Steps
+
+  /// Trains on a batch.
+  /// - Parameters:
+  ///   - number: The number of the step, from 1 on.
+  ///   - rate: The learning rate.
+  /// - Returns: The loss and the norm of the gradients. If one of them is not finite, nothing has changed.
+  package func step(_ batch: Batch<Scalar>, number: Int, rate: Double) throws -> Outcome {
+    let tape = Tape<Scalar>(compute, isRecording: true)
+    var pending: [String: [Scalar]] = [:]
+    let logits = try logits(batch, tape) { prefix, x in
+      if !self.compute.arena.isCounting { self.update(&pending, prefix, x) }
+    }
+    let loss = try tape.apply(
+      Mean(factor: -1, divisor: max(1, batch.targetCount)),
+      [tape.apply(LogProbability(batch.targets), [logits])])
+    guard !compute.arena.isCounting else {
+      var kept: [Value<Scalar>] = []
+      try tape.backward(from: loss) { kept.append($1) }
+      return Outcome(score: Score(), norm: 0)
+    }
+    var outcome = Outcome(
+      score: Score(
+        lossSum: Double(loss.numbers[0]) * Double(batch.targetCount),
+        correctCount: Self.correctCount(logits, batch.targets), count: batch.targetCount), norm: 0)
+    guard outcome.score.lossSum.isFinite else { return outcome }
+    var gradients: [String: Value<Scalar>] = [:]
+    try tape.backward(from: loss) { gradients[$0.name] = $1 }
+    let used = parameters.indices.filter { gradients[parameters[$0].name] != nil }
+    outcome.norm = try compute.norm(used.compactMap { gradients[parameters[$0].name] })
+    guard outcome.norm.isFinite else { return outcome }
+    let factor = recipe.clip.map { Compute.clipFactor(norm: outcome.norm, limit: $0) } ?? 1
+    for index in used {
+      guard let gradient = gradients.removeValue(forKey: parameters[index].name) else { continue }
+      if factor != 1 { try compute.scale(gradient, by: factor) }
+      try update(index, gradient, number: number, rate: rate)
+    }
+    for statistic in statistics { if let new = pending[statistic.name] { statistic.set(new) } }
+    return outcome
+  }
+
+  private func update(
+    _ index: Int, _ gradient: Value<Scalar>, number: Int, rate: Double
+  ) throws {
+    let parameter = parameters[index]
+    let mask = masks[parameter.name]
+    if let mask { try compute.multiply(gradient, by: mask) }
+    let isDecayed = recipe.decayed == .all || parameter.shape.count > 1
+    try recipe.optimizer.apply(
+      ParameterUpdate(
+        parameter.value, gradient: gradient, state: states[index], step: number, rate: rate,
+        decay: isDecayed ? recipe.weightDecay : 0, compute))
+    // Decay and momentum keep 0 at 0; this holds for any optimizer.
+    if let mask { try compute.multiply(parameter.value, by: mask) }
+  }
+
+  /// Adds a batch to the running statistics of a normalization.
+  private func update(
+    _ pending: inout [String: [Scalar]], _ prefix: String, _ x: Value<Scalar>
+  ) {
+    // The variance of a single number is not defined.
+    guard x.count > x.shape[1] else { return }
+    let names = Network<Scalar>.statisticNames.map { prefix + $0 }
+    let old = names.map { name in
+      pending[name] ?? statistics.first { $0.name == name }?.value.numbers ?? []
+    }
+    let new = BatchNorm.running(
+      old[0], old[1], after: x, momentum: ClassifierSettings.momentum)
+    pending[names[0]] = new.mean
+    pending[names[1]] = new.variance
+  }
+
+  /// True if all parameters are finite.
+  package var isFinite: Bool {
+    get throws { try parameters.allSatisfy { try compute.isFinite($0.value) } }
+  }
+}
+
+extension ResidentParameter {
+  /// Replaces all numbers.
+  package func set(_ numbers: [Scalar]) {
+    let value = value
+    precondition(numbers.count == value.count)
+    var target = value.mutableSpan
+    for (index, number) in numbers.enumerated() { target[index] = number }
+  }
+}
+
+/// The loss over some targets.
+package struct Score: Sendable, Equatable {
+  /// The sum of −log p over the targets, in nats.
+  package var lossSum = 0.0
+  /// The number of targets with the largest logit.
+  package var correctCount = 0
+  package var count = 0
+
+  package init(lossSum: Double = 0, correctCount: Int = 0, count: Int = 0) {
+    self.lossSum = lossSum
+    self.correctCount = correctCount
+    self.count = count
+  }
+
+  package var loss: Double { lossSum / Double(max(1, count)) }
+  package var accuracy: Double { Double(correctCount) / Double(max(1, count)) }
+
+  package static func += (left: inout Score, right: Score) {
+    left.lossSum += right.lossSum
+    left.correctCount += right.correctCount
+    left.count += right.count
+  }
+}
