@@ -1,4 +1,5 @@
 import Base
+import Checkpoints
 import Containers
 import Foundation
 import Glibc

@@ -7,6 +7,7 @@ import Containers
 import Inspection
 import Merging
 import Operations
+import Pruning
 import RotaryScaling
 import TestSupport
 import Testing

@@ -40,7 +40,7 @@ import Training
       rows: try file.integers("windows").map { Int32($0) }, length: shape[2])
     let compute = try OpenBLAS.compute()
     let checkpoint = try Containers.read(Fixtures.path("models/base"))
-    let model = try ModelConfigurationFile(text: try Fixtures.bytes("models/base/config.json"))
+    let model = ModelConfigurationFile(text: try Fixtures.bytes("models/base/config.json"))
     let trainer = try Trainer<S>(checkpoint, model.configuration(), Self.recipe(), compute)
     var result = Trajectory<S>()
     for step in 0..<shape[0] {

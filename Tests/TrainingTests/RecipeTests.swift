@@ -61,9 +61,13 @@ import Training
       ("epochs: 1\noptimizer: sgd", "line 2: the rate of the optimizer is missing"),
       ("[1]", "line 1: the recipe is a list"),
     ])
-  func faults(text: String, message: String) {
-    let error = #expect(throws: (any UserError).self) { try recipe(text) }
-    #expect(error?.message.contains(message) == true, "\(error?.message.description ?? "")")
+  func faults(text: String, message: String) throws {
+    do {
+      _ = try recipe(text)
+      Issue.record("expected a fault")
+    } catch let error as any UserError {
+      #expect(error.message.contains(message), "\(error.message)")
+    }
   }
 
   @Test("all faults of a recipe are reported together") func together() {

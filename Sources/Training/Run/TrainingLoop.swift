@@ -160,9 +160,10 @@ package final class TrainingLoop {
   private func diverged(_ outcome: Trainer<Float>.Outcome) throws -> FormatError {
     if try trainer.isFinite { try save() }
     let isLoss = !outcome.score.lossSum.isFinite
-    let found =
-      isLoss ? "loss is \(outcome.score.loss)" : "norm of the gradients is \(outcome.norm)"
-    return fault("the \(found) in step \(state.step + 1)")
+    let found = isLoss ? outcome.score.loss : outcome.norm
+    let name = isLoss ? "loss" : "norm of the gradients"
+    return fault(
+      "the \(name) is \(found.isNaN ? "NaN" : "infinite") in step \(state.step + 1)")
   }
 
   private func fault(_ reason: String) -> FormatError {
