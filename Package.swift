@@ -211,7 +211,8 @@ let package = Package(
     tests("PruningTests", reading + ["Pruning", "Surveys"]),
     tests("RotaryTests", reading + ["Rotary", "RotaryScaling"]),
     tests(
-      "EvaluationTests", reading + ["Evaluation", "Networks", "Caches", "BLAS"]),
+      "EvaluationTests",
+      reading + ["Evaluation", "Networks", "Caches", "BLAS", "Tokenizers"]),
     tests(
       "TrainingTests", reading + ["Training", "Networks", "BLAS", "Recipes", "Surveys", "Pruning"]),
     tests("NetworksTests", reading + ["Networks", "BLAS", "Rotary"]),

@@ -7,7 +7,7 @@ import TensorCore
 package struct Calibration: Sendable {
   /// The linear layers in the order of their use, the output layer last.
   package let layers: [LinearLayer]
-  private var sums: [String: ChannelSums]
+  var sums: [String: ChannelSums]
   private var products: [String: InputProducts] = [:]
 
   package init(_ layers: [LinearLayer]) {
@@ -104,7 +104,7 @@ private struct ProductSource: TensorSource {
 
 extension Array where Element: BitwiseCopyable {
   /// The numbers as they are stored, in little-endian order.
-  fileprivate var bytesOfNumbers: [UInt8] {
+  var bytesOfNumbers: [UInt8] {
     // SAFETY: the elements are numbers, which have no padding.
     unsafe span.bytes.array()
   }

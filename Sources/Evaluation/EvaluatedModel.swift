@@ -28,7 +28,14 @@ package struct EvaluatedModel {
   package var layerCount: Int { network.layerCount }
   /// The number of values of a hidden state.
   package var hiddenSize: Int { network.configuration.hiddenSize }
+  /// The largest number of tokens of a window; nil if it is not limited by learned positions.
+  package var positionLimit: Int? { network.configuration.positionLimit }
 
+  /// True if the model makes embeddings of texts.
+  package var isTextEncoder: Bool {
+    let configuration = network.configuration
+    return !hasLogits && configuration.image == nil && configuration.classifier == nil
+  }
   /// True if the model predicts tokens.
   package var hasLogits: Bool { network.family.hasLogits }
 

@@ -41,7 +41,8 @@ package struct EvaluationReport: Report {
       switch result {
       case .perplexity(let perplexity): [.facts(facts(perplexity))]
       case .comparison(let statistics, let layers):
-        [.facts(inputs(statistics.other.tokenCount) + statistics.facts)] + self.sections(layers)
+        [.facts(inputs(statistics.other.tokenCount) + statistics.facts)]
+          + LayerComparison.sections(layers)
       }
     return measured
   }
@@ -63,36 +64,6 @@ package struct EvaluationReport: Report {
       Section.Fact("perplexity", perplexity.perplexity.text(decimals: 3)),
       Section.Fact("loss", "\(perplexity.loss.text(decimals: 4)) nats per token"),
     ]
-  }
-
-  private func sections(_ layers: [LayerComparison]) -> [Section] {
-    guard !layers.isEmpty else { return [] }
-    let table = Table(
-      [
-        Table.Column("block", alignsRight: true), Table.Column("distance", alignsRight: true),
-        Table.Column("of its work", alignsRight: true),
-        Table.Column("input that differs most", alignsRight: true), Table.Column(""),
-        Table.Column(""),
-      ],
-      rows: layers.map { layer in
-        [
-          "\(layer.layer)", layer.relativeDistance.percent, layer.blockError.percent,
-          layer.worstInput?.distance.percent ?? "", layer.worstInput?.name.printable ?? "",
-          layer.isBroken ? "broken" : "",
-        ]
-      })
-    let verdict: String =
-      if let first = layers.first(where: \.isBroken) {
-        "block \(first.layer) is the first that is broken: \(Self.reason(first))"
-      } else { "no block is broken" }
-    return [.table(table), .line(verdict)]
-  }
-
-  private static func reason(_ layer: LayerComparison) -> String {
-    guard let worst = layer.worstInput, worst.distance > layer.blockError else {
-      return "\(layer.blockError.percent) of what it does differs from the base"
-    }
-    return "what \(worst.name.printable) reads differs by \(worst.distance.percent)"
   }
 
   /// The figures in one or two lines, for the log of a command that wrote the model.
@@ -167,23 +138,10 @@ package struct EvaluationReport: Report {
     _ s: ComparisonStatistics, _ layers: [LayerComparison]
   ) -> JSONObject {
     var members = s.members
-    members["layers"] = .array(
-      layers.map { layer in
-        .object([
-          "block": JSONValue(layer.layer), "distance": JSONValue(layer.relativeDistance),
-          "block_error": JSONValue(layer.blockError),
-          "worst_input": layer.worstInput.map { .string($0.name) } ?? .null,
-          "worst_input_distance": JSONValue(layer.worstInput?.distance ?? 0),
-          "broken": .bool(layer.isBroken),
-        ])
-      })
+    members["layers"] = LayerComparison.json(layers)
     members["first_broken"] = layers.first(where: \.isBroken).map { JSONValue($0.layer) } ?? .null
     return members
   }
 
   package var lines: [JSONValue] { [.object(members)] }
-}
-
-extension Double {
-  fileprivate var percent: String { "\((100 * self).fixed(decimals: 2)) %" }
 }

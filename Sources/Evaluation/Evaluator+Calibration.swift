@@ -23,13 +23,16 @@ extension Evaluator {
   ///   - products: The weights of the layers whose products Xᵀ X are computed too.
   ///   - changed: Returns the model whose block takes the place of the block that was measured last, so that the blocks
   ///     after it read what its outputs become; nil if the model does not change.
+  /// - Precondition: With a journal, which keeps sums alone, there are neither products nor changed blocks.
   /// - Complexity: that of ``scores(of:)``, and O(tokens · channels) for each layer, O(tokens · channels²) with products.
   package func calibration(
     of model: EvaluatedModel, products: Set<String> = [],
     changed: ((_ layer: Int, _ measured: Calibration) throws -> EvaluatedModel)? = nil
   ) throws -> Calibration {
+    precondition(journal == nil || products.isEmpty && changed == nil)
     var result = Calibration(try model.linearLayers())
-    try tally(model, products: products, isSequential: changed != nil) { layer, inputs in
+    try tally(model, &result, products: products, isSequential: changed != nil) {
+      layer, inputs, result in
       for input in inputs { result.set(input) }
       guard let layer else { return nil }
       return try changed?(layer, result)
@@ -38,9 +41,12 @@ extension Evaluator {
   }
 
   /// Returns the sums over the inputs of all linear layers without rounding, if the windows are a part of all.
+  /// - Precondition: There is no journal, which keeps rounded sums.
   package func calibrationPart(of model: EvaluatedModel) throws -> CalibrationPart {
+    precondition(journal == nil)
     var part = CalibrationPart()
-    try tally(model) { _, inputs in
+    var figures = NoFigures()
+    try tally(model, &figures) { _, inputs, _ in
       for input in inputs { part.append(input.sums) }
       return nil
     }
@@ -71,31 +77,31 @@ extension Evaluator {
   /// Runs the windows through the network, and gives `body` the inputs of the layers of each block, and at last of the output
   /// layer.
   /// - Parameters:
+  ///   - figures: What `body` measured so far, which a journal keeps after each block.
   ///   - isSequential: True if blocks after a block read what its outputs become with the model that `body` returns.
   ///   - body: Returns the model whose block takes the place of the block that was measured; nil for the model itself.
-  private func tally(
-    _ model: EvaluatedModel, products: Set<String> = [], isSequential: Bool = false,
-    _ body: (_ layer: Int?, [MeasuredInput]) throws -> EvaluatedModel?
+  private func tally<Figures: BlockFigures>(
+    _ model: EvaluatedModel, _ figures: inout Figures, products: Set<String> = [],
+    isSequential: Bool = false,
+    _ body: (_ layer: Int?, [MeasuredInput], inout Figures) throws -> EvaluatedModel?
   ) throws {
-    let tokenCount = windows.inputs.count
     let stream = try stream(model, share: 1)
     let tally = InputTally(products, path: model.path, compute)
     var last: EvaluatedModel?
-    for layer in 0..<stream.layerCount {
+    try walk([stream], &figures, passes: isSequential ? 2 : 1) { layer, figures in
       try stream.step(layer, observer: { _ in tally.observer }, isStored: !isSequential)
-      let changed = try body(layer, tally.finish())
+      let changed = try body(layer, tally.finish(), &figures)
       if isSequential {
         try stream.step(layer, in: changed)
         last = changed
       }
-      progress((isSequential ? 2 : 1) * tokenCount)
     }
     guard model.hasLogits else { return }
     try stream.finish(in: last)
     let output = try model.network.outputWeightName()
     for group in stream.groups { try tally.add(stream.states(group), of: output) }
-    _ = try body(nil, tally.finish())
-    progress(tokenCount)
+    _ = try body(nil, tally.finish(), &figures)
+    progress(windows.inputs.count)
   }
 }
 

@@ -9,19 +9,24 @@ package struct Evaluator {
   private let budget: Int
   /// The folder of temporary files.
   private let folder: String
+  /// The state of the run after a block; nil to keep none.
+  let journal: BlockJournal?
   let progress: @Sendable (_ tokenCount: Int) -> Void
 
   /// - Parameters:
   ///   - memory: The memory for everything that the evaluation holds, in bytes.
+  ///   - journal: The file that a run which was killed goes on from; nil to keep none.
   ///   - progress: Called with the number of tokens that a block has processed.
   package init(
     _ windows: TokenWindows, _ compute: Compute, memory: Int, folder: String,
+    journal: BlockJournal? = nil,
     progress: @escaping @Sendable (_ tokenCount: Int) -> Void = { _ in }
   ) {
     self.windows = windows
     self.compute = compute
     budget = memory
     self.folder = folder
+    self.journal = journal
     self.progress = progress
   }
 
@@ -39,18 +44,26 @@ package struct Evaluator {
   func stream(_ model: EvaluatedModel, share: Int) throws -> LayerStream {
     let needed = try Self.byteCount(of: model, windows, jobs: compute.jobs)
     return try LayerStream(
-      model.network, model.parameters, windows.inputs, windows.groups, compute,
+      model, windows.inputs, windows.groups, compute,
       budget: max(0, budget / share - needed), folder: folder)
+  }
+
+  /// Runs blocks that the journal does not have yet.
+  /// - Parameter passes: How often all tokens run through a block.
+  func walk<Figures: BlockFigures>(
+    _ streams: [LayerStream], _ figures: inout Figures, passes: Int,
+    _ body: (Int, inout Figures) throws -> Void
+  ) throws {
+    try BlockWalk(streams: streams, journal: journal).run(
+      &figures, progress: { progress(passes * windows.inputs.count) }, body)
   }
 
   /// Returns the scores of the tokens that are scored, in order.
   /// - Complexity: O(tokens · parameters) time.
   package func scores(of model: EvaluatedModel) throws -> [TokenScore] {
     let stream = try stream(model, share: 1)
-    for layer in 0..<stream.layerCount {
-      try stream.step(layer)
-      progress(windows.inputs.count)
-    }
+    var figures = NoFigures()
+    try walk([stream], &figures, passes: 1) { layer, _ in try stream.step(layer) }
     try stream.finish()
     let scan = VocabularyScan(targets: windows.targets)
     try forEachTile(of: [stream]) { tile, weights in
@@ -69,14 +82,13 @@ package struct Evaluator {
     let (first, second) = (try stream(base, share: 2), try stream(model, share: 2))
     var layers: [LayerComparison] = []
     if byLayer { try Self.checkLayerCounts(model, base) }
-    for layer in 0..<max(first.layerCount, second.layerCount) {
+    try walk([first, second], &layers, passes: byLayer ? 3 : 2) { layer, layers in
       if byLayer {
         layers.append(try Self.step(layer, first, second, compute))
       } else {
         // A stack of layers may have more of them than the model that it was made of.
         for stream in [first, second] where layer < stream.layerCount { try stream.step(layer) }
       }
-      progress((byLayer ? 3 : 2) * windows.inputs.count)
     }
     for stream in [first, second] { try stream.finish() }
     let scan = VocabularyComparison(targets: windows.targets)
@@ -103,7 +115,7 @@ package struct Evaluator {
   }
 
   /// Runs a block of both models, and the block of the second on the states of the first.
-  private static func step(
+  static func step(
     _ layer: Int, _ base: LayerStream, _ other: LayerStream, _ compute: Compute
   ) throws -> LayerComparison {
     var result = LayerComparison(layer: layer)

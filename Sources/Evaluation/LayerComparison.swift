@@ -1,3 +1,4 @@
+import Base
 package import Networks
 
 /// The distances between a block of a model and that of a base.
@@ -8,6 +9,29 @@ package struct LayerComparison: Sendable, Equatable {
   private var parts: [String: SquaredDistance] = [:]
 
   init(layer: Int) { self.layer = layer }
+
+  /// The comparison as a journal stores it.
+  fileprivate var record: CBORValue {
+    .array([
+      state.record, update.record,
+      .array(parts.sorted { $0.key < $1.key }.map { .array([.text($0.key), $0.value.record]) }),
+    ])
+  }
+
+  /// Creates a stored comparison; nil if the record has another form.
+  fileprivate init?(layer: Int, _ record: CBORValue) {
+    guard let items = record.asArray, items.count == 3, let state = SquaredDistance(items[0]),
+      let update = SquaredDistance(items[1]), let pairs = items[2].asArray
+    else { return nil }
+    self.init(layer: layer)
+    (self.state, self.update) = (state, update)
+    for pair in pairs {
+      guard let pair = pair.asArray, pair.count == 2, let name = pair[0].asText,
+        let distance = SquaredDistance(pair[1])
+      else { return nil }
+      parts[name] = distance
+    }
+  }
 
   /// ‖x − x̂‖ / ‖x‖ of the hidden states after the block, over all tokens: the errors of all blocks so far.
   package var relativeDistance: Double { state.relative }
@@ -60,9 +84,32 @@ private struct SquaredDistance: Sendable, Equatable {
     distance == 0 ? 0 : (distance / norm).squareRoot()
   }
 
+  init() {}
+
+  /// Creates a stored distance; nil if the record has another form.
+  init?(_ record: CBORValue) {
+    guard let numbers = record.asArray?.map(\.asFloat), numbers.count == 2,
+      let distance = numbers[0], let norm = numbers[1]
+    else { return nil }
+    (self.distance, self.norm) = (distance, norm)
+  }
+
+  var record: CBORValue { .array([.float(distance), .float(norm)]) }
+
   mutating func add(_ distance: Double, norm: Double) {
     self.distance += distance
     self.norm += norm
+  }
+}
+
+extension [LayerComparison]: BlockFigures {
+  var record: CBORValue { .array(map(\.record)) }
+
+  mutating func restore(_ record: CBORValue) -> Bool {
+    guard let items = record.asArray else { return false }
+    let found = items.enumerated().compactMap { LayerComparison(layer: $0, $1) }
+    self = found
+    return found.count == items.count
   }
 }
 

@@ -4,11 +4,14 @@ import Networks
 
 /// A network that runs block by block over many tokens, so that the weights of a block are read once.
 ///
-/// Tokens run in groups, whatever the memory is, so that results do not depend on it.
+/// Tokens run in groups, whatever the memory is, so that results do not depend on it. The states are undefined until
+/// ``storeEmbeddings()`` or ``BlockJournal`` has set them.
 final class LayerStream {
   let network: Network<Float>
   let compute: Compute
   private let parameters: [StreamedParameter]
+  /// The tokens of all groups.
+  private let inputs: [Int32]
   let groups: [TokenGroup]
   /// The number of positions that frequencies which depend on the length are for; nil for those of each group.
   private let context: Int?
@@ -18,18 +21,18 @@ final class LayerStream {
   /// The tables of positions that were used last.
   private var positions: [Windows: Positions<Float>] = [:]
 
-  /// Computes the embeddings of all tokens. Their states stay in memory if they need no more than half of it.
+  /// Makes room for the states of all tokens, which stay in memory if they need no more than half of it.
   /// - Parameters:
-  ///   - parameters: The parameters of the network that can be held in memory.
   ///   - inputs: The tokens of all groups.
   ///   - budget: The memory for weights and hidden states, in bytes.
   ///   - folder: The folder of temporary files.
   init(
-    _ network: Network<Float>, _ parameters: [StreamedParameter], _ inputs: [Int32],
-    _ groups: [TokenGroup], context: Int? = nil, _ compute: Compute, budget: Int, folder: String
+    _ model: EvaluatedModel, _ inputs: [Int32], _ groups: [TokenGroup], context: Int? = nil,
+    _ compute: Compute, budget: Int, folder: String
   ) throws {
-    self.network = network
-    self.parameters = parameters
+    network = model.network
+    parameters = model.parameters
+    self.inputs = inputs
     self.groups = groups
     self.context = context
     self.compute = compute
@@ -40,12 +43,12 @@ final class LayerStream {
     hidden = try HiddenStates(
       tokenCount: inputs.count, width: width, folder: isInMemory ? nil : folder,
       in: compute.arena)
-    for group in groups {
-      try store(network.embed(.tokens(Array(inputs[group.tokens])), run(group)), group)
-    }
   }
 
   var layerCount: Int { network.layerCount }
+
+  /// The length of all hidden states in bytes.
+  var stateByteCount: Int { 4 * inputs.count * network.configuration.hiddenSize }
 
   // MARK: Memory
 
@@ -82,11 +85,18 @@ final class LayerStream {
     let known = positions[group.windows]
     let table = try known ?? Positions(network, group.windows, context: context, compute)
     if known == nil {
-      // Windows have at most two shapes; each piece of a long text has its own.
+      // Windows have at most two shapes; each piece of a long text and each length of sentences has its own.
       if positions.count > 1 { positions.removeAll() }
       positions[group.windows] = table
     }
     return Run(model?.network ?? network, Tape(compute), table, observer: observer)
+  }
+
+  /// Computes the embeddings of all tokens.
+  func storeEmbeddings() throws {
+    for group in groups {
+      try store(network.embed(.tokens(Array(inputs[group.tokens])), run(group)), group)
+    }
   }
 
   /// Returns the hidden states of a group.

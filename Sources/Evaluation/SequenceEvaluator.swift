@@ -83,10 +83,12 @@ package struct SequenceEvaluator {
   private func stream(
     _ model: EvaluatedModel, _ inputs: [Int32], share: Int, needed: Int
   ) throws -> LayerStream {
-    try LayerStream(
-      model.network, model.parameters, inputs,
-      TokenGroup.pieces(of: inputs.count, from: sequence.cachedCount), context: sequence.context,
-      compute, budget: max(0, (budget - needed) / share), folder: folder)
+    let stream = try LayerStream(
+      model, inputs, TokenGroup.pieces(of: inputs.count, from: sequence.cachedCount),
+      context: sequence.context, compute, budget: max(0, (budget - needed) / share),
+      folder: folder)
+    try stream.storeEmbeddings()
+    return stream
   }
 
   // MARK: Work

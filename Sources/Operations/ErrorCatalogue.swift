@@ -58,7 +58,7 @@ package enum ErrorCatalogue {
     + [.badSurvey, .negativeNorm]
     + [.calibration]
     + [.networkConfiguration, .networkTensor, .networkPositions]
-    + [.nonfiniteStates, .evaluatedModel, .tokenData]
+    + [.nonfiniteStates, .evaluatedModel, .tokenData, .sentenceModules]
     + [.trainingData, .trainingDiverged, .trainingState]
     + ArchiveFault.allCases.map(\.code)
     + [.archiveLibrary, .damagedArchive, .emptyFolder, .notAnArchive]

@@ -7,6 +7,8 @@ package struct TextTokenReader: TokenReader {
   package enum Form: Equatable, Sendable {
     /// The file is one text.
     case text
+    /// Each line that is not empty is a text, without the white space at its ends.
+    case sentences
     /// Each line that is not empty is a JSON object with a text in this member.
     case lines(member: String)
   }
@@ -46,6 +48,11 @@ package struct TextTokenReader: TokenReader {
     return Array(ids[usedCount..<usedCount + count])
   }
 
+  /// Returns all ids of the next text; nil at the end.
+  package mutating func nextWholeText() throws -> [Int32]? {
+    try nextText().map { try encoder.encode($0, addSpecialTokens: addSpecialTokens) }
+  }
+
   private mutating func nextText() throws -> String? {
     switch form {
     case .text:
@@ -53,15 +60,28 @@ package struct TextTokenReader: TokenReader {
       guard file.byteCount <= Self.textByteLimit else { throw tooLarge(byteOffset: nil) }
       readByteCount = file.byteCount
       return try string(try file.bytes(at: 0, count: file.byteCount), byteOffset: 0)
+    case .sentences:
+      while let (line, byteOffset) = try nextLine() {
+        lineNumber += 1
+        guard let first = line.firstIndex(where: { !Self.isSpace($0) }),
+          let last = line.lastIndex(where: { !Self.isSpace($0) })
+        else { continue }
+        return try string(Array(line[first...last]), byteOffset: byteOffset + first)
+      }
+      return nil
     case .lines(let member):
       while let (line, byteOffset) = try nextLine() {
         lineNumber += 1
-        if line.contains(where: { $0 != 0x20 && $0 != 0x09 && $0 != 0x0D }) {
+        if line.contains(where: { !Self.isSpace($0) }) {
           return try text(line, member, byteOffset: byteOffset)
         }
       }
       return nil
     }
+  }
+
+  private static func isSpace(_ byte: UInt8) -> Bool {
+    byte == 0x20 || byte == 0x09 || byte == 0x0D
   }
 
   private func tooLarge(byteOffset: Int?) -> FormatError {

@@ -15,8 +15,10 @@ enum OpenBLAS {
     }
   }()
 
-  static func compute(jobs: Int = 1) throws -> Compute {
-    Compute(try BLAS.load(crew: Crew(jobs: jobs, cancellation: Cancellation())))
+  static func compute(
+    jobs: Int = 1, cancellation: Cancellation = Cancellation()
+  ) throws -> Compute {
+    Compute(try BLAS.load(crew: Crew(jobs: jobs, cancellation: cancellation)))
   }
 }
 

@@ -15,7 +15,8 @@ package struct ChannelSums: Sendable, Equatable {
     largest = Array(repeating: 0, count: channelCount)
   }
 
-  init(squares: [Double], sums: [Double], largest: [Float], rowCount: Int) {
+  /// Creates sums that were computed before.
+  package init(squares: [Double], sums: [Double], largest: [Float], rowCount: Int) {
     self.squares = squares
     self.sums = sums
     self.largest = largest

@@ -1,116 +1,78 @@
-import BLAS
 import Base
 import Checkpoints
 import Evaluation
-import Models
 import Networks
-import Tokenizers
 
-/// The models and the tokens of an evaluation, read and checked.
+/// The language models and the tokens of an evaluation, read and checked.
 struct EvaluationInputs {
   private(set) var windows: TokenWindows
-  let model: EvaluatedModel
-  let base: EvaluatedModel?
-  /// The model as it was read.
-  let source: EvaluatedSource
-  /// The checkpoint of the base, if there is one.
-  let others: [Checkpoint]
-  let compute: Compute
-  /// The kernels of the matrix products, for reports.
-  let kernels: String
-  private let context: OperationContext
+  private let models: EvaluatedModels
+  /// The state of the run after a block; nil to keep none.
+  private(set) var journal: BlockJournal?
 
   /// Reads headers, configurations and tokens, and reports all faults of the models together.
+  /// - Parameter run: The command with its options that are not part of the tokens.
   init(
-    _ path: String, against: String? = nil, _ settings: EvaluationSettings,
+    _ path: String, against: String? = nil, _ settings: EvaluationSettings, run: String,
     _ context: OperationContext
   ) throws {
-    try self.init(settings, context) {
-      ([path] + [against].compactMap(\.self)).map { path in
-        { try EvaluatedSource(path, context) }
-      }
-    } windows: { sources, models in
-      try EvaluationText(settings, context).windows(
-        for: sources[0], vocabularySize: models[0].vocabularySize)
-    }
+    try self.init(
+      EvaluatedModels([path] + [against].compactMap(\.self), settings, context), settings, run: run)
   }
 
-  /// Checks a model and a base.
+  /// Reads the tokens, made with the tokenizer and for the context of the model.
+  /// - Parameter run: The command with its options that are not part of the tokens.
+  init(_ models: EvaluatedModels, _ settings: EvaluationSettings, run: String) throws {
+    try models.model.checkLogits()
+    try self.init(
+      models,
+      windows: EvaluationText(settings, models.context).windows(
+        for: models.sources[0], vocabularySize: models.model.vocabularySize))
+    journal = try models.journal(settings, run: run, tokens: windows.hash)
+  }
+
+  /// Checks a model and a base. No state of the run is kept.
   /// - Parameter windows: The tokens, if they are known already; those of the settings otherwise, made with the tokenizer
   ///   and for the context of the base.
   init(
     _ source: EvaluatedSource, against base: EvaluatedSource, _ settings: EvaluationSettings,
     windows: TokenWindows? = nil, _ context: OperationContext
   ) throws {
-    try self.init(settings, context) {
-      return [{ source }, { base }]
-    } windows: { sources, models in
-      try windows
+    let models = try EvaluatedModels([source, base], settings, context)
+    try models.model.checkLogits()
+    try self.init(
+      models,
+      windows: windows
         ?? EvaluationText(settings, context).windows(
-          for: sources[1], vocabularySize: models[1].vocabularySize)
-    }
+          for: base, vocabularySize: models.model.vocabularySize))
   }
 
-  private init(
-    _ settings: EvaluationSettings, _ context: OperationContext,
-    sources: () -> [() throws -> EvaluatedSource],
-    windows makeWindows: ([EvaluatedSource], [EvaluatedModel]) throws -> TokenWindows
-  ) throws {
-    let library = try BLAS.load(
-      settings.kernels, crew: Crew(jobs: context.jobs, cancellation: context.cancellation))
-    compute = Compute(library)
-    kernels = "\(settings.kernels.rawValue) (\(library.library.coreName))"
-    self.context = context
-    var (found, models, faults) = ([EvaluatedSource](), [EvaluatedModel](), [any UserError]())
-    for source in sources() {
-      do {
-        let source = try source()
-        models.append(try Self.model(source, compute))
-        found.append(source)
-      } catch let error as SeveralErrors {
-        faults += error.errors
-      } catch let error as any UserError { faults.append(error) }
-    }
-    try SeveralErrors.throwIfAny(faults)
-    model = models[0]
-    base = models.count > 1 ? models[1] : nil
-    source = found[0]
-    others = found.dropFirst().map(\.checkpoint)
-    windows = try makeWindows(found, models)
-    try windows.check(vocabularySize: model.vocabularySize, path: model.path)
-    try checkVocabularies()
+  private init(_ models: EvaluatedModels, windows: TokenWindows) throws {
+    self.models = models
+    self.windows = windows
+    try windows.check(vocabularySize: models.model.vocabularySize, path: models.model.path)
   }
 
-  /// The inputs of an evaluation on some of the windows.
+  /// The inputs of an evaluation on some of the windows, of which no state is kept.
   func part(_ windows: Range<Int>) -> EvaluationInputs {
     var part = self
     part.windows = self.windows[windows]
+    part.journal = nil
     return part
   }
 
-  /// Returns the network of a language model.
-  static func model(
-    _ source: EvaluatedSource, _ compute: Compute
-  ) throws -> EvaluatedModel {
-    let model = try EvaluatedModel(source.checkpoint, source.configuration, compute)
-    guard model.hasLogits else {
-      throw UsageError(
-        "\(model.path.printable) is an encoder, which predicts no tokens",
-        hint: "perplexity is defined for language models")
-    }
-    return model
-  }
-
-  private func checkVocabularies() throws(UsageError) {
-    guard let base, base.vocabularySize != model.vocabularySize else { return }
-    throw UsageError(
-      "the vocabularies differ: \(model.vocabularySize.grouped) tokens in \(model.path.printable), "
-        + "\(base.vocabularySize.grouped) in \(base.path.printable)",
-      hint: "compare models with the same vocabulary")
-  }
-
+  var model: EvaluatedModel { models.model }
+  var base: EvaluatedModel? { models.base }
+  /// The model as it was read.
+  var source: EvaluatedSource { models.sources[0] }
   /// The checkpoint of the model.
   var checkpoint: Checkpoint { source.checkpoint }
+  /// The checkpoint of the base, if there is one.
+  var others: [Checkpoint] { models.sources.dropFirst().map(\.checkpoint) }
+  var compute: Compute { models.compute }
+  /// The kernels of the matrix products, for reports.
+  var kernels: String { models.kernels }
+  private var context: OperationContext { models.context }
 
   // MARK: Work
 
@@ -134,7 +96,8 @@ struct EvaluationInputs {
     ) {
       try body(
         Evaluator(
-          windows, compute, memory: $0, folder: context.temporaryFolder, progress: $1))
+          windows, compute, memory: $0, folder: context.temporaryFolder, journal: journal,
+          progress: $1))
     }
   }
 

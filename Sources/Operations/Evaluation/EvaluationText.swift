@@ -22,13 +22,8 @@ struct EvaluationText {
   /// Reads the text with the tokenizer of a model, in windows that fit its context.
   func windows(for source: EvaluatedSource, vocabularySize: Int) throws -> TokenWindows {
     let tokenizer = try tokenizer(for: source, vocabularySize: vocabularySize)
-    var inputs = try settings.data.map {
-      try TokenInput.read($0, tokenizer: tokenizer, context)
-    }
-    if let limit = settings.tokenLimit {
-      for index in inputs.indices where inputs[index].rowLength == nil {
-        inputs[index].tokens = Array(inputs[index].tokens.prefix(limit))
-      }
+    let inputs = try settings.data.map {
+      try TokenInput.read($0, tokenizer: tokenizer, limit: settings.tokenLimit, context)
     }
     if let length = inputs.compactMap(\.rowLength).first {
       guard inputs.allSatisfy({ $0.rowLength == length }), settings.window == nil,

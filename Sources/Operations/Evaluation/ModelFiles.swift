@@ -52,6 +52,11 @@ struct ModelFiles {
     return found
   }
 
+  /// Returns the bytes of a small JSON file, such as `modules.json`, and its path for messages; nil if there is none.
+  func smallFile(_ name: String) throws -> (bytes: [UInt8], path: String)? {
+    try bytes(name, limit: ModelConfig.maximumByteCount, code: .evaluatedModel)
+  }
+
   /// The largest `tokenizer.json` that is read.
   private static let maximumTokenizerByteCount = 256 << 20
 

@@ -29,7 +29,8 @@ struct SequenceInputs {
     kernels = "\(settings.kernels.rawValue) (\(library.library.coreName))"
     self.context = context
     let source = try EvaluatedSource(path, context)
-    model = try EvaluationInputs.model(source, compute)
+    model = try EvaluatedModel(source.checkpoint, source.configuration, compute)
+    try model.checkLogits()
     files = source.files
     configuration = source.configuration
     tokens = try Self.tokens(settings, source, model.vocabularySize, context)
@@ -44,7 +45,7 @@ struct SequenceInputs {
   ) throws -> [Int32] {
     let text = try EvaluationText(settings.evaluation, context)
     let tokenizer = try text.tokenizer(for: source, vocabularySize: vocabularySize)
-    let input = try TokenInput.read(settings.data, tokenizer: tokenizer, context)
+    let input = try TokenInput.read(settings.data, tokenizer: tokenizer, limit: nil, context)
     guard input.rowLength == nil else {
       throw UsageError(
         "\(settings.data.printable) has rows of tokens, expected one text",

@@ -16,15 +16,16 @@ struct TokenInput {
   private static let maximumByteCount = 1 << 30
 
   /// Reads `PATH`, or the tensor `NAME` of `PATH:NAME`.
+  /// - Parameter limit: The number of tokens that are used of a text; nil for all. Rows are used as they are.
   /// - Throws: ``FormatError``, ``FileError`` or ``UsageError``, which names the place of the fault.
   static func read(
-    _ data: String, tokenizer: Tokenizer?, _ context: OperationContext
+    _ data: String, tokenizer: Tokenizer?, limit: Int?, _ context: OperationContext
   ) throws -> TokenInput {
     let (path, name) = try parts(of: data)
-    if name != nil || isTensorFile(path) { return try tensor(path, name, context) }
+    if name != nil || isTensorFile(path) { return try tensor(path, name, limit: limit, context) }
     let file = try InputFile(path: path)
     if let element = TokenElement.allCases.first(where: { path.hasSuffix("." + $0.rawValue) }) {
-      return try ids(RawTokenReader.open(file, element, idLimit: Int(Int32.max)))
+      return try ids(RawTokenReader.open(file, element, idLimit: Int(Int32.max)), limit: limit)
     }
     guard let tokenizer else {
       throw UsageError(
@@ -37,7 +38,7 @@ struct TokenInput {
     return try ids(
       TextTokenReader(
         file, path.hasSuffix(".jsonl") ? .lines(member: "text") : .text, tokenizer,
-        addSpecialTokens: false))
+        addSpecialTokens: false), limit: limit)
   }
 
   /// Returns the path of the data, and the name of a tensor in it. A file whose name has a colon is one as a whole.
@@ -52,21 +53,22 @@ struct TokenInput {
     [".safetensors", ".npy", ".npz", ".sumac", ".pt"].contains { path.hasSuffix($0) }
   }
 
-  /// Returns all ids of a reader.
-  private static func ids(_ reader: some TokenReader) throws -> TokenInput {
+  /// Returns the first ids of a reader, or all.
+  private static func ids(_ reader: some TokenReader, limit: Int?) throws -> TokenInput {
     var reader = reader
     var tokens: [Int32] = []
-    while true {
-      let next = try reader.next(1 << 20)
-      if next.isEmpty { return TokenInput(tokens: tokens) }
+    while tokens.count < limit ?? .max {
+      let next = try reader.next(min(1 << 20, (limit ?? .max) - tokens.count))
+      if next.isEmpty { break }
       tokens += next
     }
+    return TokenInput(tokens: tokens)
   }
 
   // MARK: Tensors
 
   private static func tensor(
-    _ path: String, _ name: String?, _ context: OperationContext
+    _ path: String, _ name: String?, limit: Int?, _ context: OperationContext
   ) throws -> TokenInput {
     let checkpoint = try context.read(path, for: .report)
     let fitting = checkpoint.tensors.filter {
@@ -90,9 +92,10 @@ struct TokenInput {
       tensor = fitting[0]
     }
     let dimensions = tensor.info.shape.dimensions
-    return TokenInput(
-      tokens: try ids(tensor, path: path),
-      rowLength: dimensions.count == 2 ? dimensions[1] : nil)
+    let tokens = try ids(tensor, path: path)
+    return dimensions.count == 2
+      ? TokenInput(tokens: tokens, rowLength: dimensions[1])
+      : TokenInput(tokens: limit.map { Array(tokens.prefix($0)) } ?? tokens)
   }
 
   private static func isInteger(_ dtype: DType) -> Bool {

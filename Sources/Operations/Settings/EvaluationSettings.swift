@@ -15,6 +15,8 @@ package struct EvaluationSettings: Codable, Sendable, Equatable {
   package var tokenizer: String?
   package var start = StartToken.auto
   package var kernels = KernelChoice.native
+  /// The folder that keeps the state of the run after each block, from which the same run goes on; nil to keep none.
+  package var resumeFolder: String?
 
   /// The token at the start of each window.
   package enum StartToken: String, Codable, Sendable, CaseIterable {

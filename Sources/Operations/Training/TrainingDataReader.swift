@@ -90,7 +90,7 @@ struct TrainingDataReader {
   // MARK: Tokens
 
   private func tokens(_ text: String) throws -> (any TrainingData, String) {
-    let input = try TokenInput.read(text, tokenizer: tokenizer, context)
+    let input = try TokenInput.read(text, tokenizer: tokenizer, limit: nil, context)
     let limit = network.configuration.vocabularySize
     if let place = input.tokens.firstIndex(where: { $0 < 0 || Int($0) >= limit }) {
       throw FormatError(

@@ -18,6 +18,9 @@ extension CalibrateOperation {
     guard sequential == nil else {
       return .refused("\(setting: "sequential") changes a block by what all windows measured")
     }
+    guard settings.resumeFolder == nil else {
+      return .refused("\(setting: "resume") keeps the state of one process")
+    }
     var survey = SplitSurvey { _, state, _ in
       try measured(
         Calibration(layers, try Self.part(state ?? .null, "the state of the survey", layers)))

@@ -25,7 +25,35 @@ package struct CalibrateOperation: OutputOperation {
 
   package func request(_ context: OperationContext) throws -> OutputRequest {
     let step = try sequential.map { try SequentialStep($0) }
-    let inputs = try EvaluationInputs(model, against: step?.changedPath, settings, context)
+    return try request(inputs(step, context), step, context)
+  }
+
+  package func run(_ context: OperationContext) throws -> OperationResult {
+    let step = try sequential.map { try SequentialStep($0) }
+    let inputs = try inputs(step, context)
+    let request = try request(inputs, step, context)
+    let result = try OutputRun(request, verb: Self.verb, output, context).run()
+    try inputs.journal?.remove()
+    return result
+  }
+
+  private func inputs(
+    _ step: SequentialStep?, _ context: OperationContext
+  ) throws -> EvaluationInputs {
+    if settings.resumeFolder != nil, !products.isEmpty || sequential != nil {
+      let other: Message =
+        products.isEmpty ? "\(setting: "sequential")" : "\(setting: "products")"
+      throw UsageError(
+        "the state of a run with \(other) is not kept",
+        hint: "leave out \(setting: "resume")")
+    }
+    return try EvaluationInputs(
+      model, against: step?.changedPath, settings, run: Self.verb, context)
+  }
+
+  private func request(
+    _ inputs: EvaluationInputs, _ step: SequentialStep?, _ context: OperationContext
+  ) throws -> OutputRequest {
     if let changed = inputs.base { try Evaluator.checkLayerCounts(changed, inputs.model) }
     let layers = try inputs.model.linearLayers()
     let wanted = try wantedProducts(layers)

@@ -4,17 +4,19 @@ import Operations
 struct Eval: ReportVerb {
   static let configuration = CommandConfiguration(
     commandName: "eval",
-    abstract: "Run a language model over text: perplexity, and the distance from a base.",
+    abstract: "Run a model over text: perplexity or embeddings, and the distance from a base.",
     discussion: """
       Runs the network block by block, so that a model of any size and format fits into --memory. With \
       --against, compares its predictions with those of another model, such as the one before it was \
-      quantized; with --by-layer, also what each block does, and names the first that is broken.
+      quantized; with --by-layer, also what each block does, and names the first that is broken. Of an \
+      encoder such as MiniLM, the embeddings of the lines of the text are compared.
 
       Examples:
         sumac eval model/ --data heldout.txt
         sumac eval small.sumac --against model/ --data heldout.txt
         sumac eval small.sumac --against model/ --data heldout.txt --by-layer
         sumac eval model/ --data tokens.safetensors:heldout --window 256
+        sumac eval encoder/ --data sentences.txt --embeddings sentences.npy
       """)
 
   @OptionGroup var global: GlobalOptions
@@ -30,9 +32,17 @@ struct Eval: ReportVerb {
   var byLayer = false
 
   @Option(
-    help: ArgumentHelp("Write a row for each scored token to this CSV file.", valueName: "file"),
+    help: ArgumentHelp(
+      "Write a row for each scored token, or for each sentence, to this CSV file.",
+      valueName: "file"),
     completion: .file())
   var scores: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Write the embeddings of an encoder to this .safetensors or .npy file.", valueName: "file"),
+    completion: .file())
+  var embeddings: String?
 
   @Argument(help: "Model folder, .sumac file or other checkpoint.", completion: .file())
   var model: String
@@ -44,6 +54,7 @@ struct Eval: ReportVerb {
     operation.against = against
     operation.comparesLayers = byLayer
     operation.scores = scores
+    operation.embeddings = embeddings
     operation.replacesScores = report.force
     return operation
   }

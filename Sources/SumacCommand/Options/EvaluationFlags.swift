@@ -44,6 +44,13 @@ struct EvaluationFlags: ParsableArguments {
   )
   var kernels = KernelChoice.native
 
+  @Option(
+    help: ArgumentHelp(
+      "Folder that keeps the state after each block: after a kill, the same command goes on from it.",
+      valueName: "folder"),
+    completion: .directory)
+  var resume: String?
+
   mutating func validate() throws {
     for (name, value) in [("--window", window), ("--stride", stride), ("--tokens", tokens)] {
       if let value, value < 1 { throw ValidationError("\(name) is \(value), expected 1 or more") }
@@ -58,6 +65,7 @@ struct EvaluationFlags: ParsableArguments {
     settings.tokenizer = tokenizer
     settings.start = bos
     settings.kernels = kernels
+    settings.resumeFolder = resume
     return settings
   }
 }
