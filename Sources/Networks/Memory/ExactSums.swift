@@ -20,9 +20,9 @@ package struct ExactSums: Sendable, Equatable {
   /// - Complexity: O(1).
   package mutating func add(_ number: Float, at index: Int) {
     guard number != 0 else { return }
-    let exponent = Int(number.exponentBitPattern)
-    let mantissa =
-      UInt64(number.significandBitPattern) | (exponent == 0 ? 0 : 1 << 23)
+    let exponent = Int(number.exponentBitPattern)  // fits: 8 bits
+    let fraction = UInt64(number.significandBitPattern)  // fits: 23 bits
+    let mantissa = exponent == 0 ? fraction : fraction | 1 << 23
     let shift = max(exponent, 1) - 1
     let shifted = UInt128(mantissa) << UInt128(shift % 64)
     var place = index * Self.wordCount + shift / 64
@@ -114,9 +114,9 @@ package struct ExactSums: Sendable, Equatable {
     self.init(count: count)
     let width = 8 * Self.wordCount
     for index in 0..<count {
-      guard let start = bytes.popFirst().map(Int.init), let length = bytes.popFirst().map(Int.init),
-        length > 0, start + length <= width, bytes.count >= length
-      else { return nil }
+      guard let first = bytes.popFirst(), let second = bytes.popFirst() else { return nil }
+      let (start, length) = (Int(first), Int(second))  // fits: bytes
+      guard length > 0, start + length <= width, bytes.count >= length else { return nil }
       let sign: UInt8 = bytes[bytes.startIndex + length - 1] >> 7 == 1 ? 255 : 0
       for place in start..<width {
         let byte = place < start + length ? bytes[bytes.startIndex + place - start] : sign
