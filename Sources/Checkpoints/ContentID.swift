@@ -34,7 +34,7 @@ extension Checkpoint {
     func byteCount(_ tensors: [LazyTensor]) -> Int {
       tensors.reduce(0) { $0 + ($1.aliasOf == nil ? $1.info.byteCount : 0) }
     }
-    return byteCount(valueTensors ?? tensors) + byteCount(companions)
+    return byteCount(identityCoversValues ? [] : valueTensors ?? tensors) + byteCount(companions)
   }
 
   /// The memory that each worker of `contentIdentity` needs.

@@ -25,7 +25,7 @@ import Testing
     case .missingShard: (.modelDirectory, "1 of 3 shards in the index are missing")
     case .missingIndex: (.modelDirectory, "but not their index")
     case .otherModel: (.shardIndex, "is a shard of another model")
-    case .truncatedShard: (PackedFault.trailerMagic.code, "")
+    case .truncatedShard: (PackedFault.trailerMagic.code, "cut short")
     case .wrongLength, .wrongHash: (.shardIndex, "the index states")
     case .noMember: (.shardIndex, "has no object 'sumac'")
     case .otherVersion: (.shardIndex, "version 2")
@@ -134,7 +134,7 @@ import Testing
       index["sumac"] = index["sumac"].map { changed($0, "../x.sumac", nil, .object([:])) }
     case .wrongFile: set(&index, "weight_map", "a", .string(file))
     case .missingTensor: set(&index, "weight_map", "nowhere", .string(file))
-    case .extraTensor: set(&index, "weight_map", "c", nil)
+    case .extraTensor: set(&index, "weight_map", "tied", nil)
     case .parent: set(&index, "weight_map", "b", "../other/model-00002-of-00003.sumac")
     case .absolute: set(&index, "weight_map", "b", "/etc/passwd")
     case .otherFormat: set(&index, "weight_map", "b", "model-00002-of-00003.safetensors")
