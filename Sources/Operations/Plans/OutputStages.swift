@@ -90,7 +90,8 @@ struct OutputStages {
       .assemble, after: [PlanStage.Work.apply.name], Self.smallDemand,
       [
         Work(
-          read: parts.reduce(0) { $0 + $1.byteCount - $1.valueByteCount }, written: others,
+          // Packed values may be longer than their file, whose end is all that is read of it.
+          read: parts.reduce(0) { $0 + max(0, $1.byteCount - $1.valueByteCount) }, written: others,
           subject: split.run.settings.path)
       ])
   }
