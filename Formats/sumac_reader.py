@@ -258,7 +258,7 @@ class Cbor:
         need(2 * n <= len(self.data) - self.at, "index-encoding", "the index ends inside a map")
         for _ in range(n):
             start = self.at
-            need(start < len(self.data) and self.data[start] >> 5 == 3, "index-encoding", "a key that is no text")
+            need(start < len(self.data) and self.data[start] >> 5 == 3, "index-encoding", "a key that is not a text")
             key = self.item(depth + 1)
             encoded = self.data[start:self.at]
             need(encoded > before, "index-encoding", "keys out of order")
@@ -1119,11 +1119,11 @@ class Folder:
         need(type(shards) is dict, "directory.index", "no object 'shards'")
         for name, shard in shards.items():
             need(name not in ("", ".", "..") and "/" not in name and "\0" not in name and name.endswith(".sumac"),
-                 "directory.index", f"{name!r} is no plain name of a shard")
+                 "directory.index", f"{name!r} is not the plain name of a shard")
             need(type(shard) is dict and is_uint(shard.get("bytes")) and type(shard.get("sha256")) is str
                  and re.fullmatch("[0-9a-f]{64}", shard["sha256"]), "directory.index", f"{name!r} has no length and id")
         need(index["weight_map"], "directory.index", "the 'weight_map' is empty")
-        need(all(type(n) is str for n in index["weight_map"].values()), "directory.index", "a file that is no text")
+        need(all(type(n) is str for n in index["weight_map"].values()), "directory.index", "a file that is not a text")
         need(set(index["weight_map"].values()) == set(shards), "directory.index",
              "'weight_map' and 'shards' name different files")
         return sorted(shards, key=str.encode)

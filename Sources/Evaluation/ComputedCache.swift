@@ -55,6 +55,7 @@ package final class ComputedCache: Sendable {
 
   fileprivate var openFile: TemporaryFile {
     guard let file = file.withLock({ $0 }) else {
+      // The run that fills the cache begins it before its first layer, and an output reads values after that run.
       preconditionFailure("a cache is read before it is computed")
     }
     return file
@@ -66,6 +67,7 @@ package final class ComputedCache: Sendable {
   /// Stores the keys and values of a layer.
   func store(_ layer: LayerCache, number: Int, _ compute: Compute) throws {
     for (part, rows) in [layer.keys, layer.values].enumerated() {
+      // A cache has at least one token, and each group that runs through the layer sets both.
       guard let rows else { preconditionFailure("all tokens run before a layer is stored") }
       try store(rows, at: (2 * number + part) * tensorByteCount, compute)
     }

@@ -24,6 +24,8 @@ final class LayerCache {
   var observer: Observer<Float> {
     var observer = Observer<Float>()
     observer.cache = { [self] _ in
+      // Attention asks for a cache only if tokens come before the group: those of a stored cache, which were read, or of
+      // an earlier group, which set both.
       guard let keys, let values else { preconditionFailure("earlier tokens run first") }
       return (keys, values)
     }

@@ -75,7 +75,7 @@ package struct Verification: Report {
     }
   }
 
-  /// What was compared with checksums. The files beside the shards of a folder have none.
+  /// A statement of the parts that were compared with checksums. The files beside the shards of a folder have none.
   private var checksums: String {
     guard checkpoint.hasChecksums else { return "" }
     return checkpoint.companionsAreFiles && !checkpoint.companions.isEmpty

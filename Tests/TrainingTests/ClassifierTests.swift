@@ -84,7 +84,7 @@ import Training
   }
 }
 
-/// What training changes in networks with batch normalization.
+/// Changes by training in networks with batch normalization.
 @Suite(.needsOpenBLAS) struct NormalizedTrainingTests {
   private func trainer<S: NetworkScalar>(
     _ text: String, _: S.Type, jobs: Int = 1

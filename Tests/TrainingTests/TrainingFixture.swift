@@ -81,7 +81,7 @@ enum Digits {
     return recipe
   }
 
-  /// What the authors' code counted in a round.
+  /// The counts of the authors' code in a round.
   struct Round: Decodable, Sendable {
     var kept: [String: Int]?
     var testCorrect: [Int]

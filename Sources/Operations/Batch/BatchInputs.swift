@@ -82,7 +82,7 @@ struct BatchInputs {
 
   // MARK: Meanings
 
-  /// What a path stands for.
+  /// The meaning of a path.
   private enum Meaning: Sendable {
     /// Itself.
     case input(FileIdentity)

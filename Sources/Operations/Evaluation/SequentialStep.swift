@@ -6,9 +6,9 @@ import Networks
 import Pruning
 import Surveys
 
-/// What changes a block after its inputs were measured.
+/// The change of each block after its inputs were measured.
 struct SequentialStep {
-  /// How wanda prunes a block; nil if a changed model is given.
+  /// The settings by which wanda prunes a block; nil if a changed model is given.
   let pruning: PruneSettings?
   /// The path of the changed model.
   let changedPath: String?

@@ -26,9 +26,9 @@ package struct SplitSurvey: Sendable {
   /// Rounds in which tasks survey some of the items each, and one task combines what they found.
   package struct Rounds: Sendable {
     package var count: Int
-    /// What an item is, for the table of a plan.
+    /// The name of one item, for the table of a plan.
     package var kind = "tensor"
-    /// What each round reads: tensors in the order of the catalog, or other items.
+    /// The work of each round: tensors in the order of the catalog, or other items.
     package var items: [Item]
     /// The length of the result of a task, in bytes, about.
     package var resultByteCount = 1 << 16

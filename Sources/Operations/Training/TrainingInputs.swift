@@ -17,7 +17,7 @@ struct TrainingInputs {
   let test: (any TrainingData)?
   let order: ExampleOrder
   let masks: [String: LazyTensor]
-  /// What shapes the result, for the run folder.
+  /// Everything that shapes the result, for the run folder.
   let command: JSONObject
   private let kernels: KernelChoice
 

@@ -12,7 +12,7 @@ package struct CalibrateOperation: OutputOperation {
   package var settings: EvaluationSettings
   /// Patterns of the names of weights whose products of inputs are written too.
   package var products: [String] = []
-  /// What changes each block after it was measured: a share of weights or a pattern N:M to prune by wanda, or the path of
+  /// The change of each block after it was measured: a share of weights or a pattern N:M to prune by wanda, or the path of
   /// a changed model; nil if nothing does.
   package var sequential: String?
   package var output: OutputSettings
