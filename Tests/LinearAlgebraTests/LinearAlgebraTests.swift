@@ -129,9 +129,10 @@ import Testing
       var u = uBuffer.mutableBytes
       var sums = sumBuffer.mutableBytes
       sums.fill()
+      let scaled = values.map { $0 * factor }
       let exponent = PowerIteration.refine(
-        values.map { $0 * factor }.rawSpan, on: v.rawSpan, rows: 8, columns: 16, rank: 2, u: &u,
-        into: &sums, scalesRows: scalesRows)
+        scaled.rawSpan, on: v.rawSpan, rows: 8, columns: 16, rank: 2, u: &u, into: &sums,
+        scalesRows: scalesRows)
       return (u.bytes.floats(), sums.bytes.floats(), exponent)
     }
     let plain = step(1, scalesRows: true)
