@@ -41,6 +41,7 @@ private struct ChecksummingSource: TensorSource {
 
   var fileBytes: FileBytes? { base.fileBytes }
   var readingPlace: ReadingPlace? { base.readingPlace }
+  var decodedChunks: ChunkGrid? { base.decodedChunks }
   var record: StoredRecord { base.record }
   var origin: Attributes { base.origin }
   var loss: LossRecorder? { base.loss }

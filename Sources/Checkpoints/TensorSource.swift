@@ -22,6 +22,9 @@ package protocol TensorSource: Sendable {
   /// The place of the first value in the order in which reading is fast; nil if the order does not matter.
   var readingPlace: ReadingPlace? { get }
 
+  /// The chunks of which each is decoded as a whole, even if a part of it is read; nil if there are none.
+  var decodedChunks: ChunkGrid? { get }
+
   /// The container's record of the values.
   var record: StoredRecord { get }
 
@@ -41,6 +44,7 @@ package protocol TensorSource: Sendable {
 extension TensorSource {
   package var fileBytes: FileBytes? { nil }
   package var readingPlace: ReadingPlace? { nil }
+  package var decodedChunks: ChunkGrid? { nil }
   package var record: StoredRecord { StoredRecord() }
   package var origin: Attributes { Attributes() }
   package var loss: LossRecorder? { nil }
@@ -70,6 +74,8 @@ package protocol ChunkedTensorSource: TensorSource {
 }
 
 extension ChunkedTensorSource {
+  package var decodedChunks: ChunkGrid? { info.grid }
+
   /// The length of the largest chunk in bytes; scratch memory for chunks that are read in part.
   package var chunkByteCount: Int { info.dtype.byteCount(of: info.grid.largestChunk) ?? 0 }
 

@@ -122,7 +122,7 @@ final class LayerStream {
     let own = (model?.parameters ?? parameters).filter { $0.name.hasPrefix(prefix) }
     defer { for parameter in own { parameter.unload() } }
     if uses * groups.count > 1, own.reduce(0, { $0 + $1.byteCount }) <= weightBudget {
-      for parameter in own { try parameter.load(compute) }
+      try StreamedParameter.load(own, compute)
     }
     try body()
   }

@@ -2,6 +2,7 @@ import Base
 import Checkpoints
 import Networks
 import Synchronization
+import TensorCore
 
 /// A tensor of a checkpoint that can be held in memory while a block runs over many windows.
 final class StreamedParameter: Parameter {
@@ -23,6 +24,8 @@ final class StreamedParameter: Parameter {
   /// The memory of all numbers, in bytes.
   var byteCount: Int { 4 * count }
 
+  var decodedChunks: ChunkGrid? { lazy.decodedChunks }
+
   func scratchByteCount(elementCount: Int) -> Int {
     lazy.scratchByteCount(elementCount: elementCount)
   }
@@ -31,10 +34,10 @@ final class StreamedParameter: Parameter {
     try lazy.read(elements, into: target, at: index)
   }
 
-  /// Reads all numbers into memory.
-  func load(_ compute: Compute) throws {
-    let whole = try compute.whole(lazy)
-    value.withLock { $0 = whole }
+  /// Reads all numbers of parameters into memory.
+  static func load(_ parameters: [StreamedParameter], _ compute: Compute) throws {
+    let values = try compute.whole(parameters.map(\.lazy))
+    for (parameter, whole) in zip(parameters, values) { parameter.value.withLock { $0 = whole } }
   }
 
   /// Gives up the memory.

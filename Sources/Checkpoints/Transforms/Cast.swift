@@ -74,6 +74,7 @@ package struct CastSource: TensorSource {
   }
 
   package var readingPlace: ReadingPlace? { original.source.readingPlace }
+  package var decodedChunks: ChunkGrid? { original.source.decodedChunks }
   package var unrounded: LazyTensor? { loss == nil ? nil : original }
 
   private var from: DType { original.info.dtype }

@@ -3,17 +3,23 @@ import Synchronization
 /// Sums over whole values, in float64. Their order depends on shapes alone.
 extension Compute {
   /// Returns true if no number is NaN or infinite.
+  @_specialize(where S == Float)
+  @_specialize(where S == Double)
   package func isFinite<S: NetworkScalar>(_ x: Value<S>) throws -> Bool {
     // A sum of zeros times numbers is NaN if one of them is not finite.
     try sum(x, x) { x, _ in x * 0 } == 0
   }
 
   /// Returns ‖x‖².
+  @_specialize(where S == Float)
+  @_specialize(where S == Double)
   package func squaredNorm<S: NetworkScalar>(_ x: Value<S>) throws -> Double {
     try sum(x, x) { x, _ in x * x }
   }
 
   /// Returns ‖x − y‖².
+  @_specialize(where S == Float)
+  @_specialize(where S == Double)
   package func squaredDistance<S: NetworkScalar>(
     _ x: Value<S>, _ y: Value<S>
   ) throws -> Double {

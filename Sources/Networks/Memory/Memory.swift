@@ -15,20 +15,16 @@ import Base
   package init(_ count: Int, isZero: Bool = false, in arena: Arena) {
     self.count = count
     self.arena = arena
-    let byteCount = count * MemoryLayout<Scalar>.stride
-    // SAFETY: allocate never returns nil; the pointer leaves this type only inside spans. All bytes are set before they
-    // are read: to 0 here, or by the operation that created the memory.
-    unsafe base = UnsafeMutableRawPointer.allocate(
-      byteCount: arena.isCounting ? 1 : max(1, byteCount), alignment: 64
-    ).bindMemory(to: Scalar.self, capacity: arena.isCounting ? 0 : count)
+    // SAFETY: the pointer leaves this type only inside spans. All bytes are set before they are read: to 0 here, or by the
+    // operation that created the memory.
+    unsafe base = arena.allocate(count * MemoryLayout<Scalar>.stride)
+      .bindMemory(to: Scalar.self, capacity: arena.isCounting ? 0 : count)
     if isZero, !arena.isCounting { unsafe base.initialize(repeating: 0, count: count) }
-    arena.add(byteCount)
   }
 
   deinit {
-    // SAFETY: `base` came from allocate, numbers need no deinitialization, and no span outlives its owner.
-    unsafe UnsafeMutableRawPointer(base).deallocate()
-    arena.remove(byteCount)
+    // SAFETY: `base` came from the arena, numbers need no deinitialization, and no span outlives its owner.
+    unsafe arena.free(UnsafeMutableRawPointer(base), byteCount)
   }
 
   /// The numbers; none in a counting arena.

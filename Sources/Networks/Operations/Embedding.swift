@@ -20,11 +20,15 @@ package struct Embedding: Operation {
     return [ids.count, weights[0][1]]
   }
 
+  @_specialize(where S == Float)
+  @_specialize(where S == Double)
   package func forward<S: NetworkScalar>(_ pass: ForwardPass<S>) throws {
     let (weight, target) = (pass.weights[0], pass.output.memory)
     let columns = weight.shape[1]
-    try pass.compute.forEachRows(ids.count, columns: columns) { rows in
-      for row in rows {
+    var alone = Array(ids.indices)
+    if weight.decodedChunks != nil, weight.resident == nil { alone = try readTiles(pass) }
+    try pass.compute.forEachRows(alone.count, columns: columns) { [alone] places in
+      for row in places.map({ alone[$0] }) {
         let start = Int(ids[row]) * columns
         if let resident = weight.resident {
           let source = resident.span
@@ -37,6 +41,35 @@ package struct Embedding: Operation {
         }
       }
     }
+  }
+
+  /// Reads tiles of the table with several ids as a whole, so that no chunk is decoded for each of them.
+  /// - Returns: The rows of the output that are not written.
+  @_specialize(where S == Float)
+  @_specialize(where S == Double)
+  private func readTiles<S: NetworkScalar>(_ pass: ForwardPass<S>) throws -> [Int] {
+    let (weight, target) = (pass.weights[0], pass.output.memory)
+    let columns = weight.shape[1]
+    let tiles = Compute.tiles(rows: weight.shape[0], columns: columns)
+    let length = tiles.first?.count ?? 1
+    let places = Dictionary(grouping: ids.indices) { Int(ids[$0]) / length }
+    var alone: [Int] = []
+    for (tile, rows) in places.sorted(by: { $0.key < $1.key }) {
+      guard rows.count > 2 else {
+        alone += rows
+        continue
+      }
+      let part = try pass.compute.rows(tiles[tile], of: weight)
+      let source = part.memory.span
+      var target = target.mutableSpan
+      for row in rows {
+        let start = (Int(ids[row]) - tiles[tile].lowerBound) * columns
+        target.fill(row * columns..<(row + 1) * columns) {
+          source.lanes(start + $0 - row * columns, end: start + columns)
+        }
+      }
+    }
+    return alone
   }
 
   package func backward<S: NetworkScalar>(_ pass: BackwardPass<S>) throws {

@@ -1,3 +1,5 @@
+package import TensorCore
+
 /// A parameter that is a sum: θ + Σ λᵢ τᵢ, formed when an operation reads it.
 ///
 /// The terms are added in their order. The gradient of the sum by λᵢ is the dot product of its gradient with τᵢ.
@@ -25,6 +27,7 @@ package final class CombinedParameter<Scalar: NetworkScalar>: Parameter {
   package var name: String { base.name }
   package var shape: [Int] { base.shape }
   package var resident: Value<Scalar>? { nil }
+  package var decodedChunks: ChunkGrid? { base.decodedChunks }
 
   package func scratchByteCount(elementCount: Int) -> Int {
     let term = elementCount * MemoryLayout<Scalar>.stride

@@ -1,6 +1,6 @@
 import Base
 package import Checkpoints
-import TensorCore
+package import TensorCore
 
 /// A parameter that is a tensor of a checkpoint, whose values are read when an operation needs them.
 package final class LazyParameter<Scalar: NetworkScalar>: Parameter {
@@ -27,21 +27,35 @@ package final class LazyParameter<Scalar: NetworkScalar>: Parameter {
 
   package var isTrained: Bool { false }
   package var resident: Value<Scalar>? { nil }
+  package var decodedChunks: ChunkGrid? { reader.tensor.source.decodedChunks }
+
+  /// Float32 numbers are read in place.
+  private static var isInPlace: Bool { Scalar.self == Float.self }
 
   package func scratchByteCount(elementCount: Int) -> Int {
-    reader.workspace(elementCount: elementCount).byteCount
+    let byteCount =
+      Self.isInPlace
+      ? reader.scratchByteCount(elementCount: elementCount)
+      : reader.workspace(elementCount: elementCount).byteCount
+    return (byteCount + 3) / 4 * 4
   }
 
   package func read(_ elements: Range<Int>, into target: Memory<Scalar>, at index: Int) throws {
     let count = elements.count
-    var buffer = ByteBuffer(byteCount: scratchByteCount(elementCount: count))
-    arena.add(buffer.byteCount)
-    defer { arena.remove(buffer.byteCount) }
-    var room = buffer.mutableBytes
+    let memory = Memory<Float>(scratchByteCount(elementCount: count) / 4, in: arena)
+    var numbers = memory.mutableSpan
+    // SAFETY of both: whole float32 numbers are written, which every bit pattern is.
+    var room = unsafe numbers.mutableBytes
+    var target = target.mutableSpan
+    if Self.isInPlace {
+      var bytes = unsafe target.mutableBytes
+      var floats = bytes._mutatingExtracting(4 * index..<4 * (index + count))
+      try reader.read(elements, into: &floats, scratch: &room)
+      return
+    }
     try reader.workspace(elementCount: count).withSpans(of: &room) { floats, scratch in
       try reader.read(elements, into: &floats, scratch: &scratch)
       let bytes = floats.bytes
-      var target = target.mutableSpan
       let whole = count - count % Lanes.count
       target.fill(index..<index + whole) { Scalar.converted(bytes, at: 4 * ($0 - index)) }
       for rest in whole..<count {

@@ -1,3 +1,5 @@
+package import TensorCore
+
 /// A tensor of a network that is not computed: a weight, a bias, a running mean.
 package protocol Parameter<Scalar>: AnyObject, Sendable {
   associatedtype Scalar: NetworkScalar
@@ -9,6 +11,8 @@ package protocol Parameter<Scalar>: AnyObject, Sendable {
   var isTrained: Bool { get }
   /// The numbers, if all of them are in memory.
   var resident: Value<Scalar>? { get }
+  /// The chunks of which each is decoded as a whole, even if a part of it is read; nil if there are none.
+  var decodedChunks: ChunkGrid? { get }
   /// The number of bytes that reads of up to `elementCount` elements need beside their result.
   func scratchByteCount(elementCount: Int) -> Int
   /// Writes `elements` to `target`, from `index` on. May be called from any thread.
@@ -18,15 +22,33 @@ package protocol Parameter<Scalar>: AnyObject, Sendable {
 
 extension Parameter {
   package var count: Int { shape.reduce(1, *) }
+  package var decodedChunks: ChunkGrid? { nil }
+
+  /// Returns ranges that together are `elements`, each of which a worker reads. No chunk is decoded twice.
+  func pieces(of elements: Range<Int>) -> [Range<Int>] {
+    var pieces: [Range<Int>] = []
+    if let decodedChunks {
+      decodedChunks.forEachChunk(in: elements) { _, _, wanted in pieces.append(wanted) }
+      return pieces
+    }
+    return stride(from: elements.lowerBound, to: elements.upperBound, by: Compute.pieceElementCount)
+      .map { $0..<min(elements.upperBound, $0 + Compute.pieceElementCount) }
+  }
+
+  /// The largest number of elements of a piece of `elementCount` elements.
+  fileprivate func pieceElementCount(of elementCount: Int) -> Int {
+    min(elementCount, decodedChunks?.largestChunk ?? Compute.pieceElementCount)
+  }
 }
 
 extension Compute {
-  /// The number of elements of a tile of a parameter that is not in memory.
+  /// The largest number of elements of a tile of a parameter that is not in memory, unless a row is longer.
   static var tileElementCount: Int { 1 << 20 }
 
-  /// Returns ranges of rows, each of about a million elements, that together are all rows of a matrix.
+  /// Returns ranges of rows, each of about a million elements, that together are all rows of a matrix. Each is two chunks
+  /// of numbers of 16 bits.
   static func tiles(rows: Int, columns: Int) -> [Range<Int>] {
-    let size = max(1, tileElementCount / max(1, columns))
+    let size = max(1, 2 * (tileElementCount / 2 / max(1, columns)))
     return stride(from: 0, to: rows, by: size).map { $0..<min(rows, $0 + size) }
   }
 
@@ -46,14 +68,30 @@ extension Compute {
     return try read(parameter, elements, shape: [rows.count, columns]).matrix()
   }
 
+  /// Returns all numbers of parameters, which workers read together.
+  package func whole<S: NetworkScalar>(_ parameters: [any Parameter<S>]) throws -> [Value<S>] {
+    let values = parameters.map { $0.resident ?? Value<S>($0.shape, in: arena) }
+    var pieces: [(parameter: Int, elements: Range<Int>)] = []
+    for (index, parameter) in parameters.enumerated() where parameter.resident == nil {
+      pieces += parameter.pieces(of: 0..<parameter.count).map { (index, $0) }
+    }
+    try forEach(pieces.count) { [pieces] index in
+      let (parameter, elements) = pieces[index]
+      try parameters[parameter].read(
+        elements, into: values[parameter].memory, at: elements.lowerBound)
+    }
+    return values
+  }
+
   func read<S: NetworkScalar>(
     _ parameter: any Parameter<S>, _ elements: Range<Int>, shape: [Int]
   ) throws -> Value<S> {
     let value = Value<S>(shape, in: arena)
-    try forEachElements(elements.count) { range in
+    let pieces = parameter.pieces(of: elements)
+    try forEach(pieces.count) { index in
+      let piece = pieces[index]
       try parameter.read(
-        elements.lowerBound + range.lowerBound..<elements.lowerBound + range.upperBound,
-        into: value.memory, at: range.lowerBound)
+        piece, into: value.memory, at: piece.lowerBound - elements.lowerBound)
     }
     return value
   }
@@ -69,7 +107,7 @@ extension Compute {
         elements = min(elements, max(Self.tileElementCount, parameter.shape[1]))
       }
       total += elements * MemoryLayout<S>.stride
-      let piece = min(elements, Self.pieceElementCount)
+      let piece = parameter.pieceElementCount(of: elements)
       scratch = max(scratch, jobs * parameter.scratchByteCount(elementCount: piece))
     }
     arena.add(total + scratch)
