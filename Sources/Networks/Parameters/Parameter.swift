@@ -9,6 +9,8 @@ package protocol Parameter<Scalar>: AnyObject, Sendable {
   var isTrained: Bool { get }
   /// The numbers, if all of them are in memory.
   var resident: Value<Scalar>? { get }
+  /// The weights that products use, if others are 0 and are skipped.
+  var pattern: SparsePattern? { get }
   /// The number of bytes that reads of up to `elementCount` elements need beside their result.
   func scratchByteCount(elementCount: Int) -> Int
   /// Writes `elements` to `target`, from `index` on. May be called from any thread.
@@ -18,6 +20,7 @@ package protocol Parameter<Scalar>: AnyObject, Sendable {
 
 extension Parameter {
   package var count: Int { shape.reduce(1, *) }
+  package var pattern: SparsePattern? { nil }
 }
 
 extension Compute {
