@@ -169,7 +169,7 @@ let package = Package(
       name: "SumacCommand",
       dependencies: [
         "Operations", "Inspection", "Pruning", "Merging", "RotaryScaling", "CacheCompression",
-        "SparCL", "BLAS", "Caches", "Surveys", "Reporting", "Containers", "Checkpoints", "Codecs",
+        "Training", "SparCL", "BLAS", "Caches", "Surveys", "Reporting", "Containers", "Checkpoints", "Codecs",
         "Base",
         "CLinux", arguments, system,
       ],

@@ -32,6 +32,7 @@ package enum Operations {
     TrainNewOperation.self,
     TrainRunOperation.self,
     TrainPruneOperation.self,
+    SparclTrainOperation.self,
     PackOperation.self,
     UnpackOperation.self,
     ExplainOperation.self,

@@ -8,6 +8,10 @@ package enum ReplayLoss {
   package struct Result: Sendable {
     package var losses: [Double]
     package var gradient: [Double]
+
+    package init(losses: [Double], gradient: [Double]) {
+      (self.losses, self.gradient) = (losses, gradient)
+    }
   }
 
   /// Returns −log p of the target of each row, where p is the softmax over `classes`.

@@ -74,7 +74,7 @@ struct ContinualGolden {
     path = Self.folder ?? ""
     file = try StoredTensors(path: path + "/sparcl.safetensors")
     let text = try Data(contentsOf: URL(fileURLWithPath: path + "/sparcl.json"))
-    json = try JSONValue(parsing: Array(text))
+    json = try JSONValue.parse(Array(text).span)
   }
 
   // MARK: Inputs
