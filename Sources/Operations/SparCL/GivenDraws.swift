@@ -22,18 +22,8 @@ enum GivenDraws {
       ["", "f32/", "f64/"].lazy.compactMap { tensors[$0 + name] }.first
     }
     func integers(_ tensor: LazyTensor) throws -> [Int] {
-      guard DataTensor.isInteger(tensor.info.dtype) else {
-        throw FormatError(
-          .trainingData, "has the dtype \(tensor.info.dtype.name), expected integers", path: path,
-          tensor: tensor.name)
-      }
-      let (bytes, size) = (try tensor.bytes(), tensor.info.dtype.bitsPerElement / 8)
-      digests += XXH64.digits(of: bytes)
-      return (0..<tensor.info.elementCount).map { index in
-        var bits: UInt64 = 0
-        for byte in 0..<size { bits |= UInt64(bytes[index * size + byte]) << (8 * byte) }
-        return Int(truncatingIfNeeded: bits)
-      }
+      digests += XXH64.digits(of: try tensor.bytes())
+      return try tensor.integers(path: path)
     }
     var draws = ContinualDraws.Given(path: path)
     while let order = tensors["draws/permutation/\(draws.orders.count)"] {

@@ -11,5 +11,8 @@ struct Sparcl: ParsableCommand {
       Examples:
         sumac sparcl train start.sumac --data train.npz --tasks 0,1/2,3 --sparsity 90% --epochs 50 -o run
       """,
-    subcommands: [SparclTrain.self])
+    subcommands: [
+      SparclTrain.self, SparclMask.self, SparclUpdate.self, SparclGradmask.self, SparclForget.self,
+      SparclDrop.self, SparclBuffer.self, SparclFlops.self,
+    ])
 }
