@@ -113,7 +113,8 @@ let package = Package(
     module(
       "Training",
       [
-        "SparCL", "Networks", "Recipes", "Containers", "Safetensors", "Models", "Checkpoints", "Reporting",
+        "SparCL", "Networks", "Recipes", "Containers", "Safetensors", "Models", "Checkpoints",
+        "Reporting",
         "TensorCore", "Base", system,
       ]),
     module("Rotary", ["Models", "Checkpoints", "TensorCore", "Base"]),
@@ -151,7 +152,8 @@ let package = Package(
       "Operations",
       [
         "Conversion", "Inspection", "Pruning", "Merging", "RotaryScaling", "CacheCompression",
-        "Evaluation", "Training", "SparCL", "Networks", "BLAS", "TokenData", "Tokenizers", "Caches", "Rotary",
+        "Evaluation", "Training", "SparCL", "Networks", "BLAS", "TokenData", "Tokenizers", "Caches",
+        "Rotary",
         "Surveys",
         "Recipes",
         "Reporting", "Containers", "Packing",
@@ -169,7 +171,8 @@ let package = Package(
       name: "SumacCommand",
       dependencies: [
         "Operations", "Inspection", "Pruning", "Merging", "RotaryScaling", "CacheCompression",
-        "Training", "SparCL", "BLAS", "Caches", "Surveys", "Reporting", "Containers", "Checkpoints", "Codecs",
+        "Training", "SparCL", "BLAS", "Caches", "Surveys", "Reporting", "Containers", "Checkpoints",
+        "Codecs",
         "Base",
         "CLinux", arguments, system,
       ],

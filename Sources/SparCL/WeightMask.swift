@@ -102,7 +102,10 @@ package enum WeightMask {
   ) -> (mask: [Bool], added: [Int]) {
     var mask = pruned.map { $0 != 0 }
     switch growth {
-    case .dense: return (Array(repeating: true, count: pruned.count), [])
+    case .dense:
+      return (
+        Array(repeating: true, count: pruned.count), pruned.indices.filter { pruned[$0] == 0 }
+      )
     case .none: return (mask, [])
     case .random(let count):
       var places = pruned.indices.filter { pruned[$0] == 0 }

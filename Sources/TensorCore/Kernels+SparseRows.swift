@@ -33,7 +33,8 @@ extension Kernels {
         unsafe weights.withUnsafeBytes { weights in
           unsafe matrix.starts.withUnsafeBufferPointer { starts in
             unsafe matrix.offsets.withUnsafeBufferPointer { offsets in
-              let function = unsafe isDouble
+              let function =
+                unsafe isDouble
                 ? table.pointee.sparse_rows_f64 : table.pointee.sparse_rows_f32
               unsafe function(
                 starts.baseAddress! + rows.lowerBound, offsets.baseAddress, weights.baseAddress,
@@ -73,7 +74,8 @@ extension Kernels {
         unsafe rowVectors.withUnsafeBytes { vectors in
           unsafe matrix.starts.withUnsafeBufferPointer { starts in
             unsafe matrix.offsets.withUnsafeBufferPointer { offsets in
-              let function = unsafe isDouble
+              let function =
+                unsafe isDouble
                 ? table.pointee.sparse_dots_f64 : table.pointee.sparse_dots_f32
               unsafe function(
                 starts.baseAddress! + rows.lowerBound, offsets.baseAddress, rows.count,
@@ -101,7 +103,8 @@ extension Kernels {
     // SAFETY: as above.
     unsafe planes.withUnsafeMutableBytes { planes in
       unsafe values.withUnsafeBytes { values in
-        let function = unsafe isDouble
+        let function =
+          unsafe isDouble
           ? table.pointee.pack_planes_f64 : table.pointee.pack_planes_f32
         unsafe function(
           &geometry, channels.lowerBound, channels.upperBound, values.baseAddress,
@@ -125,7 +128,8 @@ extension Kernels {
     // SAFETY: as above.
     unsafe values.withUnsafeMutableBytes { values in
       unsafe planes.withUnsafeBytes { planes in
-        let function = unsafe isDouble
+        let function =
+          unsafe isDouble
           ? table.pointee.unpack_planes_f64 : table.pointee.unpack_planes_f32
         unsafe function(
           &geometry, channels.lowerBound, channels.upperBound, planes.baseAddress,

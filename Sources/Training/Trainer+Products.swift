@@ -15,6 +15,8 @@ extension Trainer {
   package func layerProducts(_ example: Batch<Scalar>) throws -> [LayerProducts] {
     let tape = Tape<Scalar>(compute, isRecording: true)
     _ = try logits(example, tape) { _, _ in }
-    return tape.products.map { LayerProducts(name: $0.name, weights: $0.weights, products: $0.products) }
+    return tape.products.map {
+      LayerProducts(name: $0.name, weights: $0.weights, products: $0.products)
+    }
   }
 }

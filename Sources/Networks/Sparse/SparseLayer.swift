@@ -67,8 +67,7 @@ struct SparseLayer<S: NetworkScalar> {
       var bytes = unsafe target.mutableBytes
       Kernels.best.multiply(
         matrix,
-        rows: part * Self.rowsPerWorker
-          ..< min(matrix.rowCount, (part + 1) * Self.rowsPerWorker),
+        rows: part * Self.rowsPerWorker..<min(matrix.rowCount, (part + 1) * Self.rowsPerWorker),
         weights: unsafe weights.span.bytes, vectors: unsafe vectors.span.bytes,
         elements: piece * Self.pieceCount..<min(count, (piece + 1) * Self.pieceCount),
         into: &bytes, pitch: count, isDouble: Self.isDouble)

@@ -29,7 +29,8 @@ extension SparclTrainSettings {
     require((0...1 << 24).contains(buffer), "\(setting: "buffer") is \(buffer), expected 0 or more")
     for (name, share) in [("sparsity", sparsity), ("gradient-sparsity", gradientSparsity)] {
       guard let share, !(share > 0 && share < 1) else { continue }
-      require(false, "\(setting: name) is \(share), expected a share between 0 and 1, both excluded")
+      require(
+        false, "\(setting: name) is \(share), expected a share between 0 and 1, both excluded")
     }
     require(exchange >= 0 && exchange < 1, "\(setting: "exchange") is \(exchange), expected 0 to 1")
     for (name, weight) in [

@@ -52,7 +52,8 @@ enum GivenDraws {
     guard draws.orders.count >= recipe.epochs * recipe.tasks.count else {
       throw UsageError(
         "\(path.printable) has \(draws.orders.count.counted("order")) of examples, expected one "
-          + "for each of \(recipe.epochs * recipe.tasks.count) epochs, as draws/permutation/0 and on")
+          + "for each of \(recipe.epochs * recipe.tasks.count) epochs, as draws/permutation/0 and on"
+      )
     }
     return (draws, XXH64.digits(of: Array(digests.utf8)))
   }

@@ -41,7 +41,8 @@ struct SparclLayers {
       if !checkpoint.tensors.contains(where: { $0.name == name }) {
         errors.append(
           UsageError(
-            "\(profile?.printable ?? "") names \(name.printable), which \(path.printable) does not have"))
+            "\(profile?.printable ?? "") names \(name.printable), which \(path.printable) does not have"
+          ))
       }
     }
     for tensor in checkpoint.tensors where tensor.fault == nil {

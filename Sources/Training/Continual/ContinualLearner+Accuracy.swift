@@ -23,4 +23,5 @@ extension ContinualLearner {
       }
       return result
     }
-  }}
+  }
+}

@@ -109,7 +109,9 @@ extension ContinualLearner where Scalar == Float {
       } else {
         let mask = try tensor.bytes().map { $0 != 0 }
         try check(mask.count == tensor.info.elementCount, name)
-        if parts[0] == "mask" { state.masks[parts[1]] = mask } else {
+        if parts[0] == "mask" {
+          state.masks[parts[1]] = mask
+        } else {
           state.gradientMasks[parts[1]] = mask
         }
       }

@@ -77,7 +77,8 @@ package struct ContinualRecipe: Sendable {
   package func removedAtOnce(of count: Int) -> Int {
     guard let removal, removalEnd > 0 else { return 0 }
     let rounds = Double(removalEnd) / Double(schedule.interval)
-    return Int(Double(removal.number(of: count)) / rounds)  // fits: at most the number of examples per round
+    let number = Double(removal.number(of: count)) / rounds
+    return Int(number)  // fits: at most the number of examples
   }
 
   /// Returns the numbers of full batches in the epochs of a task with `count` examples; the rest of an epoch is left out.
