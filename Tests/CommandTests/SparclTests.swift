@@ -3,6 +3,7 @@ import Checkpoints
 import Containers
 import Foundation
 import Glibc
+import TensorCore
 import TestSupport
 import Testing
 

@@ -9,8 +9,10 @@ import Merging
 import Operations
 import Pruning
 import RotaryScaling
+import SparCL
 import TestSupport
 import Testing
+import Training
 
 /// What every operation has to be, whatever it does.
 @Suite struct OperationRegistryTests {

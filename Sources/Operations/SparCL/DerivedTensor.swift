@@ -114,7 +114,7 @@ struct MaskRow: Sendable {
   var kept: Int
   var grown: Int?
   /// The percentile that values are compared with; nil without one.
-  var threshold: Double?
+  var percentile: Double?
 }
 
 /// The rows of a report, gathered from any thread.

@@ -40,7 +40,7 @@ struct MaskReport: Report {
       rows: rows.map {
         [
           $0.name, "\($0.count)", "\($0.kept)", $0.grown.map { "\($0)" } ?? "",
-          $0.threshold.map { "\($0)" } ?? "",
+          $0.percentile.map { "\($0)" } ?? "",
         ]
       })
   }
@@ -52,7 +52,7 @@ struct MaskReport: Report {
       .object([
         "name": .string(row.name), "values": JSONValue(row.count), "kept": JSONValue(row.kept),
         "grown": row.grown.map { JSONValue($0) } ?? .null,
-        "threshold": row.threshold.map { JSONValue($0) } ?? .null,
+        "threshold": row.percentile.map { JSONValue($0) } ?? .null,
       ])
     }
   }

@@ -101,7 +101,7 @@ package struct SparclGradmaskOperation: OutputOperation {
       }
       rows.add(
         MaskRow(
-          name: info.name, count: kept.count, kept: kept.count { $0 }, threshold: threshold))
+          name: info.name, count: kept.count, kept: kept.count { $0 }, percentile: threshold))
       return result == .mask ? kept.map { $0 ? 1 : 0 } : try tensor.bytes(masked: kept)
     }
     if result == .mask, info.elementCount > 0 { made.storage = .losslessOrSparse }

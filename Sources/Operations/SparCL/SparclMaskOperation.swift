@@ -178,7 +178,7 @@ struct MaskWork: Sendable {
     rows.add(
       MaskRow(
         name: tensor.name, count: mask.count, kept: mask.count { $0 },
-        threshold: Double(threshold)))
+        percentile: Double(threshold)))
     return mask
   }
 }

@@ -165,7 +165,7 @@ struct UpdateWork: Sendable {
     rows.add(
       MaskRow(
         name: tensor.name, count: mask.count, kept: mask.count { $0 }, grown: added.count,
-        threshold: Double(threshold)))
+        percentile: Double(threshold)))
     return (weights.map { $0 != 0 }, mask)
   }
 
