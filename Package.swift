@@ -109,10 +109,12 @@ let package = Package(
         system,
       ]),
     module("Networks", ["BLAS", "Rotary", "Models", "Checkpoints", "TensorCore", "Base"]),
+    module("SparCL", []),
     module(
       "Training",
       [
-        "Networks", "Recipes", "Containers", "Safetensors", "Models", "Checkpoints", "Reporting",
+        "SparCL", "Networks", "Recipes", "Containers", "Safetensors", "Models", "Checkpoints",
+        "Reporting",
         "TensorCore", "Base", system,
       ]),
     module("Rotary", ["Models", "Checkpoints", "TensorCore", "Base"]),
@@ -150,7 +152,8 @@ let package = Package(
       "Operations",
       [
         "Conversion", "Inspection", "Pruning", "Merging", "RotaryScaling", "CacheCompression",
-        "Evaluation", "Training", "Networks", "BLAS", "TokenData", "Tokenizers", "Caches", "Rotary",
+        "Evaluation", "Training", "SparCL", "Networks", "BLAS", "TokenData", "Tokenizers", "Caches",
+        "Rotary",
         "Surveys",
         "Recipes",
         "Reporting", "Containers", "Packing",
@@ -168,7 +171,8 @@ let package = Package(
       name: "SumacCommand",
       dependencies: [
         "Operations", "Inspection", "Pruning", "Merging", "RotaryScaling", "CacheCompression",
-        "BLAS", "Caches", "Surveys", "Reporting", "Containers", "Checkpoints", "Codecs",
+        "Training", "SparCL", "BLAS", "Caches", "Surveys", "Reporting", "Containers", "Checkpoints",
+        "Codecs",
         "Base",
         "CLinux", arguments, system,
       ],
@@ -214,7 +218,9 @@ let package = Package(
       "EvaluationTests",
       reading + ["Evaluation", "Networks", "Caches", "BLAS", "Tokenizers"]),
     tests(
-      "TrainingTests", reading + ["Training", "Networks", "BLAS", "Recipes", "Surveys", "Pruning"]),
+      "TrainingTests",
+      reading + ["Training", "SparCL", "Networks", "BLAS", "Recipes", "Surveys", "Pruning"]),
+    tests("SparCLTests", reading + ["SparCL"]),
     tests("NetworksTests", reading + ["Networks", "BLAS", "Rotary"]),
     tests("MergingTests", reading + ["Merging", "Recipes"]),
     tests("CachesTests", reading + ["Caches"]),
@@ -229,7 +235,8 @@ let package = Package(
     tests(
       "OperationsTests",
       reading + [
-        "BLAS", "Operations", "Caches", "Inspection", "Merging", "Pruning", "Reporting",
+        "Training", "SparCL", "BLAS", "Operations", "Caches", "Inspection", "Merging", "Pruning",
+        "Reporting",
         "RotaryScaling",
       ]),
     tests("CommandTests", reading + ["SumacCommand"], exclude: ["Cases", "Faults"]),

@@ -44,6 +44,7 @@ INLINE uint16_t bits_of_half(_Float16 value) {
 #include "Merge.inc.h"
 #include "Cache.inc.h"
 #include "Peak.inc.h"
+#include "SparseRows.inc.h"
 
 const sumac_kernels SUMAC_TABLE = {
     .level = SUMAC_LEVEL,
@@ -119,4 +120,12 @@ const sumac_kernels SUMAC_TABLE = {
     .kept_ranges = kept_ranges,
     .range_pairs = range_pairs,
     .multiply_add_rounds = multiply_add_rounds,
+    .sparse_rows_f32 = sparse_rows_f32,
+    .sparse_rows_f64 = sparse_rows_f64,
+    .sparse_dots_f32 = sparse_dots_f32,
+    .sparse_dots_f64 = sparse_dots_f64,
+    .pack_planes_f32 = pack_planes_f32,
+    .pack_planes_f64 = pack_planes_f64,
+    .unpack_planes_f32 = unpack_planes_f32,
+    .unpack_planes_f64 = unpack_planes_f64,
 };

@@ -101,7 +101,7 @@ package final class Trainer<Scalar: NetworkScalar> {
 
   /// Returns the logits of a batch.
   /// - Parameter observe: Receives the inputs of batch normalizations in training; nil for an evaluation.
-  private func logits(
+  func logits(
     _ batch: Batch<Scalar>, _ tape: Tape<Scalar>,
     observe: ((String, Value<Scalar>) throws -> Void)?
   ) throws -> Value<Scalar> {
@@ -209,7 +209,7 @@ package final class Trainer<Scalar: NetworkScalar> {
   }
 
   /// Adds a batch to the running statistics of a normalization.
-  private func update(
+  func update(
     _ pending: inout [String: [Scalar]], _ prefix: String, _ x: Value<Scalar>
   ) {
     // The variance of a single number is not defined.

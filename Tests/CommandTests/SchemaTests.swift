@@ -93,6 +93,29 @@ import Testing
       "train prune new.sumac --data training/digits-train.npz --test training/digits-test.npz --recipe training/sgd.yaml --rounds 1 -o sap",
       "train-prune", 0
     ),
+    (
+      "sparcl train new.sumac --data training/digits-train.npz --tasks 0,1/2,3 --sparsity 90% --epochs 1 --divide-by 16 -o sparcl --dry-run",
+      "sparcl-plan", 0
+    ),
+    (
+      "sparcl train new.sumac --data training/digits-train.npz --tasks 0,1/2,3 --sparsity 90% --epochs 1 --divide-by 16 -o sparcl",
+      "sparcl-train", 0
+    ),
+    (
+      "sparcl train new.sumac --data training/digits-train.npz --tasks 0,11 --sparsity 90% --epochs 1 -o sparcl2",
+      "failure", 64
+    ),
+    ("sparcl mask training/start.safetensors --sparsity 90% -o m.safetensors", "sparcl-mask", 0),
+    (
+      "sparcl update training/start.safetensors --mask m.safetensors --lower 0.91 --upper 0.9 --save-mask m2.sumac -o w.sumac",
+      "sparcl-mask", 0
+    ),
+    (
+      "sparcl gradmask training/start.safetensors --mask m.safetensors --sparsity 0.95 -o g.safetensors",
+      "sparcl-mask", 0
+    ),
+    ("sparcl flops mlp:64,16,10 --sparsity 0.9 --gradient-sparsity 0.8", "sparcl-flops", 0),
+    ("sparcl flops mlp:64,16,10 --sparsity 1.5 --gradient-sparsity 0.8", "failure", 64),
     ("batch convert base -o many --dry-run", "batch-plan", 0),
     ("batch convert base -o many", "batch", 0), ("batch convert base -o many", "batch", 0),
     ("batch convert base malformed/shape_too_big.safetensors -o some", "batch", 2),

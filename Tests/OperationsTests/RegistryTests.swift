@@ -9,8 +9,10 @@ import Merging
 import Operations
 import Pruning
 import RotaryScaling
+import SparCL
 import TestSupport
 import Testing
+import Training
 
 /// What every operation has to be, whatever it does.
 @Suite struct OperationRegistryTests {
@@ -96,7 +98,26 @@ import Testing
     rounds.keepsWeights = true
     var new = TrainNewOperation(architecture: "mlp:4,2", output: output)
     new.seed = .max
+    var tasks = SparclTrainSettings(data: "d", tasks: "0,1/2", epochs: 3)
+    tasks.sparsity = 0.9
+    tasks.masks = .fixed
+    tasks.replay = .er
+    tasks.removal = "30%:2"
+    tasks.layers = ["a*"]
+    tasks.seed = .max
+    var mask = SparclMaskOperation(input: "w", output: output)
+    mask.grouping = .filter
+    mask.result = .scores
+    var forget = SparclForgetOperation(input: "s")
+    forget.neverRight = 50
     return [
+      SparclTrainOperation(model: "m", settings: tasks, output: "f"), mask, forget,
+      SparclUpdateOperation(
+        input: "w", lower: 0.76, upper: 0.75, maskOutput: "m", output: output),
+      SparclGradmaskOperation(input: "g", mask: "m", sparsity: 0.9, output: output),
+      SparclBufferOperation(input: "s", size: 5, output: output),
+      SparclDropOperation(input: "c", number: 3),
+      SparclFlopsOperation(model: "m", settings: tasks),
       convert, prune, survey, merge, extract, eval, new, rounds,
       TrainRunOperation(model: "m", settings: training, output: "f"),
       CalibrateOperation(model: "m", settings: text, output: output),

@@ -16,8 +16,10 @@ struct StoredTensors: Sendable {
 
   struct Missing: Error { let name: String }
 
-  init(_ relative: String) throws {
-    checkpoint = try Containers.read(Fixtures.path(relative))
+  init(_ relative: String) throws { try self.init(path: Fixtures.path(relative)) }
+
+  init(path: String) throws {
+    checkpoint = try Containers.read(path)
     tensors = Dictionary(uniqueKeysWithValues: checkpoint.tensors.map { ($0.name, $0) })
   }
 

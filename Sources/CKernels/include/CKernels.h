@@ -104,6 +104,22 @@ typedef struct sumac_moments {
 /// Initializes `moments` to the moments of no elements.
 void sumac_moments_init(sumac_moments *moments);
 
+/// The bytes of a block of elements that sparse rows compute together.
+enum { SUMAC_ROW_BLOCK_BYTES = 256 };
+
+/// The layout of images in planes with zeros around them.
+///
+/// Values are images `[images, channels, height, width]`. With stride 1, value (y, x) of an image is at place (y, x) of the
+/// plane of its channel. With a larger stride, a channel has a plane for each pair of remainders: the value is at place
+/// ((y + padding) / stride, (x + padding) / stride) of the plane of the two remainders; places outside are left out.
+/// Place (r, c) of image i is element `lead` + (i * rows + r) * pitch + c of its plane. Planes are `channel_pitch` values
+/// apart.
+typedef struct sumac_planes {
+  size_t images, channels, height, width;
+  size_t stride, padding;
+  size_t pitch, rows, lead, channel_pitch;
+} sumac_planes;
+
 /// The layout of quantization groups in a chunk of a tensor.
 ///
 /// Blocks of `block` elements follow each other; a block contains all positions of the grouped axis and of the inner
@@ -511,6 +527,40 @@ typedef struct sumac_kernels {
   /// Runs rounds of multiplications and additions in independent F32 sums, which stay in registers: the most that the
   /// vectors of the level can do. Returns the number of multiplications and additions. `result` depends on all of them.
   double (*multiply_add_rounds)(size_t rounds, float factor, float *result);
+
+  // Sparse layers of networks, as F32 or F64 values.
+
+  /// Computes rows of results = Σ weight · vector over the entries of each row. Entry e of row r, with e from starts[r]
+  /// to below starts[r + 1], has a weight and the vector that starts at offsets[e] of `vectors`. Elements `first` to
+  /// `first` + `count` are computed, in blocks of `SUMAC_ROW_BLOCK_BYTES`; rows of results are `pitch` values apart.
+  /// Products are added in the order of the entries, without fused operations.
+  void (*sparse_rows_f32)(const uint32_t *starts, const uint32_t *_Nullable offsets,
+                          const void *_Nullable weights, size_t rows, const void *_Nullable vectors,
+                          size_t first, size_t count, void *_Nullable results, size_t pitch);
+  void (*sparse_rows_f64)(const uint32_t *starts, const uint32_t *_Nullable offsets,
+                          const void *_Nullable weights, size_t rows, const void *_Nullable vectors,
+                          size_t first, size_t count, void *_Nullable results, size_t pitch);
+
+  /// Adds to sums[e] the product of vector r with the vector of entry e of row r, over elements `first` to `first` +
+  /// `count`, a multiple of 16. The products are added in 16 lanes, which are added in pairs.
+  void (*sparse_dots_f32)(const uint32_t *starts, const uint32_t *_Nullable offsets, size_t rows,
+                          const void *_Nullable vectors, size_t pitch, const void *_Nullable others,
+                          size_t first, size_t count, void *_Nullable sums);
+  void (*sparse_dots_f64)(const uint32_t *starts, const uint32_t *_Nullable offsets, size_t rows,
+                          const void *_Nullable vectors, size_t pitch, const void *_Nullable others,
+                          size_t first, size_t count, void *_Nullable sums);
+
+  /// Copies the channels `first` to below `last` of images to their planes.
+  void (*pack_planes_f32)(const sumac_planes *planes, size_t first, size_t last,
+                          const void *_Nullable values, void *_Nullable target);
+  void (*pack_planes_f64)(const sumac_planes *planes, size_t first, size_t last,
+                          const void *_Nullable values, void *_Nullable target);
+
+  /// Copies, or adds if `adds` is not 0, the planes of some channels to the images.
+  void (*unpack_planes_f32)(const sumac_planes *planes, size_t first, size_t last,
+                            const void *_Nullable values, void *_Nullable target, int adds);
+  void (*unpack_planes_f64)(const sumac_planes *planes, size_t first, size_t last,
+                            const void *_Nullable values, void *_Nullable target, int adds);
 } sumac_kernels;
 
 /// Returns the number of levels that this machine supports, at least 1.

@@ -34,7 +34,9 @@ extension Scope {
     let weight = try parameter(name + ".weight", width, x.shape[1], kernel, kernel)
     let bias = hasBias ? [try parameter(name + ".bias", width)] : []
     return try tape.apply(
-      Convolution(stride: stride, padding: kernel / 2), [x], [weight] + bias)
+      Convolution(
+        stride: stride, padding: kernel / 2, isSparse: weight.pattern?.isSparse == true), [x],
+      [weight] + bias)
   }
 
   /// Returns x normalized by the statistics of the batch in training, and by running ones otherwise.

@@ -44,7 +44,8 @@ package struct Scope<Scalar: NetworkScalar> {
   func linear(_ x: Value<Scalar>, _ weights: [any Parameter<Scalar>]) throws -> Value<Scalar> {
     try observe(x, weights[0])
     guard let adapter = run.network.adapters[weights[0].name] else {
-      return try tape.apply(Linear(), [x], weights)
+      return try tape.apply(
+        Linear(isSparse: weights[0].pattern?.isSparse == true), [x], weights)
     }
     let y = try tape.apply(
       LowRankLinear(scale: adapter.scale), [x], [weights[0], adapter.a, adapter.b])

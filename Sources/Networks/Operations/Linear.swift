@@ -6,7 +6,32 @@ package struct Linear: Operation {
   package static let name = "linear"
   package var readsTiles: Bool { true }
 
-  package init() {}
+  /// True if weights outside of the pattern of W are skipped.
+  package let isSparse: Bool
+
+  package init(isSparse: Bool = false) { self.isSparse = isSparse }
+
+  package func scratchCount(
+    inputs: [[Int]], weights: [[Int]], isBackward: Bool, jobs: Int
+  ) -> Int {
+    guard isSparse else { return 0 }
+    let rows = inputs[0].dropLast().reduce(1, *)
+    return SparseGeometry(
+      rows: rows, inputs: weights[0][1], outputs: weights[0][0], isDouble: false)?
+      .scratchCount(isBackward: isBackward) ?? 0
+  }
+
+  /// Returns the passes that skip weights; nil if products use the whole matrix.
+  private func sparse<S: NetworkScalar>(
+    _ x: Value<S>, _ weight: any Parameter<S>, _ compute: Compute
+  ) -> (layer: SparseLayer<S>, pattern: SparsePattern)? {
+    guard isSparse, let pattern = weight.pattern,
+      let geometry = SparseGeometry(
+        rows: x.rows, inputs: weight.shape[1], outputs: weight.shape[0],
+        isDouble: S.self == Double.self)
+    else { return nil }
+    return (SparseLayer(geometry: geometry, compute: compute), pattern)
+  }
 
   package func shape(inputs: [[Int]], weights: [[Int]]) throws -> [Int] {
     guard inputs.count == 1, (1...2).contains(weights.count), weights[0].count == 2,
@@ -19,6 +44,10 @@ package struct Linear: Operation {
 
   package func forward<S: NetworkScalar>(_ pass: ForwardPass<S>) throws {
     let (x, weight, y) = (pass.inputs[0], pass.weights[0], pass.output)
+    if let (layer, pattern) = sparse(x, weight, pass.compute) {
+      try layer.forward(x, pass.compute.whole(weight), pattern.kept, into: y)
+      return try pass.addBias()
+    }
     for tile in Compute.tiles(rows: weight.shape[0], columns: weight.shape[1]) {
       let part = try pass.compute.rows(tile, of: weight)
       try pass.compute.multiply(x.matrix(), part.transposed, into: y.matrix().columns(tile))
@@ -28,6 +57,12 @@ package struct Linear: Operation {
 
   package func backward<S: NetworkScalar>(_ pass: BackwardPass<S>) throws {
     let (x, weight, gradient) = (pass.inputs[0], pass.weights[0], pass.gradient)
+    if let (layer, pattern) = sparse(x, weight, pass.compute) {
+      try layer.backward(
+        x, pass.compute.whole(weight), pattern, gradient: gradient, to: pass.inputGradients[0],
+        pass.weightGradients[0])
+      return try pass.addBiasGradient()
+    }
     if let target = pass.inputGradients[0] {
       for tile in Compute.tiles(rows: weight.shape[0], columns: weight.shape[1]) {
         let part = try pass.compute.rows(tile, of: weight)

@@ -13,6 +13,8 @@ package protocol Parameter<Scalar>: AnyObject, Sendable {
   var resident: Value<Scalar>? { get }
   /// The chunks of which each is decoded as a whole, even if a part of it is read; nil if there are none.
   var decodedChunks: ChunkGrid? { get }
+  /// The weights that products use, if others are 0 and are skipped.
+  var pattern: SparsePattern? { get }
   /// The number of bytes that reads of up to `elementCount` elements need beside their result.
   func scratchByteCount(elementCount: Int) -> Int
   /// Writes `elements` to `target`, from `index` on. May be called from any thread.
@@ -39,6 +41,7 @@ extension Parameter {
   fileprivate func pieceElementCount(of elementCount: Int) -> Int {
     min(elementCount, decodedChunks?.largestChunk ?? Compute.pieceElementCount)
   }
+  package var pattern: SparsePattern? { nil }
 }
 
 extension Compute {

@@ -133,7 +133,7 @@ final class GradientPass<Scalar: NetworkScalar> {
 
 extension Compute {
   /// Adds a gradient to another one, unless memory is only counted.
-  func addIfWorking<S: NetworkScalar>(_ gradient: Value<S>, to sum: Value<S>) throws {
+  package func addIfWorking<S: NetworkScalar>(_ gradient: Value<S>, to sum: Value<S>) throws {
     precondition(gradient.count == sum.count)
     guard !arena.isCounting else { return }
     try copy(gradient.matrix(rows: 1), to: sum.matrix(rows: 1), isAdding: true)

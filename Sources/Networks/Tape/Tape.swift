@@ -71,6 +71,19 @@ package final class Tape<Scalar: NetworkScalar> {
   }
 }
 
+extension Tape {
+  /// The numbers of products of the recorded convolutions and linear layers, by the names of their weights.
+  package var products: [(name: String, weights: Int, products: Int)] {
+    steps.compactMap { step in
+      guard case .operation(let operation, _, let weights, let output) = step,
+        operation is Convolution || operation is Linear, let weight = weights.first,
+        let outputs = weight.shape.first, outputs > 0
+      else { return nil }
+      return (weight.name, weight.count, output.count * (weight.count / outputs))
+    }
+  }
+}
+
 extension Compute {
   /// Counts the memory that an operation needs beside inputs and output.
   func count<S: NetworkScalar>(

@@ -83,14 +83,22 @@ struct DataTensor {
   func examples() throws -> LabelledExamples.Values {
     let bytes = try tensor.bytes()
     if tensor.info.dtype == .u8 { return .bytes(bytes) }
+    return .floats(try tensor.floats(path: path))
+  }
+}
+
+extension LazyTensor {
+  /// Returns the values of a float tensor as F32.
+  /// - Throws: ``FormatError`` if a value is NaN or infinite.
+  func floats(path: String) throws -> [Float] {
     let reader = FloatReader(
-      tensor,
+      self,
       .refuse(.nonfinite) { tensor, problem in
         FormatError(
           .nonfiniteValue, "element \(problem.element) is NaN or infinite, expected finite values",
           path: path, tensor: tensor.name)
       })
-    let count = tensor.info.elementCount
+    let count = info.elementCount
     var floats = [Float](repeating: 0, count: count)
     let piece = 1 << 16
     let layout = reader.workspace(elementCount: piece)
@@ -106,6 +114,6 @@ struct DataTensor {
         }
       }
     }
-    return .floats(floats)
+    return floats
   }
 }

@@ -36,7 +36,7 @@ struct TrainingDataReader {
     _ text: String, labels: String?
   ) throws -> (data: any TrainingData, digest: String) {
     if let classifier = network.configuration.classifier {
-      return try examples(text, labels: labels ?? text, classifier)
+      return try examples(text, labels: labels, classifier)
     }
     guard labels == nil else {
       throw UsageError(
@@ -48,12 +48,13 @@ struct TrainingDataReader {
 
   // MARK: Examples
 
-  private func examples(
-    _ text: String, labels: String, _ classifier: ClassifierSettings
-  ) throws -> (any TrainingData, String) {
-    let inputs = try DataTensor(
-      text, "examples, with two dimensions or more", preferred: ["images", "x", "inputs"], context
-    ) { $0.shape.dimensions.count > 1 && ($0.dtype.isPlainFloat || $0.dtype == .u8) }
+  /// Returns examples with their labels, and a digest of both.
+  /// - Parameter labels: The file of the labels; that of the examples for nil.
+  func examples(
+    _ text: String, labels: String?, _ classifier: ClassifierSettings
+  ) throws -> (data: LabelledExamples, digest: String) {
+    let labels = labels ?? text
+    let inputs = try Self.inputs(text, context)
     let targets = try DataTensor(
       labels == text ? inputs.path : labels, "labels, integers with one dimension",
       preferred: ["labels", "label", "y", "targets"], context
@@ -85,6 +86,13 @@ struct TrainingDataReader {
     return (
       LabelledExamples(values, labels: numbers, shape: expected, scaling: recipe.input), digest
     )
+  }
+
+  /// Returns the tensor of the examples of a file.
+  static func inputs(_ text: String, _ context: OperationContext) throws -> DataTensor {
+    try DataTensor(
+      text, "examples, with two dimensions or more", preferred: ["images", "x", "inputs"], context
+    ) { $0.shape.dimensions.count > 1 && ($0.dtype.isPlainFloat || $0.dtype == .u8) }
   }
 
   // MARK: Tokens

@@ -37,7 +37,8 @@ package struct LabelledExamples: TrainingData {
   }
 
   private let values: Values
-  private let labels: [Int32]
+  /// The class of each example.
+  package let labels: [Int32]
   /// The shape of an example as the network reads it.
   private let shape: [Int]
   private let scaling: InputScaling

@@ -38,7 +38,7 @@ extension TrainingState {
   }
 
   /// The values of a trainer by their names in a file.
-  private static func values(
+  static func values(
     of trainer: Trainer<Float>
   ) -> [(name: String, value: Value<Float>)] {
     let own = (trainer.parameters + trainer.statistics).map { ("parameter/" + $0.name, $0.value) }
@@ -49,7 +49,7 @@ extension TrainingState {
     return own + states
   }
 
-  private static func tensor(
+  static func tensor(
     _ name: String, _ dtype: DType, _ words: [UInt64]
   ) throws -> LazyTensor {
     let info = try TensorInfo(name: name, dtype: dtype, shape: Shape([words.count]))
@@ -83,7 +83,7 @@ extension TrainingState {
     }
   }
 
-  private static func words(
+  static func words(
     _ name: String, count: Int, _ tensors: [String: LazyTensor], _ path: String
   ) throws -> [UInt64] {
     let bytes = try tensor(name, [count], tensors, path).bytes()
@@ -95,7 +95,7 @@ extension TrainingState {
     }
   }
 
-  private static func tensor(
+  static func tensor(
     _ name: String, _ shape: [Int], _ tensors: [String: LazyTensor], _ path: String
   ) throws -> LazyTensor {
     guard let tensor = tensors[name], tensor.info.shape.dimensions == shape else {
@@ -104,7 +104,7 @@ extension TrainingState {
     return tensor
   }
 
-  private static func damaged(_ path: String, _ name: String) -> FormatError {
+  static func damaged(_ path: String, _ name: String) -> FormatError {
     FormatError(
       .trainingState, "is missing or has another shape", path: path, tensor: name,
       hint: "remove the folder of the run, and repeat the command")

@@ -9,10 +9,13 @@ package struct Convolution: Operation {
 
   package let stride: Int
   package let padding: Int
+  /// True if weights outside of the pattern of w are skipped.
+  package let isSparse: Bool
 
-  package init(stride: Int = 1, padding: Int = 0) {
+  package init(stride: Int = 1, padding: Int = 0, isSparse: Bool = false) {
     self.stride = stride
     self.padding = padding
+    self.isSparse = isSparse
   }
 
   package func shape(inputs: [[Int]], weights: [[Int]]) throws -> [Int] {
@@ -42,7 +45,24 @@ package struct Convolution: Operation {
     inputs: [[Int]], weights: [[Int]], isBackward: Bool, jobs: Int
   ) -> Int {
     let columns = columns(inputs[0], weights[0])
-    return jobs * columns.rows * columns.columns
+    let sparse =
+      isSparse
+      ? SparseGeometry(
+        input: inputs[0], weight: weights[0], stride: stride, padding: padding, isDouble: false)
+      : nil
+    return sparse?.scratchCount(isBackward: isBackward) ?? jobs * columns.rows * columns.columns
+  }
+
+  /// Returns the passes that skip weights; nil if products use all of them.
+  private func sparse<S: NetworkScalar>(
+    _ x: Value<S>, _ weight: any Parameter<S>, _ compute: Compute
+  ) -> (layer: SparseLayer<S>, pattern: SparsePattern)? {
+    guard isSparse, let pattern = weight.pattern,
+      let geometry = SparseGeometry(
+        input: x.shape, weight: weight.shape, stride: stride, padding: padding,
+        isDouble: S.self == Double.self)
+    else { return nil }
+    return (SparseLayer(geometry: geometry, compute: compute), pattern)
   }
 
   /// Returns the part of an output that belongs to an image, as a matrix `[out, places]`.
@@ -54,12 +74,11 @@ package struct Convolution: Operation {
 
   package func forward<S: NetworkScalar>(_ pass: ForwardPass<S>) throws {
     let columns = columns(pass.inputs[0].shape, pass.weights[0].shape)
-    let weight = try pass.compute.whole(pass.weights[0]).matrix(rows: pass.weights[0].shape[0])
-    try pass.compute.forEach(pass.output.shape[0]) { index in
-      let scratch: Memory<S> = pass.compute.scratch(columns.rows * columns.columns)
-      columns.fill(scratch, from: pass.inputs[0], at: index * columns.imageCount)
-      let windows = Matrix(scratch, rows: columns.rows, columns: columns.columns)
-      pass.compute.multiplyHere(weight, windows, into: image(index, of: pass.output))
+    if let (layer, pattern) = sparse(pass.inputs[0], pass.weights[0], pass.compute) {
+      try layer.forward(
+        pass.inputs[0], pass.compute.whole(pass.weights[0]), pattern.kept, into: pass.output)
+    } else {
+      try multiply(pass, columns)
     }
     guard pass.weights.count > 1 else { return }
     let bias = try pass.compute.whole(pass.weights[1])
@@ -74,9 +93,38 @@ package struct Convolution: Operation {
     }
   }
 
+  /// Writes the output without bias, as products with the windows of each image.
+  private func multiply<S: NetworkScalar>(
+    _ pass: ForwardPass<S>, _ columns: ImageColumns
+  ) throws {
+    let weight = try pass.compute.whole(pass.weights[0]).matrix(rows: pass.weights[0].shape[0])
+    try pass.compute.forEach(pass.output.shape[0]) { index in
+      let scratch: Memory<S> = pass.compute.scratch(columns.rows * columns.columns)
+      columns.fill(scratch, from: pass.inputs[0], at: index * columns.imageCount)
+      let windows = Matrix(scratch, rows: columns.rows, columns: columns.columns)
+      pass.compute.multiplyHere(weight, windows, into: image(index, of: pass.output))
+    }
+  }
+
   package func backward<S: NetworkScalar>(_ pass: BackwardPass<S>) throws {
-    let compute = pass.compute
     let columns = columns(pass.inputs[0].shape, pass.weights[0].shape)
+    if let (layer, pattern) = sparse(pass.inputs[0], pass.weights[0], pass.compute) {
+      try layer.backward(
+        pass.inputs[0], pass.compute.whole(pass.weights[0]), pattern, gradient: pass.gradient,
+        to: pass.inputGradients[0], pass.weightGradients[0])
+    } else {
+      try multiplyBack(pass, columns)
+    }
+    if pass.weights.count > 1, let target = pass.weightGradients[1] {
+      addBiasGradient(pass.gradient, places: columns.columns, to: target)
+    }
+  }
+
+  /// Adds to the gradients of input and weights, as products with the windows of each image.
+  private func multiplyBack<S: NetworkScalar>(
+    _ pass: BackwardPass<S>, _ columns: ImageColumns
+  ) throws {
+    let compute = pass.compute
     let weight = try compute.whole(pass.weights[0]).matrix(rows: pass.weights[0].shape[0])
     let size = columns.rows * columns.columns
     if let target = pass.inputGradients[0] {
@@ -97,9 +145,6 @@ package struct Convolution: Operation {
           image(index, of: pass.gradient), windows.transposed, adding: true,
           into: target.matrix(rows: weight.storedRows))
       }
-    }
-    if pass.weights.count > 1, let target = pass.weightGradients[1] {
-      addBiasGradient(pass.gradient, places: columns.columns, to: target)
     }
   }
 

@@ -1,0 +1,144 @@
+// Products of sparse matrices with vectors that start at any place of one memory, for one real type. The including
+// file defines REAL, REAL_LANES and NAME.
+
+typedef REAL NAME(row_vector) __attribute__((vector_size(SUMAC_VECTOR_BYTES)));
+
+enum {
+  /// The number of elements of a vector that are computed together.
+  NAME(ROW_BLOCK) = SUMAC_ROW_BLOCK_BYTES / sizeof(REAL),
+  NAME(ROW_WIDTH) = SUMAC_VECTOR_BYTES / sizeof(REAL),
+  NAME(ROW_VECTORS) = SUMAC_ROW_BLOCK_BYTES / SUMAC_VECTOR_BYTES,
+};
+
+static void NAME(sparse_rows)(const uint32_t *starts, const uint32_t *offsets, const void *weights,
+                              size_t rows, const void *vectors, size_t first, size_t count,
+                              void *results, size_t pitch) {
+  const REAL *w = weights, *x = vectors;
+  REAL *y = results;
+  for (size_t block = first; block < first + count; block += NAME(ROW_BLOCK)) {
+    for (size_t row = 0; row < rows; row++) {
+      NAME(row_vector) sums[NAME(ROW_VECTORS)] = {{0}};
+      for (uint32_t entry = starts[row]; entry < starts[row + 1]; entry++) {
+        const REAL *from = x + offsets[entry] + block;
+        const REAL weight = w[entry];
+#pragma clang loop unroll(full)
+        for (int i = 0; i < NAME(ROW_VECTORS); i++) {
+          NAME(row_vector) values;
+          memcpy(&values, from + i * NAME(ROW_WIDTH), sizeof values);
+          sums[i] += values * weight;
+        }
+      }
+      memcpy(y + row * pitch + block, sums, sizeof sums);
+    }
+  }
+}
+
+/// Returns the sum of the lanes, added in pairs.
+INLINE REAL NAME(folded)(const REAL_LANES *lanes) {
+  REAL sums[LANES];
+  memcpy(sums, lanes, sizeof sums);
+#pragma clang loop unroll(full)
+  for (int half = LANES / 2; half > 0; half /= 2) {
+    for (int i = 0; i < half; i++) sums[i] += sums[i + half];
+  }
+  return sums[0];
+}
+
+/// Adds the products of a vector with `entries` vectors to `sums`.
+INLINE void NAME(add_dots)(const uint32_t *offsets, int entries, const REAL *vector, const REAL *others,
+                           size_t count, REAL *sums) {
+  REAL_LANES totals[4] = {{0}};
+  for (size_t place = 0; place < count; place += LANES) {
+    REAL_LANES shared;
+    memcpy(&shared, vector + place, sizeof shared);
+#pragma clang loop unroll(full)
+    for (int i = 0; i < entries; i++) {
+      REAL_LANES values;
+      memcpy(&values, others + offsets[i] + place, sizeof values);
+      totals[i] += shared * values;
+    }
+  }
+  for (int i = 0; i < entries; i++) sums[i] += NAME(folded)(&totals[i]);
+}
+
+static void NAME(sparse_dots)(const uint32_t *starts, const uint32_t *offsets, size_t rows,
+                              const void *vectors, size_t pitch, const void *others, size_t first,
+                              size_t count, void *sums) {
+  const REAL *g = vectors, *x = (const REAL *)others + first;
+  REAL *results = sums;
+  for (size_t row = 0; row < rows; row++) {
+    const REAL *vector = g + row * pitch + first;
+    uint32_t entry = starts[row];
+    for (; entry + 4 <= starts[row + 1]; entry += 4) {
+      NAME(add_dots)(offsets + entry, 4, vector, x, count, results + entry);
+    }
+    for (; entry < starts[row + 1]; entry++) {
+      NAME(add_dots)(offsets + entry, 1, vector, x, count, results + entry);
+    }
+  }
+}
+
+static void NAME(pack_planes)(const sumac_planes *planes, size_t first, size_t last, const void *values,
+                              void *target) {
+  const REAL *source = values;
+  REAL *all = target;
+  const size_t stride = planes->stride, pad = planes->padding, width = planes->width;
+  for (size_t channel = first; channel < last; channel++) {
+    for (size_t image = 0; image < planes->images; image++) {
+      const REAL *rows =
+          source + (image * planes->channels + channel) * planes->height * width;
+      const size_t start = planes->lead + image * planes->rows * planes->pitch;
+      for (size_t y = 0; y < planes->height; y++) {
+        const REAL *row = rows + y * width;
+        if (stride == 1) {
+          REAL *to = all + channel * planes->channel_pitch + start + y * planes->pitch;
+          for (size_t x = 0; x < width; x++) to[x] = row[x];
+          continue;
+        }
+        const size_t place = (y + pad) / stride, phase = (y + pad) % stride;
+        if (place >= planes->rows) continue;
+        for (size_t x = 0; x < width; x++) {
+          const size_t column = (x + pad) / stride, part = (x + pad) % stride;
+          if (column >= planes->pitch) continue;
+          all[((channel * stride + phase) * stride + part) * planes->channel_pitch + start +
+              place * planes->pitch + column] = row[x];
+        }
+      }
+    }
+  }
+}
+
+static void NAME(unpack_planes)(const sumac_planes *planes, size_t first, size_t last,
+                                const void *values, void *target, int adds) {
+  const REAL *all = values;
+  REAL *result = target;
+  const size_t stride = planes->stride, pad = planes->padding, width = planes->width;
+  for (size_t channel = first; channel < last; channel++) {
+    for (size_t image = 0; image < planes->images; image++) {
+      REAL *rows = result + (image * planes->channels + channel) * planes->height * width;
+      const size_t start = planes->lead + image * planes->rows * planes->pitch;
+      for (size_t y = 0; y < planes->height; y++) {
+        REAL *row = rows + y * width;
+        if (stride == 1) {
+          const REAL *from = all + channel * planes->channel_pitch + start + y * planes->pitch;
+          if (adds) {
+            for (size_t x = 0; x < width; x++) row[x] += from[x];
+          } else {
+            for (size_t x = 0; x < width; x++) row[x] = from[x];
+          }
+          continue;
+        }
+        const size_t place = (y + pad) / stride, phase = (y + pad) % stride;
+        for (size_t x = 0; x < width; x++) {
+          const size_t column = (x + pad) / stride, part = (x + pad) % stride;
+          const int is_inside = place < planes->rows && column < planes->pitch;
+          const REAL value =
+              is_inside ? all[((channel * stride + phase) * stride + part) * planes->channel_pitch +
+                              start + place * planes->pitch + column]
+                        : 0;
+          row[x] = adds ? row[x] + value : value;
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,101 @@
+import Base
+import Checkpoints
+import Networks
+import Packing
+package import Reporting
+import SystemPackage
+import TensorCore
+import Training
+
+/// Trains a classifier on tasks one after another, with sparse weights, sparse gradients and fewer examples.
+///
+/// Source: Wang et al., "SparCL: sparse continual learning on the edge", NeurIPS 2022.
+package struct SparclTrainOperation: PlannedTraining {
+  package static let verb = "sparcl train"
+
+  package var model: String
+  package var settings: SparclTrainSettings
+  /// The path of the run folder.
+  package var output: String
+
+  package init(model: String, settings: SparclTrainSettings, output: String) {
+    self.model = model
+    self.settings = settings
+    self.output = output
+  }
+
+  /// The path of the model after a task, counted from 1.
+  private func path(_ task: Int) -> String { output + "/task-\(task).sumac" }
+
+  package func run(_ context: OperationContext) throws -> OperationResult {
+    let inputs = try ContinualInputs(model, settings, context)
+    try checkPlace()
+    let plan = try inputs.plan(context)
+    try RunFolder.check(output, command: inputs.command)
+    let learner = try inputs.learner(context)
+    let folder = try RunFolder(output, command: inputs.command)
+    let progress = context.observer.progress
+    progress.begin(.train, tensors: 0, byteCount: plan.stepCount)
+    let result: ContinualResult
+    do {
+      defer { progress.end() }
+      result = try ContinualRun(
+        learner, test: inputs.test, folder, cancellation: context.cancellation,
+        advance: { progress.advance(byteCount: $0) }
+      ) { try write(learner, task: $0, inputs, context) }.run()
+    }
+    let sizes = try inputs.recipe.tasks.indices.map {
+      try FileSystem.byteCount(ofTree: path($0 + 1))
+    }
+    return OperationResult(reports: [
+      ContinualReport(
+        model: model, folder: output, inputs.recipe, result, sizes: sizes,
+        hasTest: inputs.hasTest)
+    ])
+  }
+
+  private func checkPlace() throws {
+    let parent = FileSystem.parent(of: output)
+    guard !FileSystem.isDirectory(parent) else { return }
+    throw FileError("write to folder", parent, .noSuchFileOrDirectory)
+  }
+
+  /// Writes the model after a task; masked layers are stored sparse.
+  private func write(
+    _ learner: ContinualLearner<Float>, task: Int, _ inputs: ContinualInputs,
+    _ context: OperationContext
+  ) throws {
+    let trainer = learner.trainer
+    var trained: [String: Value<Float>] = [:]
+    for parameter in trainer.parameters + trainer.statistics {
+      trained[parameter.name] = parameter.value
+    }
+    var checkpoint = inputs.checkpoint
+    checkpoint.tensors = try checkpoint.tensors.map { tensor in
+      guard let value = trained[tensor.name] else { return tensor }
+      var result = try ValueTensorSource.tensor(tensor.name, value)
+      if learner.state.masks[tensor.name] != nil, SparseAutoEncoding.applies(to: result.info) {
+        result.storage = .losslessOrSparse
+      }
+      return result
+    }
+    var settings = OutputSettings(path: path(task))
+    settings.replacesExisting = true
+    let request = OutputRequest(
+      options: [
+        Lineage.Option("data", self.settings.data), Lineage.Option("tasks", self.settings.tasks),
+        Lineage.Option("task", String(task)),
+      ], inputs: [inputs.checkpoint], output: checkpoint, carried: [])
+    _ = try OutputRun(request, verb: Self.verb, settings, context).run()
+  }
+
+  /// Returns the plan: sizes, steps and memory. Writes nothing.
+  package func plan(_ context: OperationContext) throws -> any Report {
+    let inputs = try ContinualInputs(model, settings, context)
+    try checkPlace()
+    let plan = try inputs.plan(context)
+    try RunFolder.check(output, command: inputs.command)
+    return ContinualPlanReport(
+      model: model, folder: output, inputs.recipe, plan, examples: inputs.data.count)
+  }
+}

@@ -1,0 +1,92 @@
+package import SparCL
+
+/// The settings of a sparse training over several tasks.
+package struct ContinualRecipe: Sendable {
+  /// The rule for the weights that are trained.
+  package enum Masks: String, CaseIterable, Codable, Sendable {
+    /// Masks change by importance and at random.
+    case dynamic
+    /// The masks of the start stay.
+    case fixed = "static"
+    /// All weights are trained.
+    case dense
+  }
+
+  /// The use of earlier examples.
+  package enum Replay: String, CaseIterable, Codable, Sendable {
+    /// Their labels.
+    case er
+    /// Their labels, and the logits that they had when they were stored.
+    case derpp
+    case none
+  }
+
+  /// The examples of a task that leave the training.
+  package enum Removal: Sendable, Equatable {
+    case share(Double)
+    case count(Int)
+
+    package func number(of count: Int) -> Int {
+      switch self {
+      case .share(let share): Int(share * Double(count))  // fits: a share of the number of examples
+      case .count(let number): number
+      }
+    }
+  }
+
+  /// The classes of each task.
+  package var tasks: [[Int]]
+  /// The number of epochs of each task.
+  package var epochs: Int
+  package var masks = Masks.dynamic
+  /// The names of the pruned weights.
+  package var layers: Set<String>
+  package var sparsity: Double
+  package var schedule: MaskSchedule
+  /// The factor of the gradient in the importance of a weight.
+  package var importanceFactor = 0.5
+  /// True if other tensors of which a tenth or more is 0 at the start are masked too.
+  package var masksZeros = true
+  /// The share of the gradients of each masked tensor that is cleared; nil to use those of all kept weights.
+  package var gradientSparsity: Double?
+  /// The number of steps with the same gradient mask.
+  package var gradientInterval = 30
+  package var bufferSize = 500
+  package var replay = Replay.derpp
+  /// The factors of the losses of stored logits and stored labels.
+  package var logitWeight = 0.1
+  package var labelWeight = 0.5
+  package var removal: Removal?
+  /// The last epoch of a task before which examples leave.
+  package var removalEnd = 0
+
+  package init(
+    tasks: [[Int]], epochs: Int, layers: Set<String>, sparsity: Double, schedule: MaskSchedule
+  ) {
+    (self.tasks, self.epochs, self.layers) = (tasks, epochs, layers)
+    (self.sparsity, self.schedule) = (sparsity, schedule)
+  }
+
+  /// The epochs of a task, counted from 0, before which examples leave.
+  package var removalEpochs: [Int] {
+    guard removal != nil else { return [] }
+    return (1..<max(1, epochs)).filter { $0 % schedule.interval == 0 && $0 <= removalEnd }
+  }
+
+  /// Returns the number of examples that leave at once in a task with `count` examples.
+  package func removedAtOnce(of count: Int) -> Int {
+    guard let removal, removalEnd > 0 else { return 0 }
+    let rounds = Double(removalEnd) / Double(schedule.interval)
+    let number = Double(removal.number(of: count)) / rounds
+    return Int(number)  // fits: at most the number of examples
+  }
+
+  /// Returns the numbers of full batches in the epochs of a task with `count` examples; the rest of an epoch is left out.
+  package func batchCounts(of count: Int, batch: Int) -> [Int] {
+    let rounds = removalEpochs
+    return (0..<epochs).map { epoch in
+      let removed = rounds.count { $0 <= epoch } * removedAtOnce(of: count)
+      return max(0, count - removed) / batch
+    }
+  }
+}

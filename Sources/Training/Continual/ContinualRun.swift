@@ -1,0 +1,138 @@
+package import Base
+import Checkpoints
+import SparCL
+
+/// A continual training in a run folder, from its first step or from the state of the folder to its end.
+package final class ContinualRun {
+  package let learner: ContinualLearner<Float>
+  private let test: LabelledExamples
+  private let folder: RunFolder
+  private let cancellation: Cancellation
+  private let advance: (_ stepCount: Int) -> Void
+  /// Writes the model after a task, counted from 1.
+  private let write: (_ task: Int) throws -> Void
+  private var epochs: [ContinualEpoch] = []
+
+  /// - Parameters:
+  ///   - test: Examples on which the accuracies are measured.
+  ///   - advance: Called with the number of steps that are done.
+  package init(
+    _ learner: ContinualLearner<Float>, test: LabelledExamples, _ folder: RunFolder,
+    cancellation: Cancellation, advance: @escaping (_ stepCount: Int) -> Void,
+    write: @escaping (_ task: Int) throws -> Void
+  ) {
+    self.learner = learner
+    self.test = test
+    self.folder = folder
+    self.cancellation = cancellation
+    self.advance = advance
+    self.write = write
+  }
+
+  private var state: ContinualState<Float> { learner.state }
+
+  /// Runs all steps that are left.
+  /// - Throws: ``FormatError`` if a loss is not finite, ``InterruptedError``. The state before the step is saved.
+  package func run() throws -> ContinualResult {
+    try folder.removePartials()
+    if let tensors = try folder.tensors(RunFolder.stateName) {
+      try learner.restore(tensors, path: folder.path + "/" + RunFolder.stateName)
+    } else {
+      try learner.prune()
+    }
+    epochs = try folder.rewindLog(toStep: state.step).compactMap(ContinualEpoch.init)
+    advance(state.step)
+    while !learner.isDone {
+      do { try cancellation.check() } catch {
+        try save()
+        throw error
+      }
+      if state.batch == 0 { try begin() }
+      try step()
+      advance(1)
+      if state.batch == learner.batchCount {
+        try end()
+      } else if let interval = learner.trainer.recipe.saveInterval, state.step % interval == 0 {
+        try save()
+      }
+    }
+    return ContinualResult(epochs: epochs, accuracies: state.accuracies, stepCount: state.step)
+  }
+
+  private func save() throws {
+    guard try learner.trainer.isFinite else {
+      throw fault("a parameter is not finite after step \(state.step)")
+    }
+    try folder.flushLog()
+    try folder.write(learner.tensors(), to: RunFolder.stateName)
+  }
+
+  private func begin() throws {
+    let (task, epoch) = (JSONValue(state.task + 1), JSONValue(state.epoch + 1))
+    let start = try learner.beginEpoch()
+    if !start.changes.isEmpty {
+      folder.log([
+        "step": JSONValue(state.step + 1), "task": task, "epoch": epoch,
+        "masks": .array(
+          start.changes.map {
+            [
+              "name": .string($0.name), "weights": JSONValue($0.weights),
+              "kept": JSONValue($0.kept), "grown": JSONValue($0.grown),
+              "dropped": JSONValue($0.dropped),
+            ]
+          }),
+      ])
+    }
+    guard !start.removed.isEmpty else { return }
+    folder.log([
+      "step": JSONValue(state.step + 1), "task": task, "epoch": epoch,
+      "removed": .array(start.removed.map { JSONValue($0) }),
+      "remaining": JSONValue(state.remaining.count),
+    ])
+  }
+
+  private func step() throws {
+    let recipe = learner.trainer.recipe
+    let counts = learner.recipe.batchCounts(
+      of: learner.examples[state.task].count, batch: recipe.batch)
+    let done = counts[..<state.epoch].reduce(0, +) + state.batch
+    let rate =
+      switch recipe.rate.unit {
+      case .step: recipe.rate.value(at: done, of: counts.reduce(0, +))
+      case .epoch: recipe.rate.value(at: state.epoch, of: counts.count)
+      }
+    let outcome = try learner.step(rate: rate)
+    guard outcome.loss.isFinite else {
+      try save()
+      throw fault(
+        "the loss is \(outcome.loss.isNaN ? "NaN" : "infinite") in step \(state.step + 1)")
+    }
+    folder.log([
+      "step": JSONValue(state.step), "task": JSONValue(state.task + 1),
+      "epoch": JSONValue(state.epoch + 1), "rate": JSONValue(rate),
+      "loss": JSONValue(outcome.loss), "correct": JSONValue(outcome.score.correctCount),
+    ])
+  }
+
+  private func end() throws {
+    let accuracies = try learner.accuracies(on: test, tasks: state.task + 1)
+    let epoch = ContinualEpoch(
+      task: state.task + 1, epoch: state.epoch + 1, step: state.step,
+      examples: state.remaining.count, training: state.score, accuracies: accuracies)
+    epochs.append(epoch)
+    folder.log(epoch.line)
+    let task = state.task
+    learner.endEpoch()
+    if state.task != task {
+      learner.state.accuracies.append(accuracies)
+      try write(task + 1)
+    }
+    try save()
+  }
+
+  private func fault(_ reason: String) -> FormatError {
+    FormatError(
+      .trainingDiverged, "\(reason), expected a finite number", path: folder.path,
+      hint: "lower the rate; the folder has the last good state")
+  }
+}
