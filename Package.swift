@@ -129,6 +129,12 @@ let package = Package(
         "TensorCore", "Base", system,
       ]),
     module(
+      "AdaMerging",
+      [
+        "Merging", "Training", "Networks", "Models", "Checkpoints", "Reporting", "TensorCore",
+        "Base",
+      ]),
+    module(
       "Caches",
       [
         "Containers", "Packing", "PyTorch", "Safetensors", "Models", "Checkpoints", "TensorCore",
@@ -149,8 +155,9 @@ let package = Package(
     module(
       "Operations",
       [
-        "Conversion", "Inspection", "Pruning", "Merging", "RotaryScaling", "CacheCompression",
-        "Evaluation", "Training", "Networks", "BLAS", "TokenData", "Tokenizers", "Caches", "Rotary",
+        "Conversion", "Inspection", "Pruning", "Merging", "AdaMerging", "RotaryScaling",
+        "CacheCompression", "Evaluation", "Training", "Networks", "BLAS", "TokenData", "Tokenizers",
+        "Caches", "Rotary",
         "Surveys",
         "Recipes",
         "Reporting", "Containers", "Packing",
@@ -167,8 +174,9 @@ let package = Package(
     .executableTarget(
       name: "SumacCommand",
       dependencies: [
-        "Operations", "Inspection", "Pruning", "Merging", "RotaryScaling", "CacheCompression",
-        "BLAS", "Caches", "Surveys", "Reporting", "Containers", "Checkpoints", "Codecs",
+        "Operations", "Inspection", "Pruning", "Merging", "AdaMerging", "RotaryScaling",
+        "CacheCompression", "BLAS", "Caches", "Surveys", "Reporting", "Containers", "Checkpoints",
+        "Codecs",
         "Base",
         "CLinux", arguments, system,
       ],
@@ -217,6 +225,9 @@ let package = Package(
       "TrainingTests", reading + ["Training", "Networks", "BLAS", "Recipes", "Surveys", "Pruning"]),
     tests("NetworksTests", reading + ["Networks", "BLAS", "Rotary"]),
     tests("MergingTests", reading + ["Merging", "Recipes"]),
+    tests(
+      "AdaMergingTests",
+      reading + ["AdaMerging", "Merging", "Recipes", "Training", "Networks", "BLAS"]),
     tests("CachesTests", reading + ["Caches"]),
     tests("CacheCompressionTests", reading + ["CacheCompression", "Caches", "Reporting"]),
     tests("ContainersTests", reading),
