@@ -45,7 +45,7 @@ package enum BatchDraws: Sendable {
 
   /// Returns the examples of a step, counted from 0, for a task: the batches one after another, without repetition if they
   /// are drawn at random.
-  func examples(step: Int, task: Int, _ settings: LearningTask, count: Int) -> [Int] {
+  package func examples(step: Int, task: Int, _ settings: LearningTask, count: Int) -> [Int] {
     switch self {
     case .random(let seed):
       let order = Draws("adamerging/" + settings.name, seed: seed)
