@@ -99,7 +99,7 @@ import Training
     let learner = try example.learner(Float.self, OpenBLAS.compute())
     var learning = CoefficientLearning()
     let error = try #require(throws: FormatError.self) {
-      try learning.run(learner, example.draws, check: {}) { _ in }
+      try learning.run(learner, example.draws, check: noCheck) { _ in }
     }
     #expect(error.code == .coefficientsDiverged)
     #expect("\(error.message)".contains("'b'") && "\(error.message)".contains("step 1"))
@@ -125,7 +125,7 @@ import Training
     example.recipe.patience = 1
     let learner = try example.learner(Double.self, OpenBLAS.compute())
     var learning = CoefficientLearning()
-    try learning.run(learner, example.draws, check: {}) { _ in }
+    try learning.run(learner, example.draws, check: noCheck) { _ in }
     #expect(learning.stoppedEarly && learning.means.count < example.recipe.stepCount)
   }
 
