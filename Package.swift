@@ -131,6 +131,12 @@ let package = Package(
         "TensorCore", "Base", system,
       ]),
     module(
+      "AdaMerging",
+      [
+        "Merging", "Training", "Networks", "Models", "Checkpoints", "Reporting", "TensorCore",
+        "Base",
+      ]),
+    module(
       "Caches",
       [
         "Containers", "Packing", "PyTorch", "Safetensors", "Models", "Checkpoints", "TensorCore",
@@ -151,9 +157,9 @@ let package = Package(
     module(
       "Operations",
       [
-        "Conversion", "Inspection", "Pruning", "Merging", "RotaryScaling", "CacheCompression",
-        "Evaluation", "Training", "SparCL", "Networks", "BLAS", "TokenData", "Tokenizers", "Caches",
-        "Rotary",
+        "Conversion", "Inspection", "Pruning", "Merging", "AdaMerging", "RotaryScaling",
+        "CacheCompression", "Evaluation", "Training", "SparCL", "Networks", "BLAS", "TokenData",
+        "Tokenizers", "Caches", "Rotary",
         "Surveys",
         "Recipes",
         "Reporting", "Containers", "Packing",
@@ -170,8 +176,9 @@ let package = Package(
     .executableTarget(
       name: "SumacCommand",
       dependencies: [
-        "Operations", "Inspection", "Pruning", "Merging", "RotaryScaling", "CacheCompression",
-        "Training", "SparCL", "BLAS", "Caches", "Surveys", "Reporting", "Containers", "Checkpoints",
+        "Operations", "Inspection", "Pruning", "Merging", "AdaMerging", "RotaryScaling",
+        "CacheCompression", "Training", "SparCL", "BLAS", "Caches", "Surveys", "Reporting",
+        "Containers", "Checkpoints",
         "Codecs",
         "Base",
         "CLinux", arguments, system,
@@ -223,6 +230,9 @@ let package = Package(
     tests("SparCLTests", reading + ["SparCL"]),
     tests("NetworksTests", reading + ["Networks", "BLAS", "Rotary"]),
     tests("MergingTests", reading + ["Merging", "Recipes"]),
+    tests(
+      "AdaMergingTests",
+      reading + ["AdaMerging", "Merging", "Recipes", "Training", "Networks", "BLAS"]),
     tests("CachesTests", reading + ["Caches"]),
     tests("CacheCompressionTests", reading + ["CacheCompression", "Caches", "Reporting"]),
     tests("ContainersTests", reading),

@@ -27,6 +27,8 @@ package struct TaskVectors: Sendable, Equatable {
   package var rescales: Bool
   /// True if only the values with the sign of the weighted sum contribute.
   package var elects: Bool
+  /// True if only the values with the sign of the plain sum contribute, whatever the weights are.
+  package var electsPlainly = false
   /// True if the sum is divided by the sum of the weights that contribute.
   package var normalizes: Bool
   /// The factor of the sum when it is added to the base.
@@ -39,6 +41,8 @@ package enum Trim: Sendable, Equatable {
   case nothing
   /// Keeps the largest ⌊density · n⌋ magnitudes, and never fewer than one.
   case largest(density: Double)
+  /// Keeps the largest ⌊density · n⌋ + 1 magnitudes, and all that equal the last of them.
+  case atLeast(density: Double)
   /// Drops the largest ⌊gamma · n⌋ magnitudes and keeps the next ⌊density · n⌋.
   ///
   /// If fewer values than that remain, it keeps the smallest ⌊density · n⌋.
@@ -51,7 +55,7 @@ package enum Trim: Sendable, Equatable {
   /// True if the whole difference must be read before the values to keep are known.
   var needsRanks: Bool {
     switch self {
-    case .largest, .afterLargest: true
+    case .largest, .atLeast, .afterLargest: true
     case .all, .nothing, .random, .ranked: false
     }
   }
@@ -63,6 +67,7 @@ package enum Trim: Sendable, Equatable {
     case .nothing: return 0..<0
     case .largest(let density):
       return 0..<min(count, max(1, Self.share(density, of: count)))
+    case .atLeast(let density): return 0..<min(count, Self.share(density, of: count) + 1)
     case .afterLargest(let density, let gamma):
       let kept = Self.share(density, of: count)
       let top = Self.share(gamma, of: count)
@@ -71,6 +76,9 @@ package enum Trim: Sendable, Equatable {
       return count - bottom - kept..<count - bottom
     }
   }
+
+  /// True if all magnitudes that equal the last kept one are kept too.
+  var keepsTies: Bool { if case .atLeast = self { true } else { false } }
 
   private static func share(_ share: Double, of count: Int) -> Int {
     let share = min(1, max(0, share))
@@ -81,7 +89,9 @@ package enum Trim: Sendable, Equatable {
 /// A combination with every threshold and factor known; a merged tensor is computed with it.
 enum SettledCombination: Sendable {
   case weightedSum(weights: [Float], divisor: Float)
-  case taskVectors(keeps: [Keep], Kernels.TaskVectorSum)
+  /// - Parameter zeroIsNegative: Whether negative values count where the plain sum of the kept values is 0, if only values
+  ///   with the sign of the plain sum count; nil if the sum decides alone.
+  case taskVectors(keeps: [Keep], zeroIsNegative: Bool?, Kernels.TaskVectorSum)
 
   /// The values of a difference that are kept.
   enum Keep: Sendable, Equatable {

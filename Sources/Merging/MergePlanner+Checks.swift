@@ -128,7 +128,18 @@ extension MergePlanner {
 
   /// Reports a global scope without a trim by magnitude, or with several densities for one model.
   mutating func checkScope(_ tensors: [PlannedTensor]) {
-    guard options.scope == .global else { return }
+    guard options.scope == .global else {
+      let trimmed = tensors.contains { tensor in
+        guard case .taskVectors(let vectors) = tensor.combination else { return false }
+        return vectors.electsPlainly
+      }
+      if trimmed {
+        fault(
+          "ties of \(method.name) holds for a part of the recipe, but is over the whole model",
+          hint: "set it in the parameters of the recipe")
+      }
+      return
+    }
     var trims: [[Trim]] = []
     for tensor in tensors {
       guard case .taskVectors(let vectors) = tensor.combination else { continue }

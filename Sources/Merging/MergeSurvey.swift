@@ -42,7 +42,8 @@ struct MergeSurvey {
     switch tensor.combination {
     case .one, .weightedSum: tensor.twins.isEmpty ? 0 : 1
     case .slerp: 1
-    case .taskVectors(let vectors): rankPassCount(tensor) + (vectors.sumsMagnitudes ? 1 : 0)
+    case .taskVectors(let vectors):
+      rankPassCount(tensor) + (vectors.sumsMagnitudes ? 1 : 0) + (vectors.electsPlainly ? 1 : 0)
     }
   }
 

@@ -71,13 +71,17 @@ struct MergedSource: TensorSource {
             scratch: &rest)
           try store(sums.bytes, piece, of: elements, into: &values, &found)
         }
-      case .taskVectors(let keeps, let sum):
+      case .taskVectors(let keeps, let zeroIsNegative, let sum):
         try reading.withPiece(piece, of: Array(keeps.indices), workspace: &scratch) {
           base, deltas, rest in
           let size = 4 * piece.count
           for (index, keep) in keeps.enumerated() where keep != .all {
             var delta = deltas._mutatingExtracting(size * index..<size * (index + 1))
             reading.apply(keep, model: index, piece, &delta, scratch: &rest)
+          }
+          if let zeroIsNegative {
+            Kernels.keepElected(
+              &deltas, vectorCount: keeps.count, zeroIsNegative: zeroIsNegative)
           }
           Kernels.best.add(deltas.bytes, sum, to: &base)
           if !keeps.isEmpty {
@@ -132,14 +136,18 @@ struct MergedSource: TensorSource {
 extension SettledCombination {
   /// True if whole rows are read, because the values of a row are ranked.
   fileprivate var isInRows: Bool {
-    if case .taskVectors(let keeps, _) = self { keeps.contains(where: \.isRanked) } else { false }
+    if case .taskVectors(let keeps, _, _) = self {
+      keeps.contains(where: \.isRanked)
+    } else {
+      false
+    }
   }
 
   fileprivate func workspace(_ reading: DeltaReading, piece: Int) -> WorkspaceLayout {
     switch self {
     // The sums, and the values of one operand at a time.
     case .weightedSum: reading.workspace(piece: piece, models: 1, inRows: false)
-    case .taskVectors(let keeps, _):
+    case .taskVectors(let keeps, _, _):
       reading.workspace(piece: piece, models: keeps.count, inRows: isInRows)
     }
   }

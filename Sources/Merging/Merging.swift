@@ -28,6 +28,11 @@ package struct Merging: Sendable {
   /// - Throws: A `UsageError` if the method is not known; all other errors are in `errors`.
   package init(_ recipe: MergeRecipe, models: [String: Checkpoint], options: MergeOptions) throws {
     guard let method = MergeMethods[recipe.method] else { throw recipe.unknownMethod }
+    var options = options
+    // The authors trim over the whole model.
+    if method == AdaMerging.self, recipe.parameters.choices["ties"] != nil {
+      options.scope = .global
+    }
     self.recipe = recipe
     self.method = method
     self.options = options

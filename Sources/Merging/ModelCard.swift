@@ -76,7 +76,7 @@ extension Trim {
   fileprivate var isRandom: Bool {
     switch self {
     case .random, .ranked: true
-    case .all, .nothing, .largest, .afterLargest: false
+    case .all, .nothing, .largest, .atLeast, .afterLargest: false
     }
   }
 }

@@ -51,11 +51,14 @@ struct TrimBounds: Sendable {
     var search: RankSearch
     /// The number of magnitudes equal to the threshold that are on the kept side.
     var kept = 0
+    /// True if all magnitudes equal to the threshold are kept.
+    let keepsTies: Bool
     /// The tensor with the last kept magnitude, and the index of the element after it.
     var end: (tensor: Int, element: Int)?
 
-    init(model: Int, count: Int, isLow: Bool) {
+    init(model: Int, count: Int, isLow: Bool, keepsTies: Bool = false) {
       self.model = model
+      self.keepsTies = keepsTies
       self.isLow = isLow
       search = RankSearch(count: count, from: .largest)
     }
@@ -71,7 +74,9 @@ struct TrimBounds: Sendable {
       let kept = trim.kept(of: total)
       guard !kept.isEmpty else { continue }
       if kept.upperBound < total {
-        bounds.append(Bound(model: model, count: kept.upperBound, isLow: true))
+        bounds.append(
+          Bound(
+            model: model, count: kept.upperBound, isLow: true, keepsTies: trim.keepsTies))
       }
       if kept.lowerBound > 0 {
         bounds.append(Bound(model: model, count: kept.lowerBound, isLow: false))
@@ -211,7 +216,9 @@ struct TrimBounds: Sendable {
     for index in bounds.indices {
       let search = bounds[index].search
       bounds[index].kept =
-        bounds[index].isLow ? search.tieCount : search.equalCount - search.tieCount
+        bounds[index].keepsTies
+        ? search.equalCount
+        : bounds[index].isLow ? search.tieCount : search.equalCount - search.tieCount
     }
     // If both bounds have the same threshold, the low bound alone counts the kept magnitudes.
     for index in bounds.indices where !bounds[index].isLow {

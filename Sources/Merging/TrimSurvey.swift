@@ -77,11 +77,12 @@ struct TrimSurvey {
         return try TrimBounds([tensors[index]], seed: options.seed, engine: engine).keeps()[0]
       }
     }
+    let zeroIsNegative = try zeroIsNegative(tensors, keeps)
     return try tensors.indices.map { index in
       if let result = results[index] { return result }
       let tensor = tensors[index]
       let factors = try factors(of: tensor, keeps[index])
-      return tensor.settled(keeps[index], factors: factors)
+      return tensor.settled(keeps[index], factors: factors, zeroIsNegative: zeroIsNegative)
     }
   }
 
@@ -184,7 +185,7 @@ extension Trim {
   /// The values to keep if no threshold must be found.
   var keepWithoutRanks: SettledCombination.Keep {
     switch self {
-    case .all, .largest, .afterLargest: .all
+    case .all, .largest, .atLeast, .afterLargest: .all
     case .nothing: .nothing
     case .random(let density): .random(density: density)
     case .ranked(let chances): .ranked(chances)
@@ -219,12 +220,12 @@ extension PlannedTensor {
   }
 
   fileprivate func settled(
-    _ keeps: [SettledCombination.Keep], factors: [Float]
+    _ keeps: [SettledCombination.Keep], factors: [Float], zeroIsNegative: Bool = false
   ) -> SettledCombination {
     // All callers pass tensors whose combination is `.taskVectors`.
     guard let vectors else { preconditionFailure("only task vectors are trimmed") }
     return .taskVectors(
-      keeps: keeps,
+      keeps: keeps, zeroIsNegative: vectors.electsPlainly ? zeroIsNegative : nil,
       Kernels.TaskVectorSum(
         factors: factors, weights: vectors.vectors.map { Float($0.weight) },
         elects: vectors.elects, normalizes: vectors.normalizes, lambda: Float(vectors.lambda)))

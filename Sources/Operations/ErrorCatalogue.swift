@@ -1,3 +1,4 @@
+import AdaMerging
 import Archives
 package import Base
 import CacheCompression
@@ -55,6 +56,7 @@ package enum ErrorCatalogue {
     + [.cacheShape, .cacheLayout, .nonfiniteCache]
     + [.cacheTooLarge]
     + [.unmergeable, .nanOperand, .adapter, .vectorDType, .otherBase]
+    + [.coefficientsDiverged, .learningData, .classifierHead]
     + [.badSurvey, .negativeNorm]
     + [.calibration]
     + [.networkConfiguration, .networkTensor, .networkPositions]

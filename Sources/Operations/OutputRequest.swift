@@ -80,6 +80,8 @@ package struct OutputSurvey: Sendable {
 package struct SurveyedOutput: Sendable {
   /// The output after the survey, or nil if it is as planned.
   package var output: Checkpoint?
+  /// The options that shaped the output, if the survey found some of them; nil if they are as planned.
+  package var options: [Lineage.Option]?
   package var notices: [OperationNotice] = []
   /// The size of the output, if the survey measured it.
   package var byteCount: Int?

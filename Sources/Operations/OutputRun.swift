@@ -77,8 +77,9 @@ struct OutputRun {
 
   func plan() throws -> PlanReport {
     var job = try checkedJob()
+    var run = self
     let surveyed =
-      try request.survey?.isNeededForPlan == true ? survey(&job) : SurveyedOutput()
+      try request.survey?.isNeededForPlan == true ? run.survey(&job) : SurveyedOutput()
     report(job, surveyed.notices, notes: request.planNotes ?? request.notes)
     for fact in request.facts { context.observer.report(.note(fact)) }
     var allotment = try job.allotment(jobs: context.jobs, memory: context.memory)
@@ -159,12 +160,17 @@ struct OutputRun {
 
   // MARK: Survey and output
 
-  private func survey(_ job: inout OutputJob) throws -> SurveyedOutput {
+  private mutating func survey(_ job: inout OutputJob) throws -> SurveyedOutput {
     guard let survey = request.survey else { return SurveyedOutput() }
-    let options = try request.writer == nil ? options(for: container()) : settings.writerOptions
+    var options = try request.writer == nil ? options(for: container()) : settings.writerOptions
+    let planned = options
     let surveyed = try context.withEngine(
       survey.phase, survey.demand, tensors: survey.tensorCount, byteCount: survey.byteCount
-    ) { try survey.run($0, options) }
+    ) { try survey.run($0, planned) }
+    if let found = surveyed.options {
+      request.options = found
+      if request.writer == nil { options = try self.options(for: container()) }
+    }
     if let output = surveyed.output {
       try job.replan(settings.companions.applied(to: output), options: options)
     }

@@ -4,6 +4,7 @@ package import Base
 ///
 ///     mlp:INPUTS{,WIDTH},CLASSES                    mlp:784,256,128,10
 ///     convnet:CHANNELSxHEIGHTxWIDTH{,WIDTH},CLASSES  convnet:1x28x28,32,64,10
+///     encoder:INPUTS,WIDTH,WIDTH,FEATURES            encoder:64,48,32,16
 ///     resnetDEPTH:CHANNELSxHEIGHTxWIDTH,WIDTH,CLASSES  resnet18:3x32x32,16,10
 package enum ArchitectureSpec {
   /// The number of blocks in each stage of a residual network by its number of layers.
@@ -12,7 +13,7 @@ package enum ArchitectureSpec {
   ]
   /// The forms that messages list.
   private static let forms =
-    "mlp:INPUTS,WIDTH,…,CLASSES, convnet:CxHxW,WIDTH,…,CLASSES, resnet18:CxHxW,WIDTH,CLASSES"
+    "mlp:INPUTS,WIDTH,…,CLASSES, encoder:INPUTS,WIDTH,WIDTH,FEATURES, convnet:CxHxW,WIDTH,…,CLASSES, resnet18:CxHxW,WIDTH,CLASSES"
 
   /// Returns the configuration that a text describes; nil if it has not the form of one.
   /// - Throws: ``UsageError`` if the sizes are wrong.
@@ -21,11 +22,13 @@ package enum ArchitectureSpec {
     let name = String(text[..<colon])
     let parts = text[text.index(after: colon)...].split(
       separator: ",", omittingEmptySubsequences: false)
-    guard name == "mlp" || name == "convnet" || name.hasPrefix("resnet"), parts.count >= 2,
+    guard ["mlp", "encoder", "convnet"].contains(name) || name.hasPrefix("resnet"),
+      parts.count >= 2,
       let input = sizes(parts[0]), let rest = sizes(of: parts.dropFirst()), let classes = rest.last
     else { throw fault(text) }
     let widths = Array(rest.dropLast())
     if name == "mlp" { return object("mlp", input, widths, classes) }
+    if name == "encoder", widths.count == 2 { return object("mlp_encoder", input, widths, classes) }
     guard input.count == 3, !widths.isEmpty else { throw fault(text) }
     if name == "convnet" { return object("convnet", input, widths, classes) }
     guard let layers = Int(name.dropFirst("resnet".count)), let depths = residualDepths[layers],

@@ -78,26 +78,60 @@ func memoryTensor(_ name: String, _ shape: [Int], _ values: [Float]) throws -> L
     #expect(error.message.contains("element 2") && error.path == "model")
   }
 
-  @Test("a combined parameter is the sum of its terms") func combined() throws {
+  /// Returns a weight [5, 7] that is merged from random models, with their numbers.
+  private func combined(
+    _ election: VectorElection? = nil
+  ) -> (parameter: CombinedParameter<Float>, base: [Float], vectors: [[Float]]) {
     let shape = [5, 7]
-    let (a, b, c): ([Float], [Float], [Float]) = (
-      randomNumbers(35, seed: 1), randomNumbers(35, seed: 2), randomNumbers(35, seed: 3)
-    )
-    let sum = CombinedParameter(
-      resident("w", shape, a),
-      plus: [(0.5, resident("b", shape, b)), (-2, resident("c", shape, c))], in: compute.arena)
-    let expected = a.indices.map { a[$0] + b[$0] * 0.5 + c[$0] * -2 }
-    let x = Value<Float>([7, 7], (0..<49).map { $0 % 8 == 0 ? 1 : 0 }, in: compute.arena)
-    let y = try Tape<Float>(compute).apply(
-      LinearTransposed(), [x], [resident("i", [7, 7], x.numbers)])
-    #expect(y.numbers == x.numbers)
-    let product = try Tape<Float>(compute).apply(Linear(), [x], [sum])
-    // x is the identity, so that the product is the transposed weight.
-    for row in 0..<7 {
-      for column in 0..<5 {
-        #expect(product.numbers[row * 5 + column] == expected[column * 7 + row])
-      }
+    let base: [Float] = randomNumbers(35, seed: 1)
+    let models: [[Float]] = [randomNumbers(35, seed: 2), randomNumbers(35, seed: 3)]
+    let parameter = CombinedParameter(
+      resident("w", shape, base), and: models.map { resident("m", shape, $0) },
+      coefficients: [0.5, 2], election: election, isTrained: true, in: compute.arena)
+    return (parameter, base, models.map { model in zip(model, base).map { $0 - $1 } })
+  }
+
+  private func numbers(_ parameter: CombinedParameter<Float>) throws -> [Float] {
+    let value = Value<Float>([5, 7], in: compute.arena)
+    try parameter.read(0..<35, into: value.memory, at: 0)
+    return value.numbers
+  }
+
+  @Test("a combined parameter is the base with weighted differences, lazily and in memory")
+  func combinedSum() throws {
+    let (parameter, base, vectors) = combined()
+    let expected = base.indices.map { base[$0] + vectors[0][$0] * 0.5 + vectors[1][$0] * 2 }
+    #expect(try numbers(parameter) == expected)
+    parameter.hold()
+    try parameter.set([1, 0], compute)
+    #expect(parameter.resident?.numbers == base.indices.map { base[$0] + vectors[0][$0] })
+  }
+
+  @Test("an election keeps large values with the sign of their plain sum") func election() throws {
+    let rule = VectorElection(thresholds: [0.4, 0.6], zeroIsNegative: true)
+    let (parameter, base, vectors) = combined(rule)
+    let expected = base.indices.map { index in
+      var kept = [vectors[0][index], vectors[1][index]]
+      for model in 0..<2 where abs(kept[model]) < rule.thresholds[model] { kept[model] = 0 }
+      let isNegative = kept[0] + kept[1] <= 0
+      for model in 0..<2 where (kept[model] < 0) != isNegative { kept[model] = 0 }
+      return base[index] + kept[0] * 0.5 + kept[1] * 2
     }
+    #expect(try numbers(parameter) == expected)
+    #expect(expected != base)
+  }
+
+  @Test("derivatives by coefficients are dot products with the differences") func derivatives()
+    throws
+  {
+    let (parameter, _, vectors) = combined()
+    let gradient: [Float] = randomNumbers(35, seed: 9)
+    let found = try parameter.derivatives(
+      by: Value([5, 7], gradient, in: compute.arena), compute)
+    let expected = vectors.map { vector in
+      zip(vector, gradient).reduce(0) { $0 + Double($1.0) * Double($1.1) }
+    }
+    #expect(distance(found, expected) <= 1e-6)
   }
 
   @Test("the gradient of a parameter that is used twice arrives once, and is the sum")

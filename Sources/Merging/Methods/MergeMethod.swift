@@ -88,6 +88,7 @@ package enum MergeMethods {
   package static let all: [any MergeMethod.Type] = [
     Linear.self, Slerp.self, TaskArithmetic.self, Ties.self, DareLinear.self, DareTies.self,
     Breadcrumbs.self, BreadcrumbsTies.self, Della.self, DellaLinear.self, Passthrough.self,
+    AdaMerging.self,
   ]
 
   package static var names: [String] { all.map { $0.name } }

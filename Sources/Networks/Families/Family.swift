@@ -69,8 +69,8 @@ extension Family {
 package enum Families {
   package static let all: [any Family.Type] = [
     Llama.self, Mistral.self, Mixtral.self, Qwen2.self, Qwen3.self, Phi3.self, Gemma2.self,
-    Gemma3.self, GPT2.self, AttentionOnly.self, BERT.self, CLIPVision.self, Perceptron.self,
-    ConvolutionalNetwork.self, ResidualNetwork.self,
+    Gemma3.self, GPT2.self, AttentionOnly.self, BERT.self, CLIPVision.self, OpenCLIPVision.self,
+    Perceptron.self, FeaturePerceptron.self, ConvolutionalNetwork.self, ResidualNetwork.self,
   ]
 
   /// All supported values of `model_type`.

@@ -31,9 +31,16 @@ extension NetworkConfigurationReader {
   /// `depths` and `num_labels`.
   mutating func classifierConfiguration(named modelType: String) -> NetworkConfiguration {
     let isResidual = facts.classifier == .residual
+    let isFlat = facts.classifier == .perceptron || facts.classifier == .encoder
+    let widthCounts =
+      switch facts.classifier {
+      case .perceptron: 0...64
+      case .encoder: 2...2
+      case .convolutional, .residual, nil: 1...16
+      }
     let settings = ClassifierSettings(
-      inputShape: sizes("input_shape", counts: facts.classifier == .perceptron ? 1...4 : 3...3),
-      widths: sizes("hidden_sizes", counts: facts.classifier == .perceptron ? 0...64 : 1...16),
+      inputShape: sizes("input_shape", counts: isFlat ? 1...4 : 3...3),
+      widths: sizes("hidden_sizes", counts: widthCounts),
       depths: isResidual ? sizes("depths", counts: 1...16) : [],
       classCount: sizes("num_labels", counts: 1...1).first ?? 1)
     if isResidual, settings.depths.count != settings.widths.count {

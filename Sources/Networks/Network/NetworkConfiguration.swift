@@ -67,6 +67,8 @@ package struct ArchitectureFacts: Sendable {
   /// A kind of plain classifiers, which have sizes of their own.
   package enum Classifier: Sendable {
     case perceptron, convolutional, residual
+    /// An encoder of features with two hidden layers.
+    case encoder
   }
 }
 

@@ -8,7 +8,7 @@ extension MergeSettings {
       ("weight", weights.map(\.number)), ("density", densities.map(\.number)),
       ("gamma", gammas.map(\.number)), ("epsilon", epsilons.map(\.number)),
       ("scale", scales.map(\.number)), ("t", [t].compactMap(\.self)),
-      ("lambda", [lambda].compactMap(\.self)),
+      ("lambda", [lambda].compactMap(\.self)), ("ties", [ties].compactMap(\.self)),
       ("normalize", normalizes == nil ? [] : [1]), ("rescale", rescales == nil ? [] : [1]),
     ]
   }
@@ -39,6 +39,33 @@ extension MergeSettings {
             "\(setting: parameter.name) is \(value), expected a share from 0 to 1 or 0% to 100%",
             hint: ShareHint.hint(for: value)))
       }
+    }
+    if name == AdaMerging.name { errors += coefficientErrors }
+    return errors
+  }
+
+  /// The errors in what adamerging takes its coefficients from.
+  private var coefficientErrors: [any UserError] {
+    var errors: [any UserError] = []
+    if let ties, !(ties > 0 && ties < 1) {
+      errors.append(
+        UsageError(
+          "\(setting: "ties") is \(ties), expected a share above 0 and below 1, or 0% and 100%",
+          hint: ShareHint.hint(for: ties)))
+    }
+    let sources = [coefficients != nil, !weights.isEmpty, learning != nil].count { $0 }
+    if sources == 0 {
+      errors.append(
+        UsageError(
+          "\(setting: "method", AdaMerging.name) has neither data nor coefficients",
+          hint:
+            "learn coefficients from \(setting: "data") NAME=FILE for each model, or give a table as \(setting: "coefficients") FILE"
+        ))
+    } else if sources > 1 {
+      errors.append(
+        UsageError(
+          "coefficients are given more than once, by \(setting: "data"), \(setting: "coefficients") or \(setting: "weight")",
+          hint: "give one of them"))
     }
     return errors
   }

@@ -26,6 +26,10 @@ package struct MergeSettings: Codable, Sendable {
   package var scope = MergeOptions.Scope.tensor
   /// The path of a JSON or YAML table of weights.
   package var coefficients: String?
+  /// adamerging: the share of each difference that is kept, over the whole model; nil for all.
+  package var ties: Double?
+  /// adamerging: what coefficients are learned from; nil to use given ones.
+  package var learning: LearningSettings?
   package var truncatesEmbeddings = false
   /// True if models whose configurations or tokenizers differ are merged.
   package var allowsConfigMismatch = false
@@ -44,7 +48,7 @@ extension MergeSettings {
     var sequence = try startingRecipes(models, errors: &errors)
     if let dtype { sequence.output.dtype = dtype.dtype }
     if let outputDType { sequence.output.outDType = outputDType.dtype }
-    for (name, value) in [("t", t), ("lambda", lambda)] {
+    for (name, value) in [("t", t), ("lambda", lambda), ("ties", ties)] {
       if let value { sequence.output.override(name, with: .number(value)) }
     }
     for (name, value) in [("normalize", normalizes), ("rescale", rescales)] {
@@ -88,9 +92,12 @@ extension MergeSettings {
         "no models given",
         hint: "for example: sumac merge A/ B/ \(setting: "method") linear -o OUT/")
     }
-    var result = MergeRecipe(method: method, base: base, models: models)
+    // Without trims, adamerging is task arithmetic with coefficients.
+    let isPlain = method == AdaMerging.name && ties == nil
+    var result = MergeRecipe(
+      method: isPlain ? TaskArithmetic.name : method, base: base, models: models)
     if MergeMethods[method]?.parameters.contains(where: { $0.name == "weight" }) == true,
-      coefficients == nil
+      coefficients == nil, learning == nil
     {
       // The default weight is 1.
       result.override("weight", with: .number(1))

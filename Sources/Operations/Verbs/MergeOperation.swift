@@ -22,7 +22,8 @@ package struct MergeOperation: OutputOperation {
 
   package func request(_ context: OperationContext) throws -> OutputRequest {
     let (recipes, faults) = try settings.recipes(models: models)
-    let options = try settings.options(selection: selection.selection())
+    var options = try settings.options(selection: selection.selection())
+    try settings.checkLearning()
     var inputs = MergeInputs(recipes, recipePath: settings.recipe, context)
     try inputs.read()
     if !(faults + inputs.errors).isEmpty {
@@ -42,8 +43,11 @@ package struct MergeOperation: OutputOperation {
       notes += merging.notes.map { "recipe '\(intermediate.name.printable)': " + $0 }
       steps.append(Step(merging: merging, applications: inputs.applications))
     }
-    let merging = try Merging(
-      recipes.output, models: inputs.models(of: recipes.output), options: options)
+    let found = try inputs.models(of: recipes.output)
+    if let learning = settings.learning {
+      options.coefficients = learning.start(of: recipes.output)
+    }
+    let merging = try Merging(recipes.output, models: found, options: options)
     steps.append(Step(merging: merging, applications: inputs.applications))
     var request = OutputRequest(
       options: merging.lineageOptions, inputs: merging.inputs,
@@ -53,6 +57,11 @@ package struct MergeOperation: OutputOperation {
     request.survey = Self.survey(of: steps)
     request.split = Self.split(
       merging, isAlone: steps.count == 1 && inputs.applications.isEmpty)
+    if let learning = settings.learning {
+      let learner = try LearnedMerge(
+        learning, merging, models: found, seed: settings.seed, output, context)
+      learner.plan(&request, after: inputs.applications)
+    }
     if let host = merging.host { try request.evaluate(evaluation, against: host, output, context) }
     return request
   }

@@ -19,11 +19,14 @@ struct Merge: OutputVerb {
         sumac merge a/ b/ --method linear --weight a=0.7 --weight b=0.3 -o ab/
         sumac merge a/ b/ --base base/ --method ties --density 50% -o ab.sumac
         sumac merge a/ b/ --base base/ --method task_arithmetic --weight 0.4 -o ab/
+        sumac merge a/ b/ --base base/ --method adamerging --data a=a.txt --data b=b.txt --objective loss \
+      --save-coefficients c.json -o ab/
         sumac merge a/ --base base/ --method slerp --t 0.3 -o half.safetensors
       """)
 
   @OptionGroup var global: GlobalOptions
   @OptionGroup(title: "Method") var flags: MergeFlags
+  @OptionGroup(title: "AdaMerging") var learningFlags: LearningFlags
   @OptionGroup(title: "Output") var writer: WriterFlags
   @OptionGroup(title: "Selection") var selectionFlags: SelectionFlags
   @OptionGroup(title: "Evaluation") var evaluationFlags: OutputEvaluationFlags
@@ -36,6 +39,7 @@ struct Merge: OutputVerb {
   func operation(_ invocation: Invocation) -> MergeOperation {
     var operation = MergeOperation(models: models, output: writer.settings)
     operation.settings = flags.settings
+    operation.settings.learning = learningFlags.settings
     operation.selection = selectionFlags.settings(invocation)
     operation.evaluation = evaluationFlags.settings
     return operation

@@ -75,6 +75,12 @@ struct MergeFlags: ParsableArguments {
     help: "Scale trimmed differences back to their original size. (default: depends on the method)")
   var rescale: Bool?
 
+  @Option(
+    help: ArgumentHelp(
+      "adamerging: share of each difference to keep over the whole model, with the elected sign.",
+      valueName: "share"))
+  var ties: ShareArgument?
+
   @Option(help: "Round the inputs to this dtype before merging.")
   var dtype: FloatType?
 
@@ -119,6 +125,7 @@ extension MergeFlags {
     settings.seed = seed
     settings.scope = scope
     settings.coefficients = coefficients
+    settings.ties = ties?.share
     settings.truncatesEmbeddings = unsafeTruncateEmbeddings
     settings.allowsConfigMismatch = allowConfigMismatch
     return settings

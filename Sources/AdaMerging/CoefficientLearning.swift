@@ -1,0 +1,98 @@
+package import Base
+import Checkpoints
+package import Networks
+
+/// The loop that learns coefficients, and its result.
+package struct CoefficientLearning: Sendable {
+  /// The mean objective of each task, for each step, before the step.
+  package var means: [[Double]] = []
+  /// True if the objective did not improve for as many steps as the recipe allows.
+  package var stoppedEarly = false
+  /// The share of correct predictions of each task before and after; nil for tasks without labels.
+  package var accuracies: [(before: Double?, after: Double?)] = []
+
+  package init() {}
+
+  /// Runs all steps.
+  ///
+  /// - Parameters:
+  ///   - check: Called often; throws if the run is to end.
+  ///   - observe: Receives the results of each step.
+  /// - Throws: ``FormatError`` if the objective or a derivative is not finite, which names the step. The learner keeps the
+  ///   coefficients before that step.
+  package mutating func run<Scalar: NetworkScalar>(
+    _ learner: CoefficientLearner<Scalar>, _ draws: BatchDraws, check: () throws -> Void,
+    observe: (CoefficientLearner<Scalar>.Step) throws -> Void
+  ) throws {
+    let recipe = learner.recipe
+    try learner.form()
+    let before = try Self.accuracies(learner, check)
+    for number in 1...max(1, recipe.stepCount) {
+      let examples = learner.tasks.enumerated().map { index, task in
+        draws.examples(step: number - 1, task: index, task, count: recipe.exampleCount)
+      }
+      let step = try learner.step(number, examples, check: check)
+      guard step.isFinite else { throw Self.diverged(step, learner) }
+      try learner.form()
+      means.append(step.means)
+      try observe(step)
+      if let patience = recipe.patience, hasStalled(patience) {
+        stoppedEarly = true
+        break
+      }
+    }
+    let after = try Self.accuracies(learner, check)
+    accuracies = zip(before, after).map { ($0, $1) }
+  }
+
+  private static func accuracies<Scalar: NetworkScalar>(
+    _ learner: CoefficientLearner<Scalar>, _ check: () throws -> Void
+  ) throws -> [Double?] {
+    try learner.tasks.indices.map { try learner.accuracy(ofTask: $0, check: check) }
+  }
+
+  /// Returns true if no mean of the objective over `patience` steps in the last `patience` steps is below the smallest one
+  /// before.
+  private func hasStalled(_ patience: Int) -> Bool {
+    guard means.count >= 2 * patience else { return false }
+    let sums = means.map { $0.reduce(0, +) }
+    let averages = (patience...sums.count).map { end in
+      sums[end - patience..<end].reduce(0, +) / Double(patience)
+    }
+    guard averages.count > patience else { return false }
+    let earlier = averages.dropLast(patience).min() ?? .infinity
+    return (averages.suffix(patience).min() ?? .infinity) >= earlier
+  }
+
+  private static func diverged<Scalar: NetworkScalar>(
+    _ step: CoefficientLearner<Scalar>.Step, _ learner: CoefficientLearner<Scalar>
+  ) -> FormatError {
+    let task = step.values.firstIndex { !$0.allSatisfy(\.isFinite) }
+    let place =
+      task.map {
+        "the \(learner.recipe.objective.rawValue) of '\(learner.tasks[$0].name.printable)'"
+      }
+      ?? "a derivative"
+    return FormatError(
+      .coefficientsDiverged, "\(place) is NaN or infinite in step \(step.number)",
+      path: learner.network.path,
+      hint: "check the examples and the models for extreme values, or lower the learning rate")
+  }
+}
+
+extension FormatError.Code {
+  package static let coefficientsDiverged = FormatError.Code(
+    "adamerging.diverged",
+    meaning: "The objective became NaN or infinite while merge coefficients were learned.",
+    remedy: "Check examples and models for extreme values, or use a lower learning rate.")
+  package static let learningData = FormatError.Code(
+    "adamerging.data",
+    meaning:
+      "Examples, labels or draws for merge coefficients do not fit the network or its heads.",
+    remedy:
+      "Use examples of the shape that the network reads, and labels below the number of classes.")
+  package static let classifierHead = FormatError.Code(
+    "adamerging.head",
+    meaning: "A classifier head of a task is missing or does not fit the features of the network.",
+    remedy: "Give heads as TASK.weight of shape [classes, features], with an optional TASK.bias.")
+}

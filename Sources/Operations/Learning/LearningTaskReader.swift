@@ -1,0 +1,199 @@
+import AdaMerging
+import Base
+import Checkpoints
+import Networks
+import TensorCore
+import Tokenizers
+import Training
+
+/// A reader of the examples and classifiers of tasks, which checks that they fit a network.
+struct LearningTaskReader {
+  let settings: LearningSettings
+  private let network: Network<Float>
+  private let tokenizer: Tokenizer?
+  private let heads: Checkpoint?
+  private let context: OperationContext
+
+  init(
+    _ settings: LearningSettings, _ network: Network<Float>, _ files: ModelFiles,
+    _ context: OperationContext
+  ) throws {
+    self.settings = settings
+    self.network = network
+    self.context = context
+    let isText = network.family.hasLogits
+    tokenizer =
+      isText
+      ? try settings.tokenizer.map { try Tokenizer.load(from: InputFile(path: $0)) }
+        ?? files.tokenizer() : nil
+    guard (settings.heads == nil) == isText else {
+      throw UsageError(
+        isText
+          ? "a language model has no \(setting: "heads")"
+          : "an encoder of features needs \(setting: "heads"), the classifiers of the tasks",
+        hint: isText
+          ? "leave them out" : "give a file with TASK.weight of shape [classes, features]")
+    }
+    if !isText, network.configuration.image == nil, network.configuration.classifier == nil {
+      throw UsageError(
+        "\(files.path.printable) is an encoder of texts, expected images, examples or a language model"
+      )
+    }
+    heads = try settings.heads.map { try context.read($0, for: .report) }
+  }
+
+  /// The number of features of an encoder.
+  private var featureCount: Int {
+    network.configuration.image?.featureCount ?? network.configuration.classifier?.classCount ?? 0
+  }
+
+  /// Returns all tasks.
+  /// - Throws: All faults of the tasks together.
+  func tasks() throws -> [LearningTask] {
+    var (tasks, faults) = ([LearningTask](), [any UserError]())
+    for entry in settings.data {
+      do { tasks.append(try task(entry)) } catch let error as InterruptedError {
+        throw error
+      } catch let error as SeveralErrors {
+        faults += error.errors
+      } catch { faults.append(try asUserError(error)) }
+    }
+    try SeveralErrors.throwIfAny(faults)
+    return tasks
+  }
+
+  private func task(_ entry: LearningSettings.NamedPath) throws -> LearningTask {
+    guard !network.family.hasLogits else {
+      guard !settings.labels.contains(where: { $0.name == entry.name }) else {
+        throw UsageError(
+          "labels do not apply to a language model, whose text is its own label",
+          hint: "leave out \(setting: "labels")")
+      }
+      return LearningTask(entry.name, try tokens(entry), hasLabels: false, head: nil)
+    }
+    let head = try head(entry.name)
+    let shape =
+      network.configuration.image.map { [$0.channelCount, $0.size, $0.size] }
+      ?? network.configuration.classifier?.inputShape ?? []
+    let examples = try DataTensor(
+      entry.path, "examples of \(entry.name.printable), with two dimensions or more",
+      preferred: [entry.name, entry.name + ".images", "images", "x", "inputs"], context
+    ) { $0.shape.dimensions.count > 1 && ($0.dtype.isPlainFloat || $0.dtype == .u8) }
+    let found = Array(examples.shape.dropFirst())
+    guard found == shape || (shape.count == 1 && found.reduce(1, *) == shape[0]) else {
+      throw FormatError(
+        .learningData, "examples have the shape \(found), but the network reads \(shape)",
+        path: examples.path, tensor: examples.tensor.name)
+    }
+    let labels = try labels(entry, examples, head.classCount)
+    return LearningTask(
+      entry.name,
+      LabelledExamples(
+        try examples.examples(),
+        labels: labels ?? Array(repeating: LogProbability.ignored, count: examples.shape[0]),
+        shape: shape, scaling: try scaling(shape[0])), hasLabels: labels != nil, head: head)
+  }
+
+  private func scaling(_ channelCount: Int) throws -> InputScaling {
+    for (name, list) in [("mean", settings.mean), ("deviation", settings.deviation)]
+    where list.count > 1 && list.count != channelCount {
+      throw UsageError(
+        "\(setting: name) has \(list.count) numbers, expected 1 or one for each of \(channelCount) channels"
+      )
+    }
+    var scaling = InputScaling()
+    scaling.divisor = settings.divisor
+    scaling.mean = settings.mean
+    scaling.deviation = settings.deviation
+    return scaling
+  }
+
+  /// Returns the labels that are given, or that are in the file of the examples; nil if there are none.
+  private func labels(
+    _ entry: LearningSettings.NamedPath, _ examples: DataTensor, _ classCount: Int
+  ) throws -> [Int32]? {
+    let names = [entry.name + ".labels", "labels", "label", "y", "targets"]
+    func isLabels(_ info: TensorInfo) -> Bool {
+      DataTensor.isInteger(info.dtype) && info.shape.dimensions.count == 1
+    }
+    var text = settings.labels.first { $0.name == entry.name }?.path
+    if text == nil {
+      let own = try context.read(examples.path, for: .report).tensors.filter { isLabels($0.info) }
+      text = names.first { name in own.contains { $0.name == name } }.map {
+        examples.path + ":" + $0
+      }
+    }
+    guard let text else { return nil }
+    let labels = try DataTensor(
+      text, "labels, integers with one dimension", preferred: names, context, where: isLabels)
+    guard labels.shape[0] == examples.shape[0] else {
+      throw FormatError(
+        .learningData,
+        "has \(labels.shape[0].counted("label")), expected one for each of \(examples.shape[0]) examples",
+        path: labels.path, tensor: labels.tensor.name)
+    }
+    return try labels.indexes(below: classCount, .learningData)
+  }
+
+  // MARK: Heads
+
+  private func head(_ task: String) throws -> LearningTask.Head {
+    guard let heads else { preconditionFailure("the initializer checked that heads are given") }
+    let tensors = heads.tensors.filter { $0.info.dtype.isPlainFloat && $0.fault == nil }
+    guard let weight = tensors.first(where: { $0.name == task + ".weight" }) else {
+      let known = tensors.map(\.name).filter { $0.hasSuffix(".weight") }.map {
+        String($0.dropLast(".weight".count)).printable
+      }
+      throw FormatError(
+        .classifierHead, "is missing, expected the classifier of task '\(task.printable)'",
+        path: heads.path, tensor: task + ".weight",
+        hint: known.isEmpty
+          ? "name the classifiers TASK.weight"
+          : "the tasks of the file are \(known.joined(separator: ", "))")
+    }
+    let shape = weight.info.shape.dimensions
+    guard shape.count == 2, shape[1] == featureCount, shape[0] > 0 else {
+      throw FormatError(
+        .classifierHead,
+        "has the shape \(shape), expected [classes, \(featureCount)], the features of the network",
+        path: heads.path, tensor: weight.name)
+    }
+    let bias = tensors.first { $0.name == task + ".bias" }
+    if let bias, bias.info.shape.dimensions != [shape[0]] {
+      throw FormatError(
+        .classifierHead, "has the shape \(bias.info.shape.dimensions), expected [\(shape[0])]",
+        path: heads.path, tensor: bias.name)
+    }
+    return LearningTask.Head(
+      classCount: shape[0], width: shape[1], weight: try floats(weight, heads.path),
+      bias: try bias.map { try floats($0, heads.path) })
+  }
+
+  private func floats(_ tensor: LazyTensor, _ path: String) throws -> [Float] {
+    let data = try DataTensor(path + ":" + tensor.name, "floats", context) {
+      $0.name == tensor.name
+    }
+    guard case .floats(let values) = try data.examples() else { return [] }
+    return values
+  }
+
+  // MARK: Tokens
+
+  private func tokens(_ entry: LearningSettings.NamedPath) throws -> any TrainingData {
+    let input = try TokenInput.read(entry.path, tokenizer: tokenizer, limit: nil, context)
+    let limit = network.configuration.vocabularySize
+    if let place = input.tokens.firstIndex(where: { $0 < 0 || Int($0) >= limit }) {
+      throw FormatError(
+        .learningData,
+        "token \(place) is \(input.tokens[place]), but the model knows 0 to \(limit - 1)",
+        path: entry.path, hint: "use tokens that were made with the tokenizer of the model")
+    }
+    if let length = input.rowLength, length < 2 {
+      throw FormatError(
+        .learningData, "rows have \(length.counted("token")), expected 2 or more",
+        path: entry.path)
+    }
+    return input.rowLength.map { TokenExamples(rows: input.tokens, length: $0) }
+      ?? TokenExamples(text: input.tokens, length: settings.window)
+  }
+}
