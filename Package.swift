@@ -115,6 +115,8 @@ let package = Package(
         "Networks", "Recipes", "Containers", "Safetensors", "Models", "Checkpoints", "Reporting",
         "TensorCore", "Base", system,
       ]),
+    module("InductionHeads", ["Networks", "BLAS", "Reporting", "Base"]),
+    module("ScalingLaws", ["BLAS", "Reporting", "Base"]),
     module("Rotary", ["Models", "Checkpoints", "TensorCore", "Base"]),
     module(
       "RotaryScaling",
@@ -150,6 +152,7 @@ let package = Package(
       "Operations",
       [
         "Conversion", "Inspection", "Pruning", "Merging", "RotaryScaling", "CacheCompression",
+        "InductionHeads", "ScalingLaws",
         "Evaluation", "Training", "Networks", "BLAS", "TokenData", "Tokenizers", "Caches", "Rotary",
         "Surveys",
         "Recipes",
@@ -168,6 +171,7 @@ let package = Package(
       name: "SumacCommand",
       dependencies: [
         "Operations", "Inspection", "Pruning", "Merging", "RotaryScaling", "CacheCompression",
+        "ScalingLaws",
         "BLAS", "Caches", "Surveys", "Reporting", "Containers", "Checkpoints", "Codecs",
         "Base",
         "CLinux", arguments, system,
@@ -215,6 +219,8 @@ let package = Package(
       reading + ["Evaluation", "Networks", "Caches", "BLAS", "Tokenizers"]),
     tests(
       "TrainingTests", reading + ["Training", "Networks", "BLAS", "Recipes", "Surveys", "Pruning"]),
+    tests("InductionHeadsTests", reading + ["InductionHeads", "Networks", "BLAS"]),
+    tests("ScalingLawsTests", ["ScalingLaws", "BLAS"]),
     tests("NetworksTests", reading + ["Networks", "BLAS", "Rotary"]),
     tests("MergingTests", reading + ["Merging", "Recipes"]),
     tests("CachesTests", reading + ["Caches"]),
