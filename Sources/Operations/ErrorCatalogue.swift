@@ -20,6 +20,7 @@ package import Reporting
 import Rotary
 import RotaryScaling
 import Safetensors
+import ScalingLaws
 import TokenData
 import Tokenizers
 import Training
@@ -60,6 +61,7 @@ package enum ErrorCatalogue {
     + [.networkConfiguration, .networkTensor, .networkPositions]
     + [.nonfiniteStates, .evaluatedModel, .tokenData, .sentenceModules]
     + [.trainingData, .trainingDiverged, .trainingState]
+    + [.lossTable]
     + ArchiveFault.allCases.map(\.code)
     + [.archiveLibrary, .damagedArchive, .emptyFolder, .notAnArchive]
 
