@@ -34,7 +34,8 @@ package struct ProbeSequences: Sendable, Equatable {
       while segment.count < segmentLength {
         let block = generator.block(low: index, high: UInt64(row))
         let word = UInt64(block.y) << 32 | UInt64(block.x)
-        let token = Int32(word.multipliedFullWidth(by: UInt64(vocabularySize)).high)
+        let choice = word.multipliedFullWidth(by: UInt64(vocabularySize)).high
+        let token = Int32(choice)  // fits: it is below the size of the vocabulary
         if used.insert(token).inserted { segment.append(token) }
         index += 1
       }

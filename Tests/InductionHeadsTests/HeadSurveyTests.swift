@@ -11,14 +11,14 @@ import Testing
 
 /// Golden measures of a small random Llama with shared key heads, computed by a program in numpy.
 struct HeadGolden: Decodable {
-  var ov_copying: [Double]
-  var full_ov_copying: [Double]
-  var comp_Q: [Double]
-  var comp_K: [Double]
-  var comp_V: [Double]
-  var prefix_matching: [Double]
-  var duplicate_token: [Double]
-  var previous_token: [Double]
+  var copying: [Double]
+  var circuitCopying: [Double]
+  var queries: [Double]
+  var keys: [Double]
+  var values: [Double]
+  var prefixMatching: [Double]
+  var duplicateToken: [Double]
+  var previousToken: [Double]
   var tokens: [[Int32]]
 
   static func read() throws -> HeadGolden {
@@ -64,14 +64,14 @@ struct HeadSurveyTests {
     let golden = try HeadGolden.read()
     let measures = try HeadSurvey(network(compute, as: Double.self), compute, blas).measures(
       composition: true)
-    #expect(largestDifference(measures.copying, golden.ov_copying) < 1e-9)
-    #expect(largestDifference(measures.circuitCopying, golden.full_ov_copying) < 1e-9)
+    #expect(largestDifference(measures.copying, golden.copying) < 1e-9)
+    #expect(largestDifference(measures.circuitCopying, golden.circuitCopying) < 1e-9)
     let composition = try #require(measures.composition)
     // Four heads in each of two layers: only pairs from the first layer to the second are not 0.
     let later = (0..<4).flatMap { first in (4..<8).map { first * 8 + $0 } }
     let lists = [
-      (composition.queries, golden.comp_Q), (composition.keys, golden.comp_K),
-      (composition.values, golden.comp_V),
+      (composition.queries, golden.queries), (composition.keys, golden.keys),
+      (composition.values, golden.values),
     ]
     for (found, expected) in lists {
       #expect(largestDifference(later.map { found[$0] }, expected) < 1e-9)
@@ -93,9 +93,9 @@ struct HeadSurveyTests {
     let run = Run(
       network, Tape(compute), try Positions(network, windows, compute), observer: observer)
     _ = try network.output(.tokens(golden.tokens.flatMap { [0] + $0 + $0 }), run)
-    #expect(largestDifference(measures.prefixMatching, golden.prefix_matching) < 1e-6)
-    #expect(largestDifference(measures.duplicateToken, golden.duplicate_token) < 1e-6)
-    #expect(largestDifference(measures.previousToken, golden.previous_token) < 1e-6)
+    #expect(largestDifference(measures.prefixMatching, golden.prefixMatching) < 1e-6)
+    #expect(largestDifference(measures.duplicateToken, golden.duplicateToken) < 1e-6)
+    #expect(largestDifference(measures.previousToken, golden.previousToken) < 1e-6)
   }
 }
 

@@ -8,14 +8,14 @@ import Testing
 /// Curves with their fits by scipy.
 struct ScalingGolden: Decodable {
   struct Power: Decodable {
-    var N: [Double]
-    var L: [Double]
+    var sizes: [Double]
+    var losses: [Double]
     var fit: [String: Double]
   }
   struct Points: Decodable {
-    var N: [Double]
-    var D: [Double]
-    var L: [Double]
+    var sizes: [Double]
+    var tokens: [Double]
+    var losses: [Double]
   }
   struct Curve: Decodable {
     var x: [Double]
@@ -23,8 +23,8 @@ struct ScalingGolden: Decodable {
   }
   var power: Power
   var chinchilla: Points
-  var chinchilla_fit: [String: Double]
-  var chinchilla_objective: Double
+  var chinchillaFit: [String: Double]
+  var chinchillaObjective: Double
   var hump: Curve
   var flat: [Double]
 
@@ -60,7 +60,7 @@ struct PowerLawTests {
   @Test("a noisy curve has the squared error of scipy's fit")
   func noisy() throws {
     let golden = try ScalingGolden.read().power
-    let law = PowerLaw.fitted(sizes: golden.N, losses: golden.L)
+    let law = PowerLaw.fitted(sizes: golden.sizes, losses: golden.losses)
     #expect(law.squaredError <= golden.fit["sse"]! * (1 + 1e-6))
     #expect((law.exponent - golden.fit["alpha"]!).magnitude < 1e-5)
   }
@@ -68,15 +68,15 @@ struct PowerLawTests {
   @Test("a fit of Chinchilla's law is as good as scipy's", .enabled(if: hasBLAS))
   func chinchilla() throws {
     let golden = try ScalingGolden.read()
-    let points = golden.chinchilla.N.indices.map {
+    let points = golden.chinchilla.sizes.indices.map {
       ChinchillaLaw.Point(
-        size: golden.chinchilla.N[$0], tokens: golden.chinchilla.D[$0],
-        loss: golden.chinchilla.L[$0])
+        size: golden.chinchilla.sizes[$0], tokens: golden.chinchilla.tokens[$0],
+        loss: golden.chinchilla.losses[$0])
     }
     let blas = try BLAS.load(crew: Crew(jobs: 1, cancellation: Cancellation()))
     let law = try ChinchillaLaw.fitted(points, by: blas)
-    #expect(law.objective <= golden.chinchilla_objective * (1 + 1e-5))
-    let fit = golden.chinchilla_fit
+    #expect(law.objective <= golden.chinchillaObjective * (1 + 1e-5))
+    let fit = golden.chinchillaFit
     let differences = points.map { point in
       let a = fit["A"]! * pow(point.size, -fit["alpha"]!)
       let b = fit["B"]! * pow(point.tokens, -fit["beta"]!)
