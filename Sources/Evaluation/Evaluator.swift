@@ -59,11 +59,24 @@ package struct Evaluator {
   }
 
   /// Returns the scores of the tokens that are scored, in order.
+  /// - Parameter attention: Receives the attention of each block for each group of windows.
   /// - Complexity: O(tokens · parameters) time.
-  package func scores(of model: EvaluatedModel) throws -> [TokenScore] {
+  package func scores(
+    of model: EvaluatedModel, attention: ((ObservedAttention) throws -> Void)? = nil
+  ) throws -> [TokenScore] {
     let stream = try stream(model, share: 1)
     var figures = NoFigures()
-    try walk([stream], &figures, passes: 1) { layer, _ in try stream.step(layer) }
+    try walk([stream], &figures, passes: 1) { layer, _ in
+      try stream.step(layer) { group in
+        var observer = Observer<Float>()
+        if let attention {
+          observer.attentionShares = {
+            try attention(ObservedAttention(layer: $0, windows: group.windows, shares: $1))
+          }
+        }
+        return observer
+      }
+    }
     try stream.finish()
     let scan = VocabularyScan(targets: windows.targets)
     try forEachTile(of: [stream]) { tile, weights in

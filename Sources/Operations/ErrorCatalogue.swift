@@ -21,6 +21,7 @@ package import Reporting
 import Rotary
 import RotaryScaling
 import Safetensors
+import ScalingLaws
 import TokenData
 import Tokenizers
 import Training
@@ -62,6 +63,7 @@ package enum ErrorCatalogue {
     + [.networkConfiguration, .networkTensor, .networkPositions]
     + [.nonfiniteStates, .evaluatedModel, .tokenData, .sentenceModules]
     + [.trainingData, .trainingDiverged, .trainingState]
+    + [.lossTable]
     + ArchiveFault.allCases.map(\.code)
     + [.archiveLibrary, .damagedArchive, .emptyFolder, .notAnArchive]
 

@@ -5,6 +5,7 @@ import Base
 /// Source: Elhage et al., "A mathematical framework for transformer circuits".
 enum AttentionOnly: Family {
   static let modelTypes = ["attention_only"]
+  static let attentionLayout: AttentionLayout? = .separate("attn.")
   static let facts = ArchitectureFacts(
     activation: "relu", epsilon: 0, rotates: false, isAttentionOnly: true)
   static let prefixes = ["", "transformer."]

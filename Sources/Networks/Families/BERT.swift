@@ -7,6 +7,7 @@ import Base
 /// Sources: Devlin et al., "BERT"; Reimers and Gurevych, "Sentence-BERT".
 enum BERT: Family {
   static let modelTypes = ["bert"]
+  static let attentionLayout: AttentionLayout? = nil
   static let facts = ArchitectureFacts(
     tiesEmbeddings: true, activation: "gelu", epsilon: 1e-12, rotates: false)
   static let prefixes = ["", "bert."]

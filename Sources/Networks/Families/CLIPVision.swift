@@ -6,6 +6,7 @@ import Base
 /// Source: Radford et al., "Learning transferable visual models from natural language supervision".
 enum CLIPVision: Family {
   static let modelTypes = ["clip_vision_model"]
+  static let attentionLayout: AttentionLayout? = nil
   static let facts = ArchitectureFacts(
     activation: "quick_gelu", epsilon: 1e-5, rotates: false, readsImages: true)
   static let prefixes = ["vision_model."]

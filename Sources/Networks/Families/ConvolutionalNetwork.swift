@@ -4,6 +4,7 @@
 /// Source: the network `conv` of Diao et al., "Pruning deep neural networks from a sparsity perspective".
 enum ConvolutionalNetwork: Family {
   static let modelTypes = ["convnet"]
+  static let attentionLayout: AttentionLayout? = nil
   static let facts = ArchitectureFacts(activation: "relu", classifier: .convolutional)
   static let prefixes = [""]
   static let embeddingName = "linear.weight"

@@ -30,6 +30,8 @@ package protocol Family: Sendable {
   static var hasLogits: Bool { get }
   /// The value of the weights of normalizations in a new network.
   static var startOfNormalizations: Float { get }
+  /// The tensors of the projections of an attention; nil if the network has no causal attention of heads.
+  static var attentionLayout: AttentionLayout? { get }
 }
 
 /// The defaults, which most decoders share.
@@ -58,6 +60,7 @@ extension Family {
 
   package static var hasLogits: Bool { true }
   package static var startOfNormalizations: Float { 1 }
+  package static var attentionLayout: AttentionLayout? { .separate("self_attn.") }
 
   /// Returns a message for each flag that is set and must not be.
   static func refused(_ flags: [String], in object: JSONObject) -> [String] {

@@ -5,6 +5,7 @@ import Base
 /// Source: Radford et al., "Language models are unsupervised multitask learners".
 enum GPT2: Family {
   static let modelTypes = ["gpt2"]
+  static let attentionLayout: AttentionLayout? = .transposed("attn.c_attn", output: "attn.c_proj")
   static let facts = ArchitectureFacts(
     tiesEmbeddings: true, activation: "gelu_new", epsilon: 1e-5, rotates: false,
     intermediateFactor: 4)

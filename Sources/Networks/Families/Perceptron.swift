@@ -1,6 +1,7 @@
 /// A multilayer perceptron: linear layers with an activation between them.
 enum Perceptron: Family {
   static let modelTypes = ["mlp"]
+  static let attentionLayout: AttentionLayout? = nil
   static let facts = ArchitectureFacts(activation: "relu", classifier: .perceptron)
   static let prefixes = [""]
   static let embeddingName = "linear.weight"

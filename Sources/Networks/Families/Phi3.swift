@@ -5,6 +5,8 @@ import Base
 /// Source: Abdin et al., "Phi-3 technical report".
 enum Phi3: Family {
   static let modelTypes = ["phi3"]
+  static let attentionLayout: AttentionLayout? = .joined(
+    "self_attn.qkv_proj", output: "self_attn.o_proj")
   static let facts = ArchitectureFacts(activation: "silu", epsilon: 1e-5, windowsAllLayers: true)
 
   static func block<S: NetworkScalar>(_ x: Value<S>, _ layer: Scope<S>) throws -> Value<S> {

@@ -4,6 +4,7 @@
 /// Source: He et al., "Deep residual learning for image recognition", section 4.2, with the widths of section 3.4.
 enum ResidualNetwork: Family {
   static let modelTypes = ["basic_resnet"]
+  static let attentionLayout: AttentionLayout? = nil
   static let facts = ArchitectureFacts(activation: "relu", classifier: .residual)
   static let prefixes = [""]
   static let embeddingName = "fc.weight"

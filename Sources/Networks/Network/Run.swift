@@ -26,6 +26,8 @@ package struct Observer<Scalar: NetworkScalar> {
       (_ layer: Int, _ queries: Value<Scalar>, _ keys: Value<Scalar>, _ values: Value<Scalar>)
         throws -> Void
     )?
+  /// Receives the shares of a layer's attention, shape `[sequences · heads · queries, keys]`.
+  package var attentionShares: ((_ layer: Int, _ shares: Value<Scalar>) throws -> Void)?
   /// Returns the rotated keys and the values of the tokens before the windows, shape
   /// `[sequences · start, groups · d]`; must be present if the windows start after position 0.
   package var cache: ((_ layer: Int) throws -> (keys: Value<Scalar>, values: Value<Scalar>))?

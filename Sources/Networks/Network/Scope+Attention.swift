@@ -27,14 +27,16 @@ extension Scope {
       values = try tape.apply(join, [before.values, values])
     }
     if !tape.isCounting { try run.observer.extendedCache?(layer, keys, values) }
-    return try tape.apply(
-      Attention(
-        headCount: configuration.headCount, groupCount: configuration.keyValueHeadCount,
-        sequenceCount: windows.sequenceCount, scale: configuration.attentionScale,
-        softcap: configuration.attentionSoftcap,
-        mask: Attention.Mask(
-          isCausal: isCausal, window: windowedLayer.window, lengths: windows.lengths)),
-      [q, keys, values])
+    let operation = Attention(
+      headCount: configuration.headCount, groupCount: configuration.keyValueHeadCount,
+      sequenceCount: windows.sequenceCount, scale: configuration.attentionScale,
+      softcap: configuration.attentionSoftcap,
+      mask: Attention.Mask(
+        isCausal: isCausal, window: windowedLayer.window, lengths: windows.lengths))
+    if let receive = run.observer.attentionShares, !tape.isCounting {
+      try receive(layer, operation.shares(of: q, keys, tape.compute))
+    }
+    return try tape.apply(operation, [q, keys, values])
   }
 
   /// Returns the self-attention of Llama and its relatives.

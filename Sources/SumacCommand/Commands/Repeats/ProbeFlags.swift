@@ -1,0 +1,62 @@
+import ArgumentParser
+import BLAS
+import Operations
+
+/// The options for the sequences that a model is probed with.
+struct ProbeFlags: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Rows of a start token and a segment twice, as FILE or FILE:TENSOR. (default: drawn at random)",
+      valueName: "file"),
+    completion: .file())
+  var tokens: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Rows of a start token and a segment several times, for the loss by copy. (default: drawn)",
+      valueName: "file"),
+    completion: .file())
+  var copies: String?
+
+  @Option(help: ArgumentHelp("Tokens of a drawn segment.", valueName: "n"))
+  var length = 20
+
+  @Option(help: ArgumentHelp("Drawn sequences with two segments.", valueName: "n"))
+  var sequences = 8
+
+  @Option(help: ArgumentHelp("Copies of the segment for the loss by copy.", valueName: "n"))
+  var copiesCount = 11
+
+  @Option(
+    help: ArgumentHelp(
+      "First token of drawn sequences. (default: bos_token_id of config.json, otherwise 0)",
+      valueName: "id"))
+  var start: Int?
+
+  @Option(help: ArgumentHelp("Seed of the drawn sequences.", valueName: "n"))
+  var seed: UInt64 = 0
+
+  @Option(
+    help:
+      "Kernels of the matrix products: the fastest, or those with equal results on all CPUs with AVX2."
+  )
+  var kernels = KernelChoice.native
+
+  var settings: ProbeSettings {
+    var settings = ProbeSettings()
+    settings.tokens = tokens
+    settings.copies = copies
+    settings.segmentLength = length
+    settings.sequenceCount = sequences
+    settings.copyCount = copiesCount
+    settings.start = start
+    settings.seed = seed
+    settings.kernels = kernels
+    return settings
+  }
+
+  /// The paths of the files with tokens, without the names of tensors in them.
+  var paths: [String] {
+    [tokens, copies].compactMap { $0?.split(separator: ":").first.map(String.init) }
+  }
+}
