@@ -51,6 +51,7 @@ let package = Package(
   targets: [
     .target(name: "CKernels"),
     .target(name: "CLinux"),
+    .target(name: "CRepeats"),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     module("Zstd", ["CZstd"]),
     // Without pkg-config: the file of libyaml names the folder of the shared library, which the linker would search
@@ -96,6 +97,12 @@ let package = Package(
     module("Tokenizers", ["Base"]),
     module("TokenData", ["Tokenizers", "Base"]),
     module("Recipes", ["Base", "YAML"]),
+    module(
+      "Repeats",
+      [
+        "CRepeats", "Containers", "Archives", "LibArchive", "Checkpoints", "TokenData",
+        "Reporting", "TensorCore", "Base", system,
+      ]),
     module(
       "Conversion",
       [
@@ -150,7 +157,7 @@ let package = Package(
       "Operations",
       [
         "Conversion", "Inspection", "Pruning", "Merging", "RotaryScaling", "CacheCompression",
-        "Evaluation", "Training", "Networks", "BLAS", "TokenData", "Tokenizers", "Caches", "Rotary",
+        "Evaluation", "Training", "Repeats", "Networks", "BLAS", "TokenData", "Tokenizers", "Caches", "Rotary",
         "Surveys",
         "Recipes",
         "Reporting", "Containers", "Packing",
@@ -168,7 +175,7 @@ let package = Package(
       name: "SumacCommand",
       dependencies: [
         "Operations", "Inspection", "Pruning", "Merging", "RotaryScaling", "CacheCompression",
-        "BLAS", "Caches", "Surveys", "Reporting", "Containers", "Checkpoints", "Codecs",
+        "BLAS", "Caches", "Surveys", "Repeats", "Reporting", "Containers", "Checkpoints", "Codecs",
         "Base",
         "CLinux", arguments, system,
       ],
@@ -215,6 +222,7 @@ let package = Package(
       reading + ["Evaluation", "Networks", "Caches", "BLAS", "Tokenizers"]),
     tests(
       "TrainingTests", reading + ["Training", "Networks", "BLAS", "Recipes", "Surveys", "Pruning"]),
+    tests("RepeatsTests", reading + ["Repeats", "CRepeats", "TokenData", "Reporting"]),
     tests("NetworksTests", reading + ["Networks", "BLAS", "Rotary"]),
     tests("MergingTests", reading + ["Merging", "Recipes"]),
     tests("CachesTests", reading + ["Caches"]),
