@@ -60,6 +60,7 @@ package enum ErrorCatalogue {
     + [.networkConfiguration, .networkTensor, .networkPositions]
     + [.nonfiniteStates, .evaluatedModel, .tokenData, .sentenceModules]
     + [.trainingData, .trainingDiverged, .trainingState]
+    + [.repeatHistogram]
     + ArchiveFault.allCases.map(\.code)
     + [.archiveLibrary, .damagedArchive, .emptyFolder, .notAnArchive]
 

@@ -32,6 +32,8 @@ package enum Operations {
     TrainNewOperation.self,
     TrainRunOperation.self,
     TrainPruneOperation.self,
+    RepeatsScanOperation.self,
+    RepeatsPredictOperation.self,
     PackOperation.self,
     UnpackOperation.self,
     ExplainOperation.self,
