@@ -93,6 +93,8 @@ import Testing
       "train prune new.sumac --data training/digits-train.npz --test training/digits-test.npz --recipe training/sgd.yaml --rounds 1 -o sap",
       "train-prune", 0
     ),
+    ("repeats scan repeats/verses.jsonl.gz", "repeats-scan", 0),
+    ("repeats scan base/config.json.jsonl", "failure", 4),
     ("batch convert base -o many --dry-run", "batch-plan", 0),
     ("batch convert base -o many", "batch", 0), ("batch convert base -o many", "batch", 0),
     ("batch convert base malformed/shape_too_big.safetensors -o some", "batch", 2),

@@ -31,7 +31,7 @@ package struct RepeatScanReport: Report {
     equalGroups = try labels(scan.equalGroups)
     wordGroups = try labels(scan.wordGroups)
     clusters = try labels(scan.clusters)
-    pairs = try scan.near.pairs.prefix(limit).map {
+    pairs = try Self.pairs(of: scan).map {
       (try corpus.label(of: $0.first), try corpus.label(of: $0.second), $0.similarity)
     }
     let covered = scan.ranges.covered
@@ -42,6 +42,40 @@ package struct RepeatScanReport: Report {
       return Range(
         start: range.lowerBound, end: range.upperBound, document: try corpus.label(of: document),
         offset: range.lowerBound - corpus.range(of: document).lowerBound)
+    }
+  }
+
+  /// Returns the first pairs of documents, those with equal words included.
+  private static func pairs(of scan: RepeatScan) -> [NearDuplicates.Pair] {
+    let members = Dictionary(uniqueKeysWithValues: scan.wordGroups.map { ($0[0], $0) })
+    let limit = scan.settings.limit
+    var pairs: [NearDuplicates.Pair] = []
+    func add(_ a: Int, _ b: Int, _ similarity: Double) -> Bool {
+      guard pairs.count < limit else { return false }
+      pairs.append(
+        NearDuplicates.Pair(first: min(a, b), second: max(a, b), similarity: similarity))
+      return true
+    }
+    groups: for group in scan.wordGroups {
+      for (place, first) in group.enumerated() {
+        for second in group[(place + 1)...] where !add(first, second, 1) { break groups }
+      }
+    }
+    near: for pair in scan.near.pairs {
+      for first in members[pair.first] ?? [pair.first] {
+        for second in members[pair.second] ?? [pair.second]
+        where !add(first, second, pair.similarity) { break near }
+      }
+    }
+    return pairs
+  }
+
+  /// The number of pairs of documents, those with equal words included.
+  private var pairCount: Int {
+    let sizes = Dictionary(uniqueKeysWithValues: scan.wordGroups.map { ($0[0], $0.count) })
+    let equal = scan.wordGroups.reduce(0) { $0 + $1.count * ($1.count - 1) / 2 }
+    return scan.near.pairs.reduce(equal) {
+      $0 + sizes[$1.first, default: 1] * sizes[$1.second, default: 1]
     }
   }
 
@@ -73,7 +107,7 @@ package struct RepeatScanReport: Report {
         Section.Fact("equal words", groups(scan.wordGroups)),
         Section.Fact(
           "near-duplicates",
-          "\(scan.near.pairs.count.counted("pair")) with a similarity of "
+          "\(pairCount.counted("pair")) with a similarity of "
             + "\(scan.settings.threshold.short) or more, \(scan.clusters.count.counted("cluster"))"),
         Section.Fact(
           "repeated ranges",
@@ -179,7 +213,7 @@ package struct RepeatScanReport: Report {
       "scheme": .object(scan.scheme.json), "threshold": JSONValue(scan.settings.threshold),
       "candidates": JSONValue(scan.near.candidateCount),
       "complete": JSONValue(!scan.near.isPartial),
-      "pairs": JSONValue(scan.near.pairs.count),
+      "pairs": JSONValue(pairCount),
       "list": .array(
         pairs.map {
           .object([
