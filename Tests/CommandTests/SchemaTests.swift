@@ -94,7 +94,10 @@ import Testing
       "train-prune", 0
     ),
     ("repeats scan repeats/verses.jsonl.gz", "repeats-scan", 0),
-    ("repeats scan base/config.json.jsonl", "failure", 4),
+    ("repeats scan nothing.jsonl", "failure", 4),
+    (
+      "repeats predict --histogram base/config.json --parameters 1e9 --tokens 1e11", "failure", 3
+    ),
     ("batch convert base -o many --dry-run", "batch-plan", 0),
     ("batch convert base -o many", "batch", 0), ("batch convert base -o many", "batch", 0),
     ("batch convert base malformed/shape_too_big.safetensors -o some", "batch", 2),

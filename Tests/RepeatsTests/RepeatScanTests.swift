@@ -73,13 +73,51 @@ import Testing
     #expect(similarities == expected && expected.count > 20)
   }
 
-  @Test("neither memory nor threads change a report")
-  func determinism() throws {
-    // The places of the ranges are read in several parts, and so are the windows.
+  @Test("threads do not change a report")
+  func threads() throws {
     let path = Self.folder + "/verses.jsonl.gz"
     let text = try Self.scan(path, jobs: 1)
     let other = try Self.scan(path, jobs: 2)
     #expect(text == other)
+  }
+
+  private static func ranges(
+    _ path: String, length: Int, memory: Int
+  ) throws -> RepeatedRanges {
+    let reader = DataReader(
+      DataSettings(paths: [path]), temporaryFolder: "/tmp", memory: memory,
+      cancellation: Cancellation())
+    return try RepeatedRanges(
+      reader.corpus(), length: length, memory: memory,
+      parallel: Parallel(jobs: 2, cancellation: Cancellation()))
+  }
+
+  @Test("ranges do not depend on the memory, which decides how often the text is read")
+  func readings() throws {
+    let path = Self.folder + "/verses.jsonl.gz"
+    let few = try Self.ranges(path, length: 8, memory: 1 << 20)
+    let many = try Self.ranges(path, length: 8, memory: 1 << 28)
+    #expect(few.readingCount > 1 && many.readingCount == 1)
+    #expect(few.starts == many.starts && few.laterStarts == many.laterStarts)
+    #expect(many.starts.count > 1000)
+  }
+
+  @Test("a text with more occurrences than fit into memory is compared by pairs of parts")
+  func pairsOfParts() throws {
+    let path = FileManager.default.temporaryDirectory.path + "/repeats-\(UUID().uuidString).txt"
+    let random = Philox4x32(key: (5, 5))
+    let line = (0..<120).map { UInt8(97 + random.block(low: UInt64($0)).x % 26) }
+    // The number after each line keeps the text from being periodic.
+    let text = (0..<2000).flatMap { number in line + Array("\(number * 7919)\n".utf8) }
+    try Data(text).write(to: URL(filePath: path))
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let few = try Self.ranges(path, length: 100, memory: 1 << 20)
+    let many = try Self.ranges(path, length: 100, memory: 1 << 28)
+    #expect(few.comparedCount > many.comparedCount)
+    #expect(few.starts == many.starts && few.laterStarts == many.laterStarts)
+    // Each line has 21 places for 100 of its bytes, at the least.
+    #expect(many.starts.count >= 21 * 2000)
+    #expect(many.starts.count - many.laterStarts.count >= 21)
   }
 
   @Test("rows of token ids are documents")
