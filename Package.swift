@@ -157,7 +157,8 @@ let package = Package(
       "Operations",
       [
         "Conversion", "Inspection", "Pruning", "Merging", "RotaryScaling", "CacheCompression",
-        "Evaluation", "Training", "Repeats", "Networks", "BLAS", "TokenData", "Tokenizers", "Caches", "Rotary",
+        "Evaluation", "Training", "Repeats", "Networks", "BLAS", "TokenData", "Tokenizers",
+        "Caches", "Rotary",
         "Surveys",
         "Recipes",
         "Reporting", "Containers", "Packing",
