@@ -63,7 +63,7 @@ package enum ErrorCatalogue {
     + [.networkConfiguration, .networkTensor, .networkPositions]
     + [.nonfiniteStates, .evaluatedModel, .tokenData, .sentenceModules]
     + [.trainingData, .trainingDiverged, .trainingState]
-    + [.lossTable]
+    + [.lossTable, .repeatHistogram]
     + ArchiveFault.allCases.map(\.code)
     + [.archiveLibrary, .damagedArchive, .emptyFolder, .notAnArchive]
 

@@ -44,6 +44,8 @@ package enum Operations {
     RepeatsProbeOperation.self,
     RepeatsCompareOperation.self,
     RepeatsFitOperation.self,
+    RepeatsScanOperation.self,
+    RepeatsPredictOperation.self,
     PackOperation.self,
     UnpackOperation.self,
     ExplainOperation.self,

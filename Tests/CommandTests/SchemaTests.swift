@@ -119,6 +119,11 @@ import Testing
     ),
     ("sparcl flops mlp:64,16,10 --sparsity 0.9 --gradient-sparsity 0.8", "sparcl-flops", 0),
     ("sparcl flops mlp:64,16,10 --sparsity 1.5 --gradient-sparsity 0.8", "failure", 64),
+    ("repeats scan repeats/verses.jsonl.gz", "repeats-scan", 0),
+    ("repeats scan nothing.jsonl", "failure", 4),
+    (
+      "repeats predict --histogram base/config.json --parameters 1e9 --tokens 1e11", "failure", 3
+    ),
     ("batch convert base -o many --dry-run", "batch-plan", 0),
     ("batch convert base -o many", "batch", 0), ("batch convert base -o many", "batch", 0),
     ("batch convert base malformed/shape_too_big.safetensors -o some", "batch", 2),

@@ -93,6 +93,7 @@ struct Workspace {
       ("prompt.safetensors", "caches/prompt.safetensors"),
       ("tokens.safetensors", "models/text/tokens.safetensors"),
       ("malformed", "safetensors/malformed"), ("training", "training"),
+      ("repeats", "repeats"),
     ] {
       try FileManager.default.createSymbolicLink(
         atPath: folder[name], withDestinationPath: Fixtures.path(target))

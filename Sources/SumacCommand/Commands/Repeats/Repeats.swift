@@ -3,18 +3,22 @@ import ArgumentParser
 struct Repeats: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "repeats",
-    abstract: "Measure what repeated training data do to a model.",
+    abstract: "Find repeated training data, predict where they hurt, and see it in a model.",
     discussion: """
-      Data that are repeated many times take a part of a model for memorizing them, and harm copying \
-      and induction heads first.
+      A small part of the training data that is seen many times makes a model worse than it would be \
+      without it. Copying and induction heads suffer first.
 
       Examples:
+        sumac repeats scan corpus.jsonl
+        sumac repeats scan tokens.u16 --json -o histogram.json
+        sumac repeats predict --histogram histogram.json --parameters 800e6 --tokens 100e9
         sumac repeats heads model/
         sumac repeats probe model/ --json
         sumac repeats compare once/ repeated/
         sumac repeats fit losses.csv
       """,
     subcommands: [
-      RepeatsHeads.self, RepeatsProbe.self, RepeatsCompare.self, RepeatsFit.self,
+      RepeatsScan.self, RepeatsPredict.self, RepeatsHeads.self, RepeatsProbe.self,
+      RepeatsCompare.self, RepeatsFit.self,
     ])
 }

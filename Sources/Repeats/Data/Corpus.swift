@@ -1,0 +1,91 @@
+import Base
+
+/// The documents of all inputs, one after another, in an unnamed temporary file.
+///
+/// Texts are joined with a line feed between documents; tokens are 32-bit numbers without anything between documents.
+/// In memory are 16 bytes for each document.
+package final class Corpus: Sendable {
+  /// The unit of all positions.
+  package enum Unit: String, Sendable {
+    case byte, token
+
+    var byteCount: Int { self == .byte ? 1 : 4 }
+    /// The number of units between two documents.
+    var separatorCount: Int { self == .byte ? 1 : 0 }
+  }
+
+  /// A file with documents.
+  package struct Source: Sendable, Equatable {
+    package var path: String
+    package var documents: Range<Int>
+  }
+
+  package let unit: Unit
+  package let sources: [Source]
+  /// The start of each document in units, and the place after the last one and its separator.
+  private let starts: [Int]
+  /// The start of the id of each document among all ids, and their end.
+  private let nameStarts: [Int]
+  private let store: TemporaryFile
+  private let names: TemporaryFile
+
+  init(
+    _ unit: Unit, sources: [Source], starts: [Int], nameStarts: [Int], store: TemporaryFile,
+    names: TemporaryFile
+  ) {
+    (self.unit, self.sources, self.starts, self.nameStarts) = (unit, sources, starts, nameStarts)
+    (self.store, self.names) = (store, names)
+  }
+
+  package var documentCount: Int { starts.count - 1 }
+
+  /// The length of the joined documents in units.
+  package var unitCount: Int { max(0, starts[documentCount] - unit.separatorCount) }
+
+  /// Returns the place of a document in the joined documents.
+  package func range(of document: Int) -> Range<Int> {
+    starts[document]..<max(starts[document], starts[document + 1] - unit.separatorCount)
+  }
+
+  /// Returns the document that contains a unit, or that is before it.
+  package func document(at position: Int) -> Int {
+    var (low, high) = (0, documentCount)
+    while high - low > 1 {
+      let middle = (low + high) / 2
+      if starts[middle] <= position { low = middle } else { high = middle }
+    }
+    return low
+  }
+
+  /// Returns the bytes of a range of units.
+  package func bytes(_ units: Range<Int>) throws -> [UInt8] {
+    let size = unit.byteCount
+    return try Self.bytes(units.lowerBound * size, units.count * size, of: store)
+  }
+
+  /// Returns the id of a document, or its file and its number there, from 1 on.
+  package func label(of document: Int) throws -> String {
+    let range = nameStarts[document]..<nameStarts[document + 1]
+    guard range.isEmpty else {
+      return String(
+        decoding: try Self.bytes(range.lowerBound, range.count, of: names), as: UTF8.self)
+    }
+    guard let source = sources.first(where: { $0.documents.contains(document) }) else { return "" }
+    return "\(source.path)#\(document - source.documents.lowerBound + 1)"
+  }
+
+  private static func bytes(_ start: Int, _ count: Int, of file: TemporaryFile) throws -> [UInt8] {
+    var buffer = ByteBuffer(byteCount: count)
+    var span = buffer.mutableBytes
+    try file.read(at: start, into: &span)
+    return buffer.bytes.array()
+  }
+
+  /// Returns the hashes of the words of a text, or of tokens.
+  func words(_ bytes: [UInt8]) -> [UInt64] {
+    switch unit {
+    case .byte: RepeatKernels.best.words(bytes.rawSpan)
+    case .token: RepeatKernels.best.tokens(bytes.rawSpan)
+    }
+  }
+}

@@ -1,0 +1,70 @@
+import Base
+
+/// Collects the documents of a corpus in order.
+final class CorpusBuilder {
+  private static let pieceByteCount = 1 << 20
+
+  private let store: TemporaryFile
+  private let names: TemporaryFile
+  private var unit: Corpus.Unit?
+  private var sources: [Corpus.Source] = []
+  private var starts: [Int] = [0]
+  private var nameStarts: [Int] = [0]
+  private var pending: [UInt8] = []
+  private var pendingNames: [UInt8] = []
+  private var writtenByteCount = 0
+  private var writtenNameByteCount = 0
+
+  init(in folder: String) throws {
+    store = try TemporaryFile(in: folder)
+    names = try TemporaryFile(in: folder)
+  }
+
+  /// Begins the documents of a file.
+  /// - Throws: ``UsageError`` if the files before it have another unit.
+  func begin(_ path: String, _ unit: Corpus.Unit) throws {
+    guard self.unit == nil || self.unit == unit else {
+      throw UsageError(
+        "\(path.printable) has \(unit.rawValue)s, but the inputs before it have "
+          + "\(unit == .byte ? "token" : "byte")s", hint: "scan texts and tokens separately")
+    }
+    self.unit = unit
+    sources.append(Corpus.Source(path: path, documents: starts.count - 1..<starts.count - 1))
+  }
+
+  /// Adds a part of the current document.
+  func append(_ bytes: some Collection<UInt8>) throws {
+    pending += bytes
+    if pending.count >= Self.pieceByteCount { try flush() }
+  }
+
+  /// Ends the current document.
+  func end(id: String?) throws {
+    if unit == .byte { pending.append(0x0A) }
+    starts.append((writtenByteCount + pending.count) / (unit == .byte ? 1 : 4))
+    pendingNames += (id ?? "").utf8
+    nameStarts.append(writtenNameByteCount + pendingNames.count)
+    let last = sources.count - 1
+    sources[last].documents = sources[last].documents.lowerBound..<starts.count - 1
+    if pendingNames.count >= Self.pieceByteCount { try flush() }
+  }
+
+  private func flush() throws {
+    let (bytes, ids) = (pending, pendingNames)
+    try store.write(bytes.rawSpan, at: writtenByteCount)
+    try names.write(ids.rawSpan, at: writtenNameByteCount)
+    writtenByteCount += pending.count
+    writtenNameByteCount += pendingNames.count
+    pending.removeAll(keepingCapacity: true)
+    pendingNames.removeAll(keepingCapacity: true)
+  }
+
+  /// Returns the corpus.
+  /// - Throws: ``UsageError`` if there is no document.
+  func finished() throws -> Corpus {
+    try flush()
+    guard let unit, starts.count > 1 else { throw UsageError("the inputs have no documents") }
+    return Corpus(
+      unit, sources: sources, starts: starts, nameStarts: nameStarts, store: store, names: names)
+  }
+}

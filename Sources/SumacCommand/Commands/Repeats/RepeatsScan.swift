@@ -1,0 +1,89 @@
+import ArgumentParser
+import Operations
+import Repeats
+import Reporting
+
+struct RepeatsScan: ReportVerb {
+  static let configuration = CommandConfiguration(
+    commandName: "scan",
+    abstract: "Find repeated documents, near-duplicates and repeated ranges.",
+    discussion: """
+      DATA is a text, a JSON lines file, a file of token ids (.u16, .u32, .i32, .i64, .npy, or a tensor \
+      FILE:NAME of any checkpoint), compressed with gzip, bzip2 or zstd or not, or a folder or archive of \
+      such files. Reports documents with equal bytes and with equal words, pairs of documents with a \
+      similarity of --threshold or more, the ranges of which every --length bytes or tokens occur elsewhere, \
+      and the share of tokens that are seen once, twice and so on. With -o NAME.svg, writes a picture of \
+      these shares. Positions are those in all documents, joined by line feeds if they are texts.
+
+      Examples:
+        sumac repeats scan corpus.jsonl
+        sumac repeats scan part-*.jsonl.zst --field content --memory 8GiB
+        sumac repeats scan tokens.u16 --length 50 --json -o histogram.json
+        sumac repeats scan corpus.jsonl -o shares.svg
+      """)
+
+  @OptionGroup var global: GlobalOptions
+  @OptionGroup(title: "Report") var report: ReportFlags
+
+  @Option(help: ArgumentHelp("Member of JSON lines with the text.", valueName: "name"))
+  var field = "text"
+
+  @Option(help: "Documents of text files: the whole file, or each line.")
+  var documents = DataSettings.TextDocuments.file
+
+  @Option(
+    help: ArgumentHelp(
+      "Type of the ids in files with other suffixes: u16, u32, i32, i64.", valueName: "type"))
+  var ids: TokenType?
+
+  @Option(
+    help: ArgumentHelp(
+      "Length of repeated ranges. (default: 100 bytes or 50 tokens)", valueName: "n"))
+  var length: Int?
+
+  @Option(help: ArgumentHelp("Words or tokens in a window of the histogram.", valueName: "n"))
+  var window = 50
+
+  @Option(help: ArgumentHelp("Least similarity of near-duplicates, 0.4 to 1.", valueName: "x"))
+  var threshold = 0.7
+
+  @Option(help: ArgumentHelp("Words in a shingle.", valueName: "n"))
+  var shingle = 3
+
+  @Option(help: ArgumentHelp("Seed of the signatures.", valueName: "n"))
+  var seed: UInt64 = 0
+
+  @Option(help: ArgumentHelp("Entries in each list of the report.", valueName: "n"))
+  var limit = 1000
+
+  @Argument(help: "Texts, JSON lines, token ids, folders or archives.", completion: .file())
+  var data: [String]
+
+  enum TokenType: String, CaseIterable, ExpressibleByArgument { case u16, u32, i32, i64 }
+
+  var inputPaths: [String] { data }
+  var drawings: [String] { ["svg"] }
+
+  private var draws: Bool {
+    report.output.flatMap(ReportFormat.suffix(of:)) == "svg" && !report.json && report.format == nil
+  }
+
+  func operation(_ invocation: Invocation) -> any Operation {
+    var settings = DataSettings(paths: data)
+    settings.field = field
+    settings.text = documents
+    settings.ids = ids?.rawValue
+    var operation = RepeatsScanOperation(data: settings)
+    operation.scan.rangeLength = length
+    operation.scan.window = window
+    operation.scan.threshold = threshold
+    operation.scan.shingle = shingle
+    operation.scan.seed = seed
+    operation.scan.limit = limit
+    operation.plot = draws ? report.output : nil
+    operation.replacesPlot = report.force
+    return operation
+  }
+}
+
+extension DataSettings.TextDocuments: ExpressibleByArgument {}
