@@ -147,8 +147,12 @@ let package = Package(
         "TensorCore", "Base", "Zstd", crypto, system,
       ]),
     module(
+      "Differences",
+      ["Packing", "Models", "Checkpoints", "PackedFormat", "Reporting", "TensorCore", "Base"]),
+    module(
       "Operations",
       [
+        "Differences",
         "Conversion", "Inspection", "Pruning", "Merging", "RotaryScaling", "CacheCompression",
         "Evaluation", "Training", "Networks", "BLAS", "TokenData", "Tokenizers", "Caches", "Rotary",
         "Surveys",
@@ -167,8 +171,9 @@ let package = Package(
     .executableTarget(
       name: "SumacCommand",
       dependencies: [
-        "Operations", "Inspection", "Pruning", "Merging", "RotaryScaling", "CacheCompression",
-        "BLAS", "Caches", "Surveys", "Reporting", "Containers", "Checkpoints", "Codecs",
+        "Operations", "Differences", "Inspection", "Pruning", "Merging", "RotaryScaling",
+        "CacheCompression", "BLAS", "Caches", "Surveys", "Reporting", "Containers", "Checkpoints",
+        "Codecs",
         "Base",
         "CLinux", arguments, system,
       ],
@@ -207,6 +212,7 @@ let package = Package(
     tests("CheckpointsTests", reading + ["Conversion", system]),
     tests("ModelsTests", reading),
     tests("InspectionTests", reading + ["Inspection", "Surveys", "Reporting"]),
+    tests("DifferencesTests", reading + ["Differences", "Reporting"]),
     tests("SurveysTests", reading + ["Surveys"]),
     tests("PruningTests", reading + ["Pruning", "Surveys"]),
     tests("RotaryTests", reading + ["Rotary", "RotaryScaling"]),
