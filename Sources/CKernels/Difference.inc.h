@@ -3,7 +3,7 @@
 /// The sums of a block of up to BLOCK values, of which LANES are added at a time.
 typedef struct difference_sums {
   lanes_f64 squares, before, after, product, largest;
-  lanes_i64 changed, finite, zeros_before, zeros_after;
+  lanes_i64 changed, unlike, finite, zeros_before, zeros_after;
   lanes_i64 nans_before, nans_after, infinities_before, infinities_after;
 } difference_sums;
 
@@ -21,8 +21,10 @@ INLINE void add_difference_lanes(const lanes_f64 *before, const lanes_f64 *after
   sums->infinities_after -= y == infinity;
   sums->zeros_before -= (x == 0) & valid;
   sums->zeros_after -= (y == 0) & valid;
-  sums->changed -= (lanes_i64)(a != b) & ~(nan_x & nan_y);
+  const lanes_i64 changed = (lanes_i64)(a != b) & ~(nan_x & nan_y);
   const lanes_i64 counts = (x < infinity) & (y < infinity);
+  sums->changed -= changed;
+  sums->unlike -= changed & ~counts;
   sums->finite -= counts & valid;
   const lanes_f64 p = (lanes_f64)((lanes_i64)a & counts), q = (lanes_f64)((lanes_i64)b & counts);
   const lanes_f64 difference = p - q;
@@ -48,6 +50,7 @@ static void finish_difference(const difference_sums *sums, sumac_difference *dif
     const double gap = sums->largest[k];
     difference->largest = gap > difference->largest ? gap : difference->largest;
     difference->changed += (uint64_t)sums->changed[k];
+    difference->unlike += (uint64_t)sums->unlike[k];
     difference->finite += (uint64_t)sums->finite[k];
     difference->zeros_before += (uint64_t)sums->zeros_before[k];
     difference->zeros_after += (uint64_t)sums->zeros_after[k];

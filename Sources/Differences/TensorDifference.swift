@@ -96,6 +96,8 @@ package struct Measures: Sendable, Equatable, Codable {
   package var finiteCount: Int
   /// The number of values that are not equal; NaN equals NaN, and +0 equals -0.
   package var changedCount: Int
+  /// The number of these of which at least one is NaN or infinite.
+  package var nonfiniteChangedCount: Int
   /// The largest |a − b|.
   package var largestError: Double
   /// ‖a − b‖₂.
@@ -117,6 +119,7 @@ package struct Measures: Sendable, Equatable, Codable {
     case valueCount = "values"
     case finiteCount = "finite"
     case changedCount = "changed"
+    case nonfiniteChangedCount = "nonfinite_changed"
     case largestError = "max_error"
     case errorNorm = "error_norm"
     case normA = "norm_a"
@@ -134,6 +137,7 @@ package struct Measures: Sendable, Equatable, Codable {
     self.valueCount = valueCount
     finiteCount = sums.finite
     changedCount = sums.changed
+    nonfiniteChangedCount = sums.unlike
     largestError = sums.largest
     errorNorm = sums.squares.squareRoot()
     normA = sums.squaresBefore.squareRoot()
@@ -153,6 +157,7 @@ package struct Measures: Sendable, Equatable, Codable {
     sum.valueCount += other.valueCount
     sum.finiteCount += other.finiteCount
     sum.changedCount += other.changedCount
+    sum.nonfiniteChangedCount += other.nonfiniteChangedCount
     sum.largestError = max(largestError, other.largestError)
     sum.errorNorm = Self.norm(errorNorm, other.errorNorm)
     sum.normA = Self.norm(normA, other.normA)
@@ -170,12 +175,7 @@ package struct Measures: Sendable, Equatable, Codable {
   private static func norm(_ x: Double, _ y: Double) -> Double { (x * x + y * y).squareRoot() }
 
   /// True if values are NaN or infinite on one side and not the same on the other.
-  ///
-  /// It follows from the counts: a pair of values that are not finite counts as changed only if they are not equal.
-  package var hasNonfiniteChange: Bool {
-    nansA != nansB || infinitiesA != infinitiesB
-      || finiteCount < valueCount && changedCount > 0 && errorNorm == 0
-  }
+  package var hasNonfiniteChange: Bool { nonfiniteChangedCount > 0 }
 
   /// The root mean square of a − b; 0 without finite values.
   package var rootMeanSquare: Double {

@@ -7,6 +7,8 @@ import CKernels
 package struct ValueDifference: Sendable, Hashable {
   /// The number of values that are not equal; NaN equals NaN, and +0 equals -0.
   package var changed = 0
+  /// The number of these of which at least one is NaN or infinite.
+  package var unlike = 0
   /// The number of pairs of finite values.
   package var finite = 0
   package var zerosBefore = 0
@@ -29,6 +31,7 @@ package struct ValueDifference: Sendable, Hashable {
 
   package mutating func add(_ other: ValueDifference) {
     changed += other.changed
+    unlike += other.unlike
     finite += other.finite
     zerosBefore += other.zerosBefore
     zerosAfter += other.zerosAfter
@@ -65,6 +68,7 @@ extension Kernels {
     var found = ValueDifference()
     // The counts are at most `elementCount`.
     found.changed = Int(sums.changed)
+    found.unlike = Int(sums.unlike)
     found.finite = Int(sums.finite)
     found.zerosBefore = Int(sums.zeros_before)
     found.zerosAfter = Int(sums.zeros_after)

@@ -148,6 +148,8 @@ typedef struct sumac_loss {
 typedef struct sumac_difference {
   /// The number of values that are not equal. NaN equals NaN, and +0 equals -0.
   uint64_t changed;
+  /// The number of these of which at least one is NaN or infinite.
+  uint64_t unlike;
   /// The number of pairs of finite values; the sums cover these alone.
   uint64_t finite;
   uint64_t zeros_before, zeros_after;
