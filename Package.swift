@@ -235,7 +235,8 @@ let package = Package(
     tests(
       "OperationsTests",
       reading + [
-        "BLAS", "Operations", "Caches", "Inspection", "Merging", "Pruning", "Reporting",
+        "BLAS", "Operations", "Differences", "Caches", "Inspection", "Merging", "Pruning",
+        "Reporting",
         "RotaryScaling",
       ]),
     tests("CommandTests", reading + ["SumacCommand"], exclude: ["Cases", "Faults"]),

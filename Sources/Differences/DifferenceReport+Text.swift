@@ -104,15 +104,29 @@ extension DifferenceReport {
 
   // MARK: Tensors
 
-  private static let measureColumns = ["changed", "max", "RMSE", "error", "1-cos", "norm"]
+  /// The columns of measures; RMSE and 1 - cosine only if they are the metric, so that lines stay short.
+  private var measureColumns: [String] {
+    let chosen: [String] =
+      switch difference.metric {
+      case .rmse: ["RMSE"]
+      case .cosine: ["1-cos"]
+      case .max, .percent: []
+      }
+    return ["changed", "max", "error"] + chosen + ["norm"]
+  }
 
-  private static func cells(_ measures: Measures?) -> [String] {
+  private func cells(_ measures: Measures?) -> [String] {
     guard let measures else { return measureColumns.map { _ in "-" } }
+    let chosen: [String] =
+      switch difference.metric {
+      case .rmse: [measures.rootMeanSquare.short]
+      case .cosine: [measures.cosineDistance?.short ?? "-"]
+      case .max, .percent: []
+      }
     return [
-      percent(measures.changedShare), measures.largestError.short, measures.rootMeanSquare.short,
-      measures.relativeError.map(percent) ?? "-", measures.cosineDistance?.short ?? "-",
-      measures.normChange.map(signedPercent) ?? "-",
-    ]
+      Self.percent(measures.changedShare), measures.largestError.short,
+      measures.relativeError.map(Self.percent) ?? "-",
+    ] + chosen + [measures.normChange.map(Self.signedPercent) ?? "-"]
   }
 
   private static func zeros(_ measures: Measures?) -> String {
@@ -123,14 +137,14 @@ extension DifferenceReport {
 
   private var tensorTable: Table {
     let showsZeros = tensors.contains { $0.measures.map { $0.zerosA != $0.zerosB } ?? false }
-    let titles = Self.measureColumns + (showsZeros ? ["zeros"] : [])
-    let tensors = tensors
+    let titles = measureColumns + (showsZeros ? ["zeros"] : [])
+    let report = self
     return Table(
       [Table.Column("tensor"), Table.Column("in B")]
         + titles.map { Table.Column($0, alignsRight: true) },
       rows: LazyRows(count: tensors.count) { number in
-        let tensor = tensors[number]
-        return [tensor.name.printable, Self.word(tensor)] + Self.cells(tensor.measures)
+        let tensor = report.tensors[number]
+        return [tensor.name.printable, Self.word(tensor)] + report.cells(tensor.measures)
           + (showsZeros ? [Self.zeros(tensor.measures)] : [])
       })
   }
@@ -186,8 +200,9 @@ extension DifferenceReport {
   package static func bar(_ value: Double, of largest: Double) -> String {
     guard value.isFinite else { return "not finite" }
     guard largest > 0, value > 0 else { return "" }
-    // fits: the share is at most 1.
-    let eighths = max(1, Int((value / largest * Double(8 * barWidth)).rounded()))
+    let share = min(1, value / largest)
+    let length = Int((share * Double(8 * barWidth)).rounded())  // fits: at most 8 * barWidth
+    let eighths = max(1, length)
     let part = eighths % 8
     return String(repeating: "█", count: eighths / 8)
       + (part == 0 ? "" : String(["▏", "▎", "▍", "▌", "▋", "▊", "▉"][part - 1]))

@@ -4,6 +4,7 @@ import Caches
 import Checkpoints
 import Codecs
 import Containers
+import Differences
 import Inspection
 import Merging
 import Operations
@@ -96,8 +97,17 @@ import Testing
     rounds.keepsWeights = true
     var new = TrainNewOperation(architecture: "mlp:4,2", output: output)
     new.seed = .max
+    var diff = DiffOperation(a: "a", b: "b")
+    diff.map = "names"
+    diff.metric = .cosine
+    diff.tolerance = 0.5
+    diff.selects = .changed
+    diff.sortKey = .zeros
+    diff.rowLimit = 3
+    diff.listsLayers = true
+    diff.failsOnDifference = true
     return [
-      convert, prune, survey, merge, extract, eval, new, rounds,
+      diff, convert, prune, survey, merge, extract, eval, new, rounds,
       TrainRunOperation(model: "m", settings: training, output: "f"),
       CalibrateOperation(model: "m", settings: text, output: output),
       VectorApplyOperation(vectors: ["v"], base: "b", output: output),
