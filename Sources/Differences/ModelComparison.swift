@@ -106,7 +106,10 @@ package struct ModelComparison: Sendable {
       // Large integers may differ and be the same number in float64.
       status = .changed
     }
-    return TensorDifference(status, a: a, b: b, measures: measures, faults: outcome.faults)
+    return TensorDifference(
+      status, a: a, b: b,
+      measures: outcome.valueCount > 0 || outcome.faults.isEmpty ? measures : nil,
+      faults: outcome.faults)
   }
 
   private static func side(_ tensor: LazyTensor) -> TensorDifference.Side {

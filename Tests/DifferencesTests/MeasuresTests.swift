@@ -1,16 +1,12 @@
 import Base
 import Differences
 import TensorCore
+import TestSupport
 import Testing
-
-/// Float32 values as bytes.
-private func bytes(_ values: [Float]) -> [UInt8] {
-  values.flatMap { value in withUnsafeBytes(of: value.bitPattern.littleEndian) { Array($0) } }
-}
 
 private func sums(_ a: [Float], _ b: [Float], _ kernels: Kernels = .best) -> ValueDifference {
   var sums = ValueDifference()
-  let (before, after) = (bytes(a), bytes(b))
+  let (before, after) = (a.littleEndianBytes, b.littleEndianBytes)
   kernels.addDifference(
     of: before.rawSpan, .f32, and: after.rawSpan, .f32, elementCount: a.count, to: &sums)
   return sums
