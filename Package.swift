@@ -164,11 +164,14 @@ let package = Package(
         "TensorCore", "Base", "Zstd", crypto, system,
       ]),
     module(
+      "Differences",
+      ["Packing", "Models", "Checkpoints", "PackedFormat", "Reporting", "TensorCore", "Base"]),
+    module(
       "Operations",
       [
         "Conversion", "Inspection", "Pruning", "Merging", "AdaMerging", "RotaryScaling",
         "CacheCompression", "InductionHeads", "ScalingLaws", "Evaluation", "Training", "Repeats",
-        "SparCL", "Networks", "BLAS", "TokenData", "Tokenizers", "Caches", "Rotary",
+        "SparCL", "Networks", "BLAS", "TokenData", "Tokenizers", "Caches", "Rotary", "Differences",
         "Surveys",
         "Recipes",
         "Reporting", "Containers", "Packing",
@@ -185,9 +188,9 @@ let package = Package(
     .executableTarget(
       name: "SumacCommand",
       dependencies: [
-        "Operations", "Inspection", "Pruning", "Merging", "AdaMerging", "RotaryScaling",
-        "CacheCompression", "ScalingLaws", "Training", "SparCL", "BLAS", "Caches", "Surveys",
-        "Repeats", "Reporting", "Containers", "Checkpoints", "Codecs",
+        "Operations", "Differences", "Inspection", "Pruning", "Merging", "AdaMerging",
+        "RotaryScaling", "CacheCompression", "ScalingLaws", "Training", "SparCL", "BLAS", "Caches",
+        "Surveys", "Repeats", "Reporting", "Containers", "Checkpoints", "Codecs",
         "Base",
         "CLinux", arguments, system,
       ],
@@ -226,6 +229,7 @@ let package = Package(
     tests("CheckpointsTests", reading + ["Conversion", system]),
     tests("ModelsTests", reading),
     tests("InspectionTests", reading + ["Inspection", "Surveys", "Reporting"]),
+    tests("DifferencesTests", reading + ["Differences", "Reporting"]),
     tests("SurveysTests", reading + ["Surveys"]),
     tests("PruningTests", reading + ["Pruning", "Surveys"]),
     tests("RotaryTests", reading + ["Rotary", "RotaryScaling"]),
@@ -256,7 +260,8 @@ let package = Package(
     tests(
       "OperationsTests",
       reading + [
-        "Training", "SparCL", "BLAS", "Operations", "Caches", "Inspection", "Merging", "Pruning",
+        "Training", "SparCL", "BLAS", "Operations", "Differences", "Caches", "Inspection",
+        "Merging", "Pruning",
         "Reporting",
         "RotaryScaling",
       ]),

@@ -38,6 +38,7 @@ INLINE uint16_t bits_of_half(_Float16 value) {
 #include "Sparse.inc.h"
 #include "LowRank.inc.h"
 #include "Loss.inc.h"
+#include "Difference.inc.h"
 #include "Power.inc.h"
 #include "Survey.inc.h"
 #include "Patterns.inc.h"
@@ -93,6 +94,7 @@ const sumac_kernels SUMAC_TABLE = {
     .add_distance = add_distance,
     .add_weighted_distance = add_weighted_distance,
     .add_loss = add_loss,
+    .add_difference = add_difference,
     .clamp_finite = clamp_finite,
     .power_sum = power_sum,
     .exclude = exclude,

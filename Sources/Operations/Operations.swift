@@ -27,6 +27,7 @@ package enum Operations {
     CacheEvalOperation.self,
     InspectOperation.self,
     VerifyOperation.self,
+    DiffOperation.self,
     EvalOperation.self,
     CalibrateOperation.self,
     TrainNewOperation.self,

@@ -85,6 +85,8 @@ inspect base --stats --neurons --json
 inspect pruned.sumac --stats --format csv
 verify sum.sumac --against base --max-rmse 1
 verify raw.sumac --json
+diff base int4.sumac --json
+diff base pruned.sumac --by-layer
 explain sum.sumac:lm_head.weight
 explain restored --json
 """

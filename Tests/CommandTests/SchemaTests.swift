@@ -53,6 +53,7 @@ import Testing
     ),
     ("prune base -o p.sumac", "prune", 0),
     ("prune base --survey-out survey.json", "output", 0),
+    ("diff base p.sumac", "diff", 0), ("diff base s.sumac --by-layer --exit-code", "diff", 1),
     ("verify base --against base", "verify", 0), ("explain s.sumac", "lineage-report", 0),
     ("explain s.sumac:lm_head.weight", "tensor", 0), ("explain memory", "topic", 0),
     ("explain ties", "topic", 0), ("explain directory.index", "error", 0), ("doctor", "doctor", 0),

@@ -4,6 +4,7 @@ import Caches
 import Checkpoints
 import Codecs
 import Containers
+import Differences
 import Inspection
 import Merging
 import Operations
@@ -110,6 +111,15 @@ import Training
     mask.result = .scores
     var forget = SparclForgetOperation(input: "s")
     forget.neverRight = 50
+    var diff = DiffOperation(a: "a", b: "b")
+    diff.map = "names"
+    diff.metric = .cosine
+    diff.tolerance = 0.5
+    diff.selects = .changed
+    diff.sortKey = .zeros
+    diff.rowLimit = 3
+    diff.listsLayers = true
+    diff.failsOnDifference = true
     return [
       SparclTrainOperation(model: "m", settings: tasks, output: "f"), mask, forget,
       SparclUpdateOperation(
@@ -118,7 +128,7 @@ import Training
       SparclBufferOperation(input: "s", size: 5, output: output),
       SparclDropOperation(input: "c", number: 3),
       SparclFlopsOperation(model: "m", settings: tasks),
-      convert, prune, survey, merge, extract, eval, new, rounds,
+      diff, convert, prune, survey, merge, extract, eval, new, rounds,
       TrainRunOperation(model: "m", settings: training, output: "f"),
       CalibrateOperation(model: "m", settings: text, output: output),
       VectorApplyOperation(vectors: ["v"], base: "b", output: output),

@@ -160,6 +160,23 @@ typedef struct sumac_loss {
   int64_t zeros;
 } sumac_loss;
 
+/// The sums that describe how values differ from other values. All add up over pieces.
+typedef struct sumac_difference {
+  /// The number of values that are not equal. NaN equals NaN, and +0 equals -0.
+  uint64_t changed;
+  /// The number of these of which at least one is NaN or infinite.
+  uint64_t unlike;
+  /// The number of pairs of finite values; the sums cover these alone.
+  uint64_t finite;
+  uint64_t zeros_before, zeros_after;
+  uint64_t nans_before, nans_after;
+  uint64_t infinities_before, infinities_after;
+  /// The sums of the squared differences, of the squared values on each side, and of the products.
+  double squares, norm_before, norm_after, product;
+  /// The largest magnitude of a difference.
+  double largest;
+} sumac_difference;
+
 /// The fit of groups of M values to the pattern "at most N values are not zero".
 typedef struct sumac_pattern_fit {
   uint64_t groups;
@@ -397,6 +414,11 @@ typedef struct sumac_kernels {
   /// their magnitudes allows it.
   void (*add_loss)(int from, const void *_Nullable before, int to, const void *_Nullable after,
                    size_t n, sumac_loss *loss);
+
+  /// Adds to `difference` the sums of `n` values of the float dtype `from` and the values of the float dtype `to` at the
+  /// same places, in float64, in the lanes of `moments_f32` for each 1024 values.
+  void (*add_difference)(int from, const void *_Nullable before, int to,
+                         const void *_Nullable after, size_t n, sumac_difference *difference);
 
   /// Clamps finite F32 values to the largest finite magnitude of `dtype`. `source` must not be `target`.
   void (*clamp_finite)(const void *_Nullable source, size_t n, int dtype, void *_Nullable target);
