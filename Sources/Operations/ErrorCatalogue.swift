@@ -50,6 +50,7 @@ package enum ErrorCatalogue {
     + [.recipe]
     + [.batchJobs]
     + [.plan, .planInput]
+    + [.reportDocument]
     + [.clex]
     + [.ropeConfig, .noRotation]
     + [.cacheShape, .cacheLayout, .nonfiniteCache]

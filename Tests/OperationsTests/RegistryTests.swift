@@ -94,10 +94,14 @@ import Testing
     rounds.scope = .neuron
     rounds.amount = 0.2
     rounds.keepsWeights = true
+    var page = ReportOperation(subject: .model("m"), page: "report.html")
+    page.evaluations = ["e.json"]
+    page.calibration = "c"
+    page.replacesExisting = true
     var new = TrainNewOperation(architecture: "mlp:4,2", output: output)
     new.seed = .max
     return [
-      convert, prune, survey, merge, extract, eval, new, rounds,
+      convert, prune, survey, merge, extract, eval, new, rounds, page,
       TrainRunOperation(model: "m", settings: training, output: "f"),
       CalibrateOperation(model: "m", settings: text, output: output),
       VectorApplyOperation(vectors: ["v"], base: "b", output: output),
