@@ -15,7 +15,7 @@ RELEASE := $(COMPILE) --product sumac -Xlinker -L"$(STATIC)"
 MODEL := Fixtures/models/base
 DEMO := .build/demo
 
-.PHONY: peers demo test build install uninstall format lint bench fuzz fuzz-minute oracles cluster packages python-modules
+.PHONY: peers demo test build install uninstall format lint bench fuzz fuzz-minute oracles cluster browser packages python-modules
 
 build: packages
 	@Scripts/static-libraries "$(STATIC)"
@@ -39,6 +39,7 @@ test: packages python-modules
 	@$(MAKE) --no-print-directory fuzz-minute
 	@$(MAKE) --no-print-directory oracles
 	@$(MAKE) --no-print-directory cluster
+	@$(MAKE) --no-print-directory browser
 
 # Each fuzz target for some seconds, on mutated seeds: make fuzz-minute FUZZ_SECONDS=60
 FUZZ_SECONDS ?= 2
@@ -54,6 +55,11 @@ oracles:
 cluster: python-modules
 	@Scripts/install-packages cluster
 	@PATH="$$PATH:/usr/sbin" python3 Tests/Cluster/slurm_test.py "$$($(RELEASE) --show-bin-path)/sumac"
+
+# Reports in headless Chromium.
+browser:
+	@Scripts/install-packages browser
+	@python3 Tests/Browser/browser_test.py "$$($(RELEASE) --show-bin-path)/sumac"
 
 # One target led by coverage: make fuzz TARGET=file SECONDS=3600
 TARGET ?= file

@@ -14,6 +14,7 @@ let strict: [SwiftSetting] = [
 
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+let mustache = Target.Dependency.product(name: "Mustache", package: "swift-mustache")
 let arguments = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -47,6 +48,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+    .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
   ],
   targets: [
     .target(name: "CKernels"),
@@ -94,6 +96,8 @@ let package = Package(
       ["ModelDirectories", "Packing", "PackedFormat", "Checkpoints", "TensorCore", "Base"]),
     module("Sumac", ["Packing", "Checkpoints", "PackedFormat", "TensorCore", "Base"]),
     module("Reporting", ["Base"]),
+    module("Charts", ["Base"]),
+    module("Pages", ["Differences", "Charts", "Models", "Base", crypto, mustache]),
     module("Tokenizers", ["Base"]),
     module("TokenData", ["Tokenizers", "Base"]),
     module("Recipes", ["Base", "YAML"]),
@@ -129,13 +133,17 @@ let package = Package(
     module("Rotary", ["Models", "Checkpoints", "TensorCore", "Base"]),
     module(
       "RotaryScaling",
-      ["Rotary", "Containers", "Models", "Checkpoints", "Reporting", "TensorCore", "Base"]),
+      [
+        "Rotary", "Containers", "Models", "Checkpoints", "Charts", "Reporting", "TensorCore",
+        "Base",
+      ]),
     module(
       "Merging",
       [
         "Recipes", "Rotary", "Packing", "Surveys", "LinearAlgebra", "Models", "PackedFormat",
         "Codecs",
         "Checkpoints",
+        "Charts",
         "Reporting",
         "TensorCore", "Base", system,
       ]),
@@ -174,7 +182,7 @@ let package = Package(
         "SparCL", "Networks", "BLAS", "TokenData", "Tokenizers", "Caches", "Rotary", "Differences",
         "Surveys",
         "Recipes",
-        "Reporting", "Containers", "Packing",
+        "Pages", "Charts", "Reporting", "Containers", "Packing",
         "ModelDirectories", "NumPy", "ONNX", "PyTorch", "Archives", "LibArchive", "Zip",
         "Safetensors", "Models",
         "Checkpoints", "PackedFormat", "Codecs", "TensorCore", "Base", "Zstd", system,
@@ -217,6 +225,7 @@ let package = Package(
       path: "Tests/TestSupport",
       swiftSettings: strict),
     tests("ReportingTests", ["Reporting"]),
+    tests("PagesTests", ["Pages", "Charts", "Surveys", "Pruning"]),
     tests("TokenizersTests", ["Tokenizers"]),
     tests("TokenDataTests", ["TokenData", "Tokenizers"]),
     tests("SumacTests", ["Sumac"]),

@@ -127,6 +127,10 @@ extension TensorStatistics {
       "pqi_q": number(distribution?.exponents.q),
       "gini": number(distribution?.gini),
       "abs_quantiles": .object(quantiles),
+      "octave_lowest": distribution?.octaves.map { JSONValue($0.lowest) } ?? .null,
+      "octave_counts": distribution?.octaves.map { octaves in
+        .array(octaves.counts.map { JSONValue($0) })
+      } ?? .null,
       "top_1_percent_energy": number(distribution?.topEnergyShare),
       "outlier_channels": matrix?.outlierChannelCount.map { JSONValue($0) } ?? .null,
       "channels": matrix.map { JSONValue($0.channelCount) } ?? .null,

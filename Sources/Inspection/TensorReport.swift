@@ -30,6 +30,11 @@ package struct TensorReport: Report {
         "no tensor is named '\(name.printable)' in \(checkpoint.path.printable)",
         hint: "list the names with: \(command: "inspect \(checkpoint.path.printable)")")
     }
+    self.init(checkpoint, tensor)
+  }
+
+  /// - Parameter tensor: A tensor of the checkpoint.
+  package init(_ checkpoint: Checkpoint, _ tensor: LazyTensor) {
     path = checkpoint.path
     lineage = checkpoint.lineage
     self.tensor = tensor
@@ -56,6 +61,9 @@ package struct TensorReport: Report {
         relativeError: term.error.flatMap { error in norm.map { $0 > 0 ? error / $0 : 0 } })
     }
   }
+
+  /// True if the tensor is stored as terms of a `.sumac` file.
+  package var hasTerms: Bool { packed != nil }
 
   private var elementCount: Int { tensor.info.elementCount }
   private var storedByteCount: Int { rows.reduce(0) { $0 + $1.byteCount } }

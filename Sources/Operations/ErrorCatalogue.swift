@@ -52,6 +52,7 @@ package enum ErrorCatalogue {
     + [.recipe]
     + [.batchJobs]
     + [.plan, .planInput]
+    + [.reportDocument]
     + [.clex]
     + [.ropeConfig, .noRotation]
     + [.cacheShape, .cacheLayout, .nonfiniteCache]

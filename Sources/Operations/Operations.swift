@@ -26,6 +26,7 @@ package enum Operations {
     CacheInspectOperation.self,
     CacheEvalOperation.self,
     InspectOperation.self,
+    ReportOperation.self,
     VerifyOperation.self,
     DiffOperation.self,
     EvalOperation.self,

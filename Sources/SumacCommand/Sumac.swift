@@ -28,7 +28,8 @@ struct Sumac: ParsableCommand {
     version: "sumac \(Version.current)",
     subcommands: [
       Convert.self, Prune.self, Merge.self, Vector.self, Rope.self, Cache.self, Inspect.self,
-      Verify.self, Diff.self, Eval.self, Calibrate.self, Train.self, Sparcl.self, Repeats.self,
+      ReportPage.self, Verify.self, Diff.self, Eval.self, Calibrate.self, Train.self, Sparcl.self,
+      Repeats.self,
       Batch.self,
       Plan.self, Task.self, Pack.self, Unpack.self, Explain.self, Doctor.self,
     ])

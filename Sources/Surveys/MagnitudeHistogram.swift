@@ -38,6 +38,40 @@ package struct MagnitudeHistogram: Sendable, Equatable {
     }
   }
 
+  /// The bins with finite values in ascending order: the number of values, and the mean of their magnitudes.
+  package var bins: [(count: Int, magnitude: Double)] {
+    let counts = upper.counts
+    return (0..<Self.finiteBinCount).compactMap { bin in
+      guard counts[bin] > 0 else { return nil }
+      let low = Double(Float(bitPattern: UInt32(bin) << 15))
+      let step = Double(Float(bitPattern: UInt32(bin) << 15 | 1)) - low
+      return (Int(counts[bin]), low + step * Double(lowerBits[bin]) / Double(counts[bin]))
+    }
+  }
+
+  /// The numbers of values by powers of two of their magnitudes; nil if all values are 0.
+  package var octaves: Octaves? {
+    let counts = upper.counts
+    var sums = [UInt64](repeating: 0, count: Self.finiteBinCount >> 8)
+    for bin in 0..<Self.finiteBinCount { sums[bin >> 8] += counts[bin] }
+    // Octave 0 has the zeros and the subnormal numbers, which count as zeros here.
+    guard let first = sums.indices.dropFirst().first(where: { sums[$0] > 0 }),
+      let last = sums.lastIndex(where: { $0 > 0 })
+    else { return nil }
+    return Octaves(lowest: first - 127, counts: sums[first...last].map { Int($0) })
+  }
+
+  /// Numbers of values by powers of two: the first is of magnitudes from 2^lowest up to twice that.
+  package struct Octaves: Sendable, Equatable {
+    package var lowest: Int
+    package var counts: [Int]
+
+    package init(lowest: Int, counts: [Int]) {
+      self.lowest = lowest
+      self.counts = counts
+    }
+  }
+
   /// The number of finite values.
   package var finiteCount: Int { upper.total(of: .finite) }
 

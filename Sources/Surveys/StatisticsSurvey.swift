@@ -14,6 +14,8 @@ package struct StatisticsSurvey: Sendable {
     package var tensors: [TensorStatistics]
     /// The statistics of all float tensors together, each counted once.
     package var model: TensorStatistics
+    /// The magnitudes of all float tensors together.
+    package var magnitudes = MagnitudeHistogram()
   }
 
   package var exponents: PQIndex
@@ -75,7 +77,7 @@ package struct StatisticsSurvey: Sendable {
       of: tensors, wanted: found.map { $0!.wanted }, model: total.wanted, engine: engine)
     return Result(
       tensors: zip(found, quantiles.tensors).map { $0!.statistics(quantiles: $1) },
-      model: total.statistics(quantiles: quantiles.model))
+      model: total.statistics(quantiles: quantiles.model), magnitudes: model.magnitudes)
   }
 
   /// The tallies of the tensors that are being read, and the results of those that are complete.

@@ -24,6 +24,9 @@ package struct TensorStatistics: Sendable, Equatable {
     /// The estimated losslessly encoded size in a `.sumac` file, in bytes, from a sample of the values.
     package var packedByteCount: Int?
 
+    /// The numbers of values by powers of two of their magnitudes, without zeros; nil if there are none.
+    package var octaves: MagnitudeHistogram.Octaves?
+
     package static let levels = [0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 0.999]
     /// The share of values that `topEnergyShare` covers.
     package static let topShare = 0.01

@@ -186,6 +186,9 @@ struct TensorTally: Sendable {
 
   // MARK: Results
 
+  /// The magnitudes of all values.
+  var magnitudes: MagnitudeHistogram { histogram }
+
   /// The results of a tally whose tensors have been read.
   struct Finished: Sendable {
     var moments: Moments
@@ -203,7 +206,7 @@ struct TensorTally: Sendable {
       distribution: TensorStatistics.Distribution(
         exponents: survey.exponents, pqIndex: index,
         gini: gini ?? Gini.value(histogram, magnitudeSum: moments.magnitudeSum),
-        matrix: matrix, packedByteCount: estimatedByteCount),
+        matrix: matrix, packedByteCount: estimatedByteCount, octaves: histogram.octaves),
       wanted: WantedRanks(histogram, isSettled: isSettled))
   }
 

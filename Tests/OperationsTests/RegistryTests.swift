@@ -97,6 +97,10 @@ import Training
     rounds.scope = .neuron
     rounds.amount = 0.2
     rounds.keepsWeights = true
+    var page = ReportOperation(subject: .model("m"), page: "report.html")
+    page.evaluations = ["e.json"]
+    page.calibration = "c"
+    page.replacesExisting = true
     var new = TrainNewOperation(architecture: "mlp:4,2", output: output)
     new.seed = .max
     var tasks = SparclTrainSettings(data: "d", tasks: "0,1/2", epochs: 3)
@@ -128,7 +132,7 @@ import Training
       SparclBufferOperation(input: "s", size: 5, output: output),
       SparclDropOperation(input: "c", number: 3),
       SparclFlopsOperation(model: "m", settings: tasks),
-      diff, convert, prune, survey, merge, extract, eval, new, rounds,
+      page, diff, convert, prune, survey, merge, extract, eval, new, rounds,
       TrainRunOperation(model: "m", settings: training, output: "f"),
       CalibrateOperation(model: "m", settings: text, output: output),
       VectorApplyOperation(vectors: ["v"], base: "b", output: output),

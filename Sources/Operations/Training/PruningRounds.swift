@@ -1,4 +1,5 @@
 package import Base
+import Charts
 import Pruning
 package import Reporting
 import Training

@@ -96,7 +96,8 @@ package struct InspectOperation: Operation {
         showsNeurons ? NeuronSurvey.workspaceByteCount(tensors, rows: rows) : 0))
   }
 
-  private func statistics(
+  /// Reads all values of the tensors.
+  func statistics(
     of tensors: [LazyTensor], rows: [RowGeometry], _ exponents: PQIndex, _ pattern: Pattern,
     _ context: OperationContext
   ) throws -> (statistics: StatisticsSurvey.Result, neurons: [[NeuronSurvey.Neuron]?]?) {

@@ -1,4 +1,5 @@
 import Base
+import Charts
 import Reporting
 import Rotary
 import RotaryScaling
@@ -25,7 +26,7 @@ package struct RopeShowOperation: Operation {
     }
     let series = try series(context)
     guard let plot else { return OperationResult(reports: [RopeReport(series)]) }
-    try ReportFile.write(RopePlot.svg(series), to: plot, replacesExisting: replacesPlot)
+    try ReportFile.write(RopePlot.chart(series).svg, to: plot, replacesExisting: replacesPlot)
     context.observer.report(.note("\(plot.printable): \(series.count.counted("line"))"))
     return OperationResult()
   }

@@ -1,4 +1,5 @@
 import Base
+import Charts
 import Checkpoints
 import Merging
 import Reporting
@@ -148,6 +149,10 @@ package struct VectorStatsOperation: Operation {
   package var base: String?
   /// True if tensors are listed instead of layers.
   package var listsTensors = false
+  /// The path of an SVG plot of the cosines, which replaces the report.
+  package var plot: String?
+  /// True if the plot replaces an existing file.
+  package var replacesPlot = false
 
   package init(vectors: [String]) { self.vectors = vectors }
 
@@ -168,6 +173,12 @@ package struct VectorStatsOperation: Operation {
       for check in checks { _ = try check.run(engine: engine) }
       return try VectorStatistics(inputs, base: base, engine: engine)
     }
-    return OperationResult(reports: [VectorReport(statistics, listsTensors: listsTensors)])
+    guard let plot else {
+      return OperationResult(reports: [VectorReport(statistics, listsTensors: listsTensors)])
+    }
+    try ReportFile.write(
+      VectorPlot.chart(statistics).svg, to: plot, replacesExisting: replacesPlot)
+    context.observer.report(.note("\(plot.printable): \(vectors.count.counted("vector"))"))
+    return OperationResult()
   }
 }

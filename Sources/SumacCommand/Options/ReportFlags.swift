@@ -38,6 +38,12 @@ struct ReportFlags: ParsableArguments {
     format ?? (json ? .json : path.flatMap(ReportFormat.init(path:)) ?? .text)
   }
 
+  /// The path of a drawing that the command is to make; nil unless the suffix of the file asks for one.
+  var drawing: String? {
+    guard format == nil, !json, let path, ReportFormat.suffix(of: path) == "svg" else { return nil }
+    return path
+  }
+
   /// Checks `--output` before the work starts.
   ///
   /// - Parameters:

@@ -38,15 +38,11 @@ struct RopeShow: ReportVerb {
   var inputPaths: [String] { [model] + compare }
   var drawings: [String] { ["svg"] }
 
-  private var plots: Bool {
-    report.output.flatMap(ReportFormat.suffix(of:)) == "svg" && !report.json && report.format == nil
-  }
-
   func operation(_ invocation: Invocation) -> any Operation {
     var operation = RopeShowOperation(model: model)
     operation.lengths = length
     operation.comparisons = compare
-    operation.plot = plots ? report.output : nil
+    operation.plot = report.drawing
     operation.replacesPlot = report.force
     return operation
   }

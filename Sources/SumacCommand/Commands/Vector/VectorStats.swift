@@ -7,12 +7,14 @@ struct VectorStats: ReportVerb {
     abstract: "Show norms of task vectors and compare them in pairs.",
     discussion: """
       Shows the norms of each layer and, for each pair of vectors, the cosine and the share of values \
-      with different signs. With --base, the arguments can also be fine-tuned models.
+      with different signs. With --base, the arguments can also be fine-tuned models. With -o NAME.svg, \
+      writes a plot of the cosines.
 
       Examples:
         sumac vector stats math.sumac code.sumac
         sumac vector stats math/ code/ --base base/ --tensors
         sumac vector stats math.sumac code.sumac chat.sumac --json
+        sumac vector stats math.sumac code.sumac chat.sumac -o cosines.svg
       """)
 
   @OptionGroup var global: GlobalOptions
@@ -32,11 +34,14 @@ struct VectorStats: ReportVerb {
   var vectors: [String]
 
   var inputPaths: [String] { vectors + [base].compactMap(\.self) }
+  var drawings: [String] { ["svg"] }
 
   func operation(_ invocation: Invocation) -> any Operation {
     var operation = VectorStatsOperation(vectors: vectors)
     operation.base = base
     operation.listsTensors = tensors
+    operation.plot = report.drawing
+    operation.replacesPlot = report.force
     return operation
   }
 }
