@@ -104,7 +104,7 @@ let package = Package(
     module(
       "Repeats",
       [
-        "CRepeats", "Containers", "Archives", "LibArchive", "Checkpoints", "TokenData",
+        "CRepeats", "Charts", "Containers", "Archives", "LibArchive", "Checkpoints", "TokenData",
         "Reporting", "TensorCore", "Base", system,
       ]),
     module(

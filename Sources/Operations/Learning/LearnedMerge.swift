@@ -56,7 +56,7 @@ struct LearnedMerge {
     let reader = try LearningTaskReader(settings, network, files, context)
     let tasks = try reader.tasks()
     self.tasks = tasks
-    let given = try settings.draws.map { try GivenDraws($0, settings, tasks, context) }
+    let given = try settings.draws.map { try LearningDraws($0, settings, tasks, context) }
     var recipe = Self.recipe(settings)
     recipe.batchSize = given?.batchSize ?? recipe.batchSize
     recipe.batchCount = given?.batchCount ?? recipe.batchCount

@@ -52,7 +52,9 @@ struct ContinualInputs {
     hasTest = test != nil
     try Self.check(data, "data", recipe, batch: training.batch)
     if let test { try Self.check(test.data, "test", recipe, batch: 0) }
-    let given = try settings.draws.map { try GivenDraws.read($0, recipe, training.batch, context) }
+    let given = try settings.draws.map {
+      try ContinualDrawsFile.read($0, recipe, training.batch, context)
+    }
     draws = ContinualDraws(seed: training.seed, given: given?.draws)
     command = try Self.command(
       settings, checkpoint, training, data: digest, test: test?.digest, draws: given?.digest)

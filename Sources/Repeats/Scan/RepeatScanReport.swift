@@ -1,4 +1,5 @@
 package import Base
+import Charts
 package import Reporting
 
 /// The repeats in texts or tokens, as `repeats scan` reports them.

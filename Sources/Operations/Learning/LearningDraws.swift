@@ -5,7 +5,7 @@ import TensorCore
 import Training
 
 /// Numbers of examples that a file gives for each step, task and batch.
-struct GivenDraws {
+struct LearningDraws {
   let draws: BatchDraws
   let batchSize: Int
   let batchCount: Int

@@ -10,7 +10,7 @@ import Training
 /// has a row of places of the buffer for each replayed batch; `draws/reservoir` a number for each example that finds the
 /// buffer full; `update/U/grown/NAME` the places that change U of the masks adds to a layer; `removal/R/order` the examples
 /// in the order in which they leave. The last two may start with `f32/`, or with `f64/` where there is none with `f32/`.
-enum GivenDraws {
+enum ContinualDrawsFile {
   static func read(
     _ path: String, _ recipe: ContinualRecipe, _ batch: Int, _ context: OperationContext
   ) throws -> (draws: ContinualDraws.Given, digest: String) {
