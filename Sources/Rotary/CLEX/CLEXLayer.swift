@@ -99,8 +99,7 @@ package struct CLEXLayer: Sendable, Equatable {
     try parameters.check(
       parameterCount: up.count + down.count, frequencyCount: inverse.count)
     guard isTrained else { return }
-    let product = parameters.parameterFactor * Double(2 * inverse.count)
-    let wanted = Int(exactly: product.rounded(.down)) ?? 0
+    let wanted = parameters.width(frequencyCount: inverse.count)
     guard width == wanted else {
       throw RopeFault(
         "the CLEX projections have width \(width), expected \(wanted) from param_factor "
