@@ -112,8 +112,8 @@ let package = Package(
     module(
       "Training",
       [
-        "Networks", "Recipes", "Containers", "Safetensors", "Models", "Checkpoints", "Reporting",
-        "TensorCore", "Base", system,
+        "Networks", "Rotary", "Recipes", "Containers", "Safetensors", "Models", "Checkpoints",
+        "Reporting", "TensorCore", "Base", system,
       ]),
     module("Rotary", ["Models", "Checkpoints", "TensorCore", "Base"]),
     module(
@@ -214,7 +214,8 @@ let package = Package(
       "EvaluationTests",
       reading + ["Evaluation", "Networks", "Caches", "BLAS", "Tokenizers"]),
     tests(
-      "TrainingTests", reading + ["Training", "Networks", "BLAS", "Recipes", "Surveys", "Pruning"]),
+      "TrainingTests",
+      reading + ["Training", "Networks", "Rotary", "BLAS", "Recipes", "Surveys", "Pruning"]),
     tests("NetworksTests", reading + ["Networks", "BLAS", "Rotary"]),
     tests("MergingTests", reading + ["Merging", "Recipes"]),
     tests("CachesTests", reading + ["Caches"]),
