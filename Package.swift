@@ -167,8 +167,9 @@ let package = Package(
     .executableTarget(
       name: "SumacCommand",
       dependencies: [
-        "Operations", "Inspection", "Pruning", "Merging", "RotaryScaling", "CacheCompression",
-        "BLAS", "Caches", "Surveys", "Reporting", "Containers", "Checkpoints", "Codecs",
+        "Operations", "Inspection", "Pruning", "Merging", "Rotary", "RotaryScaling",
+        "CacheCompression", "BLAS", "Caches", "Surveys", "Reporting", "Containers", "Checkpoints",
+        "Codecs",
         "Base",
         "CLinux", arguments, system,
       ],

@@ -85,7 +85,7 @@ import Testing
     var judge = CacheEvalOperation(cache: "c", against: "o", model: "m", text: sequence)
     judge.tokenLimit = 128
     judge.input.axes = .htd
-    var training = TrainSettings(recipe: "r.yaml", data: "d")
+    var training = TrainSettings(recipe: "r.yaml", data: ["d"])
     training.labels = "l"
     training.draws = "d:order"
     training.kernels = .portable
@@ -94,10 +94,17 @@ import Testing
     rounds.scope = .neuron
     rounds.amount = 0.2
     rounds.keepsWeights = true
+    training.adapter = "lora:8"
+    training.targets = ["q_proj"]
+    var fit = RopeFitOperation(model: "m", settings: training, output: "f")
+    fit.fit.maximumFactor = 8
+    fit.fit.part = "clex"
+    fit.fit.activation = .silu
+    fit.fit.projectionRate = 1e-5
     var new = TrainNewOperation(architecture: "mlp:4,2", output: output)
     new.seed = .max
     return [
-      convert, prune, survey, merge, extract, eval, new, rounds,
+      convert, prune, survey, merge, extract, eval, new, rounds, fit,
       TrainRunOperation(model: "m", settings: training, output: "f"),
       CalibrateOperation(model: "m", settings: text, output: output),
       VectorApplyOperation(vectors: ["v"], base: "b", output: output),

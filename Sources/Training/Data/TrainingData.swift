@@ -7,8 +7,14 @@ package protocol TrainingData: Sendable {
   var byteCount: Int { get }
   /// True if each example has one class, so that the share of correct ones is counted.
   var hasClasses: Bool { get }
+  /// The number of tokens that a window predicts; nil for other examples.
+  var windowLength: Int? { get }
   /// Returns some examples.
   func batch<S: NetworkScalar>(_ examples: [Int], in arena: Arena) -> Batch<S>
+}
+
+extension TrainingData {
+  package var windowLength: Int? { nil }
 }
 
 /// Some examples as the input of a network, and what it should predict.
@@ -139,6 +145,7 @@ package struct TokenExamples: TrainingData {
   }
 
   package var count: Int { places.count }
+  package var windowLength: Int? { length }
   package var byteCount: Int { 4 * tokens.count + 8 * places.count }
 
   package func batch<S: NetworkScalar>(_ examples: [Int], in arena: Arena) -> Batch<S> {
