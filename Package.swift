@@ -124,9 +124,8 @@ let package = Package(
     module(
       "Training",
       [
-        "SparCL", "Networks", "Recipes", "Containers", "Safetensors", "Models", "Checkpoints",
-        "Reporting",
-        "TensorCore", "Base", system,
+        "SparCL", "Networks", "Rotary", "Recipes", "Containers", "Safetensors", "Models",
+        "Checkpoints", "Reporting", "TensorCore", "Base", system,
       ]),
     module("InductionHeads", ["Networks", "BLAS", "Reporting", "Base"]),
     module("ScalingLaws", ["BLAS", "Reporting", "Base"]),
@@ -196,7 +195,7 @@ let package = Package(
     .executableTarget(
       name: "SumacCommand",
       dependencies: [
-        "Operations", "Differences", "Inspection", "Pruning", "Merging", "AdaMerging",
+        "Operations", "Differences", "Inspection", "Pruning", "Merging", "Rotary", "AdaMerging",
         "RotaryScaling", "CacheCompression", "ScalingLaws", "Training", "SparCL", "BLAS", "Caches",
         "Surveys", "Repeats", "Reporting", "Containers", "Checkpoints", "Codecs",
         "Base",
@@ -247,7 +246,9 @@ let package = Package(
       reading + ["Evaluation", "Networks", "Caches", "BLAS", "Tokenizers"]),
     tests(
       "TrainingTests",
-      reading + ["Training", "SparCL", "Networks", "BLAS", "Recipes", "Surveys", "Pruning"]),
+      reading + [
+        "Training", "SparCL", "Networks", "Rotary", "BLAS", "Recipes", "Surveys", "Pruning",
+      ]),
     tests("SparCLTests", reading + ["SparCL"]),
     tests("InductionHeadsTests", reading + ["InductionHeads", "Networks", "BLAS"]),
     tests("ScalingLawsTests", ["ScalingLaws", "BLAS"]),

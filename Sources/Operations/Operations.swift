@@ -18,6 +18,7 @@ package enum Operations {
     RopeShowOperation.self,
     RopeScaleOperation.self,
     RopeConfigOperation.self,
+    RopeFitOperation.self,
     CacheMakeOperation.self,
     CachePackOperation.self,
     CacheUnpackOperation.self,

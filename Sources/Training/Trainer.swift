@@ -12,16 +12,25 @@ package final class Trainer<Scalar: NetworkScalar> {
   package let network: Network<Scalar>
   package let compute: Compute
   package let recipe: TrainingRecipe
-  /// The trained parameters in the order of the checkpoint.
+  /// The trained parameters: weights in the order of the checkpoint, factors of adapters, projections of frequencies.
   package let parameters: [ResidentParameter<Scalar>]
   /// The running statistics of batch normalizations.
   package let statistics: [ResidentParameter<Scalar>]
   /// The state of the optimizer for each parameter.
   package private(set) var states: [[Value<Scalar>]] = []
+  /// The number of steps that changed each parameter. It is below the number of steps for parameters that the loss of a
+  /// step does not depend on.
+  package internal(set) var updateCounts: [Int] = []
+  /// The layers with trained adapters.
+  package private(set) var adapted: [AdaptedLayer<Scalar>] = []
+  /// The trained frequencies; nil for those of the network.
+  package private(set) var rotation: CLEXRotation<Scalar>?
   /// A 1 for each weight that is kept and a 0 for each that stays 0, by names of parameters.
   private var masks: [String: Value<Scalar>] = [:]
   /// True if the values of each block are computed again in the backward pass.
   package var usesSegments = false
+  /// True if batch normalizations use the statistics of the batch.
+  private let trainsStatistics: Bool
   /// The tables of positions by the windows of a batch.
   private var positions: [(windows: Windows, table: Positions<Scalar>)] = []
 
@@ -33,20 +42,45 @@ package final class Trainer<Scalar: NetworkScalar> {
     package var norm: Double
   }
 
-  /// - Parameter masks: Masks by names of parameters, whose shapes they have.
-  /// - Throws: ``FormatError`` or ``SeveralErrors`` if the tensors do not fit the configuration.
+  /// - Parameters:
+  ///   - masks: Masks by names of parameters, whose shapes they have.
+  ///   - part: The part of the network that is trained.
+  ///   - readsLazily: True to read weights that are not trained whenever they are needed, which saves their memory.
+  ///   - fit: The frequencies to train; nil for those of the network.
+  /// - Throws: ``FormatError`` or ``SeveralErrors`` if the tensors do not fit the configuration; ``UsageError`` if
+  ///   adapters do not fit the network.
   package init(
     _ checkpoint: Checkpoint, _ model: ModelConfiguration, _ recipe: TrainingRecipe,
-    masks: [String: LazyTensor] = [:], _ compute: Compute
+    masks: [String: LazyTensor] = [:], part: TrainedPart = .weights, readsLazily: Bool = false,
+    fit: CLEXFitSettings? = nil, _ compute: Compute
   ) throws {
     var (parameters, statistics) = ([ResidentParameter<Scalar>](), [ResidentParameter<Scalar>]())
     network = try Network<Scalar>.network(of: checkpoint, model, compute) { tensor in
+      if part.freezesWeights, readsLazily {
+        return LazyParameter<Scalar>(tensor, path: checkpoint.path, in: compute.arena)
+      }
       let isStatistic = Network<Scalar>.statisticNames.contains { tensor.name.hasSuffix("." + $0) }
       let parameter = ResidentParameter<Scalar>(
         tensor.name, try Self.value(of: tensor, path: checkpoint.path, compute),
-        isTrained: !isStatistic)
+        isTrained: !isStatistic && !part.freezesWeights)
+      if part.freezesWeights { return parameter }
       if isStatistic { statistics.append(parameter) } else { parameters.append(parameter) }
       return parameter
+    }
+    if case .adapters(let settings) = part {
+      for layer in try settings.layers(of: network) {
+        let adapted = AdaptedLayer<Scalar>(
+          layer, rank: settings.rank, seed: recipe.seed, in: compute.arena)
+        network.adapters[layer.weight] = Adapter(a: adapted.a, b: adapted.b, scale: settings.scale)
+        parameters += [adapted.a, adapted.b]
+        self.adapted.append(adapted)
+      }
+    }
+    if let fit {
+      let rotation = CLEXRotation<Scalar>(
+        fit, prefix: network.prefix, seed: recipe.seed, in: compute.arena)
+      parameters += [rotation.up, rotation.down]
+      self.rotation = rotation
     }
     self.parameters = parameters
     self.statistics = statistics
@@ -63,6 +97,8 @@ package final class Trainer<Scalar: NetworkScalar> {
         Value(parameter.shape, isZero: true, in: compute.arena)
       }
     }
+    updateCounts = parameters.map { _ in 0 }
+    trainsStatistics = !part.freezesWeights
   }
 
   /// Returns all numbers of a tensor; only their memory if memory is counted.
@@ -100,12 +136,17 @@ package final class Trainer<Scalar: NetworkScalar> {
   }
 
   /// Returns the logits of a batch.
-  /// - Parameter observe: Receives the inputs of batch normalizations in training; nil for an evaluation.
+  /// - Parameters:
+  ///   - step: The number of the step, counted from 0; nil for an evaluation.
+  ///   - observe: Receives the inputs of batch normalizations in training; nil for an evaluation.
   func logits(
-    _ batch: Batch<Scalar>, _ tape: Tape<Scalar>,
+    _ batch: Batch<Scalar>, _ tape: Tape<Scalar>, step: Int? = nil,
     observe: ((String, Value<Scalar>) throws -> Void)?
   ) throws -> Value<Scalar> {
-    let positions = try table(batch.windows)
+    let positions =
+      try rotation?.positions(ofStep: step, batch.windows, tape) ?? table(batch.windows)
+    // A table that is trained is an input of each segment, so that its gradient passes on.
+    let tables = positions.tables.filter(\.needsGradient)
     let network = network
     func run(_ tape: Tape<Scalar>, isAgain: Bool = false) -> Run<Scalar> {
       var observer = Observer<Scalar>()
@@ -120,7 +161,7 @@ package final class Trainer<Scalar: NetworkScalar> {
         continue
       }
       // The first pass of a segment does not record; the second one must not count a batch again.
-      hidden = try tape.segment([hidden]) { inner, inputs in
+      hidden = try tape.segment([hidden] + tables) { inner, inputs in
         try network.block(index, inputs[0], run(inner, isAgain: inner.isRecording))
       }
     }
@@ -130,7 +171,7 @@ package final class Trainer<Scalar: NetworkScalar> {
   /// Returns the score of some examples, with running statistics.
   package func score(_ batch: Batch<Scalar>) throws -> Score {
     let tape = Tape<Scalar>(compute)
-    let logits = try logits(batch, tape, observe: nil)
+    let logits = try logits(batch, tape, step: nil, observe: nil)
     let logProbabilities = try tape.apply(LogProbability(batch.targets), [logits])
     guard !compute.arena.isCounting else { return Score() }
     return Score(
@@ -162,9 +203,11 @@ package final class Trainer<Scalar: NetworkScalar> {
   package func step(_ batch: Batch<Scalar>, number: Int, rate: Double) throws -> Outcome {
     let tape = Tape<Scalar>(compute, isRecording: true)
     var pending: [String: [Scalar]] = [:]
-    let logits = try logits(batch, tape) { prefix, x in
+    let observe: (String, Value<Scalar>) throws -> Void = { prefix, x in
       if !self.compute.arena.isCounting { self.update(&pending, prefix, x) }
     }
+    let logits = try logits(
+      batch, tape, step: number - 1, observe: trainsStatistics ? observe : nil)
     let loss = try tape.apply(
       Mean(factor: -1, divisor: max(1, batch.targetCount)),
       [tape.apply(LogProbability(batch.targets), [logits])])
@@ -187,22 +230,28 @@ package final class Trainer<Scalar: NetworkScalar> {
     for index in used {
       guard let gradient = gradients.removeValue(forKey: parameters[index].name) else { continue }
       if factor != 1 { try compute.scale(gradient, by: factor) }
-      try update(index, gradient, number: number, rate: rate)
+      try update(index, gradient, rate: rate)
     }
     for statistic in statistics { if let new = pending[statistic.name] { statistic.set(new) } }
     return outcome
   }
 
   private func update(
-    _ index: Int, _ gradient: Value<Scalar>, number: Int, rate: Double
+    _ index: Int, _ gradient: Value<Scalar>, rate: Double
   ) throws {
     let parameter = parameters[index]
+    updateCounts[index] += 1
+    var rate = rate
+    if let rotation, parameter === rotation.up || parameter === rotation.down {
+      rate *= rotation.settings.rateFactor
+    }
     let mask = masks[parameter.name]
     if let mask { try compute.multiply(gradient, by: mask) }
     let isDecayed = recipe.decayed == .all || parameter.shape.count > 1
     try recipe.optimizer.apply(
       ParameterUpdate(
-        parameter.value, gradient: gradient, state: states[index], step: number, rate: rate,
+        parameter.value, gradient: gradient, state: states[index], step: updateCounts[index],
+        rate: rate,
         decay: isDecayed ? recipe.weightDecay : 0, compute))
     // Decay and momentum keep 0 at 0; this holds for any optimizer.
     if let mask { try compute.multiply(parameter.value, by: mask) }

@@ -88,7 +88,7 @@ import Training
     var judge = CacheEvalOperation(cache: "c", against: "o", model: "m", text: sequence)
     judge.tokenLimit = 128
     judge.input.axes = .htd
-    var training = TrainSettings(recipe: "r.yaml", data: "d")
+    var training = TrainSettings(recipe: "r.yaml", data: ["d"])
     training.labels = "l"
     training.draws = "d:order"
     training.kernels = .portable
@@ -101,6 +101,13 @@ import Training
     page.evaluations = ["e.json"]
     page.calibration = "c"
     page.replacesExisting = true
+    training.adapter = "lora:8"
+    training.targets = ["q_proj"]
+    var fit = RopeFitOperation(model: "m", settings: training, output: "f")
+    fit.fit.maximumFactor = 8
+    fit.fit.part = "clex"
+    fit.fit.activation = .silu
+    fit.fit.projectionRate = 1e-5
     var new = TrainNewOperation(architecture: "mlp:4,2", output: output)
     new.seed = .max
     var tasks = SparclTrainSettings(data: "d", tasks: "0,1/2", epochs: 3)
@@ -132,7 +139,7 @@ import Training
       SparclBufferOperation(input: "s", size: 5, output: output),
       SparclDropOperation(input: "c", number: 3),
       SparclFlopsOperation(model: "m", settings: tasks),
-      page, diff, convert, prune, survey, merge, extract, eval, new, rounds,
+      page, diff, convert, prune, survey, merge, extract, eval, new, rounds, fit,
       TrainRunOperation(model: "m", settings: training, output: "f"),
       CalibrateOperation(model: "m", settings: text, output: output),
       VectorApplyOperation(vectors: ["v"], base: "b", output: output),

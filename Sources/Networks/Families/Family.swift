@@ -28,6 +28,8 @@ package protocol Family: Sendable {
   static func last<S: NetworkScalar>(_ x: Value<S>, _ model: Scope<S>) throws -> Value<S>
   /// True if the output of the network is logits, one for each token of the vocabulary.
   static var hasLogits: Bool { get }
+  /// True if linear layers of the blocks store their weights with the inputs first.
+  static var storesInputsFirst: Bool { get }
   /// The value of the weights of normalizations in a new network.
   static var startOfNormalizations: Float { get }
   /// The tensors of the projections of an attention; nil if the network has no causal attention of heads.
@@ -59,6 +61,7 @@ extension Family {
   }
 
   package static var hasLogits: Bool { true }
+  package static var storesInputsFirst: Bool { false }
   package static var startOfNormalizations: Float { 1 }
   package static var attentionLayout: AttentionLayout? { .separate("self_attn.") }
 

@@ -12,6 +12,7 @@ enum GPT2: Family {
   static let prefixes = ["transformer.", ""]
   static let embeddingName = "wte.weight"
   static let blockName = "h."
+  static let storesInputsFirst = true
 
   static func unsupportedSettings(of object: JSONObject) -> [String] {
     refused(["scale_attn_by_inverse_layer_idx", "add_cross_attention"], in: object)

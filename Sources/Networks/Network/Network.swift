@@ -14,8 +14,8 @@ package final class Network<Scalar: NetworkScalar> {
   /// The path of the model, for errors.
   package let path: String
   /// The prefix of the names of tensors, such as `model.`.
-  let prefix: String
-  private let parameters: [String: any Parameter<Scalar>]
+  package let prefix: String
+  let parameters: [String: any Parameter<Scalar>]
   /// The low-rank adapters of linear layers, by the names of their weights.
   package var adapters: [String: Adapter<Scalar>] = [:]
   /// The faults that a check found.

@@ -6,7 +6,13 @@ import Rotary
 package final class Positions<Scalar: NetworkScalar> {
   package let windows: Windows
   /// A table for each of the network's rotary settings, shape `[length, rotated dimensions]`.
-  let tables: [Value<Scalar>]
+  package let tables: [Value<Scalar>]
+
+  /// Creates positions with given tables.
+  package init(_ windows: Windows, tables: [Value<Scalar>]) {
+    self.windows = windows
+    self.tables = tables
+  }
 
   /// - Parameter context: The number of positions that frequencies which depend on the length are for; nil for those up to
   ///   the end of the windows.

@@ -43,12 +43,19 @@ package struct Scope<Scalar: NetworkScalar> {
   /// Returns x Wᵀ + b for given parameters.
   func linear(_ x: Value<Scalar>, _ weights: [any Parameter<Scalar>]) throws -> Value<Scalar> {
     try observe(x, weights[0])
-    guard let adapter = run.network.adapters[weights[0].name] else {
-      return try tape.apply(
+    return try adapted(x, weights, isTransposed: false)
+      ?? tape.apply(
         Linear(isSparse: weights[0].pattern?.isSparse == true), [x], weights)
-    }
+  }
+
+  /// Returns the output of a linear layer with its adapter; nil if it has none.
+  private func adapted(
+    _ x: Value<Scalar>, _ weights: [any Parameter<Scalar>], isTransposed: Bool
+  ) throws -> Value<Scalar>? {
+    guard let adapter = run.network.adapters[weights[0].name] else { return nil }
     let y = try tape.apply(
-      LowRankLinear(scale: adapter.scale), [x], [weights[0], adapter.a, adapter.b])
+      LowRankLinear(scale: adapter.scale, isTransposed: isTransposed), [x],
+      [weights[0], adapter.a, adapter.b])
     return weights.count > 1 ? try tape.apply(RowSum(), [y], [weights[1]]) : y
   }
 
@@ -56,9 +63,12 @@ package struct Scope<Scalar: NetworkScalar> {
   func linearTransposed(
     _ x: Value<Scalar>, _ name: String, to width: Int
   ) throws -> Value<Scalar> {
-    let weight = try parameter(name + ".weight", x.columns, width)
-    try observe(x, weight)
-    return try tape.apply(LinearTransposed(), [x], [weight, parameter(name + ".bias", width)])
+    let weights = [
+      try parameter(name + ".weight", x.columns, width), try parameter(name + ".bias", width),
+    ]
+    try observe(x, weights[0])
+    return try adapted(x, weights, isTransposed: true)
+      ?? tape.apply(LinearTransposed(), [x], weights)
   }
 
   private func observe(_ x: Value<Scalar>, _ weight: any Parameter<Scalar>) throws {

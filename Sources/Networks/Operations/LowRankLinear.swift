@@ -1,6 +1,7 @@
 /// A linear layer with a low-rank adapter: y = x Wᵀ + s (x Aᵀ) Bᵀ.
 ///
-/// Input `[…, in]`; weights W `[out, in]`, A `[rank, in]`, B `[out, rank]`; output `[…, out]`.
+/// Input `[…, in]`; weights W `[out, in]`, or `[in, out]` if ``isTransposed``, A `[rank, in]`, B `[out, rank]`; output
+/// `[…, out]`.
 /// Source: Hu et al., "LoRA: Low-rank adaptation of large language models", ICLR 2022.
 /// - Complexity: O(rows · in · out).
 package struct LowRankLinear: Operation {
@@ -10,17 +11,26 @@ package struct LowRankLinear: Operation {
   /// The factor s of the low-rank part.
   package let scale: Double
 
-  package init(scale: Double) { self.scale = scale }
+  /// True if W is stored with its inputs first, so that the first term is x W.
+  package let isTransposed: Bool
+
+  package init(scale: Double, isTransposed: Bool = false) {
+    self.scale = scale
+    self.isTransposed = isTransposed
+  }
 
   package func shape(inputs: [[Int]], weights: [[Int]]) throws -> [Int] {
     guard inputs.count == 1, weights.count == 3, weights.allSatisfy({ $0.count == 2 }),
-      inputs[0].last == weights[0][1], weights[1][1] == weights[0][1],
-      weights[2] == [weights[0][0], weights[1][0]]
+      let width = inputs[0].last, width == weights[1][1],
+      weights[0] == (isTransposed ? [width, weights[2][0]] : [weights[2][0], width]),
+      weights[2][1] == weights[1][0]
     else {
       throw ShapeFault(
-        Self.name, "expected x [n, in], W [out, in], A [rank, in], B [out, rank]", inputs, weights)
+        Self.name,
+        "expected x [n, in], W \(isTransposed ? "[in, out]" : "[out, in]"), A [rank, in], B [out, rank]",
+        inputs, weights)
     }
-    return inputs[0].dropLast() + [weights[0][0]]
+    return inputs[0].dropLast() + [weights[2][0]]
   }
 
   package func scratchCount(
@@ -33,7 +43,12 @@ package struct LowRankLinear: Operation {
     let (x, y, compute) = (pass.inputs[0], pass.output, pass.compute)
     for tile in Compute.tiles(rows: pass.weights[0].shape[0], columns: pass.weights[0].shape[1]) {
       let part = try compute.rows(tile, of: pass.weights[0])
-      try compute.multiply(x.matrix(), part.transposed, into: y.matrix().columns(tile))
+      if isTransposed {
+        try compute.multiply(
+          x.matrix().columns(tile), part, adding: tile.lowerBound > 0, into: y.matrix())
+      } else {
+        try compute.multiply(x.matrix(), part.transposed, into: y.matrix().columns(tile))
+      }
     }
     let inner = try product(x, with: pass.weights[1], compute)
     let b = try compute.whole(pass.weights[2])
@@ -62,13 +77,20 @@ package struct LowRankLinear: Operation {
         rows: pass.weights[0].shape[0], columns: pass.weights[0].shape[1])
       {
         let part = try compute.rows(tile, of: pass.weights[0])
-        try compute.multiply(
-          gradient.matrix().columns(tile), part, adding: true, into: target.matrix())
+        if isTransposed {
+          try compute.multiply(
+            gradient.matrix(), part.transposed, adding: true, into: target.matrix().columns(tile))
+        } else {
+          try compute.multiply(
+            gradient.matrix().columns(tile), part, adding: true, into: target.matrix())
+        }
       }
       try compute.multiply(inner.matrix(), a.matrix(), adding: true, into: target.matrix())
     }
     if let target = pass.weightGradients[0] {
-      try compute.addOuterProducts(gradient.matrix(), x.matrix(), to: target.matrix())
+      let factors = isTransposed ? (x, gradient) : (gradient, x)
+      try compute.addOuterProducts(
+        factors.0.matrix(), factors.1.matrix(), to: target.matrix())
     }
     if let target = pass.weightGradients[1] {
       try compute.addOuterProducts(inner.matrix(), x.matrix(), to: target.matrix())
@@ -85,5 +107,8 @@ package struct LowRankLinear: Operation {
     OperationExample(LowRankLinear(scale: 1), [[1, 1]], weights: [[1, 1], [1, 1], [1, 1]]),
     OperationExample(
       LowRankLinear(scale: 0.5), [[5, 17]], weights: [[19, 17], [3, 17], [19, 3]]),
+    OperationExample(
+      LowRankLinear(scale: 0.5, isTransposed: true), [[5, 17]],
+      weights: [[17, 19], [3, 17], [19, 3]]),
   ]
 }

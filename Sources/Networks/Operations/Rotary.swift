@@ -27,9 +27,44 @@ package struct Rotary: Operation {
   }
 
   package func backward<S: NetworkScalar>(_ pass: BackwardPass<S>) throws {
-    guard let target = pass.inputGradients[0] else { return }
-    try rotate(
-      pass.gradient, pass.inputs[1], sign: -1, isAdding: true, into: target, pass.compute)
+    if let target = pass.inputGradients[0] {
+      try rotate(
+        pass.gradient, pass.inputs[1], sign: -1, isAdding: true, into: target, pass.compute)
+    }
+    if let target = pass.inputGradients[1] {
+      try addTableGradient(pass.gradient, pass.inputs[0], to: target, pass.compute)
+    }
+  }
+
+  /// Adds the derivatives by the cosines and sines, for each position over its rows and heads in order.
+  @_specialize(where S == Float)
+  @_specialize(where S == Double)
+  private func addTableGradient<S: NetworkScalar>(
+    _ gradient: Value<S>, _ x: Value<S>, to target: Value<S>, _ compute: Compute
+  ) throws {
+    let (columns, dim, positions) = (x.columns, target.columns, target.rows)
+    let half = dim / 2
+    try compute.forEachRows(positions, columns: columns * (x.rows / max(1, positions))) { places in
+      let (x, gradient) = (x.span, gradient.span)
+      var sum = target.mutableSpan
+      for place in places {
+        for row in stride(from: place, to: x.count / max(1, columns), by: positions) {
+          for head in stride(from: row * columns, to: (row + 1) * columns, by: headDim) {
+            for start in stride(from: 0, to: half, by: Lanes.count) {
+              let (low, high) = (head + start, head + half + start)
+              let a = x.lanes(low, end: head + half)
+              let b = x.lanes(high, end: head + dim)
+              let ga = gradient.lanes(low, end: head + half)
+              let gb = gradient.lanes(high, end: head + dim)
+              let end = min(half, start + Lanes.count)
+              let angles = place * dim
+              sum.add(angles + start..<angles + end) { _ in ga * a + gb * b }
+              sum.add(angles + half + start..<angles + half + end) { _ in gb * a - ga * b }
+            }
+          }
+        }
+      }
+    }
   }
 
   @_specialize(where S == Float)
@@ -73,8 +108,8 @@ package struct Rotary: Operation {
   }
 
   package static let examples = [
-    OperationExample(Rotary(headDim: 8), [[6, 16], [3, 8]], smoothInputs: [0]),
-    OperationExample(Rotary(headDim: 2), [[1, 2], [1, 2]], smoothInputs: [0]),
-    OperationExample(Rotary(headDim: 41), [[5, 82], [5, 38]], smoothInputs: [0]),
+    OperationExample(Rotary(headDim: 8), [[6, 16], [3, 8]]),
+    OperationExample(Rotary(headDim: 2), [[1, 2], [1, 2]]),
+    OperationExample(Rotary(headDim: 41), [[5, 82], [5, 38]]),
   ]
 }

@@ -9,7 +9,7 @@ import Tokenizers
 struct TokenInput {
   /// The tokens, one row after another.
   var tokens: [Int32]
-  /// The length of each row if the tensor has two dimensions; nil for a text or a tensor with one.
+  /// The length of each row if the tensor has two or three dimensions; nil for a text or a tensor with one.
   var rowLength: Int?
 
   /// The largest tensor that is read; its tokens are held in memory.
@@ -72,29 +72,29 @@ struct TokenInput {
   ) throws -> TokenInput {
     let checkpoint = try context.read(path, for: .report)
     let fitting = checkpoint.tensors.filter {
-      isInteger($0.info.dtype) && (1...2).contains($0.info.shape.dimensions.count)
+      isInteger($0.info.dtype) && (1...3).contains($0.info.shape.dimensions.count)
     }
     let names = fitting.map(\.name.printable).joined(separator: ", ")
     let tensor: LazyTensor
     if let name {
       guard let found = fitting.first(where: { $0.name.equalsAsBytes(name) }) else {
         throw UsageError(
-          "\(path.printable) has no tensor '\(name.printable)' of integers with one or two dimensions",
+          "\(path.printable) has no tensor '\(name.printable)' of integers with one to three dimensions",
           hint: names.isEmpty ? nil : "it has \(names)")
       }
       tensor = found
     } else {
       guard fitting.count == 1 else {
         throw UsageError(
-          "\(path.printable) has \(fitting.count.counted("tensor")) of integers with one or two dimensions",
+          "\(path.printable) has \(fitting.count.counted("tensor")) of integers with one to three dimensions",
           hint: names.isEmpty ? nil : "choose one as \(path.printable):NAME; it has \(names)")
       }
       tensor = fitting[0]
     }
     let dimensions = tensor.info.shape.dimensions
     let tokens = try ids(tensor, path: path)
-    return dimensions.count == 2
-      ? TokenInput(tokens: tokens, rowLength: dimensions[1])
+    return dimensions.count > 1
+      ? TokenInput(tokens: tokens, rowLength: dimensions[dimensions.count - 1])
       : TokenInput(tokens: limit.map { Array(tokens.prefix($0)) } ?? tokens)
   }
 

@@ -2,11 +2,11 @@ package import BLAS
 
 /// The data and the recipe of a training.
 package struct TrainSettings: Codable, Sendable, Equatable {
-  /// The path of the recipe.
-  package var recipe: String
-  /// Examples or text: `PATH`, or `PATH:NAME` for a tensor.
-  package var data: String
-  /// The labels, if they are not in the file of the examples: `PATH`, or `PATH:NAME`.
+  /// The path of the recipe; nil for the defaults of an operation that has some.
+  package var recipe: String?
+  /// Examples or texts: `PATH`, `PATH:NAME` for a tensor, or a pattern of paths.
+  package var data: [String]
+  /// The labels, if they are not in the file of the examples: `PATH`, or `PATH:NAME`. Only for a single file of examples.
   package var labels: String?
   /// The test data and their labels, in the same forms.
   package var test: String?
@@ -18,8 +18,14 @@ package struct TrainSettings: Codable, Sendable, Equatable {
   /// The path of a tokenizer.json in place of the model's.
   package var tokenizer: String?
   package var kernels = KernelChoice.native
+  /// Whether each window of text starts with the token for the beginning of a text.
+  package var start = EvaluationSettings.StartToken.never
+  /// The low-rank adapters to train in place of the weights: `lora:RANK` or `lora:RANK:ALPHA`.
+  package var adapter: String?
+  /// The names of the layers that get adapters, or their ends; empty for all linear layers.
+  package var targets: [String] = []
 
-  package init(recipe: String, data: String) {
+  package init(recipe: String?, data: [String]) {
     self.recipe = recipe
     self.data = data
   }

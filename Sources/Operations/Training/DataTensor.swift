@@ -79,6 +79,17 @@ struct DataTensor {
     }
   }
 
+  /// Returns whole numbers up to 2^24, or floats.
+  func numbers() throws -> [Double] {
+    if Self.isInteger(tensor.info.dtype) {
+      return try indexes(below: 1 << 24, .trainingData).map { Double($0) }
+    }
+    switch try examples() {
+    case .floats(let floats): return floats.map { Double($0) }
+    case .bytes(let bytes): return bytes.map { Double($0) }
+    }
+  }
+
   /// Returns the values of examples.
   func examples() throws -> LabelledExamples.Values {
     let bytes = try tensor.bytes()

@@ -1,5 +1,6 @@
 import Base
 import Checkpoints
+import Models
 import Networks
 import TensorCore
 import Tokenizers
@@ -10,12 +11,14 @@ struct TrainingDataReader {
   private let network: Network<Float>
   private let recipe: TrainingRecipe
   private let tokenizer: Tokenizer?
+  /// The token that each window of text starts with; nil for none.
+  private let start: Int32?
   private let context: OperationContext
 
   /// - Throws: ``UsageError`` if the network predicts neither classes nor tokens.
   init(
     _ network: Network<Float>, _ files: ModelFiles, _ recipe: TrainingRecipe,
-    _ tokenizer: String?, _ context: OperationContext
+    _ settings: TrainSettings, _ context: OperationContext
   ) throws {
     guard network.configuration.classifier != nil || network.family.hasLogits else {
       throw UsageError(
@@ -28,22 +31,62 @@ struct TrainingDataReader {
     self.tokenizer =
       network.configuration.classifier != nil
       ? nil
-      : try tokenizer.map { try Tokenizer.load(from: InputFile(path: $0)) } ?? files.tokenizer()
+      : try settings.tokenizer.map { try Tokenizer.load(from: InputFile(path: $0)) }
+        ?? files.tokenizer()
+    start = try Self.start(settings.start, tokenizer, files)
   }
 
-  /// Returns data, and a digest of their content.
+  private static func start(
+    _ choice: EvaluationSettings.StartToken, _ tokenizer: Tokenizer?, _ files: ModelFiles
+  ) throws -> Int32? {
+    switch choice {
+    case .never: return nil
+    case .auto: return tokenizer?.beginningID
+    case .always:
+      let id =
+        try files.configuration().object["bos_token_id"]?.asInt
+        ?? tokenizer?.beginningID.map { Int($0) }
+      guard let token = id.flatMap({ Int32(exactly: $0) }) else {
+        throw FormatError(
+          .evaluatedModel, "config.json has no bos_token_id", path: files.path,
+          hint: "leave out \(setting: "bos")")
+      }
+      return token
+    }
+  }
+
+  /// Returns the data of one or more files, and a digest of their content.
   func data(
-    _ text: String, labels: String?
+    _ texts: [String], labels: String?
   ) throws -> (data: any TrainingData, digest: String) {
+    let texts = try texts.flatMap { try Self.paths($0) }
+    guard let first = texts.first else { throw UsageError("there are no data to train on") }
     if let classifier = network.configuration.classifier {
-      return try examples(text, labels: labels, classifier)
+      guard texts.count == 1 else {
+        throw UsageError(
+          "\(texts.count) files of examples, expected one",
+          hint: "several files of data are for language models")
+      }
+      return try examples(first, labels: labels, classifier)
     }
     guard labels == nil else {
       throw UsageError(
         "labels do not apply to a language model, whose text is its own label",
         hint: "leave out the labels")
     }
-    return try tokens(text)
+    return try tokens(texts)
+  }
+
+  /// Returns the paths that a pattern matches, sorted; a text that is a path or names a tensor stays as it is.
+  private static func paths(_ text: String) throws -> [String] {
+    guard try FileSystem.targetType(text) == nil, let pattern = PathPattern(text) else {
+      return [text]
+    }
+    let paths = try pattern.matches().sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    guard !paths.isEmpty else {
+      throw UsageError("no file matches \(text.printable)", hint: "check the pattern of the data")
+    }
+    return paths
   }
 
   // MARK: Examples
@@ -97,24 +140,34 @@ struct TrainingDataReader {
 
   // MARK: Tokens
 
-  private func tokens(_ text: String) throws -> (any TrainingData, String) {
-    let input = try TokenInput.read(text, tokenizer: tokenizer, limit: nil, context)
+  private func tokens(_ paths: [String]) throws -> (any TrainingData, String) {
     let limit = network.configuration.vocabularySize
-    if let place = input.tokens.firstIndex(where: { $0 < 0 || Int($0) >= limit }) {
-      throw FormatError(
-        .trainingData,
-        "token \(place) is \(input.tokens[place]), but the model knows 0 to \(limit - 1)",
-        path: text, hint: "use tokens that were made with the tokenizer of the model")
+    let inputs = try paths.map { path in
+      let input = try TokenInput.read(path, tokenizer: tokenizer, limit: nil, context)
+      if let place = input.tokens.firstIndex(where: { $0 < 0 || Int($0) >= limit }) {
+        throw FormatError(
+          .trainingData,
+          "token \(place) is \(input.tokens[place]), but the model knows 0 to \(limit - 1)",
+          path: path, hint: "use tokens that were made with the tokenizer of the model")
+      }
+      return input
+    }
+    let lengths = Set(inputs.map(\.rowLength))
+    guard lengths.count == 1, let rowLength = lengths.first else {
+      throw UsageError(
+        "the files of data have rows of different lengths, or some have rows and some do not",
+        hint: "train on files of one form")
     }
     let data =
-      input.rowLength.map { TokenExamples(rows: input.tokens, length: $0) }
-      ?? TokenExamples(text: input.tokens, length: recipe.window)
-    guard data.count > 0, input.rowLength ?? 2 >= 2 else {
+      rowLength.map { TokenExamples(rows: Array(inputs.map(\.tokens).joined()), length: $0) }
+      ?? TokenExamples(texts: inputs.map(\.tokens), length: recipe.window, start: start)
+    let count = inputs.reduce(0) { $0 + $1.tokens.count }
+    guard data.count > 0, rowLength ?? 2 >= 2 else {
       throw UsageError(
-        "\(text.printable) has \(input.tokens.count.counted("token")), too few for a window of "
+        "\(paths[0].printable) has \(count.counted("token")), too few for a window of "
           + "\(recipe.window)", hint: "give more text, or set a smaller window in the recipe")
     }
-    let bytes = input.tokens.flatMap { token in
+    let bytes = inputs.flatMap { $0.tokens + [-1] }.flatMap { token in
       (0..<4).map { UInt8(truncatingIfNeeded: token >> (8 * $0)) }
     }
     return (data, XXH64.digits(of: bytes))

@@ -31,16 +31,41 @@ package struct TrainRunOperation: PlannedTraining {
 
   /// The name of the trained model in the run folder.
   static let modelName = "model.sumac"
+  /// The name of the folder of trained adapters in the run folder.
+  static let adapterName = "adapter"
 
   private var modelPath: String { output + "/" + Self.modelName }
+
+  /// The verb and further options that the lineage of the outputs records.
+  private var verb = TrainRunOperation.verb
+  private var lineageOptions: [Lineage.Option] = []
+
+  /// Creates a training that another operation runs.
+  init(
+    model: String, settings: TrainSettings, output: String, verb: String,
+    options: [Lineage.Option]
+  ) {
+    self.init(model: model, settings: settings, output: output)
+    self.verb = verb
+    lineageOptions = options
+  }
+
+  private enum CodingKeys: CodingKey { case model, settings, output }
 
   package func run(_ context: OperationContext) throws -> OperationResult {
     let inputs = try TrainingInputs(model, settings, context)
     let result = try run(inputs, context)
     return OperationResult(reports: [
       TrainingReport(
-        model: model, folder: output, output: modelPath, result, kept: inputs.recipe.kept)
+        model: model, folder: output, output: outputPath(inputs), result,
+        kept: inputs.recipe.kept)
     ])
+  }
+
+  /// Returns the path of the result: the model, or adapters alone.
+  private func outputPath(_ inputs: TrainingInputs) -> String {
+    guard case .adapters = inputs.part, inputs.fit == nil else { return modelPath }
+    return output + "/" + Self.adapterName
   }
 
   /// Trains, and writes the model.
@@ -81,30 +106,30 @@ package struct TrainRunOperation: PlannedTraining {
     throw FileError("write to folder", parent, .noSuchFileOrDirectory)
   }
 
-  /// Writes the trained model.
+  /// Writes the trained model, and its adapters.
   private func write(
     _ trainer: Trainer<Float>, _ inputs: TrainingInputs, _ context: OperationContext
   ) throws {
-    var trained: [String: Value<Float>] = [:]
-    for parameter in trainer.parameters + trainer.statistics {
-      trained[parameter.name] = parameter.value
+    let result = TrainedOutput(trainer, inputs)
+    if let adapter = try result.adapter() {
+      try write(adapter, to: output + "/" + Self.adapterName, inputs, context)
     }
-    var checkpoint = inputs.checkpoint
-    checkpoint.tensors = try checkpoint.tensors.map { tensor in
-      guard let value = trained[tensor.name] else { return tensor }
-      var result = try ValueTensorSource.tensor(tensor.name, value)
-      if inputs.masks[tensor.name] != nil, SparseAutoEncoding.applies(to: result.info) {
-        result.storage = .losslessOrSparse
-      }
-      return result
-    }
-    var settings = OutputSettings(path: modelPath)
+    if let model = try result.model() { try write(model, to: modelPath, inputs, context) }
+  }
+
+  private func write(
+    _ checkpoint: Checkpoint, to path: String, _ inputs: TrainingInputs,
+    _ context: OperationContext
+  ) throws {
+    var settings = OutputSettings(path: path)
     settings.replacesExisting = true
+    var options = [Lineage.Option("data", self.settings.data.joined(separator: ", "))]
+    if let recipe = self.settings.recipe { options.append(Lineage.Option("recipe", recipe)) }
+    if let adapter = self.settings.adapter { options.append(Lineage.Option("adapter", adapter)) }
     let request = OutputRequest(
-      options: [
-        Lineage.Option("data", self.settings.data), Lineage.Option("recipe", self.settings.recipe),
-      ], inputs: [inputs.checkpoint], output: checkpoint, carried: [])
-    _ = try OutputRun(request, verb: Self.verb, settings, context).run()
+      options: options + lineageOptions, inputs: [inputs.checkpoint], output: checkpoint,
+      carried: [])
+    _ = try OutputRun(request, verb: verb, settings, context).run()
   }
 
   /// Returns the plan: sizes, steps and memory. Writes nothing.

@@ -10,6 +10,11 @@ package struct CLEXLayer: Sendable, Equatable {
     "clex_layer.proj_func.ode_down_proj",
   ]
 
+  /// True for the name of a tensor of the layer, with any prefix.
+  package static func isPart(_ name: String) -> Bool {
+    tensorNames.contains { name == $0 || name.hasSuffix("." + $0) }
+  }
+
   /// The initial frequencies, shape `[D/2]`, with the precision that the checkpoint stores.
   package var inverse: [Float]
   /// The first projection, shape `[D/2, width]`; empty for an untrained layer.
@@ -99,8 +104,7 @@ package struct CLEXLayer: Sendable, Equatable {
     try parameters.check(
       parameterCount: up.count + down.count, frequencyCount: inverse.count)
     guard isTrained else { return }
-    let product = parameters.parameterFactor * Double(2 * inverse.count)
-    let wanted = Int(exactly: product.rounded(.down)) ?? 0
+    let wanted = parameters.width(frequencyCount: inverse.count)
     guard width == wanted else {
       throw RopeFault(
         "the CLEX projections have width \(width), expected \(wanted) from param_factor "

@@ -1,9 +1,9 @@
-import Base
+package import Base
 import TensorCore
 
 /// The CLEX parameters of a configuration. Missing parameters have the defaults of the official code.
 package struct CLEXParameters: Sendable, Equatable {
-  package enum Activation: String, Sendable {
+  package enum Activation: String, CaseIterable, Codable, Sendable {
     case silu, tanh
   }
 
@@ -15,7 +15,24 @@ package struct CLEXParameters: Sendable, Equatable {
   /// The step of the solver, in units of its time.
   package var step: Double
 
-  static let factorLimit = 1 << 16
+  package static let factorLimit = 1 << 16
+
+  package init(
+    maximumFactor: Int, parameterFactor: Double = 1, activation: Activation, step: Double
+  ) {
+    self.maximumFactor = maximumFactor
+    self.parameterFactor = parameterFactor
+    self.activation = activation
+    self.step = step
+  }
+
+  /// The parameters under their keys in `config.json`.
+  package var values: JSONObject {
+    [
+      "max_factor": JSONValue(maximumFactor), "param_factor": JSONValue(parameterFactor),
+      "act": .string(activation.rawValue), "time_dt": JSONValue(step), "factor": JSONValue(1),
+    ]
+  }
 
   /// - Throws: a fault that names the key of an invalid parameter.
   package init(_ settings: RopeSettings) throws(RopeFault) {
@@ -50,9 +67,14 @@ package struct CLEXParameters: Sendable, Equatable {
   /// The largest number of products that solving the equation may need, about a second of work.
   static let workLimit = 0x1p29
 
+  /// The width of the projections for a number of frequencies.
+  package func width(frequencyCount: Int) -> Int {
+    Int(exactly: (parameterFactor * Double(2 * frequencyCount)).rounded(.down)) ?? 0
+  }
+
   /// Checks that the equation can be solved in a bounded time.
   /// - Parameter parameterCount: the number of values in both projections.
-  func check(parameterCount: Int, frequencyCount: Int) throws(RopeFault) {
+  package func check(parameterCount: Int, frequencyCount: Int) throws(RopeFault) {
     let work = Double(pointCount) * Double(max(parameterCount, 8 * frequencyCount))
     guard work <= Self.workLimit else {
       throw RopeFault(

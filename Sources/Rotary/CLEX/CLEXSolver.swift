@@ -10,11 +10,11 @@ import TensorCore
 /// where α = 2t − 1 and T are the NTK-aware frequencies of base 10000, whatever the base of the model is.
 /// - Complexity: O(steps · D · width).
 struct CLEXSolver<Number: SolverNumber> {
-  private let layer: CLEXLayer
-  private let parameters: CLEXParameters
-  private let start: [Number]
-  private let up: Number.Matrix
-  private let down: Number.Matrix
+  private let isTrained: Bool
+  let parameters: CLEXParameters
+  let start: [Number]
+  let up: Number.Matrix
+  let down: Number.Matrix
   /// log T at α = 1, and the exponent of α in T, for each frequency.
   private let timeLogs: [Number]
   private let timeExponents: [Number]
@@ -23,12 +23,25 @@ struct CLEXSolver<Number: SolverNumber> {
   private static var timeBase: Double { 10_000 }
 
   init(_ layer: CLEXLayer, _ parameters: CLEXParameters) {
-    self.layer = layer
+    self.init(
+      start: layer.inverse.map { Number.log(Number($0)) },
+      up: Number.matrix(layer.up, rows: layer.inverse.count),
+      down: Number.matrix(layer.down, rows: layer.width), isTrained: layer.isTrained, parameters)
+  }
+
+  /// - Parameters:
+  ///   - start: The logarithms of the frequencies at time 1.
+  ///   - isTrained: False for an equation without the projections.
+  init(
+    start: [Number], up: Number.Matrix, down: Number.Matrix, isTrained: Bool,
+    _ parameters: CLEXParameters
+  ) {
+    self.start = start
+    self.up = up
+    self.down = down
+    self.isTrained = isTrained
     self.parameters = parameters
-    let half = layer.inverse.count
-    start = layer.inverse.map { Number.log(Number($0)) }
-    up = Number.matrix(layer.up, rows: half)
-    down = Number.matrix(layer.down, rows: layer.width)
+    let half = start.count
     let dim = Double(2 * half)
     timeLogs = (0..<half).map { Number(-Double(2 * $0) / dim * Real.log(Self.timeBase)) }
     timeExponents = (0..<half).map { Number(Double(2 * $0) / (dim - 2)) }
@@ -36,18 +49,11 @@ struct CLEXSolver<Number: SolverNumber> {
 
   /// Returns the logarithms of the frequencies at the times 1, 2, …, `end`.
   func solution(until end: Int) -> [[Number]] {
-    let first: Number = 1
-    let last = Number(end)
-    let step = Number(parameters.step)
-    let count = Int(((last - first) / step + 1).rounded(.up))  // fits: checked parameters
-    func time(_ point: Int) -> Number {
-      point == count - 1 ? last : Number(point) * step + first
-    }
+    let times = grid(until: end)
     var results = [start]
     var state = start
-    var slope = derivative(at: first, state)
-    for point in 0..<max(0, count - 1) {
-      let (t0, t1) = (time(point), time(point + 1))
+    var slope = derivative(at: 1, state)
+    for (t0, t1) in zip(times, times.dropFirst()) {
       let (next, nextSlope) = stepped(from: t0, to: t1, state, slope)
       while results.count < end, Number(results.count + 1) <= t1 {
         let wanted = Number(results.count + 1)
@@ -56,6 +62,13 @@ struct CLEXSolver<Number: SolverNumber> {
       (state, slope) = (next, nextSlope)
     }
     return results
+  }
+
+  /// Returns the times between the steps: 1, then even steps, and `end` in place of the last one.
+  func grid(until end: Int) -> [Number] {
+    let step = Number(parameters.step)
+    let count = Int(((Number(end) - 1) / step + 1).rounded(.up))  // fits: checked parameters
+    return (0..<count).map { $0 == count - 1 ? Number(end) : Number($0) * step + 1 }
   }
 
   /// Returns the state at `time`, on the line from `y0` at `t0` to `y1` at `t1`.
@@ -73,7 +86,7 @@ struct CLEXSolver<Number: SolverNumber> {
   ///   - y: the state at `t0`.
   ///   - k1: the derivative at `t0`.
   /// - Returns: the state at `t1` and the derivative there.
-  private func stepped(
+  func stepped(
     from t0: Number, to t1: Number, _ y: [Number], _ k1: [Number]
   ) -> ([Number], [Number]) {
     let h = t1 - t0
@@ -95,21 +108,23 @@ struct CLEXSolver<Number: SolverNumber> {
   }
 
   /// Returns dz/dt at a time and state.
-  private func derivative(at time: Number, _ state: [Number]) -> [Number] {
+  func derivative(at time: Number, _ state: [Number]) -> [Number] {
     let alpha: Number = time < 1 ? 1 : 2 * time - 1
     var result = timeExponents
-    guard layer.isTrained else {
+    guard isTrained else {
       for index in result.indices { result[index] = -2 * timeExponents[index] / alpha }
       return result
     }
-    let log = Number.log(alpha)
-    for index in result.indices {
-      result[index] = state[index] + (timeLogs[index] - timeExponents[index] * log)
-    }
-    var hidden = Number.product(result, up)
+    var hidden = Number.product(input(at: time, state), up)
     Number.activate(&hidden, parameters.activation)
     var moved = Number.product(hidden, down)
     for index in moved.indices { moved[index] += -2 * timeExponents[index] / alpha }
     return moved
+  }
+
+  /// Returns the input of the projections, z + log T.
+  func input(at time: Number, _ state: [Number]) -> [Number] {
+    let log = Number.log(time < 1 ? 1 : 2 * time - 1)
+    return state.indices.map { state[$0] + (timeLogs[$0] - timeExponents[$0] * log) }
   }
 }

@@ -23,6 +23,7 @@ package struct TrainingState: Sendable, Equatable {
 extension TrainingState {
   private static let countsName = "state/counts"
   private static let lossesName = "state/losses"
+  private static let updatesName = "state/updates"
 
   /// Returns the tensors of the state: its numbers, and the values of the trainer.
   func tensors(of trainer: Trainer<Float>) throws -> [LazyTensor] {
@@ -34,6 +35,7 @@ extension TrainingState {
     return [
       try Self.tensor(Self.countsName, .i64, counts),
       try Self.tensor(Self.lossesName, .f64, losses),
+      try Self.tensor(Self.updatesName, .i64, trainer.updateCounts.map { UInt64($0) }),
     ] + (try Self.values(of: trainer).map { try ValueTensorSource.tensor($0.name, $0.value) })
   }
 
@@ -76,6 +78,9 @@ extension TrainingState {
         epoch: counts[3],
         score: Score(lossSum: losses[1], correctCount: counts[4], count: counts[5]))
     }
+    trainer.updateCounts = try Self.words(
+      Self.updatesName, count: trainer.parameters.count, tensors, path
+    ).map { Int(truncatingIfNeeded: $0) }
     for (name, value) in Self.values(of: trainer) {
       let tensor = try Self.tensor(name, value.shape, tensors, path)
       try LazyParameter<Float>(tensor, path: path, in: trainer.compute.arena)

@@ -27,10 +27,11 @@ struct TrainingFlags: ParsableArguments {
   var recipe: String
 
   @Option(
+    name: .long, parsing: .singleValue,
     help: ArgumentHelp(
-      "Examples with labels, or text or tokens for a language model, as FILE or FILE:TENSOR.",
+      "Examples with labels, or text or tokens for a language model, as FILE or FILE:TENSOR, or a pattern of files of tokens. Repeat for more.",
       valueName: "file"), completion: .file())
-  var data: String
+  var data: [String] = []
 
   @Option(
     help: ArgumentHelp(
@@ -71,6 +72,16 @@ struct TrainingFlags: ParsableArguments {
   )
   var kernels = KernelChoice.native
 
+  @Option(
+    help:
+      "Whether each window of text starts with the token for the beginning of a text: as the tokenizer does it, always, or never."
+  )
+  var bos = EvaluationSettings.StartToken.never
+
+  mutating func validate() throws {
+    if data.isEmpty { throw ValidationError("no data to train on; name them with --data") }
+  }
+
   var settings: TrainSettings {
     var settings = TrainSettings(recipe: recipe, data: data)
     settings.labels = labels
@@ -80,6 +91,7 @@ struct TrainingFlags: ParsableArguments {
     settings.draws = draws
     settings.tokenizer = tokenizer
     settings.kernels = kernels
+    settings.start = bos
     return settings
   }
 }

@@ -1,0 +1,3 @@
+import Glibc
+
+func naturalLogarithm(_ value: Double) -> Double { log(value) }
