@@ -42,7 +42,7 @@ struct ContinualInputs {
     let recipe = try settings.recipe(
       weights: counting.parameters.map { ($0.name, $0.shape) }, classCount: classifier.classCount)
     self.recipe = recipe
-    let reader = try TrainingDataReader(network, files, training, nil, context)
+    let reader = try TrainingDataReader(network, files, training, context)
     let (data, digest) = try reader.examples(settings.data, labels: settings.labels, classifier)
     self.data = data
     let test = try settings.test.map {

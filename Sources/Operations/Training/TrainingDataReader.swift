@@ -15,10 +15,14 @@ struct TrainingDataReader {
   private let start: Int32?
   private let context: OperationContext
 
+  /// - Parameters:
+  ///   - tokenizer: The path of a tokenizer in place of the model's; nil for the latter.
+  ///   - start: The choice of a token that each window of text starts with.
   /// - Throws: ``UsageError`` if the network predicts neither classes nor tokens.
   init(
     _ network: Network<Float>, _ files: ModelFiles, _ recipe: TrainingRecipe,
-    _ settings: TrainSettings, _ context: OperationContext
+    tokenizer: String? = nil, start: EvaluationSettings.StartToken = .never,
+    _ context: OperationContext
   ) throws {
     guard network.configuration.classifier != nil || network.family.hasLogits else {
       throw UsageError(
@@ -28,12 +32,13 @@ struct TrainingDataReader {
     self.network = network
     self.recipe = recipe
     self.context = context
-    self.tokenizer =
+    let tokenizer =
       network.configuration.classifier != nil
       ? nil
-      : try settings.tokenizer.map { try Tokenizer.load(from: InputFile(path: $0)) }
+      : try tokenizer.map { try Tokenizer.load(from: InputFile(path: $0)) }
         ?? files.tokenizer()
-    start = try Self.start(settings.start, tokenizer, files)
+    self.tokenizer = tokenizer
+    self.start = try Self.start(start, tokenizer, files)
   }
 
   private static func start(

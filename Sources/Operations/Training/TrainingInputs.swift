@@ -50,7 +50,8 @@ struct TrainingInputs {
     // Faults of names and shapes are found before the data are read.
     _ = try Trainer<Float>(
       checkpoint, configuration, recipe, part: part, readsLazily: true, Compute.counting(jobs: 1))
-    let reader = try TrainingDataReader(network, files, recipe, settings, context)
+    let reader = try TrainingDataReader(
+      network, files, recipe, tokenizer: settings.tokenizer, start: settings.start, context)
     let (data, digest) = try reader.data(settings.data, labels: settings.labels)
     self.data = data
     let test = try settings.test.map { try reader.data([$0], labels: settings.testLabels) }
