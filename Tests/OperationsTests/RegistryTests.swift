@@ -106,7 +106,6 @@ import Training
     var fit = RopeFitOperation(model: "m", settings: training, output: "f")
     fit.fit.maximumFactor = 8
     fit.fit.part = "clex"
-    fit.fit.activation = .silu
     fit.fit.projectionRate = 1e-5
     var new = TrainNewOperation(architecture: "mlp:4,2", output: output)
     new.seed = .max
