@@ -14,7 +14,6 @@ let strict: [SwiftSetting] = [
 
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
-let mustache = Target.Dependency.product(name: "Mustache", package: "swift-mustache")
 let arguments = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -48,7 +47,6 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
-    .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
   ],
   targets: [
     .target(name: "CKernels"),
@@ -97,7 +95,7 @@ let package = Package(
     module("Sumac", ["Packing", "Checkpoints", "PackedFormat", "TensorCore", "Base"]),
     module("Reporting", ["Base"]),
     module("Charts", ["Base"]),
-    module("Pages", ["Differences", "Charts", "Models", "Base", crypto, mustache]),
+    module("Pages", ["Differences", "Charts", "Models", "Base", crypto]),
     module("Tokenizers", ["Base"]),
     module("TokenData", ["Tokenizers", "Base"]),
     module("Recipes", ["Base", "YAML"]),
@@ -271,9 +269,7 @@ let package = Package(
       "OperationsTests",
       reading + [
         "Training", "SparCL", "BLAS", "Operations", "Differences", "Caches", "Inspection",
-        "Merging", "Pruning",
-        "Reporting",
-        "RotaryScaling",
+        "Merging", "Pruning", "Repeats", "ScalingLaws", "Reporting", "RotaryScaling",
       ]),
     tests("CommandTests", reading + ["SumacCommand"], exclude: ["Cases", "Faults"]),
   ]

@@ -62,13 +62,13 @@ package struct Page: Sendable {
 
   /// Passes the text of the page to `write` in pieces of about a row.
   package func write(to write: (String) throws -> Void) throws {
-    try write(PageTemplate.shared.head(self))
+    try write(PageTemplate.head(self))
     try write("{\"columns\":" + Self.embedded(columnList) + ",\"rows\":[\n")
     for number in 0..<rowCount {
       try write((number > 0 ? ",\n" : "") + Self.embedded(.array(row(number))))
     }
     try write("]}")
-    try write(PageTemplate.shared.tail())
+    try write(PageTemplate.tail())
   }
 
   private var columnList: JSONValue {

@@ -2,109 +2,84 @@ import Base
 import Charts
 import Crypto
 import FoundationEssentials
-import Mustache
 
-/// The frame of a page. All values are escaped before they reach the template, whose own escaping compares characters
-/// and would pass a quote that a combining mark follows.
-struct PageTemplate: Sendable {
-  static let shared = PageTemplate()
-
-  private let headTemplate: MustacheTemplate
-  private let tailTemplate: MustacheTemplate
-
-  private init() {
-    do {
-      headTemplate = try MustacheTemplate(string: Self.headText)
-      tailTemplate = try MustacheTemplate(string: Self.tailText)
-    } catch {
-      preconditionFailure("the templates are constants that tests parse: \(error)")
-    }
-  }
-
+/// The frame of a page around the data of its table. All values are escaped.
+enum PageTemplate {
   /// Returns the page up to the data of its table.
-  func head(_ page: Page) -> String {
+  static func head(_ page: Page) -> String {
     let digest = SHA256.hash(data: Data(PageScript.text.utf8))
-    let values: [String: Any] = [
-      "title": page.title.escapedForMarkup, "subtitle": page.subtitle.escapedForMarkup,
-      "hash": "sha256-" + Data(digest).base64EncodedString(),
-      "css": ChartStyle.css + "\n" + PageStyle.css,
-      "tableTitle": page.tableTitle.escapedForMarkup,
-      "parts": page.parts.map(Self.values),
-    ]
-    return headTemplate.render(values)
+    let hash = "sha256-" + Data(digest).base64EncodedString()
+    let title = page.title.escapedForMarkup
+    let tableTitle = page.tableTitle.escapedForMarkup
+    let links = page.parts.map { part in
+      "<li><a href=\"#\(part.id)\">\(part.title.escapedForMarkup)</a></li>\n"
+    }
+    return """
+      <!DOCTYPE html>
+      <html lang="en">
+      <head>
+      <meta charset="utf-8">
+      <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; \
+      script-src '\(hash)'; base-uri 'none'; form-action 'none'">
+      <meta name="viewport" content="width=device-width, initial-scale=1">
+      <title>\(title)</title>
+      <style>
+      \(ChartStyle.css)
+      \(PageStyle.css)
+      </style>
+      </head>
+      <body>
+      <a class="skip" href="#table">Skip to the table</a>
+      <header>
+      <h1>\(title)</h1>
+      <p class="subtitle">\(page.subtitle.escapedForMarkup)</p>
+      <nav aria-label="Parts of the report"><ul>
+      \(links.joined())<li><a href="#table">\(tableTitle)</a></li>
+      </ul></nav>
+      </header>
+      <main>
+      \(page.parts.map(section).joined())\(table(title: tableTitle))
+      """
   }
 
   /// Returns the page after the data of its table.
-  func tail() -> String { tailTemplate.render(["script": PageScript.text] as [String: Any]) }
-
-  private static func values(_ part: Page.Part) -> [String: Any] {
-    var values: [String: Any] = [
-      "id": part.id, "title": part.title.escapedForMarkup,
-      "facts": part.facts.map {
-        ["label": $0.label.escapedForMarkup, "value": $0.value.escapedForMarkup]
-      } as [[String: Any]],
-      "hasFacts": !part.facts.isEmpty,
-      "charts": part.charts.map {
-        ["title": $0.title.escapedForMarkup, "svg": $0.element, "wide": $0.size.width > 740]
-      } as [[String: Any]],
-    ]
-    if let note = part.note { values["note"] = note.escapedForMarkup }
-    return values
+  static func tail() -> String {
+    "\n</script>\n<script>\(PageScript.text)</script>\n</body>\n</html>\n"
   }
 
-  private static let headText = """
-    <!DOCTYPE html>
-    <html lang="en">
-    <head>
-    <meta charset="utf-8">
-    <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; \
-    script-src '{{{hash}}}'; base-uri 'none'; form-action 'none'">
-    <meta name="viewport" content="width=device-width, initial-scale=1">
-    <title>{{{title}}}</title>
-    <style>
-    {{{css}}}
-    </style>
-    </head>
-    <body>
-    <a class="skip" href="#table">Skip to the table</a>
-    <header>
-    <h1>{{{title}}}</h1>
-    <p class="subtitle">{{{subtitle}}}</p>
-    <nav aria-label="Parts of the report"><ul>
-    {{#parts}}
-    <li><a href="#{{{id}}}">{{{title}}}</a></li>
-    {{/parts}}
-    <li><a href="#table">{{{tableTitle}}}</a></li>
-    </ul></nav>
-    </header>
-    <main>
-    {{#parts}}
-    <section id="{{{id}}}" aria-labelledby="{{{id}}}-title">
-    <h2 id="{{{id}}}-title">{{{title}}}</h2>
-    {{#note}}
-    <p class="note">{{{.}}}</p>
-    {{/note}}
-    {{#hasFacts}}
-    <dl>
-    {{#facts}}
-    <div><dt>{{{label}}}</dt><dd>{{{value}}}</dd></div>
-    {{/facts}}
-    </dl>
-    {{/hasFacts}}
-    <div class="figures">
-    {{#charts}}
-    <figure{{#wide}} class="wide"{{/wide}}>
-    <figcaption>{{{title}}}</figcaption>
-    <div class="scroll" tabindex="0" role="region" aria-label="{{{title}}}">
-    {{{svg}}}
-    </div>
-    </figure>
-    {{/charts}}
-    </div>
-    </section>
-    {{/parts}}
+  private static func section(_ part: Page.Part) -> String {
+    let note = part.note.map { "<p class=\"note\">\($0.escapedForMarkup)</p>\n" } ?? ""
+    let facts = part.facts.map { fact in
+      "<div><dt>\(fact.label.escapedForMarkup)</dt><dd>\(fact.value.escapedForMarkup)</dd></div>\n"
+    }
+    let list = facts.isEmpty ? "" : "<dl>\n\(facts.joined())</dl>\n"
+    return """
+      <section id="\(part.id)" aria-labelledby="\(part.id)-title">
+      <h2 id="\(part.id)-title">\(part.title.escapedForMarkup)</h2>
+      \(note)\(list)<div class="figures">
+      \(part.charts.map(figure).joined())</div>
+      </section>
+
+      """
+  }
+
+  private static func figure(_ chart: any Chart) -> String {
+    let title = chart.title.escapedForMarkup
+    return """
+      <figure\(chart.size.width > 740 ? " class=\"wide\"" : "")>
+      <figcaption>\(title)</figcaption>
+      <div class="scroll" tabindex="0" role="region" aria-label="\(title)">
+      \(chart.element)
+      </div>
+      </figure>
+
+      """
+  }
+
+  private static func table(title: String) -> String {
+    """
     <section id="table" aria-labelledby="table-title">
-    <h2 id="table-title">{{{tableTitle}}}</h2>
+    <h2 id="table-title">\(title)</h2>
     <noscript><p class="note">The table needs scripts. The figures above do not.</p></noscript>
     <div class="tools">
     <label for="search">Search</label>
@@ -118,13 +93,7 @@ struct PageTemplate: Sendable {
     </section>
     </main>
     <script type="application/json" id="data">
-    """
-
-  private static let tailText = """
-    </script>
-    <script>{{{script}}}</script>
-    </body>
-    </html>
 
     """
+  }
 }

@@ -145,6 +145,7 @@ import Testing
     let isPair = ["slerp", "passthrough"].contains(method)
     let parameters: [String: String] = [
       "slerp": "t: 0.3", "passthrough": "scale: 0.5", "linear": "weight: 0.4",
+      "adamerging": "weight: 0.4, ties: 0.2",
     ]
     let yaml = """
       merge_method: \(method)

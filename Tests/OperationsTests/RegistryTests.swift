@@ -9,7 +9,9 @@ import Inspection
 import Merging
 import Operations
 import Pruning
+import Repeats
 import RotaryScaling
+import ScalingLaws
 import SparCL
 import TestSupport
 import Testing
@@ -121,6 +123,19 @@ import Training
     mask.result = .scores
     var forget = SparclForgetOperation(input: "s")
     forget.neverRight = 50
+    var scan = RepeatsScanOperation(data: DataSettings(paths: ["d.jsonl"]))
+    scan.plot = "s.svg"
+    scan.replacesPlot = true
+    var heads = RepeatsHeadsOperation(model: "m", kernels: .portable)
+    heads.comparesPairs = false
+    var probe = ProbeSettings()
+    probe.tokens = "t"
+    probe.start = 1
+    var compare = RepeatsCompareOperation(first: "a", second: "b", settings: probe)
+    compare.comparesWeightsOnly = true
+    var losses = LossCurves.Settings()
+    losses.window = 5
+    losses.cases = [[1, 2.5]]
     var diff = DiffOperation(a: "a", b: "b")
     diff.map = "names"
     diff.metric = .cosine
@@ -138,6 +153,9 @@ import Training
       SparclBufferOperation(input: "s", size: 5, output: output),
       SparclDropOperation(input: "c", number: 3),
       SparclFlopsOperation(model: "m", settings: tasks),
+      scan, RepeatsPredictOperation(histogram: "h", parameters: 1e9, tokens: 1e11), heads,
+      RepeatsProbeOperation(model: "m", settings: probe), compare,
+      RepeatsFitOperation(table: "t.csv", settings: losses),
       page, diff, convert, prune, survey, merge, extract, eval, new, rounds, fit,
       TrainRunOperation(model: "m", settings: training, output: "f"),
       CalibrateOperation(model: "m", settings: text, output: output),

@@ -55,7 +55,8 @@ enum VectorLoops {
   ) {
     let x = vectors.span
     var y = vectors.mutableSpan
-    let thresholds = election.thresholds.map { S($0) }
+    // A threshold is the float32 nearest to a magnitude, which may be less than that in float64.
+    let thresholds = election.thresholds.map { S(S.self == Float.self ? $0 : $0.nextDown) }
     for index in stride(from: 0, to: count, by: Lanes.count) {
       var sum = SIMD16<S>(repeating: 0)
       for number in 0..<vectorCount {
