@@ -5,7 +5,6 @@
 #pragma clang attribute push(__attribute__((target("avx2,bmi2"))), apply_to = function)
 
 #define SUMAC_TABLE sumac_repeats_avx2
-#define SUMAC_LEVEL "avx2"
 #define SUMAC_VECTOR_BYTES 32
 #include "Level.inc.h"
 

@@ -1,18 +1,7 @@
+#include "CKernels.h"
 #include "Levels.inc.h"
 
-size_t sumac_repeat_kernels_count(void) {
-#if defined(__x86_64__)
-  __builtin_cpu_init();
-  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("bmi2")) return 1;
-  if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
-      !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl")) {
-    return 2;
-  }
-  return 3;
-#else
-  return 1;
-#endif
-}
+size_t sumac_repeat_kernels_count(void) { return sumac_kernels_count(); }
 
 const sumac_repeat_kernels *sumac_repeat_kernels_at(size_t index) {
   static const sumac_repeat_kernels *const levels[] = {

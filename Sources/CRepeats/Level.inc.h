@@ -1,6 +1,5 @@
 // The loops of one CPU level. The including file defines
 //   SUMAC_TABLE         the name of the table to define,
-//   SUMAC_LEVEL         the name of the level,
 //   SUMAC_VECTOR_BYTES  the bytes of its vectors.
 
 #include <string.h>
@@ -56,6 +55,16 @@ static size_t hash_words(const void *text, size_t n, uint64_t *hashes) {
   return count;
 }
 
+static size_t word_end(const void *text, size_t n) {
+  const uint8_t *bytes = text;
+  for (size_t i = n; i-- > 0;) {
+    const size_t length = separator(bytes + i, n - i);
+    if (length > 0) return i + length;
+    if (folded(bytes[i]) == 0) return i + 1;
+  }
+  return 0;
+}
+
 static void hash_bytes(const void *bytes, size_t n, uint64_t *hashes) {
   const uint8_t *next = bytes;
   uint64_t table[256];
@@ -107,8 +116,8 @@ static void min_hash(uint32_t *minima, const uint32_t *factors, const uint32_t *
 }
 
 const sumac_repeat_kernels SUMAC_TABLE = {
-    .level = SUMAC_LEVEL,
     .hash_words = hash_words,
+    .word_end = word_end,
     .hash_bytes = hash_bytes,
     .hash_tokens = hash_tokens,
     .roll = roll,

@@ -36,31 +36,14 @@ package struct RawTokenReader: TokenReader {
     let count = min(maximumCount, left, Self.blockByteCount / size)
     guard count > 0 else { return [] }
     let bytes = try file.bytes(at: byteOffset, count: count * size)
-    let span = bytes.rawSpan
-    var ids: [Int32] = []
-    ids.reserveCapacity(count)
-    for index in 0..<count {
-      let stored = Self.stored(span, element, at: index * size)
-      guard let id = stored.flatMap({ Int32(exactly: $0) }), id >= 0, Int(id) < idLimit else {
-        throw FormatError(
-          .id,
-          "id \(stored.map { "\($0)" } ?? "") at position \(byteOffset / size + index) is not in the vocabulary, expected 0 to \(idLimit - 1)",
-          path: file.path, byteOffset: byteOffset + index * size)
-      }
-      ids.append(id)
+    let (path, start) = (file.path, byteOffset)
+    let ids = try element.integer.ids(in: bytes.rawSpan, below: idLimit) { index, value in
+      FormatError(
+        .id,
+        "id \(value) at position \(start / size + index) is not in the vocabulary, expected 0 to \(idLimit - 1)",
+        path: path, byteOffset: start + index * size)
     }
     byteOffset += count * size
     return ids
-  }
-
-  private static func stored(
-    _ bytes: borrowing RawSpan, _ element: TokenElement, at byteOffset: Int
-  ) -> Int64? {
-    switch element {
-    case .u16: bytes.littleEndian(UInt16.self, at: byteOffset).map { Int64($0) }
-    case .u32: bytes.littleEndian(UInt32.self, at: byteOffset).map { Int64($0) }
-    case .i32: bytes.littleEndian(Int32.self, at: byteOffset).map { Int64($0) }
-    case .i64: bytes.littleEndian(Int64.self, at: byteOffset)
-    }
   }
 }

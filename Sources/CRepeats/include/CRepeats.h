@@ -12,12 +12,14 @@ extern "C" {
 
 /// The loops over texts and tokens for one CPU level. All levels give equal results.
 typedef struct sumac_repeat_kernels {
-  const char *level;
-
   /// Writes the hashes of the words of `n` bytes of UTF-8 to `hashes`, which has room for `n / 2 + 1`, and returns their
   /// number. A word is a run of ASCII letters and digits, without regard to case, and of other characters above U+00BF
   /// except U+2000 to U+207F and U+3000 to U+303F.
   size_t (*hash_words)(const void *_Nullable text, size_t n, uint64_t *_Nullable hashes);
+
+  /// Returns the place after the last separator of words in `n` bytes of UTF-8 whose last character may be cut, or 0 if
+  /// there is none.
+  size_t (*word_end)(const void *_Nullable text, size_t n);
 
   /// Writes a hash of each of `n` bytes.
   void (*hash_bytes)(const void *_Nullable bytes, size_t n, uint64_t *_Nullable hashes);
@@ -67,8 +69,8 @@ void sumac_sort_keys(uint64_t *keys, uint64_t *scratch, size_t n);
 /// besides the array.
 int sumac_suffix_array(const int32_t *text, int32_t n, int32_t alphabet, int32_t *array);
 
-/// Sets `marks[p]` to 1 for each start p of `length` symbols that occur at another place too and at none before p, and
-/// to 3 if they occur before p. `prefixes` is scratch memory for `n` numbers.
+/// Sets `marks[p]` to 1 for each start p of `length` symbols that occur at another place too. `prefixes` is scratch memory
+/// for `n` numbers.
 ///
 /// The lengths of common prefixes come from Kärkkäinen, Manzini, Puglisi, "Permuted longest-common-prefix array", CPM
 /// 2009. Time O(n).

@@ -6,15 +6,17 @@ import LibArchive
 final class ByteStream {
   private let file: InputFile
   private let decoder: (any ByteDecoder)?
+  private let cancellation: Cancellation
   private var position = 0
 
-  init(_ file: InputFile) throws {
-    self.file = file
+  init(_ file: InputFile, _ cancellation: Cancellation) throws {
+    (self.file, self.cancellation) = (file, cancellation)
     decoder = try CompressedFile.decoder(of: file)
   }
 
   /// Returns the next bytes, at most `limit`; none at the end.
   func next(_ limit: Int) throws -> [UInt8] {
+    try cancellation.check()
     guard let decoder else {
       let count = min(limit, file.byteCount - position)
       defer { position += count }
@@ -45,13 +47,15 @@ struct LineReader {
   private var isAtEnd = false
   /// The number of the last line, from 1 on.
   private(set) var number = 0
+  /// True if a line feed follows the last line.
+  private(set) var isTerminated = false
   /// The place of the last line in the decompressed file.
   private(set) var byteOffset = 0
   private var nextByteOffset = 0
 
   /// - Parameter limit: The largest number of bytes of a line.
-  init(_ file: InputFile, limit: Int) throws {
-    stream = try ByteStream(file)
+  init(_ file: InputFile, limit: Int, _ cancellation: Cancellation) throws {
+    stream = try ByteStream(file, cancellation)
     path = file.path
     self.limit = limit
   }
@@ -80,6 +84,7 @@ struct LineReader {
   private mutating func take(to end: Int, next: Int) -> ArraySlice<UInt8> {
     defer { start = next }
     number += 1
+    isTerminated = next > end
     byteOffset = nextByteOffset
     nextByteOffset += next - start
     return pending[start..<end]

@@ -14,6 +14,18 @@ package final class Corpus: Sendable {
     var separatorCount: Int { self == .byte ? 1 : 0 }
   }
 
+  /// The name of a document.
+  enum Name {
+    case id(String)
+    /// The line of the file, from 1 on.
+    case line(Int)
+    /// Its number in the file.
+    case number
+
+    /// The first byte of the names that are stored.
+    static let (idMark, lineMark): (UInt8, UInt8) = (1, 2)
+  }
+
   /// A file with documents.
   package struct Source: Sendable, Equatable {
     package var path: String
@@ -24,7 +36,7 @@ package final class Corpus: Sendable {
   package let sources: [Source]
   /// The start of each document in units, and the place after the last one and its separator.
   private let starts: [Int]
-  /// The start of the id of each document among all ids, and their end.
+  /// The start of the name of each document among all names, and their end.
   private let nameStarts: [Int]
   private let store: TemporaryFile
   private let names: TemporaryFile
@@ -63,15 +75,15 @@ package final class Corpus: Sendable {
     return try Self.bytes(units.lowerBound * size, units.count * size, of: store)
   }
 
-  /// Returns the id of a document, or its file and its number there, from 1 on.
+  /// Returns the id of a document; without one, its file and its line there, or its number, from 1 on.
   package func label(of document: Int) throws -> String {
     let range = nameStarts[document]..<nameStarts[document + 1]
-    guard range.isEmpty else {
-      return String(
-        decoding: try Self.bytes(range.lowerBound, range.count, of: names), as: UTF8.self)
-    }
+    let name = try Self.bytes(range.lowerBound, range.count, of: names)
+    let text = String(decoding: name.dropFirst(), as: UTF8.self)
+    if name.first == Name.idMark { return text }
     guard let source = sources.first(where: { $0.documents.contains(document) }) else { return "" }
-    return "\(source.path)#\(document - source.documents.lowerBound + 1)"
+    return name.first == Name.lineMark
+      ? "\(source.path)#\(text)" : "\(source.path)#\(document - source.documents.lowerBound + 1)"
   }
 
   private static func bytes(_ start: Int, _ count: Int, of file: TemporaryFile) throws -> [UInt8] {

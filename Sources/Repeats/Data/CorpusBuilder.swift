@@ -3,7 +3,10 @@ import Base
 /// Collects the documents of a corpus in order.
 final class CorpusBuilder {
   private static let pieceByteCount = 1 << 20
+  /// The number of documents after which the memory is checked again.
+  private static let checkedDocumentCount = 1 << 14
 
+  private let memory: ScanMemory
   private let store: TemporaryFile
   private let names: TemporaryFile
   private var unit: Corpus.Unit?
@@ -15,7 +18,8 @@ final class CorpusBuilder {
   private var writtenByteCount = 0
   private var writtenNameByteCount = 0
 
-  init(in folder: String) throws {
+  init(in folder: String, memory: ScanMemory) throws {
+    self.memory = memory
     store = try TemporaryFile(in: folder)
     names = try TemporaryFile(in: folder)
   }
@@ -38,15 +42,37 @@ final class CorpusBuilder {
     if pending.count >= Self.pieceByteCount { try flush() }
   }
 
+  /// Adds tokens to the current document.
+  func append(ids: [Int32]) throws {
+    // SAFETY: a number has no padding that could be read uninitialized.
+    try append(unsafe ids.span.bytes.array())
+  }
+
   /// Ends the current document.
-  func end(id: String?) throws {
+  /// - Throws: ``UsageError`` if the tables of the documents need more memory than the limit.
+  func end(_ name: Corpus.Name) throws {
     if unit == .byte { pending.append(0x0A) }
     starts.append((writtenByteCount + pending.count) / (unit == .byte ? 1 : 4))
-    pendingNames += (id ?? "").utf8
-    nameStarts.append(writtenNameByteCount + pendingNames.count)
     let last = sources.count - 1
     sources[last].documents = sources[last].documents.lowerBound..<starts.count - 1
+    append(name, number: sources[last].documents.count)
     if pendingNames.count >= Self.pieceByteCount { try flush() }
+    if (starts.count - 1) % Self.checkedDocumentCount == 0 {
+      _ = try memory.workByteCount(documentCount: starts.count - 1)
+    }
+  }
+
+  private func append(_ name: Corpus.Name, number: Int) {
+    switch name {
+    case .id(let id):
+      pendingNames.append(Corpus.Name.idMark)
+      pendingNames += id.utf8
+    case .line(let line) where line != number:
+      pendingNames.append(Corpus.Name.lineMark)
+      pendingNames += "\(line)".utf8
+    case .line, .number: break
+    }
+    nameStarts.append(writtenNameByteCount + pendingNames.count)
   }
 
   private func flush() throws {

@@ -33,53 +33,64 @@ package struct DataReader {
   private let temporaryFolder: String
   /// The largest number of bytes of a line.
   private let lineLimit: Int
+  private let memory: ScanMemory
   private let cancellation: Cancellation
+  private let note: (Message) -> Void
 
+  /// - Parameters:
+  ///   - memory: The limit of resident memory.
+  ///   - note: Called for each entry of a folder that is not read.
   package init(
-    _ settings: DataSettings, temporaryFolder: String, memory: Int, cancellation: Cancellation
+    _ settings: DataSettings, temporaryFolder: String, memory: Int, cancellation: Cancellation,
+    note: @escaping (Message) -> Void
   ) {
     self.settings = settings
     self.temporaryFolder = temporaryFolder
+    self.memory = ScanMemory(limit: memory)
     self.cancellation = cancellation
+    self.note = note
     lineLimit = max(1 << 20, memory / 16)
   }
 
   /// Reads all documents.
   /// - Throws: ``FormatError`` with the line or byte of the fault, ``FileError`` or ``UsageError``.
   package func corpus() throws -> Corpus {
-    let builder = try CorpusBuilder(in: temporaryFolder)
+    let builder = try CorpusBuilder(in: temporaryFolder, memory: memory)
     for path in settings.paths { try read(path, into: builder) }
     return try builder.finished()
   }
 
   private func read(_ data: String, into builder: CorpusBuilder) throws {
-    var (path, name): (String, String?) = (data, nil)
-    if try FileSystem.targetType(data) == nil, let colon = data.lastIndex(of: ":") {
-      (path, name) = (String(data[..<colon]), String(data[data.index(after: colon)...]))
-    }
-    let input = try InputTree(path: path)
+    let place = try TensorPath(data)
+    let input = try InputTree(path: place.path)
+    if let name = place.name { return try readTensor(input, name, into: builder) }
     if !input.isFolder, Archives.isLikely(input), let tree = try Archives.tree(of: input) {
-      return try readFolder(tree, "", name, into: builder)
+      return try readFolder(tree, "", into: builder)
     }
-    guard !input.isFolder else { return try readFolder(input, "", name, into: builder) }
-    try read(input.openNamedFile(), input, name, into: builder)
+    guard !input.isFolder else { return try readFolder(input, "", into: builder) }
+    try read(input.openNamedFile(), input, into: builder)
   }
 
   private func readFolder(
-    _ tree: InputTree, _ folder: String, _ name: String?, into builder: CorpusBuilder
+    _ tree: InputTree, _ folder: String, into builder: CorpusBuilder
   ) throws {
     for entry in try tree.entries(in: folder) {
       let path = folder.isEmpty ? entry.name : folder + "/" + entry.name
+      func leaveOut(_ kind: String) {
+        note("\(tree.path(of: path).printable) is \(kind) and was not read")
+      }
       switch entry.kind {
-      case .folder: try readFolder(tree, path, name, into: builder)
-      case .file: try read(tree.open(path), tree.file(path), name, into: builder)
-      case .linkedFile, .linkedFolder, .brokenLink, .other: continue
+      case .folder: try readFolder(tree, path, into: builder)
+      case .file, .linkedFile: try read(tree.open(path), tree.file(path), into: builder)
+      case .linkedFolder: leaveOut("a link to a folder")
+      case .brokenLink: leaveOut("a link to a file that does not exist")
+      case .other: leaveOut("neither a file nor a folder")
       }
     }
   }
 
   private func read(
-    _ file: InputFile, _ input: InputTree, _ name: String?, into builder: CorpusBuilder
+    _ file: InputFile, _ input: InputTree, into builder: CorpusBuilder
   ) throws {
     try cancellation.check()
     var path = file.path
@@ -90,7 +101,7 @@ package struct DataReader {
     switch suffix {
     case "jsonl", "ndjson": try readLines(file, into: builder)
     case "npy", "npz", "safetensors", "sumac", "pt":
-      try readTensor(input, name, into: builder)
+      try readTensor(input, nil, into: builder)
     default:
       let element =
         TokenElement(rawValue: String(suffix)) ?? settings.ids.flatMap(TokenElement.init)
@@ -106,22 +117,20 @@ package struct DataReader {
 
   private func readText(_ file: InputFile, into builder: CorpusBuilder) throws {
     try builder.begin(file.path, .byte)
-    var lines = try LineReader(file, limit: lineLimit)
-    var isFirst = true
+    var lines = try LineReader(file, limit: lineLimit, cancellation)
     while let line = try lines.next() {
       try check(line, file.path, lines.byteOffset)
       switch settings.text {
       case .lines:
         guard line.contains(where: { $0 > 0x20 }) else { continue }
         try builder.append(line.last == 0x0D ? line.dropLast() : line)
-        try builder.end(id: nil)
+        try builder.end(.line(lines.number))
       case .file:
-        if !isFirst { try builder.append([0x0A]) }
         try builder.append(line)
-        isFirst = false
+        if lines.isTerminated { try builder.append(CollectionOfOne(0x0A)) }
       }
     }
-    if settings.text == .file { try builder.end(id: nil) }
+    if settings.text == .file { try builder.end(.number) }
   }
 
   private func check(_ line: ArraySlice<UInt8>, _ path: String, _ byteOffset: Int) throws {
@@ -134,10 +143,9 @@ package struct DataReader {
 
   private func readLines(_ file: InputFile, into builder: CorpusBuilder) throws {
     try builder.begin(file.path, .byte)
-    var lines = try LineReader(file, limit: lineLimit)
+    var lines = try LineReader(file, limit: lineLimit, cancellation)
     while let line = try lines.next() {
       guard line.contains(where: { $0 > 0x20 }) else { continue }
-      if lines.number % 4096 == 0 { try cancellation.check() }
       let document: LineDocument
       do { document = try LineDocument(line.span, field: settings.field) } catch {
         throw FormatError(
@@ -152,7 +160,8 @@ package struct DataReader {
           hint: "name the member that has the text with \(setting: "field")")
       }
       try builder.append(text.utf8)
-      try builder.end(id: document.id)
+      let id = document.id ?? ""
+      try builder.end(id.isEmpty ? .line(lines.number) : .id(id))
     }
   }
 
@@ -164,31 +173,34 @@ package struct DataReader {
     try builder.begin(file.path, .token)
     var reader = try RawTokenReader.open(file, element, idLimit: Int(Int32.max))
     while true {
+      try cancellation.check()
       let ids = try reader.next(1 << 16)
       if ids.isEmpty { break }
-      try builder.append(Self.bytes(ids))
+      try builder.append(ids: ids)
     }
-    try builder.end(id: nil)
-  }
-
-  private static func bytes(_ ids: [Int32]) -> [UInt8] {
-    ids.flatMap { id in (0..<4).map { UInt8(truncatingIfNeeded: id >> (8 * $0)) } }
+    try builder.end(.number)
   }
 
   private func readTensor(
     _ input: InputTree, _ name: String?, into builder: CorpusBuilder
   ) throws {
     let checkpoint = try Containers.read(input)
-    let integers: Set<DType> = [.u8, .u16, .u32, .u64, .i8, .i16, .i32, .i64]
-    let fitting = checkpoint.tensors.filter {
-      integers.contains($0.info.dtype) && (1...2).contains($0.info.shape.dimensions.count)
-        && (name == nil || name == $0.name)
+    if let name, let fault = checkpoint.tensors.first(where: { $0.name.equalsAsBytes(name) })?.fault
+    {
+      throw fault
     }
-    guard fitting.count == 1, let tensor = fitting.first else {
+    let fitting = checkpoint.tensors.filter {
+      $0.fault == nil && TokenInteger(dtypeName: $0.info.dtype.name) != nil
+        && (1...2).contains($0.info.shape.dimensions.count)
+    }
+    let chosen = fitting.filter { tensor in name.map { tensor.name.equalsAsBytes($0) } ?? true }
+    guard chosen.count == 1, let tensor = chosen.first else {
+      let names = fitting.prefix(Self.namedTensorCount).map(\.name.printable)
+        .joined(separator: ", ")
+      let wanted = name.map { " named '\($0.printable)'" } ?? ""
       throw UsageError(
-        "\(input.path.printable) has \(fitting.count.counted("tensor")) of token ids"
-          + (name.map { " named '\($0.printable)'" } ?? ""),
-        hint: "choose one tensor of integers with one or two dimensions as FILE:NAME")
+        "\(input.path.printable) has \(chosen.count.counted("tensor"))\(wanted) of integers with one or two dimensions",
+        hint: names.isEmpty ? nil : "choose one as \(input.path.printable):NAME; it has \(names)")
     }
     try builder.begin(input.path, .token)
     let dimensions = tensor.info.shape.dimensions
@@ -198,33 +210,28 @@ package struct DataReader {
       for part in stride(from: start, to: start + row, by: 1 << 16) {
         try cancellation.check()
         let range = part..<min(start + row, part + 1 << 16)
-        try builder.append(Self.bytes(try ids(range, of: tensor, input.path)))
+        try builder.append(ids: try ids(range, of: tensor, input.path))
       }
-      try builder.end(id: nil)
+      try builder.end(.number)
     }
   }
 
+  /// The number of tensors that an error names.
+  private static let namedTensorCount = 20
+
   private func ids(_ range: Range<Int>, of tensor: LazyTensor, _ path: String) throws -> [Int32] {
-    let size = tensor.info.dtype.bitsPerElement / 8
-    var values = ByteBuffer(byteCount: range.count * size)
+    guard let integer = TokenInteger(dtypeName: tensor.info.dtype.name) else { return [] }
+    var values = ByteBuffer(byteCount: range.count * integer.byteCount)
     var scratch = ByteBuffer(
       byteCount: tensor.source.scratchByteCount(elementCount: range.count))
     var span = values.mutableBytes
     var room = scratch.mutableBytes
     try tensor.source.read(range, into: &span, scratch: &room)
-    let bytes = values.bytes
-    return try range.indices.map { index in
-      let start = (index - range.lowerBound) * size
-      var bits: UInt64 = 0
-      for byte in 0..<size {
-        bits |= UInt64(bytes.littleEndian(UInt8.self, at: start + byte) ?? 0) << (8 * byte)
-      }
-      guard let id = Int32(exactly: bits) else {
-        throw FormatError(
-          TokenFault.id.code, "element \(index) is not a token id, expected 0 to \(Int32.max)",
-          path: path, tensor: tensor.name)
-      }
-      return id
+    return try integer.ids(in: values.bytes, below: Int(Int32.max) + 1) { index, value in
+      FormatError(
+        TokenFault.id.code,
+        "element \(range.lowerBound + index) is \(value), expected a token id from 0 to \(Int32.max)",
+        path: path, tensor: tensor.name)
     }
   }
 }

@@ -19,7 +19,8 @@ import CRepeats
 
   mutating func append(contentsOf other: HashRecords) { records += other.records }
 
-  mutating func reserve(_ count: Int) { records.reserveCapacity(count) }
+  /// Removes the records with one of these keys; the others keep their order.
+  mutating func remove(keys: Set<UInt64>) { records.removeAll { keys.contains($0.key) } }
 
   mutating func sort() {
     var scratch = [Record](repeating: Record(key: 0, value: 0), count: records.count)
@@ -42,6 +43,8 @@ import CRepeats
       start = end
     }
   }
+
+  func key(at index: Int) -> UInt64 { records[index].key }
 
   func value(at index: Int) -> Int { Int(records[index].value) }
 }

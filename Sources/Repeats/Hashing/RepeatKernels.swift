@@ -1,4 +1,5 @@
 import CRepeats
+import Glibc
 import TensorCore
 
 /// The C loops over texts and tokens for one CPU level. All levels give equal results; tests run every one.
@@ -11,8 +12,6 @@ import TensorCore
     unsafe RepeatKernels(table: sumac_repeat_kernels_at($0))
   }
   package static let best = levels.last!
-
-  package var level: String { unsafe String(cString: table.pointee.level) }
 
   /// Returns the hashes of the words of UTF-8 text, in order.
   ///
@@ -28,8 +27,14 @@ import TensorCore
     }
   }
 
+  /// Returns the place after the last separator of words in UTF-8 whose last character may be cut, or 0 if there is none.
+  package func wordEnd(in text: borrowing RawSpan) -> Int {
+    // SAFETY: the loop reads only the region.
+    unsafe text.withUnsafeBytes { unsafe table.pointee.word_end($0.baseAddress, $0.count) }
+  }
+
   /// Returns a hash of each byte.
-  func bytes(_ bytes: borrowing RawSpan) -> [UInt64] {
+  package func bytes(_ bytes: borrowing RawSpan) -> [UInt64] {
     // SAFETY: both regions have as many elements as there are bytes.
     unsafe bytes.withUnsafeBytes { bytes in
       unsafe [UInt64](unsafeUninitializedCapacity: bytes.count) { hashes, count in
@@ -40,7 +45,7 @@ import TensorCore
   }
 
   /// Returns a hash of each token of 32 bits.
-  func tokens(_ tokens: borrowing RawSpan) -> [UInt64] {
+  package func tokens(_ tokens: borrowing RawSpan) -> [UInt64] {
     let tokenCount = tokens.byteCount / 4
     // SAFETY: both regions have as many elements as there are whole tokens.
     return unsafe tokens.withUnsafeBytes { tokens in
@@ -79,6 +84,20 @@ import TensorCore
               shingles.baseAddress, shingles.count)
           }
         }
+      }
+    }
+  }
+
+  /// Returns true if `count` bytes of two arrays are equal.
+  static func areEqual(
+    _ a: [UInt8], at aStart: Int, _ b: [UInt8], at bStart: Int, count: Int
+  ) -> Bool {
+    precondition(aStart >= 0 && bStart >= 0 && count > 0)
+    precondition(count <= a.count - aStart && count <= b.count - bStart)
+    // SAFETY: the preconditions keep the comparison inside both arrays.
+    return unsafe a.withUnsafeBytes { a in
+      unsafe b.withUnsafeBytes { b in
+        unsafe memcmp(a.baseAddress! + aStart, b.baseAddress! + bStart, count) == 0
       }
     }
   }

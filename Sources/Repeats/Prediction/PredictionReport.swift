@@ -1,7 +1,7 @@
 package import Base
 package import Reporting
 
-/// Where the repeats of a corpus are beside the band that hurts models of a size, class by class.
+/// The repeats of a corpus beside the band that hurts models of a size most, class by class.
 package struct PredictionReport: Report {
   package static let schema = "sumac.repeats-predict/1"
 

@@ -6,7 +6,7 @@ import Glibc
 /// The edges are left(N) = 4.2e6 · N^−0.56 and right(N) = 5.1e7 · N^−0.50 for N parameters.
 /// Source: Hernandez et al., "Scaling Laws and Interpretability of Learning from Repeated Data", arXiv 2205.10487,
 /// as third parties cite its fits. They come from models of 1.5 million to a billion parameters trained on 100 billion
-/// tokens, of which a random subset was repeated.
+/// tokens, with a random subset repeated.
 package struct RepeatBand: Sendable, Equatable {
   package enum Position: String, Sendable { case below, inside, above }
 

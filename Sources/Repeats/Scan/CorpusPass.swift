@@ -22,8 +22,12 @@ struct CorpusPass: Sendable {
   /// The number of bytes of a batch. Longer documents are divided at the end of a paragraph, a line or a word, so the
   /// longest word or paragraph that is seen as a whole has this length.
   static let batchByteCount = 1 << 18
+  /// The largest number of pieces of a batch.
+  static let batchPieceCount = 512
+  /// The memory for the results of a piece: a signature, and the words at both ends.
+  private static let byteCountPerPiece = 2 << 10
   /// The memory that a batch may need with the hashes of its words.
-  static let byteCountPerBatch = 24 * batchByteCount
+  static let byteCountPerBatch = 20 * batchByteCount + batchPieceCount * byteCountPerPiece
 
   let corpus: Corpus
   let parallel: Parallel
@@ -67,7 +71,7 @@ struct CorpusPass: Sendable {
         return try part(of: range, from: start)
       }
       var last = document
-      while last + 1 < corpus.documentCount,
+      while last + 1 < corpus.documentCount, last + 1 - document < CorpusPass.batchPieceCount,
         corpus.range(of: last + 1).upperBound - start <= limit
       {
         last += 1
@@ -87,11 +91,7 @@ struct CorpusPass: Sendable {
 
     /// Returns the next part of a long document.
     private mutating func part(of range: Range<Int>, from start: Int) throws -> Batch {
-      let limit = CorpusPass.batchByteCount / corpus.unit.byteCount
-      var bytes = try corpus.bytes(start..<min(range.upperBound, start + limit))
-      if corpus.unit == .byte, start + bytes.count < range.upperBound {
-        bytes.removeSubrange(CorpusPass.cut(bytes)...)
-      }
+      let bytes = try CorpusPass.part(of: range, from: start, corpus)
       let end = start + bytes.count / corpus.unit.byteCount
       let piece = Piece(
         document: document, bytes: 0..<bytes.count, start: start,
@@ -102,15 +102,33 @@ struct CorpusPass: Sendable {
     }
   }
 
-  /// Returns the place after the last empty line, otherwise line feed, otherwise space, otherwise the end of the bytes.
-  private static func cut(_ bytes: [UInt8]) -> Int {
-    var (line, space): (Int?, Int?) = (nil, nil)
-    for index in bytes.indices.reversed() where bytes[index] <= 0x20 {
-      if space == nil { space = index + 1 }
-      guard bytes[index] == 0x0A else { continue }
+  /// Returns the bytes of the part of a document that starts at a unit. The parts of a document are always the same.
+  static func part(of document: Range<Int>, from start: Int, _ corpus: Corpus) throws -> [UInt8] {
+    let limit = batchByteCount / corpus.unit.byteCount
+    var bytes = try corpus.bytes(start..<min(document.upperBound, start + limit))
+    if corpus.unit == .byte, start + bytes.count < document.upperBound {
+      bytes.removeSubrange(cut(bytes)...)
+    }
+    return bytes
+  }
+
+  /// Returns the place after the last empty line, otherwise line feed, otherwise end of a word, otherwise the last place
+  /// between two characters. It is above 0 for UTF-8.
+  static func cut(_ bytes: [UInt8]) -> Int {
+    var line: Int?
+    for index in bytes.indices.reversed() where bytes[index] == 0x0A {
       if line == nil { line = index + 1 }
       if index > 0, bytes[index - 1] == 0x0A { return index + 1 }
     }
-    return line ?? space ?? bytes.count
+    if let line { return line }
+    let word = RepeatKernels.best.wordEnd(in: bytes.rawSpan)
+    return word > 0 ? word : characterEnd(in: bytes)
+  }
+
+  /// Returns the place after the last whole character of UTF-8 whose end may be missing.
+  private static func characterEnd(in bytes: [UInt8]) -> Int {
+    guard let lead = bytes.lastIndex(where: { $0 & 0xC0 != 0x80 }) else { return bytes.count }
+    let length = max(1, (~bytes[lead]).leadingZeroBitCount)
+    return lead > 0 && lead + length > bytes.count ? lead : bytes.count
   }
 }

@@ -32,9 +32,6 @@ package struct RepeatScan: Sendable {
   package let documents: RepeatHistogram
   package let windows: RepeatHistogram
 
-  /// The memory that is left for libraries and what no plan counts.
-  private static let reserveByteCount = 8 << 20
-
   /// - Parameter memory: The limit of resident memory.
   /// - Throws: ``UsageError`` for settings out of range and if the memory is too little; ``FileError``.
   package init(
@@ -45,15 +42,7 @@ package struct RepeatScan: Sendable {
     (self.corpus, self.settings) = (corpus, settings)
     let scheme = MinHashScheme(shingleLength: settings.shingle, seed: settings.seed)
     self.scheme = scheme
-    let left = memory - ResidentMemory.currentByteCount - Self.reserveByteCount
-    let tables = corpus.documentCount * DocumentFacts.byteCountPerDocument
-    let work = left - tables
-    let least = 2 * CorpusPass.byteCountPerBatch
-    guard work >= least else {
-      throw UsageError(
-        "\(setting: "memory") \(ByteSize(memory)) is too little for \(corpus.documentCount.counted("document"))",
-        hint: "pass \(setting: "memory") \((memory + least - work) >> 20 + 1)MiB or more")
-    }
+    let work = try ScanMemory(limit: memory).workByteCount(documentCount: corpus.documentCount)
     let jobs = max(1, min(parallel.jobs, work / 2 / CorpusPass.byteCountPerBatch))
     let parallel = Parallel(jobs: jobs, cancellation: parallel.cancellation)
     let waveCount = max(1, min(8 * jobs, work / 2 / CorpusPass.byteCountPerBatch))
@@ -66,8 +55,8 @@ package struct RepeatScan: Sendable {
       corpus, facts, scheme, threshold: settings.threshold, equal: wordGroups, parallel: parallel)
     clusters = near.clusters()
     documents = RepeatHistogram.documents(facts, equalGroups)
-    windows = try RepeatHistogram.windows(
-      pass, length: settings.window, capacity: max(1 << 14, work / 2 / 16), facts: facts)
+    windows = try WindowCounter(pass: pass, length: settings.window, memory: work / 2)
+      .histogram(facts)
     ranges = try RepeatedRanges(
       corpus, length: settings.rangeLength ?? (corpus.unit == .byte ? 100 : 50), memory: work / 2,
       parallel: parallel)
