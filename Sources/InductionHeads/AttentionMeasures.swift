@@ -2,11 +2,10 @@ package import Networks
 
 /// Mean shares of attention of each head over sequences of a start token and a segment twice.
 ///
-/// Source: Olsson et al., "In-context learning and induction heads", prefix matching; its relatives that look at the same
-/// token and at the token before are those of the same line of work.
+/// Source: Olsson et al., "In-context learning and induction heads", which defines prefix matching. Attention to the same
+/// token and to the token before is measured in the same way.
 package struct AttentionMeasures: Sendable {
-  package let layerCount: Int
-  package let headCount: Int
+  package let grid: HeadGrid
   /// The number n of tokens of the segment; a sequence has 1 + 2 n tokens.
   package let segmentLength: Int
   private var sums: [Sums]
@@ -18,18 +17,17 @@ package struct AttentionMeasures: Sendable {
     var previous = 0.0
   }
 
-  package init(layerCount: Int, headCount: Int, segmentLength: Int) {
-    self.layerCount = layerCount
-    self.headCount = headCount
+  package init(_ grid: HeadGrid, segmentLength: Int) {
+    self.grid = grid
     self.segmentLength = segmentLength
-    sums = [Sums](repeating: Sums(), count: layerCount * headCount)
-    sequenceCounts = [Int](repeating: 0, count: layerCount)
+    sums = [Sums](repeating: Sums(), count: grid.count)
+    sequenceCounts = [Int](repeating: 0, count: grid.layerCount)
   }
 
   /// Adds the attention of a layer over some sequences.
   /// - Parameter shares: Shape `[sequences · heads · length, length]` for sequences of 1 + 2 n tokens.
   package mutating func add(layer: Int, _ shares: Value<Float>) {
-    let (n, length) = (segmentLength, 2 * segmentLength + 1)
+    let (n, length, headCount) = (segmentLength, 2 * segmentLength + 1, grid.headCount)
     let sequences = shares.count / (headCount * length * length)
     precondition(shares.count == sequences * headCount * length * length)
     let numbers = shares.span
@@ -52,11 +50,12 @@ package struct AttentionMeasures: Sendable {
   }
 
   private func means(_ sum: (Sums) -> Double) -> [Double] {
-    sums.enumerated().map { sum($1) / Double(max(1, sequenceCounts[$0 / headCount])) }
+    sums.enumerated().map { sum($1) / Double(max(1, sequenceCounts[$0 / grid.headCount])) }
   }
 
-  /// The mean share that the tokens of the second segment give to the token after their first occurrence. Layer by layer,
-  /// head by head, as the others.
+  /// The mean share that the tokens of the second segment give to the token after their first occurrence.
+  ///
+  /// This list and the others are ordered layer by layer, head by head.
   package var prefixMatching: [Double] { means(\.prefix) }
   /// The mean share that the tokens of the second segment give to their first occurrence.
   package var duplicateToken: [Double] { means(\.duplicate) }

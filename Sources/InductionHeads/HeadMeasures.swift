@@ -4,9 +4,7 @@
 /// Source: Elhage et al., "A mathematical framework for transformer circuits"; Hernandez et al., "Scaling laws and
 /// interpretability of learning from repeated data".
 package struct HeadMeasures: Sendable, Equatable {
-  package let layerCount: Int
-  /// The number of heads of a layer.
-  package let headCount: Int
+  package let grid: HeadGrid
   /// Re Σ e / Σ |e| over the eigenvalues e of W_V W_O, from -1 to 1; 0 if all are 0. Layer by layer, head by head.
   package let copying: [Double]
   /// The same for the circuit W_E W_V W_O W_U from token to token.
@@ -15,21 +13,21 @@ package struct HeadMeasures: Sendable, Equatable {
   package let composition: HeadComposition?
 
   package init(
-    layerCount: Int, headCount: Int, copying: [Double], circuitCopying: [Double],
-    composition: HeadComposition?
+    _ grid: HeadGrid, copying: [Double], circuitCopying: [Double], composition: HeadComposition?
   ) {
-    self.layerCount = layerCount
-    self.headCount = headCount
+    self.grid = grid
     self.copying = copying
     self.circuitCopying = circuitCopying
     self.composition = composition
   }
 
-  /// The number of all heads.
-  package var count: Int { layerCount * headCount }
-
-  /// Returns the name `LAYER.HEAD` of a head.
-  package func name(of head: Int) -> String { "\(head / headCount).\(head % headCount)" }
+  /// The measures that have a value for each head.
+  var columns: [HeadColumn] {
+    [
+      HeadColumn("copying", "copying", copying),
+      HeadColumn("circuit_copying", "circuit copying", circuitCopying),
+    ]
+  }
 }
 
 /// The composition |A B| / (|A| |B|) of each pair of heads in Frobenius norms, where A = W_V W_O of the earlier head.

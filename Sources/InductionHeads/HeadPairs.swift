@@ -29,7 +29,7 @@ struct HeadPairs {
   private struct Part {
     let rows: Value<Double>
     let squares: [Double]
-    /// How many heads share a row block.
+    /// The number of heads that share a row block.
     let sharing: Int
   }
 
@@ -70,23 +70,16 @@ struct HeadPairs {
       try progress(later.valueCount)
       for first in 0..<second {
         let earlier = try layer(first)
-        let kinds = [
-          (later.queries, later.keys), (later.keys, later.queries), (later.values, later.output),
-        ]
-        for (kind, (left, right)) in kinds.enumerated() {
+        func add(_ left: Part, _ right: Part, to list: inout [Double]) throws {
           let block = try compositions(of: earlier, left, right)
-          for head in 0..<headCount {
-            for other in 0..<headCount {
-              let place = (first * headCount + head) * all + second * headCount + other
-              let score = block[head * headCount + other]
-              switch kind {
-              case 0: result.queries[place] = score
-              case 1: result.keys[place] = score
-              default: result.values[place] = score
-              }
-            }
+          for (index, score) in block.enumerated() {
+            let (head, other) = index.quotientAndRemainder(dividingBy: headCount)
+            list[(first * headCount + head) * all + second * headCount + other] = score
           }
         }
+        try add(later.queries, later.keys, to: &result.queries)
+        try add(later.keys, later.queries, to: &result.keys)
+        try add(later.values, later.output, to: &result.values)
         try progress(earlier.valueCount)
       }
     }
@@ -108,10 +101,8 @@ struct HeadPairs {
       for other in 0..<headCount {
         let otherNorm = inner(square(of: left, other), square(of: right, other))
         guard norm > 0, otherNorm > 0 else { continue }
-        let product = block(
-          products, head, other / left.sharing, stride: columns)
-        let scaled = multiplied(
-          multiplied(values, product), square(of: right, other))
+        let product = block(products, head, other / left.sharing, stride: columns)
+        let scaled = multiplied(multiplied(values, product), square(of: right, other))
         let numerator = max(0, inner(product, scaled))
         result[head * headCount + other] = (numerator / (norm * otherNorm)).squareRoot()
       }
@@ -125,6 +116,7 @@ struct HeadPairs {
     return Array(part.squares[start..<start + dim * dim])
   }
 
+  /// Returns the block of a head and of rows of the later layer, shape `[d, d]`.
   private func block(_ matrix: [Double], _ row: Int, _ column: Int, stride: Int) -> [Double] {
     (0..<dim).flatMap { index in
       let start = (row * dim + index) * stride + column * dim

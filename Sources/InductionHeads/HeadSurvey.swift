@@ -63,13 +63,13 @@ package struct HeadSurvey {
   package func measures(composition: Bool) throws -> HeadMeasures {
     let (copying, circuitCopying) = try copyingScores()
     return HeadMeasures(
-      layerCount: network.layerCount, headCount: network.configuration.headCount,
+      HeadGrid(layerCount: network.layerCount, headCount: network.configuration.headCount),
       copying: copying, circuitCopying: circuitCopying,
       composition: composition
         ? try HeadPairs(network, compute, blas, progress: progress).composition() : nil)
   }
 
-  /// Returns the copying scores of all heads: without and with the vocabulary.
+  /// Returns the copying scores of all heads without the vocabulary, and those of the circuit from token to token.
   private func copyingScores() throws -> ([Double], [Double]) {
     let c = network.configuration
     let (d, hidden) = (c.headDim, c.hiddenSize)

@@ -1,9 +1,9 @@
 package import Base
 package import Reporting
 
-/// The heads of a model beside those of another one with the same layers and heads.
+/// The heads of a model beside those of another one that has as many in each layer.
 package struct HeadsComparison: Report {
-  package static let schema = "sumac.repeats.compare/1"
+  package static let schema = "sumac.repeats-compare/1"
 
   /// A model with its measures.
   package struct Side: Sendable {
@@ -24,18 +24,24 @@ package struct HeadsComparison: Report {
   private let second: Side
   private let kernels: String
 
-  /// - Throws: ``UsageError`` if the models have different numbers of layers or heads.
-  package init(_ first: Side, _ second: Side, kernels: String) throws(UsageError) {
-    guard first.heads.layerCount == second.heads.layerCount,
-      first.heads.headCount == second.heads.headCount
-    else {
-      throw UsageError(
-        "\(first.model.printable) has \(first.heads.shapeText), \(second.model.printable) has "
-          + second.heads.shapeText,
-        hint: "compare models of one architecture")
-    }
+  /// Creates the comparison of two models whose numbers of layers and heads are the same.
+  package init(_ first: Side, _ second: Side, kernels: String) {
+    precondition(first.heads.grid == second.heads.grid)
     (self.first, self.second, self.kernels) = (first, second, kernels)
   }
+
+  /// Throws ``UsageError`` if two models have different numbers of layers or heads.
+  package static func check(
+    _ first: (model: String, grid: HeadGrid), _ second: (model: String, grid: HeadGrid)
+  ) throws(UsageError) {
+    guard first.grid != second.grid else { return }
+    throw UsageError(
+      "\(first.model.printable) has \(first.grid.text), \(second.model.printable) has "
+        + second.grid.text,
+      hint: "compare models of one architecture")
+  }
+
+  private var grid: HeadGrid { first.heads.grid }
 
   /// The change of each measure from the first model to the second.
   private var changes: [HeadColumn] {
@@ -66,14 +72,14 @@ package struct HeadsComparison: Report {
     all.append(
       .facts([
         Section.Fact("A", first.model.printable), Section.Fact("B", second.model.printable),
-        Section.Fact("heads", first.heads.shapeText), Section.Fact("kernels", kernels),
+        Section.Fact("heads", grid.text), Section.Fact("kernels", kernels),
       ]))
     return all
   }
 
   private func cell(_ column: HeadColumn, at head: Int? = nil) -> String {
     let head = head ?? column.top
-    return "\(column.values[head].fixed(decimals: 4)) (\(first.heads.name(of: head)))"
+    return "\(column.values[head].fixed(decimals: 4)) (\(grid.name(of: head)))"
   }
 
   private var losses: Table? {
@@ -103,30 +109,25 @@ package struct HeadsComparison: Report {
     }
   }
 
-  package var records: Table { columns.records(headCount: first.heads.headCount) }
+  package var records: Table { HeadTable(grid: grid, columns: columns).records }
+  package var lines: [JSONValue] { HeadTable(grid: grid, columns: columns).lines }
 
   package var members: JSONObject {
-    [
+    var change = JSONObject()
+    HeadTable(grid: grid, columns: changes).add(to: &change)
+    return [
       "a": .object(json(first)), "b": .object(json(second)),
-      "layers": JSONValue(first.heads.layerCount), "heads": JSONValue(first.heads.headCount),
-      "kernels": .string(kernels),
-      "change": .object(
-        changes.reduce(into: JSONObject()) {
-          $0[$1.name] = $1.json(headCount: first.heads.headCount)
-        }),
+      "layers": JSONValue(grid.layerCount), "heads": JSONValue(grid.headCount),
+      "kernels": .string(kernels), "change": .object(change),
     ]
   }
 
   private func json(_ side: Side) -> JSONObject {
     var object: JSONObject = ["model": .string(side.model)]
-    for column in side.columns {
-      object[column.name] = column.json(headCount: side.heads.headCount)
-    }
+    HeadTable(grid: grid, columns: side.columns).add(to: &object)
     object["induction_loss"] = side.probe.map { JSONValue($0.inductionLoss) } ?? .null
     object["loss_by_copy"] =
       side.probe.map { .array($0.lossByCopy.map { JSONValue($0) }) } ?? .null
     return object
   }
-
-  package var lines: [JSONValue] { columns.lines(headCount: first.heads.headCount) }
 }

@@ -3,7 +3,7 @@ package import Reporting
 
 /// The measures of heads from weights.
 package struct HeadsReport: Report {
-  package static let schema = "sumac.repeats.heads/1"
+  package static let schema = "sumac.repeats-heads/1"
 
   private let model: String
   private let kernels: String
@@ -15,25 +15,28 @@ package struct HeadsReport: Report {
     self.measures = measures
   }
 
-  /// The number of pairs of heads that the text shows.
+  private var table: HeadTable { HeadTable(grid: measures.grid, columns: measures.columns) }
+
+  /// The number of pairs of heads that the text shows for each kind of composition.
   private static let shownPairCount = 5
 
   package var sections: [Section] {
     var all: [Section] = [
-      .table(measures.columns.table(headCount: measures.headCount)),
+      table.section,
       .facts([
-        Section.Fact("model", model.printable), Section.Fact("heads", measures.shapeText),
+        Section.Fact("model", model.printable), Section.Fact("heads", measures.grid.text),
         Section.Fact("kernels", kernels),
       ]),
     ]
-    if let composition = measures.composition, measures.layerCount > 1 {
+    if let composition = measures.composition, measures.grid.layerCount > 1 {
       all.insert(.table(pairs(composition)), at: 1)
     }
     return all
   }
 
-  /// The pairs with the strongest composition of each kind.
+  /// Returns the pairs with the strongest composition of each kind.
   private func pairs(_ composition: HeadComposition) -> Table {
+    let grid = measures.grid
     let kinds = [("Q", composition.queries), ("K", composition.keys), ("V", composition.values)]
     let rows = kinds.flatMap { kind, values in
       let order = values.indices.filter { values[$0] > 0 }.sorted {
@@ -41,8 +44,7 @@ package struct HeadsReport: Report {
       }
       return order.prefix(Self.shownPairCount).map { place in
         [
-          kind, measures.name(of: place / measures.count),
-          measures.name(of: place % measures.count),
+          kind, grid.name(of: place / grid.count), grid.name(of: place % grid.count),
           values[place].fixed(decimals: 4),
         ]
       }
@@ -54,17 +56,13 @@ package struct HeadsReport: Report {
       ], rows: rows)
   }
 
-  package var records: Table { measures.columns.records(headCount: measures.headCount) }
+  package var records: Table { table.records }
+  package var lines: [JSONValue] { table.lines }
 
   package var members: JSONObject {
-    var members: JSONObject = [
-      "model": .string(model), "layers": JSONValue(measures.layerCount),
-      "heads": JSONValue(measures.headCount), "kernels": .string(kernels),
-    ]
-    for column in measures.columns {
-      members[column.name] = column.json(headCount: measures.headCount)
-    }
-    let sizes = [measures.headCount, measures.layerCount, measures.headCount]
+    var members = table.header(model: model, kernels: kernels)
+    table.add(to: &members)
+    let sizes = [measures.grid.headCount, measures.grid.layerCount, measures.grid.headCount]
     members["composition"] =
       measures.composition.map { composition in
         .object([
@@ -73,21 +71,5 @@ package struct HeadsReport: Report {
         ])
       } ?? .null
     return members
-  }
-
-  package var lines: [JSONValue] { measures.columns.lines(headCount: measures.headCount) }
-}
-
-extension HeadMeasures {
-  /// The measures that have a value for each head.
-  package var columns: [HeadColumn] {
-    [
-      HeadColumn("copying", "copying", copying),
-      HeadColumn("circuit_copying", "circuit copying", circuitCopying),
-    ]
-  }
-
-  var shapeText: String {
-    "\(headCount.counted("head")) in each of \(layerCount.counted("layer"))"
   }
 }

@@ -1,27 +1,27 @@
 /// The behaviour of a model on sequences that repeat a segment.
 package struct Probe: Sendable, Equatable {
-  package let layerCount: Int
-  package let headCount: Int
-  package let columns: [HeadColumn]
-  /// The number of sequences with two segments, and the length of the segment.
+  package let grid: HeadGrid
+  /// The measures of attention that have a value for each head.
+  let columns: [HeadColumn]
+  /// The number of sequences with two segments.
   package let sequenceCount: Int
+  /// The length of their segment.
   package let segmentLength: Int
   /// The mean loss of each token after the first, in nats, over the sequences.
   package let lossByPosition: [Double]
   /// The mean loss of each copy of a segment in sequences with many copies.
   package let lossByCopy: [Double]
-  /// The length of the segment of these sequences.
+  /// The length of the segment of the sequences with many copies.
   package let copiedLength: Int
 
   /// - Parameters:
   ///   - losses: The loss of each token after the first of each of `sequences`, in order.
-  ///   - copyLosses: The same for `copies`.
+  ///   - copyLosses: The loss of each token after the first of each of `copies`, in order.
   package init(
     _ attention: AttentionMeasures, _ sequences: ProbeSequences, losses: [Double],
     _ copies: ProbeSequences, copyLosses: [Double]
   ) {
-    layerCount = attention.layerCount
-    headCount = attention.headCount
+    grid = attention.grid
     columns = [
       HeadColumn("prefix_matching", "prefix matching", attention.prefixMatching),
       HeadColumn("duplicate_token", "duplicate token", attention.duplicateToken),

@@ -3,7 +3,7 @@ package import Reporting
 
 /// The measures of a model on repeated segments.
 package struct ProbeReport: Report {
-  package static let schema = "sumac.repeats.probe/1"
+  package static let schema = "sumac.repeats-probe/1"
 
   private let model: String
   private let kernels: String
@@ -15,12 +15,14 @@ package struct ProbeReport: Report {
     self.probe = probe
   }
 
+  private var table: HeadTable { HeadTable(grid: probe.grid, columns: probe.columns) }
+
   package var sections: [Section] {
     let copies = Table(
       [Table.Column("copy", alignsRight: true), Table.Column("loss", alignsRight: true)],
       rows: probe.lossByCopy.enumerated().map { ["\($0 + 1)", $1.fixed(decimals: 4)] })
     return [
-      .table(probe.columns.table(headCount: probe.headCount)), .table(copies),
+      table.section, .table(copies),
       .facts([
         Section.Fact("model", model.printable),
         Section.Fact(
@@ -35,15 +37,14 @@ package struct ProbeReport: Report {
     ]
   }
 
-  package var records: Table { probe.columns.records(headCount: probe.headCount) }
+  package var records: Table { table.records }
+  package var lines: [JSONValue] { table.lines }
 
   package var members: JSONObject {
-    var members: JSONObject = [
-      "model": .string(model), "layers": JSONValue(probe.layerCount),
-      "heads": JSONValue(probe.headCount), "kernels": .string(kernels),
-      "sequences": JSONValue(probe.sequenceCount), "segment": JSONValue(probe.segmentLength),
-    ]
-    for column in probe.columns { members[column.name] = column.json(headCount: probe.headCount) }
+    var members = table.header(model: model, kernels: kernels)
+    members["sequences"] = JSONValue(probe.sequenceCount)
+    members["segment"] = JSONValue(probe.segmentLength)
+    table.add(to: &members)
     members["first_loss"] = JSONValue(probe.firstLoss)
     members["induction_loss"] = JSONValue(probe.inductionLoss)
     members["loss_by_position"] = .array(probe.lossByPosition.map { JSONValue($0) })
@@ -51,6 +52,4 @@ package struct ProbeReport: Report {
     members["loss_by_copy"] = .array(probe.lossByCopy.map { JSONValue($0) })
     return members
   }
-
-  package var lines: [JSONValue] { probe.columns.lines(headCount: probe.headCount) }
 }

@@ -5,12 +5,29 @@ package struct ProbeSequences: Sendable, Equatable {
   /// All rows, one after another.
   package let tokens: [Int32]
   package let segmentLength: Int
-  /// How often the segment occurs in a row.
+  /// The number of times that a row repeats the segment.
   package let copyCount: Int
 
   /// The number of tokens of a row.
   package var length: Int { 1 + segmentLength * copyCount }
   package var count: Int { tokens.count / length }
+
+  /// The numbers of rows and tokens of sequences.
+  package struct Shape: Sendable, Hashable {
+    package var count: Int
+    package var segmentLength: Int
+    package var copyCount: Int
+
+    package init(count: Int, segmentLength: Int, copyCount: Int) {
+      self.count = count
+      self.segmentLength = segmentLength
+      self.copyCount = copyCount
+    }
+
+    /// The number of tokens of a row.
+    package var length: Int { 1 + segmentLength * copyCount }
+    package var tokenCount: Int { count * length }
+  }
 
   /// Draws rows whose segments consist of different tokens.
   ///
@@ -18,16 +35,16 @@ package struct ProbeSequences: Sendable, Equatable {
   /// counter is row · 2⁶⁴ + index.
   /// - Parameters:
   ///   - start: The first token of each row, which is in no segment.
-  ///   - vocabularySize: The number of tokens to choose from, larger than `segmentLength`.
-  package init(
-    count: Int, segmentLength: Int, copyCount: Int, start: Int32, vocabularySize: Int, seed: UInt64
-  ) {
+  ///   - vocabularySize: The number of tokens to choose from, larger than a segment.
+  package init(drawing shape: Shape, start: Int32, vocabularySize: Int, seed: UInt64) {
+    let (segmentLength, copyCount) = (shape.segmentLength, shape.copyCount)
     precondition(segmentLength > 0 && copyCount > 1 && segmentLength < vocabularySize)
     let key = XXH64.hash("repeats probe".utf8.span, seed: seed)
     let generator = Philox4x32(
       key: (UInt32(truncatingIfNeeded: key), UInt32(truncatingIfNeeded: key >> 32)))
     var tokens: [Int32] = []
-    for row in 0..<count {
+    tokens.reserveCapacity(shape.tokenCount)
+    for row in 0..<shape.count {
       var segment: [Int32] = []
       var used: Set<Int32> = [start]
       var index: UInt64 = 0
@@ -48,6 +65,9 @@ package struct ProbeSequences: Sendable, Equatable {
   }
 
   /// Takes rows as they are, and finds the shortest segment that all of them repeat after their first token.
+  /// - Parameters:
+  ///   - length: The number of tokens of a row.
+  ///   - path: The file, for errors.
   /// - Throws: ``UsageError`` if there is none.
   package init(rows tokens: [Int32], length: Int, path: String) throws(UsageError) {
     let bodyLength = length - 1

@@ -17,6 +17,14 @@ package struct ChinchillaLaw: Sendable, Equatable {
     floor + sizeFactor * pow(size, -sizeExponent) + tokenFactor * pow(tokens, -tokenExponent)
   }
 
+  /// Returns the size of the models that have `loss` after `tokens` tokens: ((L − E − B · D^(−β)) / A)^(−1 / α); nil if no
+  /// size has it.
+  package func size(ofLoss loss: Double, tokens: Double) -> Double? {
+    let rest = loss - floor - tokenFactor * pow(tokens, -tokenExponent)
+    guard rest > 0, sizeFactor > 0, sizeExponent > 0 else { return nil }
+    return pow(rest / sizeFactor, -1 / sizeExponent)
+  }
+
   /// A point of a family: the size of a model, the number of its tokens, and its loss.
   package struct Point: Sendable, Equatable {
     package var size: Double

@@ -3,7 +3,7 @@ package import Reporting
 
 /// A fit of losses: the law, effective sizes and humps.
 package struct FitReport: Report {
-  package static let schema = "sumac.repeats.fit/1"
+  package static let schema = "sumac.repeats-fit/1"
 
   private let path: String
   private let curves: LossCurves
@@ -35,7 +35,8 @@ package struct FitReport: Report {
       facts.append(
         Section.Fact(
           "fit",
-          "\(curves.rowCount.counted("row")), largest error \((100 * curves.largestError).short) %")
+          "\(curves.rowCount.counted("row"))\(curves.fitsLastSteps ? " at the last step of each size" : "")"
+            + ", largest error \((100 * curves.largestError).short) %")
       )
     }
     return all + [.facts(facts)]
@@ -55,16 +56,20 @@ package struct FitReport: Report {
   }
 
   private var humpTable: Table {
-    let titles = ["parameters", "hump at", "loss", "prominence", "largest rise"]
+    let showsRepeats = curves.curves.contains { $0.repeats != nil }
+    let titles =
+      ["parameters"] + (showsRepeats ? ["repeats"] : [])
+      + ["hump at", "loss", "prominence", "largest rise"]
     return Table(
       titles.map { Table.Column($0, alignsRight: true) },
       rows: curves.curves.map { curve in
         let hump = curve.search.hump
-        return [
-          curve.size?.short ?? "-", hump?.x.short ?? "none", hump?.loss.fixed(decimals: 4) ?? "-",
-          hump?.prominence.fixed(decimals: 4) ?? "-",
-          curve.search.largestRise.fixed(decimals: 4),
-        ]
+        return [curve.size?.short ?? "-"] + (showsRepeats ? [curve.repeats?.short ?? "-"] : [])
+          + [
+            hump?.x.short ?? "none", hump?.loss.fixed(decimals: 4) ?? "-",
+            hump?.prominence.fixed(decimals: 4) ?? "-",
+            curve.search.largestRise.fixed(decimals: 4),
+          ]
       })
   }
 
@@ -123,7 +128,8 @@ package struct FitReport: Report {
   private static func json(_ curve: LossCurves.Curve) -> JSONValue {
     let search = curve.search
     return .object([
-      "parameters": curve.size.map { JSONValue($0) } ?? .null, "window": JSONValue(search.window),
+      "parameters": curve.size.map { JSONValue($0) } ?? .null,
+      "repeats": curve.repeats.map { JSONValue($0) } ?? .null, "window": JSONValue(search.window),
       "least_prominence": JSONValue(search.leastProminence),
       "largest_rise": JSONValue(search.largestRise), "hump": JSONValue(search.hump != nil),
       "peaks": .array(

@@ -1,37 +1,78 @@
 package import Base
 
 /// A table of numbers with named columns, from CSV or JSON.
-package struct LossTable: Sendable, Equatable {
+package struct LossTable: Sendable {
   package let path: String
-  package let names: [String]
-  /// The columns in the order of their names, all of one length.
-  package let columns: [[Double]]
+  /// The columns in the order of the file.
+  private let columns: [Column]
 
-  package var rowCount: Int { columns.first?.count ?? 0 }
+  /// A column of a table.
+  struct Column: Sendable {
+    let name: String
+    /// The cells that are numbers.
+    private(set) var numbers: [Double] = []
+    /// The first cell that is not a number.
+    private(set) var fault: Fault?
 
-  /// Returns the first column that has one of the names, without regard to case.
-  package func column(_ names: [String]) -> [Double]? {
-    let known = self.names.map { $0.lowercased() }
-    return names.lazy.compactMap { known.firstIndex(of: $0.lowercased()) }.first.map { columns[$0] }
+    /// A cell that is not a number: its place, such as "line 3", and its text.
+    struct Fault: Sendable {
+      let place: String
+      let text: String
+    }
+
+    init(name: String) { self.name = name }
+
+    /// False for a column of texts, such as the names of models.
+    var hasNumbers: Bool { !numbers.isEmpty }
+
+    /// Adds a cell, whose number is nil or not finite if it is not a number.
+    mutating func add(
+      _ number: Double?, text: @autoclosure () -> String, place: @autoclosure () -> String
+    ) {
+      if let number, number.isFinite {
+        numbers.append(number)
+      } else if fault == nil {
+        fault = Fault(place: place(), text: text())
+      }
+    }
+  }
+
+  /// The names of the columns with numbers.
+  package var names: [String] { columns.filter(\.hasNumbers).map(\.name) }
+
+  /// Returns the first column that has one of the names, without regard to case: one with numbers, if there is one.
+  func column(_ names: [String]) -> Column? {
+    let found = names.compactMap { name in
+      columns.first { $0.name.lowercased() == name.lowercased() }
+    }
+    return found.first(where: \.hasNumbers) ?? found.first
+  }
+
+  /// Returns the numbers of all rows of a column.
+  /// - Throws: ``FormatError`` for the first cell that is not a number.
+  func numbers(of column: Column) throws(FormatError) -> [Double] {
+    guard let fault = column.fault else { return column.numbers }
+    throw FormatError(
+      .lossTable,
+      "\(fault.place), column '\(column.name.printable)': found \(fault.text.printable), expected a number",
+      path: path, hint: "correct the cell, or leave out the row or the column")
   }
 
   /// The largest file that is read.
   package static let maximumByteCount = 64 << 20
 
   /// Reads a table: JSON if the text starts with a bracket, CSV with a line of names otherwise. JSON is a list of objects
-  /// with the same keys, or an object of lists. Cells and members that are not numbers make their column unusable.
-  /// - Throws: ``FormatError`` that names the line or the row.
+  /// with the same keys, or an object of lists. A byte order mark is skipped.
+  /// - Throws: ``FormatError`` that names the line.
   package init(_ text: [UInt8], path: String) throws {
     self.path = path
+    let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
+    let text = text.starts(with: mark) ? Array(text.dropFirst(mark.count)) : text
     let first = text.first { $0 != 0x20 && $0 != 0x0A && $0 != 0x0D && $0 != 0x09 }
-    let found =
+    columns =
       first == UInt8(ascii: "[") || first == UInt8(ascii: "{")
       ? try Self.json(text, path) : try Self.csv(text, path)
-    // Only columns of numbers are of use; others, such as names, are left out.
-    let usable = found.columns.indices.filter { !found.columns[$0].contains { $0 == nil } }
-    names = usable.map { found.names[$0] }
-    columns = usable.map { found.columns[$0].compactMap(\.self) }
-    guard !columns.isEmpty, rowCount > 0 else {
+    guard columns.contains(where: \.hasNumbers) else {
       throw Self.fault("has no column of numbers", path)
     }
   }
@@ -42,37 +83,42 @@ package struct LossTable: Sendable, Equatable {
       hint: "give a table with columns such as parameters, tokens, repeats and loss")
   }
 
-  private static func csv(
-    _ text: [UInt8], _ path: String
-  ) throws -> (names: [String], columns: [[Double?]]) {
-    let lines = String(decoding: text, as: UTF8.self).split(whereSeparator: \.isNewline)
-    func cells(_ line: Substring) -> [String] {
-      line.split(separator: ",", omittingEmptySubsequences: false).map { cell in
-        var cell = cell
-        while let last = cell.last, last == " " || last == "\"" { cell.removeLast() }
-        while let first = cell.first, first == " " || first == "\"" { cell.removeFirst() }
-        return String(cell)
-      }
-    }
+  // MARK: CSV
+
+  private static func csv(_ text: [UInt8], _ path: String) throws -> [Column] {
+    let lines = String(decoding: text, as: UTF8.self)
+      .split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated()
+      .filter { !$0.element.allSatisfy(\.isWhitespace) }
     guard let head = lines.first, lines.count > 1 else {
       throw fault("has no rows after a line of names", path)
     }
-    let names = cells(head)
-    var columns = [[Double?]](repeating: [], count: names.count)
-    for (index, line) in lines.enumerated().dropFirst() {
+    var columns = cells(head.element).map { Column(name: $0) }
+    for (index, line) in lines.dropFirst() {
       let row = cells(line)
-      guard row.count == names.count else {
+      guard row.count == columns.count else {
         throw fault(
-          "line \(index + 1) has \(row.count.counted("cell")), expected \(names.count)", path)
+          "line \(index + 1) has \(row.count.counted("cell")), expected \(columns.count)", path)
       }
-      for (column, cell) in row.enumerated() { columns[column].append(finite(Double(cell))) }
+      for (column, cell) in row.enumerated() {
+        columns[column].add(Double(cell), text: "'\(cell)'", place: "line \(index + 1)")
+      }
     }
-    return (names, columns)
+    return columns
   }
 
-  private static func json(
-    _ text: [UInt8], _ path: String
-  ) throws -> (names: [String], columns: [[Double?]]) {
+  /// Returns the cells of a line without spaces and quotation marks around them.
+  private static func cells(_ line: Substring) -> [String] {
+    line.split(separator: ",", omittingEmptySubsequences: false).map { cell in
+      var cell = cell
+      while let last = cell.last, last == " " || last == "\"" { cell.removeLast() }
+      while let first = cell.first, first == " " || first == "\"" { cell.removeFirst() }
+      return String(cell)
+    }
+  }
+
+  // MARK: JSON
+
+  private static func json(_ text: [UInt8], _ path: String) throws -> [Column] {
     let value: JSONValue
     do { value = try JSONValue.parse(text.span) } catch {
       throw fault("is not JSON: \("\(error)".printable)", path)
@@ -82,24 +128,29 @@ package struct LossTable: Sendable, Equatable {
       guard let count = lists.first?.1.count, lists.allSatisfy({ $0.1.count == count }) else {
         throw fault("has lists of different lengths, or none", path)
       }
-      return (lists.map(\.0), lists.map { $0.1.map { finite($0.asDouble) } })
+      return lists.map { column($0, cells: $1) }
     }
     let rows = (value.asArray ?? []).compactMap(\.asObject)
     guard let first = rows.first, rows.count == value.asArray?.count else {
       throw fault("is not a list of objects", path)
     }
-    let names = first.map(\.0)
-    return (names, names.map { name in rows.map { finite($0[name]?.asDouble) } })
+    return first.map { name, _ in column(name, cells: rows.map { $0[name] }) }
   }
 
-  private static func finite(_ number: Double?) -> Double? {
-    number.flatMap { $0.isFinite ? $0 : nil }
+  private static func column(_ name: String, cells: [JSONValue?]) -> Column {
+    var column = Column(name: name)
+    for (index, cell) in cells.enumerated() {
+      column.add(
+        cell?.asDouble, text: cell?.serialized() ?? "no value", place: "row \(index + 1)")
+    }
+    return column
   }
 }
 
 extension FormatError.Code {
   package static let lossTable = FormatError.Code(
     "repeats.table",
-    meaning: "A table of losses has no usable columns, or rows of different lengths.",
+    meaning:
+      "A table of losses has no usable columns, rows of different lengths, or a cell that is not a number.",
     remedy: "Give CSV with a line of names, or JSON as a list of objects or an object of lists.")
 }

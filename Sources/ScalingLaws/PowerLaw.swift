@@ -14,7 +14,7 @@ package struct PowerLaw: Sendable, Equatable {
 
   package func loss(ofSize size: Double) -> Double { floor + factor * pow(size, -exponent) }
 
-  /// Returns the size whose loss is `loss`; nil if no size has it.
+  /// Returns the size whose loss is `loss`: ((L − E) / A)^(−1 / α); nil if no size has it.
   package func size(ofLoss loss: Double) -> Double? {
     guard loss > floor, factor > 0, exponent > 0 else { return nil }
     return pow((loss - floor) / factor, -1 / exponent)

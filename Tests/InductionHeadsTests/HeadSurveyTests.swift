@@ -27,25 +27,7 @@ struct HeadGolden: Decodable {
   }
 }
 
-/// The library of matrix products.
-enum OpenBLAS {
-  static let isInstalled: Bool = {
-    do throws(BLASError) {
-      _ = try BLAS.load(crew: Crew(jobs: 1, cancellation: Cancellation()))
-      return true
-    } catch {
-      if case .missing = error.problem { return false }
-      return true
-    }
-  }()
-
-  static func load() throws -> BLAS {
-    try BLAS.load(crew: Crew(jobs: 2, cancellation: Cancellation()))
-  }
-}
-
-@Suite(.enabled(if: OpenBLAS.isInstalled, "libopenblas.so.0 is not installed"))
-struct HeadSurveyTests {
+@Suite(.needsOpenBLAS) struct HeadSurveyTests {
   private func network<S: NetworkScalar>(_ compute: Compute, as _: S.Type) throws -> Network<S> {
     let checkpoint = try Containers.read(Fixtures.path("repeats/llama.sumac"))
     let text = try Fixtures.bytes("repeats/llama.config.json")
@@ -59,7 +41,7 @@ struct HeadSurveyTests {
 
   @Test("measures from weights agree with numpy")
   func weights() throws {
-    let blas = try OpenBLAS.load()
+    let blas = try OpenBLAS.load(jobs: 2)
     let compute = Compute(blas)
     let golden = try HeadGolden.read()
     let measures = try HeadSurvey(network(compute, as: Double.self), compute, blas).measures(
@@ -81,7 +63,7 @@ struct HeadSurveyTests {
 
   @Test("shares of attention agree with transformers")
   func attention() throws {
-    let compute = Compute(try OpenBLAS.load())
+    let compute = Compute(try OpenBLAS.load(jobs: 2))
     let golden = try HeadGolden.read()
     let network = try network(compute, as: Float.self)
     let length = 1 + 2 * golden.tokens[0].count

@@ -1,4 +1,5 @@
 package import BLAS
+import Checkpoints
 
 /// The sequences that a model is probed with.
 package struct ProbeSettings: Codable, Sendable, Equatable {
@@ -6,10 +7,11 @@ package struct ProbeSettings: Codable, Sendable, Equatable {
   package var tokens: String?
   /// Rows of a start token and a segment several times; drawn if nil.
   package var copies: String?
-  /// The number of tokens of a drawn segment, and of drawn sequences with two of them.
+  /// The number of tokens of a drawn segment.
   package var segmentLength = 20
+  /// The number of drawn sequences with two segments.
   package var sequenceCount = 8
-  /// How often the segment occurs in the sequences with many copies.
+  /// The number of times that the drawn sequence with many copies repeats the segment.
   package var copyCount = 11
   /// The first token of drawn sequences; nil for the one of the configuration, or 0.
   package var start: Int?
@@ -17,4 +19,11 @@ package struct ProbeSettings: Codable, Sendable, Equatable {
   package var kernels = KernelChoice.native
 
   package init() {}
+}
+
+extension ProbeSettings {
+  /// The paths of the files with tokens, without the names of tensors in them.
+  package var inputPaths: [String] {
+    TensorPath.files(of: [tokens, copies].compactMap(\.self))
+  }
 }

@@ -28,7 +28,7 @@ package struct RepeatsFitOperation: Operation {
     for pair in settings.cases where pair.count != 2 || !pair.allSatisfy({ $0 > 0 && $0.isFinite })
     {
       throw UsageError(
-        "\(setting: "effective") needs a size and a loss above 0", hint: "for example: 8e8:2.17")
+        "\(setting: "effective") expects a size and a loss above 0", hint: "for example: 8e8:2.17")
     }
     let file = try InputFile(path: table)
     guard file.byteCount <= LossTable.maximumByteCount else {

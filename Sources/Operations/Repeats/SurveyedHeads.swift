@@ -30,13 +30,20 @@ struct SurveyedHeads {
     }
   }
 
+  /// The heads of the model.
+  var grid: HeadGrid {
+    HeadGrid(layerCount: network.layerCount, headCount: network.configuration.headCount)
+  }
+
+  /// Throws ``UsageError`` if the measures need more memory than the limit.
+  func checkMemory(composition: Bool) throws {
+    try context.checkMemory(HeadSurvey.byteCount(of: network, composition: composition))
+  }
+
   /// Measures all heads, while progress is shown.
   /// - Throws: ``UsageError`` if the work needs more memory than the limit.
   func measures(composition: Bool) throws -> HeadMeasures {
-    let demand = MemoryBudget.Demand(
-      fixedByteCount: HeadSurvey.byteCount(of: network, composition: composition),
-      workerByteCount: 0)
-    _ = try context.memory.allot(demand, jobs: 1, tiles: .max, valueByteCount: .max)
+    try checkMemory(composition: composition)
     let (progress, cancellation) = (context.observer.progress, context.cancellation)
     progress.begin(
       .measure, tensors: 0,
