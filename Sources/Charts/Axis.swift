@@ -12,7 +12,7 @@ struct Axis {
   /// - Parameter values: The values on the axis; those that the scale cannot show are left out.
   init(_ scale: AxisScale, values: [Double]) {
     self.scale = scale
-    let shown = values.filter { $0.isFinite && (scale != .logarithmic || $0 > 0) }
+    let shown = values.filter { Self.canShow($0, scale) }
     let (least, most) = (shown.min() ?? 0, shown.max() ?? 1)
     switch scale {
     case .shares:
@@ -20,7 +20,7 @@ struct Axis {
       ticks = [0, 0.2, 0.4, 0.6, 0.8, 1]
     case .linear:
       let start = min(0, least)
-      let span = most > start ? most - start : 1
+      let span = most - start > Self.limits.lowerBound ? most - start : 1
       let step = Self.step(span / 5)
       (low, high) = (start, start + (span / step).rounded(.up) * step)
       let first = (start / step).rounded(.up)
@@ -37,6 +37,16 @@ struct Axis {
     }
   }
 
+  /// The magnitudes for which ends and steps of an axis neither overflow nor underflow.
+  private static let limits: ClosedRange<Double> = 1e-300...1e300
+
+  private static func canShow(_ value: Double, _ scale: AxisScale) -> Bool {
+    switch scale {
+    case .logarithmic: limits.contains(value)
+    case .shares, .linear: value.magnitude <= limits.upperBound
+    }
+  }
+
   /// Returns 1, 2 or 5 times a power of ten that is at least `size`.
   private static func step(_ size: Double) -> Double {
     let base = pow(10, log10(size).rounded(.down))
@@ -45,11 +55,8 @@ struct Axis {
 
   /// Returns the position of a value from 0 to 1; nil if the scale cannot show it.
   func position(_ value: Double) -> Double? {
-    guard value.isFinite else { return nil }
-    if scale == .logarithmic {
-      guard value > 0 else { return nil }
-      return (log10(value) - low) / (high - low)
-    }
+    guard Self.canShow(value, scale) else { return nil }
+    if scale == .logarithmic { return (log10(value) - low) / (high - low) }
     return high > low ? (value - low) / (high - low) : 0
   }
 
@@ -71,14 +78,20 @@ package enum AxisScale: Sendable {
 }
 
 extension Double {
-  /// The number with up to four digits, without zeros at its end.
+  /// The number with up to four digits, without zeros at its end; `not finite` for NaN and infinities.
   package var brief: String {
-    guard isFinite else { return "\(self)" }
+    guard isFinite else { return "not finite" }
     guard magnitude < 1e6, magnitude >= 1e-3 || self == 0 else { return short }
     var text = fixed(decimals: magnitude >= 100 ? 0 : magnitude >= 1 ? 2 : 4)
     guard text.contains(".") else { return text }
     while text.hasSuffix("0") { text.removeLast() }
     if text.hasSuffix(".") { text.removeLast() }
     return text
+  }
+
+  /// The share as a percentage with the digits of ``brief``; `not finite` for NaN and infinities.
+  package var briefPercentage: String {
+    let percentage = 100 * self
+    return percentage.isFinite ? "\(percentage.brief) %" : percentage.brief
   }
 }

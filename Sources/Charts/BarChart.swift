@@ -4,8 +4,14 @@ package struct BarChart: Chart {
   package struct Bar: Sendable {
     package var label: String
     package var parts: [Double]
-    /// The text behind the bar.
+    /// The text at the right end of the bar.
     package var text: String
+
+    /// The sum of the parts that can be drawn.
+    fileprivate var length: Double { parts.lazy.filter(Self.isDrawn).reduce(0, +) }
+
+    /// Returns true for a part that can be drawn: it is finite and positive.
+    fileprivate static func isDrawn(_ part: Double) -> Bool { part.isFinite && part > 0 }
 
     package init(_ label: String, _ parts: [Double], text: String) {
       self.label = label
@@ -38,7 +44,7 @@ package struct BarChart: Chart {
   }
 
   package func draw(on canvas: inout Canvas) {
-    let most = bars.map { $0.parts.reduce(0, +) }.max() ?? 1
+    let most = bars.map(\.length).max() ?? 0
     let textWidth = 7 * Double(bars.map(\.text.count).max() ?? 0) + 12
     let room = max(60, size.width - labelWidth - textWidth)
     Legend(partNames).draw(on: &canvas, x: labelWidth, y: 44, width: size.width - labelWidth)
@@ -47,8 +53,8 @@ package struct BarChart: Chart {
       let short = bar.label.count > 34 ? "…" + bar.label.suffix(33) : bar.label
       canvas.text(short, x: labelWidth - 8, y: y + 14, anchor: .end)
       var x = labelWidth
-      for (number, part) in bar.parts.enumerated() where most > 0 && part > 0 {
-        let width = room * part / most
+      for (number, part) in bar.parts.enumerated() where Bar.isDrawn(part) {
+        let width = room * (part / most)
         canvas.rectangle(
           x: x, y: y + 2, width: max(1, width), height: Self.barHeight - 6,
           "f\(number % ChartStyle.seriesCount)",

@@ -44,11 +44,10 @@ package struct HeatMap: Chart {
   }
 
   private func text(_ value: Double) -> String {
-    guard value.isFinite else { return "not finite" }
     guard scale == .shares else { return value.brief }
     let percentage = 100 * value
     return percentage != 0 && percentage.magnitude < 0.01
-      ? "\(percentage.short) %" : "\(percentage.brief) %"
+      ? "\(percentage.short) %" : value.briefPercentage
   }
 
   package func draw(on canvas: inout Canvas) {

@@ -20,14 +20,23 @@ struct CompanionDifference {
     let comparesMembers = configurationA != nil && configurationB != nil
     if let left = configurationA, let right = configurationB {
       configuration = ModelDifference.Entry.differences(
-        Self.members(.object(left)), Self.members(.object(right)))
+        Self.members(.object(left)), Self.members(.object(right))
+      ) { $0.map(\.text).joined(separator: ".") }
     }
-    func compared(_ checkpoint: Checkpoint) -> [LazyTensor] {
-      checkpoint.companions.filter { !(comparesMembers && $0.name == ModelConfig.name) }
+    var faults: [UTF8Key: String] = [:]
+    func summaries(_ checkpoint: Checkpoint) throws -> [(UTF8Key, String)] {
+      try checkpoint.companions.filter { !(comparesMembers && $0.name == ModelConfig.name) }.map {
+        file in
+        let name = UTF8Key(file.name)
+        do { return (name, try Self.summary(of: file, engine)) } catch let fault as FormatError {
+          faults[name] =
+            (faults[name].map { $0 + "; " } ?? "") + fault.message.text(.plain)
+          return (name, "damaged: \(fault.reason)")
+        }
+      }
     }
-    files = ModelDifference.Entry.differences(
-      try compared(a).map { ($0.name, try Self.summary(of: $0, engine)) },
-      try compared(b).map { ($0.name, try Self.summary(of: $0, engine)) })
+    let (left, right) = (try summaries(a), try summaries(b))
+    files = ModelDifference.Entry.differences(left, right, faults: faults, name: \.text)
   }
 
   func model(_ checkpoint: Checkpoint, _ configuration: JSONObject?) -> ModelDifference.Model {
@@ -40,32 +49,32 @@ struct CompanionDifference {
   }
 
   private static func configuration(of checkpoint: Checkpoint) -> JSONObject? {
-    // A file that is no configuration is compared by its bytes.
+    // If the file is not a configuration, its bytes are compared instead.
     guard let file = try? ModelConfigurationFile(of: checkpoint) else { return nil }
     return (try? JSONValue.parse(file.text.rawSpan))?.asObject
   }
 
-  /// Returns the members of a document with their paths, such as `rope_scaling.factor`.
-  private static func members(_ value: JSONValue, path: String = "") -> [(String, String)] {
-    guard let object = value.asObject, !object.isEmpty || path.isEmpty else {
-      return [(path, value.serialized())]
+  /// Returns the members of a document, each with the keys that lead to it, such as `rope_scaling` and `factor`.
+  ///
+  /// Keys may have dots, so that joined keys are not unique.
+  private static func members(
+    _ value: JSONValue, keys: [UTF8Key] = []
+  ) -> [([UTF8Key], String)] {
+    guard let object = value.asObject, !object.isEmpty || keys.isEmpty else {
+      return [(keys, value.serialized())]
     }
-    return object.flatMap { key, value in
-      members(value, path: path.isEmpty ? key : "\(path).\(key)")
-    }
+    return object.flatMap { key, value in members(value, keys: keys + [UTF8Key(key)]) }
   }
 
-  /// Returns the length and the checksum of a file; a damaged file has the reason instead.
+  /// Returns the length and the checksum of a file.
+  /// - Throws: ``FormatError`` if the file is damaged.
   private static func summary(of file: LazyTensor, _ engine: Engine) throws -> String {
-    do {
-      let checksums = try Checkpoint.chunkChecksums(of: [file], engine: engine)
-      let bytes = checksums.flatMap { sum in
-        (0..<8).map { UInt8(truncatingIfNeeded: sum >> (8 * $0)) }
-      }
-      let digits = Kernels.xxh64(bytes.rawSpan)
-      return "\(file.info.byteCount.counted("byte")), xxh64 \(String(digits, radix: 16))"
-    } catch let fault as FormatError {
-      return "damaged: \(fault.reason)"
+    if let fault = file.fault { throw fault }
+    let checksums = try Checkpoint.chunkChecksums(of: [file], engine: engine)
+    let bytes = checksums.flatMap { sum in
+      (0..<8).map { UInt8(truncatingIfNeeded: sum >> (8 * $0)) }
     }
+    let digits = Kernels.xxh64(bytes.rawSpan)
+    return "\(file.info.byteCount.counted("byte")), xxh64 \(String(digits, radix: 16))"
   }
 }

@@ -19,14 +19,17 @@ package enum DifferenceMetric: String, CaseIterable, Sendable, Codable {
     }
   }
 
-  /// Returns the metric of a tensor; infinite if it is not defined, or if values are finite on one side only.
+  /// Returns the metric of a tensor; infinite if it is not defined or not known, or if values are finite on one side only.
   package func value(_ measures: Measures) -> Double {
     guard !measures.hasNonfiniteChange else { return .infinity }
-    return switch self {
-    case .max: measures.largestError
-    case .rmse: measures.rootMeanSquare
-    case .cosine: measures.cosineDistance ?? .infinity
-    case .percent: measures.relativeError.map { 100 * $0 } ?? .infinity
-    }
+    let value: Double =
+      switch self {
+      case .max: measures.largestError
+      case .rmse: measures.rootMeanSquare
+      case .cosine: measures.cosineDistance ?? .infinity
+      case .percent: measures.relativeError.map { 100 * $0 } ?? .infinity
+      }
+    // Measures that are read from a document may be NaN, which has no place in an order.
+    return value.isNaN ? .infinity : value
   }
 }

@@ -86,10 +86,12 @@ extension ModelDifference.Model {
 
 extension ModelDifference.Entry {
   fileprivate var json: JSONValue {
-    .object([
+    var json: JSONObject = [
       "name": .string(name), "a": a.map { .string($0) } ?? .null,
       "b": b.map { .string($0) } ?? .null,
-    ])
+    ]
+    json["fault"] = fault.map(JSONValue.string)
+    return .object(json)
   }
 }
 

@@ -4,12 +4,13 @@ package import Reporting
 extension DifferenceReport {
   package var sections: [Section] {
     var sections: [Section] = [.facts(facts)]
+    let faults =
+      difference.tensors.filter { $0.status == .damaged }.flatMap(\.faults)
+      + difference.files.compactMap(\.fault)
+    sections += faults.map { .line("damaged: \($0)") }
     if difference.sharesNothing {
       sections.append(.line(unrelated))
       if options.selection == .different { return sections }
-    }
-    for tensor in difference.tensors where tensor.status == .damaged {
-      sections += tensor.faults.map { .line("damaged: \($0)") }
     }
     for (title, entries) in [
       ("metadata", difference.metadata), ("config.json", difference.configuration),
@@ -210,8 +211,8 @@ extension DifferenceReport {
 
   /// Returns a share as a percentage with two decimals, or with an exponent if these would all be 0.
   private static func percent(_ share: Double) -> String {
-    guard share.isFinite else { return "not finite" }
     let percentage = 100 * share
+    guard percentage.isFinite else { return "not finite" }
     guard percentage != 0, percentage.magnitude < 0.01 else {
       return "\(percentage.fixed(decimals: 2)) %"
     }

@@ -10,7 +10,8 @@ package struct ModelComparison: Sendable {
 
   /// Pairs the tensors by their names.
   ///
-  /// - Parameter selects: Returns true for the names of the tensors that are compared.
+  /// - Parameter selects: Returns true for the names of the tensors that are compared: the names in A, and those in B of
+  ///   tensors that only B has.
   /// - Throws: ``UsageError`` if the map leads two tensors to one name.
   package init(
     _ a: Checkpoint, _ b: Checkpoint, names: NameMap = NameMap(),
@@ -18,9 +19,7 @@ package struct ModelComparison: Sendable {
   ) throws {
     self.a = a
     self.b = b
-    pairs = try TensorPairs(
-      a.tensors.filter { selects($0.name) }, b.tensors.filter { selects(names.name(of: $0.name)) },
-      names: names)
+    pairs = try TensorPairs(a.tensors, b.tensors, names: names, selecting: selects)
   }
 
   /// The pairs whose values are compared, with their positions in the list of pairs.
@@ -83,11 +82,11 @@ package struct ModelComparison: Sendable {
     _ pair: TensorPairs.Pair, _ outcome: DifferenceSurvey.Outcome?
   ) -> TensorDifference {
     let (a, b) = (pair.a.map(side), pair.b.map(side))
+    let faults = pair.faults.map { $0.message.text(.plain) }
+    guard faults.isEmpty else { return TensorDifference(.damaged, a: a, b: b, faults: faults) }
     guard let x = pair.a, let y = pair.b else {
       return TensorDifference(pair.b == nil ? .missing : .added, a: a, b: b)
     }
-    let faults = [x.fault, y.fault].compactMap { $0?.message.text(.plain) }
-    guard faults.isEmpty else { return TensorDifference(.damaged, a: a, b: b, faults: faults) }
     guard x.info.shape == y.info.shape else { return TensorDifference(.shape, a: a, b: b) }
     guard let outcome else {
       return x.equalsByChecksum(y)
@@ -119,27 +118,35 @@ package struct ModelComparison: Sendable {
   }
 
   private static func metadata(_ a: Checkpoint, _ b: Checkpoint) -> [ModelDifference.Entry] {
-    ModelDifference.Entry.differences(
-      a.metadata.map { ($0.key, $0.value.text) }, b.metadata.map { ($0.key, $0.value.text) })
+    func texts(_ checkpoint: Checkpoint) -> [(UTF8Key, String)] {
+      checkpoint.metadata.map { (UTF8Key($0.key), $0.value.text) }
+    }
+    return ModelDifference.Entry.differences(texts(a), texts(b), name: \.text)
   }
 }
 
 extension ModelDifference.Entry {
-  /// Returns the entries that are not the same on both sides, in the order of A and then of B.
-  static func differences(
-    _ a: [(String, String)], _ b: [(String, String)]
+  /// Returns the entries that have a fault or are not the same on both sides, in the order of A and then of B.
+  ///
+  /// - Parameters:
+  ///   - faults: The reasons why entries cannot be read.
+  ///   - name: Returns the name of an entry for people.
+  static func differences<Key: Hashable>(
+    _ a: [(Key, String)], _ b: [(Key, String)], faults: [Key: String] = [:],
+    name: (Key) -> String
   ) -> [ModelDifference.Entry] {
-    var others: [UTF8Key: String] = [:]
-    for (key, value) in b { others[UTF8Key(key)] = value }
-    let own = Set(a.map { UTF8Key($0.0) })
+    let others = Dictionary(b, uniquingKeysWith: { $1 })
+    let own = Set(a.map { $0.0 })
     let changed = a.compactMap { key, value -> ModelDifference.Entry? in
-      let other = others[UTF8Key(key)]
-      guard other.map({ UTF8Key($0) != UTF8Key(value) }) ?? true else { return nil }
-      return ModelDifference.Entry(name: key, a: value, b: other)
-    }
-    return changed
-      + b.filter { !own.contains(UTF8Key($0.0)) }.map {
-        ModelDifference.Entry(name: $0.0, a: nil, b: $0.1)
+      let other = others[key]
+      guard faults[key] != nil || !(other.map { $0.equalsAsBytes(value) } ?? false) else {
+        return nil
       }
+      return ModelDifference.Entry(name: name(key), a: value, b: other, fault: faults[key])
+    }
+    let added = b.filter { !own.contains($0.0) }.map { key, value in
+      ModelDifference.Entry(name: name(key), a: nil, b: value, fault: faults[key])
+    }
+    return changed + added
   }
 }

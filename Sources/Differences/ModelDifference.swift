@@ -2,7 +2,7 @@
 package struct ModelDifference: Sendable, Equatable, Codable {
   package static let schema = "sumac.diff/1"
 
-  /// One of the models.
+  /// A compared model: its path, container and size.
   package struct Model: Sendable, Equatable, Codable {
     package var path: String
     /// The name of the container, such as `safetensors`.
@@ -21,18 +21,21 @@ package struct ModelDifference: Sendable, Equatable, Codable {
     }
   }
 
-  /// A named text that is not the same in both models.
+  /// A named text that is not the same in both models, or a file that is damaged in one of them.
   package struct Entry: Sendable, Equatable, Codable {
     /// The key of a metadatum, the path of a member of `config.json` such as `rope_scaling.factor`, or the name of a file.
     package var name: String
     /// The value in A: text, JSON, or a description of a file; nil if only B has the entry.
     package var a: String?
     package var b: String?
+    /// The reason why the file of one of the models cannot be read; nil if both can, and for other entries.
+    package var fault: String?
 
-    package init(name: String, a: String?, b: String?) {
+    package init(name: String, a: String?, b: String?, fault: String? = nil) {
       self.name = name
       self.a = a
       self.b = b
+      self.fault = fault
     }
   }
 
@@ -89,7 +92,9 @@ package struct ModelDifference: Sendable, Equatable, Codable {
   }
 
   /// True if a part of one of the models cannot be read.
-  package var isDamaged: Bool { tensors.contains { $0.status == .damaged } }
+  package var isDamaged: Bool {
+    tensors.contains { $0.status == .damaged } || files.contains { $0.fault != nil }
+  }
 
   /// Returns the number of tensors of a status.
   package func count(_ status: TensorDifference.Status) -> Int {
@@ -135,6 +140,6 @@ package struct ModelDifference: Sendable, Equatable, Codable {
 
   /// True if the models have tensors, and none of A has a counterpart in B.
   package var sharesNothing: Bool {
-    !tensors.isEmpty && tensors.allSatisfy { $0.status == .missing || $0.status == .added }
+    !tensors.isEmpty && tensors.allSatisfy { $0.a == nil || $0.b == nil }
   }
 }

@@ -86,7 +86,7 @@ package struct TensorDifference: Sendable, Equatable, Codable {
   package var elementCount: Int { (a ?? b)?.elementCount ?? 0 }
 }
 
-/// How far the values b of a tensor are from the values a, over the pairs of which both are finite.
+/// The distance between the values a and b of a tensor, over the pairs whose values are both finite.
 ///
 /// Integers and booleans are compared as numbers, complex numbers as pairs of numbers.
 package struct Measures: Sendable, Equatable, Codable {
@@ -96,15 +96,15 @@ package struct Measures: Sendable, Equatable, Codable {
   package var finiteCount: Int
   /// The number of values that are not equal; NaN equals NaN, and +0 equals -0.
   package var changedCount: Int
-  /// The number of these of which at least one is NaN or infinite.
+  /// The number of changed pairs with at least one NaN or infinite value.
   package var nonfiniteChangedCount: Int
   /// The largest |a − b|.
   package var largestError: Double
-  /// ‖a − b‖₂.
+  /// ‖a − b‖₂; an upper bound of it if squares of F64 values overflow or underflow.
   package var errorNorm: Double
-  /// ‖a‖₂.
+  /// ‖a‖₂; not known if it is not in `knownNorms`.
   package var normA: Double
-  /// ‖b‖₂.
+  /// ‖b‖₂; not known if it is not in `knownNorms`.
   package var normB: Double
   /// ⟨a, b⟩.
   package var product: Double
@@ -139,7 +139,10 @@ package struct Measures: Sendable, Equatable, Codable {
     changedCount = sums.changed
     nonfiniteChangedCount = sums.unlike
     largestError = sums.largest
-    errorNorm = sums.squares.squareRoot()
+    let norm = sums.squares.squareRoot()
+    errorNorm =
+      Self.knownNorms.contains(norm)
+      ? norm : sums.largest * Double(sums.changed - sums.unlike).squareRoot()
     normA = sums.squaresBefore.squareRoot()
     normB = sums.squaresAfter.squareRoot()
     product = sums.product
@@ -172,7 +175,21 @@ package struct Measures: Sendable, Equatable, Codable {
     return sum
   }
 
-  private static func norm(_ x: Double, _ y: Double) -> Double { (x * x + y * y).squareRoot() }
+  /// Returns √(x² + y²), without overflow or underflow of the squares.
+  private static func norm(_ x: Double, _ y: Double) -> Double {
+    let largest = max(x, y)
+    guard largest > 0, largest.isFinite else { return x + y }
+    // Scaling by a power of two keeps all digits.
+    let scale = Double(sign: .plus, exponent: largest.exponent, significand: 1)
+    let (p, q) = (x / scale, y / scale)
+    return (p * p + q * q).squareRoot() * scale
+  }
+
+  /// The norms whose squares F64 holds with all digits; all that are not 0 if the values are of a smaller dtype.
+  private static let knownNorms: ClosedRange<Double> = 0x1p-480...0x1p511
+
+  /// True if all pairs of finite values are equal.
+  private var isUnchanged: Bool { errorNorm == 0 && changedCount <= nonfiniteChangedCount }
 
   /// True if values are NaN or infinite on one side and not the same on the other.
   package var hasNonfiniteChange: Bool { nonfiniteChangedCount > 0 }
@@ -182,29 +199,40 @@ package struct Measures: Sendable, Equatable, Codable {
     finiteCount == 0 ? 0 : errorNorm / Double(finiteCount).squareRoot()
   }
 
-  /// ‖a − b‖ / ‖a‖: 0 if both are 0, and nil if only ‖a‖ is.
+  /// ‖a − b‖ / ‖a‖: 0 if both are equal, and otherwise nil if ‖a‖ is 0 or not known.
   package var relativeError: Double? {
-    normA > 0 ? errorNorm / normA : errorNorm == 0 ? 0 : nil
+    if isUnchanged { return 0 }
+    return Self.knownNorms.contains(normA) ? errorNorm / normA : nil
   }
 
-  /// ⟨a, b⟩ / (‖a‖ ‖b‖), from -1 to 1: 1 if both are equal, and nil if one of the norms is 0.
+  /// ⟨a, b⟩ / (‖a‖ ‖b‖), from -1 to 1: 1 if both are equal, and otherwise nil if one of the norms is 0 or not known.
   package var cosine: Double? {
-    if errorNorm == 0 { return 1 }
-    guard normA > 0, normB > 0 else { return nil }
+    if isUnchanged { return 1 }
+    guard hasKnownNorms, product.isFinite else { return nil }
     return min(1, max(-1, product / normA / normB))
   }
 
-  /// 1 − cosine without the loss of digits of that subtraction: (‖a − b‖² − (‖a‖ − ‖b‖)²) / (2 ‖a‖ ‖b‖); nil if one of
-  /// the norms is 0 and the other is not.
+  /// 1 − cosine without the loss of digits of that subtraction: (‖a − b‖² − (‖a‖ − ‖b‖)²) / (2 ‖a‖ ‖b‖); 0 if both
+  /// are equal, and otherwise nil if one of the norms is 0 or not known.
   package var cosineDistance: Double? {
-    if errorNorm == 0 { return 0 }
-    guard normA > 0, normB > 0 else { return nil }
+    if isUnchanged { return 0 }
+    guard hasKnownNorms, errorNorm.isFinite else { return nil }
     let gap = normA - normB
     return min(2, max(0, (errorNorm - gap) / normA * ((errorNorm + gap) / normB) / 2))
   }
 
-  /// ‖b‖ / ‖a‖ − 1; nil if ‖a‖ is 0.
-  package var normChange: Double? { normA > 0 ? normB / normA - 1 : nil }
+  /// ‖b‖ / ‖a‖ − 1; nil if ‖a‖ is 0, or if one of the norms is not known.
+  package var normChange: Double? {
+    guard Self.knownNorms.contains(normA), normB == 0 || Self.knownNorms.contains(normB) else {
+      return nil
+    }
+    return normB / normA - 1
+  }
+
+  private var hasKnownNorms: Bool {
+    Self.knownNorms.contains(normA) && Self.knownNorms.contains(normB)
+  }
+
   /// The share of zeros in a, from 0 to 1.
   package var zeroShareA: Double { Self.share(zerosA, valueCount) }
   /// The share of zeros in b, from 0 to 1.

@@ -69,11 +69,11 @@ package struct DifferencePage: Sendable {
     }
     guard let total = difference.total else { return part }
     if let error = total.relativeError {
-      part.facts.append(("relative error", "\((100 * error).brief) %"))
+      part.facts.append(("relative error", error.briefPercentage))
     }
     if let cosine = total.cosine { part.facts.append(("cosine", "\(cosine)")) }
     part.facts.append(("largest error", total.largestError.brief))
-    part.facts.append(("values changed", "\((100 * total.changedShare).brief) %"))
+    part.facts.append(("values changed", total.changedShare.briefPercentage))
     return part
   }
 
@@ -82,40 +82,46 @@ package struct DifferencePage: Sendable {
   private static let kindLimit = 40
 
   private var layers: Page.Part? {
-    var kinds: [String] = []
-    var cells: [String: [Int: TensorDifference]] = [:]
+    var kinds: [LayerKind] = []
+    var cells: [LayerKind: [Int: TensorDifference]] = [:]
     var numbers = Set<Int>()
     for tensor in difference.tensors {
       guard let place = LayerNames.parts(of: tensor.name) else { continue }
-      let kind = ModelSummary.kind(place.suffix)
-      if cells[kind] == nil { kinds.append(kind) }
+      let kind = LayerKind(place)
+      if cells[kind] == nil {
+        kinds.append(kind)
+        cells[kind] = [:]
+      }
       // Of several tensors of a kind in a layer, such as experts, the one that changed the most is shown.
       let known = cells[kind]?[place.index]?.measures?.relativeError ?? -1
       if (tensor.measures?.relativeError ?? 0) > known {
-        cells[kind, default: [:]][place.index] = tensor
+        cells[kind]?[place.index] = tensor
       }
       numbers.insert(place.index)
     }
     guard !numbers.isEmpty else { return nil }
     let shown = Array(numbers.sorted().prefix(Self.layerLimit))
     let shownKinds = Array(kinds.prefix(Self.kindLimit))
+    let runCount = Set(kinds.map(\.run)).count
     var part = Page.Part(
       "layers", "Layers and kinds",
       note:
         "Of several tensors of a kind in one layer, the map shows the one that changed the most.")
     if shown.count < numbers.count || shownKinds.count < kinds.count {
       part.note =
-        (part.note ?? "") + " \(shown.count) of \(numbers.count) layers and \(shownKinds.count) of "
+        (part.note ?? "")
+        + " \(shown.count) of \(numbers.count) layer numbers and \(shownKinds.count) of "
         + "\(kinds.count) kinds are shown; the table has all tensors."
     }
     let bars = difference.layers.prefix(Self.layerLimit).compactMap { layer in
       layer.measures?.relativeError.map {
-        BarChart.Bar(layer.name, [$0], text: "\((100 * $0).brief) %")
+        BarChart.Bar(layer.name, [$0], text: $0.briefPercentage)
       }
     }
     part.charts = [
       HeatMap(
-        "Layer × kind: relative error", rows: shownKinds, columns: shown.map { String($0) },
+        "Layer × kind: relative error", rows: shownKinds.map { $0.label(runCount: runCount) },
+        columns: shown.map { String($0) },
         values: shownKinds.map { kind in
           shown.map { layer in
             cells[kind]?[layer].flatMap { $0.status == .equal ? 0 : $0.measures?.relativeError }

@@ -30,7 +30,7 @@ enum LineageGraph {
       let shown = options.prefix(2).map { "\($0.key) \(text($0.value))" }
       let more = options.count > 2 ? ["… \(options.count - 2) more options"] : []
       let loss =
-        step["loss"]?["relative_error"]?.asDouble.map { ["error \((100 * $0).brief) %"] } ?? []
+        step["loss"]?["relative_error"]?.asDouble.map { ["error \($0.briefPercentage)"] } ?? []
       nodeOfStep[number] = nodes.count
       nodes.append(
         StepGraph.Node([step["verb"]?.asString ?? "?"] + shown + more + loss, origins: origins))

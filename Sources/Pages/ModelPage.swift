@@ -13,7 +13,7 @@ package struct ModelPage: Sendable {
   package var terms: @Sendable (Int) -> [JSONValue]
   /// The document of the lineage.
   package var lineage: JSONValue
-  /// The name of the model and its size, the last box of the lineage.
+  /// The name of the model, which is the title of the page and the last box of the lineage.
   package var name: String
   /// The share of the weights that each iteration of pruning would keep.
   package var forecast: [Double]
@@ -77,12 +77,12 @@ package struct ModelPage: Sendable {
     ]
     let model = inspection["model"]
     if let share = model?["zero_share"]?.asDouble {
-      part.facts.append(("zeros", "\((100 * share).brief) %"))
+      part.facts.append(("zeros", share.briefPercentage))
     }
     if let index = model?["pqi"]?.asDouble { part.facts.append(("PQ Index", index.brief)) }
     if let norm = model?["l2"]?.asDouble { part.facts.append(("norm", norm.brief)) }
     if let error = inspection["loss"]?["relative_error"]?.asDouble {
-      part.facts.append(("error of the last step", "\((100 * error).brief) %"))
+      part.facts.append(("error of the last step", error.briefPercentage))
     }
     let unusual = ["nans", "positive_infinities", "negative_infinities"]
       .reduce(0) { $0 + (model?[$1]?.asInt ?? 0) }

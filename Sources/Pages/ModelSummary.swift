@@ -49,18 +49,21 @@ struct ModelSummary {
     }
   }
 
-  /// The maximum number of kinds and of layers in a map.
+  /// The maximum number of kinds and of layers in a map, and of runs of layers in a plot.
   private static let kindLimit = 40
   private static let layerLimit = 200
+  private static let runLimit = 3
 
   private var total = Sums()
   private var dtypes: [String: Sums] = [:]
   private var codecs: [String: Sums] = [:]
   private var terms: [String: Int] = [:]
   /// The sums by run of layers and kind, and in these by layer.
-  private var kinds: [String: [Int: Sums]] = [:]
-  private var kindOrder: [String] = []
-  private var layers: [Int: Sums] = [:]
+  private var kinds: [LayerKind: [Int: Sums]] = [:]
+  private var kindOrder: [LayerKind] = []
+  /// The sums by run of layers, and in these by layer.
+  private var runs: [String: [Int: Sums]] = [:]
+  private var runOrder: [String] = []
 
   mutating func add(_ tensor: JSONValue, terms parts: [JSONValue]) {
     guard tensor["alias_of"]?.asString == nil else { return }
@@ -73,18 +76,11 @@ struct ModelSummary {
     guard let name = tensor["name"]?.asString, let place = LayerNames.parts(of: name) else {
       return
     }
-    let kind = Self.kind(place.suffix)
+    let kind = LayerKind(place)
     if kinds[kind] == nil { kindOrder.append(kind) }
     kinds[kind, default: [:]][place.index, default: Sums()].add(tensor)
-    layers[place.index, default: Sums()].add(tensor)
-  }
-
-  /// Returns the kind of a tensor in a layer: its name in the layer, with `*` for other numbers, such as of experts.
-  static func kind(_ suffix: String) -> String {
-    let parts = suffix.split(separator: ".").map { part in
-      part.utf8.allSatisfy { (48...57).contains($0) } ? "*" : String(part)
-    }
-    return (parts.last == "weight" ? parts.dropLast() : parts[...]).joined(separator: ".")
+    if runs[kind.run] == nil { runOrder.append(kind.run) }
+    runs[kind.run, default: [:]][place.index, default: Sums()].add(tensor)
   }
 
   var bitsPerValue: Double {
@@ -109,8 +105,8 @@ struct ModelSummary {
     let shown = all.prefix(12)
     let rest = all.dropFirst(12).reduce(0) { $0 + $1.value }
     var bars = shown.map { name, count in
-      let share = (100 * Double(count) / Double(sum)).brief
-      return BarChart.Bar(name, [Double(count)], text: "\(ByteSize(count)), \(share) %")
+      let share = (Double(count) / Double(sum)).briefPercentage
+      return BarChart.Bar(name, [Double(count)], text: "\(ByteSize(count)), \(share)")
     }
     if rest > 0 { bars.append(BarChart.Bar("others", [Double(rest)], text: "\(ByteSize(rest))")) }
     return BarChart(title, bars: bars)
@@ -145,8 +141,8 @@ struct ModelSummary {
   }
 
   var layersPart: Page.Part? {
-    guard layers.count > 1 else { return nil }
-    let numbers = layers.keys.sorted()
+    guard runs.values.reduce(0, { $0 + $1.count }) > 1 else { return nil }
+    let numbers = Set(runs.values.flatMap(\.keys)).sorted()
     let shown = Array(numbers.prefix(Self.layerLimit))
     let shownKinds = Array(kindOrder.prefix(Self.kindLimit))
     var part = Page.Part("layers", "Layers and kinds")
@@ -156,21 +152,20 @@ struct ModelSummary {
     ]
     if shown.count < numbers.count {
       notes.append(
-        "\(shown.count) of \(numbers.count) layers are shown; the table has all tensors.")
+        "\(shown.count) of \(numbers.count) layer numbers are shown; the table has all tensors.")
+    }
+    if runOrder.count > Self.runLimit {
+      notes.append("The plot shows \(Self.runLimit) of \(runOrder.count) runs of layers.")
     }
     if shownKinds.count < kindOrder.count {
       notes.append("\(shownKinds.count) of \(kindOrder.count) kinds are shown.")
     }
     part.note = notes.joined(separator: " ")
-    let sums = shown.map { layers[$0] ?? Sums() }
     let labels = shown.map { String($0) }
     part.charts = [
       LinePlot(
         "Sparsity and PQ Index of each layer", axis: "layer", labels: labels,
-        lines: [
-          LinePlot.Line("zeros", sums.map(\.zeroShare)),
-          LinePlot.Line("PQ Index", sums.map(\.index)),
-        ].filter { $0.values.contains { $0 != nil } })
+        lines: lines(shown))
     ]
     let maps: [(String, AxisScale, (Sums) -> Double?)] = [
       ("PQ Index", .linear, \.index), ("zeros", .shares, \.zeroShare),
@@ -183,8 +178,21 @@ struct ModelSummary {
       guard values.contains(where: { $0.contains { $0 != nil } }) else { continue }
       part.charts.append(
         HeatMap(
-          "Layer × kind: \(name)", rows: shownKinds, columns: labels, values: values, scale: scale))
+          "Layer × kind: \(name)", rows: shownKinds.map { $0.label(runCount: runOrder.count) },
+          columns: labels, values: values, scale: scale))
     }
     return part
+  }
+
+  /// Returns the shares of zeros and the PQ Indexes of each run over the layer numbers.
+  private func lines(_ numbers: [Int]) -> [LinePlot.Line] {
+    runOrder.prefix(Self.runLimit).flatMap { run -> [LinePlot.Line] in
+      let sums = numbers.map { runs[run]?[$0] ?? Sums() }
+      let suffix = runOrder.count > 1 ? ", \(LayerKind.runLabel(run))" : ""
+      return [
+        LinePlot.Line("zeros" + suffix, sums.map(\.zeroShare)),
+        LinePlot.Line("PQ Index" + suffix, sums.map(\.index)),
+      ]
+    }.filter { line in line.values.contains { $0 != nil } }
   }
 }

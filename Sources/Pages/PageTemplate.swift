@@ -82,8 +82,8 @@ enum PageTemplate {
     <h2 id="table-title">\(title)</h2>
     <noscript><p class="note">The table needs scripts. The figures above do not.</p></noscript>
     <div class="tools">
-    <label for="search">Search</label>
-    <input id="search" type="search" autocomplete="off" spellcheck="false" placeholder="words, such as mlp bf16">
+    <label for="search">Search for words, such as mlp bf16</label>
+    <input id="search" type="search" autocomplete="off" spellcheck="false">
     <p id="status" role="status" aria-live="polite"></p>
     </div>
     <div class="scroll rows" tabindex="0" role="region" aria-labelledby="table-title">

@@ -1,6 +1,6 @@
 """Opens reports in headless Chromium: no errors, no requests, charts, sorting, searching, hostile names, many tensors.
 
-usage: browser_test.py PROGRAM [--pictures FOLDER]
+usage: browser_test.py PROGRAM [--pictures FOLDER] [--tensors N]
 """
 
 import json
@@ -95,6 +95,15 @@ def check_hostile(browser, program, folder):
     check(browser.problems() == [], f"no errors and no requests {browser.problems()}")
 
 
+def check_difference(browser, program, folder, packed):
+    page = os.path.join(folder, "changes.html")
+    run(program, "report", MODEL, packed, "-o", page)
+    browser.open(page)
+    check(browser.value("document.querySelectorAll('svg.chart').length") >= 1, "the chart of a difference is present")
+    check(len(names(browser)) == 39, "a difference has a row for each tensor")
+    check(browser.problems() == [], f"no errors and no requests {browser.problems()}")
+
+
 def check_many(browser, program, folder, count):
     model, page = os.path.join(folder, "many.safetensors"), os.path.join(folder, "many.html")
     safetensors(model, [(f"layers.{i // 1000}.mlp.experts.{i % 1000}.w", [float(i)]) for i in range(count)])
@@ -149,6 +158,7 @@ def main():
         try:
             check_model(browser, page)
             check_hostile(browser, program, folder)
+            check_difference(browser, program, folder, packed)
             check_many(browser, program, folder, count)
         finally:
             browser.close()

@@ -12,6 +12,19 @@ private func sums(_ a: [Float], _ b: [Float], _ kernels: Kernels = .best) -> Val
   return sums
 }
 
+private func wideSums(_ a: [Double], _ b: [Double]) -> ValueDifference {
+  func bytes(_ values: [Double]) -> [UInt8] {
+    values.flatMap { value in
+      (0..<8).map { UInt8(truncatingIfNeeded: value.bitPattern >> (8 * $0)) }
+    }
+  }
+  var sums = ValueDifference()
+  let (before, after) = (bytes(a), bytes(b))
+  Kernels.best.addDifference(
+    of: before.rawSpan, .f64, and: after.rawSpan, .f64, elementCount: a.count, to: &sums)
+  return sums
+}
+
 @Suite struct MeasuresTests {
   @Test("small vectors have the measures of their definitions")
   func definitions() {
@@ -47,6 +60,43 @@ private func sums(_ a: [Float], _ b: [Float], _ kernels: Kernels = .best) -> Val
     #expect(measures.cosine == nil)
     #expect(DifferenceMetric.percent.value(measures) == .infinity)
     #expect(Measures(sums([0, 0], [0, 0]), valueCount: 2).relativeError == 0)
+  }
+
+  @Test(
+    "F64 values whose squares overflow or underflow are not equal by any metric",
+    arguments: DifferenceMetric.allCases,
+    [
+      ([1e300, 1e300], [-1e300, -1e300]), ([1e200, 1], [1e200, 2]), ([1e-200, 0], [2e-200, 0]),
+      ([1e-163, 3e-162], [2e-163, 6e-162]),
+    ] as [([Double], [Double])])
+  func extremes(metric: DifferenceMetric, values: ([Double], [Double])) {
+    let measures = Measures(wideSums(values.0, values.1), valueCount: 2)
+    #expect(measures.changedCount > 0)
+    #expect(metric.value(measures) > 0)
+    #expect(measures.relativeError != 0 && measures.cosine != 1)
+  }
+
+  @Test("a difference whose square underflows keeps its size in relation to other values")
+  func smallDifference() throws {
+    let measures = Measures(wideSums([1, 1e-170], [1, 2e-170]), valueCount: 2)
+    let error = try #require(measures.relativeError)
+    #expect(error > 0.9e-170 && error < 1.1e-170)
+    let total = try #require(measures.adding(measures).relativeError)
+    #expect(total > 0.9e-170 && total < 1.1e-170)
+  }
+
+  @Test(
+    "equal F64 values are equal by every metric, however large",
+    arguments: DifferenceMetric.allCases, [1e300, 1e-300, 0])
+  func equalExtremes(metric: DifferenceMetric, value: Double) {
+    #expect(metric.value(Measures(wideSums([value], [value]), valueCount: 1)) == 0)
+  }
+
+  @Test("a metric is never NaN", arguments: DifferenceMetric.allCases)
+  func notANumber(metric: DifferenceMetric) {
+    var measures = Measures(sums([1, 2], [1, 3]), valueCount: 2)
+    (measures.errorNorm, measures.largestError) = (.nan, .nan)
+    #expect(metric.value(measures) == .infinity)
   }
 
   @Test("all CPU levels have the same bits", arguments: [0, 1, 15, 16, 17, 1_024, 5_003])

@@ -34,10 +34,10 @@ private struct DamagedSource: TensorSource {
 
   private func difference(
     _ a: [LazyTensor], _ b: [LazyTensor], map: String = "", metric: DifferenceMetric = .percent,
-    tolerance: Double? = nil, workers: Int = 2
+    tolerance: Double? = nil, workers: Int = 2, selecting: (String) -> Bool = { _ in true }
   ) throws -> ModelDifference {
     let names = try NameMap(text: map, path: "map")
-    return try ModelComparison(model(a), model(b), names: names).difference(
+    return try ModelComparison(model(a), model(b), names: names, selecting: selecting).difference(
       metric: metric, tolerance: tolerance, engine: .test(workers: workers))
   }
 
@@ -68,6 +68,42 @@ private struct DamagedSource: TensorSource {
       map: "# names\nh.*.a.* layers.*.b.*\n\nx y\n")
     #expect(found.tensors.map { $0.b?.name } == ["layers.0.b.w", "y"])
     #expect(found.tensors.allSatisfy { $0.status == .changed })
+  }
+
+  @Test("a selection is by the name in A, and by the name in B of what only B has")
+  func selection() throws {
+    let a = try [LazyTensor.floats("h.0", [1], [1]), .floats("h.1", [1], [2])]
+    let b = try [
+      LazyTensor.floats("l.0", [1], [1]), .floats("l.1", [1], [2]), .floats("h.2", [1], [3]),
+    ]
+    let byNameInA = try difference(a, b, map: "h.* l.*") { $0.hasPrefix("h.") }
+    #expect(byNameInA.tensors.map { $0.b?.name } == ["l.0", "l.1", "h.2"])
+    #expect(byNameInA.tensors.map(\.status) == [.equal, .equal, .added])
+    // The tensors of B are the counterparts of tensors that are not selected.
+    #expect(try difference(a, b, map: "h.* l.*") { $0.hasPrefix("l.") }.tensors.isEmpty)
+  }
+
+  @Test("equal tensors are joined by the longest common end of their names")
+  func commonEnds() throws {
+    func zeros(_ names: [String]) throws -> [LazyTensor] {
+      try names.map { try .floats($0, [2], [0, 0]) }
+    }
+    let found = try difference(
+      zeros(["x.bias", "h.1.fc.bias", "h.0.fc.bias", "gone"]),
+      zeros(["layers.0.fc.bias", "layers.1.fc.bias", "y.bias"]))
+    #expect(found.tensors.map(\.status) == [.equal, .equal, .equal, .missing])
+    #expect(
+      found.tensors.map { $0.b?.name } == ["y.bias", "layers.1.fc.bias", "layers.0.fc.bias", nil])
+  }
+
+  @Test("of many equal tensors, all find a counterpart")
+  func manyEqual() throws {
+    let a = try (0..<500).map { try LazyTensor.floats("h.\($0).bias", [1], [0]) }
+    let b = try (0..<500).map { try LazyTensor.floats("layers.\(499 - $0).bias", [1], [0]) }
+    let found = try difference(a, b)
+    #expect(found.renamedCount == 500 && found.tensors.count == 500)
+    #expect(
+      found.tensors.map { $0.b?.name } == (0..<500).map { Optional("layers.\($0).bias") })
   }
 
   @Test("a malformed map names its line", arguments: ["a", "a b c", "\na.* b"])
@@ -106,6 +142,37 @@ private struct DamagedSource: TensorSource {
     #expect(found.tensors[0].faults.count == 1)
     #expect(found.tensors[0].faults[0].contains("bad"))
     #expect(found.isDamaged)
+  }
+
+  @Test("damage of a tensor without a counterpart is named", arguments: [true, false])
+  func damageAlone(isInHeader: Bool) throws {
+    var bad = try LazyTensor.floats("bad", [2], [1, 2])
+    if isInHeader {
+      bad.fault = FormatError(.nonfiniteValue, "unreadable", path: "memory", tensor: "bad")
+    } else {
+      bad.source = DamagedSource(info: bad.info)
+    }
+    let other = try LazyTensor.floats("other", [2], [3, 4])
+    for (a, b) in [([bad], [other]), ([other], [bad])] {
+      let found = try difference(a, b)
+      let damaged = found.tensors.filter { $0.status == .damaged }
+      #expect(damaged.map(\.name) == ["bad"])
+      #expect(damaged.flatMap(\.faults).contains { $0.contains("bad") })
+      #expect(found.isDamaged && found.sharesNothing)
+      let fault = damaged.first?.faults.first ?? ""
+      #expect(DifferenceReport(found).sections.contains(.line("damaged: \(fault)")))
+    }
+  }
+
+  @Test("a metric that is NaN does not break the order")
+  func undefinedOrder() throws {
+    let names = (0..<9).map { "t\($0)" }
+    var found = try difference(
+      names.map { try .floats($0, [1], [1]) },
+      names.enumerated().map { try .floats($1, [1], [2 + Float($0)]) })
+    for index in stride(from: 1, to: 9, by: 2) { found.tensors[index].measures?.errorNorm = .nan }
+    #expect(
+      found.worstFirst.map(\.name) == ["t1", "t3", "t5", "t7", "t8", "t6", "t4", "t2", "t0"])
   }
 
   @Test("all dtypes can be compared with themselves", arguments: DType.allCases)

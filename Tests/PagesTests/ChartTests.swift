@@ -12,6 +12,9 @@ struct ChartTests {
       LinePlot(name, axis: name, labels: [name], lines: [LinePlot.Line(name, [0.5])]),
       HeatMap(name, rows: [name], columns: [name], values: [[1]]),
       BarChart(name, bars: [BarChart.Bar(name, [1], text: name)]),
+      ScatterPlot(
+        name, x: name, y: name, scales: (.linear, .linear),
+        points: [ScatterPlot.Point(name, x: 1, y: 2)]),
       StepGraph(name, nodes: [StepGraph.Node([name], origins: [])]),
     ]
     for chart in charts {
@@ -28,6 +31,49 @@ struct ChartTests {
       lines: [LinePlot.Line("l", [.nan, -1, 10])], scale: .logarithmic)
     #expect(!plot.svg.contains("nan"))
     #expect(plot.svg.contains("<circle"))
+  }
+
+  @Test(
+    "no coordinate is NaN or infinite, whatever the values are",
+    arguments: [
+      [.nan, 1], [.infinity, 1], [-.infinity, .nan], [1.7e308, 1.7e308], [-1.7e308, 1.7e308],
+      [5e-324, 0], [0, 0],
+    ] as [[Double]], [AxisScale.linear, .logarithmic, .shares])
+  func extremes(values: [Double], scale: AxisScale) {
+    let charts: [any Chart] = [
+      BarChart("t", bars: values.map { BarChart.Bar("b", [$0, 1], text: $0.brief) }),
+      ScatterPlot(
+        "t", x: "x", y: "y", scales: (scale, scale),
+        points: [ScatterPlot.Point("p", x: values[0], y: values[1]), .init("q", x: 1, y: 1)]),
+      LinePlot(
+        "t", axis: "a", labels: ["0", "1"], lines: [LinePlot.Line("l", values.map(Optional.some))],
+        scale: scale),
+      HeatMap("t", rows: ["r"], columns: ["0", "1"], values: [values], scale: scale),
+    ]
+    for chart in charts {
+      let text = chart.svg.replacing("not finite", with: "")
+      #expect(!text.contains("nan") && !text.contains("inf"))
+    }
+  }
+
+  @Test("the longest bar is the longest of the finite ones")
+  func finiteBars() throws {
+    let chart = BarChart(
+      "t",
+      bars: [BarChart.Bar("a", [.nan, 2], text: ""), BarChart.Bar("b", [.infinity, 1], text: "")])
+    let widths = chart.element.split(separator: " width=\"").dropFirst().compactMap {
+      Double($0.prefix { $0 != "\"" })
+    }
+    try #require(widths.count == 2)
+    #expect(abs(widths[0] - 2 * widths[1]) < 0.2)
+  }
+
+  @Test(
+    "numbers that are not finite are words",
+    arguments: [.nan, .infinity, -.infinity] as [Double])
+  func words(value: Double) {
+    #expect(value.brief == "not finite")
+    #expect(value.briefPercentage == "not finite")
   }
 
   @Test("a cell without a value is drawn as such, and its tip says none")

@@ -15,8 +15,7 @@ struct ReportDocument {
     let file = try InputFile(path: path)
     func fault(_ reason: Message, at byteOffset: Int? = nil) -> FormatError {
       FormatError(
-        .reportDocument, reason, path: path, byteOffset: byteOffset,
-        hint: "pass what the command printed with \(setting: "json")")
+        .reportDocument, reason, path: path, byteOffset: byteOffset, hint: Self.usualHint)
     }
     guard file.byteCount <= Self.byteLimit else {
       throw fault("has \(file.byteCount) bytes, expected at most \(Self.byteLimit)")
@@ -34,6 +33,14 @@ struct ReportDocument {
     (json, text) = (value, bytes)
   }
 
+  private static let usualHint: Message = "pass what the command printed with \(setting: "json")"
+
+  /// Returns an error about the document.
+  func fault(_ reason: Message, tensor: String? = nil, hint: Message? = nil) -> FormatError {
+    FormatError(
+      .reportDocument, reason, path: path, tensor: tensor, hint: hint ?? Self.usualHint)
+  }
+
   /// Returns the value that the document describes.
   /// - Throws: ``FormatError`` if members are missing or of another type.
   func decoded<Value: Decodable>(_ type: Value.Type) throws -> Value {
@@ -41,9 +48,41 @@ struct ReportDocument {
     decoder.nonConformingFloatDecodingStrategy = .convertFromString(
       positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
     do { return try decoder.decode(type, from: Data(text)) } catch {
-      throw FormatError(
-        .reportDocument, "has missing or invalid members: \(String(describing: error).printable)",
-        path: path, hint: "pass what the command printed with \(setting: "json")")
+      throw fault(Self.reason(error))
+    }
+  }
+
+  /// Returns the reason of a decoding error as the rest of a sentence about the file.
+  private static func reason(_ error: any Error) -> Message {
+    let unknown: Message = "has invalid members"
+    guard let error = error as? DecodingError else { return unknown }
+    func place(_ path: [any CodingKey]) -> String {
+      path.map { $0.intValue.map(String.init) ?? $0.stringValue }.joined(separator: ".").printable
+    }
+    switch error {
+    case .keyNotFound(let key, let found):
+      let member = found.codingPath + [key]
+      return "has no member '\(place(member))'"
+    case .valueNotFound(let type, let found):
+      return "has null as the member '\(place(found.codingPath))', expected \(Self.kind(type))"
+    case .typeMismatch(let type, let found):
+      return
+        "has another type of the member '\(place(found.codingPath))', expected \(Self.kind(type))"
+    case .dataCorrupted(let found) where found.codingPath.isEmpty: return unknown
+    case .dataCorrupted(let found):
+      return "has an invalid value of the member '\(place(found.codingPath))'"
+    @unknown default: return unknown
+    }
+  }
+
+  /// Returns the words of JSON for a type.
+  private static func kind(_ type: Any.Type) -> String {
+    switch type {
+    case is Int.Type: "an integer"
+    case is Double.Type: "a number"
+    case is String.Type: "a string"
+    case is Bool.Type: "true or false"
+    default: String(describing: type).hasPrefix("Array") ? "an array" : "an object"
     }
   }
 }
