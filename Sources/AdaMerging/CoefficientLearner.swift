@@ -1,8 +1,8 @@
 package import Checkpoints
-package import Merging
+package import Coefficients
+import Examples
 package import Models
 package import Networks
-import Training
 
 /// A network whose weights are θ₀ + Σ λₖ τₖ, and the steps that change its coefficients λ.
 ///
@@ -28,8 +28,7 @@ package final class CoefficientLearner<Scalar: NetworkScalar> {
   private let optimizer: Adam
   /// True if the values of each block are computed again in the backward pass.
   package var usesSegments = false
-  /// The tables of positions by the windows of a batch.
-  private var positions: [(windows: Windows, table: Positions<Scalar>)] = []
+  private var tables = PositionTables<Scalar>()
   /// The tensors that a backward pass reached.
   package private(set) var usedNames: Set<String> = []
 
@@ -56,7 +55,7 @@ package final class CoefficientLearner<Scalar: NetworkScalar> {
   ///   - election: The values of the task vectors that count; nil for all.
   /// - Throws: ``FormatError`` or ``SeveralErrors`` if the tensors do not fit the configuration.
   package init(
-    _ base: Checkpoint, _ model: ModelConfiguration, _ tensors: [Merging.LearnedTensor],
+    _ base: Checkpoint, _ model: ModelConfiguration, _ tensors: [LearnedTensor],
     election: VectorElection? = nil, _ rows: CoefficientRows, _ recipe: CoefficientRecipe,
     _ tasks: [LearningTask], paths: [String], _ compute: Compute
   ) throws {
@@ -124,57 +123,31 @@ package final class CoefficientLearner<Scalar: NetworkScalar> {
 
   // MARK: Network
 
-  private func table(_ windows: Windows) throws -> Positions<Scalar> {
-    if let known = positions.first(where: { $0.windows == windows }) { return known.table }
-    let table = try Positions(network, windows, compute)
-    positions.append((windows, table))
-    return table
-  }
-
   /// Returns the logits of a batch of a task.
   private func logits(
     _ task: Int, _ batch: Batch<Scalar>, _ tape: Tape<Scalar>
   ) throws -> Value<Scalar> {
     var windows = batch.windows
     if let image = network.configuration.image { windows.length = image.tokenCount }
-    let (network, positions) = (network, try table(windows))
-    let run = Run(network, tape, positions)
-    var hidden = try network.embed(batch.input, run)
-    for index in 0..<network.layerCount {
-      guard usesSegments, tape.isRecording else {
-        hidden = try network.block(index, hidden, run)
-        continue
-      }
-      hidden = try tape.segment([hidden]) { inner, inputs in
-        try network.block(index, inputs[0], Run(network, inner, positions))
-      }
-    }
-    let output = try network.head(hidden, run)
+    let output = try network.output(
+      of: batch.input, tables.positions(of: network, windows, compute), tape,
+      usesSegments: usesSegments)
     guard !heads[task].isEmpty else { return output }
     return try tape.apply(Linear(), [tape.apply(UnitRows(), [output])], heads[task])
   }
 
   /// Returns the share of correct predictions over all examples of a task that has labels; nil for others.
-  package func accuracy(ofTask task: Int, check: () throws -> Void) throws -> Double? {
-    let settings = tasks[task]
-    guard settings.hasLabels else { return nil }
+  package func accuracy(ofTask index: Int, check: () throws -> Void) throws -> Double? {
+    let task = tasks[index]
+    guard task.hasLabels else { return nil }
     var correct = 0
-    for start in stride(from: 0, to: settings.data.count, by: recipe.exampleCount) {
+    for start in stride(from: 0, to: task.data.count, by: recipe.exampleCount) {
       try check()
-      let end = min(settings.data.count, start + recipe.exampleCount)
-      let batch: Batch<Scalar> = settings.data.batch(Array(start..<end), in: compute.arena)
-      let logits = try logits(task, batch, Tape(compute)).numbers
-      let width = logits.count / max(1, batch.targets.count)
-      for (row, target) in batch.targets.enumerated() {
-        let scores = logits[row * width..<(row + 1) * width]
-        // The first of equal scores counts.
-        let largest = scores.max()
-        if scores.firstIndex(where: { $0 == largest }) == row * width + Int(target) {
-          correct += 1
-        }
-      }
+      let end = min(task.data.count, start + recipe.exampleCount)
+      let batch: Batch<Scalar> = task.data.batch(Array(start..<end), in: compute.arena)
+      correct += batch.correctCount(try logits(index, batch, Tape(compute)))
     }
-    return Double(correct) / Double(max(1, settings.data.count))
+    return Double(correct) / Double(max(1, task.data.count))
   }
 
   // MARK: Steps

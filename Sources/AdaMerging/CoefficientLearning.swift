@@ -10,8 +10,13 @@ package struct CoefficientLearning: Sendable {
   package var stoppedEarly = false
   /// The share of correct predictions of each task before and after; nil for tasks without labels.
   package var accuracies: [(before: Double?, after: Double?)] = []
+  /// The means of the objective over as many steps as the patience of the recipe, by their last step.
+  private var averages: [Double] = []
 
   package init() {}
+
+  /// Returns the memory of the mean objectives of some steps: a list for each, and a number for each task.
+  package static func byteCount(steps: Int, tasks: Int) -> Int { steps * (40 + 8 * tasks) }
 
   /// Runs all steps.
   ///
@@ -51,17 +56,16 @@ package struct CoefficientLearning: Sendable {
     try learner.tasks.indices.map { try learner.accuracy(ofTask: $0, check: check) }
   }
 
-  /// Returns true if no mean of the objective over `patience` steps in the last `patience` steps is below the smallest one
-  /// before.
-  private func hasStalled(_ patience: Int) -> Bool {
-    guard means.count >= 2 * patience else { return false }
-    let sums = means.map { $0.reduce(0, +) }
-    let averages = (patience...sums.count).map { end in
-      sums[end - patience..<end].reduce(0, +) / Double(patience)
-    }
-    guard averages.count > patience else { return false }
-    let earlier = averages.dropLast(patience).min() ?? .infinity
-    return (averages.suffix(patience).min() ?? .infinity) >= earlier
+  /// Adds the mean of the objective over the last `patience` steps.
+  /// - Returns: True if none of the last `patience` such means is below the smallest one before them.
+  private mutating func hasStalled(_ patience: Int) -> Bool {
+    guard means.count >= patience else { return false }
+    averages.append(
+      means.suffix(patience).reduce(0) { $0 + $1.reduce(0, +) } / Double(patience))
+    guard let earlier = averages.dropLast(patience).min(),
+      let latest = averages.suffix(patience).min()
+    else { return false }
+    return latest >= earlier
   }
 
   private static func diverged<Scalar: NetworkScalar>(

@@ -1,5 +1,5 @@
 import Checkpoints
-package import Merging
+package import Coefficients
 
 /// The rows of a table of coefficients, and the row of each tensor.
 ///
@@ -16,7 +16,7 @@ package struct CoefficientRows: Sendable {
   ///   - tensors: The tensors in the order of the rows.
   ///   - blocks: The prefixes of the names of tensors in blocks, each with its dot.
   package init(
-    _ tensors: [Merging.LearnedTensor], _ grouping: MergeCoefficients.Grouping, blocks: [String]
+    _ tensors: [LearnedTensor], _ grouping: MergeCoefficients.Grouping, blocks: [String]
   ) {
     self.grouping = grouping
     var known: [String: Int] = [:]

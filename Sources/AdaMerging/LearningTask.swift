@@ -1,4 +1,4 @@
-package import Training
+package import Examples
 
 /// A task whose examples the coefficients are learned on.
 package struct LearningTask: Sendable {
@@ -33,27 +33,5 @@ package struct LearningTask: Sendable {
     self.data = data
     self.hasLabels = hasLabels
     self.head = head
-  }
-}
-
-/// The examples of each step: drawn at random, or given.
-package enum BatchDraws: Sendable {
-  /// The first examples of a new order in each step, which depends on the task, the seed and the step alone.
-  case random(seed: UInt64)
-  /// Numbers of examples for each step and task, one after another.
-  case given([Int32], taskCount: Int, exampleCount: Int)
-
-  /// Returns the examples of a step, counted from 0, for a task: the batches one after another, without repetition if they
-  /// are drawn at random.
-  package func examples(step: Int, task: Int, _ settings: LearningTask, count: Int) -> [Int] {
-    switch self {
-    case .random(let seed):
-      let order = Draws("adamerging/" + settings.name, seed: seed)
-        .permutation(settings.data.count, step: step)
-      return Array(order.prefix(count))
-    case .given(let numbers, let taskCount, let exampleCount):
-      let start = (step * taskCount + task) * exampleCount
-      return numbers[start..<start + exampleCount].map { Int($0) }
-    }
   }
 }

@@ -1,4 +1,5 @@
 package import Checkpoints
+package import Coefficients
 
 /// The options of a merge that are not part of its recipe.
 package struct MergeOptions: Sendable {

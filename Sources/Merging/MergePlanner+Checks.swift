@@ -1,5 +1,6 @@
 import Base
 import Checkpoints
+import Coefficients
 import Recipes
 import TensorCore
 

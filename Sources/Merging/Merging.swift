@@ -17,7 +17,7 @@ package struct Merging: Sendable {
   package let notes: [Message]
   /// The model whose configuration and files the output receives: the base, or the first model if there is none.
   package let host: Checkpoint?
-  /// What the survey found; shared with the sources of the output.
+  /// The findings of the survey, which the sources of the output share.
   let findings: MergeFindings
   /// The number of layers of the output and their source layers, if slices are stacked.
   private let layers: (count: Int, picks: [Int])?

@@ -1,5 +1,6 @@
 import Base
 package import Checkpoints
+import Coefficients
 import Models
 import TensorCore
 

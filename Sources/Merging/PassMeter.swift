@@ -3,7 +3,7 @@ import Synchronization
 
 /// Reports the progress of a search that may need fewer or more passes than were announced.
 ///
-/// What it reports adds up to the announced number of bytes: passes beyond it are not counted, and `finish()` counts
+/// The reported bytes add up to the announced number: passes beyond it are not counted, and `finish()` counts
 /// what was not needed.
 final class PassMeter: Sendable {
   private let progress: any Progress

@@ -7,8 +7,8 @@ import TensorCore
 extension TrimSurvey {
   /// Returns true if more plain sums of trimmed differences are negative than positive, or as many.
   ///
-  /// Of the values at a place whose sum is 0, those with the more frequent sign count; the negative ones if both are equally
-  /// frequent. Source: `resolve_sign` with `majority` in the authors' code of TIES-Merging.
+  /// Where the values at a place add up to 0, the more frequent sign wins. The negative sign wins if both are equally frequent.
+  /// Source: `resolve_sign` with `majority` in the authors' code of TIES-Merging.
   func zeroIsNegative(
     _ tensors: [PlannedTensor], _ keeps: [[SettledCombination.Keep]]
   ) throws -> Bool {

@@ -1,5 +1,6 @@
 import Base
 import Checkpoints
+import Containers
 import SystemPackage
 
 /// Writes a report to a file, completely or not at all.
@@ -31,9 +32,10 @@ package enum ReportFile {
     }
   }
 
-  /// True if the file at `path` is the input, or is inside of the folder that is the input or that its index is in.
+  /// Returns true if the file at `path` is the input, or is inside of the folder that is the input or, for the index of
+  /// shards, that the index is in.
   private static func isOrHolds(_ input: String, _ path: String) throws -> Bool {
-    let root = input.hasSuffix(".json") ? FileSystem.parent(of: input) : input
+    let root = isShardIndex(input) ? FileSystem.parent(of: input) : input
     guard let identity = try FileIdentity.ifPresent(root) else { return false }
     var place = path
     while try FileIdentity.ifPresent(place) != identity {
@@ -42,6 +44,13 @@ package enum ReportFile {
       place = parent
     }
     return true
+  }
+
+  /// Returns true for a file that a container of folders reads together with the folder it is in.
+  private static func isShardIndex(_ path: String) -> Bool {
+    // An input that cannot be opened is reported when it is read.
+    guard let input = try? InputTree(path: path), !input.isFolder else { return false }
+    return Containers.registry.outputs.contains { $0.isFolder && $0.recognizes(input) }
   }
 
   private static func isDevice(_ path: String) throws -> Bool {

@@ -17,12 +17,14 @@ package enum Forgetting {
 
   /// Returns the examples that stay, in the order of `examples`, and those that leave.
   /// - Parameters:
-  ///   - order: The examples with counts, the first to leave first.
+  ///   - number: The number of examples that leave, if so many of `examples` are in the order and not spared.
+  ///   - order: The examples with counts, the first to leave first; those that are not in `examples` do not count.
   ///   - spared: The number of examples at the start of the order that stay.
   package static func removing(
     _ number: Int, of examples: [Int], order: [Int], spared: Int = 0
   ) -> (kept: [Int], removed: [Int]) {
-    let removed = Array(order.dropFirst(spared).prefix(number))
+    let present = Set(examples)
+    let removed = Array(order.filter { present.contains($0) }.dropFirst(spared).prefix(number))
     let leaves = Set(removed)
     return (examples.filter { !leaves.contains($0) }, removed)
   }

@@ -4,6 +4,8 @@
 package struct Reservoir: Sendable, Equatable {
   /// The largest number of examples.
   package let size: Int
+  /// The largest number of examples that a stored sample may have seen.
+  package static let maximumSeen = 1 << 48
   /// The number of examples that were offered.
   package private(set) var seen: Int
 

@@ -33,12 +33,6 @@ package enum WeightMask {
     return result
   }
 
-  /// Returns Σ factor · |gradient|, the importance of the gradients of a layer.
-  package static func gradientImportance<R: WeightNumber>(_ terms: [Term<R>]) -> [R] {
-    guard let first = terms.first else { return [] }
-    return importance([R](repeating: 0, count: first.gradient.count), terms)
-  }
-
   /// Returns a mask of the weights with an importance above the percentile of `sparsity`.
   ///
   /// Weights that equal the percentile are dropped, so that fewer remain if there are ties. A layer that has more zeros
@@ -93,6 +87,36 @@ package enum WeightMask {
     if upper == lower { return .none }
     let zeros = pruned.count { $0 == 0 }
     return .random(growthCount(zeros: zeros, weights: pruned.count, upper: upper))
+  }
+
+  /// A reason for which places are not those of a growth.
+  package struct GrowthFault: Error, Equatable {
+    /// A text that states what was found and what was expected.
+    package let reason: String
+  }
+
+  /// Returns the mask after a growth at given places: the weights that are not 0, and the places, whose weight stays 0.
+  /// - Parameter count: The number of places by which the layer grows.
+  /// - Throws: ``GrowthFault`` unless the places are `count` different ones with weight 0.
+  package static func grown<R: WeightNumber>(
+    _ pruned: [R], by count: Int, at places: [Int]
+  ) throws(GrowthFault) -> [Bool] {
+    guard places.count == count else {
+      throw GrowthFault(reason: "has \(places.count) places, but the layer grows by \(count)")
+    }
+    var mask = pruned.map { $0 != 0 }
+    for (index, place) in places.enumerated() {
+      guard pruned.indices.contains(place), pruned[place] == 0 else {
+        throw GrowthFault(
+          reason: "element \(index) is \(place), expected the place of a weight that is 0")
+      }
+      guard !mask[place] else {
+        throw GrowthFault(
+          reason: "element \(index) is \(place), which is there twice, expected different places")
+      }
+      mask[place] = true
+    }
+    return mask
   }
 
   /// Returns the mask after a growth: the weights that are not 0, and the places that are added, whose weight stays 0.

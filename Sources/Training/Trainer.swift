@@ -1,5 +1,6 @@
 import Base
 package import Checkpoints
+package import Examples
 package import Models
 package import Networks
 import TensorCore
@@ -31,8 +32,7 @@ package final class Trainer<Scalar: NetworkScalar> {
   package var usesSegments = false
   /// True if batch normalizations use the statistics of the batch.
   private let trainsStatistics: Bool
-  /// The tables of positions by the windows of a batch.
-  private var positions: [(windows: Windows, table: Positions<Scalar>)] = []
+  private var tables = PositionTables<Scalar>()
 
   /// The result of a step.
   package struct Outcome: Sendable {
@@ -128,13 +128,6 @@ package final class Trainer<Scalar: NetworkScalar> {
 
   // MARK: Network
 
-  private func table(_ windows: Windows) throws -> Positions<Scalar> {
-    if let known = positions.first(where: { $0.windows == windows }) { return known.table }
-    let table = try Positions(network, windows, compute)
-    positions.append((windows, table))
-    return table
-  }
-
   /// Returns the logits of a batch.
   /// - Parameters:
   ///   - step: The number of the step, counted from 0; nil for an evaluation.
@@ -144,28 +137,12 @@ package final class Trainer<Scalar: NetworkScalar> {
     observe: ((String, Value<Scalar>) throws -> Void)?
   ) throws -> Value<Scalar> {
     let positions =
-      try rotation?.positions(ofStep: step, batch.windows, tape) ?? table(batch.windows)
-    // A table that is trained is an input of each segment, so that its gradient passes on.
-    let tables = positions.tables.filter(\.needsGradient)
-    let network = network
-    func run(_ tape: Tape<Scalar>, isAgain: Bool = false) -> Run<Scalar> {
-      var observer = Observer<Scalar>()
-      observer.batch = observe
-      if isAgain, observe != nil { observer.batch = { _, _ in } }
-      return Run(network, tape, positions, observer: observer)
-    }
-    var hidden = try network.embed(batch.input, run(tape))
-    for index in 0..<network.layerCount {
-      guard usesSegments, tape.isRecording else {
-        hidden = try network.block(index, hidden, run(tape))
-        continue
-      }
-      // The first pass of a segment does not record; the second one must not count a batch again.
-      hidden = try tape.segment([hidden] + tables) { inner, inputs in
-        try network.block(index, inputs[0], run(inner, isAgain: inner.isRecording))
-      }
-    }
-    return try network.head(hidden, run(tape))
+      try rotation?.positions(ofStep: step, batch.windows, tape)
+      ?? tables.positions(of: network, batch.windows, compute)
+    var observer = Observer<Scalar>()
+    observer.batch = observe
+    return try network.output(
+      of: batch.input, positions, tape, usesSegments: usesSegments, observer: observer)
   }
 
   /// Returns the score of some examples, with running statistics.
@@ -176,21 +153,7 @@ package final class Trainer<Scalar: NetworkScalar> {
     guard !compute.arena.isCounting else { return Score() }
     return Score(
       lossSum: -logProbabilities.numbers.reduce(0) { $0 + Double($1) },
-      correctCount: Self.correctCount(logits, batch.targets), count: batch.targetCount)
-  }
-
-  /// Returns the number of rows whose largest logit, the first of equals, is that of the target.
-  private static func correctCount(_ logits: Value<Scalar>, _ targets: [Int32]) -> Int {
-    let (x, columns) = (logits.span, logits.columns)
-    var count = 0
-    for (row, target) in targets.enumerated() where target != LogProbability.ignored {
-      var best = 0
-      for column in 1..<max(1, columns) where x[row * columns + column] > x[row * columns + best] {
-        best = column
-      }
-      if best == Int(target) { count += 1 }
-    }
-    return count
+      correctCount: batch.correctCount(logits), count: batch.targetCount)
   }
 
   // MARK: Steps
@@ -219,7 +182,7 @@ package final class Trainer<Scalar: NetworkScalar> {
     var outcome = Outcome(
       score: Score(
         lossSum: Double(loss.numbers[0]) * Double(batch.targetCount),
-        correctCount: Self.correctCount(logits, batch.targets), count: batch.targetCount), norm: 0)
+        correctCount: batch.correctCount(logits), count: batch.targetCount), norm: 0)
     guard outcome.score.lossSum.isFinite else { return outcome }
     var gradients: [String: Value<Scalar>] = [:]
     try tape.backward(from: loss) { gradients[$0.name] = $1 }

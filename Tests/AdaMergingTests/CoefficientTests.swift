@@ -1,7 +1,9 @@
 import AdaMerging
 import Base
 import Checkpoints
+import Coefficients
 import Containers
+import Examples
 import Merging
 import Models
 import Networks
@@ -9,7 +11,6 @@ import Recipes
 import TensorCore
 import TestSupport
 import Testing
-import Training
 
 /// Coefficients of merges that are learned, beside those that other programs have learned.
 @Suite(.needsOpenBLAS) struct CoefficientTests {
@@ -127,6 +128,16 @@ import Training
     var learning = CoefficientLearning()
     try learning.run(learner, example.draws, check: noCheck) { _ in }
     #expect(learning.stoppedEarly && learning.means.count < example.recipe.stepCount)
+  }
+
+  @Test("patience that is longer than the run does not end it", arguments: [5, 8, 9, Int.max])
+  func longPatience(patience: Int) throws {
+    var example = try SmallEncoder.example(rate: 1e-12)
+    example.recipe.patience = patience
+    let learner = try example.learner(Double.self, OpenBLAS.compute())
+    var learning = CoefficientLearning()
+    try learning.run(learner, example.draws, check: noCheck) { _ in }
+    #expect(!learning.stoppedEarly && learning.means.count == example.recipe.stepCount)
   }
 
   @Test(

@@ -2,13 +2,14 @@ import AdaMerging
 import BLAS
 import Base
 import Checkpoints
+import Coefficients
 import Containers
+import Examples
 import Merging
 import Models
 import Networks
 import TensorCore
 import TestSupport
-import Training
 
 /// The tensors of a file of the fixtures.
 struct StoredTensors {

@@ -9,7 +9,7 @@ func randomNumbers<S: NetworkScalar>(_ count: Int, seed: UInt64) -> [S] {
   return (0..<count).map { _ in S(Double.random(in: -1...1, using: &generator)) }
 }
 
-/// What every operation promises, for the example shapes of each one.
+/// Tests of the contract of every operation, on its example shapes.
 @Suite(.needsOpenBLAS) struct OperationContractTests {
   struct Case: Sendable, CustomTestStringConvertible {
     let type: any Operation.Type

@@ -1,6 +1,7 @@
 import Base
 import Networks
 import TensorCore
+import TestSupport
 
 /// Runs the operation of a golden case.
 struct OperationRunner<S: NetworkScalar> {

@@ -1,6 +1,7 @@
 import Base
 import Checkpoints
 import Containers
+import Examples
 import Models
 import Networks
 import Rotary

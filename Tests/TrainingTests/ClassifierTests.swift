@@ -1,5 +1,6 @@
 import Base
 import Checkpoints
+import Examples
 import Models
 import Networks
 import TensorCore

@@ -1,3 +1,4 @@
+import Examples
 import Base
 import Checkpoints
 import Networks

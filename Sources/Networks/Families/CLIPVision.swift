@@ -16,21 +16,11 @@ enum CLIPVision: Family {
   static func embed<S: NetworkScalar>(
     _ input: NetworkInput<S>, _ model: Scope<S>
   ) throws -> Value<S> {
-    let c = model.configuration
-    guard let image = c.image else { preconditionFailure("the facts say that it reads images") }
-    let embeddings = model.scope("embeddings")
-    let patches = try model.tape.apply(
-      PatchEmbedding(), [model.images(input, image)],
-      [
-        embeddings.parameter(
-          "patch_embedding.weight", c.hiddenSize, image.channelCount, image.patchSize,
-          image.patchSize)
-      ])
-    let tokens = try model.tape.apply(
-      FirstRow(sequenceCount: model.windows.sequenceCount), [patches],
-      [embeddings.parameter("class_embedding", c.hiddenSize)])
+    let tokens = try model.imageTokens(
+      input, kernels: "embeddings.patch_embedding.weight", classToken: "embeddings.class_embedding")
+    let count = model.configuration.image?.tokenCount ?? 0
     let sum = try model.sum(
-      tokens, embeddings.positionEmbedding("position_embedding", of: image.tokenCount))
+      tokens, model.scope("embeddings").positionEmbedding("position_embedding", of: count))
     // The name of the tensors has this spelling.
     return try model.layerNorm(sum, "pre_layrnorm")
   }
@@ -52,11 +42,9 @@ enum CLIPVision: Family {
   }
 
   static func head<S: NetworkScalar>(_ x: Value<S>, _ model: Scope<S>) throws -> Value<S> {
-    let (c, windows) = (model.configuration, model.windows)
-    let classTokens = try model.tape.apply(
-      RowSelection((0..<windows.sequenceCount).map { $0 * windows.length }), [x])
+    let c = model.configuration
     return try model.linear(
-      model.layerNorm(classTokens, "post_layernorm"),
+      model.layerNorm(model.classTokens(x), "post_layernorm"),
       [
         model.run.network.parameter(
           "visual_projection.weight", [c.image?.featureCount ?? 0, c.hiddenSize])

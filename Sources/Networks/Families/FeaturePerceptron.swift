@@ -6,6 +6,7 @@ import Base
 /// small experiments, and `num_labels` of its configuration is the number of features.
 enum FeaturePerceptron: Family {
   static let modelTypes = ["mlp_encoder"]
+  static let attentionLayout: AttentionLayout? = nil
   static let facts = ArchitectureFacts(activation: "gelu", classifier: .encoder)
   static let prefixes = ["", "model."]
   static let embeddingName = "fc1.weight"

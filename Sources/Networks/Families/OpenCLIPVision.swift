@@ -7,6 +7,7 @@ import Base
 /// Source: Radford et al., "Learning transferable visual models from natural language supervision".
 enum OpenCLIPVision: Family {
   static let modelTypes = ["open_clip_vision_model"]
+  static let attentionLayout: AttentionLayout? = nil
   static let facts = ArchitectureFacts(
     activation: "quick_gelu", epsilon: 1e-5, rotates: false, readsImages: true)
   static let prefixes = ["visual.", "model.visual.", "image_encoder.model.visual."]
@@ -16,21 +17,13 @@ enum OpenCLIPVision: Family {
   static func embed<S: NetworkScalar>(
     _ input: NetworkInput<S>, _ model: Scope<S>
   ) throws -> Value<S> {
-    let c = model.configuration
-    guard let image = c.image else { preconditionFailure("the facts say that it reads images") }
-    let patches = try model.tape.apply(
-      PatchEmbedding(), [model.images(input, image)],
-      [
-        model.parameter(
-          "conv1.weight", c.hiddenSize, image.channelCount, image.patchSize, image.patchSize)
-      ])
-    let tokens = try model.tape.apply(
-      FirstRow(sequenceCount: model.windows.sequenceCount), [patches],
-      [model.parameter("class_embedding", c.hiddenSize)])
-    let rows = (0..<model.windows.sequenceCount).flatMap { _ in 0..<Int32(image.tokenCount) }
+    let tokens = try model.imageTokens(
+      input, kernels: "conv1.weight", classToken: "class_embedding")
+    let count = model.configuration.image?.tokenCount ?? 0
+    let rows = (0..<model.windows.sequenceCount).flatMap { _ in 0..<Int32(count) }
     let positions = try model.tape.apply(
       Embedding(rows), [],
-      [model.parameter("positional_embedding", image.tokenCount, c.hiddenSize)])
+      [model.parameter("positional_embedding", count, model.configuration.hiddenSize)])
     return try model.layerNorm(model.sum(tokens, positions), "ln_pre")
   }
 
@@ -54,11 +47,9 @@ enum OpenCLIPVision: Family {
   }
 
   static func head<S: NetworkScalar>(_ x: Value<S>, _ model: Scope<S>) throws -> Value<S> {
-    let (c, windows) = (model.configuration, model.windows)
-    let classTokens = try model.tape.apply(
-      RowSelection((0..<windows.sequenceCount).map { $0 * windows.length }), [x])
+    let c = model.configuration
     return try model.tape.apply(
-      LinearTransposed(), [model.layerNorm(classTokens, "ln_post")],
+      LinearTransposed(), [model.layerNorm(model.classTokens(x), "ln_post")],
       [model.parameter("proj", c.hiddenSize, c.image?.featureCount ?? 0)])
   }
 

@@ -22,7 +22,8 @@ import Synchronization
     /// Freed blocks, the oldest first.
     var kept: [Block] = []
 
-    /// Counts bytes in use, and returns blocks to free, so that blocks in use and kept ones are no more than the peak.
+    /// Counts bytes as used, and returns the kept blocks to free. Afterwards, used and kept blocks together do not exceed
+    /// the peak.
     mutating func add(_ byteCount: Int) -> ArraySlice<Block> {
       current += byteCount
       peak = max(peak, current)

@@ -11,7 +11,7 @@ package protocol Parameter<Scalar>: AnyObject, Sendable {
   var isTrained: Bool { get }
   /// The numbers, if all of them are in memory.
   var resident: Value<Scalar>? { get }
-  /// The chunks of which each is decoded as a whole, even if a part of it is read; nil if there are none.
+  /// The grid of chunks that are always decoded as a whole, even for a part of one; nil if parts can be read alone.
   var decodedChunks: ChunkGrid? { get }
   /// The weights that products use, if others are 0 and are skipped.
   var pattern: SparsePattern? { get }
@@ -25,8 +25,9 @@ package protocol Parameter<Scalar>: AnyObject, Sendable {
 extension Parameter {
   package var count: Int { shape.reduce(1, *) }
   package var decodedChunks: ChunkGrid? { nil }
+  package var pattern: SparsePattern? { nil }
 
-  /// Returns ranges that together are `elements`, each of which a worker reads. No chunk is decoded twice.
+  /// Divides `elements` into ranges for workers. No chunk is decoded twice.
   func pieces(of elements: Range<Int>) -> [Range<Int>] {
     var pieces: [Range<Int>] = []
     if let decodedChunks {
@@ -41,7 +42,6 @@ extension Parameter {
   fileprivate func pieceElementCount(of elementCount: Int) -> Int {
     min(elementCount, decodedChunks?.largestChunk ?? Compute.pieceElementCount)
   }
-  package var pattern: SparsePattern? { nil }
 }
 
 extension Compute {

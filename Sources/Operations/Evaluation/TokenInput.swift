@@ -21,7 +21,8 @@ struct TokenInput {
   static func read(
     _ data: String, tokenizer: Tokenizer?, limit: Int?, _ context: OperationContext
   ) throws -> TokenInput {
-    let (path, name) = try parts(of: data)
+    let place = try TensorPath(data)
+    let (path, name) = (place.path, place.name)
     if name != nil || isTensorFile(path) { return try tensor(path, name, limit: limit, context) }
     let file = try InputFile(path: path)
     if let element = TokenElement.allCases.first(where: { path.hasSuffix("." + $0.rawValue) }) {
@@ -39,14 +40,6 @@ struct TokenInput {
       TextTokenReader(
         file, path.hasSuffix(".jsonl") ? .lines(member: "text") : .text, tokenizer,
         addSpecialTokens: false), limit: limit)
-  }
-
-  /// Returns the path of the data, and the name of a tensor in it. A file whose name has a colon is one as a whole.
-  static func parts(of data: String) throws(FileError) -> (path: String, name: String?) {
-    guard try FileSystem.targetType(data) == nil, let colon = data.lastIndex(of: ":") else {
-      return (data, nil)
-    }
-    return (String(data[..<colon]), String(data[data.index(after: colon)...]))
   }
 
   private static func isTensorFile(_ path: String) -> Bool {
@@ -72,7 +65,7 @@ struct TokenInput {
   ) throws -> TokenInput {
     let checkpoint = try context.read(path, for: .report)
     let fitting = checkpoint.tensors.filter {
-      isInteger($0.info.dtype) && (1...3).contains($0.info.shape.dimensions.count)
+      TokenInteger(dtypeName: $0.info.dtype.name) != nil && (1...3).contains($0.info.shape.dimensions.count)
     }
     let names = fitting.map(\.name.printable).joined(separator: ", ")
     let tensor: LazyTensor
@@ -98,33 +91,18 @@ struct TokenInput {
       : TokenInput(tokens: limit.map { Array(tokens.prefix($0)) } ?? tokens)
   }
 
-  private static func isInteger(_ dtype: DType) -> Bool {
-    switch dtype {
-    case .u8, .u16, .u32, .u64, .i8, .i16, .i32, .i64: true
-    default: false
-    }
-  }
-
   private static func ids(_ tensor: LazyTensor, path: String) throws -> [Int32] {
-    let dtype = tensor.info.dtype
     guard tensor.info.byteCount <= maximumByteCount else {
       throw UsageError(
         "\(path.printable): tensor '\(tensor.name.printable)' is larger than \(ByteSize(maximumByteCount))",
         hint: "give a part of the tokens")
     }
+    guard let integer = TokenInteger(dtypeName: tensor.info.dtype.name) else { return [] }
     let bytes = try tensor.bytes()
-    let size = dtype.bitsPerElement / 8
-    let isSigned = [DType.i8, .i16, .i32, .i64].contains(dtype)
-    return try (0..<tensor.info.elementCount).map { index in
-      var bits: UInt64 = 0
-      for byte in 0..<size { bits |= UInt64(bytes[index * size + byte]) << (8 * byte) }
-      let isNegative = isSigned && bits >> (8 * size - 1) != 0
-      guard !isNegative, bits <= UInt64(Int32.max) else {
-        throw FormatError(
-          .tokenData, "element \(index) is not a token id, expected 0 to \(Int32.max)", path: path,
-          tensor: tensor.name)
-      }
-      return Int32(bits)
+    return try integer.ids(in: bytes.rawSpan, below: Int(Int32.max) + 1) { index, value in
+      FormatError(
+        .tokenData, "element \(index) is \(value), expected a token id from 0 to \(Int32.max)",
+        path: path, tensor: tensor.name)
     }
   }
 }

@@ -2,6 +2,8 @@ import AdaMerging
 import BLAS
 import Base
 import Checkpoints
+import Coefficients
+import Examples
 import Merging
 import Models
 import Networks
@@ -44,7 +46,7 @@ struct LearnedMerge {
     guard let base = merging.host else { preconditionFailure("a merge with a base has a host") }
     (self.settings, self.merging, self.models) = (settings, merging, models)
     (self.base, self.output, self.context) = (base, output, context)
-    try Self.checkOutputs(settings, merging, output)
+    try LearningOutputs.check(settings, models: merging.inputs.map(\.path), output)
     guard settings.data.count == merging.learnedModels.count else {
       throw UsageError(
         "\(settings.data.count.counted("task")) with data for \(merging.learnedModels.count.counted("model")), expected as many",
@@ -57,7 +59,7 @@ struct LearnedMerge {
     let tasks = try reader.tasks()
     self.tasks = tasks
     let given = try settings.draws.map { try LearningDraws($0, settings, tasks, context) }
-    var recipe = Self.recipe(settings)
+    var recipe = settings.recipe
     recipe.batchSize = given?.batchSize ?? recipe.batchSize
     recipe.batchCount = given?.batchCount ?? recipe.batchCount
     self.recipe = recipe
@@ -75,42 +77,7 @@ struct LearnedMerge {
       base, configuration, merging, rows, recipe, tasks, context)
   }
 
-  private static func recipe(_ settings: LearningSettings) -> CoefficientRecipe {
-    var recipe = CoefficientRecipe()
-    recipe.objective = settings.objective ?? .entropy
-    recipe.stepCount = settings.stepCount
-    recipe.rate = settings.rate
-    recipe.betas = (settings.betas[0], settings.betas[1])
-    recipe.epsilon = settings.epsilon
-    recipe.start = settings.start
-    recipe.batchSize = settings.batchSize ?? recipe.batchSize
-    recipe.batchCount = settings.batchCount ?? recipe.batchCount
-    recipe.patience = settings.patience
-    return recipe
-  }
-
-  // MARK: Checks
-
-  private static func checkOutputs(
-    _ settings: LearningSettings, _ merging: Merging, _ output: OutputSettings
-  ) throws {
-    let others = [("save-coefficients", settings.table), ("trajectory", settings.trajectory)]
-    var errors: [any UserError] = []
-    var seen = [output.path]
-    for (option, path) in others {
-      guard let path else { continue }
-      do {
-        try ReportFile.check(
-          path, replacesExisting: output.replacesExisting, inputs: merging.inputs.map(\.path))
-      } catch let error as any UserError { errors.append(OptionError(option, error)) }
-      if seen.contains(path) {
-        errors.append(UsageError("\(setting: option) and another output name the same file"))
-      }
-      seen.append(path)
-    }
-    try SeveralErrors.throwIfAny(errors)
-  }
-
+  /// Checks that each task has enough examples for a step without repetition.
   private static func checkCounts(
     _ tasks: [LearningTask], _ recipe: CoefficientRecipe, _ settings: LearningSettings
   ) throws {
@@ -158,7 +125,8 @@ struct LearnedMerge {
       if holdsWeights { learner.hold(plan.usedNames) }
       try learner.countStep()
       plan = Memory(
-        byteCount: compute.arena.peakByteCount + tasks.reduce(0) { $0 + $1.data.byteCount },
+        byteCount: compute.arena.peakByteCount + tasks.reduce(0) { $0 + $1.data.byteCount }
+          + CoefficientLearning.byteCount(steps: recipe.stepCount, tasks: tasks.count),
         holdsWeights: holdsWeights, usesSegments: usesSegments, usedNames: learner.usedNames)
     }
     // The first run finds the tensors that are used.
@@ -213,7 +181,7 @@ struct LearnedMerge {
       : "; weights are formed by tiles and blocks are computed twice to save memory"
     return
       "coefficients: \(rows.entries.count.counted("row")) grouped by \(settings.grouping.rawValue), "
-      + "\(recipe.stepCount.grouped) steps on \(recipe.batchCount) × \(recipe.batchSize) examples of \(tasks.count.counted("task")), which need \(ByteSize(memory.byteCount))"
+      + "\(recipe.stepCount.counted("step")) on \(recipe.batchCount) × \(recipe.batchSize) examples of \(tasks.count.counted("task")), which need \(ByteSize(memory.byteCount))"
       + way
   }
 
@@ -246,40 +214,60 @@ struct LearnedMerge {
     learner.usesSegments = memory.usesSegments
     if memory.holdsWeights { learner.hold(memory.usedNames) }
     var learning = CoefficientLearning()
-    var trajectory = LearningTrajectory(rows, tasks, modelNames, start: learner.rawCoefficients)
+    let divergence: FormatError?
+    if let path = settings.trajectory {
+      divergence = try runWriting(&learning, learner, to: path, engine.progress)
+    } else {
+      divergence = try run(&learning, learner, engine.progress) { _ in }
+    }
+    // After a divergence the coefficients of the last good step are kept.
+    let table = try writeTable(learner)
+    if let divergence { throw divergence }
+    try settle(table, learning, quiet, &surveyed)
+  }
+
+  /// Runs all steps.
+  /// - Parameter observe: Receives the results of each step.
+  /// - Returns: The error if the objective or a derivative became NaN or infinite, which ends the run.
+  private func run(
+    _ learning: inout CoefficientLearning, _ learner: CoefficientLearner<Float>,
+    _ progress: any Progress, observe: (CoefficientLearner<Float>.Step) throws -> Void
+  ) throws -> FormatError? {
     do {
       try learning.run(learner, draws, check: context.cancellation.check) { step in
-        if settings.trajectory != nil { trajectory.add(step) }
-        engine.progress.advance(byteCount: 1)
+        try observe(step)
+        progress.advance(byteCount: 1)
       }
+      return nil
     } catch let error as FormatError where error.code == .coefficientsDiverged {
-      // The coefficients of the last good step are kept.
-      try write(learner, trajectory)
-      throw error
+      return error
     }
-    let table = try write(learner, trajectory)
-    try settle(table, learning, quiet, &surveyed)
+  }
+
+  /// Runs all steps, and writes each to the trajectory, which appears when the run ends without another error.
+  private func runWriting(
+    _ learning: inout CoefficientLearning, _ learner: CoefficientLearner<Float>, to path: String,
+    _ progress: any Progress
+  ) throws -> FormatError? {
+    let trajectory = LearningTrajectory(rows: rows, models: modelNames)
+    var divergence: FormatError?
+    try ReportFile.write(to: path, replacesExisting: output.replacesExisting) { write in
+      try write(trajectory.header(tasks, start: learner.rawCoefficients))
+      divergence = try run(&learning, learner, progress) { try write(trajectory.line(of: $0)) }
+    }
+    return divergence
   }
 
   private var modelNames: [String] {
     merging.learnedModels.map { FileSystem.ownName(of: $0) }
   }
 
-  /// Writes the table and the trajectory.
-  @discardableResult
-  private func write(
-    _ learner: CoefficientLearner<Float>, _ trajectory: LearningTrajectory
-  ) throws -> MergeCoefficients {
+  private func writeTable(_ learner: CoefficientLearner<Float>) throws -> MergeCoefficients {
     let table = rows.table(learner.rawCoefficients, models: modelNames, path: settings.table)
     let text = JSONValue.object(table.document(rowsInOrder: rows.entries.map(\.name)))
       .serialized(indented: true)
     try ReportFile.write(
       text + "\n", to: settings.table, replacesExisting: output.replacesExisting)
-    if let path = settings.trajectory {
-      try ReportFile.write(to: path, replacesExisting: output.replacesExisting) { write in
-        for line in trajectory.lines { try write(line.serialized() + "\n") }
-      }
-    }
     return table
   }
 
@@ -300,13 +288,11 @@ struct LearnedMerge {
       .warning(
         "a lower \(objective) is not a higher accuracy: compare the output with a plain merge on examples that have labels"
       ))
-    let report = (recipe, tasks.map(\.name), modelNames, settings.grouping.rawValue, unusedNames)
     let coefficients = rows.entries.map { ($0.name, table.rows[$0.name] ?? []) }
-    let path = output.path
     surveyed.report = { written, _ in
       LearningReport(
-        report.0, tasks: report.1, models: report.2, learning, rows: coefficients,
-        grouping: report.3, unused: report.4, output: (path, written))
+        recipe, tasks: tasks.map(\.name), models: modelNames, learning, rows: coefficients,
+        grouping: settings.grouping.rawValue, unused: unusedNames, output: (output.path, written))
     }
   }
 }

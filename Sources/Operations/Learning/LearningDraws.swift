@@ -1,6 +1,7 @@
 import AdaMerging
 import Base
 import Checkpoints
+import Examples
 import TensorCore
 import Training
 
@@ -10,7 +11,8 @@ struct LearningDraws {
   let batchSize: Int
   let batchCount: Int
 
-  /// Reads integers of shape `[steps, tasks, batches, examples]`; more steps than needed are ignored.
+  /// Reads integers of shape `[steps, tasks, batches, examples]`; steps after those of the settings are neither read nor
+  /// checked.
   /// - Throws: ``UsageError`` if the shape does not fit the settings, ``FormatError`` if a number is not an example.
   init(
     _ text: String, _ settings: LearningSettings, _ tasks: [LearningTask],
@@ -26,12 +28,13 @@ struct LearningDraws {
       let batches = settings.batchCount.map { "\($0)" } ?? "batches"
       let size = settings.batchSize.map { "\($0)" } ?? "examples"
       throw UsageError(
-        "\(tensor.path.printable): the draws have the shape \(shape), expected [\(settings.stepCount), \(tasks.count), \(batches), \(size)]: steps, tasks, batches and examples"
-      )
+        "\(tensor.path.printable): the draws have the shape \(shape), expected [\(settings.stepCount), \(tasks.count), \(batches), \(size)]: steps, tasks, batches and examples",
+        hint: "give draws for each step, or use a smaller \(setting: "steps")")
     }
     let limit = tasks.map(\.data.count).max() ?? 0
-    let numbers = try tensor.indexes(below: max(1, limit), .learningData)
     let size = shape[2] * shape[3]
+    let numbers = try tensor.indexes(
+      first: settings.stepCount * tasks.count * size, below: max(1, limit), .learningData)
     for (index, number) in numbers.enumerated() {
       let task = tasks[index / size % tasks.count]
       guard Int(number) >= task.data.count else { continue }

@@ -1,6 +1,7 @@
 import AdaMerging
 import Base
 import Checkpoints
+import Examples
 import Networks
 import TensorCore
 import Tokenizers
@@ -116,16 +117,17 @@ struct LearningTaskReader {
     func isLabels(_ info: TensorInfo) -> Bool {
       DataTensor.isInteger(info.dtype) && info.shape.dimensions.count == 1
     }
-    var text = settings.labels.first { $0.name == entry.name }?.path
-    if text == nil {
-      let own = try context.read(examples.path, for: .report).tensors.filter { isLabels($0.info) }
-      text = names.first { name in own.contains { $0.name == name } }.map {
-        examples.path + ":" + $0
-      }
+    let labels: DataTensor
+    if let given = settings.labels.first(where: { $0.name == entry.name }) {
+      labels = try DataTensor(
+        given.path, "labels, integers with one dimension", preferred: names, context,
+        where: isLabels)
+    } else {
+      let own = examples.checkpoint.tensors.filter { isLabels($0.info) }
+      let found = names.lazy.compactMap { name in own.first { $0.name.equalsAsBytes(name) } }.first
+      guard let found else { return nil }
+      labels = try DataTensor(found, of: examples.checkpoint, path: examples.path, context)
     }
-    guard let text else { return nil }
-    let labels = try DataTensor(
-      text, "labels, integers with one dimension", preferred: names, context, where: isLabels)
     guard labels.shape[0] == examples.shape[0] else {
       throw FormatError(
         .learningData,
@@ -139,9 +141,8 @@ struct LearningTaskReader {
 
   private func head(_ task: String) throws -> LearningTask.Head {
     guard let heads else { preconditionFailure("the initializer checked that heads are given") }
-    let tensors = heads.tensors.filter { $0.info.dtype.isPlainFloat && $0.fault == nil }
-    guard let weight = tensors.first(where: { $0.name == task + ".weight" }) else {
-      let known = tensors.map(\.name).filter { $0.hasSuffix(".weight") }.map {
+    guard let weight = try part(task + ".weight", of: heads) else {
+      let known = heads.tensors.map(\.name).filter { $0.hasSuffix(".weight") }.map {
         String($0.dropLast(".weight".count)).printable
       }
       throw FormatError(
@@ -151,30 +152,37 @@ struct LearningTaskReader {
           ? "name the classifiers TASK.weight"
           : "the tasks of the file are \(known.joined(separator: ", "))")
     }
-    let shape = weight.info.shape.dimensions
+    let shape = weight.shape
     guard shape.count == 2, shape[1] == featureCount, shape[0] > 0 else {
       throw FormatError(
         .classifierHead,
         "has the shape \(shape), expected [classes, \(featureCount)], the features of the network",
-        path: heads.path, tensor: weight.name)
+        path: heads.path, tensor: weight.tensor.name)
     }
-    let bias = tensors.first { $0.name == task + ".bias" }
-    if let bias, bias.info.shape.dimensions != [shape[0]] {
+    let bias = try part(task + ".bias", of: heads)
+    if let bias, bias.shape != [shape[0]] {
       throw FormatError(
-        .classifierHead, "has the shape \(bias.info.shape.dimensions), expected [\(shape[0])]",
-        path: heads.path, tensor: bias.name)
+        .classifierHead, "has the shape \(bias.shape), expected [\(shape[0])], the classes",
+        path: heads.path, tensor: bias.tensor.name)
     }
     return LearningTask.Head(
-      classCount: shape[0], width: shape[1], weight: try floats(weight, heads.path),
-      bias: try bias.map { try floats($0, heads.path) })
+      classCount: shape[0], width: shape[1], weight: try weight.floats(),
+      bias: try bias?.floats())
   }
 
-  private func floats(_ tensor: LazyTensor, _ path: String) throws -> [Float] {
-    let data = try DataTensor(path + ":" + tensor.name, "floats", context) {
-      $0.name == tensor.name
+  /// Returns the weight or the bias of a classifier; nil if the file has no tensor of this name.
+  /// - Throws: The tensor's fault, or ``FormatError`` if it has no plain floats.
+  private func part(_ name: String, of heads: Checkpoint) throws -> DataTensor? {
+    guard let tensor = heads.tensors.first(where: { $0.name.equalsAsBytes(name) }) else {
+      return nil
     }
-    guard case .floats(let values) = try data.examples() else { return [] }
-    return values
+    let data = try DataTensor(tensor, of: heads, path: heads.path, context)
+    guard tensor.info.dtype.isPlainFloat else {
+      throw FormatError(
+        .classifierHead, "has the dtype \(tensor.info.dtype.name), expected F16, BF16, F32 or F64",
+        path: heads.path, tensor: name, hint: "store classifiers as floats")
+    }
+    return data
   }
 
   // MARK: Tokens

@@ -1,5 +1,6 @@
 import Base
 package import CacheCompression
+import Checkpoints
 
 /// The settings for how a cache is packed.
 package struct CachePackSettings: Codable, Sendable {
@@ -106,11 +107,7 @@ extension CachePackSettings {
   /// Reads the start matrices, if any are given.
   func startMatrices(_ context: OperationContext) throws -> CacheStart? {
     guard let start else { return nil }
-    if try FileSystem.targetType(start) == nil, let colon = start.lastIndex(of: ":") {
-      return try CacheStart(
-        context.read(String(start[..<colon])),
-        name: String(start[start.index(after: colon)...]))
-    }
-    return try CacheStart(context.read(start), name: nil)
+    let place = try TensorPath(start)
+    return try CacheStart(context.read(place.path), name: place.name)
   }
 }

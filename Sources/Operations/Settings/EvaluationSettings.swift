@@ -33,7 +33,7 @@ package struct EvaluationSettings: Codable, Sendable, Equatable {
 extension EvaluationSettings {
   /// The paths of the files that are read: those of texts, without the names of tensors in them, and the tokenizer's.
   var paths: [String] {
-    data.map { (try? TokenInput.parts(of: $0).path) ?? $0 } + [tokenizer].compactMap(\.self)
+    TensorPath.files(of: data) + [tokenizer].compactMap(\.self)
   }
 
   /// The options that shape the result, for lineages.

@@ -1,9 +1,10 @@
 package import AdaMerging
 package import BLAS
 import Base
-package import Merging
+package import Coefficients
+import Merging
 
-/// What merge coefficients are learned from, and how.
+/// The settings for learning merge coefficients: tasks, objective, steps and outputs.
 package struct LearningSettings: Codable, Sendable, Equatable {
   /// A path with the name of its task.
   package struct NamedPath: Codable, Sendable, Equatable {
@@ -68,7 +69,25 @@ extension LearningSettings {
       .task, models: nil, rows: ["*": Array(repeating: start, count: count)], path: table)
   }
 
-  /// The errors in numbers.
+  /// The settings of the learner. They must be without ``errors``.
+  var recipe: CoefficientRecipe {
+    var recipe = CoefficientRecipe()
+    recipe.objective = objective ?? recipe.objective
+    recipe.stepCount = stepCount
+    recipe.rate = rate
+    recipe.betas = (betas[0], betas[1])
+    recipe.epsilon = epsilon
+    recipe.start = start
+    recipe.batchSize = batchSize ?? recipe.batchSize
+    recipe.batchCount = batchCount ?? recipe.batchCount
+    recipe.patience = patience
+    return recipe
+  }
+
+  /// The largest number of steps, examples, batches or tokens.
+  private static let maximumCount = 1 << 31
+
+  /// The errors in numbers and names.
   var errors: [any UserError] {
     var errors: [any UserError] = []
     func check(_ name: String, _ value: Double, _ expected: String, _ isRight: Bool) {
@@ -78,8 +97,9 @@ extension LearningSettings {
     for (name, value) in [
       ("steps", stepCount), ("batch", batchSize ?? 1), ("batches", batchCount ?? 1),
       ("patience", patience ?? 1), ("window", window),
-    ] where value < 1 {
-      errors.append(UsageError("\(setting: name) is \(value), expected 1 or more"))
+    ] where !(1...Self.maximumCount).contains(value) {
+      errors.append(
+        UsageError("\(setting: name) is \(value), expected 1 to \(Self.maximumCount)"))
     }
     check("rate", rate, "a number above 0", rate > 0 && rate.isFinite)
     check("start", start, "a number from 0 to 1", (0...1).contains(start))

@@ -27,7 +27,7 @@ package struct RopeFitSettings: Codable, Sendable, Equatable {
   package init() {}
 
   /// Returns the part of the network that is trained.
-  /// - Throws: ``UsageError`` if there is no such part.
+  /// - Throws: ``UsageError`` if the text names no part.
   func trainedPart(targets: [String]) throws -> TrainedPart {
     switch part.lowercased() {
     case "all": return .weights

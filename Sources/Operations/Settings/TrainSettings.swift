@@ -18,7 +18,7 @@ package struct TrainSettings: Codable, Sendable, Equatable {
   /// The path of a tokenizer.json in place of the model's.
   package var tokenizer: String?
   package var kernels = KernelChoice.native
-  /// Whether each window of text starts with the token for the beginning of a text.
+  /// The rule for the beginning-of-text token at the start of each window.
   package var start = EvaluationSettings.StartToken.never
   /// The low-rank adapters to train in place of the weights: `lora:RANK` or `lora:RANK:ALPHA`.
   package var adapter: String?

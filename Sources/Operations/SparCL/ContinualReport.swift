@@ -156,14 +156,9 @@ struct ContinualPlanReport: Report {
   }
 
   var records: Table {
-    Table(
-      ["model", "values", "examples", "steps", "memory_bytes"].map { Table.Column($0) },
-      rows: [
-        [
-          model, "\(plan.parameterCount)", "\(exampleCount)", "\(plan.stepCount)",
-          "\(plan.byteCount)",
-        ]
-      ])
+    .trainingPlan(
+      model: model, values: plan.parameterCount, examples: exampleCount, steps: plan.stepCount,
+      byteCount: plan.byteCount)
   }
 
   var members: JSONObject {

@@ -107,7 +107,7 @@ extension LazyTensor {
   }
 }
 
-/// What a command does to a tensor, for its report.
+/// The change that a command makes to a tensor, for its report.
 struct MaskRow: Sendable {
   var name: String
   var count: Int

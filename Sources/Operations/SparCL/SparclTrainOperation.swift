@@ -1,5 +1,6 @@
 import Base
 import Checkpoints
+import Examples
 import Networks
 import Packing
 package import Reporting
@@ -65,20 +66,8 @@ package struct SparclTrainOperation: PlannedTraining {
     _ learner: ContinualLearner<Float>, task: Int, _ inputs: ContinualInputs,
     _ context: OperationContext
   ) throws {
-    let trainer = learner.trainer
-    var trained: [String: Value<Float>] = [:]
-    for parameter in trainer.parameters + trainer.statistics {
-      trained[parameter.name] = parameter.value
-    }
-    var checkpoint = inputs.checkpoint
-    checkpoint.tensors = try checkpoint.tensors.map { tensor in
-      guard let value = trained[tensor.name] else { return tensor }
-      var result = try ValueTensorSource.tensor(tensor.name, value)
-      if learner.state.masks[tensor.name] != nil, SparseAutoEncoding.applies(to: result.info) {
-        result.storage = .losslessOrSparse
-      }
-      return result
-    }
+    let checkpoint = try inputs.checkpoint.replacingTensors(
+      by: learner.trainer, sparse: Set(learner.state.masks.keys))
     var settings = OutputSettings(path: path(task))
     settings.replacesExisting = true
     let request = OutputRequest(

@@ -1,5 +1,6 @@
 import Base
 import Checkpoints
+import Examples
 import TensorCore
 import Training
 
@@ -7,25 +8,48 @@ import Training
 struct DataTensor {
   let path: String
   let tensor: LazyTensor
+  /// The file that has the tensor.
+  let checkpoint: Checkpoint
+  private let context: OperationContext
 
   /// The largest tensor that is read; its values are held in memory.
   static let maximumByteCount = 1 << 32
 
+  /// Creates the data of a tensor that was found in a file.
+  /// - Throws: The tensor's fault, or ``UsageError`` if it is too large.
+  init(
+    _ tensor: LazyTensor, of checkpoint: Checkpoint, path: String, _ context: OperationContext
+  ) throws {
+    if let fault = tensor.fault { throw fault }
+    guard tensor.info.byteCount <= Self.maximumByteCount else {
+      throw UsageError(
+        "\(path.printable): tensor '\(tensor.name.printable)' is larger than "
+          + "\(ByteSize(Self.maximumByteCount))", hint: "give a part of the data")
+    }
+    self.tensor = tensor
+    self.path = path
+    self.checkpoint = checkpoint
+    self.context = context
+  }
+
+  /// Finds a tensor by a path and perhaps a name.
+  ///
   /// - Parameters:
   ///   - kind: What the tensor should be, for messages.
   ///   - preferred: The name of the tensor that is chosen among several fitting ones.
   ///   - fits: Whether a tensor can be the one.
-  /// - Throws: ``UsageError`` unless one tensor fits.
+  /// - Throws: ``UsageError`` unless one tensor fits, or the fault of the tensor that is named.
   init(
     _ text: String, _ kind: String, preferred: [String] = [], _ context: OperationContext,
     where fits: (TensorInfo) -> Bool
   ) throws {
-    var (path, name) = (text, String?.none)
-    if try FileSystem.targetType(text) == nil, let colon = text.lastIndex(of: ":") {
-      (path, name) = (String(text[..<colon]), String(text[text.index(after: colon)...]))
-    }
-    self.path = path
+    let place = try TensorPath(text)
+    let (path, name) = (place.path, place.name)
     let checkpoint = try context.read(path, for: .report)
+    if let name, let fault = checkpoint.tensors.first(where: { $0.name.equalsAsBytes(name) })?.fault
+    {
+      throw fault
+    }
     let fitting = checkpoint.tensors.filter { $0.fault == nil && fits($0.info) }
     let names = fitting.map(\.name.printable).joined(separator: ", ")
     let found: LazyTensor? =
@@ -39,12 +63,7 @@ struct DataTensor {
         "\(path.printable) has \(found) of the kind: \(kind)",
         hint: names.isEmpty ? nil : "choose one as \(path.printable):NAME; it has \(names)")
     }
-    guard found.info.byteCount <= Self.maximumByteCount else {
-      throw UsageError(
-        "\(path.printable): tensor '\(found.name.printable)' is larger than "
-          + "\(ByteSize(Self.maximumByteCount))", hint: "give a part of the data")
-    }
-    tensor = found
+    try self.init(found, of: checkpoint, path: path, context)
   }
 
   var shape: [Int] { tensor.info.shape.dimensions }
@@ -56,14 +75,33 @@ struct DataTensor {
     }
   }
 
+  /// Checks that memory has room for values, both as bytes of the file and as numbers of four bytes.
+  /// - Throws: ``UsageError`` that names the tensor and the memory.
+  private func checkMemory(elementCount: Int) throws {
+    let byteCount = (elementCount * tensor.info.dtype.bitsPerElement + 7) / 8 + 4 * elementCount
+    do {
+      _ = try context.allotment(
+        of: MemoryBudget.Demand(fixedByteCount: byteCount, workerByteCount: 0))
+    } catch let error as UsageError {
+      throw UsageError(
+        "\(path.printable): tensor '\(tensor.name.printable)' is held in memory and needs \(ByteSize(byteCount)); "
+          + error.message, hint: error.hint)
+    }
+  }
+
   /// Returns whole numbers from 0 to below `limit`.
-  /// - Throws: ``FormatError`` with `code`, which names the first element that is none.
-  func indexes(below limit: Int, _ code: FormatError.Code) throws -> [Int32] {
+  /// - Parameter count: The number of elements that are read, from the first on; nil for all.
+  /// - Throws: ``FormatError`` with `code`, which names the first element that is none, or ``UsageError`` if memory is short.
+  func indexes(
+    first count: Int? = nil, below limit: Int, _ code: FormatError.Code
+  ) throws -> [Int32] {
     let dtype = tensor.info.dtype
-    let bytes = try tensor.bytes()
+    let count = count ?? tensor.info.elementCount
+    try checkMemory(elementCount: count)
+    let bytes = try tensor.bytes(first: count)
     let size = dtype.bitsPerElement / 8
     let isSigned = [DType.i8, .i16, .i32, .i64].contains(dtype)
-    return try (0..<tensor.info.elementCount).map { index in
+    return try (0..<count).map { index in
       var bits: UInt64 = 0
       for byte in 0..<size { bits |= UInt64(bytes[index * size + byte]) << (8 * byte) }
       if isSigned, bits >> (8 * size - 1) != 0 {
@@ -91,14 +129,33 @@ struct DataTensor {
   }
 
   /// Returns the values of examples.
+  /// - Throws: ``FormatError`` if a value is NaN or infinite, ``UsageError`` if memory is short.
   func examples() throws -> LabelledExamples.Values {
-    let bytes = try tensor.bytes()
-    if tensor.info.dtype == .u8 { return .bytes(bytes) }
-    return .floats(try tensor.floats(path: path))
+    guard tensor.info.dtype == .u8 else { return .floats(try floats()) }
+    try checkMemory(elementCount: tensor.info.elementCount)
+    return .bytes(try tensor.bytes())
+  }
+
+  /// Returns the values of a float tensor.
+  /// - Throws: ``FormatError`` if a value is NaN or infinite, ``UsageError`` if memory is short.
+  func floats() throws -> [Float] {
+    try checkMemory(elementCount: tensor.info.elementCount)
+    return try tensor.floats(path: path)
   }
 }
 
 extension LazyTensor {
+  /// Reads the first values as canonical bytes.
+  /// - Parameter count: The number of values, which fill whole bytes.
+  func bytes(first count: Int) throws -> [UInt8] {
+    var values = ByteBuffer(byteCount: count * info.dtype.bitsPerElement / 8)
+    var scratch = ByteBuffer(byteCount: source.scratchByteCount(elementCount: count))
+    var span = values.mutableBytes
+    var room = scratch.mutableBytes
+    try source.read(0..<count, into: &span, scratch: &room)
+    return values.bytes.array()
+  }
+
   /// Returns the values of a float tensor as F32.
   /// - Throws: ``FormatError`` if a value is NaN or infinite.
   func floats(path: String) throws -> [Float] {

@@ -22,19 +22,8 @@ struct TrainedOutput {
   /// Returns the model; nil if only adapters are trained.
   func model() throws -> Checkpoint? {
     if case .adapters = inputs.part, inputs.fit == nil { return nil }
-    var trained: [String: Value<Float>] = [:]
-    for parameter in trainer.parameters + trainer.statistics {
-      trained[parameter.name] = parameter.value
-    }
-    var checkpoint = inputs.checkpoint
-    checkpoint.tensors = try checkpoint.tensors.map { tensor in
-      guard let value = trained[tensor.name] else { return tensor }
-      var result = try ValueTensorSource.tensor(tensor.name, value)
-      if inputs.masks[tensor.name] != nil, SparseAutoEncoding.applies(to: result.info) {
-        result.storage = .losslessOrSparse
-      }
-      return result
-    }
+    var checkpoint = try inputs.checkpoint.replacingTensors(
+      by: trainer, sparse: Set(inputs.masks.keys))
     guard let fit = inputs.fit, let rotation = trainer.rotation else { return checkpoint }
     let prefix = trainer.network.prefix
     let inverse = fit.settings.layer.inverse

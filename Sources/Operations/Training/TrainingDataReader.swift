@@ -1,5 +1,6 @@
 import Base
 import Checkpoints
+import Examples
 import Models
 import Networks
 import TensorCore
@@ -65,7 +66,9 @@ struct TrainingDataReader {
     _ texts: [String], labels: String?
   ) throws -> (data: any TrainingData, digest: String) {
     let texts = try texts.flatMap { try Self.paths($0) }
-    guard let first = texts.first else { throw UsageError("there are no data to train on") }
+    guard let first = texts.first else {
+      throw UsageError("no data to train on", hint: "name a file with \(setting: "data")")
+    }
     if let classifier = network.configuration.classifier {
       guard texts.count == 1 else {
         throw UsageError(

@@ -1,6 +1,7 @@
 import BLAS
 import Base
 import Checkpoints
+import Examples
 import Models
 import Networks
 import Recipes

@@ -1,5 +1,6 @@
 import Base
 import Checkpoints
+import Examples
 import Networks
 import Reporting
 import Training
@@ -50,14 +51,9 @@ struct TrainingPlanReport: Report {
   }
 
   var records: Table {
-    Table(
-      ["model", "values", "examples", "steps", "memory_bytes"].map { Table.Column($0) },
-      rows: [
-        [
-          model, "\(plan.parameterCount)", "\(exampleCount)", "\(plan.stepCount)",
-          "\(plan.byteCount)",
-        ]
-      ])
+    .trainingPlan(
+      model: model, values: plan.parameterCount, examples: exampleCount, steps: plan.stepCount,
+      byteCount: plan.byteCount)
   }
 
   var members: JSONObject {
@@ -73,4 +69,15 @@ struct TrainingPlanReport: Report {
   }
 
   var lines: [JSONValue] { [.object(members)] }
+}
+
+extension Table {
+  /// The record of the plan of a training.
+  static func trainingPlan(
+    model: String, values: Int, examples: Int, steps: Int, byteCount: Int
+  ) -> Table {
+    Table(
+      ["model", "values", "examples", "steps", "memory_bytes"].map { Table.Column($0) },
+      rows: [[model, "\(values)", "\(examples)", "\(steps)", "\(byteCount)"]])
+  }
 }

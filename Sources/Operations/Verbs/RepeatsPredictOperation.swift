@@ -6,7 +6,7 @@ import Reporting
 package struct RepeatsPredictOperation: Operation {
   package static let verb = "repeats predict"
 
-  /// What is counted as repeated.
+  /// The units whose repeats are counted.
   package enum Basis: String, CaseIterable, Codable, Sendable { case documents, windows }
 
   /// The path of a report of `repeats scan` as JSON.

@@ -18,7 +18,8 @@ package struct RepeatsScanOperation: Operation {
   package func run(_ context: OperationContext) throws -> OperationResult {
     let reader = DataReader(
       data, temporaryFolder: context.temporaryFolder, memory: context.memory.limit,
-      cancellation: context.cancellation)
+      cancellation: context.cancellation
+    ) { context.observer.report(.note($0)) }
     let result = try RepeatScan(
       reader.corpus(), scan, memory: context.memory.limit,
       temporaryFolder: context.temporaryFolder,

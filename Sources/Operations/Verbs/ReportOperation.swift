@@ -17,9 +17,11 @@ package struct ReportOperation: Operation {
   package enum Subject: Codable, Sendable {
     /// The path of a model.
     case model(String)
-    /// The path of what `batch --json` printed.
+    /// The paths of two models, whose difference is computed.
+    case models(String, String)
+    /// The path of a document of `batch --json`.
     case batch(String)
-    /// The path of what `diff --json` printed.
+    /// The path of a document of `diff --only all --json`.
     case difference(String)
   }
 
@@ -45,6 +47,7 @@ package struct ReportOperation: Operation {
     try ReportFile.check(page, replacesExisting: replacesExisting, inputs: inputPaths)
     var written = OutputReport(verb: Self.verb, path: page)
     written.inputPaths = inputPaths
+    var result = OperationResult()
     let page: Page
     switch subject {
     case .model(let path):
@@ -56,11 +59,17 @@ package struct ReportOperation: Operation {
       model.evaluations = evaluations
       model.calibration = try calibration.map { try CalibratedLayers($0, context).layers } ?? []
       page = model.page
+    case .models(let a, let b):
+      let difference = try DiffOperation(a: a, b: b).difference(context)
+      written.tensorCount = difference.a.tensorCount + difference.b.tensorCount
+      written.inputByteCount = difference.a.byteCount + difference.b.byteCount
+      result.status = difference.isDamaged ? .badInput : .done
+      page = DifferencePage(difference).page
     case .batch(let path):
       page = BatchPage(try ReportDocument(path, schema: BatchReport.schema).json).page
     case .difference(let path):
       page = try DifferencePage(
-        ReportDocument(path, schema: ModelDifference.schema).decoded(ModelDifference.self)
+        ReportDocument(path, schema: ModelDifference.schema).difference()
       ).page
     }
     try context.cancellation.check()
@@ -70,17 +79,17 @@ package struct ReportOperation: Operation {
     written.byteCount = try FileSystem.byteCount(ofTree: self.page)
     context.observer.report(
       .note("\(self.page.printable): \(ByteSize(written.byteCount ?? 0).description)"))
-    var result = OperationResult()
     result.written = written
     return result
   }
 
   private var inputPaths: [String] {
-    let first =
+    let inputs =
       switch subject {
-      case .model(let path), .batch(let path), .difference(let path): path
+      case .model(let path), .batch(let path), .difference(let path): [path]
+      case .models(let a, let b): [a, b]
       }
-    return [first] + evaluations + [calibration].compactMap(\.self)
+    return inputs + evaluations + [calibration].compactMap(\.self)
   }
 
   private func modelPage(

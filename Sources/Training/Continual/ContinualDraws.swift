@@ -1,4 +1,5 @@
 import Base
+import Examples
 
 /// The random choices of a continual training: drawn, or given.
 ///

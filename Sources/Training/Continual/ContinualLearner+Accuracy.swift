@@ -1,3 +1,4 @@
+package import Examples
 import Networks
 
 extension ContinualLearner {

@@ -1,3 +1,4 @@
+package import Examples
 package import Networks
 import SparCL
 import TensorCore

@@ -26,10 +26,11 @@ package struct ContinualRecipe: Sendable {
     case share(Double)
     case count(Int)
 
+    /// Returns the number of examples that leave of `count`, at most all.
     package func number(of count: Int) -> Int {
       switch self {
       case .share(let share): Int(share * Double(count))  // fits: a share of the number of examples
-      case .count(let number): number
+      case .count(let number): min(number, count)
       }
     }
   }
@@ -45,7 +46,7 @@ package struct ContinualRecipe: Sendable {
   package var schedule: MaskSchedule
   /// The factor of the gradient in the importance of a weight.
   package var importanceFactor = 0.5
-  /// True if other tensors of which a tenth or more is 0 at the start are masked too.
+  /// True if other tensors with a tenth or more zeros at the start are masked too.
   package var masksZeros = true
   /// The share of the gradients of each masked tensor that is cleared; nil to use those of all kept weights.
   package var gradientSparsity: Double?
@@ -69,24 +70,35 @@ package struct ContinualRecipe: Sendable {
 
   /// The epochs of a task, counted from 0, before which examples leave.
   package var removalEpochs: [Int] {
-    guard removal != nil else { return [] }
-    return (1..<max(1, epochs)).filter { $0 % schedule.interval == 0 && $0 <= removalEnd }
+    let count = removalCount(throughEpoch: epochs)
+    return count == 0 ? [] : (1...count).map { $0 * schedule.interval }
+  }
+
+  /// Returns the number of the removals of a task before the end of an epoch, counted from 0.
+  package func removalCount(throughEpoch epoch: Int) -> Int {
+    guard removal != nil else { return 0 }
+    return max(0, min(epoch, removalEnd, epochs - 1)) / schedule.interval
   }
 
   /// Returns the number of examples that leave at once in a task with `count` examples.
   package func removedAtOnce(of count: Int) -> Int {
-    guard let removal, removalEnd > 0 else { return 0 }
-    let rounds = Double(removalEnd) / Double(schedule.interval)
-    let number = Double(removal.number(of: count)) / rounds
-    return Int(number)  // fits: at most the number of examples
+    let rounds = removalCount(throughEpoch: epochs)
+    guard let removal, rounds > 0 else { return 0 }
+    return removal.number(of: count) / rounds
+  }
+
+  /// Returns true if a removal after an epoch depends on the answers in it.
+  func countsSights(inEpoch epoch: Int) -> Bool {
+    removalCount(throughEpoch: epoch) < removalCount(throughEpoch: epochs)
+  }
+
+  /// Returns the smallest number of examples that remain in an epoch of a task with `count` examples.
+  func remainingCount(of count: Int, inEpoch epoch: Int) -> Int {
+    max(0, count - removalCount(throughEpoch: epoch) * removedAtOnce(of: count))
   }
 
   /// Returns the numbers of full batches in the epochs of a task with `count` examples; the rest of an epoch is left out.
   package func batchCounts(of count: Int, batch: Int) -> [Int] {
-    let rounds = removalEpochs
-    return (0..<epochs).map { epoch in
-      let removed = rounds.count { $0 <= epoch } * removedAtOnce(of: count)
-      return max(0, count - removed) / batch
-    }
+    (0..<epochs).map { remainingCount(of: count, inEpoch: $0) / batch }
   }
 }

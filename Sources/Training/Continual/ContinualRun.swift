@@ -1,5 +1,6 @@
 package import Base
 import Checkpoints
+package import Examples
 import SparCL
 
 /// A continual training in a run folder, from its first step or from the state of the folder to its end.

@@ -1,3 +1,5 @@
+import Examples
+
 /// The times and positions of the steps of a CLEX fit.
 ///
 /// A step draws a time t from 1 to the largest factor, and n positions of n t for its windows of n tokens.

@@ -1,4 +1,5 @@
 import Base
+import Examples
 import Networks
 package import Recipes
 
