@@ -51,7 +51,7 @@ let package = Package(
   targets: [
     .target(name: "CKernels"),
     .target(name: "CLinux"),
-    .target(name: "CRepeats"),
+    .target(name: "CRepeats", dependencies: ["CKernels"]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     module("Zstd", ["CZstd"]),
     // Without pkg-config: the file of libyaml names the folder of the shared library, which the linker would search
@@ -122,7 +122,8 @@ let package = Package(
     module(
       "Training",
       [
-        "SparCL", "Networks", "Rotary", "Recipes", "Containers", "Safetensors", "Models",
+        "SparCL", "Examples", "Networks", "Rotary", "Recipes", "Containers", "Safetensors",
+        "Models",
         "Checkpoints", "Reporting", "TensorCore", "Base", system,
       ]),
     module("InductionHeads", ["Networks", "BLAS", "Reporting", "Base"]),
@@ -137,17 +138,16 @@ let package = Package(
     module(
       "Merging",
       [
-        "Recipes", "Rotary", "Packing", "Surveys", "LinearAlgebra", "Models", "PackedFormat",
-        "Codecs",
-        "Checkpoints",
-        "Charts",
-        "Reporting",
-        "TensorCore", "Base", system,
+        "Coefficients", "Recipes", "Rotary", "Packing", "Surveys", "LinearAlgebra", "Models",
+        "PackedFormat", "Codecs", "Checkpoints", "Charts", "Reporting", "TensorCore", "Base",
+        system,
       ]),
+    module("Examples", ["Networks", "Base"]),
+    module("Coefficients", ["Recipes", "Checkpoints", "Base"]),
     module(
       "AdaMerging",
       [
-        "Merging", "Training", "Networks", "Models", "Checkpoints", "Reporting", "TensorCore",
+        "Coefficients", "Examples", "Networks", "Models", "Checkpoints", "Reporting", "TensorCore",
         "Base",
       ]),
     module(
@@ -218,7 +218,7 @@ let package = Package(
       name: "sumac-fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzzing/Driver"),
     .target(
       name: "TestSupport",
-      dependencies: reading + ["TensorCore", "Base", crypto, system],
+      dependencies: reading + ["BLAS", "Networks", "TensorCore", "Base", crypto, system],
       path: "Tests/TestSupport",
       swiftSettings: strict),
     tests("ReportingTests", ["Reporting"]),
@@ -245,17 +245,20 @@ let package = Package(
     tests(
       "TrainingTests",
       reading + [
-        "Training", "SparCL", "Networks", "Rotary", "BLAS", "Recipes", "Surveys", "Pruning",
+        "Training", "SparCL", "Examples", "Networks", "Rotary", "BLAS", "Recipes", "Surveys",
+        "Pruning",
       ]),
     tests("SparCLTests", reading + ["SparCL"]),
     tests("InductionHeadsTests", reading + ["InductionHeads", "Networks", "BLAS"]),
     tests("ScalingLawsTests", ["ScalingLaws", "BLAS"]),
     tests("RepeatsTests", reading + ["Repeats", "CRepeats", "TokenData", "Reporting"]),
     tests("NetworksTests", reading + ["Networks", "BLAS", "Rotary"]),
-    tests("MergingTests", reading + ["Merging", "Recipes"]),
+    tests("MergingTests", reading + ["Merging", "Coefficients", "Recipes"]),
     tests(
       "AdaMergingTests",
-      reading + ["AdaMerging", "Merging", "Recipes", "Training", "Networks", "BLAS"]),
+      reading + [
+        "AdaMerging", "Merging", "Coefficients", "Examples", "Recipes", "Networks", "BLAS",
+      ]),
     tests("CachesTests", reading + ["Caches"]),
     tests("CacheCompressionTests", reading + ["CacheCompression", "Caches", "Reporting"]),
     tests("ContainersTests", reading),

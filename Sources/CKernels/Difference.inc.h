@@ -1,6 +1,6 @@
 // `add_difference`: the sums of two sets of values that may be of any origin.
 
-/// The sums of a block of up to BLOCK values, of which LANES are added at a time.
+/// The sums of a block of up to BLOCK values. LANES values are added at a time.
 typedef struct difference_sums {
   lanes_f64 squares, before, after, product, largest;
   lanes_i64 changed, unlike, finite, zeros_before, zeros_after;

@@ -22,7 +22,7 @@ package protocol TensorSource: Sendable {
   /// The place of the first value in the order in which reading is fast; nil if the order does not matter.
   var readingPlace: ReadingPlace? { get }
 
-  /// The chunks of which each is decoded as a whole, even if a part of it is read; nil if there are none.
+  /// The grid of chunks that are always decoded as a whole, even for a part of one; nil if parts can be read alone.
   var decodedChunks: ChunkGrid? { get }
 
   /// The container's record of the values.

@@ -18,8 +18,8 @@ struct TensorTally: Sendable {
   private var blocks: BlockMap?
   private var sample: SizeSample?
   private var packedByteCount = 0
-  /// The Gini coefficient from sorted magnitudes, for a tensor that is a single small chunk.
-  private var gini: Double?
+  /// The results from sorted magnitudes, for a tensor that is a single small chunk.
+  private var sorted: SortedMagnitudes?
   /// True if no bin of the histogram can contain two different values.
   private var isSettled: Bool
 
@@ -40,7 +40,7 @@ struct TensorTally: Sendable {
       columns: rows.isContiguous ? rows.length : rows.inner)
   }
 
-  /// The maximum number of values that are sorted to compute the Gini coefficient.
+  /// The maximum number of values that are sorted.
   static let sortedLimit = 1 << 16
 
   static func byteCount(_ info: TensorInfo, _ rows: RowGeometry) -> Int {
@@ -78,7 +78,8 @@ struct TensorTally: Sendable {
     fileprivate var powers = PowerSums()
     fileprivate var patterns = PatternPart()
     fileprivate var sample: SizeSample?
-    fileprivate var gini: Double?
+    fileprivate var sorted: SortedMagnitudes?
+
     @_lifetime(scratch: copy scratch)
     mutating func read(
       _ values: borrowing RawSpan, _ info: TensorInfo, _ rows: RowGeometry,
@@ -124,7 +125,7 @@ struct TensorTally: Sendable {
       kernels.surveyHistogram(floats, into: &counters)
       powers = PowerSums(floats, survey.exponents, moments: info.dtype == .f64 ? nil : moments)
       if elements.count == info.elementCount, elements.count <= TensorTally.sortedLimit {
-        gini = Gini.value(sorted: floats.sortedMagnitudes().span)
+        sorted = SortedMagnitudes(floats.sortedMagnitudes())
       }
     }
 
@@ -151,7 +152,7 @@ struct TensorTally: Sendable {
     moments.merge(part.moments)
     guard let info, info.dtype.isFloat else { return }
     powers.merge(part.powers)
-    gini = part.gini
+    sorted = part.sorted
     if let found = part.sample { sample?.merge(found) }
     histogram.add(scratch)
     guard info.isMatrix, let rows else { return }
@@ -205,9 +206,10 @@ struct TensorTally: Sendable {
       moments: moments,
       distribution: TensorStatistics.Distribution(
         exponents: survey.exponents, pqIndex: index,
-        gini: gini ?? Gini.value(histogram, magnitudeSum: moments.magnitudeSum),
+        gini: sorted.map(\.gini) ?? Gini.value(histogram, magnitudeSum: moments.magnitudeSum),
         matrix: matrix, packedByteCount: estimatedByteCount, octaves: histogram.octaves),
-      wanted: WantedRanks(histogram, isSettled: isSettled))
+      wanted: sorted.map { WantedRanks(count: $0.count, settled: $0.quantiles) }
+        ?? WantedRanks(histogram, isSettled: isSettled))
   }
 
   private var matrix: TensorStatistics.MatrixStatistics? {

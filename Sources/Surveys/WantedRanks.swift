@@ -40,6 +40,12 @@ struct WantedRanks: Sendable {
     settled = Quantiles(self, topSquares: squares) { value(positions[$0]!.digit) }
   }
 
+  /// Creates ranks whose quantiles are known, so that no second pass is needed.
+  init(count: Int, settled: Quantiles) {
+    self.count = count
+    self.settled = settled
+  }
+
   init() { count = 0 }
 
   /// The number of values in the largest 1 %, rounded up, at least 1.

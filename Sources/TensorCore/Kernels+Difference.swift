@@ -3,11 +3,11 @@ import CKernels
 
 /// The sums that describe how values differ from other values at the same places.
 ///
-/// The sums of squares and products cover the pairs of which both values are finite.
+/// The sums of squares and products cover the pairs whose values are both finite.
 package struct ValueDifference: Sendable, Hashable {
   /// The number of values that are not equal; NaN equals NaN, and +0 equals -0.
   package var changed = 0
-  /// The number of these of which at least one is NaN or infinite.
+  /// The number of changed pairs with at least one NaN or infinite value.
   package var unlike = 0
   /// The number of pairs of finite values.
   package var finite = 0

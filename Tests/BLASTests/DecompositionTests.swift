@@ -1,5 +1,6 @@
 import BLAS
 import Base
+import TestSupport
 import Testing
 
 @Suite(.needsOpenBLAS) struct DecompositionTests {

@@ -1,6 +1,7 @@
 import BLAS
 import Base
 import TensorCore
+import TestSupport
 import Testing
 
 @Suite(.needsOpenBLAS) struct LibraryTests {

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 @Suite struct FloatReaderTests {
-  /// What the errors of these tests hold.
+  /// The content of the errors of these tests.
   private struct Refused: Error, Equatable {
     var problem: FloatReader.Problem
   }

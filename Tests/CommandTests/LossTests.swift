@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What lossy commands report, with the built program.
+/// Tests of the errors that lossy commands report, with the built program.
 @Suite struct LossTests {
   /// Writes a safetensors file of tensors that are given as dtype, shape and bytes.
   private static func write(

@@ -17,7 +17,7 @@ import TestSupport
 import Testing
 import Training
 
-/// What every operation has to be, whatever it does.
+/// Tests of the properties that every operation has.
 @Suite struct OperationRegistryTests {
   /// One value of each operation, no setting of which is the default.
   static let samples: [any Operation] = {
@@ -156,7 +156,7 @@ import Training
       scan, RepeatsPredictOperation(histogram: "h", parameters: 1e9, tokens: 1e11), heads,
       RepeatsProbeOperation(model: "m", settings: probe), compare,
       RepeatsFitOperation(table: "t.csv", settings: losses),
-      page, diff, convert, prune, survey, merge, extract, eval, new, rounds, fit,
+      page, ReportOperation(subject: .models("a", "b"), page: "report.html"), diff, convert, prune, survey, merge, extract, eval, new, rounds, fit,
       TrainRunOperation(model: "m", settings: training, output: "f"),
       CalibrateOperation(model: "m", settings: text, output: output),
       VectorApplyOperation(vectors: ["v"], base: "b", output: output),

@@ -5,7 +5,7 @@ import TensorCore
 import TestSupport
 import Testing
 
-/// What a pickle may contain, what it may not, and how long it may take.
+/// Tests of the limits of pickles: content, nesting and time.
 @Suite struct PickleTests {
   private let folder: TemporaryFolder
 

@@ -164,7 +164,7 @@ typedef struct sumac_loss {
 typedef struct sumac_difference {
   /// The number of values that are not equal. NaN equals NaN, and +0 equals -0.
   uint64_t changed;
-  /// The number of these of which at least one is NaN or infinite.
+  /// The number of changed pairs with at least one NaN or infinite value.
   uint64_t unlike;
   /// The number of pairs of finite values; the sums cover these alone.
   uint64_t finite;

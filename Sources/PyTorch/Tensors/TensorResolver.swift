@@ -14,7 +14,7 @@ struct TensorResolver {
   /// The storages that one tensor contains from the first to the last byte.
   private let covered: Set<String>
 
-  /// What two tensors have in common if one is an alias of the other.
+  /// The properties that two tensors share if one is an alias of the other.
   private enum TensorIdentity: Hashable {
     case view(
       key: String, byteOffset: Int, dtype: String, size: [Int], strides: [Int], isConjugate: Bool,

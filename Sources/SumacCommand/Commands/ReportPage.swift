@@ -6,15 +6,16 @@ import Reporting
 struct ReportPage: Verb {
   static let configuration = CommandConfiguration(
     commandName: "report",
-    abstract: "Write a report on a model, a batch or a difference as one page for a browser.",
+    abstract: "Write a report on a model, a difference or a batch as one page for a browser.",
     discussion: """
       Reads all values of the model and writes a page with sizes, sparsity, PQ Index, magnitudes, errors, a \
-      pruning forecast, the lineage, and a table of all tensors that can be searched and sorted. The page needs \
-      no other file and no network.
+      pruning forecast, the lineage, and a table of all tensors that can be searched and sorted. For two \
+      models, the page shows their difference. It needs no other file and no network.
 
       Examples:
         sumac report model/ -o model.html
         sumac report pruned.sumac --eval eval.json --calibration stats.safetensors -o pruned.html
+        sumac report base/ tuned/ -o changes.html
         sumac report --batch summary.json -o batch.html
         sumac report --diff difference.json -o difference.html
       """)
@@ -35,7 +36,7 @@ struct ReportPage: Verb {
 
   @Option(
     help: ArgumentHelp(
-      "Show the figures of an evaluation: what eval --json printed. Can be repeated.",
+      "Show the figures of an evaluation: a document of eval --json. Can be repeated.",
       valueName: "file"), completion: .file(extensions: ["json"]))
   var eval: [String] = []
 
@@ -47,33 +48,36 @@ struct ReportPage: Verb {
 
   @Option(
     help: ArgumentHelp(
-      "Report on a batch: what batch --json printed.", valueName: "file"),
+      "Report on a batch: a document of batch --json.", valueName: "file"),
     completion: .file(extensions: ["json"]))
   var batch: String?
 
   @Option(
     help: ArgumentHelp(
-      "Report on a difference: what diff --json printed.", valueName: "file"),
+      "Report on a difference: a document of diff --json.", valueName: "file"),
     completion: .file(extensions: ["json"]))
   var diff: String?
 
-  @Argument(help: "A file, shard index or model folder.", completion: .file())
-  var model: String?
+  @Argument(help: "A file, shard index or model folder; or two, to compare.", completion: .file())
+  var models: [String] = []
 
   func validate() throws {
-    guard [model, batch, diff].compactMap(\.self).count == 1 else {
-      throw ValidationError(
-        "report needs a model, or --batch FILE, or --diff FILE, and only one of them")
+    guard models.count <= 2 else {
+      throw ValidationError("report has \(models.count) models, expected one, or two to compare")
     }
-    guard model != nil || (eval.isEmpty && calibration == nil) else {
-      throw ValidationError("--eval and --calibration belong to the report on a model")
+    guard [models.first, batch, diff].compactMap(\.self).count == 1 else {
+      throw ValidationError(
+        "report needs one or two models, or --batch FILE, or --diff FILE, and only one of them")
+    }
+    guard models.count == 1 || (eval.isEmpty && calibration == nil) else {
+      throw ValidationError("--eval and --calibration belong to the report on one model")
     }
   }
 
   private var subject: ReportOperation.Subject {
     if let batch { return .batch(batch) }
     if let diff { return .difference(diff) }
-    return .model(model ?? "")
+    return models.count == 2 ? .models(models[0], models[1]) : .model(models[0])
   }
 
   func run(_ invocation: Invocation) throws {

@@ -1,5 +1,4 @@
 import ArgumentParser
-import BLAS
 import Operations
 
 /// The options for the text that a model is run over.
@@ -27,22 +26,15 @@ struct EvaluationFlags: ParsableArguments {
   @Option(help: ArgumentHelp("Use only the first tokens of each text.", valueName: "n"))
   var tokens: Int?
 
-  @Option(
-    help: ArgumentHelp("A tokenizer.json in place of the model's.", valueName: "file"),
-    completion: .file())
-  var tokenizer: String?
+  @OptionGroup var text: TokenizerFlags
 
   @Option(
     help:
-      "Whether each window starts with the token for the beginning of a text: as the tokenizer does it, always, or never."
+      "Start each window with the token for the beginning of a text: as the tokenizer does, always, or never."
   )
   var bos = EvaluationSettings.StartToken.auto
 
-  @Option(
-    help:
-      "Kernels of the matrix products: the fastest, or those with the same bits on every AVX2 processor."
-  )
-  var kernels = KernelChoice.native
+  @OptionGroup var products: KernelFlags
 
   @Option(
     help: ArgumentHelp(
@@ -62,13 +54,12 @@ struct EvaluationFlags: ParsableArguments {
     settings.window = window
     settings.stride = stride
     settings.tokenLimit = tokens
-    settings.tokenizer = tokenizer
+    settings.tokenizer = text.tokenizer
     settings.start = bos
-    settings.kernels = kernels
+    settings.kernels = products.kernels
     settings.resumeFolder = resume
     return settings
   }
 }
 
 extension EvaluationSettings.StartToken: ExpressibleByArgument {}
-extension KernelChoice: ExpressibleByArgument {}

@@ -2,6 +2,7 @@ import AdaMerging
 import ArgumentParser
 import BLAS
 import Base
+import Coefficients
 import Merging
 import Operations
 
@@ -72,10 +73,7 @@ struct LearningFlags: ParsableArguments {
       valueName: "spec"), completion: .file())
   var arch: String?
 
-  @Option(
-    help: ArgumentHelp("A tokenizer.json in place of the model's.", valueName: "file"),
-    completion: .file())
-  var tokenizer: String?
+  @OptionGroup var text: TokenizerFlags
 
   @Option(
     help: ArgumentHelp("Tokens that a window of text predicts. (default: 128)", valueName: "n"))
@@ -119,7 +117,7 @@ struct LearningFlags: ParsableArguments {
       ("--objective", objective != nil), ("--steps", steps != nil), ("--rate", rate != nil),
       ("--betas", betas != nil), ("--start", start != nil), ("--batch", batch != nil),
       ("--batches", batches != nil), ("--patience", patience != nil), ("--draws", draws != nil),
-      ("--arch", arch != nil), ("--tokenizer", tokenizer != nil), ("--window", window != nil),
+      ("--arch", arch != nil), ("--tokenizer", text.tokenizer != nil), ("--window", window != nil),
       ("--divisor", divisor != nil), ("--mean", mean != nil), ("--deviation", deviation != nil),
       ("--save-coefficients", saveCoefficients != nil), ("--trajectory", trajectory != nil),
       ("--kernels", kernels != nil),
@@ -146,7 +144,7 @@ struct LearningFlags: ParsableArguments {
     settings.patience = patience
     settings.draws = draws
     settings.architecture = arch
-    settings.tokenizer = tokenizer
+    settings.tokenizer = text.tokenizer
     settings.window = window ?? settings.window
     settings.divisor = divisor ?? settings.divisor
     settings.mean = mean?.numbers ?? []

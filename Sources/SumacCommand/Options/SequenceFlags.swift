@@ -1,5 +1,4 @@
 import ArgumentParser
-import BLAS
 import Operations
 
 /// The options for the text of a cache.
@@ -11,14 +10,11 @@ struct SequenceFlags: ParsableArguments {
     completion: .file())
   var data: String
 
-  @Option(
-    help: ArgumentHelp("A tokenizer.json in place of the model's.", valueName: "file"),
-    completion: .file())
-  var tokenizer: String?
+  @OptionGroup var text: TokenizerFlags
 
   @Option(
     help:
-      "Whether the text starts with the token for the beginning of a text: as the tokenizer does it, always, or never."
+      "Start the text with the token for the beginning of a text: as the tokenizer does, always, or never."
   )
   var bos = EvaluationSettings.StartToken.auto
 
@@ -28,18 +24,14 @@ struct SequenceFlags: ParsableArguments {
       valueName: "n"))
   var context: Int?
 
-  @Option(
-    help:
-      "Kernels of the matrix products: the fastest, or those with the same bits on every AVX2 processor."
-  )
-  var kernels = KernelChoice.native
+  @OptionGroup var products: KernelFlags
 
   var settings: SequenceSettings {
     var settings = SequenceSettings(data: data)
-    settings.tokenizer = tokenizer
+    settings.tokenizer = text.tokenizer
     settings.start = bos
     settings.context = context
-    settings.kernels = kernels
+    settings.kernels = products.kernels
     return settings
   }
 }

@@ -4,7 +4,7 @@ import Base
 ///
 /// As a decoder, it turns them back.
 struct Metaspace: PreTokenizer, TokenDecoder {
-  /// Where the character is put before a text that does not start with it.
+  /// The places at which the character is added to a text that does not start with it.
   enum Scheme: String, CaseIterable, Sendable {
     /// Before the document.
     case first

@@ -1,5 +1,4 @@
 import ArgumentParser
-import BLAS
 import Operations
 
 /// The options for the sequences that a model is probed with.
@@ -36,11 +35,7 @@ struct ProbeFlags: ParsableArguments {
   @Option(help: ArgumentHelp("Seed of the drawn sequences.", valueName: "n"))
   var seed: UInt64 = 0
 
-  @Option(
-    help:
-      "Kernels of the matrix products: the fastest, or those with equal results on all CPUs with AVX2."
-  )
-  var kernels = KernelChoice.native
+  @OptionGroup var products: KernelFlags
 
   var settings: ProbeSettings {
     var settings = ProbeSettings()
@@ -51,12 +46,7 @@ struct ProbeFlags: ParsableArguments {
     settings.copyCount = copiesCount
     settings.start = start
     settings.seed = seed
-    settings.kernels = kernels
+    settings.kernels = products.kernels
     return settings
-  }
-
-  /// The paths of the files with tokens, without the names of tensors in them.
-  var paths: [String] {
-    [tokens, copies].compactMap { $0?.split(separator: ":").first.map(String.init) }
   }
 }

@@ -6,8 +6,9 @@ struct RepeatsCompare: ReportVerb {
     commandName: "compare",
     abstract: "Compare the attention heads and the copying of two models.",
     discussion: """
-      Measures both models as heads and probe do, with the same sequences, and shows the change of each \
-      measure from A to B. The models must have the same numbers of layers and heads.
+      Measures both models as heads and probe do, and shows the change of each measure from A to B. Both \
+      models run over the same sequences, which fit the smaller vocabulary and number of positions. The \
+      models must have the same numbers of layers and heads.
 
       Examples:
         sumac repeats compare once/ repeated/
@@ -19,7 +20,7 @@ struct RepeatsCompare: ReportVerb {
   @OptionGroup(title: "Report") var report: ReportFlags
   @OptionGroup(title: "Sequences") var probe: ProbeFlags
 
-  @Flag(help: "Compare weights, and run no model.")
+  @Flag(help: "Compare weights alone, without running the models.")
   var weightsOnly = false
 
   @Argument(help: "Model A.", completion: .file())
@@ -28,7 +29,7 @@ struct RepeatsCompare: ReportVerb {
   @Argument(help: "Model B.", completion: .file())
   var second: String
 
-  var inputPaths: [String] { [first, second] + probe.paths }
+  var inputPaths: [String] { [first, second] + probe.settings.inputPaths }
 
   func operation(_ invocation: Invocation) -> any Operation {
     var operation = RepeatsCompareOperation(

@@ -10,7 +10,8 @@ struct RepeatsFit: ReportVerb {
       TABLE is CSV with a line of names, or JSON. With columns parameters and loss, fits a power law; \
       with tokens too, the law of Chinchilla. With a column repeats, rows with more than one are \
       compared with the family of the others: the effective size is the one that has their loss \
-      without repeats. The losses over repeats or steps are searched for a hump.
+      without repeats. With a column step, the last step of each size counts. The losses over repeats \
+      or steps are searched for a hump.
 
       Examples:
         sumac repeats fit losses.csv
@@ -56,7 +57,7 @@ struct RepeatsFit: ReportVerb {
 
   var inputPaths: [String] { [table] }
 
-  func operation(_ invocation: Invocation) -> any Operation {
+  func operation(_ invocation: Invocation) throws -> any Operation {
     var settings = LossCurves.Settings()
     settings.law = law
     settings.loss = loss
@@ -65,7 +66,7 @@ struct RepeatsFit: ReportVerb {
     settings.x = x
     settings.window = smooth
     settings.leastProminence = prominence
-    settings.cases = effective.map { $0.split(separator: ":").compactMap { Double($0) } }
+    settings.cases = try effective.map(LossCurves.Settings.sizeAndLoss)
     return RepeatsFitOperation(table: table, settings: settings)
   }
 }

@@ -1,5 +1,4 @@
 import ArgumentParser
-import BLAS
 import Operations
 
 struct RepeatsHeads: ReportVerb {
@@ -28,11 +27,7 @@ struct RepeatsHeads: ReportVerb {
   )
   var composition = true
 
-  @Option(
-    help:
-      "Kernels of the matrix products: the fastest, or those with equal results on all CPUs with AVX2."
-  )
-  var kernels = KernelChoice.native
+  @OptionGroup var products: KernelFlags
 
   @Argument(help: "Model folder, .sumac file or other checkpoint.", completion: .file())
   var model: String
@@ -40,7 +35,7 @@ struct RepeatsHeads: ReportVerb {
   var inputPaths: [String] { [model] }
 
   func operation(_ invocation: Invocation) -> any Operation {
-    var operation = RepeatsHeadsOperation(model: model, kernels: kernels)
+    var operation = RepeatsHeadsOperation(model: model, kernels: products.kernels)
     operation.comparesPairs = composition
     return operation
   }

@@ -25,7 +25,7 @@ struct RepeatsProbe: ReportVerb {
   @Argument(help: "Model folder, .sumac file or other checkpoint.", completion: .file())
   var model: String
 
-  var inputPaths: [String] { [model] + probe.paths }
+  var inputPaths: [String] { [model] + probe.settings.inputPaths }
 
   func operation(_ invocation: Invocation) -> any Operation {
     RepeatsProbeOperation(model: model, settings: probe.settings)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Checkpoints
 import Operations
 import Repeats
 import Reporting
@@ -8,9 +9,9 @@ struct RepeatsScan: ReportVerb {
     commandName: "scan",
     abstract: "Find repeated documents, near-duplicates and repeated ranges.",
     discussion: """
-      DATA is a text, a JSON lines file, a file of token ids (.u16, .u32, .i32, .i64, .npy, or a tensor \
-      FILE:NAME of any checkpoint), compressed with gzip, bzip2 or zstd or not, or a folder or archive of \
-      such files. Reports documents with equal bytes and with equal words, pairs of documents with a \
+      DATA is a text, a JSON lines file or a file of token ids (.u16, .u32, .i32, .i64), compressed with gzip, \
+      bzip2 or zstd or not; a tensor of token ids (.npy, or FILE:NAME of any checkpoint that this version \
+      reads); or a folder or archive of such files. Reports documents with equal bytes and with equal words, pairs of documents with a \
       similarity of --threshold or more, the ranges of which every --length bytes or tokens occur elsewhere, \
       and the share of tokens that are seen once, twice and so on. With -o NAME.svg, writes a picture of \
       these shares. Positions are those in all documents, joined by line feeds if they are texts.
@@ -61,7 +62,7 @@ struct RepeatsScan: ReportVerb {
 
   enum TokenType: String, CaseIterable, ExpressibleByArgument { case u16, u32, i32, i64 }
 
-  var inputPaths: [String] { data }
+  var inputPaths: [String] { TensorPath.files(of: data) }
   var drawings: [String] { ["svg"] }
 
   private var draws: Bool {

@@ -1,5 +1,4 @@
 import ArgumentParser
-import BLAS
 import Operations
 import Rotary
 
@@ -91,7 +90,7 @@ struct RopeFit: Verb {
 
   @Option(
     help:
-      "Whether each window starts with the token for the beginning of a text: as the tokenizer does it, always, or never."
+      "Start each window with the token for the beginning of a text: as the tokenizer does, always, or never."
   )
   var bos = EvaluationSettings.StartToken.auto
 
@@ -106,16 +105,9 @@ struct RopeFit: Verb {
       valueName: "file"), completion: .file())
   var draws: String?
 
-  @Option(
-    help: ArgumentHelp("A tokenizer.json in place of the model's.", valueName: "file"),
-    completion: .file())
-  var tokenizer: String?
+  @OptionGroup var text: TokenizerFlags
 
-  @Option(
-    help:
-      "Kernels of the matrix products: the fastest, or those with the same bits on every AVX2 processor."
-  )
-  var kernels = KernelChoice.native
+  @OptionGroup var products: KernelFlags
 
   @Argument(
     help: "Model folder, .sumac file or other checkpoint with a config.json.", completion: .file())
@@ -130,8 +122,8 @@ struct RopeFit: Verb {
     settings.start = bos
     settings.test = test
     settings.draws = draws
-    settings.tokenizer = tokenizer
-    settings.kernels = kernels
+    settings.tokenizer = text.tokenizer
+    settings.kernels = products.kernels
     settings.targets = target
     var operation = RopeFitOperation(model: model, settings: settings, output: flags.output)
     operation.fit.maximumFactor = maxFactor

@@ -1,5 +1,4 @@
 import ArgumentParser
-import BLAS
 import Operations
 import Training
 
@@ -153,11 +152,7 @@ struct SparclTrain: Verb {
     completion: .file())
   var draws: String?
 
-  @Option(
-    help:
-      "Kernels of the matrix products: the fastest, or those with the same bits on every AVX2 processor."
-  )
-  var kernels = KernelChoice.native
+  @OptionGroup var products: KernelFlags
 
   @Argument(
     help: "Classifier: model folder, .sumac file or other checkpoint with a config.json.",
@@ -179,7 +174,7 @@ struct SparclTrain: Verb {
     (settings.logitWeight, settings.labelWeight) = (logitWeight, labelWeight)
     settings.freesZeros = freeZeros
     (settings.recipe, settings.rate, settings.batch, settings.seed) = (recipe, rate, batch, seed)
-    (settings.divisor, settings.draws, settings.kernels) = (divideBy, draws, kernels)
+    (settings.divisor, settings.draws, settings.kernels) = (divideBy, draws, products.kernels)
     return settings
   }
 

@@ -1,5 +1,4 @@
 import ArgumentParser
-import BLAS
 import Operations
 import Reporting
 
@@ -61,20 +60,13 @@ struct TrainingFlags: ParsableArguments {
       valueName: "file"), completion: .file())
   var draws: String?
 
-  @Option(
-    help: ArgumentHelp("A tokenizer.json in place of the model's.", valueName: "file"),
-    completion: .file())
-  var tokenizer: String?
+  @OptionGroup var text: TokenizerFlags
+
+  @OptionGroup var products: KernelFlags
 
   @Option(
     help:
-      "Kernels of the matrix products: the fastest, or those with the same bits on every AVX2 processor."
-  )
-  var kernels = KernelChoice.native
-
-  @Option(
-    help:
-      "Whether each window of text starts with the token for the beginning of a text: as the tokenizer does it, always, or never."
+      "Start each window of text with the token for the beginning of a text: as the tokenizer does, always, or never."
   )
   var bos = EvaluationSettings.StartToken.never
 
@@ -89,8 +81,8 @@ struct TrainingFlags: ParsableArguments {
     settings.testLabels = testLabels
     settings.mask = mask
     settings.draws = draws
-    settings.tokenizer = tokenizer
-    settings.kernels = kernels
+    settings.tokenizer = text.tokenizer
+    settings.kernels = products.kernels
     settings.start = bos
     return settings
   }
