@@ -94,11 +94,13 @@ import Training
     training.labels = "l"
     training.draws = "d:order"
     training.kernels = .portable
-    var rounds = TrainPruneOperation(model: "m", settings: training, output: "f", rounds: 3)
+    var rounds = PruneRoundsOperation(model: "m", settings: training, output: "f", rounds: 3)
     rounds.method = .oneShot
     rounds.scope = .neuron
     rounds.amount = 0.2
     rounds.keepsWeights = true
+    rounds.beta = 0.5
+    rounds.selection.rules = [.init(.exclude, "head*")]
     var page = ReportOperation(subject: .model("m"), page: "report.html")
     page.evaluations = ["e.json"]
     page.calibration = "c"
@@ -156,7 +158,8 @@ import Training
       scan, RepeatsPredictOperation(histogram: "h", parameters: 1e9, tokens: 1e11), heads,
       RepeatsProbeOperation(model: "m", settings: probe), compare,
       RepeatsFitOperation(table: "t.csv", settings: losses),
-      page, ReportOperation(subject: .models("a", "b"), page: "report.html"), diff, convert, prune, survey, merge, extract, eval, new, rounds, fit,
+      page, ReportOperation(subject: .models("a", "b"), page: "report.html"), diff, convert, prune,
+      survey, merge, extract, eval, new, rounds, fit,
       TrainRunOperation(model: "m", settings: training, output: "f"),
       CalibrateOperation(model: "m", settings: text, output: output),
       VectorApplyOperation(vectors: ["v"], base: "b", output: output),
