@@ -87,6 +87,11 @@ def main():
         record("eight one by one", sum(
             seconds([program, "convert", f"eight/m{index}", "-o", f"single/m{index}.sumac", "-q", "-j", "2"], folder)
             for index in range(8)))
+        fresh("single")
+        os.mkdir(os.path.join(folder, "single"))
+        record("eight one by one -j 1", sum(
+            seconds([program, "convert", f"eight/m{index}", "-o", f"single/m{index}.sumac", "-q", "-j", "1"], folder)
+            for index in range(8)))
         record("eight in a batch -j 2", seconds([program, "batch", "convert", "eight", "-o", "out", "-q", "-j", "2"], folder))
         fresh("out")
         record("eight in a batch -j 1", seconds([program, "batch", "convert", "eight", "-o", "out", "-q", "-j", "1"], folder))
@@ -101,7 +106,7 @@ def main():
     print(f"  overhead of -j 1         {1000 * (median['batch -j 1'] / options.models - work):.3f} ms each")
     print("eight models of 16 MiB")
     one = median["eight one by one"]
-    for name in ["eight one by one", "eight in a batch -j 1", "eight in a batch -j 2"]:
+    for name in ["eight one by one", "eight one by one -j 1", "eight in a batch -j 1", "eight in a batch -j 2"]:
         print(f"  {name:24} {median[name]:8.3f} s  {median[name] / one:5.2f}")
 
 

@@ -8,6 +8,7 @@ alike. The script prints medians and ratios. The CPU time of a command is the ke
 `make_inputs` describes the data. Everything is written below --folder; choose a folder on the disk to measure.
 """
 import argparse
+import importlib.util
 import json
 import os
 import re
@@ -160,6 +161,12 @@ def compare(title, commands, rounds, cleanup=()):
     sys.stdout.flush()
 
 
+TORCH_CONVERT = """
+import sys, torch
+from safetensors.torch import save_file
+save_file(torch.load(sys.argv[1], weights_only=True), sys.argv[2])
+"""
+
 NUMPY_CAST = """
 import sys, numpy as np
 from safetensors import safe_open
@@ -244,6 +251,8 @@ def main():
             ("cp; sync of the copy", f"cp {torch_file} {out} && sync {out}", True),
             ("sumac convert to safetensors", [sumac, "convert", torch_file, "-o", out, "-vv"], False),
             ("sumac inspect", [sumac, "inspect", torch_file], False),
+            *([("torch.load; save_file", [sys.executable, "-c", TORCH_CONVERT, torch_file, out], False)]
+              if importlib.util.find_spec("torch") else []),
         ], options.rounds, cleanup=[out])
     if wanted("archive"):
         model, archive, unpacked = f"{folder}/model", f"{folder}/model.tar.zst", f"{folder}/unpacked"

@@ -36,6 +36,10 @@ import Testing
     try CommandRun.sumac(Self.learning + options, in: folder.path)
   }
 
+  private static func parsed(_ bytes: [UInt8]) throws -> JSONValue {
+    try JSONValue.parse(bytes.span)
+  }
+
   /// Writes a safetensors file.
   private func write(
     _ name: String, _ tensors: [(name: String, dtype: String, shape: [Int], bytes: [UInt8])]
@@ -62,11 +66,11 @@ import Testing
         + ["--trajectory", "t.jsonl", "--draws", "expected.safetensors:draws"])
     #expect(run.status == 0, "\(run.messages)")
     let lines = String(decoding: try folder.bytes("t.jsonl"), as: UTF8.self)
-      .split(separator: "\n").map { try? JSONValue.parse(Array($0.utf8).span) }
+      .split(separator: "\n").map { try? Self.parsed(Array($0.utf8)) }
     try #require(lines.count == 9)
     let names = lines[0]?["rows"]?.asArray ?? []
     let last = lines[8]?["raw"]?.asArray ?? []
-    let table = try JSONValue.parse(folder.bytes("c.json").span)
+    let table = try Self.parsed(folder.bytes("c.json"))
     #expect(names.count == 7 && last.count == 7)
     for (name, row) in zip(names, last) {
       #expect(table["coefficients"]?[name.asString ?? ""] == row)
@@ -128,14 +132,16 @@ import Testing
       let bytes = try Fixtures.bytes("adamerging/\(name).safetensors")
       #expect(found == bytes, "\(name)")
     }
-    #expect(try folder.bytes("config.json") == Array(Self.configuration.utf8))
-    #expect(try folder.names().count == Self.names.count + 1)
+    let (configuration, names) = (try folder.bytes("config.json"), try folder.names())
+    #expect(configuration == Array(Self.configuration.utf8))
+    #expect(names.count == Self.names.count + 1)
   }
 
   @Test("a table may replace an old one beside a configuration or a tokenizer") func beside() throws
   {
     let options = Self.batches + Self.table + Self.model + ["--arch", "config.json"]
-    #expect(try run(options).status == 0)
+    let first = try run(options)
+    #expect(first.status == 0)
     let second = try run(options + ["-f"])
     #expect(second.status == 0, "\(second.messages)")
   }
@@ -156,16 +162,19 @@ import Testing
     #expect(run.status == 64)
     #expect(run.messages.contains("names the same file as another output"), "\(run.messages)")
     #expect(!folder.exists("c9.json") && !folder.exists("out.safetensors"))
-    #expect(try folder.names(in: "inner") == ["empty"])
+    let names = try folder.names(in: "inner")
+    #expect(names == ["empty"])
   }
 
   @Test("a file inside the folder that the model replaces is refused") func inside() throws {
     let options = Self.batches + ["-o", "out"]
-    #expect(try run(options + Self.table).status == 0)
+    let first = try run(options + Self.table)
+    #expect(first.status == 0)
     let second = try run(options + ["-f", "--save-coefficients", "out/c.json"])
     #expect(second.status == 64)
     #expect(second.messages.contains("inside the folder out"), "\(second.messages)")
-    #expect(try !folder.names(in: "out").contains("c.json"))
+    let names = try folder.names(in: "out")
+    #expect(!names.contains("c.json"))
   }
 
   // MARK: Settings

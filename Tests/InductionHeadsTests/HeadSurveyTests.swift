@@ -68,7 +68,7 @@ struct HeadGolden: Decodable {
     let network = try network(compute, as: Float.self)
     let length = 1 + 2 * golden.tokens[0].count
     var measures = AttentionMeasures(
-      layerCount: 2, headCount: 4, segmentLength: golden.tokens[0].count)
+      HeadGrid(layerCount: 2, headCount: 4), segmentLength: golden.tokens[0].count)
     var observer = Observer<Float>()
     observer.attentionShares = { measures.add(layer: $0, $1) }
     let windows = Windows(sequenceCount: golden.tokens.count, length: length)
@@ -84,8 +84,8 @@ struct HeadGolden: Decodable {
 struct ProbeSequencesTests {
   @Test("drawn segments have different tokens and repeat", arguments: [2, 5])
   func drawn(copies: Int) {
-    let sequences = ProbeSequences(
-      count: 3, segmentLength: 6, copyCount: copies, start: 4, vocabularySize: 8, seed: 7)
+    let shape = ProbeSequences.Shape(count: 3, segmentLength: 6, copyCount: copies)
+    let sequences = ProbeSequences(drawing: shape, start: 4, vocabularySize: 8, seed: 7)
     #expect(sequences.tokens.count == 3 * (1 + 6 * copies))
     for row in 0..<3 {
       let tokens = Array(sequences.tokens[row * sequences.length..<(row + 1) * sequences.length])

@@ -37,7 +37,7 @@ struct ChartTests {
     "no coordinate is NaN or infinite, whatever the values are",
     arguments: [
       [.nan, 1], [.infinity, 1], [-.infinity, .nan], [1.7e308, 1.7e308], [-1.7e308, 1.7e308],
-      [5e-324, 0], [0, 0],
+      [.leastNonzeroMagnitude, 0], [0, 0],
     ] as [[Double]], [AxisScale.linear, .logarithmic, .shares])
   func extremes(values: [Double], scale: AxisScale) {
     let charts: [any Chart] = [

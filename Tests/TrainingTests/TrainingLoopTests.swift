@@ -1,6 +1,6 @@
-import Examples
 import Base
 import Checkpoints
+import Examples
 import Networks
 import TestSupport
 import Testing

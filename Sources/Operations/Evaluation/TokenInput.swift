@@ -65,7 +65,8 @@ struct TokenInput {
   ) throws -> TokenInput {
     let checkpoint = try context.read(path, for: .report)
     let fitting = checkpoint.tensors.filter {
-      TokenInteger(dtypeName: $0.info.dtype.name) != nil && (1...3).contains($0.info.shape.dimensions.count)
+      TokenInteger(dtypeName: $0.info.dtype.name) != nil
+        && (1...3).contains($0.info.shape.dimensions.count)
     }
     let names = fitting.map(\.name.printable).joined(separator: ", ")
     let tensor: LazyTensor
