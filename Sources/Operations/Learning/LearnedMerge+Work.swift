@@ -118,13 +118,16 @@ extension LearnedMerge {
 
   /// The removal of the state after the output was written; nil if there is none.
   var removal: (@Sendable () throws -> Void)? {
-    journal.map { place in { try LearningJournal(place).remove() } }
+    guard let place = journal else { return nil }
+    return { try LearningJournal(place).remove() }
   }
 
   // MARK: Outputs
 
+  /// The names of the models in the table; their paths if several have the same name.
   private var modelNames: [String] {
-    merging.learnedModels.map { FileSystem.ownName(of: $0) }
+    let names = merging.learnedModels.map { FileSystem.ownName(of: $0) }
+    return Set(names).count == names.count ? names : merging.learnedModels
   }
 
   private func writeTable(_ learner: CoefficientLearner<Float>) throws -> MergeCoefficients {
