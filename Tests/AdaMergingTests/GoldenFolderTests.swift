@@ -6,6 +6,7 @@ import Containers
 import Examples
 import Foundation
 import Models
+import TensorCore
 import TestSupport
 import Testing
 
@@ -156,8 +157,11 @@ import Testing
     let windows = try golden.integers("windows")
     let (steps, count, length) = (10, 2, 96)
     let tasks = ["poetry", "tech"].enumerated().map { task, name in
-      let rows = (0..<steps).flatMap { step in
-        windows[(2 * step + task) * count * length..<(2 * step + task + 1) * count * length]
+      let size = count * length
+      var rows: [Int32] = []
+      for step in 0..<steps {
+        let start = (2 * step + task) * size
+        rows += windows[start..<start + size]
       }
       return LearningTask(
         name, TokenExamples(rows: rows, length: length), hasLabels: false, head: nil)
@@ -166,8 +170,9 @@ import Testing
     recipe.objective = run.objective
     (recipe.batchSize, recipe.batchCount) = (count, 1)
     (recipe.stepCount, recipe.rate) = (steps, run.rate)
-    let draws = (0..<steps).flatMap { step in
-      (0..<2).flatMap { _ in (0..<count).map { Int32(step * count + $0) } }
+    var draws: [Int32] = []
+    for step in 0..<steps {
+      for _ in 0..<2 { draws += (0..<count).map { Int32(step * count + $0) } }
     }
     let text = try Fixtures.bytes("models/base/config.json")
     var example = try LearnedExample(
