@@ -1,5 +1,6 @@
 import ArgumentParser
 import Base
+import Checkpoints
 import Operations
 import Pruning
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import BLAS
 import Operations
 import Reporting
 
