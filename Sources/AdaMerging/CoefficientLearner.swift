@@ -103,6 +103,21 @@ package final class CoefficientLearner<Scalar: NetworkScalar> {
   /// λ before it is limited, shape `[rows, models]`.
   package var rawCoefficients: [Double] { raw.numbers }
 
+  /// λ before it is limited, and the state of Adam: all that a step changes.
+  package var numbers: [[Double]] { ([raw] + state).map(\.numbers) }
+
+  /// Replaces λ and the state of Adam by those of an earlier run.
+  /// - Returns: False if their number is another one, in which case nothing has changed.
+  package func restore(_ numbers: [[Double]]) -> Bool {
+    let values = [raw] + state
+    guard numbers.map(\.count) == values.map(\.count) else { return false }
+    for (value, own) in zip(values, numbers) {
+      var target = value.mutableSpan
+      for (index, number) in own.enumerated() { target[index] = number }
+    }
+    return true
+  }
+
   // MARK: Weights
 
   /// Keeps the merged values of some tensors in memory, so that each step forms them once.

@@ -10,6 +10,8 @@ package struct CoefficientLearning: Sendable {
   package var stoppedEarly = false
   /// The share of correct predictions of each task before and after; nil for tasks without labels.
   package var accuracies: [(before: Double?, after: Double?)] = []
+  /// The accuracies before the first step; nil until they are known.
+  package private(set) var accuraciesBefore: [Double?]?
   /// The means of the objective over as many steps as the patience of the recipe, by their last step.
   private var averages: [Double] = []
 
@@ -18,33 +20,47 @@ package struct CoefficientLearning: Sendable {
   /// Returns the memory of the mean objectives of some steps: a list for each, and a number for each task.
   package static func byteCount(steps: Int, tasks: Int) -> Int { steps * (40 + 8 * tasks) }
 
-  /// Runs all steps.
+  /// Goes on after steps that an earlier run has done.
+  ///
+  /// - Parameters:
+  ///   - means: The mean objective of each task, for each of these steps.
+  ///   - accuracies: The accuracies before the first of them.
+  package mutating func goOn(
+    after means: [[Double]], accuracies: [Double?], patience: Int?
+  ) {
+    accuraciesBefore = accuracies
+    for own in means { add(own, patience) }
+  }
+
+  /// Runs all steps that are left.
   ///
   /// - Parameters:
   ///   - check: Called often; throws if the run is to end.
+  ///   - save: Called before the first step and after each with the results so far.
   ///   - observe: Receives the results of each step.
   /// - Throws: ``FormatError`` if the objective or a derivative is not finite, which names the step. The learner keeps the
   ///   coefficients before that step.
   package mutating func run<Scalar: NetworkScalar>(
     _ learner: CoefficientLearner<Scalar>, _ draws: BatchDraws, check: () throws -> Void,
+    save: (CoefficientLearning) throws -> Void = { _ in },
     observe: (CoefficientLearner<Scalar>.Step) throws -> Void
   ) throws {
     let recipe = learner.recipe
     try learner.form()
-    let before = try Self.accuracies(learner, check)
-    for number in 1...max(1, recipe.stepCount) {
+    let before = try accuraciesBefore ?? Self.accuracies(learner, check)
+    accuraciesBefore = before
+    try save(self)
+    while means.count < max(1, recipe.stepCount), !stoppedEarly {
+      let number = means.count + 1
       let examples = learner.tasks.enumerated().map { index, task in
         draws.examples(step: number - 1, task: index, task, count: recipe.exampleCount)
       }
       let step = try learner.step(number, examples, check: check)
       guard step.isFinite else { throw Self.diverged(step, learner) }
       try learner.form()
-      means.append(step.means)
+      add(step.means, recipe.patience)
       try observe(step)
-      if let patience = recipe.patience, hasStalled(patience) {
-        stoppedEarly = true
-        break
-      }
+      try save(self)
     }
     let after = try Self.accuracies(learner, check)
     accuracies = zip(before, after).map { ($0, $1) }
@@ -54,6 +70,12 @@ package struct CoefficientLearning: Sendable {
     _ learner: CoefficientLearner<Scalar>, _ check: () throws -> Void
   ) throws -> [Double?] {
     try learner.tasks.indices.map { try learner.accuracy(ofTask: $0, check: check) }
+  }
+
+  /// Adds the mean objective of each task in a step.
+  private mutating func add(_ step: [Double], _ patience: Int?) {
+    means.append(step)
+    if let patience { stoppedEarly = hasStalled(patience) }
   }
 
   /// Adds the mean of the objective over the last `patience` steps.

@@ -43,9 +43,10 @@ struct MergeInputs {
   /// The inputs of the output itself are identified when it is written.
   mutating func identify() throws {
     let names = recipes.intermediates.flatMap(\.recipe.models) + recipes.output.models
-    guard !recipes.intermediates.isEmpty || names.contains(where: { models[$0] == nil }) else {
-      return
-    }
+    guard
+      !recipes.intermediates.isEmpty
+        || names.contains(where: { models[$0].map(TaskVector.isVector) ?? true })
+    else { return }
     let keys = models.keys.sorted { $0.precedesAsBytes($1) }
     let identified = try context.identified(keys.compactMap { models[$0] })
     for (key, model) in zip(keys, identified) { models[key] = model }
@@ -77,13 +78,16 @@ struct MergeInputs {
   }
 
   /// Returns the models of a recipe by their names, with their adapters applied in the dtype of the recipe.
-  /// - Throws: An error if an adapter does not fit its model.
+  ///
+  /// A task vector or an adapter among the models stands for the base of the recipe with the vector applied.
+  /// - Throws: An error if a vector does not fit its model, or if the recipe has no base for it.
   mutating func models(of recipe: MergeRecipe) throws -> [String: Checkpoint] {
     var result: [String: Checkpoint] = [:]
     applications = []
     for name in recipe.models {
       if let model = models[name] {
-        result[name] = model
+        result[name] =
+          TaskVector.isVector(model) ? try applied(model, named: name, for: recipe) : model
       } else if let (base, adapter) = Self.parts(of: name), let model = models[base],
         let change = models[adapter]
       {
@@ -104,6 +108,24 @@ struct MergeInputs {
       of: checkpoint.lineage,
       byteCount: checkpoint.tensors.reduce(0) { $0 + ($1.aliasOf == nil ? $1.info.byteCount : 0) })
     models[name] = checkpoint
+  }
+
+  /// Returns the base of a recipe with a task vector that the recipe names as a model.
+  private mutating func applied(
+    _ vector: Checkpoint, named name: String, for recipe: MergeRecipe
+  ) throws -> Checkpoint {
+    let what = "\(name.printable) is a task vector or an adapter"
+    guard name != recipe.base else {
+      throw UsageError(
+        "\(what), expected a model as \(setting: "base")",
+        hint: "name the model that it was extracted from")
+    }
+    guard let base = recipe.base.flatMap({ models[$0] }) else {
+      throw UsageError(
+        "\(what), which needs a base that it is added to",
+        hint: "name the base with \(setting: "base"), or write MODEL+VECTOR")
+    }
+    return try applied(vector, to: base, dtype: recipe.dtype)
   }
 
   /// - Parameter dtype: The dtype of the merge, in which an adapter is added; that of the model if nil.

@@ -90,6 +90,8 @@ package struct SurveyedOutput: Sendable {
   /// Makes a report on the written output.
   package var report:
     (@Sendable (_ writtenByteCount: Int, _ evaluation: EvaluationReport?) throws -> any Report)?
+  /// Called when the output is written; nil for nothing.
+  package var finish: (@Sendable () throws -> Void)?
 
   package init(
     byteCount: Int? = nil, output: Checkpoint? = nil, notices: [OperationNotice] = []

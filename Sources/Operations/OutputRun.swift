@@ -45,6 +45,7 @@ struct OutputRun {
     report(job, surveyed.notices, notes: request.notes)
     try context.cancellation.check()
     let outcome = try write(job, extras: surveyed.extras)
+    try surveyed.finish?()
     if let lateInputs {
       // The writer has read what the ids need.
       let engine = Engine(

@@ -17,8 +17,10 @@ struct StoredTensors {
 
   struct Missing: Error { let name: String }
 
-  init(_ relative: String) throws {
-    let checkpoint = try Containers.read(Fixtures.path(relative))
+  init(_ relative: String) throws { try self.init(path: Fixtures.path(relative)) }
+
+  init(path: String) throws {
+    let checkpoint = try Containers.read(path)
     tensors = Dictionary(uniqueKeysWithValues: checkpoint.tensors.map { ($0.name, $0) })
   }
 
@@ -69,12 +71,23 @@ struct LearnedExample {
     base: String, _ models: [String], ties: Double?, _ configuration: ModelConfiguration,
     _ tasks: [LearningTask], _ draws: BatchDraws, _ recipe: CoefficientRecipe
   ) throws {
+    try self.init(
+      base: base, models, ties: ties, configuration, tasks, draws, recipe,
+      read: { try Containers.read(Fixtures.path($0)) })
+  }
+
+  /// - Parameter read: Returns the model of a name.
+  init(
+    base: String, _ models: [String], ties: Double?, _ configuration: ModelConfiguration,
+    _ tasks: [LearningTask], _ draws: BatchDraws, _ recipe: CoefficientRecipe,
+    read: (String) throws -> Checkpoint
+  ) throws {
     var merge = MergeRecipe(
       method: ties == nil ? TaskArithmetic.name : AdaMerging.name, base: base, models: models)
     if let ties { merge.override("ties", with: .number(ties)) }
     merge.override("weight", with: .number(0.3))
     var found: [String: Checkpoint] = [:]
-    for name in [base] + models { found[name] = try Containers.read(Fixtures.path(name)) }
+    for name in [base] + models { found[name] = try read(name) }
     guard let checkpoint = found[base] else { throw StoredTensors.Missing(name: base) }
     self.base = checkpoint
     merging = try Merging(merge, models: found, options: MergeOptions())

@@ -94,8 +94,8 @@ import Testing
       "failure", 64
     ),
     (
-      "train prune new.sumac --data training/digits-train.npz --test training/digits-test.npz --recipe training/sgd.yaml --rounds 1 -o sap",
-      "train-prune", 0
+      "prune new.sumac --data training/digits-train.npz --test training/digits-test.npz --recipe training/sgd.yaml --rounds 1 -o sap",
+      "prune-rounds", 0
     ),
     (
       "sparcl train new.sumac --data training/digits-train.npz --tasks 0,1/2,3 --sparsity 90% --epochs 1 --divide-by 16 -o sparcl --dry-run",

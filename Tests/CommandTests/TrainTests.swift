@@ -82,7 +82,7 @@ import Testing
     let workspace = try Workspace()
     let run = try run(
       [
-        "train", "prune", "training/start.safetensors", "--rounds", "3", "--draws",
+        "prune", "training/start.safetensors", "--rounds", "3", "--draws",
         "training/order.safetensors", "-o", "sap", "--json",
       ] + Self.data + options, workspace)
     #expect(run.status == 0, "\(run.messages)")
@@ -105,6 +105,55 @@ import Testing
     let sizes = try (0..<4).map { try workspace.folder.bytes("sap/round-\($0)/model.sumac").count }
     #expect(sizes[3] < sizes[0])
     #expect(try workspace.folder.bytes("sap/rounds.svg").starts(with: Array("<svg".utf8)))
+  }
+
+  @Test(
+    "rounds prune the tensors that are selected, and refuse options of a single pruning",
+    arguments: [
+      (["--save-mask", "m.sumac"], "--save-mask does not apply to --rounds"),
+      (["--force"], "--force does not apply to --rounds"),
+      (["--iterations", "2"], "--iterations does not apply to --rounds"),
+      (["--by", "wanda"], "--by wanda does not apply to --rounds"),
+      (["--by", "lottery", "--gamma", "2"], "--gamma does not apply to --by lottery"),
+      (["--by", "one-shot"], "--by one-shot needs the share of weights"),
+    ])
+  func roundOptions(options: [String], message: String) throws {
+    let workspace = try Workspace()
+    let run = try run(
+      ["prune", "training/start.safetensors", "--rounds", "1", "-o", "sap"] + Self.data + options,
+      workspace)
+    #expect(run.status == 64 && run.messages.contains(message), "\(run.messages)")
+    #expect(!workspace.folder.exists("sap"))
+  }
+
+  @Test(
+    "options of rounds need their number",
+    arguments: [
+      (["--keep-weights"], "--keep-weights trains the network"),
+      (["--recipe", "training/sgd.yaml"], "--recipe trains the network"),
+      (["--by", "lottery", "--amount", "20%"], "--by lottery trains between prunings"),
+    ])
+  func withoutRounds(options: [String], message: String) throws {
+    let workspace = try Workspace()
+    let run = try run(
+      ["prune", "training/start.safetensors", "-o", "out.sumac"] + options, workspace)
+    #expect(run.status == 64 && run.messages.contains(message), "\(run.messages)")
+    #expect(!workspace.folder.exists("out.sumac"))
+  }
+
+  @Test("rounds leave tensors that are excluded as they are") func excluded() throws {
+    let workspace = try Workspace()
+    let arguments = ["prune", "training/start.safetensors", "--rounds", "1", "--json"] + Self.data
+    let all = try run(arguments + ["-o", "all"], workspace)
+    let some = try run(arguments + ["-o", "some", "--exclude", "linear*"], workspace)
+    #expect(all.status == 0 && some.status == 0, "\(some.messages)")
+    func weights(_ run: CommandRun) throws -> Int? {
+      try JSONValue.parse(Array(run.output.utf8).span)["rounds"]?.asArray?[0]["weights"]?.asInt
+    }
+    #expect(try weights(all) == 4736 && weights(some) == 4096)
+    // The selection is part of the command.
+    let other = try run(arguments + ["-o", "some"], workspace)
+    #expect(other.status == 64 && other.messages.contains("the run of another command"))
   }
 
   @Test(

@@ -50,6 +50,26 @@ import Testing
     }
   }
 
+  @Test(
+    "a vector among the models of a merge stands for the base with it added",
+    arguments: ["--density 10%", "--rank 4", "--type int4:g32", "--exact"])
+  func merged(form: String) throws {
+    let folder = try Self.models()
+    try Self.expectDone(folder, "vector extract poetry --base base -o v.sumac \(form)")
+    let options = "--base base --method ties --density 50% --weight 0.4"
+    try Self.expectDone(folder, "merge v.sumac tech \(options) -o short")
+    try Self.expectDone(folder, "merge base+v.sumac tech \(options) -o long")
+    try Self.expectDone(folder, "verify short --against long")
+    for line in [
+      "merge v.sumac tech --method linear", "merge tech --base v.sumac --method task_arithmetic",
+    ] {
+      let run = try Self.run(folder, "\(line) -o wrong")
+      #expect(run.status == 64, "\(run.messages)")
+      #expect(run.messages.contains("v.sumac is a task vector or an adapter"), "\(run.messages)")
+      #expect(!folder.exists("wrong"))
+    }
+  }
+
   @Test("a scale that float32 cannot hold is refused", arguments: ["1e39", "base=-1e300"])
   func scale(value: String) throws {
     let folder = try Self.models()

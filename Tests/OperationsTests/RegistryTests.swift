@@ -94,11 +94,13 @@ import Training
     training.labels = "l"
     training.draws = "d:order"
     training.kernels = .portable
-    var rounds = TrainPruneOperation(model: "m", settings: training, output: "f", rounds: 3)
+    var rounds = PruneRoundsOperation(model: "m", settings: training, output: "f", rounds: 3)
     rounds.method = .oneShot
     rounds.scope = .neuron
     rounds.amount = 0.2
     rounds.keepsWeights = true
+    rounds.beta = 0.5
+    rounds.selection.rules = [.init(.exclude, "head*")]
     var page = ReportOperation(subject: .model("m"), page: "report.html")
     page.evaluations = ["e.json"]
     page.calibration = "c"

@@ -54,6 +54,11 @@ package struct TaskVector: Sendable {
 
   package var name: String { FileSystem.ownName(of: checkpoint.path) }
 
+  /// Returns true if a checkpoint has changes of a model and not the values of one: a task vector or an adapter.
+  package static func isVector(_ checkpoint: Checkpoint) -> Bool {
+    checkpoint.metadataString(metadataKey) != nil || LowRankAdapter.isAdapter(checkpoint)
+  }
+
   /// Creates a vector from a checkpoint.
   ///
   /// - Throws: An error if the checkpoint is neither a vector nor a valid adapter.

@@ -4,6 +4,7 @@ import Base
 import Checkpoints
 import Coefficients
 import Examples
+import FoundationEssentials
 import Merging
 import Models
 import Networks
@@ -12,18 +13,22 @@ import Training
 
 /// A merge whose coefficients are learned before its output is written.
 struct LearnedMerge {
-  private let settings: LearningSettings
-  private let merging: Merging
-  private let models: [String: Checkpoint]
-  private let base: Checkpoint
-  private let configuration: ModelConfiguration
-  private let recipe: CoefficientRecipe
-  private let tasks: [LearningTask]
-  private let rows: CoefficientRows
-  private let draws: BatchDraws
-  private let output: OutputSettings
-  private let context: OperationContext
-  private let memory: Memory
+  let settings: LearningSettings
+  let merging: Merging
+  let models: [String: Checkpoint]
+  let base: Checkpoint
+  let configuration: ModelConfiguration
+  let recipe: CoefficientRecipe
+  let tasks: [LearningTask]
+  let rows: CoefficientRows
+  let draws: BatchDraws
+  let output: OutputSettings
+  let context: OperationContext
+  let memory: Memory
+  /// The place of the state from which the same command goes on; nil for none.
+  let journal: LearningJournal.Place?
+  /// True if the table and the trajectory replace existing files.
+  let replacesReports: Bool
 
   /// The plan of the memory.
   struct Memory {
@@ -46,7 +51,12 @@ struct LearnedMerge {
     guard let base = merging.host else { preconditionFailure("a merge with a base has a host") }
     (self.settings, self.merging, self.models) = (settings, merging, models)
     (self.base, self.output, self.context) = (base, output, context)
-    try LearningOutputs.check(settings, models: merging.inputs.map(\.path), output)
+    journal = try Self.journal(settings, merging, seed: seed)
+    let isComplete = try journal.map { try LearningJournal($0).isComplete } ?? false
+    // A run that was killed while it wrote its outputs may have left some.
+    replacesReports = output.replacesExisting || isComplete
+    try LearningOutputs.check(
+      settings, models: merging.inputs.map(\.path), output, replacesReports: replacesReports)
     guard settings.data.count == merging.learnedModels.count else {
       throw UsageError(
         "\(settings.data.count.counted("task")) with data for \(merging.learnedModels.count.counted("model")), expected as many",
@@ -74,7 +84,29 @@ struct LearnedMerge {
       merging.learnedTensors, settings.grouping,
       blocks: (0..<network.layerCount).map(network.blockPrefix))
     memory = try Self.memory(
-      base, configuration, merging, rows, recipe, tasks, context)
+      base, configuration, merging, rows, recipe, tasks, journals: journal != nil, context)
+  }
+
+  /// Returns the place of the state of a run, whose name depends on everything that shapes the result.
+  private static func journal(
+    _ settings: LearningSettings, _ merging: Merging, seed: UInt64
+  ) throws -> LearningJournal.Place? {
+    guard let folder = settings.resumeFolder else { return nil }
+    var own = settings
+    (own.resumeFolder, own.table) = (nil, "")
+    own.trajectory = settings.trajectory.map { _ in "" }
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys
+    var lines = [
+      "sumac \(Version.current)", String(decoding: try encoder.encode(own), as: UTF8.self),
+      "seed \(seed)", "data \(try FileStamp(of: LearningOutputs.inputPaths(settings)).text)",
+    ]
+    lines += merging.lineageOptions.map { "\($0.name) \($0.value)" }
+    for model in merging.inputs {
+      let paths = model.files.compactMap { $0.file?.path }
+      lines.append("model \(model.identity.id) \(try FileStamp(of: paths).text)")
+    }
+    return LearningJournal.Place(folder: folder, key: lines.joined(separator: "\n"))
   }
 
   /// Checks that each task has enough examples for a step without repetition.
@@ -96,7 +128,7 @@ struct LearnedMerge {
 
   // MARK: Memory
 
-  private static func learner(
+  static func learner(
     _ base: Checkpoint, _ configuration: ModelConfiguration, _ merging: Merging,
     _ rows: CoefficientRows, _ recipe: CoefficientRecipe, _ tasks: [LearningTask],
     _ compute: Compute
@@ -115,7 +147,7 @@ struct LearnedMerge {
   private static func memory(
     _ base: Checkpoint, _ configuration: ModelConfiguration, _ merging: Merging,
     _ rows: CoefficientRows, _ recipe: CoefficientRecipe, _ tasks: [LearningTask],
-    _ context: OperationContext
+    journals: Bool, _ context: OperationContext
   ) throws -> Memory {
     var plan = Memory()
     func count(_ holdsWeights: Bool, _ usesSegments: Bool) throws {
@@ -126,7 +158,11 @@ struct LearnedMerge {
       try learner.countStep()
       plan = Memory(
         byteCount: compute.arena.peakByteCount + tasks.reduce(0) { $0 + $1.data.byteCount }
-          + CoefficientLearning.byteCount(steps: recipe.stepCount, tasks: tasks.count),
+          + CoefficientLearning.byteCount(steps: recipe.stepCount, tasks: tasks.count)
+          + (journals
+            ? LearningJournal.byteCount(
+              rows: rows.count, models: learner.modelCount, steps: recipe.stepCount,
+              tasks: tasks.count) : 0),
         holdsWeights: holdsWeights, usesSegments: usesSegments, usedNames: learner.usedNames)
     }
     // The first run finds the tensors that are used.
@@ -163,6 +199,7 @@ struct LearnedMerge {
         workers: engine.workers, cancellation: context.cancellation, progress: NoProgress())
       var surveyed = try before?.run(quiet, options) ?? SurveyedOutput()
       try learn(engine, quiet, &surveyed)
+      surveyed.finish = removal
       return surveyed
     }
     survey.makesValues = true
@@ -186,7 +223,7 @@ struct LearnedMerge {
   }
 
   /// The tensors that the objective does not depend on.
-  private var unusedNames: [String] {
+  var unusedNames: [String] {
     merging.learnedTensors.map(\.name).filter { !memory.usedNames.contains($0) }
   }
 
@@ -200,99 +237,5 @@ struct LearnedMerge {
     return [
       "the objective does not depend on \(names.count.counted("tensor")), whose coefficients stay at \(recipe.start): \(shown)\(more)"
     ]
-  }
-
-  // MARK: Work
-
-  private func learn(
-    _ engine: Engine, _ quiet: Engine, _ surveyed: inout SurveyedOutput
-  ) throws {
-    let library = try BLAS.load(
-      settings.kernels, crew: Crew(jobs: context.jobs, cancellation: context.cancellation))
-    let learner = try Self.learner(
-      base, configuration, merging, rows, recipe, tasks, Compute(library))
-    learner.usesSegments = memory.usesSegments
-    if memory.holdsWeights { learner.hold(memory.usedNames) }
-    var learning = CoefficientLearning()
-    let divergence: FormatError?
-    if let path = settings.trajectory {
-      divergence = try runWriting(&learning, learner, to: path, engine.progress)
-    } else {
-      divergence = try run(&learning, learner, engine.progress) { _ in }
-    }
-    // After a divergence the coefficients of the last good step are kept.
-    let table = try writeTable(learner)
-    if let divergence { throw divergence }
-    try settle(table, learning, quiet, &surveyed)
-  }
-
-  /// Runs all steps.
-  /// - Parameter observe: Receives the results of each step.
-  /// - Returns: The error if the objective or a derivative became NaN or infinite, which ends the run.
-  private func run(
-    _ learning: inout CoefficientLearning, _ learner: CoefficientLearner<Float>,
-    _ progress: any Progress, observe: (CoefficientLearner<Float>.Step) throws -> Void
-  ) throws -> FormatError? {
-    do {
-      try learning.run(learner, draws, check: context.cancellation.check) { step in
-        try observe(step)
-        progress.advance(byteCount: 1)
-      }
-      return nil
-    } catch let error as FormatError where error.code == .coefficientsDiverged {
-      return error
-    }
-  }
-
-  /// Runs all steps, and writes each to the trajectory, which appears when the run ends without another error.
-  private func runWriting(
-    _ learning: inout CoefficientLearning, _ learner: CoefficientLearner<Float>, to path: String,
-    _ progress: any Progress
-  ) throws -> FormatError? {
-    let trajectory = LearningTrajectory(rows: rows, models: modelNames)
-    var divergence: FormatError?
-    try ReportFile.write(to: path, replacesExisting: output.replacesExisting) { write in
-      try write(trajectory.header(tasks, start: learner.rawCoefficients))
-      divergence = try run(&learning, learner, progress) { try write(trajectory.line(of: $0)) }
-    }
-    return divergence
-  }
-
-  private var modelNames: [String] {
-    merging.learnedModels.map { FileSystem.ownName(of: $0) }
-  }
-
-  private func writeTable(_ learner: CoefficientLearner<Float>) throws -> MergeCoefficients {
-    let table = rows.table(learner.rawCoefficients, models: modelNames, path: settings.table)
-    let text = JSONValue.object(table.document(rowsInOrder: rows.entries.map(\.name)))
-      .serialized(indented: true)
-    try ReportFile.write(
-      text + "\n", to: settings.table, replacesExisting: output.replacesExisting)
-    return table
-  }
-
-  /// Makes the output that of the same merge with the table.
-  private func settle(
-    _ table: MergeCoefficients, _ learning: CoefficientLearning, _ engine: Engine,
-    _ surveyed: inout SurveyedOutput
-  ) throws {
-    var options = merging.options
-    options.coefficients = table
-    let final = try Merging(merging.recipe, models: models, options: options)
-    try SeveralErrors.throwIfAny(final.errors)
-    try final.survey(engine: engine)
-    surveyed.output = try final.withCard(final.output())
-    surveyed.options = final.lineageOptions
-    let objective = recipe.objective.rawValue
-    surveyed.notices.append(
-      .warning(
-        "a lower \(objective) is not a higher accuracy: compare the output with a plain merge on examples that have labels"
-      ))
-    let coefficients = rows.entries.map { ($0.name, table.rows[$0.name] ?? []) }
-    surveyed.report = { written, _ in
-      LearningReport(
-        recipe, tasks: tasks.map(\.name), models: modelNames, learning, rows: coefficients,
-        grouping: settings.grouping.rawValue, unused: unusedNames, output: (output.path, written))
-    }
   }
 }

@@ -17,10 +17,13 @@ enum LearningOutputs {
   }
 
   /// Checks before the work that every output can be written, and replaces neither another output nor an input.
-  /// - Parameter models: The paths of the models.
+  /// - Parameters:
+  ///   - models: The paths of the models.
+  ///   - replacesReports: True if the table and the trajectory replace existing files.
   /// - Throws: All errors together.
   static func check(
-    _ settings: LearningSettings, models: [String], _ output: OutputSettings
+    _ settings: LearningSettings, models: [String], _ output: OutputSettings,
+    replacesReports: Bool
   ) throws {
     let inputs = inputPaths(settings)
     var errors: [any UserError] = []
@@ -36,7 +39,7 @@ enum LearningOutputs {
           throw UsageError("\(path.printable) names the same file as another output")
         }
         try ReportFile.check(
-          path, replacesExisting: output.replacesExisting, inputs: models + inputs)
+          path, replacesExisting: replacesReports, inputs: models + inputs)
         guard try SideOutput.relativePath(of: path, inside: output.path) == nil else {
           throw UsageError(
             "\(path.printable) is inside the folder \(output.path.printable), which the model replaces"
@@ -55,7 +58,7 @@ enum LearningOutputs {
   }
 
   /// Returns the paths of everything that is read besides the models, without the names of tensors.
-  private static func inputPaths(_ settings: LearningSettings) -> [String] {
+  static func inputPaths(_ settings: LearningSettings) -> [String] {
     let named = (settings.data + settings.labels).map(\.path) + [settings.draws].compactMap(\.self)
     // An architecture may be a list of sizes, which is the path of no file.
     let others = [settings.heads, settings.tokenizer, settings.architecture].compactMap(\.self)

@@ -51,6 +51,8 @@ package struct LearningSettings: Codable, Sendable, Equatable {
   package var table: String
   /// The path where the values of each step are written as JSON lines.
   package var trajectory: String?
+  /// The path of the folder that keeps the state of the steps; nil to keep none.
+  package var resumeFolder: String?
   package var kernels = KernelChoice.native
 
   package init(data: [NamedPath], table: String) {

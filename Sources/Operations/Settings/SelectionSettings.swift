@@ -26,6 +26,18 @@ package struct SelectionSettings: Codable, Sendable, Equatable {
 
   private static let maximumByteCount = 1 << 28
 
+  /// Returns the rules and a hash of the list of names, for the command of a run folder; nil if all tensors are selected.
+  func command() throws -> JSONValue? {
+    guard !rules.isEmpty || namesFile != nil else { return nil }
+    var parts = rules.map { JSONValue.string("\($0.kind.rawValue) \($0.glob)") }
+    if let namesFile {
+      let file = try InputFile(path: namesFile)
+      let digits = XXH64.digits(of: try file.bytes(at: 0, count: file.byteCount))
+      parts.append(.string("names \(digits)"))
+    }
+    return .array(parts)
+  }
+
   func selection() throws -> Selection {
     var names: Set<String>?
     if let namesFile {

@@ -6,7 +6,7 @@ import Training
 
 /// The report of training and pruning in turn: a row for each round.
 package struct PruningRounds: Report {
-  package static let schema = "sumac.train-prune/1"
+  package static let schema = "sumac.prune-rounds/1"
 
   /// The results of a round.
   struct Row: Sendable {

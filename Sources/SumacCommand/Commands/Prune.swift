@@ -10,7 +10,8 @@ struct Prune: Verb {
       The method pqi derives the number of weights to prune from the PQ Index of the weights; the other \
       methods prune a share or a pattern. Prunes matrices, convolutions, embeddings and experts, or the \
       tensors that --include selects. The values of pruned weights are lost; all others keep every bit. A \
-      pruned tensor is smaller in .sumac files; other formats store zeros at full size.
+      pruned tensor is smaller in .sumac files; other formats store zeros at full size. With --rounds, the \
+      network is trained before each pruning and after the last.
 
       Examples:
         sumac prune model/ -o pruned.sumac
@@ -18,10 +19,13 @@ struct Prune: Verb {
         sumac prune model/ -o half.sumac --by magnitude --amount 50%
         sumac prune model/ -o sparse24/ --by nm --pattern 2:4
         sumac prune trained.safetensors -o ticket.safetensors --rewind initial.safetensors
+        sumac prune start.sumac --rounds 8 --data train.safetensors --test test.safetensors --recipe sgd.yaml \
+      -o sap
       """)
 
   @OptionGroup var global: GlobalOptions
   @OptionGroup(title: "Method") var method: PruneFlags
+  @OptionGroup(title: "Rounds of training") var roundFlags: RoundFlags
   @OptionGroup(title: "Output") var writer: WriterFlags
   @OptionGroup(title: "Selection") var selectionFlags: SelectionFlags
   @OptionGroup(title: "Evaluation") var evaluationFlags: OutputEvaluationFlags
@@ -56,6 +60,8 @@ struct Prune: Verb {
   var input: String
 
   func validate() throws {
+    guard roundFlags.rounds == nil else { return try checkRounds() }
+    try method.checkMethod()
     guard surveyOut != nil else { return try writer.requireOutput() }
     guard !writer.dryRun, writer.givenOutput == nil, saveMask == nil,
       evaluationFlags.settings == nil
@@ -71,6 +77,9 @@ struct Prune: Verb {
       return try invocation.reportingFailure(as: writer.chosenFormat) {
         try writeSurvey(to: surveyOut, invocation)
       }
+    }
+    if let count = roundFlags.rounds {
+      return try invocation.run(writer, roundsOperation(count, invocation))
     }
     try invocation.run(writer) { operation(invocation) }
   }

@@ -100,6 +100,13 @@ struct LearningFlags: ParsableArguments {
   var trajectory: String?
 
   @Option(
+    help: ArgumentHelp(
+      "Folder that keeps the state of the steps: after a kill, the same command goes on from it.",
+      valueName: "folder"),
+    completion: .directory)
+  var resume: String?
+
+  @Option(
     help:
       "Kernels of the matrix products: the fastest, or those with the same bits on every AVX2 processor. (default: native)"
   )
@@ -120,7 +127,7 @@ struct LearningFlags: ParsableArguments {
       ("--arch", arch != nil), ("--tokenizer", text.tokenizer != nil), ("--window", window != nil),
       ("--divisor", divisor != nil), ("--mean", mean != nil), ("--deviation", deviation != nil),
       ("--save-coefficients", saveCoefficients != nil), ("--trajectory", trajectory != nil),
-      ("--kernels", kernels != nil),
+      ("--resume", resume != nil), ("--kernels", kernels != nil),
     ]
     if let (name, _) = given.first(where: { $0.1 }) {
       throw ValidationError(
@@ -150,6 +157,7 @@ struct LearningFlags: ParsableArguments {
     settings.mean = mean?.numbers ?? []
     settings.deviation = deviation?.numbers ?? []
     settings.trajectory = trajectory
+    settings.resumeFolder = resume
     settings.kernels = kernels ?? settings.kernels
     return settings
   }

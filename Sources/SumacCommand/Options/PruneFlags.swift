@@ -7,8 +7,18 @@ import Surveys
 
 /// The options of `prune` that choose weights.
 struct PruneFlags: ParsableArguments {
-  @Option(help: "Method that chooses the weights to prune.")
-  var by = PruneSettings.Method.pqi
+  /// A method of `prune`, or a rule for rounds of training and pruning.
+  enum Rule: String, CaseIterable, ExpressibleByArgument {
+    case pqi, magnitude, nm, random, wanda
+    case lottery
+    case oneShot = "one-shot"
+  }
+
+  @Option(
+    help:
+      "Method that chooses the weights to prune. With --rounds: pqi, lottery (the smallest of the latest model), one-shot (the smallest of the model of round 0)."
+  )
+  var by = Rule.pqi
 
   @Option(help: "pqi: exponent p of the PQ Index, 0 < p < q. (default: 0.5)")
   var p: Double?
@@ -34,8 +44,8 @@ struct PruneFlags: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "magnitude, random, wanda: share of weights to prune, such as 30% or 0.3.", valueName: "share"
-    ))
+      "magnitude, random, wanda, lottery, one-shot: share of weights to prune, such as 30% or 0.3.",
+      valueName: "share"))
   var amount: ShareArgument?
 
   @Option(
@@ -75,9 +85,18 @@ struct ShareArgument: ExpressibleByArgument {
 }
 
 extension PruneFlags {
+  /// The method of a pruning without training.
+  /// - Throws: ``ValidationError`` for a rule that needs training.
+  func checkMethod() throws {
+    guard PruneSettings.Method(rawValue: by.rawValue) == nil else { return }
+    throw ValidationError(
+      "--by \(by.rawValue) trains between prunings: name their number with --rounds")
+  }
+
+  /// The settings of a pruning without training; ``checkMethod()`` checks the method before.
   var settings: PruneSettings {
     var settings = PruneSettings()
-    settings.method = by
+    settings.method = PruneSettings.Method(rawValue: by.rawValue) ?? .pqi
     (settings.p, settings.q) = (p, q)
     (settings.eta, settings.gamma, settings.beta) = (eta, gamma, beta)
     settings.scope = scope
@@ -91,5 +110,3 @@ extension PruneFlags {
     return settings
   }
 }
-
-extension PruneSettings.Method: ExpressibleByArgument {}

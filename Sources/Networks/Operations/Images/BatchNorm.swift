@@ -1,8 +1,7 @@
 /// Batch normalization: y = (x − mean) / √(variance + ε) · w + b for each channel.
 ///
 /// Input `[images, channels, …]`. In training, weights w, b `[channels]`, and mean and biased variance are those of the
-/// batch; otherwise weights w, b, the running mean and the running variance, each `[channels]`, of which the last two
-/// get no gradient. Source: Ioffe and Szegedy, "Batch normalization".
+/// batch; otherwise weights w, b, the running mean and the running variance, each `[channels]`. Source: Ioffe and Szegedy, "Batch normalization".
 package struct BatchNorm: Operation {
   package static let name = "batch_norm"
 
@@ -99,9 +98,12 @@ package struct BatchNorm: Operation {
         var db = target.mutableSpan
         db[channel] += sum
       }
+      let w = scale.span[channel]
+      if !isTraining {
+        addStatistics(pass, channel, sum: sum * factor * w, product: product * factor * factor * w)
+      }
       guard let target = pass.inputGradients[0] else { return }
       var dx = target.mutableSpan
-      let w = scale.span[channel]
       // dx = r w (g − mean(g) − n mean(g n)), n = (x − mean) r; without the means if the statistics are given.
       let offset = isTraining ? sum / S(parts.count) : 0
       let share = isTraining ? product / S(parts.count) * factor : 0
@@ -111,6 +113,20 @@ package struct BatchNorm: Operation {
             - (x.lanes($0, end: range.upperBound) - mean) * share) * factor * w
         }
       }
+    }
+  }
+
+  /// Adds the gradients of the running mean, −Σ g r w, and of the running variance, −½ Σ g n r² w.
+  private func addStatistics<S: NetworkScalar>(
+    _ pass: BackwardPass<S>, _ channel: Int, sum: S, product: S
+  ) {
+    if let target = pass.weightGradients[2] {
+      var gradient = target.mutableSpan
+      gradient[channel] -= sum
+    }
+    if let target = pass.weightGradients[3] {
+      var gradient = target.mutableSpan
+      gradient[channel] -= product / 2
     }
   }
 

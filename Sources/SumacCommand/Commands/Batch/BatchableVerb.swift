@@ -60,6 +60,7 @@ extension Prune: BatchableVerb {
     guard surveyOut == nil else {
       throw UsageError("\(setting: "survey-out") cannot be part of a batch")
     }
+    try refuseRounds(in: "a batch")
     return operation(invocation)
   }
 

@@ -33,6 +33,7 @@ extension Prune: PlannableVerb {
         "\(setting: "survey-out") is for shards that are pruned one by one; a plan has surveys of its own"
       )
     }
+    try refuseRounds(in: "a plan")
     return operation(invocation)
   }
 }

@@ -1,21 +1,23 @@
 import ArgumentParser
+import BLAS
 import Operations
 import Reporting
 
 struct Train: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Train networks, and prune them while they are trained.",
+    abstract: "Train networks.",
     discussion: """
       A training runs in a folder with its state and a log. The same command continues a training that \
-      was ended, and its result has the same bytes at any number of threads.
+      was ended, and its result has the same bytes at any number of threads. prune --rounds trains and prunes \
+      in turn.
 
       Examples:
         sumac train new --arch mlp:64,32,10 -o start.sumac
         sumac train run start.sumac --data digits.safetensors --recipe sgd.yaml -o run
-        sumac train prune start.sumac --data digits.safetensors --test test.safetensors --recipe sgd.yaml \
+        sumac prune start.sumac --data digits.safetensors --test test.safetensors --recipe sgd.yaml \
       --rounds 8 -o sap
       """,
-    subcommands: [TrainNew.self, TrainRun.self, TrainPrune.self])
+    subcommands: [TrainNew.self, TrainRun.self])
 }
 
 /// The options for the data and the recipe of a training.
@@ -23,7 +25,7 @@ struct TrainingFlags: ParsableArguments {
   @Option(
     help: ArgumentHelp("Settings of the training, in YAML.", valueName: "file"),
     completion: .file())
-  var recipe: String
+  var recipe: String?
 
   @Option(
     name: .long, parsing: .singleValue,
@@ -50,11 +52,6 @@ struct TrainingFlags: ParsableArguments {
   var testLabels: String?
 
   @Option(
-    help: ArgumentHelp("Masks of the weights that are trained; others stay 0.", valueName: "file"),
-    completion: .file())
-  var mask: String?
-
-  @Option(
     help: ArgumentHelp(
       "Numbers of the examples in the order of their use, a row for each epoch, as FILE or FILE:TENSOR.",
       valueName: "file"), completion: .file())
@@ -70,8 +67,24 @@ struct TrainingFlags: ParsableArguments {
   )
   var bos = EvaluationSettings.StartToken.never
 
-  mutating func validate() throws {
-    if data.isEmpty { throw ValidationError("no data to train on; name them with --data") }
+  /// Throws an error unless there are a recipe and data.
+  func requireData() throws {
+    guard recipe != nil else {
+      throw ValidationError("Missing expected argument '--recipe <file>'")
+    }
+    guard !data.isEmpty else {
+      throw ValidationError("no data to train on; name them with --data")
+    }
+  }
+
+  /// The names of the options that are given.
+  var givenNames: [String] {
+    [
+      ("--recipe", recipe != nil), ("--data", !data.isEmpty), ("--labels", labels != nil),
+      ("--test", test != nil), ("--test-labels", testLabels != nil), ("--draws", draws != nil),
+      ("--tokenizer", text.tokenizer != nil), ("--kernels", products.kernels != .native),
+      ("--bos", bos != .never),
+    ].filter { $0.1 }.map { $0.0 }
   }
 
   var settings: TrainSettings {
@@ -79,7 +92,6 @@ struct TrainingFlags: ParsableArguments {
     settings.labels = labels
     settings.test = test
     settings.testLabels = testLabels
-    settings.mask = mask
     settings.draws = draws
     settings.tokenizer = text.tokenizer
     settings.kernels = products.kernels
@@ -115,17 +127,22 @@ struct RunFlags: ParsableArguments {
   var chosenFormat: ReportFormat { format ?? (json ? .json : .text) }
 }
 
+extension RunFlags: OutputFlags {
+  var hasFormat: Bool { json || format != nil }
+  func requireOutput() {}
+  func checkFormat() {}
+}
+
 extension Invocation {
   /// Runs a training and prints its report, or prints its plan.
-  func run(_ flags: RunFlags, _ operation: some PlannedTraining) throws {
+  func run(_ flags: some OutputFlags, _ operation: some PlannedTraining) throws {
     try reportingFailure(as: flags.chosenFormat) {
-      let result =
-        flags.dryRun
-        ? OperationResult(reports: [try operation.plan(context)]) : try operation.run(context)
-      if !isQuiet || flags.json || flags.format != nil {
-        try StandardOutput.write(result, as: flags.chosenFormat)
+      try flags.checkFormat()
+      try show(isDryRun: flags.dryRun, hasFormat: flags.hasFormat, flags.chosenFormat) {
+        try operation.plan(context)
+      } run: {
+        try operation.run(context)
       }
-      try finish(result)
     }
   }
 }

@@ -23,6 +23,11 @@ struct TrainRun: Verb {
   @OptionGroup(title: "Output") var flags: RunFlags
 
   @Option(
+    help: ArgumentHelp("Masks of the weights that are trained; others stay 0.", valueName: "file"),
+    completion: .file())
+  var mask: String?
+
+  @Option(
     help: ArgumentHelp(
       "Train low-rank adapters in place of the weights: lora:RANK or lora:RANK:ALPHA. (default alpha: the rank)",
       valueName: "spec"))
@@ -39,8 +44,11 @@ struct TrainRun: Verb {
     help: "Model folder, .sumac file or other checkpoint with a config.json.", completion: .file())
   var model: String
 
+  func validate() throws { try training.requireData() }
+
   func run(_ invocation: Invocation) throws {
     var settings = training.settings
+    settings.mask = mask
     settings.adapter = adapter
     settings.targets = target
     try invocation.run(

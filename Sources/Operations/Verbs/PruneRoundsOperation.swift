@@ -11,8 +11,8 @@ import Training
 /// of these weights; running statistics of batch normalizations go on.
 /// Source: Diao et al., "Pruning deep neural networks from a sparsity perspective", algorithm 1; Frankle and Carbin, "The
 /// lottery ticket hypothesis".
-package struct TrainPruneOperation: PlannedTraining {
-  package static let verb = "train prune"
+package struct PruneRoundsOperation: PlannedTraining {
+  package static let verb = "prune rounds"
 
   /// A rule for the weights to prune.
   package enum Method: String, CaseIterable, Codable, Sendable {
@@ -36,8 +36,11 @@ package struct TrainPruneOperation: PlannedTraining {
   package var q: Double?
   package var eta: Double?
   package var gamma: Double?
+  package var beta: Double?
   /// The share that each round prunes of the remaining weights.
   package var amount: Double?
+  /// The tensors to prune.
+  package var selection = SelectionSettings()
   /// True if the rounds continue with the trained weights.
   package var keepsWeights = false
 
@@ -71,7 +74,7 @@ package struct TrainPruneOperation: PlannedTraining {
       model, settings, rounds: (0, rounds + 1), context)
     _ = try inputs.plan(context)
     _ = try pruning(of: model, mask: settings.mask, context)
-    let command = command(inputs)
+    let command = try command(inputs)
     let run = try RunFolder(output, command: command, mayHold: Self.isRound)
     var rows: [PruningRounds.Row] = []
     for round in 0...rounds {
@@ -93,7 +96,7 @@ package struct TrainPruneOperation: PlannedTraining {
       model, settings, rounds: (0, rounds + 1), context)
     let plan = try inputs.plan(context)
     _ = try pruning(of: model, mask: settings.mask, context)
-    try RunFolder.check(output, command: command(inputs), mayHold: Self.isRound)
+    try RunFolder.check(output, command: try command(inputs), mayHold: Self.isRound)
     return TrainingPlanReport(model: model, folder: output, inputs, plan, context)
   }
 
@@ -107,7 +110,14 @@ package struct TrainPruneOperation: PlannedTraining {
       errors.append(UsageError("\(setting: "amount") does not apply to \(setting: "by") pqi"))
     }
     if method != .pqi {
-      for (name, value) in [("p", p), ("q", q), ("eta", eta), ("gamma", gamma)] where value != nil {
+      if amount == nil {
+        errors.append(
+          UsageError(
+            "\(setting: "by") \(method.rawValue) needs the share of weights that each round prunes",
+            hint: "for example: \(setting: "amount") 20%"))
+      }
+      for (name, value) in [("p", p), ("q", q), ("eta", eta), ("gamma", gamma), ("beta", beta)]
+      where value != nil {
         errors.append(
           UsageError("\(setting: name) does not apply to \(setting: "by") \(method.rawValue)"))
       }
@@ -115,7 +125,7 @@ package struct TrainPruneOperation: PlannedTraining {
     try SeveralErrors.throwIfAny(errors)
   }
 
-  private func command(_ inputs: TrainingInputs) -> JSONObject {
+  private func command(_ inputs: TrainingInputs) throws -> JSONObject {
     var command = inputs.command
     command["by"] = .string(method.rawValue)
     command["scope"] = .string(scope.rawValue)
@@ -124,6 +134,8 @@ package struct TrainPruneOperation: PlannedTraining {
     for (name, value) in [
       ("p", p), ("q", q), ("eta", eta), ("gamma", gamma), ("amount", amount),
     ] { command[name] = value.map { JSONValue($0) } ?? .null }
+    if let beta { command["beta"] = JSONValue(beta) }
+    if let tensors = try selection.command() { command["tensors"] = tensors }
     return command
   }
 
@@ -161,8 +173,10 @@ package struct TrainPruneOperation: PlannedTraining {
     operation.settings.q = q
     operation.settings.eta = eta
     operation.settings.gamma = gamma
+    operation.settings.beta = beta
     operation.settings.amount = amount
     operation.settings.mask = mask
+    operation.selection = selection
     return operation
   }
 
