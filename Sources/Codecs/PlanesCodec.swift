@@ -12,6 +12,11 @@ package struct PlanesCodec: ValueCodec {
   package static let id: UInt8 = 1
   package static let name = "planes"
   package static let isLossless = true
+  package static let explanation = """
+    Stores one stream for each byte of a value, such as all exponents and all mantissas of
+    BF16. Streams of equal bytes are compressed well by Zstandard, so that trained weights
+    in BF16 need about two thirds of their bytes. It is the default for lossless tensors.
+    """
 
   package init() {}
 

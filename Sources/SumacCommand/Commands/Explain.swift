@@ -10,9 +10,10 @@ struct Explain: ReportVerb {
       options that shaped the result and the ids of its inputs. For FILE:TENSOR, shows how that tensor \
       is stored: each of its terms with bytes, bits per weight and the error that remains after it. \
       For the code of an error, such as directory.index, shows its meaning and remedy. \
-      Otherwise SUBJECT is one of the topics \
-      \(Topic.allCases.map(\.rawValue).joined(separator: ", ")), or the name of a method or storage \
-      type, such as pqi, ties, clex, gear or int4.
+      Otherwise SUBJECT is a topic: one of \
+      \(Topic.allCases.map(\.rawValue).joined(separator: ", ")), or the name of a method, storage \
+      type, codec, container, cache layout or engine, such as pqi, ties, clex, gear, int4, planes or \
+      safetensors. Without SUBJECT, lists all topics.
 
       Examples:
         sumac explain model.sumac
@@ -27,12 +28,12 @@ struct Explain: ReportVerb {
 
   @Argument(
     help: ArgumentHelp(
-      "A file, model folder, FILE:TENSOR, topic, method, type, or error code.",
+      "A file, model folder, FILE:TENSOR, topic, or error code. (default: the list of topics)",
       valueName: "subject"),
     completion: .custom { _, _, start in Completions.subjects(start: start) })
-  var subject: String
+  var subject: String?
 
-  var inputPaths: [String] { [subject] }
+  var inputPaths: [String] { [subject].compactMap(\.self) }
 
   func operation(_ invocation: Invocation) -> any Operation { ExplainOperation(subject: subject) }
 }
