@@ -57,7 +57,8 @@ import Testing
     ("verify base --against base", "verify", 0), ("explain s.sumac", "lineage-report", 0),
     ("explain s.sumac:lm_head.weight", "tensor", 0), ("explain memory", "topic", 0),
     ("explain ties", "topic", 0), ("explain", "topics", 0),
-    ("explain planes", "topic", 0),
+    ("explain --replay s.sumac", "replay", 0),
+    ("explain --replay base", "replay", 0), ("explain planes", "topic", 0),
     ("explain directory.index", "error", 0), ("doctor", "doctor", 0),
     ("eval base --data tokens.safetensors:heldout_poetry --tokens 600", "eval", 0),
     (

@@ -2,17 +2,22 @@ import Base
 import Inspection
 package import Reporting
 
-/// Shows where a file came from, how a tensor is stored, or what a topic or the code of an error means.
+/// Shows where a file came from or what rebuilds it, how a tensor is stored, or what a topic or the code of an error means.
 package struct ExplainOperation: Operation {
   package static let verb = "explain"
 
   /// A file, a model folder, FILE:TENSOR, a topic, or the code of an error; nil for the list of topics.
   package var subject: String?
+  /// True if the commands that rebuild the file are shown, in place of its lineage.
+  package var replays = false
 
   package init(subject: String?) { self.subject = subject }
 
   package func run(_ context: OperationContext) throws -> OperationResult {
-    guard let subject else { return OperationResult(reports: [TopicList()]) }
+    guard let subject else {
+      if replays { throw UsageError("\(setting: "replay") needs a file") }
+      return OperationResult(reports: [TopicList()])
+    }
     return OperationResult(reports: [try report(on: subject, context)])
   }
 
@@ -23,6 +28,11 @@ package struct ExplainOperation: Operation {
     if subject != OperationContext.standardInputPath,
       try FileSystem.typeIfPresent(subject) == nil
     {
+      if replays, try Self.tensor(subject) != nil || Self.topic(subject) != nil {
+        throw UsageError(
+          "\(setting: "replay") needs a file or model folder, but '\(subject.printable)' is neither"
+        )
+      }
       if let topic = Self.topic(subject) { return topic }
       if let (path, name) = try Self.tensor(subject) {
         return try TensorReport(context.read(path, for: .report), name: name)
@@ -34,7 +44,9 @@ package struct ExplainOperation: Operation {
       }
       guard subject.contains(where: { "./".contains($0) }) else { throw Self.unknown(subject) }
     }
-    return LineageReport(try context.identified([context.read(subject, for: .report)])[0])
+    let checkpoint = try context.identified([context.read(subject, for: .report)])[0]
+    if replays { return Replay(checkpoint) }
+    return LineageReport(checkpoint)
   }
 
   /// Returns the report on a topic, an entry of a registry, or the code of an error; nil if it is none of them.
