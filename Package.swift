@@ -272,7 +272,7 @@ let package = Package(
       "OperationsTests",
       reading + [
         "Training", "SparCL", "BLAS", "Operations", "Differences", "Caches", "Inspection",
-        "Merging", "Pruning", "Repeats", "ScalingLaws", "Reporting", "RotaryScaling",
+        "Merging", "Pruning", "Repeats", "ScalingLaws", "Reporting", "Rotary", "RotaryScaling",
       ]),
     tests("CommandTests", reading + ["SumacCommand"], exclude: ["Cases", "Faults"]),
   ]

@@ -13,6 +13,8 @@ package protocol Container: Sendable {
   static var name: ContainerName { get }
   /// A short description for messages that list the readable formats.
   static var summary: String { get }
+  /// The format in a few sentences, for `explain`.
+  static var explanation: String { get }
   /// The suffix of its files, including the dot; nil for folders.
   static var suffix: String? { get }
   /// Returns the evidence that an input has this format; nil if there is none.

@@ -32,6 +32,8 @@ package struct StoredForm: Hashable, Sendable {
 package struct StoredRecord: Sendable, Equatable {
   /// ‖x − x̂‖₂ / ‖x‖₂, where x are the original values and x̂ the stored ones; nil if unknown.
   package var relativeError: Double?
+  /// ‖x‖₂ of the original values; nil if unknown.
+  package var norm: Double?
   /// True if the stored values may differ from the original values.
   package var isLossy = false
   /// True if zeros are not stored.

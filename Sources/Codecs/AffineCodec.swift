@@ -9,6 +9,11 @@ package struct AffineCodec: ValueCodec {
   package static let id: UInt8 = 3
   package static let name = "affine"
   package static let isLossless = false
+  package static let explanation = """
+    Stores codes of 1 to 8 bits, with a scale for each group of values and an optional zero
+    point: value = (code - zero) * scale. Types int1 to int8 use it, and weights of GPTQ, AWQ
+    and MLX are stored with it without a further loss.
+    """
 
   /// The precision to which each operation of code · scale + zero is rounded.
   package enum Arithmetic: String, Sendable, CaseIterable {

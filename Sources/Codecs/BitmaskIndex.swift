@@ -5,6 +5,9 @@ import TensorCore
 package struct BitmaskIndex: IndexCodec {
   package static let id: UInt8 = 1
   package static let name = "bitmask"
+  package static let explanation = """
+    Stores one bit for each value of a chunk: 1 if it is kept. Used for half-sparse tensors.
+    """
 
   package init() {}
 

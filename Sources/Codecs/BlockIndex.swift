@@ -8,6 +8,9 @@ import TensorCore
 package struct BlockIndex: IndexCodec {
   package static let id: UInt8 = 4
   package static let name = "block"
+  package static let explanation = """
+    Stores one bit for each block of rows and columns: 1 if its values are kept.
+    """
   package static let sideLimit = 1 << 16
 
   package let rows: Int

@@ -8,6 +8,12 @@ package struct CodebookCodec: ValueCodec {
   package static let id: UInt8 = 7
   package static let name = "codebook"
   package static let isLossless = false
+  package static let explanation = """
+    Stores codes that are indexes into a table of 2 to 256 values, with a scale for each
+    group: value = table[code] * scale. Type nf4 uses it with the quantiles of a normal
+    distribution.
+    Source: Dettmers et al., "QLoRA", NeurIPS 2023.
+    """
 
   /// The entries in ascending order; 2 to 256 of them.
   package let table: [Float]

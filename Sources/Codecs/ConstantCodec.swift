@@ -6,6 +6,9 @@ package struct ConstantCodec: ValueCodec {
   package static let id: UInt8 = 2
   package static let name = "constant"
   package static let isLossless = true
+  package static let explanation = """
+    Stores one value for a chunk whose values are all equal, bit for bit, such as zeros.
+    """
 
   package init() {}
 

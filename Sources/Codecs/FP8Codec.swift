@@ -5,6 +5,10 @@ package import TensorCore
 package struct FP8Codec: ScaledCodec {
   package static let id: UInt8 = 4
   package static let name = "fp8"
+  package static let explanation = """
+    Stores elements of 8 bits, F8_E4M3 or F8_E5M2, with a scale in F32, F16 or BF16 for each
+    group, row or tensor: value = element * scale.
+    """
   package static let elements: [DType] = [.f8E4M3, .f8E5M2]
 
   package private(set) var core: ScaledElements

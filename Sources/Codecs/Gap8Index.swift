@@ -6,6 +6,10 @@ import TensorCore
 package struct Gap8Index: IndexCodec {
   package static let id: UInt8 = 2
   package static let name = "gap8"
+  package static let explanation = """
+    Stores one byte for each kept value: the number of values between it and the kept value
+    before it. Shorter than bitmask if fewer than one value in eight is kept.
+    """
 
   package init() {}
 

@@ -7,6 +7,11 @@ package struct GgmlCodec: ValueCodec {
   package static let id: UInt8 = 8
   package static let name = "ggml"
   package static let isLossless = false
+  package static let explanation = """
+    Stores blocks of a ggml type unchanged, so that the same blocks are written again, byte
+    for byte. The values of simple types, such as Q8_0, are decoded; blocks of the others are
+    only kept.
+    """
 
   /// A ggml type with the number of elements and bytes of a block.
   package struct BlockType: Sendable, Equatable {

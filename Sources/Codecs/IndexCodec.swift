@@ -9,6 +9,8 @@ import TensorCore
 package protocol IndexCodec: Sendable {
   static var id: UInt8 { get }
   static var name: String { get }
+  /// The stored form in a few sentences, for `explain`.
+  static var explanation: String { get }
 
   init(_ parameters: CBORMap, dimensions: [Int]) throws(CodecProblem)
   var parameters: CBORMap { get }

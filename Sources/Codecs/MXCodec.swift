@@ -6,6 +6,11 @@ package import TensorCore
 package struct MXCodec: ScaledCodec {
   package static let id: UInt8 = 5
   package static let name = "mx"
+  package static let explanation = """
+    Stores elements of 4, 6 or 8 bits with a scale for each group of 32 that is a power of
+    two. Types mxfp4, mxfp6 and mxfp8 use it.
+    Source: OCP Microscaling Formats (MX) Specification 1.0.
+    """
   package static let elements: [DType] = [.f4, .f6E2M3, .f6E3M2, .f8E4M3, .f8E5M2]
   package static let standardGroupSize = 32
 

@@ -9,6 +9,10 @@ import TensorCore
 package struct NMIndex: IndexCodec {
   package static let id: UInt8 = 3
   package static let name = "nm"
+  package static let explanation = """
+    Stores which n of every m consecutive values of a row are kept, such as 2:4: the number of
+    the pattern of each group, several numbers in a byte.
+    """
   package static let largestGroup = 16
 
   package let kept: Int

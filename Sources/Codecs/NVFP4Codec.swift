@@ -6,6 +6,10 @@ package import TensorCore
 package struct NVFP4Codec: ScaledCodec {
   package static let id: UInt8 = 6
   package static let name = "nvfp4"
+  package static let explanation = """
+    Stores elements of 4 bits with a scale in F8_E4M3 for each group of 16, and one scale in
+    F32 for the tensor: value = element * scale * global scale.
+    """
   package static let standardGroupSize = 16
 
   package private(set) var core: ScaledElements

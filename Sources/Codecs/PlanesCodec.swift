@@ -12,6 +12,11 @@ package struct PlanesCodec: ValueCodec {
   package static let id: UInt8 = 1
   package static let name = "planes"
   package static let isLossless = true
+  package static let explanation = """
+    Stores one stream for each byte of a value, so that the exponents of floats are in a
+    stream of their own, which Zstandard compresses well. Trained weights in BF16 need about
+    two thirds of their bytes. It is the default for lossless tensors.
+    """
 
   package init() {}
 

@@ -6,6 +6,10 @@ package struct RawCodec: ValueCodec {
   package static let id: UInt8 = 0
   package static let name = "raw"
   package static let isLossless = true
+  package static let explanation = """
+    Stores the bytes of the values unchanged, in one stream. It is used where nothing shorter
+    is found, and it is the form of all values in safetensors files.
+    """
 
   package init() {}
 

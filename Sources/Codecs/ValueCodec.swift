@@ -12,6 +12,8 @@ package protocol ValueCodec: Sendable {
   static var name: String { get }
   /// True if every bit of every value is restored.
   static var isLossless: Bool { get }
+  /// The stored form in a few sentences, for `explain`.
+  static var explanation: String { get }
 
   /// Creates a codec for such a tensor. Throws a problem of kind `parameters` if they are invalid for it.
   init(_ parameters: CBORMap, dtype: DType, dimensions: [Int]) throws(CodecProblem)

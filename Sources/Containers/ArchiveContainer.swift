@@ -10,6 +10,11 @@ extension ContainerName {
 package enum ArchiveContainer: Container {
   package static let name = ContainerName.archive
   package static let summary = Archives.summary
+  package static let explanation = """
+    A model folder in a tar archive, also compressed by gzip, bzip2 or Zstandard, or in a ZIP
+    archive or wheel. It is read like the folder, without extracting it. Commands: pack and
+    unpack write and extract archives.
+    """
   package static let suffix: String? = nil
 
   package static func recognition(of input: InputTree) -> ContainerRecognition? {

@@ -182,7 +182,7 @@ extension DifferenceReport {
       [
         Table.Column("layer"), Table.Column("changed", alignsRight: true),
         Table.Column("error", alignsRight: true), Table.Column("zeros", alignsRight: true),
-        Table.Column(metric == .percent ? "relative error" : metric.summary),
+        Table.Column(metric == .percent ? "relative error" : metric.summary, drawing: .bar),
       ],
       rows: LazyRows(count: layers.count) { number in
         let layer = layers[number]
@@ -200,13 +200,7 @@ extension DifferenceReport {
   /// Returns a bar whose length is the share of `value` in `largest`, in steps of an eighth of a column.
   package static func bar(_ value: Double, of largest: Double) -> String {
     guard value.isFinite else { return "not finite" }
-    guard largest > 0, value > 0 else { return "" }
-    let share = min(1, value / largest)
-    let length = Int((share * Double(8 * barWidth)).rounded())  // fits: at most 8 * barWidth
-    let eighths = max(1, length)
-    let part = eighths % 8
-    return String(repeating: "█", count: eighths / 8)
-      + (part == 0 ? "" : String(["▏", "▎", "▍", "▌", "▋", "▊", "▉"][part - 1]))
+    return Glyphs.bar(value, of: largest, width: barWidth)
   }
 
   /// Returns a share as a percentage with two decimals, or with an exponent if these would all be 0.

@@ -2,22 +2,22 @@ import Base
 import Checkpoints
 import Models
 import Reporting
-import Surveys
-import TensorCore
 
 /// The tensors of a layer together, or a tensor outside of the layers.
 package struct InspectedLayer: Sendable {
   /// The name of the layer, such as `model.layers.7`, or of the tensor.
   package let name: String
-  package private(set) var tensorCount = 0
-  package private(set) var valueCount = 0
-  package private(set) var byteCount = 0
-  package private(set) var storedByteCount = 0
-  /// The number of zeros and the Euclidean norm of the values; nil without statistics.
-  package private(set) var zeroCount: Int?
-  package private(set) var norm: Double?
+  /// True if this is a layer, and not a tensor outside of the layers.
+  let isNumbered: Bool
+  private(set) var sums = LayerSums()
+  /// The sums by kind of tensor, such as `self_attn.q_proj`, in the order of the catalog; empty outside of the layers.
+  private(set) var kinds: [(name: String, sums: LayerSums)] = []
+  private var kindIndices: [String: Int] = [:]
 
-  private init(name: String) { self.name = name }
+  private init(name: String, isNumbered: Bool) {
+    self.name = name
+    self.isNumbered = isNumbered
+  }
 
   /// Returns the layers of the rows; layers of equal rank stay in the order of the catalog.
   static func layers(
@@ -26,62 +26,78 @@ package struct InspectedLayer: Sendable {
     var layers: [InspectedLayer] = []
     var indices: [UTF8Key: Int] = [:]
     for row in rows {
-      let parts = LayerNames.parts(of: row.tensor.name)
-      let name = parts.map { "\($0.prefix)\($0.index)" } ?? row.tensor.name
+      let place = LayerNames.parts(of: row.tensor.name)
+      let name = place.map { "\($0.prefix)\($0.index)" } ?? row.tensor.name
       let index = indices[UTF8Key(name)] ?? layers.count
       if index == layers.count {
         indices[UTF8Key(name)] = index
-        layers.append(InspectedLayer(name: name))
+        layers.append(InspectedLayer(name: name, isNumbered: place != nil))
       }
-      layers[index].add(row)
+      layers[index].add(row, place)
     }
     return layers.sorted(by: sortKey)
   }
 
-  private mutating func add(_ row: Inspection.Row) {
-    tensorCount += 1
-    guard row.tensor.aliasOf == nil else { return }
-    valueCount += row.tensor.info.elementCount
-    byteCount += row.tensor.info.byteCount
-    storedByteCount += row.tensor.stored.byteCount
-    guard let moments = row.statistics?.moments else { return }
-    zeroCount = (zeroCount ?? 0) + moments.zeros
-    let squares = (norm ?? 0) * (norm ?? 0) + moments.euclideanNorm * moments.euclideanNorm
-    norm = squares.squareRoot()
+  private mutating func add(_ row: Inspection.Row, _ place: LayerNames.Parts?) {
+    sums.add(row)
+    guard let kind = place.map({ LayerKind($0).name }) else { return }
+    let index = kindIndices[kind] ?? kinds.count
+    if index == kinds.count {
+      kindIndices[kind] = index
+      kinds.append((name: kind, sums: LayerSums()))
+    }
+    kinds[index].sums.add(row)
   }
+
+  /// Returns the sums of a kind; nil if the layer has no tensor of it.
+  func sums(ofKind name: String) -> LayerSums? { kindIndices[name].map { kinds[$0].sums } }
 
   /// The members in JSON: the same keys for every layer.
   var json: JSONObject {
-    [
-      "layer": .string(name), "tensor_count": JSONValue(tensorCount),
-      "value_count": JSONValue(valueCount), "bytes": JSONValue(byteCount),
-      "stored_bytes": JSONValue(storedByteCount),
-      "zeros": zeroCount.map { JSONValue($0) } ?? .null, "l2": norm.map { JSONValue($0) } ?? .null,
-    ]
+    var object: JSONObject = ["layer": .string(name)]
+    for (key, value) in sums.json { object[key] = value }
+    object["kinds"] = .array(
+      kinds.map { kind in
+        var members: JSONObject = ["kind": .string(kind.name)]
+        for (key, value) in kind.sums.json { members[key] = value }
+        return .object(members)
+      })
+    return object
   }
 
-  /// Returns a table with a row for each layer; `total` is the number of values of the model.
-  static func table(_ layers: [InspectedLayer], total: Int) -> Table {
-    let hasStatistics = layers.contains { $0.zeroCount != nil }
-    let titles =
-      ["tensors", "values", "share", "bytes", "stored"] + (hasStatistics ? ["zeros", "L2"] : [])
-    return Table(
-      [Table.Column("layer")] + titles.map { Table.Column($0, alignsRight: true) },
+  // MARK: Tables
+
+  /// Returns tables with a row for each layer: sizes, and the measures that there are; `total` is the number of values of
+  /// the model.
+  static func tables(_ layers: [InspectedLayer], total: Int) -> [Table] {
+    func percent(_ part: Int, of whole: Int) -> String {
+      whole == 0 ? "-" : "\((100 * Double(part) / Double(whole)).fixed(decimals: 2)) %"
+    }
+    let sizes = Table(
+      columns(["tensors", "values", "share", "bytes", "stored"]),
       rows: layers.map { layer in
-        func percent(_ part: Int, of whole: Int) -> String {
-          whole == 0 ? "-" : "\((100 * Double(part) / Double(whole)).fixed(decimals: 2)) %"
-        }
-        let cells = [
-          layer.name.printable, layer.tensorCount.grouped, layer.valueCount.grouped,
-          percent(layer.valueCount, of: total), layer.byteCount.grouped,
-          layer.storedByteCount.grouped,
-        ]
-        guard hasStatistics else { return cells }
-        return cells + [
-          layer.zeroCount.map { percent($0, of: layer.valueCount) } ?? "-",
-          layer.norm?.short ?? "-",
+        [
+          layer.name.printable, layer.sums.tensorCount.grouped, layer.sums.valueCount.grouped,
+          percent(layer.sums.valueCount, of: total), layer.sums.byteCount.grouped,
+          layer.sums.storedByteCount.grouped,
         ]
       })
+    let measures: [(title: String, text: (LayerSums) -> String?)] = [
+      ("zeros", { sums in sums.zeroShare.map { "\((100 * $0).fixed(decimals: 2)) %" } }),
+      ("L2", { $0.norm?.short }), ("PQI", { $0.pqIndex?.fixed(decimals: 4) }),
+      ("error", { $0.relativeError.map(Inspection.percent) }),
+    ].filter { measure in layers.contains { measure.1($0.sums) != nil } }
+    guard !measures.isEmpty else { return [sizes] }
+    let found = Table(
+      columns(measures.map(\.title)),
+      rows: layers.map { layer in
+        [layer.name.printable] + measures.map { $0.text(layer.sums) ?? "-" }
+      })
+    return [sizes, found]
+  }
+
+  private static func columns(_ titles: [String]) -> [Table.Column] {
+    [Table.Column("layer")] + titles.map { Table.Column($0, alignsRight: true) }
   }
 }
 
@@ -94,11 +110,18 @@ extension [InspectedLayer] {
         return left.offset < right.offset
       }.map(\.element)
     }
+    /// Layers without the measure come last.
+    func largestFirst(_ measure: (LayerSums) -> Double?) -> [InspectedLayer] {
+      stably { (measure($0.sums) ?? -1) > (measure($1.sums) ?? -1) }
+    }
     return switch key {
-    case .catalog, .offset, .dtype, .error: self
+    case .catalog, .offset, .dtype: self
     case .name: stably { $0.name.precedesAsBytes($1.name) }
-    case .size: stably { $0.byteCount > $1.byteCount }
-    case .stored: stably { $0.storedByteCount > $1.storedByteCount }
+    case .size: stably { $0.sums.byteCount > $1.sums.byteCount }
+    case .stored: stably { $0.sums.storedByteCount > $1.sums.storedByteCount }
+    case .error: largestFirst(\.relativeError)
+    case .pqi: largestFirst(\.pqIndex)
+    case .zeros: largestFirst(\.zeroShare)
     }
   }
 }

@@ -10,7 +10,15 @@ package struct Inspection: Report {
 
   /// The order of the tensors.
   package enum SortKey: String, CaseIterable, Sendable {
-    case catalog, name, size, stored, error, dtype, offset
+    case catalog, name, size, stored, error, pqi, zeros, dtype, offset
+
+    /// True if the order needs statistics of the values.
+    package var needsStatistics: Bool {
+      switch self {
+      case .pqi, .zeros: true
+      case .catalog, .name, .size, .stored, .error, .dtype, .offset: false
+      }
+    }
   }
 
   /// The parts of the report and their order.
@@ -93,6 +101,11 @@ package struct Inspection: Report {
     }
   }
 
+  /// True if the error of a listed tensor or layer is known.
+  package var hasErrors: Bool {
+    rows.contains { $0.relativeError != nil } || layers.contains { $0.sums.relativeError != nil }
+  }
+
   /// The number of bytes of all tensors' values; aliases are not counted.
   var valueByteCount: Int {
     checkpoint.tensors.reduce(0) { $0 + ($1.aliasOf == nil ? $1.info.byteCount : 0) }
@@ -128,6 +141,14 @@ extension [Inspection.Row] {
     case .stored: stably { $0.tensor.stored.byteCount > $1.tensor.stored.byteCount }
     case .error:
       stably { ($0.relativeError ?? 0) > ($1.relativeError ?? 0) }
+    case .pqi:
+      stably {
+        ($0.statistics?.distribution?.pqIndex ?? -1) > ($1.statistics?.distribution?.pqIndex ?? -1)
+      }
+    case .zeros:
+      stably {
+        ($0.statistics?.moments.zeroShare ?? -1) > ($1.statistics?.moments.zeroShare ?? -1)
+      }
     case .dtype: stably { $0.tensor.info.dtype.name < $1.tensor.info.dtype.name }
     case .offset:
       stably {

@@ -160,8 +160,8 @@ extension JSONObject {
   /// The object with nested members under names with a dot, for the columns of a table.
   fileprivate var flattened: JSONObject {
     var flat: JSONObject = [:]
-    // Lists of neurons do not fit in a row.
-    for (key, value) in self where key != "neurons" {
+    // Lists of neurons and kinds do not fit in a row.
+    for (key, value) in self where key != "neurons" && key != "kinds" {
       guard case .object(let inner) = value else {
         flat[key] = value
         continue

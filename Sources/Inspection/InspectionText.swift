@@ -9,7 +9,9 @@ extension Inspection {
     var sections: [Section] = [.facts(facts)]
     if options.showsMetadata { sections.append(.facts(metadataFacts)) }
     if !layers.isEmpty {
-      sections.append(.table(InspectedLayer.table(layers, total: checkpoint.parameterCount)))
+      sections += InspectedLayer.tables(layers, total: checkpoint.parameterCount)
+        .map(Section.table)
+      sections += LayerMaps(layers).sections
     }
     if !rows.isEmpty {
       sections.append(.table(options.showsLayout ? layoutTable : tensorTable))
@@ -101,7 +103,7 @@ extension Inspection {
   }
 
   /// Returns a share as a percentage with two decimals, or with an exponent if these would all be 0.
-  private static func percent(_ share: Double) -> String {
+  static func percent(_ share: Double) -> String {
     guard share.isFinite else { return "not finite" }
     let percentage = 100 * share
     guard percentage != 0, percentage < 0.01 else { return "\(percentage.fixed(decimals: 2)) %" }

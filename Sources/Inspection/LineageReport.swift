@@ -63,10 +63,13 @@ package struct LineageReport: Report {
       lines.append("\(indent)└─ \(step.verb.printable)\(Self.beginning(of: step)), as above")
       return
     }
-    let options = step.options.map(Self.text).joined()
+    let options = step.options.filter { !Self.isLong($0) }.map(Self.text).joined()
     let versions = step.versions.map { "\($0.name.printable) \($0.value.printable)" }
     lines.append(
       "\(indent)└─ \(step.verb.printable)\(options)  (\(versions.joined(separator: ", ")))")
+    for option in step.options where Self.isLong(option) {
+      lines.append("\(indent)   \(option.name.printable): \(LongOption(option).text)")
+    }
     if let loss = step.loss { lines.append("\(indent)   \(loss.summary)") }
     for (number, input) in step.inputs.enumerated() {
       guard lines.count < Self.lineLimit else {
@@ -87,15 +90,20 @@ package struct LineageReport: Report {
   }
 
   private static func text(_ option: Lineage.Option) -> String {
-    " --\(option.name.printable) \(option.value.printable)"
+    " " + option.words.map(\.shellWord).joined(separator: " ")
+  }
+
+  /// True for an option that has a line of its own: a document, a list of names, or another long text.
+  private static func isLong(_ option: Lineage.Option) -> Bool {
+    option.name.utf8.count + option.value.utf8.count > repeatedOptionsLimit
+      || option.name == Lineage.Option.namesName || option.value.hasPrefix("{")
   }
 
   /// Returns the options of a step, cut if they are long.
   private static func beginning(of step: Lineage.Step) -> String {
     var options = ""
     for option in step.options {
-      guard option.name.utf8.count + option.value.utf8.count <= repeatedOptionsLimit,
-        options.utf8.count <= repeatedOptionsLimit
+      guard !isLong(option), options.utf8.count <= repeatedOptionsLimit
       else { return options + " …" }
       options += text(option)
     }

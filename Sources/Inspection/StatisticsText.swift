@@ -20,6 +20,7 @@ extension Inspection {
       sections.append(.table(Self.shapeTable(distributions, exponents)))
       if let table = Self.patternTable(distributions) { sections.append(.table(table)) }
       sections.append(.table(Self.quantileTable(distributions)))
+      if let table = Self.histogramTable(distributions) { sections.append(.table(table)) }
     }
     let neurons = rows.compactMap { row in
       row.neurons.map { (name: row.tensor.name.printable, neurons: $0) }
@@ -112,6 +113,33 @@ extension Inspection {
             }
             return distribution.quantiles[index].short
           }
+      })
+  }
+
+  /// The maximum number of powers of two in a histogram, so that lines fit into 80 columns.
+  private static let octaveLimit = 24
+
+  /// Returns a histogram of each tensor over powers of two, which are the same for all of them; nil if all values are 0.
+  private static func histogramTable(_ all: [Named]) -> Table? {
+    let octaves = all.compactMap(\.distribution.octaves)
+    guard let end = octaves.map({ $0.lowest + $0.counts.count }).max(),
+      let lowest = octaves.map(\.lowest).min()
+    else { return nil }
+    let start = max(lowest, end - octaveLimit)
+    return Table(
+      [
+        Table.Column("|w| histogram"),
+        Table.Column("from 2^\(start) to 2^\(end)", drawing: .levels),
+        Table.Column("most in", alignsRight: true),
+      ],
+      rows: all.map { name, distribution in
+        guard let octaves = distribution.octaves,
+          let most = octaves.counts.indices.max(by: { octaves.counts[$0] < octaves.counts[$1] })
+        else { return [name, "-", "-"] }
+        return [
+          name, Glyphs.sparkline(octaves.counts(from: start, to: end)),
+          "2^\(octaves.lowest + most)",
+        ]
       })
   }
 

@@ -10,6 +10,10 @@ extension ContainerName {
 package enum ModelDirectoryContainer: ContainerOutput {
   package static let name = ContainerName.directory
   package static let summary = "Hugging Face model folders"
+  package static let explanation = """
+    A model folder as Hugging Face programs read it: model.safetensors, or shards with
+    model.safetensors.index.json, with config.json, the tokenizer and other files beside them.
+    """
   package static let suffix: String? = nil
   package static let isFolder = true
   package static let holdsTerms = false

@@ -11,6 +11,9 @@ extension ContainerName {
 package enum NPYContainer: ContainerOutput {
   package static let name = ContainerName.npy
   package static let summary = ".npy"
+  package static let explanation = """
+    One array, as numpy.save writes it. The tensor has the name of the file.
+    """
   package static let suffix: String? = ".npy"
   package static let isFolder = false
   package static let holdsTerms = false

@@ -12,6 +12,9 @@ extension ContainerName {
 package enum NPZContainer: ContainerOutput {
   package static let name = ContainerName.npz
   package static let summary = ".npz"
+  package static let explanation = """
+    A ZIP archive of .npy files, as numpy.savez writes it, with one array for each tensor.
+    """
   package static let suffix: String? = ".npz"
   package static let isFolder = false
   package static let holdsTerms = false

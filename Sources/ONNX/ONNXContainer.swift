@@ -13,6 +13,10 @@ extension ContainerName {
 package enum ONNXContainer: Container {
   package static let name = ContainerName.onnx
   package static let summary = ".onnx"
+  package static let explanation = """
+    A model with its graph, of which the initializers are read, also from external files.
+    Constants inside of nodes are not tensors of the model.
+    """
   package static let suffix: String? = ".onnx"
 
   /// The greatest version of the format that the first bytes are compared with.

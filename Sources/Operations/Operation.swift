@@ -39,8 +39,15 @@ package struct OperationResult: Sendable {
   package func write(
     as format: ReportFormat, width: Int?, to write: (String) throws -> Void
   ) rethrows {
-    if let list { return try list.write(as: format, width: width, to: write) }
-    try reports.first?.write(as: format, width: width, to: write)
+    try self.write(as: format, style: TextStyle(width: width), to: write)
+  }
+
+  /// Passes the reports to `write` as text, in pieces; the style applies to text for people.
+  package func write(
+    as format: ReportFormat, style: TextStyle, to write: (String) throws -> Void
+  ) rethrows {
+    if let list { return try list.write(as: format, style: style, to: write) }
+    try reports.first?.write(as: format, style: style, to: write)
   }
 }
 

@@ -6,6 +6,10 @@ import Packing
 package enum PackedFolderContainer: ContainerOutput {
   package static let name = ContainerName.sumacShards
   package static let summary = "folders of .sumac shards"
+  package static let explanation = """
+    A folder of .sumac files with an index; the other files of the model are beside them.
+    Written with --to sumac and --shard-size, or with --to sumac-shards.
+    """
   package static let suffix: String? = nil
   package static let isFolder = true
   package static let isChosenByName = false

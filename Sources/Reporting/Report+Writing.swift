@@ -6,6 +6,13 @@ extension Report {
   package func write(
     as format: ReportFormat, width: Int?, to write: (String) throws -> Void
   ) rethrows {
+    try self.write(as: format, style: TextStyle(width: width), to: write)
+  }
+
+  /// Passes the report in `format` to `write`, in pieces of about a line; the style applies to text.
+  package func write(
+    as format: ReportFormat, style: TextStyle, to write: (String) throws -> Void
+  ) rethrows {
     switch format {
     case .text, .markdown:
       var last: Section?
@@ -15,7 +22,7 @@ extension Report {
         if format == .markdown {
           try section.writeMarkdown(to: write)
         } else {
-          try section.write(width: width, to: write)
+          try section.write(style: style) { try write(style.isASCII ? Glyphs.inASCII($0) : $0) }
         }
         last = section
       }

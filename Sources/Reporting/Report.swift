@@ -71,17 +71,18 @@ package enum ReportFormat: String, CaseIterable, Sendable {
 extension Section {
   var isLine: Bool { if case .line = self { true } else { false } }
 
-  func write(width: Int?, to write: (String) throws -> Void) rethrows {
+  func write(style: TextStyle, to write: (String) throws -> Void) rethrows {
     switch self {
     case .line(let line): try write(line.withoutControls + "\n")
-    case .table(let table): try table.write(width: width, to: write)
+    case .table(let table): try table.write(style: style, to: write)
     case .facts(let facts):
       let longest = facts.map(\.label.columnCount).max() ?? 0
       for fact in facts {
         let label = fact.label.withoutControls
         let space = String(repeating: " ", count: max(0, longest - label.columnCount) + 2)
         let indent = String(repeating: " ", count: longest + 2)
-        let lines = fact.value.withoutControls.wrapped(to: width.map { max(20, $0 - longest - 2) })
+        let lines = fact.value.withoutControls.wrapped(
+          to: style.width.map { max(20, $0 - longest - 2) })
         try write(label + space + lines.joined(separator: "\n" + indent) + "\n")
       }
     }

@@ -22,6 +22,13 @@ package struct ReportList: Sendable {
   package func write(
     as format: ReportFormat, width: Int?, to write: (String) throws -> Void
   ) rethrows {
+    try self.write(as: format, style: TextStyle(width: width), to: write)
+  }
+
+  /// Passes the reports to `write` in pieces; the style applies to text.
+  package func write(
+    as format: ReportFormat, style: TextStyle, to write: (String) throws -> Void
+  ) rethrows {
     switch format {
     case .json:
       var writer = JSONWriter(indented: true, escapesControls: true)
@@ -40,7 +47,7 @@ package struct ReportList: Sendable {
       let shown = items.filter { format == .markdown || !($0.report is FailureReport) }
       for (index, item) in shown.enumerated() {
         if index > 0 { try write("\n") }
-        try item.report.write(as: format, width: width, to: write)
+        try item.report.write(as: format, style: style, to: write)
       }
     case .html:
       try write(HTMLDocument.start(title: "sumac"))

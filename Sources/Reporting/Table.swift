@@ -2,14 +2,25 @@ import Base
 
 /// A table with named columns, for people or for programs.
 package struct Table: Equatable, Sendable {
+  /// The kind of chart that the cells of a column are.
+  package enum Drawing: Equatable, Sendable {
+    /// Blocks whose heights are values.
+    case levels
+    /// A bar whose length is a value.
+    case bar
+  }
+
   /// A column with its title and alignment.
   package struct Column: Equatable, Sendable {
     package var title: String
     package var alignsRight: Bool
+    /// The kind of chart in the cells; nil for text and numbers. Cells of charts are not shortened.
+    package var drawing: Drawing?
 
-    package init(_ title: String, alignsRight: Bool = false) {
+    package init(_ title: String, alignsRight: Bool = false, drawing: Drawing? = nil) {
       self.title = title
       self.alignsRight = alignsRight
+      self.drawing = drawing
     }
   }
 
@@ -31,9 +42,9 @@ package struct Table: Equatable, Sendable {
 
   /// Passes the table as text with two spaces between columns to `write`, line by line.
   ///
-  /// If lines would take more than `width` columns of the terminal, the first column of names is shortened in the
+  /// If lines would take more than the width of the style, the first column of names is shortened in the
   /// middle, then the other columns of text. Different names stay different.
-  func write(width: Int?, to write: (String) throws -> Void) rethrows {
+  func write(style: TextStyle, to write: (String) throws -> Void) rethrows {
     let titles = columns.map(\.title)
     var widths = titles.map(\.columnCount)
     for row in rows {
@@ -42,20 +53,24 @@ package struct Table: Equatable, Sendable {
       }
     }
     var short: [(column: Int, texts: [String])] = []
-    if let width {
+    if let width = style.width {
       for column in shrink(&widths, to: width) {
         let names = rows.map { $0[column].withoutLineBreaks }
         short.append((column, ShortenedNames(names, width: widths[column]).texts))
       }
     }
-    func line(_ cells: [String]) -> String {
+    func line(_ cells: [String], isTitle: Bool = false) -> String {
       let padded = zip(columns.indices, cells).map { column, cell in
         let space = String(repeating: " ", count: max(0, widths[column] - cell.columnCount))
-        return columns[column].alignsRight ? space + cell : cell + space
+        var shown = cell
+        if style.isColored, !isTitle, let drawing = columns[column].drawing {
+          shown = Glyphs.colored(cell, as: drawing)
+        }
+        return columns[column].alignsRight ? space + shown : shown + space
       }
       return padded.joined(separator: "  ").trimmedEnd + "\n"
     }
-    try write(line(titles))
+    try write(line(titles, isTitle: true))
     for (index, row) in rows.enumerated() {
       var cells = row.map(\.withoutLineBreaks)
       for (column, texts) in short { cells[column] = texts[index] }
@@ -66,7 +81,7 @@ package struct Table: Equatable, Sendable {
   /// Returns the table as text.
   package func text(width: Int?) -> String {
     var text = ""
-    write(width: width) { text += $0 }
+    write(style: TextStyle(width: width)) { text += $0 }
     return text
   }
 
@@ -75,7 +90,8 @@ package struct Table: Equatable, Sendable {
   private func shrink(_ widths: inout [Int], to width: Int) -> [Int] {
     var excess = widths.reduce(0, +) + 2 * (widths.count - 1) - width
     var shrunk: [Int] = []
-    for column in columns.indices where !columns[column].alignsRight && excess > 0 {
+    for column in columns.indices
+    where !columns[column].alignsRight && columns[column].drawing == nil && excess > 0 {
       let least =
         shrunk.isEmpty
         ? Self.leastNameWidth : max(Self.leastTextWidth, columns[column].title.columnCount)

@@ -11,6 +11,10 @@ extension ContainerName {
 package enum SafetensorsContainer: ContainerOutput {
   package static let name = ContainerName.safetensors
   package static let summary = ".safetensors"
+  package static let explanation = """
+    One file with a JSON header, followed by the values of all tensors. It holds tensors and
+    strings, but no other files of a model. Read and written by most programs.
+    """
   package static let suffix: String? = ".safetensors"
   package static let isFolder = false
   package static let holdsTerms = false

@@ -32,7 +32,7 @@ extension ReportVerb {
     try invocation.reportingFailure(as: report.chosenFormat) {
       try report.check(inputs: inputPaths, drawings: drawings)
       let result = try operation(invocation).run(invocation.context)
-      try report.print(result)
+      try report.print(result, color: global.color)
       try invocation.finish(result)
     }
   }

@@ -70,6 +70,14 @@ package struct MagnitudeHistogram: Sendable, Equatable {
       self.lowest = lowest
       self.counts = counts
     }
+
+    /// Returns the counts of the octaves from 2^start up to 2^end; the first one includes all smaller magnitudes.
+    /// - Precondition: `start` is less than `end`, and no magnitude is 2^end or more.
+    package func counts(from start: Int, to end: Int) -> [Int] {
+      var result = [Int](repeating: 0, count: end - start)
+      for (index, count) in counts.enumerated() { result[max(0, lowest + index - start)] += count }
+      return result
+    }
   }
 
   /// The number of finite values.

@@ -56,7 +56,10 @@ import Testing
     ("diff base p.sumac", "diff", 0), ("diff base s.sumac --by-layer --exit-code", "diff", 1),
     ("verify base --against base", "verify", 0), ("explain s.sumac", "lineage-report", 0),
     ("explain s.sumac:lm_head.weight", "tensor", 0), ("explain memory", "topic", 0),
-    ("explain ties", "topic", 0), ("explain directory.index", "error", 0), ("doctor", "doctor", 0),
+    ("explain ties", "topic", 0), ("explain", "topics", 0),
+    ("explain --replay s.sumac", "replay", 0),
+    ("explain --replay base", "replay", 0), ("explain planes", "topic", 0),
+    ("explain directory.index", "error", 0), ("doctor", "doctor", 0),
     ("eval base --data tokens.safetensors:heldout_poetry --tokens 600", "eval", 0),
     (
       "eval s.sumac --against base --by-layer --data tokens.safetensors:heldout_poetry --tokens 600",

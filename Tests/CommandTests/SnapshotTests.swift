@@ -73,7 +73,8 @@ import Testing
       guard let start = text.range(of: "--- terminal\n") else { continue }
       count += 1
       for line in text[start.upperBound...].split(separator: "\n") where !line.contains("sumac:") {
-        #expect(line.count <= 80, "\(name): \(line)")
+        let shown = line.replacing(/\u{1B}\[[0-9;]*m/, with: "")
+        #expect(shown.count <= 80, "\(name): \(line)")
       }
     }
     #expect(count >= 5)

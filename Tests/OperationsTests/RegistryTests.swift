@@ -51,6 +51,8 @@ import Training
     inspect.rowLimit = 10
     inspect.listsLayers = true
     inspect.selection = selection
+    var explained = ExplainOperation(subject: "a")
+    explained.replays = true
     var pack = CachePackOperation(caches: ["c"], output: output)
     pack.settings.outliers = "2%"
     pack.input.axes = .thd
@@ -173,7 +175,7 @@ import Training
       CacheAppendOperation(packed: "p", new: "n", output: output),
       CacheConvertOperation(caches: ["c"], output: output), CacheInspectOperation(caches: ["c"]),
       make, judge,
-      inspect, VerifyOperation(inputs: ["a"]), ExplainOperation(subject: "a"),
+      inspect, VerifyOperation(inputs: ["a"]), explained,
       DoctorOperation(cleanedFolder: "d"), PackOperation(folder: "m", output: output),
       UnpackOperation(archive: "a.zip", output: output),
       batch, plan, PlanShowOperation(plan: "p"), emit,

@@ -4,8 +4,9 @@ import Glibc
 /// A run of the program in a terminal, as a user sees it.
 package enum TerminalRun {
   /// The combined text of standard output and standard error, with line feeds as line ends.
+  /// - Parameter environment: Variables that are added to those of ``CommandRun``.
   package static func sumac(
-    _ arguments: [String], in folder: String, columns: Int
+    _ arguments: [String], in folder: String, columns: Int, environment: [String: String] = [:]
   ) throws -> (status: Int32, screen: String) {
     let main = unsafe open("/dev/ptmx", O_RDWR | O_NOCTTY)
     // TIOCSPTLCK unlocks the other side, and TIOCGPTN returns its number.
@@ -19,7 +20,8 @@ package enum TerminalRun {
     let side = unsafe open(name, O_RDWR | O_NOCTTY)
     guard side >= 0 else { throw POSIXError(.ENOTTY) }
     let terminal = FileHandle(fileDescriptor: side, closeOnDealloc: true)
-    let process = CommandRun.process(arguments, in: folder, environment: ["TERM": "xterm"])
+    let process = CommandRun.process(
+      arguments, in: folder, environment: ["TERM": "xterm"].merging(environment) { $1 })
     process.standardOutput = terminal
     process.standardError = terminal
     try process.run()

@@ -15,6 +15,21 @@ package enum Nearest {
     return distance(nearest, word) <= max(1, nearest.count / 3) ? nearest : nil
   }
 
+  /// Returns up to `limit` names that are like a word: those of which less than a third of the letters differ, the
+  /// nearest first, then those that contain the word, if it has at least three letters.
+  package static func names(_ word: String, of names: [String], limit: Int = 3) -> [String] {
+    let letterCount = word.prefix(letterLimit + 1).count
+    guard letterCount <= letterLimit else { return [] }
+    let near = names.enumerated().compactMap { order, name -> (distance: Int, order: Int)? in
+      let least = max(1, name.count / 3)
+      guard abs(name.count - letterCount) <= least else { return nil }
+      let distance = distance(name, word)
+      return distance <= least ? (distance, order) : nil
+    }.sorted { ($0.distance, $0.order) < ($1.distance, $1.order) }.map { names[$0.order] }
+    let containing = letterCount < 3 ? [] : names.filter { $0.contains(word) && !near.contains($0) }
+    return Array((near + containing).prefix(limit))
+  }
+
   /// Returns the number of insertions, deletions, replacements and swaps of neighbors that turn one word into another.
   /// - Complexity: O(*n·m*) for words of *n* and *m* letters.
   package static func distance(_ a: String, _ b: String) -> Int {

@@ -48,13 +48,13 @@ package struct Selection: Sendable, Equatable {
   package var lineageOptions: [Lineage.Option] {
     var options = rules.map { rule in
       switch rule {
-      case .include(let glob): Lineage.Option("select", "include " + glob.pattern)
-      case .exclude(let glob): Lineage.Option("select", "exclude " + glob.pattern)
+      case .include(let glob): Lineage.Option(Lineage.Option.selectName, "include " + glob.pattern)
+      case .exclude(let glob): Lineage.Option(Lineage.Option.selectName, "exclude " + glob.pattern)
       }
     }
     if let names {
       let sorted = names.sorted { $0.precedesAsBytes($1) }
-      options.append(Lineage.Option("names", sorted.joined(separator: "\n")))
+      options.append(Lineage.Option(Lineage.Option.namesName, sorted.joined(separator: "\n")))
     }
     return options
   }

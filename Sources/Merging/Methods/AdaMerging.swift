@@ -8,6 +8,12 @@ import Base
 package enum AdaMerging: MergeMethod {
   package static let name = "adamerging"
   package static let summary = "differences with learned coefficients"
+  package static let explanation = """
+    Adds the differences of all models from the base with a coefficient for each tensor and
+    model. The coefficients come from a table (--coefficients), or are learned from examples
+    without labels (--data) by making the predictions more certain.
+    Source: Yang et al., "AdaMerging", ICLR 2024.
+    """
   package static let needsBase = true
   package static let modelCounts = 1...Int.max
   package static let parameters: [MergeParameter] = [

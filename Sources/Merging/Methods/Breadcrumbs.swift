@@ -6,6 +6,13 @@ import Base
 package enum Breadcrumbs: MergeMethod {
   package static let name = "breadcrumbs"
   package static let summary = "differences without their largest and smallest, summed"
+  package static let explanation = """
+    Of the difference of each model from the base, the share gamma with the largest magnitudes
+    and the smallest ones are left out, so that the share density remains. The weighted sum is
+    added to the base.
+    What it loses: outliers and small differences.
+    Source: Davari and Belilovsky, "Model breadcrumbs", ECCV 2024.
+    """
   package static let needsBase = true
   package static let modelCounts = 0...Int.max
   package static let parameters = TaskVectors.parameters(

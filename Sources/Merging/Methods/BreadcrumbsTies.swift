@@ -5,6 +5,12 @@
 package enum BreadcrumbsTies: MergeMethod {
   package static let name = "breadcrumbs_ties"
   package static let summary = "differences without their largest and smallest, by elected sign"
+  package static let explanation = """
+    Differences from the base without their largest and smallest magnitudes, as by breadcrumbs,
+    of which only those of the elected sign are added to the base, as by ties.
+    What it loses: outliers, small differences, and those of the other sign.
+    Source: Davari and Belilovsky, "Model breadcrumbs", ECCV 2024, and ties.
+    """
   package static let needsBase = true
   package static let modelCounts = 0...Int.max
   package static let parameters = TaskVectors.parameters(

@@ -7,6 +7,13 @@ import Base
 package enum Della: MergeMethod {
   package static let name = "della"
   package static let summary = "differences thinned by rank and chance, by elected sign"
+  package static let explanation = """
+    Keeps each value of the differences from the base with a probability around density that
+    grows with the rank of its magnitude in the row, by up to epsilon, and rescales it. Only
+    values of the elected sign are added to the base, as by ties.
+    What it loses: the dropped differences, and those of the other sign.
+    Source: Deep et al., "DELLA-Merging", 2024.
+    """
   package static let needsBase = true
   package static let modelCounts = 0...Int.max
   package static let parameters = TaskVectors.parameters(

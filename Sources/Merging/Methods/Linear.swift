@@ -6,6 +6,11 @@ import Base
 package enum Linear: MergeMethod {
   package static let name = "linear"
   package static let summary = "weighted mean of all models"
+  package static let explanation = """
+    The weighted mean of the tensors of all models; with normalize: false, the weighted sum.
+    What it loses: each model's own values; similar models average well, distant ones do not.
+    Source: Wortsman et al., "Model soups", ICML 2022.
+    """
   package static let needsBase = false
   package static let modelCounts = 1...Int.max
   package static let parameters: [MergeParameter] = [

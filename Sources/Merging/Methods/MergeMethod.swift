@@ -8,6 +8,8 @@ package protocol MergeMethod: Sendable {
   static var name: String { get }
   /// A short description of the method for lists, without a period.
   static var summary: String { get }
+  /// The method in a few sentences: what it computes, what it loses, and its source.
+  static var explanation: String { get }
   /// True if the tensors of the base have a role of their own.
   static var needsBase: Bool { get }
   /// The allowed numbers of models, without the base if it has a role.

@@ -4,6 +4,11 @@
 package enum TaskArithmetic: MergeMethod {
   package static let name = "task_arithmetic"
   package static let summary = "base plus weighted differences from it"
+  package static let explanation = """
+    Adds the differences of all models from the base, each times its weight, to the base.
+    What it loses: differences of opposite sign cancel each other.
+    Source: Ilharco et al., "Editing models with task arithmetic", ICLR 2023.
+    """
   package static let needsBase = true
   package static let modelCounts = 0...Int.max
   package static let parameters = TaskVectors.parameters(normalizes: false, rescales: nil)

@@ -46,22 +46,41 @@ package struct InspectOperation: Operation {
         selection.contains(checkpoint.tensors[$0].name)
       }
       guard showsStatistics else {
-        return Inspection(checkpoint, selecting: indices, options: options)
+        return try checked(Inspection(checkpoint, selecting: indices, options: options))
       }
       let roles = TensorRoles(checkpoint)
       let tensors = indices.map { checkpoint.tensors[$0] }
       let found = try statistics(
         of: tensors, rows: tensors.map { roles.rows(of: $0.info) }, exponents, pattern, context)
-      return Inspection(
-        checkpoint, selecting: indices, statistics: found.statistics, neurons: found.neurons,
-        options: options)
+      return try checked(
+        Inspection(
+          checkpoint, selecting: indices, statistics: found.statistics, neurons: found.neurons,
+          options: options))
     }
     context.observer.report(
       .measurement("peak resident memory \(ResidentMemory.peakByteCount) bytes"))
     return result
   }
 
+  /// Returns the inspection.
+  /// - Throws: ``UsageError`` if it is sorted by errors and none is recorded.
+  private func checked(_ inspection: Inspection) throws -> Inspection {
+    let count = inspection.checkpoint.tensors.count
+    guard sortKey == .error, count > 0, !inspection.hasErrors else { return inspection }
+    throw UsageError(
+      "\(inspection.checkpoint.path.printable): \(setting: "sort") error needs recorded errors, "
+        + "but none of the \(count.counted("tensor")) has one",
+      hint: "a .sumac file records the error of tensors that were stored with a type or terms; "
+        + "to compare with another model: \(command: "diff MODEL \(inspection.checkpoint.path.printable)")"
+    )
+  }
+
   private func checkOptions() throws {
+    if sortKey.needsStatistics, !showsStatistics {
+      throw UsageError(
+        "\(setting: "sort") \(sortKey.rawValue) needs the values",
+        hint: "add \(setting: "stats")")
+    }
     if showsNeurons, !showsStatistics {
       throw UsageError("\(setting: "neurons") needs \(setting: "stats")")
     }

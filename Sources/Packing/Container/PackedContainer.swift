@@ -14,6 +14,12 @@ extension ContainerName {
 package enum PackedContainer: ContainerOutput {
   package static let name = ContainerName.sumac
   package static let summary = ".sumac"
+  package static let explanation = """
+    One file with the tensors in compressed chunks and a checksum for every byte. It also
+    holds the other files of the model, such as config.json and the tokenizer, and restores
+    all of them bit for bit. Tensors can be stored as a sum of terms: quantized, low-rank and
+    sparse.
+    """
   package static let suffix: String? = ".sumac"
   package static let isFolder = false
   package static let holdsTerms = true

@@ -34,6 +34,7 @@ extension StoredRecord {
     guard let tensor else { return }
     if let quality = tensor.quality {
       relativeError = quality.norm > 0 ? quality.error / quality.norm : 0
+      norm = quality.norm
     }
     isLossy = !tensor.terms.allSatisfy(\.isLossless)
     isSparse =

@@ -10,6 +10,11 @@ extension ContainerName {
 package enum PyTorchContainer: ContainerOutput {
   package static let name = ContainerName.pyTorch
   package static let summary = "PyTorch (.pt, .pth, .bin, .ckpt)"
+  package static let explanation = """
+    Files of torch.save. They are read by a machine that knows the few functions that build
+    tensors and calls nothing, so that a file cannot run code. Tensors in nested dictionaries
+    are chosen with --key. Written so that torch.load(weights_only=True) reads them.
+    """
   package static let suffix: String? = ".pt"
   package static let isFolder = false
   package static let holdsTerms = false

@@ -15,6 +15,7 @@ struct Inspect: ReportVerb {
         sumac inspect model.sumac
         sumac inspect model/ --stats --sort size --top 10
         sumac inspect model/ --by-layer --exclude 'lm_head.*'
+        sumac inspect pruned.sumac --stats --sort zeros --top 10
         sumac inspect model.safetensors --layout --json
       """)
 
@@ -48,14 +49,17 @@ struct Inspect: ReportVerb {
   @Flag(help: "Show the metadata strings.")
   var metadata = false
 
-  @Option(help: "Order of the tensors or layers; sizes and errors the largest first.")
+  @Option(
+    help:
+      "Order of the tensors or layers; sizes, errors, PQ Indexes and shares of zeros the largest first."
+  )
   var sort = Inspection.SortKey.catalog
 
   @Option(
     help: ArgumentHelp("List only the first n tensors or layers of the order.", valueName: "n"))
   var top: Int?
 
-  @Flag(help: "List layers instead of tensors.")
+  @Flag(help: "List layers instead of tensors, and draw maps of layers and kinds of tensors.")
   var byLayer = false
 
   @Argument(

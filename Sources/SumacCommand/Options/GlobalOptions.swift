@@ -1,6 +1,7 @@
 import ArgumentParser
 import Base
 import Checkpoints
+import Glibc
 
 /// The options of every command.
 struct GlobalOptions: ParsableArguments {
@@ -12,7 +13,7 @@ struct GlobalOptions: ParsableArguments {
     help: "Print how each tensor is stored; -vv also prints time and memory.")
   var verbose: Int
 
-  @Option(help: "When to color messages.")
+  @Option(help: "When to color messages and charts in text.")
   var color = ColorChoice.auto
 
   @Option(help: "How to show progress.")
@@ -91,6 +92,18 @@ extension GlobalOptions {
 
 enum ColorChoice: String, CaseIterable, ExpressibleByArgument {
   case auto, always, never
+
+  /// Returns true if text on an output of the process has colors: with `auto`, in a terminal, unless `NO_COLOR` is set or
+  /// `TERM` is `dumb`.
+  func isActive(for descriptor: Int32) -> Bool {
+    switch self {
+    case .always: true
+    case .never: false
+    case .auto:
+      isatty(descriptor) == 1 && (Environment["NO_COLOR"] ?? "").isEmpty
+        && Environment["TERM"] != "dumb"
+    }
+  }
 }
 
 enum ProgressChoice: String, CaseIterable, ExpressibleByArgument {

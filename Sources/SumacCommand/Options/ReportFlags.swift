@@ -70,9 +70,11 @@ struct ReportFlags: ParsableArguments {
   }
 
   /// Prints the reports of a result, if there are any.
-  func print(_ result: OperationResult) throws {
+  func print(_ result: OperationResult, color: ColorChoice) throws {
     guard result.hasReports else { return }
-    guard let path else { return try StandardOutput.write(result, as: chosenFormat) }
+    guard let path else {
+      return try StandardOutput.write(result, as: chosenFormat, color: color)
+    }
     try ReportFile.write(to: path, replacesExisting: force) { write in
       try result.write(as: chosenFormat, width: nil, to: write)
     }

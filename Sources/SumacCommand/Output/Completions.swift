@@ -7,7 +7,7 @@ enum Completions {
   /// The names of all storage types.
   static let types = StorageType.names.map(\.name)
 
-  /// Returns the topics, methods, types and files that begin with `start`.
+  /// Returns the topics, codes of errors and files that begin with `start`.
   static func subjects(start: String) -> [String] {
     ExplainOperation.topicNames.filter { $0.hasPrefix(start) } + files(start: start)
   }

@@ -27,9 +27,16 @@ enum StandardOutput {
   }
 
   /// Writes the reports of a result, in pieces, so that memory does not depend on their length.
-  static func write(_ result: OperationResult, as format: ReportFormat) throws {
+  ///
+  /// Text has charts in ASCII unless the locale uses UTF-8, and in color where `color` allows it.
+  static func write(
+    _ result: OperationResult, as format: ReportFormat, color: ColorChoice = .auto
+  ) throws {
     var pieces = ""
-    try result.write(as: format, width: width) { piece in
+    let style = TextStyle(
+      width: width, isASCII: !TextStyle.isUTF8 { Environment[$0] },
+      isColored: color.isActive(for: 1))
+    try result.write(as: format, style: style) { piece in
       pieces += piece
       guard pieces.utf8.count >= pieceByteCount else { return }
       try write(pieces)

@@ -20,14 +20,7 @@ enum Terminal {
 
   /// Returns the word in bold and in the color `code`, if colors are enabled.
   private static func emphasized(_ word: String, _ code: Int, _ choice: ColorChoice) -> String {
-    let isColored =
-      switch choice {
-      case .always: true
-      case .never: false
-      case .auto:
-        isInteractive && (Environment["NO_COLOR"] ?? "").isEmpty && Environment["TERM"] != "dumb"
-      }
-    return isColored ? "\u{1B}[1;\(code)m\(word)\u{1B}[0m" : word
+    choice.isActive(for: 2) ? "\u{1B}[1;\(code)m\(word)\u{1B}[0m" : word
   }
 
   static func note(_ text: String) { say("sumac: \(text.withoutControls)") }

@@ -90,15 +90,7 @@ package struct EnginePlan: Sendable {
   }
 
   /// Returns a text as one word for a POSIX shell.
-  static func quoted(_ text: String) -> String {
-    let isPlain =
-      !text.isEmpty
-      && text.utf8.allSatisfy { byte in
-        let letter = Character(UnicodeScalar(byte))
-        return byte < 0x80 && (letter.isLetter || letter.isNumber || "/._-+=:,@%".contains(letter))
-      }
-    return isPlain ? text : "'" + text.replacing("'", with: "'\\''") + "'"
-  }
+  static func quoted(_ text: String) -> String { text.shellWord }
 }
 
 /// A text with fields such as `{threads}`. Braces after a dollar sign, as in `${name}`, belong to the shell.

@@ -1,6 +1,7 @@
 package import Base
 import Checkpoints
 import Codecs
+import Containers
 import Packing
 package import Reporting
 import TensorCore
@@ -13,6 +14,7 @@ package enum Topic: String, CaseIterable, Sendable {
   case types
   case terms
   case memory
+  case errorCodes = "error-codes"
 
   var text: String {
     switch self {
@@ -35,16 +37,11 @@ package enum Topic: String, CaseIterable, Sendable {
       """
     case .formats:
       """
-      safetensors  one file with tensors and strings only
-      sumac        one file, losslessly compressed, with a checksum for every byte; it also
-                   contains the other files of the model
-      sumac-shards a folder of .sumac files with an index; the other files are beside them. --to sumac
-                   with --shard-size writes one
-      directory    a Hugging Face model folder: model.safetensors or shards with an index,
-                   config.json, the tokenizer and other files of the model
+      \(Self.formatTable)
 
       The format of an input is detected from its content. The format of an output follows
-      from its name: .safetensors, .sumac, or no suffix for a folder. Use --to to override it.
+      from its name: a suffix above, or no suffix for a folder. Use --to to override it.
+      To read about one of them: sumac explain NAME
 
       """
     case .dtypes:
@@ -91,6 +88,15 @@ package enum Topic: String, CaseIterable, Sendable {
       To show the effect of each term: sumac explain FILE:TENSOR
 
       """
+    case .errorCodes:
+      """
+      Messages about files end with the code of the error in brackets.
+
+      \(ErrorCatalogue.all.map { "\($0)\n  \($0.meaning)" }.joined(separator: "\n"))
+
+      To show the remedy too: sumac explain CODE
+
+      """
     case .memory:
       """
       Resident memory stays below --memory, regardless of the size of the tensors. The
@@ -108,6 +114,17 @@ extension Topic {
   private func conversion(of dtype: DType) -> String {
     if dtype.isPlainFloat { return ", converted by --dtype" }
     return dtype.isF8 ? ", decoded by --dtype unless it has scales" : ""
+  }
+
+  private static var formatTable: String {
+    let all = Containers.registry.all
+    let width = all.map { $0.name.rawValue.count }.max() ?? 0
+    return all.map { container in
+      let name = container.name.rawValue
+      let access = container.output == nil ? "read" : "read and written"
+      return name + String(repeating: " ", count: width + 2 - name.count) + access
+        + ", \(container.summary)"
+    }.joined(separator: "\n")
   }
 
   private static var typeTable: String {

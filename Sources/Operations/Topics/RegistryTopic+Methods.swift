@@ -1,76 +1,15 @@
-package import Base
+import Base
 import CacheCompression
 import Checkpoints
-import Codecs
 import Merging
-package import Reporting
+import Rotary
 import RotaryScaling
-import TensorCore
 
-/// A method or storage type as a topic of `sumac explain`, from the registries of the methods.
-package struct MethodTopic: Report {
-  package static let schema = "sumac.topic/1"
-
-  package let name: String
-  /// The commands and options that use it.
-  private let usage: [String]
-  private let text: String
-
-  private init(_ name: String, usage: [String], _ text: String) {
-    self.name = name
-    self.usage = usage
-    self.text = text
-  }
-
-  /// All methods and types, each name once.
-  package static let all: [MethodTopic] = merged(pruning + merging + rope + caches + types)
-
-  /// The topic of a name, in letters of either case and with or without the options of a type.
-  package static subscript(name: String) -> MethodTopic? {
-    let name = name.lowercased()
-    if let topic = all.first(where: { $0.name == name }) { return topic }
-    let isType = (try? StorageType(name)) != nil
-    return isType ? all.first { $0.name == name.prefix { $0 != ":" } } : nil
-  }
-
-  /// Joins topics of the same name.
-  private static func merged(_ topics: [MethodTopic]) -> [MethodTopic] {
-    topics.reduce(into: [MethodTopic]()) { result, topic in
-      if let index = result.firstIndex(where: { $0.name == topic.name }) {
-        let first = result[index]
-        result[index] = MethodTopic(
-          topic.name, usage: first.usage + topic.usage, first.text + "\n" + topic.text)
-      } else {
-        result.append(topic)
-      }
-    }
-  }
-
-  package var sections: [Section] {
-    [.line(usage.joined(separator: "\n")), .line(""), .line(text)]
-  }
-
-  package var records: Table {
-    Table(
-      ["topic", "usage", "text"].map { Table.Column($0) },
-      rows: [[name, usage.joined(separator: "; "), text]])
-  }
-
-  package var members: JSONObject {
-    [
-      "topic": .string(name), "usage": .array(usage.map { .string($0) }), "text": .string(text),
-    ]
-  }
-
-  package var lines: [JSONValue] { [.object(members)] }
-}
-
-// MARK: Registries
-
-extension MethodTopic {
-  private static var pruning: [MethodTopic] {
+/// Methods and storage types as topics, from their registries.
+extension RegistryTopic {
+  static var pruning: [RegistryTopic] {
     PruneSettings.Method.allCases.map { method in
-      MethodTopic(
+      RegistryTopic(
         method.rawValue, usage: ["sumac prune --by \(method.rawValue)"], text(of: method))
     }
   }
@@ -114,7 +53,7 @@ extension MethodTopic {
     }
   }
 
-  private static var merging: [MethodTopic] {
+  static var merging: [RegistryTopic] {
     MergeMethods.all.map { method in
       let parameters = method.parameters.map { parameter in
         let value =
@@ -126,10 +65,11 @@ extension MethodTopic {
           }
         return "  \(parameter.name): \(value)\(parameter.isPerModel ? ", for each model" : "")"
       }
-      return MethodTopic(
+      return RegistryTopic(
         method.name, usage: ["sumac merge --method \(method.name)"],
         """
-        Result: \(method.summary).\(details(ofMerge: method.name))
+        Result: \(method.summary).
+        \(method.explanation)
         \(method.needsBase ? "Needs the base that the models were tuned from.\n" : "")\
         Parameters:
         \(parameters.joined(separator: "\n"))
@@ -137,26 +77,11 @@ extension MethodTopic {
     }
   }
 
-  private static func details(ofMerge name: String) -> String {
-    switch name {
-    case "ties":
-      """
-
-      Of the difference of each model from the base, the share density with the largest
-      magnitudes is kept. For each value, the sign with the greater sum of weighted magnitudes
-      is elected, and only differences of this sign are added to the base.
-      What it loses: small differences, and those of the other sign.
-      Source: Yadav et al., "TIES-Merging", NeurIPS 2023.
-      """
-    default: ""
-    }
-  }
-
-  private static var rope: [MethodTopic] {
+  static var rope: [RegistryTopic] {
     RopeMethod.allCases.map { method in
-      MethodTopic(
+      RegistryTopic(
         method.rawValue, usage: ["sumac rope scale --method \(method.rawValue)"],
-        "Rotary frequencies for a longer context: \(method.summary).\(details(of: method))")
+        "Rotary frequencies for a longer context: \(method.summary).\n\(details(of: method))")
     }
   }
 
@@ -164,7 +89,6 @@ extension MethodTopic {
     switch method {
     case .clex:
       """
-
       A model tuned with CLEX contains a small network that continues its frequencies as a
       differential equation of the length. The equation is solved for one length, --time times
       the trained one, and the frequencies are frozen, so that any runtime can use the model.
@@ -172,15 +96,53 @@ extension MethodTopic {
       trained length.
       Source: Chen et al., "CLEX: Continuous Length Extrapolation", ICLR 2024.
       """
-    case .pi, .ntk, .dynamic, .yarn, .longrope, .llama3: ""
+    case .pi:
+      """
+      Divides all frequencies by --factor, so that positions fit into the trained length.
+      What it loses: the distance between neighbors shrinks; the model needs tuning.
+      Source: Chen et al., "Extending Context Window via Position Interpolation", 2023.
+      """
+    case .ntk:
+      """
+      Raises the base of the frequencies, so that the slowest one is divided by --factor and the
+      fastest one stays.
+      What it loses: precision of distances between slow dimensions, at all lengths.
+      """
+    case .dynamic:
+      """
+      Raises the base of the frequencies with the length in use. Up to the trained length, the
+      frequencies stay as they are.
+      What it loses: keys that were computed at another length have other frequencies.
+      """
+    case .yarn:
+      """
+      Divides the slow frequencies by --factor, keeps the fast ones, and goes from one to the
+      other along a ramp (--beta-fast, --beta-slow). Attention scores are scaled.
+      What it loses: little without tuning for small factors; more for large ones.
+      Source: Peng et al., "YaRN", ICLR 2024.
+      """
+    case .longrope:
+      """
+      Divides each frequency by its own factor (--factors), from one list up to the trained
+      length and another beyond it.
+      What it loses: depends on the factors, which others have searched for.
+      Source: Ding et al., "LongRoPE", ICML 2024.
+      """
+    case .llama3:
+      """
+      Divides the frequencies of long waves by --factor, keeps those of short waves, and goes
+      smoothly from one to the other.
+      What it loses: precision of long distances.
+      Source: the configuration of Llama 3.1.
+      """
     }
   }
 
-  private static var caches: [MethodTopic] {
+  static var caches: [RegistryTopic] {
     GearSettings.Method.allCases.map { method in
-      MethodTopic(
+      RegistryTopic(
         method.rawValue, usage: ["sumac cache pack --method \(method.rawValue)"],
-        "A key-value cache, stored as: \(method.summary).\(details(of: method))")
+        "A key-value cache, stored as: \(method.summary).\n\(details(of: method))")
     }
   }
 
@@ -188,26 +150,56 @@ extension MethodTopic {
     switch method {
     case .gear:
       """
-
       Keys are quantized per channel and values per token, in groups of --group entries with
       codes of --bits. The share --outliers of the largest and smallest entries stays exact, and
       a product of rank --rank for each head approximates the error that remains.
       What it loses: the rest of that error, which cache inspect --against measures.
       Source: Kang et al., "GEAR", 2024.
       """
-    case .gearL, .kivi, .kcvt, .gearKCVT, .gearLKCVT: ""
+    case .gearL:
+      """
+      As gear, without exact outliers: codes, and a product of low rank for each head.
+      What it loses: the error that the product does not approximate.
+      Source: Kang et al., "GEAR", 2024.
+      """
+    case .kivi:
+      """
+      Keys are quantized per channel and values per token, in groups of --group entries; the
+      newest --residual tokens stay exact.
+      What it loses: the rounding of the codes.
+      Source: Liu et al., "KIVI", ICML 2024.
+      """
+    case .kcvt:
+      """
+      Keys are quantized per channel and values per token, with one scale for a whole channel or
+      token.
+      What it loses: the rounding of the codes, more than with groups.
+      Source: Kang et al., "GEAR", 2024, table of baselines.
+      """
+    case .gearKCVT:
+      """
+      As gear, with the codes of kcvt.
+      What it loses: the error that product and outliers do not approximate.
+      Source: Kang et al., "GEAR", 2024.
+      """
+    case .gearLKCVT:
+      """
+      As gear-l, with the codes of kcvt.
+      What it loses: the error that the product does not approximate.
+      Source: Kang et al., "GEAR", 2024.
+      """
     }
   }
 
-  private static var types: [MethodTopic] {
+  static var types: [RegistryTopic] {
     StorageType.names.map { type in
       let loss =
         type.kind == .lossless
         ? "What it loses: nothing."
         : "What it loses: precision; the error of each tensor is recorded and shown by inspect."
-      return MethodTopic(
+      return RegistryTopic(
         type.name, usage: ["sumac convert --type \(type.name)"],
-        "\(type.summary). \(loss)\nOptions after a colon: see sumac explain types")
+        "\(type.summary).\n\(loss)\nOptions after a colon: see sumac explain types")
     }
   }
 }
