@@ -46,6 +46,8 @@ INLINE uint16_t bits_of_half(_Float16 value) {
 #include "Cache.inc.h"
 #include "Peak.inc.h"
 #include "SparseRows.inc.h"
+#include "Channels.inc.h"
+#include "Windows.inc.h"
 
 const sumac_kernels SUMAC_TABLE = {
     .level = SUMAC_LEVEL,
@@ -130,4 +132,20 @@ const sumac_kernels SUMAC_TABLE = {
     .pack_planes_f64 = pack_planes_f64,
     .unpack_planes_f32 = unpack_planes_f32,
     .unpack_planes_f64 = unpack_planes_f64,
+    .channel_moments_f32 = channel_moments_f32,
+    .channel_moments_f64 = channel_moments_f64,
+    .normalize_channel_f32 = normalize_channel_f32,
+    .normalize_channel_f64 = normalize_channel_f64,
+    .normal_sums_f32 = normal_sums_f32,
+    .normal_sums_f64 = normal_sums_f64,
+    .add_normal_slopes_f32 = add_normal_slopes_f32,
+    .add_normal_slopes_f64 = add_normal_slopes_f64,
+    .fill_windows_f32 = fill_windows_f32,
+    .fill_windows_f64 = fill_windows_f64,
+    .add_windows_f32 = add_windows_f32,
+    .add_windows_f64 = add_windows_f64,
+    .largest_in_windows_f32 = largest_in_windows_f32,
+    .largest_in_windows_f64 = largest_in_windows_f64,
+    .add_to_largest_f32 = add_to_largest_f32,
+    .add_to_largest_f64 = add_to_largest_f64,
 };

@@ -78,33 +78,43 @@ static void NAME(sparse_dots)(const uint32_t *starts, const uint32_t *offsets, s
   }
 }
 
+/// The columns of a plane, of those with remainder `part`, that are inside of the image.
+INLINE void NAME(plane_columns)(const sumac_planes *planes, size_t part, size_t *first, size_t *end) {
+  const size_t stride = planes->stride, pad = planes->padding, last = planes->width + pad;
+  *first = part < pad ? (pad - part + stride - 1) / stride : 0;
+  *end = part < last ? (last - part + stride - 1) / stride : 0;
+  if (*end > planes->pitch) *end = planes->pitch;
+  if (*first > *end) *first = *end;
+}
+
 static void NAME(pack_planes)(const sumac_planes *planes, size_t first, size_t last, const void *values,
                               void *target) {
   const REAL *source = values;
-  REAL *all = target;
-  const size_t stride = planes->stride, pad = planes->padding, width = planes->width;
-  for (size_t channel = first; channel < last; channel++) {
+  const size_t stride = planes->stride, pad = planes->padding;
+  const size_t parts = stride * stride, used = planes->images * planes->rows * planes->pitch;
+  for (size_t plane = first * parts; plane < last * parts; plane++) {
+    const size_t channel = plane / parts, phase = plane % parts / stride, part = plane % stride;
+    size_t start, end;
+    NAME(plane_columns)(planes, part, &start, &end);
+    REAL *to = (REAL *)target + plane * planes->channel_pitch;
+    for (size_t k = 0; k < planes->lead; k++) to[k] = 0;
+    to += planes->lead;
     for (size_t image = 0; image < planes->images; image++) {
-      const REAL *rows =
-          source + (image * planes->channels + channel) * planes->height * width;
-      const size_t start = planes->lead + image * planes->rows * planes->pitch;
-      for (size_t y = 0; y < planes->height; y++) {
-        const REAL *row = rows + y * width;
+      const REAL *rows = source + (image * planes->channels + channel) * planes->height * planes->width;
+      for (size_t row = 0; row < planes->rows; row++, to += planes->pitch) {
+        const size_t y = row * stride + phase - pad;
+        const size_t stop = y < planes->height ? end : 0, begin = y < planes->height ? start : 0;
+        const size_t from = y * planes->width + begin * stride + part - pad;
+        for (size_t k = 0; k < begin; k++) to[k] = 0;
         if (stride == 1) {
-          REAL *to = all + channel * planes->channel_pitch + start + y * planes->pitch;
-          for (size_t x = 0; x < width; x++) to[x] = row[x];
-          continue;
+          for (size_t k = begin; k < stop; k++) to[k] = rows[from + k - begin];
+        } else {
+          for (size_t k = begin; k < stop; k++) to[k] = rows[from + (k - begin) * stride];
         }
-        const size_t place = (y + pad) / stride, phase = (y + pad) % stride;
-        if (place >= planes->rows) continue;
-        for (size_t x = 0; x < width; x++) {
-          const size_t column = (x + pad) / stride, part = (x + pad) % stride;
-          if (column >= planes->pitch) continue;
-          all[((channel * stride + phase) * stride + part) * planes->channel_pitch + start +
-              place * planes->pitch + column] = row[x];
-        }
+        for (size_t k = stop; k < planes->pitch; k++) to[k] = 0;
       }
     }
+    for (size_t k = planes->lead + used; k < planes->channel_pitch; k++) *to++ = 0;
   }
 }
 
@@ -115,28 +125,27 @@ static void NAME(unpack_planes)(const sumac_planes *planes, size_t first, size_t
   const size_t stride = planes->stride, pad = planes->padding, width = planes->width;
   for (size_t channel = first; channel < last; channel++) {
     for (size_t image = 0; image < planes->images; image++) {
-      REAL *rows = result + (image * planes->channels + channel) * planes->height * width;
+      REAL *row = result + (image * planes->channels + channel) * planes->height * width;
       const size_t start = planes->lead + image * planes->rows * planes->pitch;
-      for (size_t y = 0; y < planes->height; y++) {
-        REAL *row = rows + y * width;
-        if (stride == 1) {
-          const REAL *from = all + channel * planes->channel_pitch + start + y * planes->pitch;
-          if (adds) {
-            for (size_t x = 0; x < width; x++) row[x] += from[x];
-          } else {
-            for (size_t x = 0; x < width; x++) row[x] = from[x];
-          }
-          continue;
-        }
+      for (size_t y = 0; y < planes->height; y++, row += width) {
         const size_t place = (y + pad) / stride, phase = (y + pad) % stride;
-        for (size_t x = 0; x < width; x++) {
-          const size_t column = (x + pad) / stride, part = (x + pad) % stride;
-          const int is_inside = place < planes->rows && column < planes->pitch;
-          const REAL value =
-              is_inside ? all[((channel * stride + phase) * stride + part) * planes->channel_pitch +
-                              start + place * planes->pitch + column]
-                        : 0;
-          row[x] = adds ? row[x] + value : value;
+        for (size_t part = 0; part < stride; part++) {
+          size_t begin, end;
+          NAME(plane_columns)(planes, part, &begin, &end);
+          if (place >= planes->rows) end = begin;
+          const REAL *from = all + ((channel * stride + phase) * stride + part) * planes->channel_pitch +
+                             start + place * planes->pitch + begin;
+          const size_t to = begin * stride + part - pad;
+          if (stride == 1 && adds) {
+            for (size_t k = 0; k < end - begin; k++) row[to + k] += from[k];
+          } else if (stride == 1) {
+            for (size_t k = 0; k < end - begin; k++) row[to + k] = from[k];
+          } else {
+            for (size_t k = 0; k < end - begin; k++) {
+              REAL *value = row + to + k * stride;
+              *value = adds ? *value + from[k] : from[k];
+            }
+          }
         }
       }
     }

@@ -38,32 +38,44 @@ package struct LabelledExamples: TrainingData {
 
   package func batch<S: NetworkScalar>(_ examples: [Int], in arena: Arena) -> Batch<S> {
     let value = Value<S>([examples.count] + shape, in: arena)
-    if !arena.isCounting {
-      switch values {
-      case .bytes(let bytes): fill(value, examples) { S(bytes[$0]) }
-      case .floats(let floats): fill(value, examples) { S(floats[$0]) }
-      }
-    }
+    if !arena.isCounting { fill(value, examples) }
     return Batch(
       .images(value), targets: examples.map { labels[$0] },
       windows: Windows(sequenceCount: examples.count, length: 1))
   }
 
-  private func fill<S: NetworkScalar>(
-    _ value: Value<S>, _ examples: [Int], _ number: (_ index: Int) -> S
-  ) {
-    let size = shape.reduce(1, *)
-    let channelSize = size / shape[0]
+  /// Writes scaled examples, one after another.
+  @_specialize(where S == Float)
+  @_specialize(where S == Double)
+  private func fill<S: NetworkScalar>(_ value: Value<S>, _ examples: [Int]) {
+    // With one mean and one deviation, an example is a single channel.
+    let channelCount = max(1, scaling.mean.count, scaling.deviation.count)
+    let channelSize = shape.reduce(1, *) / channelCount
     let divisor = S(scaling.divisor)
+    let channels = (0..<channelCount).map { channel in
+      let mean = S(Self.entry(scaling.mean, channel) ?? 0)
+      let deviation = S(Self.entry(scaling.deviation, channel) ?? 1)
+      // The table has all numbers that a byte can become.
+      return (mean, deviation, (0...UInt8.max).map { (S($0) / divisor - mean) / deviation })
+    }
     var target = value.mutableSpan
-    for (row, example) in examples.enumerated() {
-      for channel in 0..<shape[0] {
-        let mean = S(Self.entry(scaling.mean, channel) ?? 0)
-        let deviation = S(Self.entry(scaling.deviation, channel) ?? 1)
-        for place in channel * channelSize..<(channel + 1) * channelSize {
-          let x = number(example * size + place)
-          target[row * size + place] = (x / divisor - mean) / deviation
+    var place = 0
+    for example in examples {
+      for (channel, (mean, deviation, table)) in channels.enumerated() {
+        let start = (example * channelCount + channel) * channelSize
+        switch values {
+        case .bytes(let bytes):
+          let source = bytes.span.extracting(start..<start + channelSize)
+          var part = target._mutatingExtracting(place..<place + channelSize)
+          for index in source.indices { part[index] = table[Int(source[index])] }
+        case .floats(let floats):
+          let source = floats.span.extracting(start..<start + channelSize)
+          var part = target._mutatingExtracting(place..<place + channelSize)
+          for index in source.indices {
+            part[index] = (S(source[index]) / divisor - mean) / deviation
+          }
         }
+        place += channelSize
       }
     }
   }

@@ -88,7 +88,7 @@ extension Kernels {
     }
   }
 
-  /// Copies some channels of images to their planes; other elements of the planes stay as they are.
+  /// Copies some channels of images to their planes, whose other elements become 0.
   @_lifetime(planes: copy planes)
   package func packPlanes(
     _ layout: PlaneLayout, channels: Range<Int>, from values: borrowing RawSpan,

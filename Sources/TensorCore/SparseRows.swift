@@ -25,7 +25,7 @@ package struct PlaneLayout: Sendable, Hashable {
   package var channels: Int
   package var height: Int
   package var width: Int
-  /// With a stride above 1, each channel has a plane for each pair of remainders of its places.
+  /// Each channel has a plane for each pair of remainders of its places, which are counted from the padding.
   package var stride = 1
   package var padding = 0
   /// The number of elements from one row of a plane to the next, and the rows of an image.
@@ -52,6 +52,6 @@ package struct PlaneLayout: Sendable, Hashable {
   /// True if every place that is used lies inside its plane.
   var isValid: Bool {
     stride > 0 && padding >= 0 && channelPitch >= lead + images * rows * pitch
-      && (stride > 1 || (height <= rows && width <= pitch))
+      && (stride > 1 || (height + padding <= rows && width + padding <= pitch))
   }
 }

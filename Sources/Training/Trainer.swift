@@ -167,7 +167,7 @@ package final class Trainer<Scalar: NetworkScalar> {
     let tape = Tape<Scalar>(compute, isRecording: true)
     var pending: [String: [Scalar]] = [:]
     let observe: (String, Value<Scalar>) throws -> Void = { prefix, x in
-      if !self.compute.arena.isCounting { self.update(&pending, prefix, x) }
+      if !self.compute.arena.isCounting { try self.update(&pending, prefix, x) }
     }
     let logits = try logits(
       batch, tape, step: number - 1, observe: trainsStatistics ? observe : nil)
@@ -223,15 +223,15 @@ package final class Trainer<Scalar: NetworkScalar> {
   /// Adds a batch to the running statistics of a normalization.
   func update(
     _ pending: inout [String: [Scalar]], _ prefix: String, _ x: Value<Scalar>
-  ) {
+  ) throws {
     // The variance of a single number is not defined.
     guard x.count > x.shape[1] else { return }
     let names = Network<Scalar>.statisticNames.map { prefix + $0 }
     let old = names.map { name in
       pending[name] ?? statistics.first { $0.name == name }?.value.numbers ?? []
     }
-    let new = BatchNorm.running(
-      old[0], old[1], after: x, momentum: ClassifierSettings.momentum)
+    let new = try BatchNorm.running(
+      old[0], old[1], after: x, momentum: ClassifierSettings.momentum, compute)
     pending[names[0]] = new.mean
     pending[names[1]] = new.variance
   }

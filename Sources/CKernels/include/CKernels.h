@@ -109,9 +109,9 @@ enum { SUMAC_ROW_BLOCK_BYTES = 256 };
 
 /// The layout of images in planes with zeros around them.
 ///
-/// Values are images `[images, channels, height, width]`. With stride 1, value (y, x) of an image is at place (y, x) of the
-/// plane of its channel. With a larger stride, a channel has a plane for each pair of remainders: the value is at place
-/// ((y + padding) / stride, (x + padding) / stride) of the plane of the two remainders; places outside are left out.
+/// Values are images `[images, channels, height, width]`. A channel has a plane for each pair of remainders by the stride:
+/// value (y, x) of an image is at place ((y + padding) / stride, (x + padding) / stride) of the plane of the remainders of
+/// y + padding and x + padding; places outside are left out.
 /// Place (r, c) of image i is element `lead` + (i * rows + r) * pitch + c of its plane. Planes are `channel_pitch` values
 /// apart.
 typedef struct sumac_planes {
@@ -119,6 +119,21 @@ typedef struct sumac_planes {
   size_t stride, padding;
   size_t pitch, rows, lead, channel_pitch;
 } sumac_planes;
+
+/// A channel of images: `size` values of each image, `pitch` values from one image to the next.
+typedef struct sumac_channel {
+  size_t images, pitch, size;
+} sumac_channel;
+
+/// The windows of an image `[channels, height, width]`: the window of place (r, c) of the output starts at row r * stride -
+/// padding and column c * stride - padding of the image, which is surrounded by zeros.
+typedef struct sumac_windows {
+  size_t channels, height, width;
+  size_t kernel_height, kernel_width;
+  size_t stride_height, stride_width;
+  size_t padding_height, padding_width;
+  size_t output_height, output_width;
+} sumac_windows;
 
 /// The layout of quantization groups in a chunk of a tensor.
 ///
@@ -572,17 +587,74 @@ typedef struct sumac_kernels {
                           const void *_Nullable vectors, size_t pitch, const void *_Nullable others,
                           size_t first, size_t count, void *_Nullable sums);
 
-  /// Copies the channels `first` to below `last` of images to their planes.
+  /// Copies the channels `first` to below `last` of images to their planes, whose other elements become 0.
   void (*pack_planes_f32)(const sumac_planes *planes, size_t first, size_t last,
                           const void *_Nullable values, void *_Nullable target);
   void (*pack_planes_f64)(const sumac_planes *planes, size_t first, size_t last,
                           const void *_Nullable values, void *_Nullable target);
 
-  /// Copies, or adds if `adds` is not 0, the planes of some channels to the images.
+  /// Copies, or adds if `adds` is not 0, the planes of some channels to the images. Values without a place stay as they
+  /// are.
   void (*unpack_planes_f32)(const sumac_planes *planes, size_t first, size_t last,
                             const void *_Nullable values, void *_Nullable target, int adds);
   void (*unpack_planes_f64)(const sumac_planes *planes, size_t first, size_t last,
                             const void *_Nullable values, void *_Nullable target, int adds);
+
+  // A channel of images, as F32 or F64 values. Numbers are rounded to the type of the values.
+
+  /// Computes mean and biased variance of the values of a channel. Sums are those of each image in 16 lanes, which are
+  /// added in pairs, added in order.
+  void (*channel_moments_f32)(const sumac_channel *channel, const void *_Nullable values,
+                              void *moments);
+  void (*channel_moments_f64)(const sumac_channel *channel, const void *_Nullable values,
+                              void *moments);
+
+  /// Computes results = (values - mean) * factor * scale + shift.
+  void (*normalize_channel_f32)(const sumac_channel *channel, const void *_Nullable values, double mean,
+                                double factor, double scale, double shift, void *_Nullable results);
+  void (*normalize_channel_f64)(const sumac_channel *channel, const void *_Nullable values, double mean,
+                                double factor, double scale, double shift, void *_Nullable results);
+
+  /// Computes the sums of slopes and of slopes * (values - mean) * factor, in the order of `channel_moments`.
+  void (*normal_sums_f32)(const sumac_channel *channel, const void *_Nullable values,
+                          const void *_Nullable slopes, double mean, double factor, void *sums);
+  void (*normal_sums_f64)(const sumac_channel *channel, const void *_Nullable values,
+                          const void *_Nullable slopes, double mean, double factor, void *sums);
+
+  /// Computes sums += (slopes - offset - (values - mean) * share) * factor * scale.
+  void (*add_normal_slopes_f32)(const sumac_channel *channel, const void *_Nullable values,
+                                const void *_Nullable slopes, double mean, double offset, double share,
+                                double factor, double scale, void *_Nullable sums);
+  void (*add_normal_slopes_f64)(const sumac_channel *channel, const void *_Nullable values,
+                                const void *_Nullable slopes, double mean, double offset, double share,
+                                double factor, double scale, void *_Nullable sums);
+
+  // Windows of an image, as F32 or F64 values.
+
+  /// Writes the windows of an image as the columns of a matrix, whose rows are `pitch` values apart: row (c, i, j) has, for
+  /// each place of the output, the number of channel c at offset (i, j) in the window, or 0 outside of the image.
+  void (*fill_windows_f32)(const sumac_windows *windows, const void *_Nullable image, void *_Nullable matrix,
+                          size_t pitch);
+  void (*fill_windows_f64)(const sumac_windows *windows, const void *_Nullable image, void *_Nullable matrix,
+                          size_t pitch);
+
+  /// Adds each number of such a matrix to its place in an image, row by row; those outside are left out.
+  void (*add_windows_f32)(const sumac_windows *windows, const void *_Nullable matrix, size_t pitch,
+                          void *_Nullable image);
+  void (*add_windows_f64)(const sumac_windows *windows, const void *_Nullable matrix, size_t pitch,
+                          void *_Nullable image);
+
+  /// Computes the largest number in each window of each channel; NaN if there is one. Each window has a place inside.
+  void (*largest_in_windows_f32)(const sumac_windows *windows, const void *_Nullable image,
+                          void *_Nullable results);
+  void (*largest_in_windows_f64)(const sumac_windows *windows, const void *_Nullable image,
+                          void *_Nullable results);
+
+  /// Adds each term, one for each window, to the sum at the place of the largest number; of equal ones, the first.
+  void (*add_to_largest_f32)(const sumac_windows *windows, const void *_Nullable image, const void *_Nullable terms,
+                          void *_Nullable sums);
+  void (*add_to_largest_f64)(const sumac_windows *windows, const void *_Nullable image, const void *_Nullable terms,
+                          void *_Nullable sums);
 } sumac_kernels;
 
 /// Returns the number of levels that this machine supports, at least 1.

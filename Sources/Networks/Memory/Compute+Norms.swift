@@ -26,26 +26,22 @@ extension Compute {
     try sum(x, y) { x, y in (x - y) * (x - y) }
   }
 
-  /// Returns the sum of what `body` returns for the numbers of two values: by rows in their own type, then in float64.
+  /// The number of numbers that are added in their own type.
+  private static let runCount = 1 << 12
+
+  /// Returns the sum of what `body` returns for the numbers of two values: by runs in their own type, then in float64.
   @inline(__always)
   private func sum<S: NetworkScalar>(
     _ x: Value<S>, _ y: Value<S>, _ body: @Sendable (SIMD16<S>, SIMD16<S>) -> SIMD16<S>
   ) throws -> Double {
-    let columns = max(1, x.columns)
-    let rows = x.count / columns
-    let sums = Mutex([Double](repeating: 0, count: rows))
-    try forEachRows(rows, columns: columns) { part in
+    let count = x.count
+    let sums = try map((count + Self.runCount - 1) / Self.runCount) { run in
+      let range = run * Self.runCount..<min(count, (run + 1) * Self.runCount)
       let (a, b) = (x.span, y.span)
-      let found = part.map { row in
-        let range = row * columns..<(row + 1) * columns
-        return Double(
-          a.sum(range) { lanes, index in body(lanes, b.lanes(index, end: range.upperBound)) })
-      }
-      sums.withLock { sums in
-        for (row, value) in zip(part, found) { sums[row] = value }
-      }
+      return Double(
+        a.sum(range) { lanes, index in body(lanes, b.lanes(index, end: range.upperBound)) })
     }
-    return sums.withLock { $0.reduce(0, +) }
+    return sums.reduce(0, +)
   }
 }
 

@@ -65,6 +65,11 @@ package final class Compute: Sendable {
   /// Creates scratch memory for a worker.
   func scratch<S: NetworkScalar>(_ count: Int) -> Memory<S> { Memory(count, in: arena) }
 
+  /// Creates a scratch matrix for a worker.
+  func scratch<S: NetworkScalar>(rows: Int, columns: Int) -> Matrix<S> {
+    Matrix(scratch(rows * columns), rows: rows, columns: columns)
+  }
+
   // MARK: Products
 
   /// Sets or adds to `result` the product of two matrices, with all workers.

@@ -1,4 +1,5 @@
 import Base
+import Glibc
 
 /// Memory for numbers, with one owner. It is part of an arena, which counts it until it is freed.
 ///
@@ -19,7 +20,8 @@ import Base
     // operation that created the memory.
     unsafe base = arena.allocate(count * MemoryLayout<Scalar>.stride)
       .bindMemory(to: Scalar.self, capacity: arena.isCounting ? 0 : count)
-    if isZero, !arena.isCounting { unsafe base.initialize(repeating: 0, count: count) }
+    // SAFETY: numbers whose bytes are 0 are 0.
+    if isZero, !arena.isCounting { unsafe memset(base, 0, byteCount) }
   }
 
   deinit {

@@ -21,9 +21,14 @@ package final class Value<Scalar: NetworkScalar>: Sendable {
   ) {
     precondition(numbers.count == shape.reduce(1, *))
     self.init(shape, needsGradient: needsGradient, in: arena)
-    guard !arena.isCounting else { return }
+    if !arena.isCounting { set(numbers) }
+  }
+
+  @_specialize(where Scalar == Float)
+  @_specialize(where Scalar == Double)
+  private func set(_ numbers: [Scalar]) {
     var target = mutableSpan
-    for (index, number) in numbers.enumerated() { target[index] = number }
+    for index in numbers.indices { target[index] = numbers[index] }
   }
 
   /// Creates a value that shares the memory of another one.
@@ -59,7 +64,11 @@ package final class Value<Scalar: NetworkScalar>: Sendable {
   }
 
   /// The numbers as an array, for small values.
-  package var numbers: [Scalar] {
+  package var numbers: [Scalar] { copied() }
+
+  @_specialize(where Scalar == Float)
+  @_specialize(where Scalar == Double)
+  private func copied() -> [Scalar] {
     let span = span
     return span.indices.map { span[$0] }
   }

@@ -28,6 +28,16 @@ extension Double: NetworkScalar {
     a.replacing(with: b, where: .!(b .<= a) .& (a .== a))
   }
 
+  @inline(__always)
+  package static func step(_ x: SIMD16<Double>) -> SIMD16<Double> {
+    x.replacing(with: 1, where: x .> 0).replacing(with: 0, where: x .<= 0)
+  }
+
+  @inline(__always)
+  package static func masked(_ x: SIMD16<Double>, by mask: SIMD16<Double>) -> SIMD16<Double> {
+    (x * mask).replacing(with: 0, where: mask .== 0)
+  }
+
   package static func exp(_ x: SIMD16<Double>) -> SIMD16<Double> { each(x) { Glibc.exp($0) } }
   package static func tanh(_ x: SIMD16<Double>) -> SIMD16<Double> { each(x) { Glibc.tanh($0) } }
   package static func erf(_ x: SIMD16<Double>) -> SIMD16<Double> { each(x) { Glibc.erf($0) } }

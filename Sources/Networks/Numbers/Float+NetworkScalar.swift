@@ -30,6 +30,16 @@ extension Float: NetworkScalar {
     a.replacing(with: b, where: .!(b .<= a) .& (a .== a))
   }
 
+  @inline(__always)
+  package static func step(_ x: SIMD16<Float>) -> SIMD16<Float> {
+    x.replacing(with: 1, where: x .> 0).replacing(with: 0, where: x .<= 0)
+  }
+
+  @inline(__always)
+  package static func masked(_ x: SIMD16<Float>, by mask: SIMD16<Float>) -> SIMD16<Float> {
+    (x * mask).replacing(with: 0, where: mask .== 0)
+  }
+
   /// The relative error is at most 2.5e-7; results below 1.2e-38 are 0.
   ///
   /// x = n log 2 + r with |r| ≤ log 2 / 2, and exp r = 1 + r + r² P(r) with a polynomial P that was fitted for the least

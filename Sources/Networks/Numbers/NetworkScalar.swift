@@ -10,6 +10,10 @@ package protocol NetworkScalar: BLASScalar, SIMDScalar, Codable {
 
   /// Returns the larger number of each lane; NaN if one of the two is NaN.
   static func larger(_ a: SIMD16<Self>, _ b: SIMD16<Self>) -> SIMD16<Self>
+  /// Returns 1 for each number above 0, 0 for others, and NaN for NaN.
+  static func step(_ x: SIMD16<Self>) -> SIMD16<Self>
+  /// Returns x · mask, and 0 where the mask is 0 whatever x is.
+  static func masked(_ x: SIMD16<Self>, by mask: SIMD16<Self>) -> SIMD16<Self>
   /// Returns e to the power of each lane.
   static func exp(_ x: SIMD16<Self>) -> SIMD16<Self>
   /// Returns the hyperbolic tangent of each lane.

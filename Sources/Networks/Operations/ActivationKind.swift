@@ -82,9 +82,7 @@ package enum ActivationKind: String, CaseIterable, Sendable {
     case .silu:
       let s = Self.sigmoid(x)
       return s * (1 + x * (1 - s))
-    case .relu:
-      return SIMD16(repeating: 0).replacing(with: 1, where: x .> 0)
-        .replacing(with: x, where: x .!= x)
+    case .relu: return S.step(x)
     case .tanh:
       let t = S.tanh(x)
       return 1 - t * t

@@ -38,6 +38,8 @@ extension Compute {
   /// Copies or adds the numbers of a matrix to another one.
   @_specialize(where S == Float)
   @_specialize(where S == Double)
+  @_specialize(where S == Float)
+  @_specialize(where S == Double)
   func copy<S: NetworkScalar>(
     _ source: Matrix<S>, to target: Matrix<S>, isAdding: Bool = false
   ) throws {

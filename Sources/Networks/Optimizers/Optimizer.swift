@@ -62,10 +62,7 @@ extension Compute {
       let (x, mask) = (value.span, mask.span)
       var y = value.mutableSpan
       y.fill(range) {
-        let end = range.upperBound
-        let kept = mask.lanes($0, end: end)
-        // A product with 0 could be −0, or NaN.
-        return (x.lanes($0, end: end) * kept).replacing(with: 0, where: kept .== 0)
+        S.masked(x.lanes($0, end: range.upperBound), by: mask.lanes($0, end: range.upperBound))
       }
     }
   }

@@ -29,7 +29,7 @@ struct SparseLayer<S: NetworkScalar> {
 
   /// Returns values in planes, with zeros around them.
   private func packed(_ value: Value<S>, _ layout: PlaneLayout) throws -> Memory<S> {
-    let planes = Memory<S>(layout.planeCount, isZero: true, in: compute.arena)
+    let planes = compute.scratch(layout.planeCount) as Memory<S>
     try forEachPart(layout.channels, of: Self.channelsPerWorker) { channels in
       var target = planes.mutableSpan
       // SAFETY of this and the other uses of bytes: numbers have no padding.
@@ -76,6 +76,8 @@ struct SparseLayer<S: NetworkScalar> {
   }
 
   /// Returns the weights of a support, in the order of the entries.
+  @_specialize(where S == Float)
+  @_specialize(where S == Double)
   private func entries(
     _ weight: Value<S>, _ support: SparseSupport, order: [UInt32]? = nil
   ) -> Memory<S> {
@@ -131,10 +133,15 @@ struct SparseLayer<S: NetworkScalar> {
           isDouble: Self.isDouble)
       }
     }
-    let found = sums.span
-    var target = dw.mutableSpan
-    for (place, index) in pattern.trained.indexes.enumerated() {
-      target[Int(index)] += found[place]
-    }
+    add(sums, of: pattern.trained, to: dw)
+  }
+
+  /// Adds a number for each weight of a support.
+  @_specialize(where S == Float)
+  @_specialize(where S == Double)
+  private func add(_ numbers: Memory<S>, of support: SparseSupport, to value: Value<S>) {
+    let source = numbers.span
+    var target = value.mutableSpan
+    for (place, index) in support.indexes.enumerated() { target[Int(index)] += source[place] }
   }
 }

@@ -28,7 +28,7 @@ struct ReplayPass<Scalar: NetworkScalar> {
     let logits = try trainer.logits(
       learner.data.batch(examples, in: compute.arena), tape
     ) { prefix, x in
-      if !compute.arena.isCounting { trainer.update(&pending, prefix, x) }
+      if !compute.arena.isCounting { try trainer.update(&pending, prefix, x) }
     }
     statistics = pending
     let share = weight / Double(examples.count)

@@ -1,3 +1,5 @@
+import TensorCore
+
 /// Batch normalization: y = (x − mean) / √(variance + ε) · w + b for each channel.
 ///
 /// Input `[images, channels, …]`. In training, weights w, b `[channels]`, and mean and biased variance are those of the
@@ -28,16 +30,18 @@ package struct BatchNorm: Operation {
   /// of the batch.
   /// - Parameter x: The input of the operation, with at least two numbers in each channel.
   package static func running<S: NetworkScalar>(
-    _ mean: [S], _ variance: [S], after x: Value<S>, momentum: Double
-  ) -> (mean: [S], variance: [S]) {
-    let part = ChannelParts(x.shape)
-    let span = x.span
+    _ mean: [S], _ variance: [S], after x: Value<S>, momentum: Double, _ compute: Compute
+  ) throws -> (mean: [S], variance: [S]) {
+    let layout = ImageChannels(x.shape)
+    let moments = try compute.map(layout.channels) { channel in
+      Kernels.best.moments(
+        of: channel, layout, unsafe x.span.bytes, isDouble: S.self == Double.self)
+    }
     let share = S(momentum)
     var result = (mean: mean, variance: variance)
     for channel in mean.indices {
-      let (mean, biased) = part.moments(span, channel)
-      let unbiased = biased * S(part.count) / S(part.count - 1)
-      result.mean[channel] += share * (mean - result.mean[channel])
+      let unbiased = S(moments[channel].variance) * S(layout.count) / S(layout.count - 1)
+      result.mean[channel] += share * (S(moments[channel].mean) - result.mean[channel])
       result.variance[channel] += share * (unbiased - result.variance[channel])
     }
     return result
@@ -45,11 +49,14 @@ package struct BatchNorm: Operation {
 
   /// Returns the mean and 1 / √(variance + ε) of a channel.
   private func statistics<S: NetworkScalar>(
-    _ x: Span<S>, _ channel: Int, _ parts: ChannelParts, _ weights: [Value<S>]
+    _ x: Value<S>, _ channel: Int, _ layout: ImageChannels, _ weights: [Value<S>]
   ) -> (mean: S, factor: S) {
     var moments: (mean: S, variance: S)
     if isTraining {
-      moments = parts.moments(x, channel)
+      // SAFETY of this and the other uses of bytes: numbers have no padding.
+      let found = Kernels.best.moments(
+        of: channel, layout, unsafe x.span.bytes, isDouble: S.self == Double.self)
+      moments = (S(found.mean), S(found.variance))
     } else {
       let (mean, variance) = (weights[2], weights[3])
       moments = (mean.span[channel], variance.span[channel])
@@ -57,39 +64,34 @@ package struct BatchNorm: Operation {
     return (moments.mean, 1 / (moments.variance + S(epsilon)).squareRoot())
   }
 
-  @_specialize(where S == Float)
-  @_specialize(where S == Double)
   package func forward<S: NetworkScalar>(_ pass: ForwardPass<S>) throws {
     let weights = try pass.weights.map { try pass.compute.whole($0) }
     let (scale, shift) = (weights[0], weights[1])
-    let parts = ChannelParts(pass.output.shape)
-    try pass.compute.forEach(parts.channels) { channel in
-      let x = pass.input(0)
+    let layout = ImageChannels(pass.output.shape)
+    try pass.compute.forEach(layout.channels) { channel in
+      let x = pass.inputs[0]
       var y = pass.output.mutableSpan
-      let (mean, factor) = statistics(x, channel, parts, weights)
-      let (w, b) = (scale.span[channel], shift.span[channel])
-      for range in parts.ranges(channel) {
-        y.fill(range) { (x.lanes($0, end: range.upperBound) - mean) * factor * w + b }
-      }
+      var bytes = unsafe y.mutableBytes
+      let (mean, factor) = statistics(x, channel, layout, weights)
+      Kernels.best.normalize(
+        channel, layout, unsafe x.span.bytes, mean: Double(mean), factor: Double(factor),
+        scale: Double(scale.span[channel]), shift: Double(shift.span[channel]), into: &bytes,
+        isDouble: S.self == Double.self)
     }
   }
 
-  @_specialize(where S == Float)
-  @_specialize(where S == Double)
   package func backward<S: NetworkScalar>(_ pass: BackwardPass<S>) throws {
     let weights = try pass.weights.map { try pass.compute.whole($0) }
     let scale = weights[0]
-    let parts = ChannelParts(pass.gradient.shape)
-    try pass.compute.forEach(parts.channels) { channel in
-      let (x, gradient) = (pass.input(0), pass.gradient.span)
-      let (mean, factor) = statistics(x, channel, parts, weights)
-      var (sum, product) = (S(0), S(0))
-      for range in parts.ranges(channel) {
-        sum += gradient.sum(range)
-        product += gradient.sum(range) { g, index in
-          g * (x.lanes(index, end: range.upperBound) - mean) * factor
-        }
-      }
+    let layout = ImageChannels(pass.gradient.shape)
+    let isDouble = S.self == Double.self
+    try pass.compute.forEach(layout.channels) { channel in
+      let (x, gradient) = (pass.inputs[0], pass.gradient)
+      let (mean, factor) = statistics(x, channel, layout, weights)
+      let found = Kernels.best.normalSums(
+        of: channel, layout, unsafe x.span.bytes, slopes: unsafe gradient.span.bytes,
+        mean: Double(mean), factor: Double(factor), isDouble: isDouble)
+      let (sum, product) = (S(found.sum), S(found.product))
       if let target = pass.weightGradients[0] {
         var dw = target.mutableSpan
         dw[channel] += product
@@ -104,15 +106,14 @@ package struct BatchNorm: Operation {
       }
       guard let target = pass.inputGradients[0] else { return }
       var dx = target.mutableSpan
+      var bytes = unsafe dx.mutableBytes
       // dx = r w (g − mean(g) − n mean(g n)), n = (x − mean) r; without the means if the statistics are given.
-      let offset = isTraining ? sum / S(parts.count) : 0
-      let share = isTraining ? product / S(parts.count) * factor : 0
-      for range in parts.ranges(channel) {
-        dx.add(range) {
-          (gradient.lanes($0, end: range.upperBound) - offset
-            - (x.lanes($0, end: range.upperBound) - mean) * share) * factor * w
-        }
-      }
+      let offset = isTraining ? sum / S(layout.count) : 0
+      let share = isTraining ? product / S(layout.count) * factor : 0
+      Kernels.best.addNormalSlopes(
+        of: channel, layout, unsafe x.span.bytes, slopes: unsafe gradient.span.bytes,
+        mean: Double(mean), offset: Double(offset), share: Double(share), factor: Double(factor),
+        scale: Double(scale.span[channel]), to: &bytes, isDouble: isDouble)
     }
   }
 
@@ -137,46 +138,4 @@ package struct BatchNorm: Operation {
     OperationExample(
       BatchNorm(epsilon: 1e-5, isTraining: true), [[5, 3, 19]], weights: [[3], [3]]),
   ]
-}
-
-/// The places of each channel in a value `[images, channels, …]`.
-struct ChannelParts: Sendable {
-  let images: Int
-  let channels: Int
-  /// The number of numbers of a channel in an image.
-  let size: Int
-
-  init(_ shape: [Int]) {
-    (images, channels) = (shape[0], shape[1])
-    size = shape.dropFirst(2).reduce(1, *)
-  }
-
-  /// The number of numbers of a channel in all images.
-  var count: Int { images * size }
-
-  func ranges(_ channel: Int) -> [Range<Int>] {
-    (0..<images).map { image in
-      let start = (image * channels + channel) * size
-      return start..<start + size
-    }
-  }
-
-  /// Returns the mean and the biased variance of a channel.
-  @inline(__always)
-  func moments<S: NetworkScalar>(_ x: Span<S>, _ channel: Int) -> (mean: S, variance: S) {
-    let ranges = ranges(channel)
-    var total: S = 0
-    for range in ranges { total += x.sum(range) }
-    let mean = total / S(count)
-    var squares: S = 0
-    for range in ranges {
-      squares += x.sum(range) { x, index in
-        let rest = range.upperBound - index
-        var difference = x - mean
-        if rest < Lanes.count { for lane in rest..<Lanes.count { difference[lane] = 0 } }
-        return difference * difference
-      }
-    }
-    return (mean, squares / S(count))
-  }
 }

@@ -1,3 +1,5 @@
+import TensorCore
+
 /// The largest number in each window of a channel.
 ///
 /// Input `[images, channels, height, width]`. Places around the image do not count. Of equal numbers the first one, row
@@ -25,51 +27,48 @@ package struct MaxPooling: Operation {
       + inputs[0].suffix(2).map { ($0 + 2 * padding - kernel) / stride + 1 }
   }
 
-  /// Calls `body` with each place of the output of a channel and the place of its largest number.
-  @inline(__always)
-  private func forEachLargest<S: NetworkScalar>(
-    _ x: Span<S>, channel: Int, _ input: [Int], _ output: [Int], _ body: (Int, Int) -> Void
-  ) {
-    let (height, width) = (input[2], input[3])
-    var place = channel * output[2] * output[3]
-    for row in 0..<output[2] {
-      let rows = max(0, row * stride - padding)..<min(height, row * stride - padding + kernel)
-      for column in 0..<output[3] {
-        let start = column * stride - padding
-        let columns = max(0, start)..<min(width, start + kernel)
-        var best = (channel * height + rows.lowerBound) * width + columns.lowerBound
-        for y in rows {
-          for x0 in columns {
-            let index = (channel * height + y) * width + x0
-            if x[index] > x[best] || x[index].isNaN && !x[best].isNaN { best = index }
-          }
-        }
-        body(place, best)
-        place += 1
-      }
-    }
+  /// Returns the windows of a channel of an image.
+  private func windows(_ input: [Int]) -> ImageWindows {
+    ImageWindows(
+      channels: 1, height: input[2], width: input[3], kernel: (kernel, kernel),
+      stride: (stride, stride), padding: (padding, padding))
   }
 
-  @_specialize(where S == Float)
-  @_specialize(where S == Double)
+  /// The bytes of the numbers of a channel.
+  private func bytes<S>(_ channel: Int, of count: Int, _: S.Type) -> Range<Int> {
+    let size = count * MemoryLayout<S>.stride
+    return channel * size..<(channel + 1) * size
+  }
+
   package func forward<S: NetworkScalar>(_ pass: ForwardPass<S>) throws {
-    let (input, output) = (pass.inputs[0].shape, pass.output.shape)
+    let input = pass.inputs[0].shape
+    let windows = windows(input)
     try pass.compute.forEach(input[0] * input[1]) { channel in
-      let x = pass.input(0)
+      // SAFETY of this and the other uses of bytes: numbers have no padding.
+      let x = unsafe pass.input(0).bytes
       var y = pass.output.mutableSpan
-      forEachLargest(x, channel: channel, input, output) { y[$0] = x[$1] }
+      var all = unsafe y.mutableBytes
+      var target = all._mutatingExtracting(bytes(channel, of: windows.count, S.self))
+      Kernels.best.largest(
+        in: windows, of: x.extracting(bytes(channel, of: windows.imageCount, S.self)),
+        into: &target, isDouble: S.self == Double.self)
     }
   }
 
-  @_specialize(where S == Float)
-  @_specialize(where S == Double)
   package func backward<S: NetworkScalar>(_ pass: BackwardPass<S>) throws {
     guard let target = pass.inputGradients[0] else { return }
-    let (input, output) = (pass.inputs[0].shape, pass.output.shape)
+    let input = pass.inputs[0].shape
+    let windows = windows(input)
     try pass.compute.forEach(input[0] * input[1]) { channel in
-      let (x, gradient) = (pass.input(0), pass.gradient.span)
+      let (x, gradient) = unsafe (pass.input(0).bytes, pass.gradient.span.bytes)
       var dx = target.mutableSpan
-      forEachLargest(x, channel: channel, input, output) { dx[$1] += gradient[$0] }
+      var all = unsafe dx.mutableBytes
+      let image = bytes(channel, of: windows.imageCount, S.self)
+      var sums = all._mutatingExtracting(image)
+      Kernels.best.addToLargest(
+        in: windows, of: x.extracting(image),
+        gradient.extracting(bytes(channel, of: windows.count, S.self)), to: &sums,
+        isDouble: S.self == Double.self)
     }
   }
 

@@ -1,3 +1,5 @@
+import TensorCore
+
 /// The embeddings of square patches: each patch of an image times a matrix.
 ///
 /// Input `[images, channels, height, width]`; weight `[dim, channels, patch, patch]`; output `[images · patches, dim]`,
@@ -17,61 +19,60 @@ package struct PatchEmbedding: Operation {
         Self.name, "expected x [n, channels, height, width], w [dim, channels, p, p]", inputs,
         weights)
     }
-    return [inputs[0][0] * columns(inputs[0], weights[0]).columns, weights[0][0]]
+    return [inputs[0][0] * columns(inputs[0], weights[0]).windows.count, weights[0][0]]
   }
 
-  private func columns(_ input: [Int], _ weight: [Int]) -> ImageColumns {
+  private func columns(_ input: [Int], _ weight: [Int]) -> WindowColumns {
     let patch = (weight[2], weight[2])
-    return ImageColumns(
-      channels: input[1], height: input[2], width: input[3], kernel: patch, stride: patch,
-      padding: (0, 0))
+    return WindowColumns(
+      ImageWindows(
+        channels: input[1], height: input[2], width: input[3], kernel: patch, stride: patch,
+        padding: (0, 0)), images: input[0])
   }
 
   package func scratchCount(
     inputs: [[Int]], weights: [[Int]], isBackward: Bool, jobs: Int
   ) -> Int {
     let columns = columns(inputs[0], weights[0])
-    return jobs * columns.rows * columns.columns
+    return min(jobs, columns.groupCount) * columns.windows.depth * columns.columnCount
   }
 
   package func forward<S: NetworkScalar>(_ pass: ForwardPass<S>) throws {
     let columns = columns(pass.inputs[0].shape, pass.weights[0].shape)
     let weight = try pass.compute.whole(pass.weights[0]).matrix(rows: pass.weights[0].shape[0])
-    let places = columns.columns
-    try pass.compute.forEach(pass.inputs[0].shape[0]) { index in
-      let scratch: Memory<S> = pass.compute.scratch(columns.rows * places)
-      columns.fill(scratch, from: pass.inputs[0], at: index * columns.imageCount)
+    try pass.compute.forEach(columns.groupCount) { group in
+      let rows = Self.rows(columns, group)
+      let windows: Matrix<S> = pass.compute.scratch(
+        rows: columns.windows.depth, columns: rows.count)
+      columns.fill(windows, group, from: pass.inputs[0])
       pass.compute.multiplyHere(
-        Matrix(scratch, rows: columns.rows, columns: places).transposed, weight.transposed,
-        into: pass.output.matrix().rows(index * places..<(index + 1) * places))
+        windows.transposed, weight.transposed, into: pass.output.matrix().rows(rows))
     }
+  }
+
+  /// The rows of the output of a group of images.
+  private static func rows(_ columns: WindowColumns, _ group: Int) -> Range<Int> {
+    let (images, count) = (columns.images(group), columns.windows.count)
+    return images.lowerBound * count..<images.upperBound * count
   }
 
   package func backward<S: NetworkScalar>(_ pass: BackwardPass<S>) throws {
     let compute = pass.compute
     let columns = columns(pass.inputs[0].shape, pass.weights[0].shape)
     let weight = try compute.whole(pass.weights[0]).matrix(rows: pass.weights[0].shape[0])
-    let (places, size) = (columns.columns, columns.rows * columns.columns)
-    func gradient(_ index: Int) -> Matrix<S> {
-      pass.gradient.matrix().rows(index * places..<(index + 1) * places)
-    }
-    if let target = pass.inputGradients[0] {
-      for index in 0..<pass.inputs[0].shape[0] {
-        let scratch: Memory<S> = compute.scratch(size)
+    for group in 0..<columns.groupCount {
+      let rows = Self.rows(columns, group)
+      let windows: Matrix<S> = compute.scratch(rows: columns.windows.depth, columns: rows.count)
+      let gradient = pass.gradient.matrix().rows(rows)
+      if let target = pass.weightGradients[0] {
+        columns.fill(windows, group, from: pass.inputs[0])
         try compute.multiply(
-          weight.transposed, gradient(index).transposed,
-          into: Matrix(scratch, rows: columns.rows, columns: places))
-        columns.add(scratch, to: target, at: index * columns.imageCount)
-      }
-    }
-    if let target = pass.weightGradients[0] {
-      let scratch: Memory<S> = compute.scratch(size)
-      let windows = Matrix(scratch, rows: columns.rows, columns: places)
-      for index in 0..<pass.inputs[0].shape[0] {
-        columns.fill(scratch, from: pass.inputs[0], at: index * columns.imageCount)
-        try compute.multiply(
-          gradient(index).transposed, windows.transposed, adding: true,
+          gradient.transposed, windows.transposed, adding: true,
           into: target.matrix(rows: weight.storedRows))
+      }
+      if let target = pass.inputGradients[0] {
+        try compute.multiply(weight.transposed, gradient.transposed, into: windows)
+        columns.add(windows, group, to: target)
       }
     }
   }
