@@ -6,8 +6,10 @@ package enum Operations {
   /// All operations, one line each.
   package static let all: [any Operation.Type] = [
     ConvertOperation.self,
+    ConvertSweepOperation.self,
     PruneOperation.self,
     PruneSurveyOperation.self,
+    PruneSweepOperation.self,
     MergeOperation.self,
     VectorExtractOperation.self,
     VectorApplyOperation.self,

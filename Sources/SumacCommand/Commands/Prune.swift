@@ -10,7 +10,8 @@ struct Prune: Verb {
       The method pqi derives the number of weights to prune from the PQ Index of the weights; the other \
       methods prune a share or a pattern. Prunes matrices, convolutions, embeddings and experts, or the \
       tensors that --include selects. The values of pruned weights are lost; all others keep every bit. A \
-      pruned tensor is smaller in .sumac files; other formats store zeros at full size.
+      pruned tensor is smaller in .sumac files; other formats store zeros at full size. --sweep measures what \
+      pruning by several shares costs, and writes no model.
 
       Examples:
         sumac prune model/ -o pruned.sumac
@@ -18,6 +19,7 @@ struct Prune: Verb {
         sumac prune model/ -o half.sumac --by magnitude --amount 50%
         sumac prune model/ -o sparse24/ --by nm --pattern 2:4
         sumac prune trained.safetensors -o ticket.safetensors --rewind initial.safetensors
+        sumac prune model/ --sweep 10%,50%,90% -o error.svg
       """)
 
   @OptionGroup var global: GlobalOptions
@@ -50,12 +52,29 @@ struct Prune: Verb {
       valueName: "file"), completion: .file())
   var surveyIn: [String] = []
 
+  @Option(
+    defaultAsFlag: SweepShares.standard, parsing: .next,
+    help: ArgumentHelp(
+      "Measure the error of pruning by these shares, and with --evaluate the predictions, instead of writing "
+        + "a model. -o writes a plot (.svg), a page (.html) or the report (.json, .csv).",
+      valueName: "shares"))
+  var sweep: SweepShares?
+
   @Argument(
     help: ArgumentHelp("A .safetensors or .sumac file, shard index, or model folder."),
     completion: .file())
   var input: String
 
   func validate() throws {
+    if let sweep {
+      _ = try sweep.shares
+      try writer.checkSweep()
+      guard surveyOut == nil, surveyIn.isEmpty, saveMask == nil else {
+        throw ValidationError(
+          "--sweep writes no model: leave out --survey-out, --survey-in and --save-mask")
+      }
+      return
+    }
     guard surveyOut != nil else { return try writer.requireOutput() }
     guard !writer.dryRun, writer.givenOutput == nil, saveMask == nil,
       evaluationFlags.settings == nil
@@ -72,7 +91,18 @@ struct Prune: Verb {
         try writeSurvey(to: surveyOut, invocation)
       }
     }
+    if let sweep { return try invocation.runSweep(writer) { try self.sweep(sweep, invocation) } }
     try invocation.run(writer) { operation(invocation) }
+  }
+
+  private func sweep(_ sweep: SweepShares, _ invocation: Invocation) throws -> PruneSweepOperation {
+    var operation = PruneSweepOperation(input: input, shares: try sweep.shares)
+    operation.settings = method.sweepSettings
+    operation.selection = selectionFlags.settings(invocation)
+    operation.rewind = rewind
+    operation.evaluation = evaluationFlags.settings
+    operation.output = writer.sweepOutput
+    return operation
   }
 
   func operation(_ invocation: Invocation) -> PruneOperation {

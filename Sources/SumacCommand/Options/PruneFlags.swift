@@ -7,8 +7,9 @@ import Surveys
 
 /// The options of `prune` that choose weights.
 struct PruneFlags: ParsableArguments {
-  @Option(help: "Method that chooses the weights to prune.")
-  var by = PruneSettings.Method.pqi
+  @Option(
+    help: "Method that chooses the weights to prune. (default: pqi; with --sweep: magnitude)")
+  var by: PruneSettings.Method?
 
   @Option(help: "pqi: exponent p of the PQ Index, 0 < p < q. (default: 0.5)")
   var p: Double?
@@ -75,9 +76,14 @@ struct ShareArgument: ExpressibleByArgument {
 }
 
 extension PruneFlags {
-  var settings: PruneSettings {
+  var settings: PruneSettings { settings(method: by ?? .pqi) }
+
+  /// The settings of a sweep over shares, which pqi does not have.
+  var sweepSettings: PruneSettings { settings(method: by ?? .magnitude) }
+
+  private func settings(method: PruneSettings.Method) -> PruneSettings {
     var settings = PruneSettings()
-    settings.method = by
+    settings.method = method
     (settings.p, settings.q) = (p, q)
     (settings.eta, settings.gamma, settings.beta) = (eta, gamma, beta)
     settings.scope = scope

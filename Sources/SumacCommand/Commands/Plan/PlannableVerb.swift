@@ -13,7 +13,12 @@ protocol PlannableVerb: Verb {
 }
 
 extension Convert: PlannableVerb {
-  func plannedOperation(_ invocation: Invocation) -> ConvertOperation { operation(invocation) }
+  func plannedOperation(_ invocation: Invocation) throws -> ConvertOperation {
+    guard sweep == nil else {
+      throw UsageError("\(setting: "sweep") writes no model, so that there is nothing to plan")
+    }
+    return operation(invocation)
+  }
 }
 
 extension Calibrate: PlannableVerb {
@@ -32,6 +37,9 @@ extension Prune: PlannableVerb {
       throw UsageError(
         "\(setting: "survey-out") is for shards that are pruned one by one; a plan has surveys of its own"
       )
+    }
+    guard sweep == nil else {
+      throw UsageError("\(setting: "sweep") writes no model, so that there is nothing to plan")
     }
     return operation(invocation)
   }
