@@ -6,9 +6,11 @@ package enum Operations {
   /// All operations, one line each.
   package static let all: [any Operation.Type] = [
     ConvertOperation.self,
+    ConvertSweepOperation.self,
     PruneOperation.self,
     PruneSurveyOperation.self,
     PruneRoundsOperation.self,
+    PruneSweepOperation.self,
     MergeOperation.self,
     VectorExtractOperation.self,
     VectorApplyOperation.self,

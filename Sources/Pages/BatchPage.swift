@@ -7,11 +7,14 @@ package struct BatchPage: Sendable {
 
   package init(_ document: JSONValue) { self.document = document }
 
+  /// The start of the title, by which a page about a batch is recognized.
+  package static let titleStart = "Batch: "
+
   package var page: Page {
     let models = document["models"]?.asArray ?? []
     let rows = models.map(Self.cells)
     return Page(
-      title: "Batch: \(document["command"]?.asString ?? "")",
+      title: Self.titleStart + "\(document["command"]?.asString ?? "")",
       subtitle: document["folder"]?.asString ?? "", parts: parts(models), tableTitle: "Models",
       columns: [
         Page.Column("model", .name), Page.Column("output", .text), Page.Column("result", .text),

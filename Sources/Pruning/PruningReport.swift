@@ -83,7 +83,7 @@ package struct PruningReport: Report {
   }
 
   /// The loss of all tensors in scope; nil unless it is known for each.
-  private var totalLoss: ValueLoss? {
+  var totalLoss: ValueLoss? {
     var total = ValueLoss()
     for reading in outcome.readings {
       guard let loss = loss(reading) else { return nil }

@@ -31,6 +31,12 @@ package struct MagnitudeHistogram: Sendable, Equatable {
   /// Adds `count` magnitudes to a bin. Their lower bits are not known and count as 0.
   package mutating func add(_ count: UInt64, to bin: Int) { upper.add(count, to: bin) }
 
+  /// Adds `count` magnitudes to a bin, with the sum of their lower 15 bits.
+  mutating func add(_ count: UInt64, to bin: Int, lowerBits sum: UInt64) {
+    upper.add(count, to: bin)
+    lowerBits[bin] += sum
+  }
+
   package mutating func merge(_ other: MagnitudeHistogram) {
     upper.merge(other.upper)
     for bin in lowerBits.indices where other.lowerBits[bin] > 0 {

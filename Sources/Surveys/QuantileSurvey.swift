@@ -40,6 +40,8 @@ enum QuantileSurvey {
     let read = tensors.indices.filter { wanted[$0].isOpen || joinsModel[$0] }
     let state = Mutex(
       State(found: wanted.map(\.settled), model: QuantileTally(model)))
+    // Tensors whose own quantiles are known share the table of the model.
+    let modelTable = SlotTable(model.bins)
     let turnstile = Turnstile()
     try engine.forEachTile(
       of: read.map { tensors[$0] },
@@ -51,7 +53,9 @@ enum QuantileSurvey {
       let info = tensors[index].info
       let count = tile.elements.count
       try layout(info, elementCount: count).withSpans(of: &scratch) { floats, rest in
-        let table = SlotTable(wanted[index].bins + (joinsModel[index] ? model.bins : []))
+        let table =
+          wanted[index].isOpen
+          ? SlotTable(wanted[index].bins + (joinsModel[index] ? modelTable.bins : [])) : modelTable
         let above = (wanted[index].topBin, model.topBin)
         let found: (count: Int, squares: (Double, Double))
         if info.dtype == .f32 {

@@ -3,6 +3,8 @@ struct SortedMagnitudes: Sendable {
   let count: Int
   let gini: Double?
   let quantiles: Quantiles
+  /// The magnitudes by the bins of a histogram.
+  let runs: MagnitudeRuns
 
   /// - Parameter magnitudes: The finite magnitudes as ascending float32 bits.
   /// - Complexity: O(*n*).
@@ -14,5 +16,6 @@ struct SortedMagnitudes: Sendable {
     let top = count > 0 ? count - ranks.topCount..<count : 0..<0
     let squares = top.reversed().reduce(0) { $0 + value($1) * value($1) }
     quantiles = Quantiles(ranks, topSquares: squares, value)
+    runs = MagnitudeRuns(sorted: magnitudes)
   }
 }

@@ -9,7 +9,8 @@ struct TensorTally: Sendable {
   private let survey: StatisticsSurvey
   private var moments = Moments()
   private var powers = PowerSums()
-  private var histogram = MagnitudeHistogram()
+  /// The magnitudes of the values; nil for a tensor whose magnitudes are sorted.
+  private var histogram: MagnitudeHistogram?
   private var fit = Kernels.PatternFit()
   /// The values of a group of which the next chunk has the rest.
   private var openGroup: [Float] = []
@@ -29,7 +30,12 @@ struct TensorTally: Sendable {
     self.rows = rows
     self.survey = survey
     isSettled = info.map(\.dtype.fillsBins) ?? true
-    guard let info, info.dtype.isFloat else { return }
+    guard let info else {
+      histogram = MagnitudeHistogram()
+      return
+    }
+    guard info.dtype.isFloat else { return }
+    if !Self.isSorted(info) { histogram = MagnitudeHistogram() }
     if info.dtype.bitsPerElement % 8 == 0 {
       sample = SizeSample(width: info.dtype.bitsPerElement / 8)
     }
@@ -43,11 +49,19 @@ struct TensorTally: Sendable {
   /// The maximum number of values that are sorted.
   static let sortedLimit = 1 << 16
 
+  /// True if the magnitudes of a tensor are sorted: it is a single small chunk.
+  fileprivate static func isSorted(_ info: TensorInfo) -> Bool {
+    info.elementCount <= sortedLimit && info.grid.count <= 1
+  }
+
   static func byteCount(_ info: TensorInfo, _ rows: RowGeometry) -> Int {
     guard info.dtype.isFloat else { return 1024 }
-    return MagnitudeHistogram.binCount * 16 + (rows.hasChannels ? 4 * rows.length : 0)
-      + (info.isMatrix ? BlockMap.byteCount(rows) : 0) + 16384 + 4
-      * min(info.elementCount, sortedLimit)
+    let magnitudes =
+      isSorted(info)
+      ? (4 + MemoryLayout<MagnitudeRuns.Run>.stride) * info.elementCount
+      : MagnitudeHistogram.binCount * 16
+    return magnitudes + (rows.hasChannels ? 4 * rows.length : 0)
+      + (info.isMatrix ? BlockMap.byteCount(rows) : 0) + 16384
   }
 
   /// Returns the layout of a worker's memory: counters, values as float32, the mask of nonzeros, the peaks of the
@@ -59,7 +73,8 @@ struct TensorTally: Sendable {
     guard info.dtype.isFloat else { return WorkspaceLayout(0, 0, 0, 0, scratch: moments) }
     let columns = info.isMatrix && rows.hasChannels ? rows.length : 0
     return WorkspaceLayout(
-      Kernels.surveyCounterByteCount, FloatReader.byteCount(elementCount: elementCount),
+      isSorted(info) ? 0 : Kernels.surveyCounterByteCount,
+      FloatReader.byteCount(elementCount: elementCount),
       Kernels.maskByteCount(elementCount: elementCount), 4 * columns,
       scratch: max(moments, SizeSample.scratchByteCount(width: info.dtype.bitsPerElement / 8)),
       alignment: 64)
@@ -121,11 +136,11 @@ struct TensorTally: Sendable {
       _ floats: borrowing RawSpan, _ info: TensorInfo, _ elements: Range<Int>,
       _ survey: StatisticsSurvey, _ counters: inout MutableRawSpan
     ) {
-      let kernels = Kernels.best
-      kernels.surveyHistogram(floats, into: &counters)
       powers = PowerSums(floats, survey.exponents, moments: info.dtype == .f64 ? nil : moments)
-      if elements.count == info.elementCount, elements.count <= TensorTally.sortedLimit {
+      if TensorTally.isSorted(info) {
         sorted = SortedMagnitudes(floats.sortedMagnitudes())
+      } else {
+        Kernels.best.surveyHistogram(floats, into: &counters)
       }
     }
 
@@ -154,7 +169,7 @@ struct TensorTally: Sendable {
     powers.merge(part.powers)
     sorted = part.sorted
     if let found = part.sample { sample?.merge(found) }
-    histogram.add(scratch)
+    histogram?.add(scratch)
     guard info.isMatrix, let rows else { return }
     openGroup = part.patterns.merged(after: openGroup, survey.pattern, into: &fit)
     let layout = Self.layout(info, rows, elementCount: elements.count)
@@ -175,7 +190,8 @@ struct TensorTally: Sendable {
   mutating func merge(_ other: TensorTally) {
     moments.merge(other.moments)
     powers.merge(other.powers)
-    histogram.merge(other.histogram)
+    if let magnitudes = other.histogram { histogram?.merge(magnitudes) }
+    if let sorted = other.sorted { histogram?.add(sorted.runs) }
     isSettled = isSettled && other.isSettled
     packedByteCount += other.estimatedByteCount ?? other.info?.byteCount ?? 0
   }
@@ -187,8 +203,8 @@ struct TensorTally: Sendable {
 
   // MARK: Results
 
-  /// The magnitudes of all values.
-  var magnitudes: MagnitudeHistogram { histogram }
+  /// The magnitudes of all values of a tally of several tensors.
+  var magnitudes: MagnitudeHistogram { histogram ?? MagnitudeHistogram() }
 
   /// The results of a tally whose tensors have been read.
   struct Finished: Sendable {
@@ -206,10 +222,11 @@ struct TensorTally: Sendable {
       moments: moments,
       distribution: TensorStatistics.Distribution(
         exponents: survey.exponents, pqIndex: index,
-        gini: sorted.map(\.gini) ?? Gini.value(histogram, magnitudeSum: moments.magnitudeSum),
-        matrix: matrix, packedByteCount: estimatedByteCount, octaves: histogram.octaves),
+        gini: sorted.map(\.gini) ?? Gini.value(magnitudes, magnitudeSum: moments.magnitudeSum),
+        matrix: matrix, packedByteCount: estimatedByteCount,
+        octaves: sorted.map(\.runs.octaves) ?? magnitudes.octaves),
       wanted: sorted.map { WantedRanks(count: $0.count, settled: $0.quantiles) }
-        ?? WantedRanks(histogram, isSettled: isSettled))
+        ?? WantedRanks(magnitudes, isSettled: isSettled))
   }
 
   private var matrix: TensorStatistics.MatrixStatistics? {

@@ -53,6 +53,18 @@ import Testing
     ),
     ("prune base -o p.sumac", "prune", 0),
     ("prune base --survey-out survey.json", "output", 0),
+    ("prune base --sweep 50%,1", "prune-sweep", 0), ("prune base --sweep 2", "failure", 64),
+    ("prune base --sweep --by pqi", "failure", 64),
+    (
+      "prune base --sweep 10% --evaluate tokens.safetensors:heldout_poetry --evaluate-tokens 600",
+      "prune-sweep", 0
+    ),
+    ("convert base --sweep int4,int8:row,q4_k", "convert-sweep", 0),
+    (
+      "convert base --sweep int4 --evaluate tokens.safetensors:heldout_poetry --evaluate-tokens 600",
+      "convert-sweep", 0
+    ),
+    ("convert base --sweep int4 -o x.sumac", "failure", 64),
     ("diff base p.sumac", "diff", 0), ("diff base s.sumac --by-layer --exit-code", "diff", 1),
     ("verify base --against base", "verify", 0), ("explain s.sumac", "lineage-report", 0),
     ("explain s.sumac:lm_head.weight", "tensor", 0), ("explain memory", "topic", 0),

@@ -38,6 +38,14 @@ import Training
     var survey = PruneSurveyOperation(input: "a", surveyOutput: "s.json")
     survey.surveys = ["b.json"]
     survey.replacesExisting = true
+    var shares = PruneSweepOperation(input: "a", shares: [0.25])
+    shares.settings.method = .random
+    shares.rewind = "i"
+    shares.output = SweepOutput(path: "x.svg")
+    shares.output?.replacesExisting = true
+    var types = ConvertSweepOperation(convert)
+    types.types = ["int4"]
+    types.output = shares.output
     var merge = MergeOperation(models: ["a", "b"], output: output)
     merge.settings.weights = [ModelValue(model: "a", number: 0.1), ModelValue(number: -2)]
     merge.settings.scope = .global
@@ -61,6 +69,7 @@ import Training
       steps: [BatchStep(convert)])
     batch.list = "l"
     batch.stopsAtFailure = true
+    batch.page = "p.html"
     var plan = PlanOperation(path: "p", work: .output(PlannedOutput(prune)))
     plan.taskByteCount = 1 << 20
     plan.replacesExisting = true
@@ -161,7 +170,7 @@ import Training
       RepeatsProbeOperation(model: "m", settings: probe), compare,
       RepeatsFitOperation(table: "t.csv", settings: losses),
       page, ReportOperation(subject: .models("a", "b"), page: "report.html"), diff, convert, prune,
-      survey, merge, extract, eval, new, rounds, fit,
+      survey, shares, types, merge, extract, eval, new, rounds, fit,
       TrainRunOperation(model: "m", settings: training, output: "f"),
       CalibrateOperation(model: "m", settings: text, output: output),
       VectorApplyOperation(vectors: ["v"], base: "b", output: output),

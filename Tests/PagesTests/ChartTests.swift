@@ -24,6 +24,20 @@ struct ChartTests {
     }
   }
 
+  @Test("marked points are joined in the order of the axis, and others have another colour")
+  func marks() throws {
+    let plot = ScatterPlot(
+      "t", x: "x", y: "y", scales: (.linear, .linear),
+      points: [
+        .init("a", x: 3, y: 1, isMarked: true), .init("b", x: 2, y: 2),
+        .init("c", x: 1, y: 3, isMarked: true),
+      ])
+    let line = try #require(plot.svg.firstMatch(of: /points="([0-9.]+),[0-9.]+ ([0-9.]+),/))
+    #expect(try #require(Double(line.1)) < #require(Double(line.2)))
+    #expect(plot.svg.split(separator: "<circle class=\"f1\"").count == 2)
+    #expect(plot.summary.contains("Joined by a line: a, c."))
+  }
+
   @Test("a value that is not finite, or not positive on a logarithmic axis, is left out")
   func unshowable() {
     let plot = LinePlot(

@@ -21,6 +21,31 @@ import Testing
     return q == 0 ? 0 : max(0, 1 - mean(exponents.p) / q)
   }
 
+  @Test("tensors whose magnitudes are sorted fill the histogram of the model as others do")
+  func histograms() throws {
+    var values = try LazyTensor.random("w", [300], seed: 5, zeros: 0.2).bytes().floats
+    values[7] = .infinity
+    values[11] = -.nan
+    values[13] = Float(bitPattern: 0x8000_1000)
+    var counters = ByteBuffer(byteCount: Kernels.surveyCounterByteCount)
+    var span = counters.mutableBytes
+    span.fill()
+    let bytes = values.filter(\.isFinite).littleEndianBytes
+    Kernels.best.surveyHistogram(bytes.rawSpan, into: &span)
+    var expected = MagnitudeHistogram()
+    expected.add(counters.bytes)
+    let tensors = try [
+      LazyTensor.floats("a", [10, 10], Array(values[0..<100])),
+      LazyTensor.floats("b", [200], Array(values[100...])), LazyTensor.floats("c", [0], []),
+    ]
+    let found = try StatisticsSurvey().result(
+      of: tensors, rows: tensors.lastRows, engine: .test())
+    #expect(found.magnitudes == expected)
+    #expect(found.model.distribution?.octaves == expected.octaves)
+    #expect(found.tensors[1].distribution?.octaves != nil)
+    #expect(found.tensors[2].distribution?.octaves == nil)
+  }
+
   @Test("every measure matches its definition", arguments: shapes, [0.0, 0.6])
   func measures(shape: [Int], zeros: Double) throws {
     let tensor = try LazyTensor.random("w", shape, seed: UInt64(shape.count), zeros: zeros)

@@ -23,6 +23,12 @@ package final class OutputFile: Sendable {
     }
   }
 
+  /// Creates a file without a name, which disappears when this value does. Its path is valid in this process.
+  package init(unnamedIn folder: String) throws(FileError) {
+    descriptor = try FileSystem.openUnnamedFile(in: folder)
+    path = "/proc/self/fd/\(descriptor.rawValue)"
+  }
+
   /// Opens an existing file, of which a part is written again.
   package init(updating path: String) throws(FileError) {
     self.path = path

@@ -24,15 +24,21 @@ struct OutputEvaluation: Sendable {
         "an output on standard output cannot be read again for \(setting: "evaluate")",
         hint: "name a file with \(setting: "output")")
     }
+    var planned = output.companions.applied(to: planned)
+    planned.path = output.path
+    try self.init(of: planned, against: reference, settings, context)
+  }
+
+  /// Checks that a checkpoint of which nothing is written, and a reference, can be run over the text.
+  init(
+    of planned: Checkpoint, against reference: Checkpoint, _ settings: EvaluationSettings,
+    _ context: OperationContext
+  ) throws {
     self.settings = settings
     self.reference = try EvaluatedSource(reference, path: reference.path)
-    var planned = planned
-    planned.path = output.path
-    configuration =
-      try output.companions.applied(to: planned).modelConfiguration()
-      ?? self.reference.configuration
+    configuration = try planned.modelConfiguration() ?? self.reference.configuration
     let inputs = try EvaluationInputs(
-      EvaluatedSource(planned, path: output.path, configuration), against: self.reference,
+      EvaluatedSource(planned, path: planned.path, configuration), against: self.reference,
       settings, context)
     windows = inputs.windows
     demand = try inputs.demand()
@@ -49,13 +55,21 @@ struct OutputEvaluation: Sendable {
   /// Compares the written output at `path` with the reference.
   /// - Throws: ``FormatError`` if one of them computes NaN or infinity. The output stays as it is.
   func report(of path: String, _ context: OperationContext) throws -> EvaluationReport {
-    let output = EvaluatedSource(try context.read(path, for: .report), path: path, configuration)
+    try report(of: context.read(path, for: .report), named: path, context)
+  }
+
+  /// Compares a checkpoint, whose values may be computed when they are read, with the reference.
+  /// - Throws: ``FormatError`` if one of them computes NaN or infinity.
+  func report(
+    of output: Checkpoint, named name: String, _ context: OperationContext
+  ) throws -> EvaluationReport {
     let inputs = try EvaluationInputs(
-      output, against: reference, settings, windows: windows, context)
+      EvaluatedSource(output, path: name, configuration), against: reference, settings,
+      windows: windows, context)
     guard let base = inputs.base else { preconditionFailure("a reference was given") }
     let comparison = try inputs.comparison(against: base)
     return EvaluationReport(
-      model: path, base: reference.files.path, data: settings.data, windows: windows,
+      model: name, base: reference.files.path, data: settings.data, windows: windows,
       kernels: inputs.kernels,
       result: .comparison(ComparisonStatistics(comparison.tokens), layers: []))
   }

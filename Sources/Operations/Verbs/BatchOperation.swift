@@ -27,6 +27,8 @@ package struct BatchOperation: Operation {
   package var keepsIntermediates = false
   /// True if existing outputs of others are replaced.
   package var replacesExisting = false
+  /// The path of a page about the results; nil to write none.
+  package var page: String?
 
   package init(folder: String, models: [BatchModel], steps: [BatchStep]) {
     self.folder = folder
@@ -38,6 +40,11 @@ package struct BatchOperation: Operation {
     let start = ContinuousClock.now
     let plan = try BatchPlan(self, context, isDryRun: false)
     try plan.checkErrors(stopsAtFailure: stopsAtFailure, context)
+    let page: BatchPageFile?
+    do { page = try pageFile(plan) } catch {
+      plan.discard()
+      throw error
+    }
     try plan.begin()
     for error in plan.jobErrors { context.observer.report(.failure(error)) }
     let results = try BatchRun(
@@ -47,9 +54,16 @@ package struct BatchOperation: Operation {
     let report = BatchReport(
       command: verbs, folder: plan.folder, results: results,
       seconds: (ContinuousClock.now - start) / .seconds(1))
+    try page?.write(report)
     context.observer.report(
       .measurement("peak resident memory \(ResidentMemory.peakByteCount) bytes"))
     return OperationResult(reports: [report], status: report.status)
+  }
+
+  private func pageFile(_ plan: BatchPlan) throws -> BatchPageFile? {
+    try page.map {
+      try BatchPageFile($0, replacesExisting: replacesExisting, besides: plan.jobs)
+    }
   }
 
   /// Returns the plan of all models. Writes nothing.
@@ -58,6 +72,7 @@ package struct BatchOperation: Operation {
     let plan = try BatchPlan(self, context, isDryRun: true)
     defer { plan.discard() }
     try plan.checkErrors(stopsAtFailure: stopsAtFailure, context)
+    _ = try pageFile(plan)
     for error in plan.jobErrors { context.observer.report(.failure(error)) }
     return BatchPlanReport(verbs, plan)
   }

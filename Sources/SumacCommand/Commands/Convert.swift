@@ -9,7 +9,8 @@ struct Convert: OutputVerb {
       Reads a safetensors file, a .sumac file or a Hugging Face model folder. The format of the output \
       follows from its name: NAME.safetensors, NAME.sumac, or a name without a suffix for a model \
       folder. The conversion is lossless, except with these options: --dtype f16 and bf16 round values, \
-      --type, --terms, --target-bpw and --target-size quantize weights, --drop omits tensors.
+      --type, --terms, --target-bpw and --target-size quantize weights, --drop omits tensors. --sweep measures \
+      size and error of all types, to choose one, and writes no model.
 
       Examples:
         sumac convert model/ -o model.sumac
@@ -19,6 +20,7 @@ struct Convert: OutputVerb {
         sumac convert model/ -o model-int4.sumac --type int4:g64
         sumac convert pruned.safetensors -o pruned.sumac --sparse auto
         sumac convert model/ -o sum.sumac --terms dense:int4:g64+lowrank:8+sparse:1%
+        sumac convert model/ --sweep -o types.html
       """)
 
   @OptionGroup var global: GlobalOptions
@@ -44,10 +46,34 @@ struct Convert: OutputVerb {
       valueName: "file"), completion: .file(extensions: ["sumac"]))
   var appendTo: String?
 
+  @Option(
+    defaultAsFlag: SweepTypes.all, parsing: .next,
+    help: ArgumentHelp(
+      "Measure size and error of these types or terms, and with --evaluate the predictions, instead of "
+        + "writing a model. -o writes a plot (.svg), a page (.html) or the report (.json, .csv).",
+      valueName: "types"))
+  var sweep: SweepTypes?
+
   @Argument(
     help: ArgumentHelp("A .safetensors or .sumac file, shard index, or model folder."),
     completion: .file())
   var input: String
+
+  func validate() throws {
+    guard sweep != nil else { return try writer.requireOutput() }
+    try writer.checkSweep()
+  }
+
+  func run(_ invocation: Invocation) throws {
+    guard let sweep else { return try invocation.run(writer) { operation(invocation) } }
+    try invocation.runSweep(writer) {
+      var operation = ConvertSweepOperation(operation(invocation))
+      operation.conversion.output.path = ""
+      operation.types = sweep.types
+      operation.output = writer.sweepOutput
+      return operation
+    }
+  }
 
   func operation(_ invocation: Invocation) -> ConvertOperation {
     var operation = ConvertOperation(input: input, output: writer.settings)

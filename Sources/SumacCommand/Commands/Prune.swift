@@ -10,8 +10,9 @@ struct Prune: Verb {
       The method pqi derives the number of weights to prune from the PQ Index of the weights; the other \
       methods prune a share or a pattern. Prunes matrices, convolutions, embeddings and experts, or the \
       tensors that --include selects. The values of pruned weights are lost; all others keep every bit. A \
-      pruned tensor is smaller in .sumac files; other formats store zeros at full size. With --rounds, the \
-      network is trained before each pruning and after the last.
+      pruned tensor is smaller in .sumac files; other formats store zeros at full size. --sweep measures what \
+      pruning by several shares costs, and writes no model. With --rounds, the network is trained before each \
+      pruning and after the last.
 
       Examples:
         sumac prune model/ -o pruned.sumac
@@ -21,6 +22,7 @@ struct Prune: Verb {
         sumac prune trained.safetensors -o ticket.safetensors --rewind initial.safetensors
         sumac prune start.sumac --rounds 8 --data train.safetensors --test test.safetensors --recipe sgd.yaml \
       -o sap
+        sumac prune model/ --sweep 10%,50%,90% -o error.svg
       """)
 
   @OptionGroup var global: GlobalOptions
@@ -54,12 +56,33 @@ struct Prune: Verb {
       valueName: "file"), completion: .file())
   var surveyIn: [String] = []
 
+  @Option(
+    defaultAsFlag: SweepShares.standard, parsing: .next,
+    help: ArgumentHelp(
+      "Measure the error of pruning by these shares, and with --evaluate the predictions, instead of writing "
+        + "a model. -o writes a plot (.svg), a page (.html) or the report (.json, .csv).",
+      valueName: "shares"))
+  var sweep: SweepShares?
+
   @Argument(
     help: ArgumentHelp("A .safetensors or .sumac file, shard index, or model folder."),
     completion: .file())
   var input: String
 
   func validate() throws {
+    if let sweep {
+      try method.checkMethod()
+      guard roundFlags.rounds == nil else {
+        throw ValidationError("--sweep and --rounds are two jobs: give one of them")
+      }
+      _ = try sweep.shares
+      try writer.checkSweep()
+      guard surveyOut == nil, surveyIn.isEmpty, saveMask == nil else {
+        throw ValidationError(
+          "--sweep writes no model: leave out --survey-out, --survey-in and --save-mask")
+      }
+      return
+    }
     guard roundFlags.rounds == nil else { return try checkRounds() }
     try method.checkMethod()
     guard surveyOut != nil else { return try writer.requireOutput() }
@@ -81,7 +104,18 @@ struct Prune: Verb {
     if let count = roundFlags.rounds {
       return try invocation.run(writer, roundsOperation(count, invocation))
     }
+    if let sweep { return try invocation.runSweep(writer) { try self.sweep(sweep, invocation) } }
     try invocation.run(writer) { operation(invocation) }
+  }
+
+  private func sweep(_ sweep: SweepShares, _ invocation: Invocation) throws -> PruneSweepOperation {
+    var operation = PruneSweepOperation(input: input, shares: try sweep.shares)
+    operation.settings = method.sweepSettings
+    operation.selection = selectionFlags.settings(invocation)
+    operation.rewind = rewind
+    operation.evaluation = evaluationFlags.settings
+    operation.output = writer.sweepOutput
+    return operation
   }
 
   func operation(_ invocation: Invocation) -> PruneOperation {

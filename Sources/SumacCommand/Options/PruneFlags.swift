@@ -16,9 +16,9 @@ struct PruneFlags: ParsableArguments {
 
   @Option(
     help:
-      "Method that chooses the weights to prune. With --rounds: pqi, lottery (the smallest of the latest model), one-shot (the smallest of the model of round 0)."
+      "Method that chooses the weights to prune. With --rounds: pqi, lottery (the smallest of the latest model), one-shot (the smallest of the model of round 0). (default: pqi; with --sweep: magnitude)"
   )
-  var by = Rule.pqi
+  var by: Rule?
 
   @Option(help: "pqi: exponent p of the PQ Index, 0 < p < q. (default: 0.5)")
   var p: Double?
@@ -88,15 +88,20 @@ extension PruneFlags {
   /// The method of a pruning without training.
   /// - Throws: ``ValidationError`` for a rule that needs training.
   func checkMethod() throws {
-    guard PruneSettings.Method(rawValue: by.rawValue) == nil else { return }
+    guard let by, PruneSettings.Method(rawValue: by.rawValue) == nil else { return }
     throw ValidationError(
       "--by \(by.rawValue) trains between prunings: name their number with --rounds")
   }
 
   /// The settings of a pruning without training; ``checkMethod()`` checks the method before.
-  var settings: PruneSettings {
+  var settings: PruneSettings { settings(default: .pqi) }
+
+  /// The settings of a sweep over shares, which pqi does not have.
+  var sweepSettings: PruneSettings { settings(default: .magnitude) }
+
+  private func settings(default method: PruneSettings.Method) -> PruneSettings {
     var settings = PruneSettings()
-    settings.method = PruneSettings.Method(rawValue: by.rawValue) ?? .pqi
+    settings.method = by.flatMap { PruneSettings.Method(rawValue: $0.rawValue) } ?? method
     (settings.p, settings.q) = (p, q)
     (settings.eta, settings.gamma, settings.beta) = (eta, gamma, beta)
     settings.scope = scope

@@ -43,6 +43,8 @@ extension Prune {
     return given.filter { $0.1 }.map { $0.0 }
   }
 
+  private var rule: PruneFlags.Rule { method.by ?? .pqi }
+
   /// Checks the options of rounds of training and pruning.
   func checkRounds() throws {
     try writer.requireOutput()
@@ -51,10 +53,10 @@ extension Prune {
       throw ValidationError(
         "\(name) does not apply to --rounds, which writes a folder with a model for each round")
     }
-    guard PruneRoundsOperation.Method(rawValue: method.by.rawValue) != nil else {
+    guard PruneRoundsOperation.Method(rawValue: rule.rawValue) != nil else {
       let names = PruneRoundsOperation.Method.allCases.map(\.rawValue).joined(separator: ", ")
       throw ValidationError(
-        "--by \(method.by.rawValue) does not apply to --rounds, expected one of \(names)")
+        "--by \(rule.rawValue) does not apply to --rounds, expected one of \(names)")
     }
   }
 
@@ -64,7 +66,7 @@ extension Prune {
     training.mask = method.mask
     var operation = PruneRoundsOperation(
       model: input, settings: training, output: writer.settings.path, rounds: count)
-    operation.method = PruneRoundsOperation.Method(rawValue: method.by.rawValue) ?? .pqi
+    operation.method = PruneRoundsOperation.Method(rawValue: rule.rawValue) ?? .pqi
     operation.scope = method.scope ?? .global
     (operation.p, operation.q) = (method.p, method.q)
     (operation.eta, operation.gamma, operation.beta) = (method.eta, method.gamma, method.beta)

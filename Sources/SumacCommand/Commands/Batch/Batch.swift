@@ -18,6 +18,7 @@ struct Batch: ParsableCommand {
         sumac batch convert models/ -o packed --type int4:g64 --dry-run
         sumac batch prune --from list.txt -o pruned --name '{parent}-{stem}.sumac'
         sumac batch verify packed/*.sumac -o reports --name '{stem}.html'
+        sumac batch convert models/* -o packed --type int4:g64 --report packed/summary.html
         sumac batch jobs.yaml
       """,
     subcommands: [

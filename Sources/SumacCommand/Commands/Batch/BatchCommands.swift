@@ -48,7 +48,7 @@ struct BatchStepCommands: BatchStepParser {
   private static let reserved: Set<String> = [
     "output", "force", "dry-run", "format", "json", "quiet", "verbose", "color", "progress", "jobs",
     "memory", "tmpdir", "key", "variant", "help", "help-hidden", "version", "config-only",
-    "survey-out", "against",
+    "survey-out", "sweep", "against",
   ]
 
   var verbs: [String] { BatchCommands.verbs }

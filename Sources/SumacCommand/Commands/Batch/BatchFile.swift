@@ -65,6 +65,7 @@ struct BatchFile: Verb {
       batch.keepsIntermediates = recipe.keepsIntermediates
       batch.resumes = !flags.startsOver
       batch.stopsAtFailure = flags.failFast
+      batch.page = flags.report
       batch.replacesExisting = force
       return batch
     }

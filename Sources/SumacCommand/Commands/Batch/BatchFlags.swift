@@ -11,6 +11,12 @@ struct BatchFlags: ParsableArguments {
     name: .customLong("no-resume"),
     help: "Start over: do every model again, whatever the journal in the output folder contains.")
   var startsOver = false
+
+  @Option(
+    help: ArgumentHelp(
+      "Write a page about the results: size against error, error against time, and a table of the models.",
+      valueName: "page.html"), completion: .file(extensions: ["html"]))
+  var report: String?
 }
 
 /// The option for the names of the outputs.

@@ -80,6 +80,7 @@ extension Invocation {
       batch.name = name
       batch.resumes = !flags.startsOver
       batch.stopsAtFailure = flags.failFast
+      batch.page = flags.report
       batch.replacesExisting = output.replacesExisting
       return batch
     }

@@ -46,7 +46,12 @@ extension OutputVerb where Output: BatchableOperation, Flags == WriterFlags {
   var batchOutput: BatchOutput { get throws { try BatchOutput(writer) } }
 }
 
-extension Convert: BatchableVerb {}
+extension Convert: BatchableVerb {
+  func batchOperation(_ invocation: Invocation) throws -> any BatchableOperation {
+    guard sweep == nil else { throw UsageError("\(setting: "sweep") cannot be part of a batch") }
+    return operation(invocation)
+  }
+}
 extension VectorExtract: BatchableVerb {}
 extension VectorApply: BatchableVerb {}
 extension VectorNegate: BatchableVerb {}
@@ -61,6 +66,7 @@ extension Prune: BatchableVerb {
       throw UsageError("\(setting: "survey-out") cannot be part of a batch")
     }
     try refuseRounds(in: "a batch")
+    guard sweep == nil else { throw UsageError("\(setting: "sweep") cannot be part of a batch") }
     return operation(invocation)
   }
 

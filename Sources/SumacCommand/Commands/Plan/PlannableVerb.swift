@@ -13,7 +13,12 @@ protocol PlannableVerb: Verb {
 }
 
 extension Convert: PlannableVerb {
-  func plannedOperation(_ invocation: Invocation) -> ConvertOperation { operation(invocation) }
+  func plannedOperation(_ invocation: Invocation) throws -> ConvertOperation {
+    guard sweep == nil else {
+      throw UsageError("\(setting: "sweep") writes no model, so that there is nothing to plan")
+    }
+    return operation(invocation)
+  }
 }
 
 extension Calibrate: PlannableVerb {
@@ -34,6 +39,9 @@ extension Prune: PlannableVerb {
       )
     }
     try refuseRounds(in: "a plan")
+    guard sweep == nil else {
+      throw UsageError("\(setting: "sweep") writes no model, so that there is nothing to plan")
+    }
     return operation(invocation)
   }
 }
