@@ -21,6 +21,8 @@ package struct RepeatsPredictOperation: Operation {
   }
 
   private static let maximumByteCount = 1 << 28
+  /// The largest error of the sum of all shares.
+  private static let roundingError = 1e-6
 
   package func run(_ context: OperationContext) throws -> OperationResult {
     for (name, value) in [("parameters", parameters), ("tokens", tokens)]
@@ -41,6 +43,10 @@ package struct RepeatsPredictOperation: Operation {
         (0...1).contains(share)
       else { throw fault("has a class without the numbers 'times' and 'share'") }
       return PredictionReport.Class(times: times, share: share)
+    }
+    let sum = classes.reduce(0) { $0 + $1.share }
+    guard sum <= 1 + Self.roundingError else {
+      throw fault("has classes with \(sum.short) of all tokens, expected at most 1")
     }
     // Words of texts are not tokens of a model, so that their number says nothing about epochs.
     let isTokens = document["token"]?.asString == "token"

@@ -40,11 +40,13 @@ package final class Corpus: Sendable {
   private let nameStarts: [Int]
   private let store: TemporaryFile
   private let names: TemporaryFile
+  private let cancellation: Cancellation
 
   init(
     _ unit: Unit, sources: [Source], starts: [Int], nameStarts: [Int], store: TemporaryFile,
-    names: TemporaryFile
+    names: TemporaryFile, cancellation: Cancellation
   ) {
+    self.cancellation = cancellation
     (self.unit, self.sources, self.starts, self.nameStarts) = (unit, sources, starts, nameStarts)
     (self.store, self.names) = (store, names)
   }
@@ -70,7 +72,9 @@ package final class Corpus: Sendable {
   }
 
   /// Returns the bytes of a range of units.
+  /// - Throws: ``FileError``, or ``InterruptedError`` if a stop was requested.
   package func bytes(_ units: Range<Int>) throws -> [UInt8] {
+    try cancellation.check()
     let size = unit.byteCount
     return try Self.bytes(units.lowerBound * size, units.count * size, of: store)
   }
@@ -81,9 +85,19 @@ package final class Corpus: Sendable {
     let name = try Self.bytes(range.lowerBound, range.count, of: names)
     let text = String(decoding: name.dropFirst(), as: UTF8.self)
     if name.first == Name.idMark { return text }
-    guard let source = sources.first(where: { $0.documents.contains(document) }) else { return "" }
+    let source = sources[source(of: document)]
     return name.first == Name.lineMark
       ? "\(source.path)#\(text)" : "\(source.path)#\(document - source.documents.lowerBound + 1)"
+  }
+
+  /// Returns the index of the last source whose documents do not start after a document.
+  private func source(of document: Int) -> Int {
+    var (low, high) = (0, sources.count)
+    while high - low > 1 {
+      let middle = (low + high) / 2
+      if sources[middle].documents.lowerBound <= document { low = middle } else { high = middle }
+    }
+    return low
   }
 
   private static func bytes(_ start: Int, _ count: Int, of file: TemporaryFile) throws -> [UInt8] {

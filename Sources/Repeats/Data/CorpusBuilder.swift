@@ -5,8 +5,11 @@ final class CorpusBuilder {
   private static let pieceByteCount = 1 << 20
   /// The number of documents after which the memory is checked again.
   private static let checkedDocumentCount = 1 << 14
+  /// The number of files after which the memory is checked again.
+  private static let checkedSourceCount = 1 << 10
 
   private let memory: ScanMemory
+  private let cancellation: Cancellation
   private let store: TemporaryFile
   private let names: TemporaryFile
   private var unit: Corpus.Unit?
@@ -17,11 +20,26 @@ final class CorpusBuilder {
   private var pendingNames: [UInt8] = []
   private var writtenByteCount = 0
   private var writtenNameByteCount = 0
+  private var pathByteCount = 0
+  /// The files on disk that were read.
+  private var known: Set<Place> = []
 
-  init(in folder: String, memory: ScanMemory) throws {
+  private struct Place: Hashable {
+    var file: FileIdentity
+    var tensor: String?
+  }
+
+  init(in folder: String, memory: ScanMemory, cancellation: Cancellation) throws {
     self.memory = memory
+    self.cancellation = cancellation
     store = try TemporaryFile(in: folder)
     names = try TemporaryFile(in: folder)
+  }
+
+  /// Returns false for a file on disk, or a tensor in it, that this function was called for before, by whatever path.
+  func isNew(_ path: String, tensor: String? = nil) throws -> Bool {
+    guard let file = try FileIdentity.ifPresent(path) else { return true }
+    return known.insert(Place(file: file, tensor: tensor)).inserted
   }
 
   /// Begins the documents of a file.
@@ -34,6 +52,13 @@ final class CorpusBuilder {
     }
     self.unit = unit
     sources.append(Corpus.Source(path: path, documents: starts.count - 1..<starts.count - 1))
+    pathByteCount += path.utf8.count + ScanMemory.byteCountPerSource
+    if sources.count % Self.checkedSourceCount == 0 { try checkMemory() }
+  }
+
+  /// - Throws: ``UsageError`` if the tables of the documents need more memory than the limit.
+  private func checkMemory() throws {
+    _ = try memory.workByteCount(documentCount: starts.count - 1, pathByteCount: pathByteCount)
   }
 
   /// Adds a part of the current document.
@@ -57,9 +82,7 @@ final class CorpusBuilder {
     sources[last].documents = sources[last].documents.lowerBound..<starts.count - 1
     append(name, number: sources[last].documents.count)
     if pendingNames.count >= Self.pieceByteCount { try flush() }
-    if (starts.count - 1) % Self.checkedDocumentCount == 0 {
-      _ = try memory.workByteCount(documentCount: starts.count - 1)
-    }
+    if (starts.count - 1) % Self.checkedDocumentCount == 0 { try checkMemory() }
   }
 
   private func append(_ name: Corpus.Name, number: Int) {
@@ -91,6 +114,7 @@ final class CorpusBuilder {
     try flush()
     guard let unit, starts.count > 1 else { throw UsageError("the inputs have no documents") }
     return Corpus(
-      unit, sources: sources, starts: starts, nameStarts: nameStarts, store: store, names: names)
+      unit, sources: sources, starts: starts, nameStarts: nameStarts, store: store, names: names,
+      cancellation: cancellation)
   }
 }

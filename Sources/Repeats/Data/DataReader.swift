@@ -36,6 +36,12 @@ package struct DataReader {
   private let memory: ScanMemory
   private let cancellation: Cancellation
   private let note: (Message) -> Void
+  private let catalogLimit: CatalogLimit
+
+  /// The largest number of bytes of a text that are checked at a time.
+  private static let blockByteCount = 1 << 20
+  /// The largest number of bytes of the id of a document.
+  private static let idByteLimit = 1 << 10
 
   /// - Parameters:
   ///   - memory: The limit of resident memory.
@@ -49,20 +55,29 @@ package struct DataReader {
     self.memory = ScanMemory(limit: memory)
     self.cancellation = cancellation
     self.note = note
+    catalogLimit = CatalogLimit(byteCount: memory, use: .report)
     lineLimit = max(1 << 20, memory / 16)
   }
 
   /// Reads all documents.
   /// - Throws: ``FormatError`` with the line or byte of the fault, ``FileError`` or ``UsageError``.
   package func corpus() throws -> Corpus {
-    let builder = try CorpusBuilder(in: temporaryFolder, memory: memory)
+    let builder = try CorpusBuilder(
+      in: temporaryFolder, memory: memory, cancellation: cancellation)
     for path in settings.paths { try read(path, into: builder) }
     return try builder.finished()
   }
 
+  private func noteRepeated(_ path: String) {
+    note("\(path.printable) is a file that was read already and was not read again")
+  }
+
   private func read(_ data: String, into builder: CorpusBuilder) throws {
     let place = try TensorPath(data)
-    let input = try InputTree(path: place.path)
+    let input = try InputTree(path: place.path, limit: catalogLimit)
+    guard try input.isFolder || builder.isNew(place.path, tensor: place.name) else {
+      return noteRepeated(data)
+    }
     if let name = place.name { return try readTensor(input, name, into: builder) }
     if !input.isFolder, Archives.isLikely(input), let tree = try Archives.tree(of: input) {
       return try readFolder(tree, "", into: builder)
@@ -81,7 +96,13 @@ package struct DataReader {
       }
       switch entry.kind {
       case .folder: try readFolder(tree, path, into: builder)
-      case .file, .linkedFile: try read(tree.open(path), tree.file(path), into: builder)
+      case .file, .linkedFile:
+        guard try builder.isNew(tree.path(of: path)) else {
+          noteRepeated(tree.path(of: path))
+          continue
+        }
+        let file = try tree.file(path)
+        try read(file.openNamedFile(), file, into: builder)
       case .linkedFolder: leaveOut("a link to a folder")
       case .brokenLink: leaveOut("a link to a file that does not exist")
       case .other: leaveOut("neither a file nor a folder")
@@ -117,20 +138,37 @@ package struct DataReader {
 
   private func readText(_ file: InputFile, into builder: CorpusBuilder) throws {
     try builder.begin(file.path, .byte)
-    var lines = try LineReader(file, limit: lineLimit, cancellation)
-    while let line = try lines.next() {
-      try check(line, file.path, lines.byteOffset)
-      switch settings.text {
-      case .lines:
+    switch settings.text {
+    case .file:
+      try readBlocks(file, into: builder)
+      try builder.end(.number)
+    case .lines:
+      var lines = try LineReader(file, limit: lineLimit, cancellation)
+      while let line = try lines.next() {
+        try check(line, file.path, lines.byteOffset)
         guard line.contains(where: { $0 > 0x20 }) else { continue }
         try builder.append(line.last == 0x0D ? line.dropLast() : line)
         try builder.end(.line(lines.number))
-      case .file:
-        try builder.append(line)
-        if lines.isTerminated { try builder.append(CollectionOfOne(0x0A)) }
       }
     }
-    if settings.text == .file { try builder.end(.number) }
+  }
+
+  /// Adds a text of any length to the current document.
+  private func readBlocks(_ file: InputFile, into builder: CorpusBuilder) throws {
+    let stream = try ByteStream(file, cancellation)
+    var byteOffset = 0
+    /// The bytes that follow the last whole character.
+    var rest: [UInt8] = []
+    while true {
+      let block = try stream.next(Self.blockByteCount)
+      let bytes = rest + block
+      let end = block.isEmpty ? bytes.count : CorpusPass.characterEnd(in: bytes)
+      try check(bytes[..<end], file.path, byteOffset)
+      try builder.append(bytes[..<end])
+      guard !block.isEmpty else { return }
+      byteOffset += end
+      rest = Array(bytes[end...])
+    }
   }
 
   private func check(_ line: ArraySlice<UInt8>, _ path: String, _ byteOffset: Int) throws {
@@ -161,6 +199,12 @@ package struct DataReader {
       }
       try builder.append(text.utf8)
       let id = document.id ?? ""
+      guard id.utf8.count <= Self.idByteLimit else {
+        throw FormatError(
+          TokenFault.lines.code,
+          "line \(lines.number): the id has \(id.utf8.count.grouped) bytes, expected at most \(Self.idByteLimit.grouped)",
+          path: file.path, byteOffset: lines.byteOffset)
+      }
       try builder.end(id.isEmpty ? .line(lines.number) : .id(id))
     }
   }

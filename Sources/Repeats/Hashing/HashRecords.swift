@@ -44,6 +44,13 @@ import CRepeats
     }
   }
 
+  /// Returns the keys that more than `limit` records have.
+  func keys(ofMoreThan limit: Int) -> Set<UInt64> {
+    var keys: Set<UInt64> = []
+    forEachGroup { if $0.count > limit { keys.insert(records[$0.lowerBound].key) } }
+    return keys
+  }
+
   func key(at index: Int) -> UInt64 { records[index].key }
 
   func value(at index: Int) -> Int { Int(records[index].value) }

@@ -46,9 +46,9 @@ package struct PredictionReport: Report {
     }
   }
 
-  /// The share of tokens in classes inside the band, except for all of the data.
+  /// The share of tokens in classes inside the band; 0 if all tokens are seen equally often.
   private var shareInside: Double {
-    rows.filter { $0.position == .inside }.reduce(0) { $0 + $1.share }
+    isWhole ? 0 : rows.filter { $0.position == .inside }.reduce(0) { $0 + $1.share }
   }
 
   private var isWhole: Bool { rows.count == 1 }

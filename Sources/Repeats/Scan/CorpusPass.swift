@@ -126,7 +126,7 @@ struct CorpusPass: Sendable {
   }
 
   /// Returns the place after the last whole character of UTF-8 whose end may be missing.
-  private static func characterEnd(in bytes: [UInt8]) -> Int {
+  static func characterEnd(in bytes: [UInt8]) -> Int {
     guard let lead = bytes.lastIndex(where: { $0 & 0xC0 != 0x80 }) else { return bytes.count }
     let length = max(1, (~bytes[lead]).leadingZeroBitCount)
     return lead > 0 && lead + length > bytes.count ? lead : bytes.count

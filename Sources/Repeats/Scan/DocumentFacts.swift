@@ -1,7 +1,7 @@
 import Base
 import TensorCore
 
-/// The hashes of all documents, about 50 bytes for each in memory, and the keys of their signatures in a file.
+/// The hashes of all documents in memory, and the keys of their signatures in files.
 struct DocumentFacts {
   /// The hash of the bytes of each document.
   private(set) var keys: [UInt64] = []
@@ -9,12 +9,16 @@ struct DocumentFacts {
   /// white space.
   private(set) var wordKeys: [(UInt64, UInt64)] = []
   private(set) var wordCounts: [Int] = []
+  /// The keys by band and by document.
   private let bandFile: TemporaryFile
+  /// The keys by document and by band.
+  private let rowFile: TemporaryFile
   private let scheme: MinHashScheme
   private let documentCount: Int
 
-  /// The memory for each document, with that for the sorting of a band.
-  static let byteCountPerDocument = 96
+  /// The memory for each document: 16 bytes in the corpus, 32 here, 12 for the search for near-duplicates, up to 28 in each
+  /// of three lists of groups, and 64 for sorting.
+  static let byteCountPerDocument = 208
 
   /// The facts of a piece of a document.
   private struct PieceFacts: Sendable {
@@ -34,6 +38,7 @@ struct DocumentFacts {
     self.scheme = scheme
     documentCount = pass.corpus.documentCount
     bandFile = try TemporaryFile(in: temporaryFolder)
+    rowFile = try TemporaryFile(in: temporaryFolder)
     keys.reserveCapacity(documentCount)
     wordKeys.reserveCapacity(documentCount)
     wordCounts.reserveCapacity(documentCount)
@@ -125,11 +130,23 @@ struct DocumentFacts {
 
   private func write(_ bandKeys: inout [[UInt64]]) throws {
     let first = keys.count - bandKeys.count
+    let rows = bandKeys.flatMap { $0.flatMap(Self.bytes) }
+    try rowFile.write(rows.rawSpan, at: 8 * scheme.bandCount * first)
     for band in 0..<scheme.bandCount where !bandKeys.isEmpty {
       let bytes = bandKeys.flatMap { Self.bytes(of: $0[band]) }
       try bandFile.write(bytes.rawSpan, at: 8 * (band * documentCount + first))
     }
     bandKeys.removeAll(keepingCapacity: true)
+  }
+
+  /// Returns the keys of a document in all bands.
+  func row(of document: Int) throws -> [UInt64] {
+    var buffer = ByteBuffer(byteCount: 8 * scheme.bandCount)
+    var span = buffer.mutableBytes
+    try rowFile.read(at: 8 * scheme.bandCount * document, into: &span)
+    return (0..<scheme.bandCount).map {
+      buffer.bytes.littleEndian(UInt64.self, at: 8 * $0) ?? 0
+    }
   }
 
   /// Returns the documents of a band with their keys, sorted by these; documents without words are left out.

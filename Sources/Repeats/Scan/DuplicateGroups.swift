@@ -7,18 +7,41 @@ enum DuplicateGroups {
     var records = HashRecords()
     for (document, key) in facts.keys.enumerated() { records.append(key: key, value: document) }
     records.sort()
-    var groups: [[Int]] = []
+    var leaders = (0..<UInt32(corpus.documentCount)).map(\.self)
     try records.forEachGroup { range in
-      var rest = range.map(records.value)
-      while rest.count > 1 {
-        let first = rest.removeFirst()
-        let equal = try rest.filter { try areEqual(first, $0, corpus) }
-        if !equal.isEmpty { groups.append([first] + equal) }
-        let found = Set(equal)
-        rest.removeAll(where: found.contains)
+      // The first documents of the groups with this hash, which are several only if different documents have it.
+      var firsts: [Int] = []
+      for index in range {
+        let document = records.value(at: index)
+        if let first = try firsts.first(where: { try areEqual($0, document, corpus) }) {
+          leaders[document] = UInt32(first)
+        } else {
+          firsts.append(document)
+        }
       }
     }
-    return groups.sorted { $0[0] < $1[0] }
+    return groups(leaders)
+  }
+
+  /// Returns the groups of several documents.
+  /// - Parameter leaders: The first document of the group of each document.
+  static func groups(_ leaders: [UInt32]) -> [[Int]] {
+    var sizes = [UInt32](repeating: 0, count: leaders.count)
+    for leader in leaders { sizes[Int(leader)] += 1 }
+    var groups: [[Int]] = []
+    /// The place of the group of each first document.
+    var places = sizes
+    for document in leaders.indices {
+      let leader = Int(leaders[document])
+      guard sizes[leader] > 1 else { continue }
+      if leader == document {
+        places[document] = UInt32(groups.count)
+        groups.append([])
+        groups[groups.count - 1].reserveCapacity(Int(sizes[document]))
+      }
+      groups[Int(places[leader])].append(document)
+    }
+    return groups
   }
 
   private static func areEqual(_ a: Int, _ b: Int, _ corpus: Corpus) throws -> Bool {
@@ -41,15 +64,22 @@ enum DuplicateGroups {
       records.append(key: key.0, value: document)
     }
     records.sort()
-    var groups: [[Int]] = []
+    var leaders = (0..<UInt32(facts.wordKeys.count)).map(\.self)
     records.forEachGroup { range in
       guard range.count > 1 else { return }
-      let parts = Dictionary(grouping: range.map(records.value)) {
-        WordKey(second: facts.wordKeys[$0].1, count: facts.wordCounts[$0])
+      var firsts: [WordKey: Int] = [:]
+      for index in range {
+        let document = records.value(at: index)
+        let key = WordKey(
+          second: facts.wordKeys[document].1, count: facts.wordCounts[document])
+        if let first = firsts[key] {
+          leaders[document] = UInt32(first)
+        } else {
+          firsts[key] = document
+        }
       }
-      groups += parts.values.filter { $0.count > 1 }
     }
-    return groups.sorted { $0[0] < $1[0] }
+    return groups(leaders)
   }
 
   private struct WordKey: Hashable {

@@ -9,7 +9,7 @@ package struct ScanSettings: Codable, Sendable, Equatable {
   package var threshold = 0.7
   package var shingle = 3
   package var seed: UInt64 = 0
-  /// The largest number of entries in each list.
+  /// The largest number of documents in each list of groups, of pairs, and of ranges.
   package var limit = 1000
 
   package init() {}
@@ -42,7 +42,8 @@ package struct RepeatScan: Sendable {
     (self.corpus, self.settings) = (corpus, settings)
     let scheme = MinHashScheme(shingleLength: settings.shingle, seed: settings.seed)
     self.scheme = scheme
-    let work = try ScanMemory(limit: memory).workByteCount(documentCount: corpus.documentCount)
+    let work = try ScanMemory(limit: memory).workByteCount(
+      documentCount: corpus.documentCount, listLength: settings.limit)
     let jobs = max(1, min(parallel.jobs, work / 2 / CorpusPass.byteCountPerBatch))
     let parallel = Parallel(jobs: jobs, cancellation: parallel.cancellation)
     let waveCount = max(1, min(8 * jobs, work / 2 / CorpusPass.byteCountPerBatch))
@@ -52,7 +53,8 @@ package struct RepeatScan: Sendable {
     equalGroups = try DuplicateGroups.exact(corpus, facts)
     wordGroups = DuplicateGroups.normalized(facts)
     near = try NearDuplicates(
-      corpus, facts, scheme, threshold: settings.threshold, equal: wordGroups, parallel: parallel)
+      corpus, facts, scheme, threshold: settings.threshold, equal: wordGroups,
+      pairLimit: settings.limit, memory: work / 2, parallel: parallel)
     clusters = near.clusters()
     documents = RepeatHistogram.documents(facts, equalGroups)
     windows = try WindowCounter(pass: pass, length: settings.window, memory: work / 2)
@@ -61,6 +63,9 @@ package struct RepeatScan: Sendable {
       corpus, length: settings.rangeLength ?? (corpus.unit == .byte ? 100 : 50), memory: work / 2,
       parallel: parallel)
   }
+
+  /// The largest number of entries in a list.
+  private static let listLimit = 1 << 32
 
   private static func check(_ settings: ScanSettings) throws {
     var faults: [UsageError] = []
@@ -79,7 +84,9 @@ package struct RepeatScan: Sendable {
     require(
       settings.rangeLength.map { (4...1 << 16).contains($0) } ?? true,
       "\(setting: "length") is \(settings.rangeLength ?? 0), expected 4 to 65536")
-    require(settings.limit >= 0, "\(setting: "limit") is \(settings.limit), expected 0 or more")
+    require(
+      (0...listLimit).contains(settings.limit),
+      "\(setting: "limit") is \(settings.limit), expected 0 to \(listLimit)")
     try SeveralErrors.throwIfAny(faults)
   }
 }

@@ -27,7 +27,14 @@ package struct RepeatScanReport: Report {
     self.scan = scan
     let (corpus, limit) = (scan.corpus, scan.settings.limit)
     func labels(_ groups: [[Int]]) throws -> [[String]] {
-      try groups.prefix(limit).map { try $0.prefix(max(2, limit)).map(corpus.label) }
+      var left = limit
+      var list: [[String]] = []
+      for group in groups where left > 0 {
+        let shown = group.prefix(max(2, left))
+        left -= shown.count
+        list.append(try shown.map(corpus.label))
+      }
+      return list
     }
     equalGroups = try labels(scan.equalGroups)
     wordGroups = try labels(scan.wordGroups)
@@ -48,7 +55,6 @@ package struct RepeatScanReport: Report {
 
   /// Returns the first pairs of documents, those with equal words included.
   private static func pairs(of scan: RepeatScan) -> [NearDuplicates.Pair] {
-    let members = Dictionary(uniqueKeysWithValues: scan.wordGroups.map { ($0[0], $0) })
     let limit = scan.settings.limit
     var pairs: [NearDuplicates.Pair] = []
     func add(_ a: Int, _ b: Int, _ similarity: Double) -> Bool {
@@ -63,21 +69,27 @@ package struct RepeatScanReport: Report {
       }
     }
     near: for pair in scan.near.pairs {
-      for first in members[pair.first] ?? [pair.first] {
-        for second in members[pair.second] ?? [pair.second]
+      for first in group(pair.first, in: scan.wordGroups) {
+        for second in group(pair.second, in: scan.wordGroups)
         where !add(first, second, pair.similarity) { break near }
       }
     }
     return pairs
   }
 
+  /// Returns the group that starts with a document, or the document alone.
+  private static func group(_ document: Int, in groups: [[Int]]) -> [Int] {
+    var (low, high) = (0, groups.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if groups[middle][0] < document { low = middle + 1 } else { high = middle }
+    }
+    return low < groups.count && groups[low][0] == document ? groups[low] : [document]
+  }
+
   /// The number of pairs of documents, those with equal words included.
   private var pairCount: Int {
-    let sizes = Dictionary(uniqueKeysWithValues: scan.wordGroups.map { ($0[0], $0.count) })
-    let equal = scan.wordGroups.reduce(0) { $0 + $1.count * ($1.count - 1) / 2 }
-    return scan.near.pairs.reduce(equal) {
-      $0 + sizes[$1.first, default: 1] * sizes[$1.second, default: 1]
-    }
+    scan.wordGroups.reduce(scan.near.pairCount) { $0 + $1.count * ($1.count - 1) / 2 }
   }
 
   private var unit: String { scan.corpus.unit.rawValue }

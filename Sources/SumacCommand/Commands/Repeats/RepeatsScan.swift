@@ -54,7 +54,9 @@ struct RepeatsScan: ReportVerb {
   @Option(help: ArgumentHelp("Seed of the signatures.", valueName: "n"))
   var seed: UInt64 = 0
 
-  @Option(help: ArgumentHelp("Entries in each list of the report.", valueName: "n"))
+  @Option(
+    help: ArgumentHelp(
+      "Documents in each list of groups, pairs, and ranges of the report.", valueName: "n"))
   var limit = 1000
 
   @Argument(help: "Texts, JSON lines, token ids, folders or archives.", completion: .file())
