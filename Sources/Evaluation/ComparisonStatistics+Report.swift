@@ -56,12 +56,13 @@ extension Estimate {
     .object(["value": JSONValue(figure), "error": JSONValue(error)])
   }
 
-  func text(decimals: Int) -> String {
-    "\(figure.fixed(decimals: decimals)) ± \(error.fixed(decimals: decimals))"
-  }
-  fileprivate var shortText: String { "\(figure.short) ± \(error.short)" }
-  var percentText: String {
-    "\((100 * figure).fixed(decimals: 2)) ± \((100 * error).fixed(decimals: 2)) %"
+  func text(decimals: Int) -> String { text { $0.fixed(decimals: decimals) } }
+  fileprivate var shortText: String { text(\.short) }
+  var percentText: String { text { (100 * $0).fixed(decimals: 2) } + " %" }
+
+  /// Returns the number, with its error if that is known.
+  private func text(_ format: (Double) -> String) -> String {
+    format(figure) + (error.isNaN ? "" : " ± \(format(error))")
   }
 }
 

@@ -1,5 +1,5 @@
 import Base
-package import Networks
+import Networks
 
 /// Computes the embeddings of sentences by encoders.
 package struct Embedder {
@@ -15,29 +15,19 @@ package struct Embedder {
   }
 
   private let sentences: Sentences
-  private let compute: Compute
-  private let budget: Int
-  private let folder: String
+  private let resources: EvaluationResources
   private let journal: BlockJournal?
-  private let progress: @Sendable (_ tokenCount: Int) -> Void
 
-  /// - Parameters:
-  ///   - memory: The memory for everything that the run holds, in bytes.
-  ///   - folder: The folder of temporary files.
-  ///   - journal: The file that a run which was killed goes on from; nil to keep none.
-  ///   - progress: Called with the number of tokens that a block has processed.
+  /// - Parameter journal: The file that a run which was killed goes on from; nil to keep none.
   package init(
-    _ sentences: Sentences, _ compute: Compute, memory: Int, folder: String,
-    journal: BlockJournal? = nil,
-    progress: @escaping @Sendable (_ tokenCount: Int) -> Void = { _ in }
+    _ sentences: Sentences, _ resources: EvaluationResources, journal: BlockJournal? = nil
   ) {
     self.sentences = sentences
-    self.compute = compute
-    budget = memory
-    self.folder = folder
+    self.resources = resources
     self.journal = journal
-    self.progress = progress
   }
+
+  private var compute: Compute { resources.compute }
 
   /// Returns the memory that a run needs at least, in bytes: the values of a group, and all embeddings.
   package static func byteCount(
@@ -78,7 +68,7 @@ package struct Embedder {
     _ body: (Int, inout Figures) throws -> Void
   ) throws {
     try BlockWalk(streams: streams, journal: journal).run(
-      &figures, progress: { progress(passes * sentences.tokenCount) }, body)
+      &figures, progress: { resources.progress(passes * sentences.tokenCount) }, body)
   }
 
   private func streams(_ encoders: [Encoder]) throws -> [LayerStream] {
@@ -86,7 +76,7 @@ package struct Embedder {
       let needed = try Self.byteCount(of: encoder, sentences, jobs: compute.jobs)
       return try LayerStream(
         encoder.model, sentences.inputs, sentences.groups, compute,
-        budget: max(0, budget / encoders.count - needed), folder: folder)
+        budget: max(0, resources.memory / encoders.count - needed), folder: resources.folder)
     }
   }
 
@@ -104,7 +94,7 @@ package struct Embedder {
         place += 1
       }
     }
-    progress(sentences.tokenCount)
+    resources.progress(sentences.tokenCount)
     return SentenceEmbeddings(dimension: dimension, numbers: numbers)
   }
 }

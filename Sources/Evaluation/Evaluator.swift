@@ -4,31 +4,21 @@ package import Networks
 /// Evaluates models on windows of tokens.
 package struct Evaluator {
   package let windows: TokenWindows
-  let compute: Compute
-  /// The memory for weights and hidden states, in bytes.
-  private let budget: Int
-  /// The folder of temporary files.
-  private let folder: String
+  private let resources: EvaluationResources
   /// The state of the run after a block; nil to keep none.
   let journal: BlockJournal?
-  let progress: @Sendable (_ tokenCount: Int) -> Void
 
-  /// - Parameters:
-  ///   - memory: The memory for everything that the evaluation holds, in bytes.
-  ///   - journal: The file that a run which was killed goes on from; nil to keep none.
-  ///   - progress: Called with the number of tokens that a block has processed.
+  /// - Parameter journal: The file that a run which was killed goes on from; nil to keep none.
   package init(
-    _ windows: TokenWindows, _ compute: Compute, memory: Int, folder: String,
-    journal: BlockJournal? = nil,
-    progress: @escaping @Sendable (_ tokenCount: Int) -> Void = { _ in }
+    _ windows: TokenWindows, _ resources: EvaluationResources, journal: BlockJournal? = nil
   ) {
     self.windows = windows
-    self.compute = compute
-    budget = memory
-    self.folder = folder
+    self.resources = resources
     self.journal = journal
-    self.progress = progress
   }
+
+  var compute: Compute { resources.compute }
+  var progress: @Sendable (_ tokenCount: Int) -> Void { resources.progress }
 
   /// Returns the memory that an evaluation needs at least, in bytes: the values of a group, and a tile of the vocabulary.
   package static func byteCount(
@@ -45,7 +35,7 @@ package struct Evaluator {
     let needed = try Self.byteCount(of: model, windows, jobs: compute.jobs)
     return try LayerStream(
       model, windows.inputs, windows.groups, compute,
-      budget: max(0, budget / share - needed), folder: folder)
+      budget: max(0, resources.memory / share - needed), folder: resources.folder)
   }
 
   /// Runs blocks that the journal does not have yet.

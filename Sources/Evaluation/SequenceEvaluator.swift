@@ -31,26 +31,14 @@ package struct CachedSequence: Sendable, Equatable {
 /// A piece has ``TokenGroup/tokenCount`` tokens, whatever the memory is.
 package struct SequenceEvaluator {
   package let sequence: CachedSequence
-  private let compute: Compute
-  /// The memory for weights and hidden states, in bytes.
-  private let budget: Int
-  /// The folder of temporary files.
-  private let folder: String
-  private let progress: @Sendable (_ tokenCount: Int) -> Void
+  private let resources: EvaluationResources
 
-  /// - Parameters:
-  ///   - memory: The memory for everything that the evaluation holds, in bytes.
-  ///   - progress: Called with the number of tokens that a block has processed.
-  package init(
-    _ sequence: CachedSequence, _ compute: Compute, memory: Int, folder: String,
-    progress: @escaping @Sendable (_ tokenCount: Int) -> Void = { _ in }
-  ) {
+  package init(_ sequence: CachedSequence, _ resources: EvaluationResources) {
     self.sequence = sequence
-    self.compute = compute
-    budget = memory
-    self.folder = folder
-    self.progress = progress
+    self.resources = resources
   }
+
+  private var compute: Compute { resources.compute }
 
   // MARK: Memory
 
@@ -85,8 +73,8 @@ package struct SequenceEvaluator {
   ) throws -> LayerStream {
     let stream = try LayerStream(
       model, inputs, TokenGroup.pieces(of: inputs.count, from: sequence.cachedCount),
-      context: sequence.context, compute, budget: max(0, (budget - needed) / share),
-      folder: folder)
+      context: sequence.context, compute, budget: max(0, (resources.memory - needed) / share),
+      folder: resources.folder)
     try stream.storeEmbeddings()
     return stream
   }
@@ -101,13 +89,13 @@ package struct SequenceEvaluator {
     precondition(sequence.cachedCount == 0)
     let needed = try Self.byteCount(computing: sequence, model, jobs: compute.jobs)
     let stream = try stream(model, sequence.tokens, share: 1, needed: needed)
-    try cache.begin(in: folder)
+    try cache.begin(in: resources.folder)
     for number in 0..<stream.layerCount {
       let layer = LayerCache()
       try stream.step(number) { _ in layer.observer }
       try check(layer, number, model)
       try cache.store(layer, number: number, compute)
-      progress(sequence.tokens.count)
+      resources.progress(sequence.tokens.count)
     }
   }
 
@@ -142,7 +130,7 @@ package struct SequenceEvaluator {
               stream.output(of: number, stream.states(group), group, observer: layer.observer),
               group)
           }
-          progress(inputs.count)
+          resources.progress(inputs.count)
         }
       }
     }
@@ -156,7 +144,7 @@ package struct SequenceEvaluator {
           tile: tile, compute)
       }
     }
-    progress(2 * inputs.count)
+    resources.progress(2 * inputs.count)
     let tokens = scan.comparisons
     let place = tokens.firstIndex {
       !$0.base.logProbability.isFinite || !$0.other.logProbability.isFinite

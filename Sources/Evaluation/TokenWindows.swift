@@ -27,9 +27,10 @@ package struct TokenWindows: Sendable, Equatable {
   /// Without `start`, input i of a window is a token and target i is the token after it. With `start`, each window begins
   /// with this token, and its target is the first token of the window; models need it if their tokenizers put a token
   /// before each text. Each window of a text begins `stride` tokens after the previous one, and scores the tokens that
-  /// no earlier window scored. The last window of a text is filled with tokens that are not scored.
+  /// no earlier window scored. The last window of a text is filled with tokens that are not scored. Windows that are longer
+  /// than ``TokenGroup/tokenCount`` are not longer than the longest text.
   /// - Parameters:
-  ///   - length: The number of inputs of a window, at least 2.
+  ///   - length: The largest number of inputs of a window, at least 2.
   ///   - stride: The distance of two windows, from 1 to `length`; `length` by default.
   /// - Throws: ``UsageError`` for a text that is too short to score a token, or numbers out of range.
   package init(
@@ -41,6 +42,8 @@ package struct TokenWindows: Sendable, Equatable {
         "windows of \(length) tokens every \(step) tokens are not possible",
         hint: "choose windows of at least 2 tokens, and a stride from 1 to their length")
     }
+    let longest = (texts.map(\.count).max() ?? 0) + (start == nil ? 0 : 1)
+    let length = min(length, max(longest, TokenGroup.tokenCount))
     var rows = (inputs: [Int32](), targets: [Int32]())
     for tokens in texts {
       try Self.add(tokens, length: length, step: step, start: start, to: &rows)

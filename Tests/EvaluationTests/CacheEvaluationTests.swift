@@ -19,7 +19,7 @@ import Testing
   ) throws -> KVCache {
     let computed = ComputedCache(of: model, tokenCount: tokens.count)
     let sequence = CachedSequence(tokens: tokens, context: context)
-    try SequenceEvaluator(sequence, compute, memory: memory, folder: "/tmp")
+    try SequenceEvaluator(sequence, EvaluationResources(compute, memory: memory, folder: "/tmp"))
       .fill(computed, of: model)
     let origin = Checkpoint(
       path: "computed", container: .memory, tensors: [],
@@ -46,8 +46,10 @@ import Testing
     _ tokens: [Int32], after start: Int, _ model: EvaluatedModel, _ compute: Compute
   ) throws -> [Double] {
     let windows = try TokenWindows(rows: tokens, length: tokens.count)
-    let scores = try Evaluator(windows, compute, memory: 1 << 30, folder: "/tmp")
-      .scores(of: model)
+    let scores = try Evaluator(
+      windows, EvaluationResources(compute, memory: 1 << 30, folder: "/tmp")
+    )
+    .scores(of: model)
     return scores.dropFirst(start).map(\.logProbability)
   }
 
@@ -123,8 +125,10 @@ import Testing
     let tokens = try EvaluatedFixture.tokens("heldout_tech", 1000)
     let stored = try cache(Array(tokens.prefix(300)), model, compute)
     let sequence = CachedSequence(tokens: tokens, cachedCount: 300)
-    let found = try SequenceEvaluator(sequence, compute, memory: memory, folder: "/tmp")
-      .comparison(of: stored, against: stored, model)
+    let found = try SequenceEvaluator(
+      sequence, EvaluationResources(compute, memory: memory, folder: "/tmp")
+    )
+    .comparison(of: stored, against: stored, model)
     let expected = try plain(tokens, after: 300, model, compute)
     #expect(found.count == 699 && expected.count == 699)
     for (token, log) in zip(found, expected) {
@@ -143,8 +147,10 @@ import Testing
     let stored = try cache(Array(tokens.prefix(31)), model, compute)
     #expect(model.faults(in: stored).isEmpty)
     let sequence = CachedSequence(tokens: tokens, cachedCount: 31)
-    let found = try SequenceEvaluator(sequence, compute, memory: 1 << 30, folder: "/tmp")
-      .comparison(of: stored, against: stored, model)
+    let found = try SequenceEvaluator(
+      sequence, EvaluationResources(compute, memory: 1 << 30, folder: "/tmp")
+    )
+    .comparison(of: stored, against: stored, model)
     let expected = try plain(tokens, after: 31, model, compute)
     #expect(found.count == 16)
     for (token, log) in zip(found, expected) {
@@ -161,8 +167,10 @@ import Testing
     let tokens = [0] + Array(more)
     #expect(original.tokenIDs == Array(tokens.prefix(128)))
     let sequence = CachedSequence(tokens: tokens, cachedCount: 128)
-    let found = try SequenceEvaluator(sequence, compute, memory: 1 << 30, folder: "/tmp")
-      .comparison(of: original, against: original, model)
+    let found = try SequenceEvaluator(
+      sequence, EvaluationResources(compute, memory: 1 << 30, folder: "/tmp")
+    )
+    .comparison(of: original, against: original, model)
     let statistics = ComparisonStatistics(found)
     #expect(statistics.base.tokenCount == 127)
     #expect(abs(statistics.base.perplexity.figure - 34.5338) < 2e-3)
@@ -176,7 +184,8 @@ import Testing
     let stored = try cache(Array(tokens.prefix(128)), model, compute)
     let rounded = try stored.cast(to: .bf16)
     let sequence = CachedSequence(tokens: tokens, cachedCount: 128)
-    let evaluator = SequenceEvaluator(sequence, compute, memory: 1 << 30, folder: "/tmp")
+    let evaluator = SequenceEvaluator(
+      sequence, EvaluationResources(compute, memory: 1 << 30, folder: "/tmp"))
     let found = try evaluator.comparison(of: rounded, against: stored, model)
     let turned = try evaluator.comparison(of: stored, against: rounded, model)
     #expect(found.map(\.base) == turned.map(\.other) && found.map(\.other) == turned.map(\.base))
@@ -202,7 +211,8 @@ import Testing
     }
     let error = #expect(throws: FormatError.self) {
       try SequenceEvaluator(
-        CachedSequence(tokens: tokens, cachedCount: 8), compute, memory: 1 << 30, folder: "/tmp"
+        CachedSequence(tokens: tokens, cachedCount: 8),
+        EvaluationResources(compute, memory: 1 << 30, folder: "/tmp")
       ).comparison(of: damaged, against: stored, model)
     }
     #expect(error?.code == .nonfiniteCache && error?.tensor == "layers.2.value")

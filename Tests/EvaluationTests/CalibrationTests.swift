@@ -17,8 +17,10 @@ import Testing
     let windows = try TokenWindows(rows: bytes("tokens").int32s, length: 96)
     let compute = try OpenBLAS.compute(jobs: jobs)
     let model = try EvaluatedFixture.model(compute)
-    let found = try Evaluator(windows, compute, memory: 1 << 28, folder: "/tmp")
-      .calibration(of: model)
+    let found = try Evaluator(
+      windows, EvaluationResources(compute, memory: 1 << 28, folder: "/tmp")
+    )
+    .calibration(of: model)
     #expect(found.layers.count == 29 && found.layers.last?.weight == "lm_head.weight")
     for layer in found.layers {
       let sums = try #require(found.sums(of: layer.weight))
@@ -43,8 +45,10 @@ import Testing
     let layers = try model.linearLayers()
     #expect(layers.first?.weight == "model.layers.0.self_attn.q_proj.weight")
     let windows = try TokenWindows(rows: [0, 5, 6, 7], length: 4)
-    let found = try Evaluator(windows, compute, memory: 1 << 28, folder: "/tmp")
-      .calibration(of: model)
+    let found = try Evaluator(
+      windows, EvaluationResources(compute, memory: 1 << 28, folder: "/tmp")
+    )
+    .calibration(of: model)
     let tensors = try found.tensors()
     #expect(tensors.count == 5 * layers.count)
     let norms = try #require(
@@ -66,8 +70,10 @@ import Testing
     let model = try EvaluatedFixture.model(compute)
     let prefix = "model.layers.1.self_attn."
     let wanted: Set = [prefix + "q_proj.weight", prefix + "v_proj.weight", "lm_head.weight"]
-    let found = try Evaluator(tokens(), compute, memory: 1 << 28, folder: "/tmp")
-      .calibration(of: model, products: wanted)
+    let found = try Evaluator(
+      tokens(), EvaluationResources(compute, memory: 1 << 28, folder: "/tmp")
+    )
+    .calibration(of: model, products: wanted)
     let queries = try #require(found.products(of: prefix + "q_proj.weight"))
     #expect(found.products(of: prefix + "v_proj.weight") === queries)
     #expect(found.products(of: prefix + "o_proj.weight") == nil)
@@ -102,7 +108,8 @@ import Testing
       name == "model.layers.0.mlp.down_proj.weight"
         ? bits.map { $0 & 0x7F80 > 0x80 ? $0 - 0x80 : 0 } : nil
     }
-    let evaluator = try Evaluator(tokens(), compute, memory: 1 << 28, folder: "/tmp")
+    let evaluator = try Evaluator(
+      tokens(), EvaluationResources(compute, memory: 1 << 28, folder: "/tmp"))
     let plain = try evaluator.calibration(of: model)
     let sequential = try evaluator.calibration(of: model, changed: { _, _ in halved })
     let other = try evaluator.calibration(of: halved)

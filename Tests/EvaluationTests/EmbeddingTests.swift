@@ -68,8 +68,10 @@ import Tokenizers
   func golden(name: String, key: String) throws {
     let compute = try OpenBLAS.compute(jobs: 2)
     let encoder = try encoder(compute, changed: key.isEmpty ? [:] : Self.pooled(key))
-    let found = try Embedder(sentences(), compute, memory: 1 << 28, folder: "/tmp")
-      .embeddings(of: [encoder])
+    let found = try Embedder(
+      sentences(), EvaluationResources(compute, memory: 1 << 28, folder: "/tmp")
+    )
+    .embeddings(of: [encoder])
     let golden = try Containers.read(Fixtures.path("networks/minilm/embeddings.safetensors"))
     let expected = try #require(golden.tensors.first { $0.name == name }).bytes().floats
     #expect(found.count == 1 && found[0].count == 15)
@@ -81,10 +83,12 @@ import Tokenizers
   @Test("embeddings depend on neither workers nor memory")
   func sameBits() throws {
     let compute = try OpenBLAS.compute()
-    let expected = try Embedder(sentences(), compute, memory: 1 << 28, folder: "/tmp")
-      .embeddings(of: [encoder(compute)])
+    let expected = try Embedder(
+      sentences(), EvaluationResources(compute, memory: 1 << 28, folder: "/tmp")
+    )
+    .embeddings(of: [encoder(compute)])
     let other = try OpenBLAS.compute(jobs: 3)
-    let found = try Embedder(sentences(), other, memory: 0, folder: "/tmp")
+    let found = try Embedder(sentences(), EvaluationResources(other, memory: 0, folder: "/tmp"))
       .embeddings(of: [encoder(other), encoder(other)])
     #expect(found == [expected[0], expected[0]])
   }
@@ -92,8 +96,10 @@ import Tokenizers
   @Test("an encoder equals itself, and each of its blocks too")
   func equal() throws {
     let compute = try OpenBLAS.compute()
-    let (found, layers) = try Embedder(sentences(), compute, memory: 1 << 28, folder: "/tmp")
-      .embeddings(of: encoder(compute), comparingLayersWith: encoder(compute))
+    let (found, layers) = try Embedder(
+      sentences(), EvaluationResources(compute, memory: 1 << 28, folder: "/tmp")
+    )
+    .embeddings(of: encoder(compute), comparingLayersWith: encoder(compute))
     let comparison = EmbeddingComparison(found[0], base: found[1])
     #expect(comparison.cosines == Array(repeating: 1, count: 15))
     #expect(comparison.distances == Array(repeating: 0, count: 15))

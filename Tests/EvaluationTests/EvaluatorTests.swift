@@ -23,7 +23,7 @@ import Testing
   private func evaluator(
     _ windows: TokenWindows, _ compute: Compute, memory: Int = 1 << 30
   ) -> Evaluator {
-    Evaluator(windows, compute, memory: memory, folder: "/tmp")
+    Evaluator(windows, EvaluationResources(compute, memory: memory, folder: "/tmp"))
   }
 
   @Test("log probabilities and top tokens are those of torch in float64")

@@ -23,8 +23,9 @@ import Testing
     progress: @escaping @Sendable (Int) -> Void = { _ in }
   ) throws -> Evaluator {
     Evaluator(
-      try windows(), compute, memory: 1 << 28, folder: "/tmp", journal: journal,
-      progress: progress)
+      try windows(),
+      EvaluationResources(compute, memory: 1 << 28, folder: "/tmp", progress: progress),
+      journal: journal)
   }
 
   /// Runs `body` with a journal until a number of blocks is done, then again to the end.

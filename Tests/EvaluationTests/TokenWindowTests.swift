@@ -48,6 +48,14 @@ import Testing
     #expect(scored == texts.flatMap { start == nil ? Array($0.dropFirst()) : $0 })
   }
 
+  @Test("long windows are not longer than the longest text", arguments: [600, 700, .max])
+  func longWindows(length: Int) throws {
+    let tokens = (0..<600).map { Int32($0) }
+    let windows = try TokenWindows(texts: [[1, 2], tokens], length: length)
+    #expect(windows.length == 600 && windows.count == 2 && windows.scoredCount == 600)
+    #expect(try TokenWindows(texts: [[1, 2, 3]], length: length, start: 0).length == 512)
+  }
+
   @Test("too little text and impossible windows are errors")
   func faults() {
     #expect(throws: UsageError.self) { try TokenWindows(texts: [[1]], length: 4) }

@@ -31,7 +31,8 @@ import Testing
     #expect {
       try read(names, text: text, memory: memory)
     } throws: { error in
-      let message = (error as? any UserError)?.description ?? "\(error)"
+      guard let error = error as? any UserError else { return false }
+      let message = error.description + (error.hint?.text(.plain) ?? "")
       return parts.allSatisfy(message.contains)
     }
   }

@@ -57,8 +57,10 @@ struct NetworkConfigurationReader {
   mutating func configuration(named modelType: String) -> NetworkConfiguration {
     if facts.classifier != nil { return classifierConfiguration(named: modelType) }
     let hidden = size("hidden_size") { try $0.hiddenSize }
+    let count = faults.count
     let heads = size("num_attention_heads") { try $0.headCount }
     let groups = size("num_key_value_heads") { try $0.keyValueHeadCount }
+    let areHeadsKnown = faults.count == count
     let layerCount = size("num_hidden_layers") { try $0.layerCount }
     let rotations = facts.rotates ? rotations() : []
     let headDim =
@@ -67,7 +69,7 @@ struct NetworkConfigurationReader {
     if heads * headDim > Self.sizeLimit {
       report("\(heads) heads of \(headDim) values, expected at most 2^24 values together")
     }
-    if heads % groups != 0 {
+    if areHeadsKnown, heads % groups != 0 {
       report("num_attention_heads is \(heads), expected a multiple of \(groups), the key heads")
     }
     if !facts.rotates, headDim * heads != hidden {

@@ -117,12 +117,10 @@ struct EncoderInputs {
       fixedByteCount: try [encoder, base].compactMap(\.self).reduce(0) {
         try $0 + Embedder.byteCount(of: $1, sentences, jobs: models.compute.jobs)
       }, workerByteCount: 0)
-    return try models.context.evaluating(demand, tokenCount: passes * sentences.tokenCount) {
-      memory, progress in
-      try body(
-        Embedder(
-          sentences, models.compute, memory: memory, folder: models.context.temporaryFolder,
-          journal: journal, progress: progress))
+    return try models.context.evaluating(
+      models.compute, demand, tokenCount: passes * sentences.tokenCount
+    ) {
+      try body(Embedder(sentences, $0, journal: journal))
     }
   }
 }

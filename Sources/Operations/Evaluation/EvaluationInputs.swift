@@ -92,12 +92,9 @@ struct EvaluationInputs {
     passes: Int, reserved: Int = 0, _ body: (Evaluator) throws -> Result
   ) throws -> Result {
     try context.evaluating(
-      demand(), reserved: reserved, tokenCount: passes * windows.inputs.count
+      compute, demand(), reserved: reserved, tokenCount: passes * windows.inputs.count
     ) {
-      try body(
-        Evaluator(
-          windows, compute, memory: $0, folder: context.temporaryFolder, journal: journal,
-          progress: $1))
+      try body(Evaluator(windows, $0, journal: journal))
     }
   }
 
@@ -111,14 +108,14 @@ struct EvaluationInputs {
 }
 
 extension OperationContext {
-  /// Calls `body` with the memory that is free for an evaluation, and a function that shows its progress.
+  /// Calls `body` with the means of an evaluation: all memory that is free, and a function that shows progress.
   /// - Parameters:
   ///   - demand: The memory that it needs at least.
   ///   - reserved: The memory that `body` needs beside it, in bytes.
   ///   - tokenCount: How many tokens run through blocks and the output layer, all together.
   func evaluating<Result>(
-    _ demand: MemoryBudget.Demand, reserved: Int = 0, tokenCount: Int,
-    _ body: (_ memory: Int, _ progress: @escaping @Sendable (Int) -> Void) throws -> Result
+    _ compute: Compute, _ demand: MemoryBudget.Demand, reserved: Int = 0, tokenCount: Int,
+    _ body: (EvaluationResources) throws -> Result
   ) throws -> Result {
     var whole = demand
     whole.fixedByteCount += reserved
@@ -127,6 +124,9 @@ extension OperationContext {
     let progress = observer.progress
     progress.begin(.evaluate, tensors: 0, byteCount: tokenCount)
     defer { progress.end() }
-    return try body(free) { progress.advance(byteCount: $0) }
+    return try body(
+      EvaluationResources(compute, memory: free, folder: temporaryFolder) {
+        progress.advance(byteCount: $0)
+      })
   }
 }

@@ -38,16 +38,24 @@ struct EvaluationText {
       return try TokenWindows(rows: inputs.flatMap(\.tokens), length: length)
     }
     let trained = try? source.configuration.maximumPositions
-    let length = settings.window ?? min(Self.standardLength, trained ?? Self.standardLength)
-    if let trained, length > trained {
+    let start = try start(tokenizer, source)
+    try SeveralErrors.throwIfAny(
+      zip(settings.data, inputs).filter { $1.tokens.count < (start == nil ? 2 : 1) }.map {
+        UsageError(
+          "\($0.printable) has \($1.tokens.count.counted("token")), too few to score one",
+          hint: "give more text")
+      })
+    let windows = try TokenWindows(
+      texts: inputs.map(\.tokens),
+      length: settings.window ?? min(Self.standardLength, trained ?? Self.standardLength),
+      stride: settings.stride, start: start)
+    if let trained, windows.length > trained {
       context.observer.report(
         .warning(
-          "windows of \(length.grouped) tokens are longer than the \(trained.grouped) positions that "
+          "windows of \(windows.length.grouped) tokens are longer than the \(trained.grouped) positions that "
             + "\(source.files.path.printable) was trained on"))
     }
-    return try TokenWindows(
-      texts: inputs.map(\.tokens), length: length, stride: settings.stride,
-      start: try start(tokenizer, source))
+    return windows
   }
 
   /// Returns the tokenizer of the settings, or that of a model; nil without one.

@@ -80,10 +80,8 @@ struct SequenceInputs {
     _ body: (SequenceEvaluator) throws -> Result
   ) throws -> Result {
     let demand = MemoryBudget.Demand(fixedByteCount: needed, workerByteCount: 0)
-    return try context.evaluating(demand, tokenCount: passed) {
-      try body(
-        SequenceEvaluator(
-          sequence, compute, memory: $0, folder: context.temporaryFolder, progress: $1))
+    return try context.evaluating(compute, demand, tokenCount: passed) {
+      try body(SequenceEvaluator(sequence, $0))
     }
   }
 }

@@ -70,13 +70,11 @@ struct ProbedModel {
     let pass = try Pass(
       sequences, model, models.compute, observesAttention: attention != nil)
     return try context.evaluating(
-      pass.demand, reserved: pass.reservedByteCount,
+      models.compute, pass.demand, reserved: pass.reservedByteCount,
       tokenCount: (model.layerCount + 1) * pass.windows.inputs.count
-    ) { memory, progress in
-      let evaluator = Evaluator(
-        pass.windows, models.compute, memory: memory, folder: context.temporaryFolder,
-        progress: progress)
-      return try evaluator.scores(of: model, attention: attention).map { -$0.logProbability }
+    ) {
+      try Evaluator(pass.windows, $0).scores(of: model, attention: attention)
+        .map { -$0.logProbability }
     }
   }
 
