@@ -153,7 +153,12 @@ void sumac_mark_repeats(const int32_t *text, int32_t n, const int32_t *array, in
     prefixes[p] = common;
     if (common > 0) common--;
   }
-  for (int32_t i = 1; i < n; i++) {
-    if (prefixes[array[i]] >= length) marks[array[i - 1]] = marks[array[i]] = 1;
+  for (int32_t i = 0; i < n;) {
+    int32_t end = i + 1, first = array[i];
+    for (; end < n && prefixes[array[end]] >= length; end++) {
+      if (array[end] < first) first = array[end];
+    }
+    for (int32_t k = i; end - i > 1 && k < end; k++) marks[array[k]] = array[k] == first ? 1 : 3;
+    i = end;
   }
 }

@@ -69,8 +69,8 @@ void sumac_sort_keys(uint64_t *keys, uint64_t *scratch, size_t n);
 /// besides the array.
 int sumac_suffix_array(const int32_t *text, int32_t n, int32_t alphabet, int32_t *array);
 
-/// Sets `marks[p]` to 1 for each start p of `length` symbols that occur at another place too. `prefixes` is scratch memory
-/// for `n` numbers.
+/// Sets `marks[p]` to 1 for each start p of `length` symbols that occur at another place too and at none before p, and
+/// to 3 if they occur before p. `prefixes` is scratch memory for `n` numbers.
 ///
 /// The lengths of common prefixes come from Kärkkäinen, Manzini, Puglisi, "Permuted longest-common-prefix array", CPM
 /// 2009. Time O(n).

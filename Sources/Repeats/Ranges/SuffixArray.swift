@@ -5,7 +5,8 @@ package enum SuffixArray {
   /// The memory for each symbol of a text, in bytes.
   static let byteCountPerSymbol = 24
 
-  /// Returns a mark for each place of `text`: 1 if another place has the same `length` symbols, otherwise 0.
+  /// Returns a mark for each place of `text`: 0 if no other place has the same `length` symbols, 1 if this is the first
+  /// of several, 3 if it is a later one.
   ///
   /// The suffix array is built by induced sorting (SA-IS).
   /// - Parameters:
