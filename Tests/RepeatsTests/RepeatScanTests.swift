@@ -17,7 +17,7 @@ import Testing
     let cancellation = Cancellation()
     let reader = DataReader(
       DataSettings(paths: [path]), temporaryFolder: "/tmp", memory: memory,
-      cancellation: cancellation)
+      cancellation: cancellation, note: { _ in })
     let scan = try RepeatScan(
       reader.corpus(), settings, memory: memory, temporaryFolder: "/tmp",
       parallel: Parallel(jobs: jobs, cancellation: cancellation))
@@ -86,7 +86,7 @@ import Testing
   ) throws -> RepeatedRanges {
     let reader = DataReader(
       DataSettings(paths: [path]), temporaryFolder: "/tmp", memory: memory,
-      cancellation: Cancellation())
+      cancellation: Cancellation(), note: { _ in })
     return try RepeatedRanges(
       reader.corpus(), length: length, memory: memory,
       parallel: Parallel(jobs: 2, cancellation: Cancellation()))

@@ -12,26 +12,14 @@ enum DuplicateGroups {
       var rest = range.map(records.value)
       while rest.count > 1 {
         let first = rest.removeFirst()
-        let equal = try rest.filter { try areEqual(first, $0, corpus) }
+        let range = corpus.range(of: first)
+        let equal = try rest.filter { try corpus.areEqual(range, corpus.range(of: $0)) }
         if !equal.isEmpty { groups.append([first] + equal) }
         let found = Set(equal)
         rest.removeAll(where: found.contains)
       }
     }
     return groups.sorted { $0[0] < $1[0] }
-  }
-
-  private static func areEqual(_ a: Int, _ b: Int, _ corpus: Corpus) throws -> Bool {
-    let (a, b) = (corpus.range(of: a), corpus.range(of: b))
-    guard a.count == b.count else { return false }
-    for start in stride(from: 0, to: a.count, by: 1 << 18) {
-      let end = min(a.count, start + 1 << 18)
-      let left = try corpus.bytes(a.lowerBound + start..<a.lowerBound + end)
-      guard try left == corpus.bytes(b.lowerBound + start..<b.lowerBound + end) else {
-        return false
-      }
-    }
-    return true
   }
 
   /// Returns the groups of documents with equal words by 128 bits of hashes; documents without words have none.
