@@ -103,7 +103,7 @@ let package = Package(
       "Repeats",
       [
         "CRepeats", "Charts", "Containers", "Archives", "LibArchive", "Checkpoints", "TokenData",
-        "Reporting", "TensorCore", "Base", system,
+        "Reporting", "TensorCore", "Base", "Zstd", system,
       ]),
     module(
       "Conversion",

@@ -49,6 +49,7 @@ package enum Operations {
     RepeatsFitOperation.self,
     RepeatsScanOperation.self,
     RepeatsPredictOperation.self,
+    RepeatsDedupOperation.self,
     PackOperation.self,
     UnpackOperation.self,
     ExplainOperation.self,

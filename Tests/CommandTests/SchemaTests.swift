@@ -123,6 +123,12 @@ import Testing
     ("repeats scan repeats/verses.jsonl.gz", "repeats-scan", 0),
     ("repeats scan nothing.jsonl", "failure", 4),
     (
+      "repeats dedup repeats/verses.jsonl.gz --by near,paragraphs,ranges -o clean.jsonl --removed removed.jsonl",
+      "repeats-dedup", 0
+    ),
+    ("repeats dedup repeats/verses.jsonl.gz -o other.jsonl --dry-run", "repeats-dedup", 0),
+    ("repeats dedup repeats/verses.jsonl.gz -o clean.jsonl", "failure", 5),
+    (
       "repeats predict --histogram base/config.json --parameters 1e9 --tokens 1e11", "failure", 3
     ),
     ("batch convert base -o many --dry-run", "batch-plan", 0),

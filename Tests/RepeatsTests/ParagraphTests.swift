@@ -58,7 +58,7 @@ import Testing
 
   @Test(
     "paragraphs that do not fit into memory, or into a batch, are counted too",
-    arguments: [(20_000, 12_000 as UInt32, 24 as UInt32), (60, 20, 900_000)])
+    arguments: [(20_000, 12_000 as UInt32, 24 as UInt32), (16, 6, 700_000)])
   func large(count: Int, distinct: UInt32, maximum: UInt32) throws {
     let paragraphs = Self.text(count, of: distinct, maximum: maximum)
     let text = paragraphs.joined(separator: "\n\n")
@@ -66,7 +66,7 @@ import Testing
     let counts = Dictionary(paragraphs.map { ($0, 1) }, uniquingKeysWith: +)
     #expect(found.count == count)
     #expect(found.groupCount == counts.values.filter { $0 > 1 }.count)
-    #expect(found.extraCount == count - counts.count && found.extraCount > 10)
+    #expect(found.extraCount == count - counts.count && found.extraCount >= 10)
     let extra = counts.reduce(0) { $0 + ($1.value - 1) * $1.key.utf8.count }
     #expect(found.extraByteCount == extra)
     #expect((found.tableCount > 1) == (counts.count > 1000))
