@@ -50,6 +50,7 @@ package enum Operations {
     RepeatsScanOperation.self,
     RepeatsPredictOperation.self,
     RepeatsDedupOperation.self,
+    RepeatsMixOperation.self,
     PackOperation.self,
     UnpackOperation.self,
     ExplainOperation.self,
