@@ -103,7 +103,7 @@ let package = Package(
       "Repeats",
       [
         "CRepeats", "Charts", "Containers", "Archives", "LibArchive", "Checkpoints", "TokenData",
-        "Reporting", "TensorCore", "Base", system,
+        "Tokenizers", "Reporting", "TensorCore", "Base", "Zstd", system,
       ]),
     module(
       "Conversion",
@@ -251,7 +251,8 @@ let package = Package(
     tests("SparCLTests", reading + ["SparCL"]),
     tests("InductionHeadsTests", reading + ["InductionHeads", "Networks", "BLAS"]),
     tests("ScalingLawsTests", ["ScalingLaws", "BLAS"]),
-    tests("RepeatsTests", reading + ["Repeats", "CRepeats", "TokenData", "Reporting"]),
+    tests(
+      "RepeatsTests", reading + ["Repeats", "CRepeats", "TokenData", "Tokenizers", "Reporting"]),
     tests("NetworksTests", reading + ["Networks", "BLAS", "Rotary"]),
     tests("MergingTests", reading + ["Merging", "Coefficients", "Recipes"]),
     tests(

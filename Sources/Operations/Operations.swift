@@ -51,6 +51,8 @@ package enum Operations {
     RepeatsFitOperation.self,
     RepeatsScanOperation.self,
     RepeatsPredictOperation.self,
+    RepeatsDedupOperation.self,
+    RepeatsMixOperation.self,
     PackOperation.self,
     UnpackOperation.self,
     ExplainOperation.self,

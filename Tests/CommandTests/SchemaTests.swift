@@ -138,6 +138,20 @@ import Testing
     ("repeats scan repeats/verses.jsonl.gz", "repeats-scan", 0),
     ("repeats scan nothing.jsonl", "failure", 4),
     (
+      "repeats dedup repeats/verses.jsonl.gz --by near,paragraphs,ranges -o clean.jsonl --removed removed.jsonl",
+      "repeats-dedup", 0
+    ),
+    ("repeats dedup repeats/verses.jsonl.gz -o other.jsonl --dry-run", "repeats-dedup", 0),
+    ("repeats dedup repeats/verses.jsonl.gz -o clean.jsonl", "failure", 5),
+    (
+      "repeats mix training/digits-train.npz:labels --length 1 --share 50% --times 4 --tokens 16 -o mix.u16 --manifest mix.json",
+      "repeats-mix", 0
+    ),
+    (
+      "repeats mix training/digits-train.npz:labels --length 1 --share 50% --times 2 --tokens 160 -o mix2.u16",
+      "failure", 64
+    ),
+    (
       "repeats predict --histogram base/config.json --parameters 1e9 --tokens 1e11", "failure", 3
     ),
     ("batch convert base -o many --dry-run", "batch-plan", 0),

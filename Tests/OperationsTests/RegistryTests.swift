@@ -139,6 +139,19 @@ import Training
     var scan = RepeatsScanOperation(data: DataSettings(paths: ["d.jsonl"]))
     scan.plot = "s.svg"
     scan.replacesPlot = true
+    var dedup = RepeatsDedupOperation(data: DataSettings(paths: ["d.jsonl"]), output: "o.jsonl")
+    dedup.settings.levels = [.near, .ranges]
+    dedup.settings.rangeLength = 64
+    dedup.list = "l"
+    dedup.replacesExisting = true
+    var mixing = MixSettings(share: 0.5, times: 128, tokenCount: 1 << 20)
+    mixing.length = 64
+    mixing.seed = .max
+    var mix = RepeatsMixOperation(
+      data: DataSettings(paths: ["d.txt"]), settings: mixing, output: "o.u16")
+    mix.tokenizer = "t"
+    mix.separator = "s"
+    mix.manifest = "m"
     var heads = RepeatsHeadsOperation(model: "m", kernels: .portable)
     heads.comparesPairs = false
     var probe = ProbeSettings()
@@ -166,7 +179,7 @@ import Training
       SparclBufferOperation(input: "s", size: 5, output: output),
       SparclDropOperation(input: "c", number: 3),
       SparclFlopsOperation(model: "m", settings: tasks),
-      scan, RepeatsPredictOperation(histogram: "h", parameters: 1e9, tokens: 1e11), heads,
+      scan, dedup, mix, RepeatsPredictOperation(histogram: "h", parameters: 1e9, tokens: 1e11), heads,
       RepeatsProbeOperation(model: "m", settings: probe), compare,
       RepeatsFitOperation(table: "t.csv", settings: losses),
       page, ReportOperation(subject: .models("a", "b"), page: "report.html"), diff, convert, prune,

@@ -7,7 +7,9 @@ package struct RepeatsPredictOperation: Operation {
   package static let verb = "repeats predict"
 
   /// The units whose repeats are counted.
-  package enum Basis: String, CaseIterable, Codable, Sendable { case documents, windows }
+  package enum Basis: String, CaseIterable, Codable, Sendable {
+    case documents, paragraphs, windows
+  }
 
   /// The path of a report of `repeats scan` as JSON.
   package var histogram: String
@@ -33,6 +35,7 @@ package struct RepeatsPredictOperation: Operation {
     let list =
       switch basis {
       case .documents: document["histogram"]?["documents"]?.asArray
+      case .paragraphs: document["histogram"]?["paragraphs"]?.asArray
       case .windows: document["histogram"]?["windows"]?["classes"]?.asArray
       }
     guard document["schema"]?.asString == RepeatScanReport.schema, let list, !list.isEmpty,

@@ -47,6 +47,8 @@ struct LineReader {
   private var isAtEnd = false
   /// The number of the last line, from 1 on.
   private(set) var number = 0
+  /// True if a line feed follows the last line.
+  private(set) var isTerminated = false
   /// The place of the last line in the decompressed file.
   private(set) var byteOffset = 0
   private var nextByteOffset = 0
@@ -82,6 +84,7 @@ struct LineReader {
   private mutating func take(to end: Int, next: Int) -> ArraySlice<UInt8> {
     defer { start = next }
     number += 1
+    isTerminated = next > end
     byteOffset = nextByteOffset
     nextByteOffset += next - start
     return pending[start..<end]

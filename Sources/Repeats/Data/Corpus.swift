@@ -27,9 +27,11 @@ package final class Corpus: Sendable {
   }
 
   /// A file with documents.
-  package struct Source: Sendable, Equatable {
+  package struct Source: Sendable {
     package var path: String
     package var documents: Range<Int>
+    /// The way in which it can be read again.
+    var origin: DataOrigin
   }
 
   package let unit: Unit

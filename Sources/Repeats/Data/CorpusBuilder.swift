@@ -44,14 +44,15 @@ final class CorpusBuilder {
 
   /// Begins the documents of a file.
   /// - Throws: ``UsageError`` if the files before it have another unit.
-  func begin(_ path: String, _ unit: Corpus.Unit) throws {
+  func begin(_ path: String, _ unit: Corpus.Unit, _ origin: DataOrigin) throws {
     guard self.unit == nil || self.unit == unit else {
       throw UsageError(
         "\(path.printable) has \(unit.rawValue)s, but the inputs before it have "
           + "\(unit == .byte ? "token" : "byte")s", hint: "scan texts and tokens separately")
     }
     self.unit = unit
-    sources.append(Corpus.Source(path: path, documents: starts.count - 1..<starts.count - 1))
+    sources.append(
+      Corpus.Source(path: path, documents: starts.count - 1..<starts.count - 1, origin: origin))
     pathByteCount += path.utf8.count + ScanMemory.byteCountPerSource
     if sources.count % Self.checkedSourceCount == 0 { try checkMemory() }
   }

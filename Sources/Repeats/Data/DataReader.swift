@@ -56,8 +56,11 @@ package struct DataReader {
     self.cancellation = cancellation
     self.note = note
     catalogLimit = CatalogLimit(byteCount: memory, use: .report)
-    lineLimit = max(1 << 20, memory / 16)
+    lineLimit = Self.lineLimit(memory: memory)
   }
+
+  /// Returns the largest number of bytes of a line.
+  static func lineLimit(memory: Int) -> Int { max(1 << 20, memory / 16) }
 
   /// Reads all documents.
   /// - Throws: ``FormatError`` with the line or byte of the fault, ``FileError`` or ``UsageError``.
@@ -137,7 +140,8 @@ package struct DataReader {
   // MARK: Texts
 
   private func readText(_ file: InputFile, into builder: CorpusBuilder) throws {
-    try builder.begin(file.path, .byte)
+    try builder.begin(
+      file.path, .byte, DataOrigin(settings.text == .lines ? .lines : .text, file))
     switch settings.text {
     case .file:
       try readBlocks(file, into: builder)
@@ -180,7 +184,7 @@ package struct DataReader {
   }
 
   private func readLines(_ file: InputFile, into builder: CorpusBuilder) throws {
-    try builder.begin(file.path, .byte)
+    try builder.begin(file.path, .byte, DataOrigin(.objects(field: settings.field), file))
     var lines = try LineReader(file, limit: lineLimit, cancellation)
     while let line = try lines.next() {
       guard line.contains(where: { $0 > 0x20 }) else { continue }
@@ -214,7 +218,7 @@ package struct DataReader {
   private func readIDs(
     _ file: InputFile, _ element: TokenElement, into builder: CorpusBuilder
   ) throws {
-    try builder.begin(file.path, .token)
+    try builder.begin(file.path, .token, DataOrigin(.ids(element), file))
     var reader = try RawTokenReader.open(file, element, idLimit: Int(Int32.max))
     while true {
       try cancellation.check()
@@ -246,7 +250,7 @@ package struct DataReader {
         "\(input.path.printable) has \(chosen.count.counted("tensor"))\(wanted) of integers with one or two dimensions",
         hint: names.isEmpty ? nil : "choose one as \(input.path.printable):NAME; it has \(names)")
     }
-    try builder.begin(input.path, .token)
+    try builder.begin(input.path, .token, DataOrigin(tensor, of: checkpoint))
     let dimensions = tensor.info.shape.dimensions
     let row = dimensions.count == 2 ? dimensions[1] : dimensions[0]
     guard row > 0 else { return }

@@ -13,7 +13,10 @@ enum DuplicateGroups {
       var firsts: [Int] = []
       for index in range {
         let document = records.value(at: index)
-        if let first = try firsts.first(where: { try areEqual($0, document, corpus) }) {
+        let bytes = corpus.range(of: document)
+        if let first = try firsts.first(where: {
+          try corpus.areEqual(corpus.range(of: $0), bytes)
+        }) {
           leaders[document] = UInt32(first)
         } else {
           firsts.append(document)
@@ -42,19 +45,6 @@ enum DuplicateGroups {
       groups[Int(places[leader])].append(document)
     }
     return groups
-  }
-
-  private static func areEqual(_ a: Int, _ b: Int, _ corpus: Corpus) throws -> Bool {
-    let (a, b) = (corpus.range(of: a), corpus.range(of: b))
-    guard a.count == b.count else { return false }
-    for start in stride(from: 0, to: a.count, by: 1 << 18) {
-      let end = min(a.count, start + 1 << 18)
-      let left = try corpus.bytes(a.lowerBound + start..<a.lowerBound + end)
-      guard try left == corpus.bytes(b.lowerBound + start..<b.lowerBound + end) else {
-        return false
-      }
-    }
-    return true
   }
 
   /// Returns the groups of documents with equal words by 128 bits of hashes; documents without words have none.

@@ -31,6 +31,8 @@ package struct RepeatScan: Sendable {
   package let ranges: RepeatedRanges
   package let documents: RepeatHistogram
   package let windows: RepeatHistogram
+  /// Equal paragraphs; nil for tokens.
+  package let paragraphs: ParagraphRepeats?
 
   /// - Parameter memory: The limit of resident memory.
   /// - Throws: ``UsageError`` for settings out of range and if the memory is too little; ``FileError``.
@@ -59,6 +61,9 @@ package struct RepeatScan: Sendable {
     documents = RepeatHistogram.documents(facts, equalGroups)
     windows = try WindowCounter(pass: pass, length: settings.window, memory: work / 2)
       .histogram(facts)
+    paragraphs =
+      corpus.unit == .byte
+      ? try ParagraphRepeats(pass, limit: settings.limit, memory: work / 2) : nil
     ranges = try RepeatedRanges(
       corpus, length: settings.rangeLength ?? (corpus.unit == .byte ? 100 : 50), memory: work / 2,
       parallel: parallel)
@@ -67,7 +72,7 @@ package struct RepeatScan: Sendable {
   /// The largest number of entries in a list.
   private static let listLimit = 1 << 32
 
-  private static func check(_ settings: ScanSettings) throws {
+  static func check(_ settings: ScanSettings) throws {
     var faults: [UsageError] = []
     func require(_ isValid: Bool, _ text: Message) {
       if !isValid { faults.append(UsageError(text)) }

@@ -13,7 +13,7 @@ package struct RepeatScanReport: Report {
     var offset: Int
   }
 
-  private let scan: RepeatScan
+  let scan: RepeatScan
   private let equalGroups: [[String]]
   private let wordGroups: [[String]]
   private let clusters: [[String]]
@@ -21,6 +21,8 @@ package struct RepeatScanReport: Report {
   private let ranges: [Range]
   private let rangeCount: Int
   private let coveredCount: Int
+  /// The groups of equal paragraphs, each with the label of the document of its first one, and the place in it.
+  let paragraphs: [(group: ParagraphRepeats.Group, document: String, offset: Int)]
 
   /// - Throws: ``FileError`` if the ids of the documents cannot be read.
   package init(_ scan: RepeatScan) throws {
@@ -41,6 +43,13 @@ package struct RepeatScanReport: Report {
     clusters = try labels(scan.clusters)
     pairs = try Self.pairs(of: scan).map {
       (try corpus.label(of: $0.first), try corpus.label(of: $0.second), $0.similarity)
+    }
+    paragraphs = try (scan.paragraphs?.groups ?? []).map { group in
+      let document = corpus.document(at: group.first.lowerBound)
+      return (
+        group, try corpus.label(of: document),
+        group.first.lowerBound - corpus.range(of: document).lowerBound
+      )
     }
     let covered = scan.ranges.covered
     rangeCount = covered.ranges.count
@@ -96,7 +105,7 @@ package struct RepeatScanReport: Report {
   /// The unit of histograms and shingles.
   private var token: String { scan.corpus.unit == .byte ? "word" : "token" }
 
-  private static func percent(_ part: Int, _ whole: Int) -> String {
+  static func percent(_ part: Int, _ whole: Int) -> String {
     "\((100 * Double(part) / Double(max(1, whole))).formatted(digits: 3)) %"
   }
 
@@ -106,34 +115,41 @@ package struct RepeatScanReport: Report {
 
   // MARK: Text
 
-  private static let shownCount = 10
+  static let shownCount = 10
 
   package var sections: [Section] {
     let corpus = scan.corpus
     var sections: [Section] = [
-      .facts([
-        Section.Fact(
-          "documents",
-          "\(corpus.documentCount.grouped) with \(scan.tokenCount.counted(token)), "
-            + corpus.unitCount.counted(unit)),
-        Section.Fact("equal documents", groups(scan.equalGroups)),
-        Section.Fact("equal words", groups(scan.wordGroups)),
-        Section.Fact(
-          "near-duplicates",
-          "\(pairCount.counted("pair")) with a similarity of "
-            + "\(scan.settings.threshold.short) or more, \(scan.clusters.count.counted("cluster"))"),
-        Section.Fact(
-          "repeated ranges",
-          "\(rangeCount.grouped) of \(scan.ranges.length) \(unit)s or more, "
-            + "\(Self.percent(coveredCount, corpus.unitCount)) of the \(unit)s"),
-        Section.Fact(
-          "repeated windows",
-          "\(Self.percent(scan.windows.repeatedCount, scan.windows.tokenCount)) of the windows of "
-            + scan.settings.window.counted(token)),
-      ]),
+      .facts(
+        [
+          Section.Fact(
+            "documents",
+            "\(corpus.documentCount.grouped) with \(scan.tokenCount.counted(token)), "
+              + corpus.unitCount.counted(unit)),
+          Section.Fact("equal documents", groups(scan.equalGroups)),
+        ] + paragraphFacts + [
+          Section.Fact("equal words", groups(scan.wordGroups)),
+          Section.Fact(
+            "near-duplicates",
+            "\(pairCount.counted("pair")) with a similarity of "
+              + "\(scan.settings.threshold.short) or more, \(scan.clusters.count.counted("cluster"))"
+          ),
+          Section.Fact(
+            "repeated ranges",
+            "\(rangeCount.grouped) of \(scan.ranges.length) \(unit)s or more, "
+              + "\(Self.percent(coveredCount, corpus.unitCount)) of the \(unit)s"),
+          Section.Fact(
+            "repeated windows",
+            "\(Self.percent(scan.windows.repeatedCount, scan.windows.tokenCount)) of the windows of "
+              + scan.settings.window.counted(token)),
+        ]),
       .line("Share of \(token)s by the number of times that they are seen:"),
       .table(histogramTable),
     ]
+    if !paragraphs.isEmpty {
+      sections.append(.line("The equal paragraphs with the most bytes:"))
+      sections.append(.table(paragraphTable))
+    }
     if !ranges.isEmpty {
       sections.append(.line("The longest repeated ranges:"))
       let longest = ranges.sorted { ($1.end - $1.start, $0.start) < ($0.end - $0.start, $1.start) }
@@ -152,20 +168,24 @@ package struct RepeatScanReport: Report {
     "\(groups.count.counted("group")), \(Self.extra(groups).grouped) more than one of each"
   }
 
+  /// The histograms with the names of their units.
+  private var histograms: [(name: String, histogram: RepeatHistogram)] {
+    [("documents", scan.documents)] + (scan.paragraphs.map { [("paragraphs", $0.histogram)] } ?? [])
+      + [("windows", scan.windows)]
+  }
+
   private var histogramTable: Table {
-    let times = Set((scan.documents.entries + scan.windows.entries).map(\.times)).sorted()
+    let times = Set(histograms.flatMap(\.histogram.entries).map(\.times)).sorted()
     func cell(_ histogram: RepeatHistogram, _ times: Int) -> String {
       histogram.entries.first { $0.times == times }.map {
         "\((100 * histogram.share(of: $0)).formatted(digits: 3)) %"
       } ?? "-"
     }
     return Table(
-      [
-        Table.Column("times", alignsRight: true), Table.Column("in documents", alignsRight: true),
-        Table.Column("in windows", alignsRight: true),
-      ],
-      rows: times.prefix(2 * Self.shownCount).map {
-        ["\($0)", cell(scan.documents, $0), cell(scan.windows, $0)]
+      [Table.Column("times", alignsRight: true)]
+        + histograms.map { Table.Column("in \($0.name)", alignsRight: true) },
+      rows: times.prefix(2 * Self.shownCount).map { times in
+        ["\(times)"] + histograms.map { cell($0.histogram, times) }
       })
   }
 
@@ -187,7 +207,7 @@ package struct RepeatScanReport: Report {
 
   package var members: JSONObject {
     let corpus = scan.corpus
-    return [
+    var members: JSONObject = [
       "inputs": .array(
         corpus.sources.map {
           .object(["path": .string($0.path), "documents": JSONValue($0.documents.count)])
@@ -212,13 +232,21 @@ package struct RepeatScanReport: Report {
             ])
           }),
       ]),
-      "histogram": .object([
-        "documents": scan.documents.json,
-        "windows": .object([
-          "length": JSONValue(scan.settings.window), "classes": scan.windows.json,
-        ]),
+      "histogram": .object(histogramMembers),
+    ]
+    if let found = scan.paragraphs { members["equal_paragraphs"] = json(found) }
+    return members
+  }
+
+  private var histogramMembers: JSONObject {
+    var members: JSONObject = [
+      "documents": scan.documents.json,
+      "windows": .object([
+        "length": JSONValue(scan.settings.window), "classes": scan.windows.json,
       ]),
     ]
+    if let found = scan.paragraphs { members["paragraphs"] = found.histogram.json }
+    return members
   }
 
   private var near: JSONObject {
@@ -251,8 +279,7 @@ package struct RepeatScanReport: Report {
 
   /// The histogram as an SVG picture: the share of tokens that are seen as often as the axis shows, or more often.
   package var svg: String {
-    let times = Set((scan.documents.entries + scan.windows.entries).map(\.times)).union([1])
-      .sorted()
+    let times = Set(histograms.flatMap(\.histogram.entries).map(\.times)).union([1]).sorted()
     func values(_ histogram: RepeatHistogram) -> [Double?] {
       times.map { times in
         histogram.entries.filter { $0.times >= times }.reduce(0) { $0 + histogram.share(of: $1) }
@@ -261,10 +288,10 @@ package struct RepeatScanReport: Report {
     return LinePlot(
       "Share of \(token)s seen this often or more", axis: "number of times",
       labels: times.map { "\($0)" },
-      lines: [
-        LinePlot.Line("documents", values(scan.documents)),
-        LinePlot.Line("windows of \(scan.settings.window)", values(scan.windows)),
-      ]
+      lines: histograms.map { name, histogram in
+        LinePlot.Line(
+          name == "windows" ? "windows of \(scan.settings.window)" : name, values(histogram))
+      }
     ).svg
   }
 }

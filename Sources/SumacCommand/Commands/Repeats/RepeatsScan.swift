@@ -26,16 +26,7 @@ struct RepeatsScan: ReportVerb {
   @OptionGroup var global: GlobalOptions
   @OptionGroup(title: "Report") var report: ReportFlags
 
-  @Option(help: ArgumentHelp("Member of JSON lines with the text.", valueName: "name"))
-  var field = "text"
-
-  @Option(help: "Documents of text files: the whole file, or each line.")
-  var documents = DataSettings.TextDocuments.file
-
-  @Option(
-    help: ArgumentHelp(
-      "Type of the ids in files with other suffixes: u16, u32, i32, i64.", valueName: "type"))
-  var ids: TokenType?
+  @OptionGroup(title: "Data") var flags: DataFlags
 
   @Option(
     help: ArgumentHelp(
@@ -62,8 +53,6 @@ struct RepeatsScan: ReportVerb {
   @Argument(help: "Texts, JSON lines, token ids, folders or archives.", completion: .file())
   var data: [String]
 
-  enum TokenType: String, CaseIterable, ExpressibleByArgument { case u16, u32, i32, i64 }
-
   var inputPaths: [String] { TensorPath.files(of: data) }
   var drawings: [String] { ["svg"] }
 
@@ -72,11 +61,7 @@ struct RepeatsScan: ReportVerb {
   }
 
   func operation(_ invocation: Invocation) -> any Operation {
-    var settings = DataSettings(paths: data)
-    settings.field = field
-    settings.text = documents
-    settings.ids = ids?.rawValue
-    var operation = RepeatsScanOperation(data: settings)
+    var operation = RepeatsScanOperation(data: flags.settings(data))
     operation.scan.rangeLength = length
     operation.scan.window = window
     operation.scan.threshold = threshold
@@ -88,5 +73,3 @@ struct RepeatsScan: ReportVerb {
     return operation
   }
 }
-
-extension DataSettings.TextDocuments: ExpressibleByArgument {}
