@@ -82,6 +82,29 @@ package struct Mixture: Sendable, Equatable {
   /// - Throws: ``UsageError`` if there are fewer than ``distinctCount``.
   /// - Complexity: O(*available* + *count*).
   package func order(from available: Int, seed: UInt64) throws(UsageError) -> [Int] {
+    let sequences = try distinct(from: available, seed: seed)
+    var order = Array(sequences.prefix(uniqueCount))
+    order.reserveCapacity(count)
+    for occurrence in 0..<repeatedCount {
+      order.append(sequences[uniqueCount + occurrence % subsetCount])
+    }
+    let shuffle = Random("mixture order", seed: seed)
+    for place in stride(from: count - 1, to: 0, by: -1) {
+      order.swapAt(place, shuffle.number(below: place + 1, at: place))
+    }
+    return order
+  }
+
+  /// Returns the sequences of the subset.
+  /// - Parameter available: The number of sequences to draw from.
+  /// - Throws: ``UsageError`` if there are fewer than ``distinctCount``.
+  /// - Complexity: O(*available*).
+  package func subset(from available: Int, seed: UInt64) throws(UsageError) -> [Int] {
+    Array(try distinct(from: available, seed: seed).suffix(subsetCount))
+  }
+
+  /// Returns all different sequences: those of the unique part, then those of the subset.
+  private func distinct(from available: Int, seed: UInt64) throws(UsageError) -> ArraySlice<Int> {
     guard distinctCount <= available else {
       throw UsageError(
         "the mixture needs \(distinctCount.counted("different sequence")), but the data have "
@@ -93,16 +116,7 @@ package struct Mixture: Sendable, Equatable {
     for place in 0..<distinctCount {
       sequences.swapAt(place, place + random.number(below: available - place, at: place))
     }
-    var order = Array(sequences.prefix(uniqueCount))
-    order.reserveCapacity(count)
-    for occurrence in 0..<repeatedCount {
-      order.append(sequences[uniqueCount + occurrence % subsetCount])
-    }
-    let shuffle = Random("mixture order", seed: seed)
-    for place in stride(from: count - 1, to: 0, by: -1) {
-      order.swapAt(place, shuffle.number(below: place + 1, at: place))
-    }
-    return order
+    return sequences.prefix(distinctCount)
   }
 
   /// Random numbers for the places of a list.
