@@ -47,6 +47,7 @@ package enum Operations {
     RepeatsProbeOperation.self,
     RepeatsCompareOperation.self,
     RepeatsFitOperation.self,
+    RepeatsSweepOperation.self,
     RepeatsScanOperation.self,
     RepeatsPredictOperation.self,
     PackOperation.self,

@@ -16,9 +16,10 @@ struct Repeats: ParsableCommand {
         sumac repeats probe model/ --json
         sumac repeats compare once/ repeated/
         sumac repeats fit losses.csv
+        sumac repeats sweep sweep.yaml -o family
       """,
     subcommands: [
       RepeatsScan.self, RepeatsPredict.self, RepeatsHeads.self, RepeatsProbe.self,
-      RepeatsCompare.self, RepeatsFit.self,
+      RepeatsCompare.self, RepeatsFit.self, RepeatsSweep.self,
     ])
 }
