@@ -133,6 +133,8 @@ import Training
     probe.start = 1
     var compare = RepeatsCompareOperation(first: "a", second: "b", settings: probe)
     compare.comparesWeightsOnly = true
+    var sweep = RepeatsSweepOperation(recipe: "s.yaml", output: "f")
+    sweep.kernels = .portable
     var losses = LossCurves.Settings()
     losses.window = 5
     losses.cases = [[1, 2.5]]
@@ -155,7 +157,7 @@ import Training
       SparclFlopsOperation(model: "m", settings: tasks),
       scan, RepeatsPredictOperation(histogram: "h", parameters: 1e9, tokens: 1e11), heads,
       RepeatsProbeOperation(model: "m", settings: probe), compare,
-      RepeatsFitOperation(table: "t.csv", settings: losses),
+      RepeatsFitOperation(table: "t.csv", settings: losses), sweep,
       page, ReportOperation(subject: .models("a", "b"), page: "report.html"), diff, convert, prune, survey, merge, extract, eval, new, rounds, fit,
       TrainRunOperation(model: "m", settings: training, output: "f"),
       CalibrateOperation(model: "m", settings: text, output: output),

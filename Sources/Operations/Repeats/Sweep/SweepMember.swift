@@ -1,4 +1,5 @@
 import Base
+import Charts
 import Repeats
 
 /// The data of a training in a sweep.
@@ -23,8 +24,8 @@ enum SweepVariant: Sendable, Hashable {
   var text: String {
     switch self {
     case .unique: "unique"
-    case .repeated(let share, let times): "\(share.percentage) \(times.grouped) times"
-    case .control(let share): "without \(share.percentage)"
+    case .repeated(let share, let times): "\(share.briefPercentage) \(times.grouped) times"
+    case .control(let share): "without \(share.briefPercentage)"
     }
   }
 
@@ -79,9 +80,4 @@ struct SweepMember: Sendable, Hashable {
 
   /// The name of its folder, such as `small-p0.5-r32-s0`.
   var name: String { "\(size)-\(variant.name)-s\(seed)" }
-}
-
-extension Double {
-  /// The share as a percentage without zeros at its end.
-  fileprivate var percentage: String { "\((100 * self).short) %" }
 }

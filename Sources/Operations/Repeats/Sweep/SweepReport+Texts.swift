@@ -1,4 +1,5 @@
 import Base
+import Charts
 import InductionHeads
 import Reporting
 import ScalingLaws
@@ -72,7 +73,7 @@ extension SweepReport {
       curves.map { curve in
         let hump = curve.search.hump
         return [
-          curve.size, "\((100 * curve.share).short) %", hump?.x.short ?? "none",
+          curve.size, curve.share.briefPercentage, hump?.x.short ?? "none",
           Self.fixed(hump?.loss), Self.fixed(hump?.prominence),
           Self.fixed(curve.search.largestRise),
         ]

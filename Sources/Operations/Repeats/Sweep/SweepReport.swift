@@ -144,13 +144,13 @@ struct SweepReport: Report {
           $0.size == size.name && $0.variant == .control(share: share)
         }
         return SpreadPlot.Series(
-          severalShares ? "\(size.name), \((100 * share).short) %" : size.name,
+          severalShares ? "\(size.name), \(share.briefPercentage)" : size.name,
           Self.points(groups, size: size.name, share: share).map {
             SpreadPlot.Point(x: $0.x, values: $0.group.testLosses)
           }, level: control?.meanLoss)
       }
     }
-    let shares = recipe.shares.map { "\((100 * $0).short) %" }.joined(separator: ", ")
+    let shares = recipe.shares.map(\.briefPercentage).joined(separator: ", ")
     return SpreadPlot(
       "Test loss with \(shares.isEmpty ? "no" : shares) of the tokens repeated",
       x: "repeats of the subset", y: "test loss in nats", series: series,
