@@ -18,8 +18,8 @@ struct Axis {
     case .shares:
       (low, high) = (0, 1)
       ticks = [0, 0.2, 0.4, 0.6, 0.8, 1]
-    case .linear:
-      let start = min(0, least)
+    case .linear, .fitted:
+      let start = scale == .linear ? min(0, least) : Self.start(least, most)
       let span = most - start > Self.limits.lowerBound ? most - start : 1
       let step = Self.step(span / 5)
       (low, high) = (start, start + (span / step).rounded(.up) * step)
@@ -43,8 +43,15 @@ struct Axis {
   private static func canShow(_ value: Double, _ scale: AxisScale) -> Bool {
     switch scale {
     case .logarithmic: limits.contains(value)
-    case .shares, .linear: value.magnitude <= limits.upperBound
+    case .shares, .linear, .fitted: value.magnitude <= limits.upperBound
     }
+  }
+
+  /// Returns a round number below all values, near the lowest one.
+  private static func start(_ least: Double, _ most: Double) -> Double {
+    guard most - least > limits.lowerBound else { return least }
+    let step = step((most - least) / 5)
+    return (least / step).rounded(.down) * step
   }
 
   /// Returns 1, 2 or 5 times a power of ten that is at least `size`.
@@ -63,7 +70,7 @@ struct Axis {
   func label(_ value: Double) -> String {
     switch scale {
     case .shares: "\((100 * value).fixed(decimals: 0)) %"
-    case .linear: value.magnitude < 1e-12 ? "0" : value.brief
+    case .linear, .fitted: value.magnitude < 1e-12 ? "0" : value.brief
     case .logarithmic: "10^\(log10(value).rounded().fixed(decimals: 0))"
     }
   }
@@ -73,7 +80,10 @@ struct Axis {
 package enum AxisScale: Sendable {
   /// Shares from 0 to 1, labelled as percentages.
   case shares
+  /// From 0, or from the lowest value if that is below 0.
   case linear
+  /// Like linear, but from the lowest value.
+  case fitted
   case logarithmic
 }
 

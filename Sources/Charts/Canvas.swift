@@ -8,11 +8,13 @@ package struct Canvas {
   private(set) var parts: [String] = []
 
   package mutating func line(
-    from start: (x: Double, y: Double), to end: (x: Double, y: Double), _ style: String
+    from start: (x: Double, y: Double), to end: (x: Double, y: Double), _ style: String,
+    isDashed: Bool = false
   ) {
     parts.append(
       "<line class=\"\(style)\" x1=\"\(start.x.coordinate)\" y1=\"\(start.y.coordinate)\" "
-        + "x2=\"\(end.x.coordinate)\" y2=\"\(end.y.coordinate)\"/>")
+        + "x2=\"\(end.x.coordinate)\" y2=\"\(end.y.coordinate)\""
+        + (isDashed ? " stroke-dasharray=\"5 4\"/>" : "/>"))
   }
 
   /// Draws a text; control characters are shown as escapes.

@@ -49,6 +49,7 @@ package enum Operations {
     RepeatsProbeOperation.self,
     RepeatsCompareOperation.self,
     RepeatsFitOperation.self,
+    RepeatsSweepOperation.self,
     RepeatsScanOperation.self,
     RepeatsPredictOperation.self,
     RepeatsDedupOperation.self,

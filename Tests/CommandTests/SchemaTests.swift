@@ -137,6 +137,11 @@ import Testing
     ("sparcl flops mlp:64,16,10 --sparsity 1.5 --gradient-sparsity 0.8", "failure", 64),
     ("repeats scan repeats/verses.jsonl.gz", "repeats-scan", 0),
     ("repeats scan nothing.jsonl", "failure", 4),
+    ("repeats sweep repeats/sweep.yaml -o family --dry-run", "repeats-sweep-plan", 0),
+    ("repeats sweep repeats/sweep.yaml -o family", "repeats-sweep", 0),
+    ("repeats sweep repeats/sweep.yaml -o base", "failure", 5),
+    ("plan repeats sweep repeats/sweep.yaml --into tasked -o sweep.json", "stages", 0),
+    ("task sweep.json 2", "task", 0),
     (
       "repeats dedup repeats/verses.jsonl.gz --by near,paragraphs,ranges -o clean.jsonl --removed removed.jsonl",
       "repeats-dedup", 0
@@ -185,6 +190,7 @@ import Testing
     arguments: [
       "plan prune base --into tasks -o plan.json",
       "plan convert base poetry --into packed -o plan.json",
+      "plan repeats sweep repeats/sweep.yaml --into family -o plan.json",
     ])
   func plan(line: String) throws {
     let workspace = try Workspace()

@@ -159,6 +159,8 @@ import Training
     probe.start = 1
     var compare = RepeatsCompareOperation(first: "a", second: "b", settings: probe)
     compare.comparesWeightsOnly = true
+    var sweep = RepeatsSweepOperation(recipe: "s.yaml", output: "f")
+    sweep.kernels = .portable
     var losses = LossCurves.Settings()
     losses.window = 5
     losses.cases = [[1, 2.5]]
@@ -179,9 +181,10 @@ import Training
       SparclBufferOperation(input: "s", size: 5, output: output),
       SparclDropOperation(input: "c", number: 3),
       SparclFlopsOperation(model: "m", settings: tasks),
-      scan, dedup, mix, RepeatsPredictOperation(histogram: "h", parameters: 1e9, tokens: 1e11), heads,
+      scan, dedup, mix, RepeatsPredictOperation(histogram: "h", parameters: 1e9, tokens: 1e11),
+      heads,
       RepeatsProbeOperation(model: "m", settings: probe), compare,
-      RepeatsFitOperation(table: "t.csv", settings: losses),
+      RepeatsFitOperation(table: "t.csv", settings: losses), sweep,
       page, ReportOperation(subject: .models("a", "b"), page: "report.html"), diff, convert, prune,
       survey, shares, types, merge, extract, eval, new, rounds, fit,
       TrainRunOperation(model: "m", settings: training, output: "f"),

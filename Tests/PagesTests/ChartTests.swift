@@ -16,6 +16,10 @@ struct ChartTests {
         name, x: name, y: name, scales: (.linear, .linear),
         points: [ScatterPlot.Point(name, x: 1, y: 2)]),
       StepGraph(name, nodes: [StepGraph.Node([name], origins: [])]),
+      SpreadPlot(
+        name, x: name, y: name,
+        series: [SpreadPlot.Series(name, [SpreadPlot.Point(x: 1, values: [1, 2])], level: 1)],
+        levelName: name),
     ]
     for chart in charts {
       #expect(!chart.svg.contains("<script"))

@@ -16,7 +16,11 @@ struct MissingTasks {
   /// Returns the numbers of the tasks of a stage that have no result.
   func numbers(of stage: PlanStage) throws -> [Int] {
     guard !isAssembled else { return [] }
-    guard file.plan.kind == .output else { return try numbersOfModels(stage) }
+    switch file.plan.kind {
+    case .output: break
+    case .models: return try numbersOfModels(stage)
+    case .sweep: return try SweepTasks.missing(file, stage)
+    }
     return try (1..<stage.taskCount + 1).filter { index in
       guard let receipt = try folder.receipt(stage.name, index) else { return true }
       return try folder.missingFile([receipt]) != nil

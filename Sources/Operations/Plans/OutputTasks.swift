@@ -52,7 +52,7 @@ struct OutputTasks {
         stage.taskCount == split.surveyedParts.count && round <= split.survey.rounds?.count ?? 0
       case .apply: stage.taskCount == split.writer.parts.count
       case .combine, .assemble: stage.taskCount == 1
-      case .model: false
+      case .model, .member, .table: false
       }
     }
   }
@@ -82,7 +82,8 @@ struct OutputTasks {
     case .combine(let round): return try result(of: task) { try combined(round: round) }
     case .apply: return try applied(task)
     case .assemble: return try assembled(task)
-    case .model: throw UsageError("a plan of one output has no tasks for models")
+    case .model, .member, .table:
+      throw UsageError("a plan of one output has no tasks for models")
     }
   }
 

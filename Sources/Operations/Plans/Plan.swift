@@ -14,7 +14,8 @@ package import Checkpoints
 /// Each task reads the headers of the inputs, the results of the stages before it, and the values of its own tensors. It
 /// leaves a receipt in a hidden folder beside the output, and a weights file in a folder inside of that one. The cuts
 /// follow from headers and settings, and the same function writes a weights file for a task and for a command, so that
-/// the output has the bytes that one process would write. A plan of **many models** has one task for each of them.
+/// the output has the bytes that one process would write. A plan of **many models** has one task for each of them. A plan
+/// of a **sweep** has one task for each training (`member`), and one for the tables of all of them (`table`).
 package struct Plan: Sendable, Equatable {
   package static let schema = "sumac.tasks/1"
 
@@ -24,6 +25,8 @@ package struct Plan: Sendable, Equatable {
     case output
     /// An output for each of many models.
     case models
+    /// A training for each member of a sweep, and tables of their results.
+    case sweep
   }
 
   /// An input, as it was when the plan was made.
@@ -74,6 +77,10 @@ package struct PlanStage: Sendable, Equatable {
     case assemble
     /// One of many models.
     case model
+    /// A training of a sweep.
+    case member
+    /// The tables of a sweep.
+    case table
   }
 
   package var work: Work
@@ -98,6 +105,16 @@ extension PlanStage.Work {
     case .apply: "apply"
     case .assemble: "assemble"
     case .model: "model"
+    case .member: "member"
+    case .table: "table"
+    }
+  }
+
+  /// True if each task makes an output with a name of its own.
+  package var namesOutputs: Bool {
+    switch self {
+    case .model, .member: true
+    case .identify, .survey, .combine, .apply, .assemble, .table: false
     }
   }
 
@@ -112,6 +129,8 @@ extension PlanStage.Work {
     case ("apply", nil, 1): self = .apply
     case ("assemble", nil, 1): self = .assemble
     case ("model", nil, 1): self = .model
+    case ("member", nil, 1): self = .member
+    case ("table", nil, 1): self = .table
     default: return nil
     }
   }
@@ -128,14 +147,14 @@ package struct PlanTask: Sendable, Equatable {
   package var writtenByteCount: Int
   /// The input of a model; otherwise a description of what is read or written.
   package var subject: String
-  /// The model that the task makes; nil if the plan makes one output.
+  /// The model that the task makes; nil for a part of one output, and for tables.
   package var model: Model?
 
   /// The output of a task for one of many models.
   package struct Model: Sendable, Equatable {
     /// The name in the output folder.
     package var name: String
-    /// A hash of the names, lengths and times of the files that are read.
+    /// A hash of the names, lengths and times of the files that are read; for a training, of all that shapes its result.
     package var stamp: String
   }
 }

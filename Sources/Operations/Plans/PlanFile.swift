@@ -111,7 +111,7 @@ package struct PlanFile: Sendable {
     guard let row = try? JSONValue.parse(bytes.span), let task = PlanTask(row: row),
       task.number == number, let stage = plan.stages.first(where: { $0.name == task.stage }),
       (1...max(1, stage.taskCount)).contains(task.index),
-      (task.model != nil) == (plan.kind == .models)
+      (task.model != nil) == stage.work.namesOutputs
     else {
       throw FormatError(
         .plan, "the row of task \(number) is damaged or was edited", path: path,

@@ -75,7 +75,8 @@ struct PlanMaker {
     return found.withLock { $0 }.compactMap(\.self)
   }
 
-  private func plan(
+  /// Returns a plan without inputs and stages.
+  func plan(
     _ kind: Plan.Kind, verb: String, _ operation: some Operation, output: String
   ) throws -> Plan {
     let document = try Operations.json(operation)

@@ -29,4 +29,6 @@ package enum PlannedWork: Codable, Sendable {
   case output(PlannedOutput)
   /// An operation on each of many models.
   case models(BatchOperation)
+  /// The trainings of a sweep.
+  case sweep(RepeatsSweepOperation)
 }

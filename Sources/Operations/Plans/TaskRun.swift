@@ -1,10 +1,11 @@
 import Base
 import Checkpoints
 
-/// Runs the tasks of a plan of either kind.
+/// Runs the tasks of a plan of any kind.
 enum TaskRun {
   case output(OutputTasks)
   case models(ModelTasks)
+  case sweep(SweepTasks)
 
   /// Reads the headers that all tasks need.
   init(_ file: PlanFile, _ context: OperationContext) throws {
@@ -23,6 +24,7 @@ enum TaskRun {
           "its operation '\(file.plan.verb.printable)' does not apply to each of many models")
       }
       self = .models(try ModelTasks(file, operation, context))
+    case .sweep: self = .sweep(SweepTasks(file, try file.sweep(), context))
     }
   }
 
@@ -30,6 +32,7 @@ enum TaskRun {
     switch self {
     case .output(let tasks): try tasks.run(task)
     case .models(let tasks): try tasks.run(task)
+    case .sweep(let tasks): try tasks.run(task)
     }
   }
 }

@@ -26,7 +26,7 @@ struct TrainingInputs {
   let fit: (settings: CLEXFitSettings, plan: CLEXFitPlan)?
   /// Everything that shapes the result, for the run folder.
   let command: JSONObject
-  private let kernels: KernelChoice
+  let kernels: KernelChoice
 
   /// - Parameters:
   ///   - rounds: The index of the training among several that use the same file of draws, and their number.

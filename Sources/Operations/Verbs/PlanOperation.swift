@@ -42,6 +42,7 @@ package struct PlanOperation: Operation {
       switch work {
       case .output(let planned): try maker.plan(planned.operation)
       case .models(let batch): try maker.plan(batch)
+      case .sweep(let sweep): try maker.plan(sweep)
       }
     guard tasks.count <= PlanFile.maximumTaskCount else {
       throw UsageError(

@@ -3,7 +3,6 @@ import Checkpoints
 import Models
 import Networks
 import SystemPackage
-import TensorCore
 import Training
 
 /// Writes a new network with random weights.
@@ -22,17 +21,7 @@ package struct TrainNewOperation: OutputOperation {
 
   package func request(_ context: OperationContext) throws -> OutputRequest {
     let (text, path) = try configuration()
-    let model = try ModelConfigurationFile(text: text).configuration(
-      path: path, code: .networkConfiguration)
-    let network = try Network<Float>.outline(of: model, path: path)
-    let info = try TensorInfo(name: ModelConfig.name, dtype: .u8, shape: Shape([text.count]))
-    let companion = LazyTensor(
-      info: info, source: MemoryTensorSource(info: info, values: text),
-      stored: StoredForm(file: path, byteOffset: 0, byteCount: text.count, dtype: .u8))
-    let planned = Checkpoint(
-      path: path, container: .memory,
-      tensors: try InitialTensors.tensors(of: network, seed: seed), companions: [companion],
-      identity: InputIdentity(hash: XXH64.digits(of: text), byteCount: text.count), files: [])
+    let planned = try Checkpoint.newNetwork(text, path: path, seed: seed)
     return OutputRequest(
       options: [Lineage.Option("arch", architecture), Lineage.Option("seed", String(seed))],
       inputs: [], output: planned, carried: [])

@@ -1,17 +1,17 @@
-import Base
-import Recipes
+package import Base
+package import Recipes
 
 /// The members of a map of a recipe, which are read by their keys. Faults name the line.
-struct RecipeFields {
-  let path: String
+package struct RecipeFields {
+  package let path: String
   /// The name of the map in messages.
   let place: String
-  let line: Int
+  package let line: Int
   private var members: [String: RecipeValue] = [:]
-  private(set) var faults: [any UserError] = []
+  package private(set) var faults: [any UserError] = []
 
   /// - Parameter keys: The keys that the map may have; others are faults.
-  init(_ value: RecipeValue, _ place: String, keys: [String], path: String) {
+  package init(_ value: RecipeValue, _ place: String, keys: [String], path: String) {
     self.path = path
     self.place = place
     line = value.line
@@ -33,15 +33,15 @@ struct RecipeFields {
     }
   }
 
-  mutating func report(_ line: Int, _ reason: String, hint: String? = nil) {
+  package mutating func report(_ line: Int, _ reason: String, hint: String? = nil) {
     faults.append(
       FormatError(.recipe, "line \(line): \(reason)", path: path, hint: hint.map { Message($0) }))
   }
 
-  subscript(key: String) -> RecipeValue? { members[key] }
+  package subscript(key: String) -> RecipeValue? { members[key] }
 
   /// Returns a number in a range that `expected` describes; nil if the key is absent or its value is a fault.
-  mutating func number(
+  package mutating func number(
     _ key: String, _ expected: String, where isValid: (Double) -> Bool
   ) -> Double? {
     guard let value = members[key] else { return nil }
@@ -54,7 +54,7 @@ struct RecipeFields {
   }
 
   /// Returns a whole number from `minimum` on.
-  mutating func count(_ key: String, from minimum: Int = 1) -> Int? {
+  package mutating func count(_ key: String, from minimum: Int = 1) -> Int? {
     guard let value = members[key] else { return nil }
     guard let count = value.asInteger, count >= minimum, count <= 1 << 40 else {
       let found = value.asNumber.map { "\($0)" } ?? value.kind
@@ -64,7 +64,7 @@ struct RecipeFields {
     return count
   }
 
-  mutating func flag(_ key: String) -> Bool? {
+  package mutating func flag(_ key: String) -> Bool? {
     guard let value = members[key] else { return nil }
     guard let flag = value.asBool else {
       report(value.line, "\(key) is \(value.kind), expected true or false")
@@ -74,7 +74,7 @@ struct RecipeFields {
   }
 
   /// Returns one of several names.
-  mutating func choice(_ key: String, of names: [String]) -> String? {
+  package mutating func choice(_ key: String, of names: [String]) -> String? {
     guard let value = members[key] else { return nil }
     guard let name = value.asString, names.contains(name) else {
       let found = value.asString.map { "'\($0.printable)'" } ?? value.kind
@@ -88,7 +88,7 @@ struct RecipeFields {
   }
 
   /// Returns a list of numbers; a single number is a list of one.
-  mutating func numbers(
+  package mutating func numbers(
     _ key: String, count: Int? = nil, _ expected: String, where isValid: (Double) -> Bool
   ) -> [Double]? {
     guard let value = members[key] else { return nil }
@@ -102,7 +102,7 @@ struct RecipeFields {
   }
 
   /// Returns the fields of a map in this one; a text stands for a map that has only `name`.
-  mutating func fields(_ key: String, keys: [String]) -> RecipeFields? {
+  package mutating func fields(_ key: String, keys: [String]) -> RecipeFields? {
     guard var value = members[key] else { return nil }
     if value.asString != nil {
       let name = RecipeValue.Member(key: "name", value: value, line: value.line)
@@ -111,5 +111,5 @@ struct RecipeFields {
     return RecipeFields(value, key, keys: keys, path: path)
   }
 
-  mutating func add(_ other: RecipeFields) { faults += other.faults }
+  package mutating func add(_ other: RecipeFields) { faults += other.faults }
 }

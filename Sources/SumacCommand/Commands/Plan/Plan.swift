@@ -20,7 +20,7 @@ struct Plan: ParsableCommand {
       """,
     subcommands: [
       PlanOf<Convert>.self, PlanOf<Prune>.self, PlanOfOne<Merge>.self, PlanOfOne<Calibrate>.self,
-      PlanRope.self, PlanFile.self,
+      PlanRope.self, PlanRepeats.self, PlanFile.self,
     ],
     defaultSubcommand: PlanFile.self)
 }

@@ -18,10 +18,10 @@ struct Repeats: ParsableCommand {
         sumac repeats probe model/ --json
         sumac repeats compare once/ repeated/
         sumac repeats fit losses.csv
+        sumac repeats sweep sweep.yaml -o family
       """,
     subcommands: [
       RepeatsScan.self, RepeatsPredict.self, RepeatsDedup.self, RepeatsMix.self, RepeatsHeads.self,
-      RepeatsProbe.self,
-      RepeatsCompare.self, RepeatsFit.self,
+      RepeatsProbe.self, RepeatsCompare.self, RepeatsFit.self, RepeatsSweep.self,
     ])
 }
