@@ -1,5 +1,6 @@
 import Base
 import Checkpoints
+import Codecs
 import Operations
 import Pruning
 import Reporting
