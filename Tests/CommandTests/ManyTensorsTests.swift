@@ -35,7 +35,7 @@ import Testing
   }
 
   /// The peak of resident memory of a run in bytes, which the kernel counts, and its exit code and messages.
-  private static func measured(
+  static func measured(
     _ arguments: [String], in folder: TemporaryFolder
   ) throws -> (peak: Int, status: Int, messages: String) {
     let script = """
