@@ -168,6 +168,14 @@ package struct LossCurves: Sendable {
         kind == .power
         ? PowerLaw.fitted(sizes: sizes, losses: losses)
         : PowerLaw.withoutFloor(sizes: sizes, losses: losses)
+      let ends = [sizes.min() ?? 1, sizes.max() ?? 1].map { law.loss(ofSize: $0) }
+      // Equal losses may differ by rounding.
+      guard ends[1] <= ends[0] * (1 + 1e-9) else {
+        guard settings.law != nil || columns.axis == nil else { return }
+        throw UsageError(
+          "the losses of \(table.path.printable) rise with the size, but those of a law fall",
+          hint: "check the columns of sizes and losses")
+      }
       self.law = .power(law)
       predicted = sizes.map { law.loss(ofSize: $0) }
     case .chinchilla:

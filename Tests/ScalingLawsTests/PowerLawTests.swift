@@ -139,6 +139,8 @@ struct ExtremeNumberTests {
       ("parameters,loss\n1e6,3\n0,2\n", "'parameters' has 0.0"),
       ("parameters,tokens,loss\n1e6,1e-40,3\n1e7,1,2\n", "'tokens' has 1e-40"),
       ("parameters,repeats,loss\n1e6,-2,3\n1e7,1,2\n", "'repeats' has -2.0"),
+      ("parameters,loss\n1e6,2\n1e7,2.5\n1e8,3\n", "rise with the size"),
+      ("parameters,loss\n1e6,2\n1e7,2.5\n", "rise with the size"),
     ])
   func refused(text: String, reason: String) throws {
     let table = try LossTable(Array(text.utf8), path: "losses.csv")
