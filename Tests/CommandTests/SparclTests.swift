@@ -179,7 +179,7 @@ import Testing
     "examples leave among those that are left",
     arguments: [
       ("1\n2\n3\n", "2", 0, ""), ("1\n2\n", "3", 64, "has counts of 2 examples that are left"),
-      ("1 2\n", "1", 65, "line 1 is not"), ("1\n\n1\n", "1", 65, "line 3 names example 1"),
+      ("1 2\n", "1", 3, "line 1 is not"), ("1\n\n1\n", "1", 3, "line 3 names example 1"),
       ("\n", "0", 64, "has no examples"),
     ])
   func drop(current: String, count: String, status: Int32, reason: String) throws {
@@ -194,7 +194,7 @@ import Testing
         "csv",
       ], in: folder.path)
     #expect(run.status == status, "\(run.messages)")
-    #expect(run.messages.contains(reason), "\(run.messages)")
+    #expect(status == 0 || run.messages.contains(reason), "\(run.messages)")
     if status == 0 { #expect(run.output.hasSuffix("1,true\n3,false\n2,false\n")) }
   }
 

@@ -124,7 +124,7 @@ struct SmallContinualRun {
     for task in 0..<2 {
       _ = try learner.beginEpoch()
       let index = try #require(
-        learner.trainer.parameters.firstIndex { $0.name == "linear.bias" })
+        learner.trainer.parameters.firstIndex { $0.name == "linear.weight" })
       let parameter = learner.trainer.parameters[index]
       let before = parameter.value.numbers
       _ = try learner.step(rate: 1e-3)

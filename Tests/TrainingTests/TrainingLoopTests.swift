@@ -3,6 +3,7 @@ import Checkpoints
 import Examples
 import Foundation
 import Networks
+import TensorCore
 import TestSupport
 import Testing
 import Training

@@ -27,6 +27,13 @@ package struct ContinualCourse: Sendable {
     package var replays: Int
     /// The number of examples that were offered to the buffer.
     package var offers: Int
+
+    package init(
+      steps: Int, epochs: Int, updates: Int, removals: Int, replays: Int, offers: Int
+    ) {
+      (self.steps, self.epochs, self.updates) = (steps, epochs, updates)
+      (self.removals, self.replays, self.offers) = (removals, replays, offers)
+    }
   }
 
   /// An epoch that has no full batch.
@@ -34,6 +41,10 @@ package struct ContinualCourse: Sendable {
     package var task: Int
     package var epoch: Int
     package var exampleCount: Int
+
+    package init(task: Int, epoch: Int, exampleCount: Int) {
+      (self.task, self.epoch, self.exampleCount) = (task, epoch, exampleCount)
+    }
   }
 
   private let recipe: ContinualRecipe
