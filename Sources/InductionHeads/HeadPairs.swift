@@ -104,7 +104,8 @@ struct HeadPairs {
         let product = block(products, head, other / left.sharing, stride: columns)
         let scaled = multiplied(multiplied(values, product), square(of: right, other))
         let numerator = max(0, inner(product, scaled))
-        result[head * headCount + other] = (numerator / (norm * otherNorm)).squareRoot()
+        // The product of the norms of tiny matrices would be 0.
+        result[head * headCount + other] = (numerator / norm / otherNorm).squareRoot()
       }
     }
     return result

@@ -70,15 +70,7 @@ package enum ReportFile {
     to path: String, replacesExisting: Bool = false,
     _ body: ((String) throws -> Void) throws -> Void
   ) throws {
-    guard try !isDevice(path) else {
-      do {
-        let file = try FileDescriptor.open(FilePath(path), .writeOnly)
-        try file.closeAfter { try body { _ = try file.writeAll($0.utf8) } }
-      } catch {
-        throw FileError("write", path, Errno(caught: error))
-      }
-      return
-    }
+    guard try !isDevice(path) else { return try writeToDevice(path, body) }
     try check(path, replacesExisting: replacesExisting)
     let output = AtomicOutput(path: path, replacesExisting: replacesExisting)
     try output.writeFile { file in
@@ -95,6 +87,24 @@ package enum ReportFile {
       }
       try flush()
     }
+  }
+
+  /// Writes to a device or pipe.
+  /// - Throws: ``FileError`` if it cannot be opened, written or closed, or the error of `body`.
+  private static func writeToDevice(
+    _ path: String, _ body: ((String) throws -> Void) throws -> Void
+  ) throws {
+    func checked<T>(_ work: () throws -> T) throws -> T {
+      do { return try work() } catch { throw FileError("write", path, Errno(caught: error)) }
+    }
+    let file = try checked { try FileDescriptor.open(FilePath(path), .writeOnly) }
+    do {
+      try body { text in _ = try checked { try file.writeAll(text.utf8) } }
+    } catch {
+      try? file.close()
+      throw error
+    }
+    try checked { try file.close() }
   }
 
   /// The number of bytes that are gathered before they are written to a file.

@@ -22,7 +22,8 @@ package struct ChinchillaLaw: Sendable, Equatable {
   package func size(ofLoss loss: Double, tokens: Double) -> Double? {
     let rest = loss - floor - tokenFactor * pow(tokens, -tokenExponent)
     guard rest > 0, sizeFactor > 0, sizeExponent > 0 else { return nil }
-    return pow(rest / sizeFactor, -1 / sizeExponent)
+    let size = pow(rest / sizeFactor, -1 / sizeExponent)
+    return size > 0 && size.isFinite ? size : nil
   }
 
   /// A point of a family: the size of a model, the number of its tokens, and its loss.

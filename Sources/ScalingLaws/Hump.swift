@@ -38,8 +38,10 @@ package struct HumpSearch: Sendable, Equatable {
     self.window = window
     self.leastProminence = leastProminence
     let smooth = Self.smoothed(losses, window)
+    let left = Self.lows(before: smooth)
+    let right = [Double](Self.lows(before: smooth.reversed()).reversed())
     peaks = Self.peakIndexes(smooth).compactMap { index in
-      let prominence = Self.prominence(of: index, smooth)
+      let prominence = smooth[index] - max(left[index], right[index])
       guard prominence >= leastProminence else { return nil }
       return Peak(index: index, x: x[index], loss: smooth[index], prominence: prominence)
     }
@@ -79,16 +81,18 @@ package struct HumpSearch: Sendable, Equatable {
     return result
   }
 
-  private static func prominence(of index: Int, _ values: [Double]) -> Double {
-    func lowest(_ side: some Sequence<Int>) -> Double {
-      var result = values[index]
-      for place in side {
-        if values[place] > values[index] { break }
-        result = min(result, values[place])
+  /// Returns for each value the lowest one from it back to the last larger one.
+  /// - Complexity: O(*n*).
+  private static func lows(before values: [Double]) -> [Double] {
+    var open: [(value: Double, low: Double)] = []
+    return values.map { value in
+      var low = value
+      while let last = open.last, last.value <= value {
+        low = min(low, last.low)
+        open.removeLast()
       }
-      return result
+      open.append((value, low))
+      return low
     }
-    return values[index]
-      - max(lowest((0..<index).reversed()), lowest(index + 1..<values.count))
   }
 }

@@ -55,12 +55,20 @@ struct LossColumns {
     self.axis = try axis.map(table.numbers)
     isOverRepeats = axis != nil && axis?.name == repeated?.name
     for column in [loss, size, token].compactMap(\.self) {
-      guard let wrong = column.numbers.first(where: { $0 <= 0 }) else { continue }
+      guard let wrong = column.numbers.first(where: { !Self.range.contains($0) }) else { continue }
       throw UsageError(
-        "\(table.path.printable): column '\(column.name.printable)' has \(wrong), expected numbers above 0"
+        "\(table.path.printable): column '\(column.name.printable)' has \(wrong), expected numbers from \(Self.range.lowerBound) to \(Self.range.upperBound)"
+      )
+    }
+    if let repeated, let wrong = repeated.numbers.first(where: { $0 < 0 }) {
+      throw UsageError(
+        "\(table.path.printable): column '\(repeated.name.printable)' has \(wrong), expected numbers from 0 on"
       )
     }
   }
+
+  /// The losses, sizes and numbers of tokens that laws are fitted to. Powers of these numbers are finite.
+  static let range = 1e-30...1e30
 
   /// The models that differ from each other by more than the progress of their training.
   private struct Run: Hashable {

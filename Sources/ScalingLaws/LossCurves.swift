@@ -34,7 +34,8 @@ package struct LossCurves: Sendable {
     package var x: String?
     /// The number of losses that are averaged before a hump is searched; chosen by their number if nil.
     package var window: Int?
-    package var leastProminence = 0.02
+    /// The least prominence of a hump, in nats; 0.02 for nil.
+    package var leastProminence: Double?
     /// Pairs of a size and a loss whose effective sizes are computed.
     package var cases: [[Double]] = []
 
@@ -63,6 +64,7 @@ package struct LossCurves: Sendable {
     try fit(columns, settings, table, blas)
     try compare(columns, settings)
     search(columns, settings)
+    try Self.checkEffects(settings, law, hasCurves: !curves.isEmpty)
     guard law != nil || !curves.isEmpty else {
       throw UsageError(
         "\(table.path.printable) has neither two sizes without repeats, which a law needs, nor a "
@@ -106,7 +108,27 @@ package struct LossCurves: Sendable {
         size: curve.size, repeats: curve.repeats,
         search: HumpSearch(
           x: places.map(\.key), losses: losses, window: settings.window,
-          leastProminence: settings.leastProminence))
+          leastProminence: settings.leastProminence ?? 0.02))
+    }
+  }
+
+  /// Throws ``UsageError`` for a setting that has no effect on the results.
+  private static func checkEffects(
+    _ settings: Settings, _ law: FittedLaw?, hasCurves: Bool
+  ) throws(UsageError) {
+    if !hasCurves, settings.window != nil || settings.leastProminence != nil {
+      let name = settings.window == nil ? "prominence" : "smooth"
+      throw UsageError(
+        "\(setting: name) has no effect, because there is no curve that could have a hump",
+        hint: "name a column of repeats or steps with \(setting: "x")")
+    }
+    guard settings.tokens != nil else { return }
+    switch law {
+    case .chinchilla: return
+    case .power, nil:
+      throw UsageError(
+        "\(setting: "tokens") has no effect without a law of sizes and tokens",
+        hint: "such a law needs five rows without repeats, of two sizes and two numbers of tokens")
     }
   }
 
@@ -146,6 +168,14 @@ package struct LossCurves: Sendable {
         kind == .power
         ? PowerLaw.fitted(sizes: sizes, losses: losses)
         : PowerLaw.withoutFloor(sizes: sizes, losses: losses)
+      let ends = [sizes.min() ?? 1, sizes.max() ?? 1].map { law.loss(ofSize: $0) }
+      // Equal losses may differ by rounding.
+      guard ends[1] <= ends[0] * (1 + 1e-9) else {
+        guard settings.law != nil || columns.axis == nil else { return }
+        throw UsageError(
+          "the losses of \(table.path.printable) rise with the size, but those of a law fall",
+          hint: "check the columns of sizes and losses")
+      }
       self.law = .power(law)
       predicted = sizes.map { law.loss(ofSize: $0) }
     case .chinchilla:

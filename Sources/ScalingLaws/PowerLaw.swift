@@ -17,7 +17,8 @@ package struct PowerLaw: Sendable, Equatable {
   /// Returns the size whose loss is `loss`: ((L − E) / A)^(−1 / α); nil if no size has it.
   package func size(ofLoss loss: Double) -> Double? {
     guard loss > floor, factor > 0, exponent > 0 else { return nil }
-    return pow((loss - floor) / factor, -1 / exponent)
+    let size = pow((loss - floor) / factor, -1 / exponent)
+    return size > 0 && size.isFinite ? size : nil
   }
 
   /// Fits a law without a floor by a line through the logarithms.

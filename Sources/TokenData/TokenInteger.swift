@@ -1,6 +1,6 @@
 package import Base
 
-/// A type of little-endian integers that hold token ids.
+/// A type of little-endian integers, which hold token ids, labels or places.
 package enum TokenInteger: String, CaseIterable, Sendable {
   case u8, u16, u32, u64, i8, i16, i32, i64
 
@@ -36,7 +36,8 @@ package enum TokenInteger: String, CaseIterable, Sendable {
     return ids
   }
 
-  private func value(in bytes: borrowing RawSpan, at byteOffset: Int) -> Int128 {
+  /// Returns the integer at a place; 0 if `bytes` ends before it does.
+  package func value(in bytes: borrowing RawSpan, at byteOffset: Int) -> Int128 {
     switch self {
     case .u8: Int128(bytes.littleEndian(UInt8.self, at: byteOffset) ?? 0)
     case .u16: Int128(bytes.littleEndian(UInt16.self, at: byteOffset) ?? 0)

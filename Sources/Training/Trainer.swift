@@ -210,14 +210,20 @@ package final class Trainer<Scalar: NetworkScalar> {
     }
     let mask = masks[parameter.name]
     if let mask { try compute.multiply(gradient, by: mask) }
+    try apply(gradient, to: index, step: updateCounts[index], rate: rate)
+    // Decay and momentum keep 0 at 0; this holds for any optimizer.
+    if let mask { try compute.multiply(parameter.value, by: mask) }
+  }
+
+  /// Changes the parameter with an index by the optimizer.
+  /// - Parameter step: The number of the steps that changed it, with this one.
+  func apply(_ gradient: Value<Scalar>, to index: Int, step: Int, rate: Double) throws {
+    let parameter = parameters[index]
     let isDecayed = recipe.decayed == .all || parameter.shape.count > 1
     try recipe.optimizer.apply(
       ParameterUpdate(
-        parameter.value, gradient: gradient, state: states[index], step: updateCounts[index],
-        rate: rate,
+        parameter.value, gradient: gradient, state: states[index], step: step, rate: rate,
         decay: isDecayed ? recipe.weightDecay : 0, compute))
-    // Decay and momentum keep 0 at 0; this holds for any optimizer.
-    if let mask { try compute.multiply(parameter.value, by: mask) }
   }
 
   /// Adds a batch to the running statistics of a normalization.
@@ -236,9 +242,12 @@ package final class Trainer<Scalar: NetworkScalar> {
     pending[names[1]] = new.variance
   }
 
-  /// True if all parameters are finite.
+  /// True if all parameters, statistics and states of the optimizer are finite.
   package var isFinite: Bool {
-    get throws { try parameters.allSatisfy { try compute.isFinite($0.value) } }
+    get throws {
+      try (parameters + statistics).allSatisfy { try compute.isFinite($0.value) }
+        && states.joined().allSatisfy { try compute.isFinite($0) }
+    }
   }
 }
 

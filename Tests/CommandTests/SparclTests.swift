@@ -79,7 +79,15 @@ import Testing
       (["--gradient-sparsity", "1"], "expected a share between 0 and 1"),
       (["--layers", "nothing*"], "names no layer"), (["--remove", "30%:3"], "ends at epoch 3"),
       (["--remove", "much"], "is not a share"), (["--batch", "200"], "too few for a batch"),
-      (["--lower", "80%"], "needed together"),
+      (["--lower", "80%"], "needed together"), (["--mask-every", "3"], "leave at epoch 3"),
+      (["--logit-weight", "1", "--replay", "er"], "--logit-weight has no effect"),
+      (["--label-weight", "1", "--replay", "none"], "--label-weight has no effect"),
+      (["--replay", "none"], "--buffer has no effect"),
+      (["--importance", "1", "--masks", "static"], "--importance has no effect"),
+      (["--masks", "dense"], "--gradient-sparsity has no effect"),
+      (["--lower", "80%", "--upper", "80%", "--exchange", "2%"], "--exchange has no effect"),
+      (["--draws", "none.npz", "--seed", "1"], "--seed has no effect"),
+      (["--importance", "nan"], "expected 0 or more"),
     ])
   func settings(change: [String], reason: String) throws {
     let workspace = try workspace()
@@ -119,6 +127,88 @@ import Testing
     #expect(json["forward_products"]?.asInt == 555_422_720)
     #expect(abs((json["ratio"]?.asDouble ?? 0) - ratio) <= 1e-12 * ratio)
     #expect(abs((json["ratio_with_data"]?.asDouble ?? 0) - withData) <= 1e-12 * withData)
+  }
+
+  @Test(
+    "options without effect and outputs that meet are errors",
+    arguments: [
+      (
+        "flops mlp:4,4,2 --sparsity 90% --gradient-sparsity 90% --epochs 9",
+        "--epochs has no effect"
+      ),
+      (
+        "flops mlp:4,4,2 --sparsity 90% --gradient-sparsity 90% --mask-every 9",
+        "--mask-every has no effect"
+      ),
+      (
+        "mask training/start.safetensors --sparsity 90% --alpha 1 -o m.safetensors",
+        "--alpha has no"
+      ),
+      ("mask training/start.safetensors --sparsity 90% --beta 1 -o m.safetensors", "--beta has no"),
+      (
+        "mask training/start.safetensors --sparsity 90% --as scores -o m.safetensors",
+        "--sparsity has no effect on scores"
+      ),
+      (
+        "mask training/start.safetensors --sparsity 90% --include no* --include lin* -o m.safetensors",
+        "'no*' matches no tensor"
+      ),
+      (
+        "update training/start.safetensors --lower 91% --upper 90% --save-mask ./u.safetensors -o u.safetensors",
+        "name the same file"
+      ),
+      (
+        "update training/start.safetensors --lower 90% --upper 90% --seed 1 --save-mask v.safetensors -o u.safetensors",
+        "--seed has no effect"
+      ),
+      (
+        "update training/start.safetensors --mask training/order.safetensors --lower 91% --upper 90% --save-mask v.safetensors -o u.safetensors",
+        "mask of no tensor"
+      ),
+      ("buffer training/order.safetensors --size 0 -o b.safetensors", "expected 1 to"),
+    ])
+  func withoutEffect(words: String, reason: String) throws {
+    let workspace = try Workspace()
+    let run = try run(["sparcl"] + words.split(separator: " ").map(String.init), workspace)
+    #expect(run.status != 0)
+    #expect(run.messages.contains(reason), "\(run.messages)")
+    #expect(try !workspace.folder.names().contains { $0.hasSuffix("u.safetensors") })
+  }
+
+  @Test(
+    "examples leave among those that are left",
+    arguments: [
+      ("1\n2\n3\n", "2", 0, ""), ("1\n2\n", "3", 64, "has counts of 2 examples that are left"),
+      ("1 2\n", "1", 3, "line 1 is not"), ("1\n\n1\n", "1", 3, "line 3 names example 1"),
+      ("\n", "0", 64, "has no examples"),
+    ])
+  func drop(current: String, count: String, status: Int32, reason: String) throws {
+    let folder = try TemporaryFolder()
+    let counts = (0..<5).map { #"{"example": \#($0), "count": \#(5 - $0)}"# }.joined(
+      separator: "\n")
+    try folder.write(Array(counts.utf8), to: "counts.jsonl")
+    try folder.write(Array(current.utf8), to: "left.txt")
+    let run = try CommandRun.sumac(
+      [
+        "sparcl", "drop", "counts.jsonl", "--count", count, "--current", "left.txt", "--format",
+        "csv",
+      ], in: folder.path)
+    #expect(run.status == status, "\(run.messages)")
+    #expect(status == 0 || run.messages.contains(reason), "\(run.messages)")
+    if status == 0 { #expect(run.output.hasSuffix("1,true\n3,false\n2,false\n")) }
+  }
+
+  @Test("examples that were never right are counted apart from those that were forgotten")
+  func never() throws {
+    let folder = try TemporaryFolder()
+    let sights = ["true", "false"].map { #"{"example": 1, "right": \#($0)}"# }
+    let lines = sights + [#"{"example": 2, "right": false}"#]
+    try folder.write(Array(lines.joined(separator: "\n").utf8), to: "sights.jsonl")
+    let run = try CommandRun.sumac(
+      ["sparcl", "forget", "sights.jsonl", "--never", "1", "--json"], in: folder.path)
+    let json = try JSONValue.parse(Array(run.output.utf8).span)
+    #expect(json["never_right_examples"]?.asInt == 1)
+    #expect(json["histogram"]?.asArray?.count == 1)
   }
 
   @Test("a sample of a stream in two parts is that of the whole stream") func buffer() throws {

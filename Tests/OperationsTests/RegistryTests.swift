@@ -180,7 +180,7 @@ import Training
       SparclGradmaskOperation(input: "g", mask: "m", sparsity: 0.9, output: output),
       SparclBufferOperation(input: "s", size: 5, output: output),
       SparclDropOperation(input: "c", number: 3),
-      SparclFlopsOperation(model: "m", settings: tasks),
+      SparclFlopsOperation(model: "m", sparsity: 0.9, gradientSparsity: 0.8),
       scan, dedup, mix, RepeatsPredictOperation(histogram: "h", parameters: 1e9, tokens: 1e11),
       heads,
       RepeatsProbeOperation(model: "m", settings: probe), compare,

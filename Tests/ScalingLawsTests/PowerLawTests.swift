@@ -103,6 +103,81 @@ struct PowerLawTests {
   }
 }
 
+struct ExtremeNumberTests {
+  @Test("a size beyond all numbers is none")
+  func infinite() {
+    let law = PowerLaw.withoutFloor(sizes: [1e6, 1e7], losses: [2, 1.999999])
+    #expect(law.size(ofLoss: 1) == nil)
+    #expect(law.size(ofLoss: 2) != nil)
+  }
+
+  @Test("prominences are the heights over the higher of the lowest losses on both sides")
+  func prominences() throws {
+    var generator = SeededGenerator(seed: 5)
+    for count in [3, 14, 200] {
+      let losses = (0..<count).map { _ in Double(Int.random(in: 0..<9, using: &generator)) }
+      let search = HumpSearch(
+        x: losses.indices.map { Double($0) }, losses: losses, window: 1, leastProminence: 1)
+      for peak in search.peaks {
+        func lowest(_ side: some Sequence<Int>) -> Double {
+          side.prefix { losses[$0] <= peak.loss }.map { losses[$0] }.min() ?? peak.loss
+        }
+        let expected =
+          peak.loss
+          - max(lowest((0..<peak.index).reversed()), lowest(peak.index + 1..<losses.count))
+        #expect(peak.prominence == expected)
+      }
+      #expect(count == 3 || search.peaks.count > 1)
+    }
+  }
+
+  @Test(
+    "numbers that a law cannot be fitted to are refused by their column",
+    arguments: [
+      ("parameters,loss\n1e6,-1\n1e7,2\n", "'loss' has -1.0"),
+      ("parameters,loss\n1e6,3\n1e300,2\n", "'parameters' has 1e+300"),
+      ("parameters,loss\n1e6,3\n0,2\n", "'parameters' has 0.0"),
+      ("parameters,tokens,loss\n1e6,1e-40,3\n1e7,1,2\n", "'tokens' has 1e-40"),
+      ("parameters,repeats,loss\n1e6,-2,3\n1e7,1,2\n", "'repeats' has -2.0"),
+      ("parameters,loss\n1e6,2\n1e7,2.5\n1e8,3\n", "rise with the size"),
+      ("parameters,loss\n1e6,2\n1e7,2.5\n", "rise with the size"),
+    ])
+  func refused(text: String, reason: String) throws {
+    let table = try LossTable(Array(text.utf8), path: "losses.csv")
+    let error = #expect(throws: UsageError.self) {
+      try LossCurves(table, LossCurves.Settings()) { throw UsageError("not needed") }
+    }
+    #expect(error?.message.contains(reason) == true, "\(error?.message ?? "")")
+  }
+
+  @Test("a column of equal numbers has no slope, and no size has another loss")
+  func constant() throws {
+    let text = "parameters,tokens,step,loss\n1e6,1,1,2\n1e7,1,1,2\n1e8,1,1,2\n"
+    var settings = LossCurves.Settings()
+    settings.cases = [[1e7, 1]]
+    let curves = try LossCurves(
+      LossTable(Array(text.utf8), path: "losses.csv"), settings
+    ) { throw UsageError("not needed") }
+    #expect(curves.largestError == 0 && curves.curves.allSatisfy { $0.search.hump == nil })
+    #expect(curves.effectiveSizes.map(\.effective) == [nil])
+  }
+
+  @Test("settings without effect are refused by name")
+  func withoutEffect() throws {
+    let table = try LossTable(
+      Array("parameters,tokens,loss\n1e6,1e9,3\n1e7,1e9,2\n".utf8), path: "losses.csv")
+    var (tokens, window) = (LossCurves.Settings(), LossCurves.Settings())
+    tokens.tokens = "tokens"
+    window.window = 3
+    for (settings, name) in [(tokens, "tokens has no effect"), (window, "smooth has no effect")] {
+      let error = #expect(throws: UsageError.self) {
+        try LossCurves(table, settings) { throw UsageError("not needed") }
+      }
+      #expect(error?.message.contains(name) == true, "\(error?.message ?? "")")
+    }
+  }
+}
+
 struct LossTableTests {
   @Test("effective sizes compare rows with repeats with the family without")
   func effective() throws {

@@ -29,6 +29,17 @@ struct StoredTensors: Sendable {
     return tensor
   }
 
+  /// Returns a tensor of 64-bit words with one dimension.
+  static func tensor(_ name: String, _ dtype: DType, words: [UInt64]) throws -> LazyTensor {
+    let info = try TensorInfo(name: name, dtype: dtype, shape: Shape([words.count]))
+    let bytes = words.flatMap { word in
+      (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64(8 * $0)) }
+    }
+    return LazyTensor(
+      info: info, source: MemoryTensorSource(info: info, values: bytes),
+      stored: StoredForm(file: name, byteOffset: 0, byteCount: bytes.count, dtype: dtype))
+  }
+
   func shape(_ name: String) throws -> [Int] { try tensor(name).info.shape.dimensions }
 
   /// Returns the values of an F64 tensor.

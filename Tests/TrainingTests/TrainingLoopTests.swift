@@ -1,7 +1,9 @@
 import Base
 import Checkpoints
 import Examples
+import Foundation
 import Networks
+import TensorCore
 import TestSupport
 import Testing
 import Training
@@ -109,6 +111,70 @@ import Training
       try RunFolder(folder["run"], command: Self.command)
     }
     #expect(first.path == folder["run"])
+  }
+
+  /// A change of the numbers of a state.
+  enum Damage: String, CaseIterable, Sendable {
+    case negativeStep, lateStep, hugeCount, lateEpoch, manyUpdates, infiniteLoss
+
+    func change(_ counts: inout [UInt64], _ losses: inout [UInt64], _ updates: inout [UInt64]) {
+      switch self {
+      case .negativeStep: counts[0] = .max
+      case .lateStep: counts[0] = 1000
+      case .hugeCount: counts[2] = UInt64(Int.max)
+      case .lateEpoch: counts[3] = 99
+      case .manyUpdates: updates[0] = UInt64(Int.max)
+      case .infiniteLoss: losses[0] = Double.infinity.bitPattern
+      }
+    }
+  }
+
+  @Test(
+    "a state with numbers that the training cannot have is an error", arguments: Damage.allCases)
+  func damaged(damage: Damage) throws {
+    let folder = try TemporaryFolder()
+    #expect(throws: InterruptedError.self) { try run(folder["run"], recipe(), endingAfter: 4) }
+    let state = try StoredTensors(path: folder["run/state.safetensors"])
+    func words(_ name: String) throws -> [UInt64] {
+      let bytes = try state.tensor(name).bytes()
+      return stride(from: 0, to: bytes.count, by: 8).map { start in
+        (0..<8).reduce(UInt64(0)) { $0 | UInt64(bytes[start + $1]) << UInt64(8 * $1) }
+      }
+    }
+    var (counts, losses, updates) = (
+      try words("state/counts"), try words("state/losses"), try words("state/updates")
+    )
+    damage.change(&counts, &losses, &updates)
+    let changed = ["state/counts": counts, "state/losses": losses, "state/updates": updates]
+    let tensors = try state.checkpoint.tensors.map { tensor in
+      try changed[tensor.name].map {
+        try StoredTensors.tensor(tensor.name, tensor.info.dtype, words: $0)
+      } ?? tensor
+    }
+    do {
+      try RunFolder(folder["run"], command: Self.command).write(tensors, to: RunFolder.stateName)
+    }
+    let error = #expect(throws: FormatError.self) { try run(folder["run"], recipe()) }
+    #expect(error?.code == .trainingState)
+  }
+
+  @Test("a finished run without its best epoch is an error, not the last epoch") func noBest()
+    throws
+  {
+    let folder = try TemporaryFolder()
+    try run(folder["run"], recipe())
+    try FileManager.default.removeItem(atPath: folder["run/best.safetensors"])
+    let error = #expect(throws: FormatError.self) { try run(folder["run"], recipe()) }
+    #expect(error?.code == .trainingState)
+    #expect(error?.path.hasSuffix("best.safetensors") == true)
+  }
+
+  @Test("a log that lacks an epoch of the state is an error") func shortLog() throws {
+    let folder = try TemporaryFolder()
+    try run(folder["run"], recipe())
+    try folder.write([], to: "run/log.jsonl")
+    let error = #expect(throws: FormatError.self) { try run(folder["run"], recipe()) }
+    #expect(error?.code == .trainingState)
   }
 
   @Test("a loss that is not finite stops the run, which keeps the state before the step")

@@ -46,9 +46,9 @@ extension NetworkConfigurationReader {
     if isResidual, settings.depths.count != settings.widths.count {
       report("depths has \(settings.depths.count) entries, expected one for each of hidden_sizes")
     }
-    if settings.inputShape.reduce(1, { $0.multipliedReportingOverflow(by: $1).partialValue })
-      > 1 << 28
-    {
+    // Sizes are at most 2^16, so that a product up to the limit times another size does not overflow.
+    let inputCount = settings.inputShape.reduce(1) { min($0, 1 << 29) * $1 }
+    if inputCount > 1 << 28 {
       report("input_shape has more than 2^28 values")
     }
     let blockCount = isResidual ? settings.depths.reduce(0, +) : settings.widths.count

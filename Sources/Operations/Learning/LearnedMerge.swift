@@ -188,7 +188,7 @@ struct LearnedMerge {
   // MARK: Plan
 
   /// Adds the learning to the request of the merge.
-  func plan(_ request: inout OutputRequest, after applications: [VectorApplication]) {
+  func plan(_ request: inout OutputRequest) {
     let before = request.survey
     request.split = .refused("coefficients are learned from the whole model")
     request.facts.append(planned)

@@ -3,19 +3,6 @@ import Checkpoints
 
 /// The checks of the outputs of a merge that learns its coefficients: the model, the table and the trajectory.
 enum LearningOutputs {
-  /// The folder of an output, and its name in it. Outputs with equal places replace each other.
-  private struct Place: Hashable {
-    let folder: FileIdentity
-    let name: UTF8Key
-
-    /// Returns nil if the folder does not exist.
-    init?(_ path: String) throws {
-      guard let folder = try FileIdentity.ifPresent(FileSystem.parent(of: path)) else { return nil }
-      self.folder = folder
-      name = UTF8Key(FileSystem.baseName(of: path))
-    }
-  }
-
   /// Checks before the work that every output can be written, and replaces neither another output nor an input.
   /// - Parameters:
   ///   - models: The paths of the models.
@@ -28,14 +15,14 @@ enum LearningOutputs {
     let inputs = inputPaths(settings)
     var errors: [any UserError] = []
     do { try checkModel(output, inputs: inputs) } catch { errors.append(try asUserError(error)) }
-    var places = try Set([Place(output.path)].compactMap(\.self))
+    var places = try Set([OutputPlace(output.path)].compactMap(\.self))
     let others: [(option: String, path: String?)] = [
       ("save-coefficients", settings.table), ("trajectory", settings.trajectory),
     ]
     for (option, path) in others {
       guard let path else { continue }
       do {
-        if let place = try Place(path), !places.insert(place).inserted {
+        if let place = try OutputPlace(path), !places.insert(place).inserted {
           throw UsageError("\(path.printable) names the same file as another output")
         }
         try ReportFile.check(

@@ -16,6 +16,7 @@ struct ProbeInputs {
   init(
     _ settings: ProbeSettings, for models: [ProbedModel], _ context: OperationContext
   ) throws {
+    try settings.checkFiles()
     let limits = try Limits(settings, models)
     let pairOrigin: Origin =
       if let path = settings.tokens { .file(path) } else { .drawn(try limits.pairs()) }
@@ -31,7 +32,7 @@ struct ProbeInputs {
       case .drawn(let shape):
         ProbeSequences(
           drawing: shape, start: limits.start, vocabularySize: limits.vocabularySize,
-          seed: settings.seed)
+          seed: settings.seed ?? 0)
       }
     }
     pairs = try sequences(pairOrigin)
@@ -93,20 +94,22 @@ struct ProbeInputs {
 
     /// Returns the shape of the sequences with two segments.
     func pairs() throws(UsageError) -> ProbeSequences.Shape {
-      try check("sequences", settings.sequenceCount, from: 1)
-      return try shape(count: settings.sequenceCount, copyCount: 2, shortensSegment: false)
+      let count = settings.sequenceCount ?? 8
+      try check("sequences", count, from: 1)
+      return try shape(count: count, copyCount: 2, shortensSegment: false)
     }
 
     /// Returns the shape of the sequence with many copies. More copies are preferred to a longer segment.
     func copies() throws(UsageError) -> ProbeSequences.Shape {
-      try check("copies-count", settings.copyCount, from: 2)
-      return try shape(count: 1, copyCount: settings.copyCount, shortensSegment: true)
+      let count = settings.copyCount ?? 11
+      try check("copies-count", count, from: 2)
+      return try shape(count: 1, copyCount: count, shortensSegment: true)
     }
 
     private func shape(
       count: Int, copyCount: Int, shortensSegment: Bool
     ) throws(UsageError) -> ProbeSequences.Shape {
-      let length = settings.segmentLength
+      let length = settings.segmentLength ?? 20
       try check("length", length, from: 2)
       guard length < vocabularySize else {
         throw UsageError(

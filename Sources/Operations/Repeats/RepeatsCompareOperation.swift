@@ -18,6 +18,7 @@ package struct RepeatsCompareOperation: Operation {
 
   /// Checks both models and the sequences before any of the work starts.
   package func run(_ context: OperationContext) throws -> OperationResult {
+    if comparesWeightsOnly { try settings.checkAbsence() }
     let paths = [first, second]
     let heads = try paths.map { try SurveyedHeads($0, kernels: settings.kernels, context) }
     try HeadsComparison.check((first, heads[0].grid), (second, heads[1].grid))

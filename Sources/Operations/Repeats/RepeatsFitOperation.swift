@@ -21,9 +21,8 @@ package struct RepeatsFitOperation: Operation {
       throw UsageError(
         "\(setting: "smooth") is \(window), expected an odd number from 1 on")
     }
-    guard settings.leastProminence > 0, settings.leastProminence.isFinite else {
-      throw UsageError(
-        "\(setting: "prominence") is \(settings.leastProminence), expected a number above 0")
+    if let least = settings.leastProminence, !(least > 0 && least.isFinite) {
+      throw UsageError("\(setting: "prominence") is \(least), expected a number above 0")
     }
     for pair in settings.cases where pair.count != 2 || !pair.allSatisfy({ $0 > 0 && $0.isFinite })
     {

@@ -19,7 +19,8 @@ package struct SparclTrainSettings: Codable, Sendable, Equatable {
   package var sparsity: Double?
   package var gradientSparsity: Double?
   package var replay = ContinualRecipe.Replay.derpp
-  package var buffer = 500
+  /// The number of stored examples; 500 for nil.
+  package var buffer: Int?
   /// The examples that leave and the last epoch before which they do, such as `30%:20` or `3000:20`.
   package var removal: String?
   /// Patterns of the names of the pruned layers; the convolutions and hidden layers for none.
@@ -28,11 +29,15 @@ package struct SparclTrainSettings: Codable, Sendable, Equatable {
   package var lower: String?
   package var upper: String?
   package var changes: String?
-  /// The share of the weights that is replaced at once.
-  package var exchange = 0.01
-  package var maskInterval = 5
-  package var gradientInterval = 30
-  package var importanceFactor = 0.5
+  /// The share of the weights that is replaced at once; 1 % for nil.
+  package var exchange: Double?
+  /// The number of epochs from one change of masks to the next; 5 for nil.
+  package var maskInterval: Int?
+  /// The number of steps with the same mask of gradients; 30 for nil.
+  package var gradientInterval: Int?
+  /// The factor of the gradient in the importance of a weight; 0.5 for nil.
+  package var importanceFactor: Double?
+  /// The factors of the losses of stored logits and labels; 0.1 and, for `er` 1, for `derpp` 0.5 for nil.
   package var logitWeight: Double?
   package var labelWeight: Double?
   /// True if tensors that are not pruned are trained even if they are 0 at the start.

@@ -18,6 +18,7 @@ struct ContinualInputs {
   let hasTest: Bool
   /// Everything that shapes the result, for the run folder.
   let command: JSONObject
+  private let course: ContinualCourse
   private let configuration: ModelConfiguration
   private let training: TrainingRecipe
   private let draws: ContinualDraws
@@ -51,10 +52,17 @@ struct ContinualInputs {
     }
     self.test = test?.data ?? data
     hasTest = test != nil
-    try Self.check(data, "data", recipe, batch: training.batch)
-    if let test { try Self.check(test.data, "test", recipe, batch: 0) }
+    let course = ContinualCourse(
+      recipe,
+      exampleCounts: ContinualLearner<Float>.examples(data, recipe.tasks).map(\.count),
+      batch: training.batch)
+    self.course = course
+    try SeveralErrors.throwIfAny(
+      Self.missingClasses(data, "data", recipe)
+        + (test.map { Self.missingClasses($0.data, "test", recipe) } ?? []))
+    try SeveralErrors.throwIfAny(Self.shortEpochs(course))
     let given = try settings.draws.map {
-      try ContinualDrawsFile.read($0, recipe, training.batch, context)
+      try ContinualDrawsFile.read($0, recipe, course, context)
     }
     draws = ContinualDraws(seed: training.seed, given: given?.draws)
     command = try Self.command(
@@ -77,7 +85,7 @@ struct ContinualInputs {
       guard rate > 0, rate.isFinite else {
         throw UsageError("\(setting: "rate") is \(rate), expected a positive number")
       }
-      recipe.rate = LearningRate(peak: rate)
+      recipe.rate.peak = rate
     }
     if let batch = settings.batch {
       guard (1...1 << 20).contains(batch) else {
@@ -100,26 +108,24 @@ struct ContinualInputs {
     return recipe
   }
 
-  /// Throws unless each class of the tasks has examples, and each epoch a full batch.
-  private static func check(
-    _ data: LabelledExamples, _ name: String, _ recipe: ContinualRecipe, batch: Int
-  ) throws {
-    var faults: [any UserError] = []
+  /// Returns an error for each class of the tasks that has no examples.
+  private static func missingClasses(
+    _ data: LabelledExamples, _ name: String, _ recipe: ContinualRecipe
+  ) -> [any UserError] {
     let present = Set(data.labels)
-    for missing in recipe.tasks.joined() where !present.contains(Int32(missing)) {
-      faults.append(
-        UsageError("\(setting: name) has no examples of class \(missing), which a task names"))
+    return recipe.tasks.joined().filter { !present.contains(Int32($0)) }.map {
+      UsageError("\(setting: name) has no examples of class \($0), which a task names")
     }
-    guard faults.isEmpty, batch > 0 else { return try SeveralErrors.throwIfAny(faults) }
-    for (task, examples) in ContinualLearner<Float>.examples(data, recipe.tasks).enumerated() {
-      let counts = recipe.batchCounts(of: examples.count, batch: batch)
-      guard let epoch = counts.firstIndex(of: 0) else { continue }
-      faults.append(
-        UsageError(
-          "task \(task + 1) has \(examples.count.counted("example")), too few for a batch of "
-            + "\(batch) in epoch \(epoch)", hint: "lower the batch, or remove fewer examples"))
+  }
+
+  /// Returns an error for each task with an epoch that has no full batch.
+  private static func shortEpochs(_ course: ContinualCourse) -> [any UserError] {
+    course.shortEpochs.map { short in
+      UsageError(
+        "task \(short.task + 1) has \(short.exampleCount.counted("example")), too few for a batch "
+          + "of \(course.batch) in epoch \(short.epoch)",
+        hint: "lower the batch, or remove fewer examples")
     }
-    try SeveralErrors.throwIfAny(faults)
   }
 
   private static func command(
@@ -160,14 +166,11 @@ struct ContinualInputs {
     let compute = Compute.counting(jobs: context.jobs)
     let learner = try learner(compute)
     try learner.countStep()
-    let examples = ContinualLearner<Float>.examples(data, recipe.tasks)
-    let steps = examples.map {
-      recipe.batchCounts(of: $0.count, batch: training.batch).reduce(0, +)
-    }.reduce(0, +)
     let parameters = learner.trainer.parameters.reduce(0) { $0 + $1.count }
     let plan = Plan(
       byteCount: compute.arena.peakByteCount + data.byteCount + (hasTest ? test.byteCount : 0)
-        + learner.countedStateByteCount, parameterCount: parameters, stepCount: steps)
+        + learner.countedStateByteCount, parameterCount: parameters,
+      stepCount: course.stepCount)
     _ = try context.memory.allot(
       MemoryBudget.Demand(fixedByteCount: plan.byteCount, workerByteCount: 0), jobs: context.jobs,
       tiles: .max, valueByteCount: .max)

@@ -18,63 +18,138 @@ extension SparclTrainSettings {
       } catch { faults.append(UsageError("\(error)")) }
       return fallback
     }
-    func require(_ isValid: Bool, _ reason: Message, hint: Message? = nil) {
-      if !isValid { faults.append(UsageError(reason, hint: hint)) }
-    }
     let tasks = checked([]) { try Self.tasks(self.tasks, classCount: classCount) }
-    require((1...1 << 20).contains(epochs), "\(setting: "epochs") is \(epochs), expected 1 or more")
-    require(
-      maskInterval > 0 && gradientInterval > 0,
-      "\(setting: "mask-every") and \(setting: "gradient-every") must be 1 or more")
-    require((0...1 << 24).contains(buffer), "\(setting: "buffer") is \(buffer), expected 0 or more")
-    for (name, share) in [("sparsity", sparsity), ("gradient-sparsity", gradientSparsity)] {
-      guard let share, !(share > 0 && share < 1) else { continue }
-      require(
-        false, "\(setting: name) is \(share), expected a share between 0 and 1, both excluded")
-    }
-    require(exchange >= 0 && exchange < 1, "\(setting: "exchange") is \(exchange), expected 0 to 1")
-    for (name, weight) in [
-      ("importance", importanceFactor), ("logit-weight", logitWeight ?? 0),
-      ("label-weight", labelWeight ?? 0),
-    ] where !(weight >= 0 && weight.isFinite) {
-      require(false, "\(setting: name) is \(weight), expected 0 or more")
-    }
-    if masks == .dense {
-      require(
-        sparsity == nil && gradientSparsity == nil,
-        "dense masks have no sparsity", hint: "leave out the sparsities, or choose other masks")
-    } else {
-      require(
-        sparsity != nil || lower != nil, "the sparsity of the weights is missing",
-        hint: "for example \(setting: "sparsity") 90%")
+    faults += numberFaults + faultsWithoutEffect
+    if masks != .dense, sparsity == nil, lower == nil {
+      faults.append(
+        UsageError(
+          "the sparsity of the weights is missing", hint: "for example \(setting: "sparsity") 90%"))
     }
     let layers = masks == .dense ? [] : checked([]) { try self.layers(of: weights) }
     let schedule = checked(MaskSchedule(lower: [0.5], upper: [0.5], changes: [], interval: 1)) {
       try self.schedule()
     }
     let removal = checked(nil) { try self.removal.map(Self.removal) }
-    if let removal, removal.end >= max(1, epochs) {
-      require(
-        false,
-        "\(setting: "remove") ends at epoch \(removal.end), but a task has epochs 0 to \(epochs - 1)"
-      )
-    }
+    if let removal { faults += removalFaults(end: removal.end, interval: schedule.interval) }
     try SeveralErrors.throwIfAny(faults)
     var recipe = ContinualRecipe(
       tasks: tasks, epochs: epochs, layers: layers, sparsity: sparsity ?? schedule.lower[0],
       schedule: schedule)
     recipe.masks = masks
     recipe.masksZeros = !freesZeros
-    recipe.importanceFactor = importanceFactor
+    recipe.importanceFactor = importanceFactor ?? recipe.importanceFactor
     recipe.gradientSparsity = gradientSparsity
-    recipe.gradientInterval = gradientInterval
-    recipe.bufferSize = buffer
-    recipe.replay = replay
-    recipe.logitWeight = logitWeight ?? 0.1
-    recipe.labelWeight = labelWeight ?? (replay == .er ? 1 : 0.5)
+    recipe.gradientInterval = gradientInterval ?? recipe.gradientInterval
+    recipe.bufferSize = replay == .none ? 0 : buffer ?? recipe.bufferSize
+    recipe.replay = recipe.bufferSize == 0 ? .none : replay
+    recipe.logitWeight = logitWeight ?? recipe.logitWeight
+    recipe.labelWeight = labelWeight ?? (replay == .er ? 1 : recipe.labelWeight)
     recipe.removal = removal?.removal
     recipe.removalEnd = removal?.end ?? 0
     return recipe
+  }
+
+  // MARK: Faults
+
+  /// The faults of numbers that are out of their ranges.
+  private var numberFaults: [any UserError] {
+    var faults: [any UserError] = []
+    let counts = [
+      ("epochs", epochs, 1, 1 << 20), ("mask-every", maskInterval ?? 1, 1, 1 << 20),
+      ("gradient-every", gradientInterval ?? 1, 1, 1 << 40), ("buffer", buffer ?? 0, 0, 1 << 24),
+    ]
+    for (name, count, least, most) in counts where !(least...most).contains(count) {
+      faults.append(
+        UsageError("\(setting: name) is \(count), expected \(least) to \(most.grouped)"))
+    }
+    for (name, share) in [("sparsity", sparsity), ("gradient-sparsity", gradientSparsity)] {
+      guard let share, !(share > 0 && share < 1) else { continue }
+      faults.append(
+        UsageError(
+          "\(setting: name) is \(share), expected a share between 0 and 1, both excluded"))
+    }
+    if let exchange, !(exchange >= 0 && exchange < 1) {
+      faults.append(UsageError("\(setting: "exchange") is \(exchange), expected 0 to below 1"))
+    }
+    let weights = [
+      ("importance", importanceFactor), ("logit-weight", logitWeight),
+      ("label-weight", labelWeight),
+    ]
+    for (name, weight) in weights {
+      guard let weight, !(weight >= 0 && weight.isFinite) else { continue }
+      faults.append(UsageError("\(setting: name) is \(weight), expected 0 or more"))
+    }
+    return faults
+  }
+
+  /// The faults of settings that would have no effect beside others.
+  private var faultsWithoutEffect: [any UserError] {
+    let hasPeriods = lower != nil || upper != nil || changes != nil
+    var faults: [any UserError] = []
+    func refuse(_ names: [(name: String, isGiven: Bool)], _ reason: Message) {
+      for one in names where one.isGiven {
+        faults.append(UsageError("\(setting: one.name) has no effect \(reason)"))
+      }
+    }
+    let dynamic = [
+      ("lower", lower != nil), ("upper", upper != nil), ("changes", changes != nil),
+      ("exchange", exchange != nil), ("importance", importanceFactor != nil),
+    ]
+    switch masks {
+    case .dynamic:
+      if hasPeriods {
+        refuse(
+          [("exchange", exchange != nil)], "beside \(setting: "lower") and \(setting: "upper")")
+      }
+    case .fixed: refuse(dynamic, "on masks that do not change")
+    case .dense:
+      refuse(
+        dynamic + [
+          ("sparsity", sparsity != nil), ("gradient-sparsity", gradientSparsity != nil),
+          ("layers", !layers.isEmpty), ("free-zeros", freesZeros),
+        ], "on dense masks")
+    }
+    if masks != .dynamic, removal == nil {
+      refuse(
+        [("mask-every", maskInterval != nil)],
+        "if neither masks change nor examples leave")
+    }
+    if gradientSparsity == nil {
+      refuse(
+        [("gradient-every", gradientInterval != nil)],
+        "without \(setting: "gradient-sparsity")")
+    }
+    switch replay {
+    case .none: refuse([("buffer", buffer != nil)], "without replay")
+    case .er: refuse([("logit-weight", logitWeight != nil)], "on the replay of labels alone")
+    case .derpp: break
+    }
+    if replay == .none || buffer == 0 {
+      refuse(
+        [
+          ("logit-weight", logitWeight != nil && replay != .er),
+          ("label-weight", labelWeight != nil),
+        ], "without stored examples")
+    }
+    refuse([("test-labels", testLabels != nil && test == nil)], "without \(setting: "test")")
+    refuse([("seed", seed != nil && draws != nil)], "beside given draws")
+    return faults
+  }
+
+  /// The faults of a removal up to the epoch `end`, whose rounds follow the changes of masks.
+  private func removalFaults(end: Int, interval: Int) -> [any UserError] {
+    if end >= max(1, epochs) {
+      return [
+        UsageError(
+          "\(setting: "remove") ends at epoch \(end), but a task has epochs 0 to \(epochs - 1)")
+      ]
+    }
+    guard end < interval else { return [] }
+    return [
+      UsageError(
+        "\(setting: "remove") ends at epoch \(end), but the first examples leave at epoch \(interval)",
+        hint: "raise the epoch, or lower \(setting: "mask-every")")
+    ]
   }
 
   // MARK: Texts
@@ -126,15 +201,17 @@ extension SparclTrainSettings {
     }
     guard !found.isEmpty else {
       throw UsageError(
-        "the network has no layers that are pruned by default", hint: "name some with --layers")
+        "the network has no layers that are pruned by default",
+        hint: "name some with \(setting: "layers")")
     }
     return Set(found.map(\.name))
   }
 
   private func schedule() throws -> MaskSchedule {
     var schedule = MaskSchedule(
-      sparsity: sparsity ?? 0.5, exchange: exchange, interval: max(1, maskInterval),
+      sparsity: sparsity ?? 0.5, exchange: exchange ?? 0.01, interval: max(1, maskInterval ?? 5),
       epochs: max(1, epochs))
+    guard masks == .dynamic else { return schedule }
     if lower != nil || upper != nil || changes != nil {
       guard let lower, let upper else {
         throw UsageError("\(setting: "lower") and \(setting: "upper") are needed together")
@@ -148,7 +225,9 @@ extension SparclTrainSettings {
       else {
         throw UsageError(
           "\(setting: "lower"), \(setting: "upper") and \(setting: "changes") do not fit together",
-          hint: "for example --lower 75%-76%-75% --upper 74%-75%-75% --changes 5-45")
+          hint:
+            "for example \(setting: "lower") 75%-76%-75% \(setting: "upper") 74%-75%-75% \(setting: "changes") 5-45"
+        )
       }
     }
     for share in schedule.lower + schedule.upper where !(share >= 0 && share < 1) {

@@ -20,7 +20,8 @@ package struct SparclBufferOperation: OutputOperation {
   package var size: Int
   /// The path of the sample of the stream before.
   package var old: String?
-  package var seed: UInt64 = 0
+  /// The seed of the random choices; 0 for nil.
+  package var seed: UInt64?
   /// Draws for the examples that find the sample full: `PATH`, or `PATH:NAME`.
   package var draws: String?
   package var output: OutputSettings
@@ -38,14 +39,22 @@ package struct SparclBufferOperation: OutputOperation {
 
   package func request(_ context: OperationContext) throws -> OutputRequest {
     guard (1...1 << 28).contains(size) else {
-      throw UsageError("\(setting: "size") is \(size), expected 1 or more")
+      throw UsageError("\(setting: "size") is \(size), expected 1 to \((1 << 28).grouped)")
+    }
+    if seed != nil, draws != nil {
+      throw UsageError("\(setting: "seed") has no effect beside given draws")
     }
     let (stream, old) = (try context.read(input), try old.map(context.read))
-    let columns = stream.tensors.filter { ![Self.idsName, Self.seenName].contains($0.name) }
+    let columns = stream.tensors
+    for name in [Self.idsName, Self.seenName] where columns.contains(where: { $0.name == name }) {
+      throw UsageError(
+        "\(stream.path.printable) has a tensor '\(name)', which is a tensor of samples",
+        hint: "rename it, or name a sample with \(setting: "old")")
+    }
     guard let count = columns.first?.info.shape.dimensions.first,
       columns.allSatisfy({
         $0.info.shape.dimensions.first == count && $0.info.dtype.bitsPerElement >= 8
-      })
+      }), count == 0 || columns.contains(where: { $0.info.elementCount > 0 })
     else {
       throw UsageError(
         "\(stream.path.printable) is not a stream, whose tensors have a row for each example")
@@ -59,7 +68,8 @@ package struct SparclBufferOperation: OutputOperation {
     output.tensors.append(try Self.integers(Self.idsName, rows.rows.map(\.id)))
     output.tensors.append(try Self.integers(Self.seenName, [rows.seen]))
     return OutputRequest(
-      options: [Lineage.Option("size", "\(size)"), Lineage.Option("seed", "\(seed)")],
+      options: [Lineage.Option("size", "\(size)")]
+        + (draws == nil ? [Lineage.Option("seed", "\(seed ?? 0)")] : []),
       inputs: [stream] + [old].compactMap(\.self), output: output, carried: [])
   }
 
@@ -70,27 +80,7 @@ package struct SparclBufferOperation: OutputOperation {
     var reservoir = Reservoir(size: size)
     var rows: [Row] = []
     if let old {
-      func numbers(_ name: String) throws -> [Int] {
-        guard let tensor = old.tensors.first(where: { $0.name == name }) else {
-          throw FormatError(
-            .trainingData, "has no tensor '\(name)', so it is not a sample", path: old.path,
-            hint: "name the output of an earlier \(Self.verb)")
-        }
-        return try tensor.integers(path: old.path)
-      }
-      let (ids, seen) = (try numbers(Self.idsName), try numbers(Self.seenName).first ?? 0)
-      let fits = columns.allSatisfy { column in
-        old.tensors.contains {
-          $0.name == column.name && $0.info.dtype == column.info.dtype
-            && $0.info.shape.dimensions == [ids.count] + column.info.shape.dimensions.dropFirst()
-        }
-      }
-      guard fits, ids.count == min(size, seen) else {
-        throw FormatError(
-          .trainingData,
-          "is a sample of another stream or size: it has \(ids.count.counted("example")) of \(seen)",
-          path: old.path, hint: "use the sample of the same data, with the same size")
-      }
+      let (ids, seen) = try sample(old, columns, context)
       reservoir = Reservoir(size: size, seen: seen)
       rows = ids.enumerated().map { Row(isOld: true, index: $0, id: $1) }
     }
@@ -100,8 +90,8 @@ package struct SparclBufferOperation: OutputOperation {
         DataTensor.isInteger($0.dtype) && $0.shape.dimensions.count == 1
       }
     }
-    let numbers = try given.map { try $0.tensor.integers(path: $0.path) }
-    let random = Draws("reservoir", seed: seed)
+    let numbers = try given?.integers()
+    let random = Draws("reservoir", seed: seed ?? 0)
     var drawn = 0
     for index in 0..<count {
       let full = reservoir.seen - size
@@ -121,6 +111,43 @@ package struct SparclBufferOperation: OutputOperation {
       if place == rows.count { rows.append(row) } else { rows[place] = row }
     }
     return (rows, reservoir.seen)
+  }
+
+  /// Returns the numbers of the examples of an earlier sample, and the number of examples that it has seen.
+  /// - Throws: ``FormatError`` unless it is a sample of the same size, with the tensors of the stream.
+  private func sample(
+    _ old: Checkpoint, _ columns: [LazyTensor], _ context: OperationContext
+  ) throws -> (ids: [Int], seen: Int) {
+    func numbers(_ name: String) throws -> [Int] {
+      guard let tensor = old.tensors.first(where: { $0.name == name }) else {
+        throw FormatError(
+          .trainingData, "has no tensor '\(name)', so it is not a sample", path: old.path,
+          hint: "name the output of an earlier \(Self.verb)")
+      }
+      return try DataTensor(tensor, of: old, path: old.path, context).integers()
+    }
+    let (ids, found) = (try numbers(Self.idsName), try numbers(Self.seenName))
+    guard found.count == 1, let seen = found.first, (0...Reservoir.maximumSeen).contains(seen),
+      ids.allSatisfy({ (0..<seen).contains($0) })
+    else {
+      throw FormatError(
+        .trainingData,
+        "is not the number of examples so far, expected one number from 0 to 2^48 above all ids",
+        path: old.path, tensor: Self.seenName)
+    }
+    let fits = columns.allSatisfy { column in
+      old.tensors.contains {
+        $0.name == column.name && $0.info.dtype == column.info.dtype
+          && $0.info.shape.dimensions == [ids.count] + column.info.shape.dimensions.dropFirst()
+      }
+    }
+    guard fits, old.tensors.count == columns.count + 2, ids.count == min(size, seen) else {
+      throw FormatError(
+        .trainingData,
+        "is a sample of another stream or size: it has \(ids.count.counted("example")) of \(seen)",
+        path: old.path, hint: "use the sample of the same data, with the same size")
+    }
+    return (ids, seen)
   }
 
   private func sampled(

@@ -13,11 +13,20 @@ package struct SparclFlopsOperation: Operation {
 
   /// The path of a classifier, or the sizes of one, such as `resnet18:3x32x32,64,10`.
   package var model: String
-  /// The settings of the training; only those of sparsity, layers, epochs and removal count.
-  package var settings: SparclTrainSettings
+  /// The shares of the weights and of the gradients of a sparse layer that are 0.
+  package var sparsity: Double
+  package var gradientSparsity: Double
+  /// Patterns of the names of the sparse layers; the convolutions and hidden layers for none.
+  package var layers: [String] = []
+  /// The share of the examples that leaves and the last epoch before which they do, such as `30%:20`.
+  package var removal: String?
+  /// The number of epochs of a task; 50 for nil.
+  package var epochs: Int?
+  /// The number of epochs from one removal to the next; 5 for nil.
+  package var maskInterval: Int?
 
-  package init(model: String, settings: SparclTrainSettings) {
-    (self.model, self.settings) = (model, settings)
+  package init(model: String, sparsity: Double, gradientSparsity: Double) {
+    (self.model, self.sparsity, self.gradientSparsity) = (model, sparsity, gradientSparsity)
   }
 
   package func run(_ context: OperationContext) throws -> OperationResult {
@@ -32,11 +41,6 @@ package struct SparclFlopsOperation: Operation {
       identity: InputIdentity(hash: "", byteCount: 0), files: [])
     let trainer = try Trainer<Float>(
       checkpoint, configuration, TrainingRecipe(.epochs(1)), compute)
-    var settings = settings
-    settings.tasks = "0"
-    guard settings.gradientSparsity != nil else {
-      throw UsageError("the sparsity of the gradients is missing")
-    }
     let recipe = try settings.recipe(
       weights: trainer.parameters.map { ($0.name, $0.shape) }, classCount: classifier.classCount)
     let example = Batch<Float>(
@@ -48,8 +52,7 @@ package struct SparclFlopsOperation: Operation {
         isSparse: recipe.layers.contains($0.name))
     }
     var cost = TrainingCost(
-      layers: layers, sparsity: recipe.sparsity,
-      gradientSparsity: recipe.gradientSparsity ?? recipe.sparsity)
+      layers: layers, sparsity: sparsity, gradientSparsity: gradientSparsity)
     if case .share(let share) = recipe.removal {
       cost.dataShare = TrainingCost.dataShare(
         removing: share, epochs: recipe.epochs, rounds: recipe.removalEpochs)
@@ -59,6 +62,22 @@ package struct SparclFlopsOperation: Operation {
         hint: "use a share, such as \(setting: "remove") 30%:20")
     }
     return OperationResult(reports: [CostReport(model: model, cost)])
+  }
+
+  /// The settings of a training with one task.
+  private var settings: SparclTrainSettings {
+    get throws {
+      for (name, count) in [("epochs", epochs), ("mask-every", maskInterval)]
+      where count != nil && removal == nil {
+        throw UsageError("\(setting: name) has no effect without \(setting: "remove")")
+      }
+      var settings = SparclTrainSettings(data: "", tasks: "0", epochs: epochs ?? 50)
+      settings.masks = .fixed
+      (settings.sparsity, settings.gradientSparsity) = (sparsity, gradientSparsity)
+      (settings.layers, settings.removal) = (layers, removal)
+      settings.maskInterval = maskInterval
+      return settings
+    }
   }
 
   private func configuration(_ context: OperationContext) throws -> ModelConfiguration {

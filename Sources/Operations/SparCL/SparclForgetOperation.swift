@@ -16,7 +16,7 @@ package struct SparclForgetOperation: Operation {
 
   package func run(_ context: OperationContext) throws -> OperationResult {
     var sights: [Int: [Bool]] = [:]
-    try JSONLines.forEach(in: input) { number, line in
+    try JSONLines.forEach(in: input, context) { number, line in
       guard let example = line["example"]?.asInt, example >= 0,
         let right = line["right"].flatMap({ $0.asBool ?? $0.asInt.map { $0 != 0 } })
       else {
@@ -33,9 +33,12 @@ package struct SparclForgetOperation: Operation {
     }
     let never = neverRight ?? (sights.values.map(\.count).max() ?? 0) + 1
     let counts = sights.keys.sorted().map {
-      ($0, Forgetting.count(sights[$0] ?? [], neverRight: never))
+      (example: $0, count: Forgetting.count(sights[$0] ?? [], neverRight: never))
     }
-    return OperationResult(reports: [ForgettingReport(counts, neverRight: never)])
+    let wrongCount = sights.values.count { !$0.contains(true) }
+    return OperationResult(reports: [
+      ForgettingReport(counts, neverRight: never, wrongCount: wrongCount)
+    ])
   }
 }
 
@@ -56,10 +59,13 @@ package struct SparclDropOperation: Operation {
 
   package func run(_ context: OperationContext) throws -> OperationResult {
     var counts: [(example: Int, count: Int)] = []
-    try JSONLines.forEach(in: input) { line, value in
-      guard let example = value["example"]?.asInt, let count = value["count"]?.asInt else {
+    try JSONLines.forEach(in: input, context) { line, value in
+      guard let example = value["example"]?.asInt, let count = value["count"]?.asInt,
+        example >= 0, count >= 0
+      else {
         throw FormatError(
-          .trainingData, "line \(line) is not an object with the members example and count",
+          .trainingData,
+          "line \(line) is not an object with the members example and count, numbers from 0 on",
           path: input, hint: "make it with: \(command: "sparcl forget --format jsonl")")
       }
       counts.append((example, count))
@@ -70,27 +76,41 @@ package struct SparclDropOperation: Operation {
     for (name, value) in [("count", number), ("spare", spared)] where value < 0 {
       throw UsageError("\(setting: name) is \(value), expected 0 or more")
     }
-    guard number + spared <= counts.count else {
+    let known = Set(counts.map(\.example))
+    let examples = try current.map { try self.examples($0, context) } ?? known.sorted()
+    let counted = examples.count { known.contains($0) }
+    guard number <= counted, spared <= counted - number else {
       throw UsageError(
-        "\(number) examples leave and \(spared) are spared, but \(input.printable) has "
-          + "\(counts.count.counted("example"))")
+        "\(number) examples leave and \(spared) are spared, but \(input.printable) has counts of "
+          + "\(counted.counted("example"))" + (current == nil ? "" : " that are left"))
     }
-    let examples = try current.map(examples) ?? counts.map(\.example).sorted()
     let (kept, removed) = Forgetting.removing(
       number, of: examples, order: Forgetting.order(counts), spared: spared)
     return OperationResult(reports: [DropReport(kept: kept, removed: removed)])
   }
 
-  private func examples(_ path: String) throws -> [Int] {
-    let file = try InputFile(path: path)
-    let text = String(decoding: try file.bytes(at: 0, count: file.byteCount), as: UTF8.self)
-    return try text.split(whereSeparator: \.isNewline).enumerated().map { index, line in
-      guard let number = Int(line.filter { !$0.isWhitespace }) else {
+  /// Returns the numbers in the lines of a file, which must differ.
+  private func examples(_ path: String, _ context: OperationContext) throws -> [Int] {
+    let text = String(decoding: try JSONLines.bytes(of: path, context), as: UTF8.self)
+    var (examples, known) = ([Int](), Set<Int>())
+    for (index, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+      .enumerated()
+    {
+      let words = line.split(whereSeparator: \.isWhitespace)
+      guard let word = words.first else { continue }
+      guard words.count == 1, let number = Int(word), number >= 0 else {
         throw FormatError(
           .trainingData, "line \(index + 1) is not the number of an example", path: path)
       }
-      return number
+      guard known.insert(number).inserted else {
+        throw FormatError(
+          .trainingData, "line \(index + 1) names example \(number), which was named before",
+          path: path)
+      }
+      examples.append(number)
     }
+    guard !examples.isEmpty else { throw UsageError("\(path.printable) has no examples") }
+    return examples
   }
 }
 
@@ -98,10 +118,10 @@ package struct SparclDropOperation: Operation {
 enum JSONLines {
   /// Calls `body` with each line that is not empty, as a JSON value, and its number, counted from 1.
   static func forEach(
-    in path: String, _ body: (_ number: Int, _ line: JSONValue) throws -> Void
+    in path: String, _ context: OperationContext,
+    _ body: (_ number: Int, _ line: JSONValue) throws -> Void
   ) throws {
-    let file = try InputFile(path: path)
-    let bytes = try file.bytes(at: 0, count: file.byteCount)
+    let bytes = try bytes(of: path, context)
     for (index, line) in bytes.split(
       separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false
     ).enumerated() where !line.isEmpty {
@@ -112,6 +132,14 @@ enum JSONLines {
       try body(index + 1, value)
     }
   }
+
+  /// Returns the bytes of a file of lines.
+  /// - Throws: ``UsageError`` if memory is short for them and the values of the lines.
+  static func bytes(of path: String, _ context: OperationContext) throws -> [UInt8] {
+    let file = try InputFile(path: path)
+    try context.checkMemory(4 * file.byteCount)
+    return try file.bytes(at: 0, count: file.byteCount)
+  }
 }
 
 /// The report of forgotten examples: their counts, and how many have each count.
@@ -120,10 +148,14 @@ struct ForgettingReport: Report {
 
   private let counts: [(example: Int, count: Int)]
   private let neverRight: Int
+  /// The number of examples that were never right.
+  private let wrongCount: Int
 
-  init(_ counts: [(Int, Int)], neverRight: Int) {
-    self.counts = counts.map { (example: $0.0, count: $0.1) }
-    self.neverRight = neverRight
+  /// - Parameters:
+  ///   - counts: For each example the number of times that it was forgotten, or `neverRight`.
+  ///   - wrongCount: The number of examples that were never right.
+  init(_ counts: [(example: Int, count: Int)], neverRight: Int, wrongCount: Int) {
+    (self.counts, self.neverRight, self.wrongCount) = (counts, neverRight, wrongCount)
   }
 
   private var histogram: [(count: Int, examples: Int)] {
@@ -139,12 +171,10 @@ struct ForgettingReport: Report {
             Table.Column("forgotten", alignsRight: true),
             Table.Column("examples", alignsRight: true),
           ],
-          rows: histogram.map {
-            [$0.count == neverRight ? "never right" : "\($0.count)", $0.examples.grouped]
-          })),
+          rows: histogram.map { ["\($0.count)", $0.examples.grouped] })),
       .facts([
         Section.Fact("examples", counts.count.grouped),
-        Section.Fact("count of never right", "\(neverRight)"),
+        Section.Fact("never right", "\(wrongCount.grouped), counted as \(neverRight)"),
       ]),
     ]
   }
@@ -157,7 +187,7 @@ struct ForgettingReport: Report {
 
   var members: JSONObject {
     [
-      "never_right": JSONValue(neverRight),
+      "never_right": JSONValue(neverRight), "never_right_examples": JSONValue(wrongCount),
       "histogram": .array(
         histogram.map { ["count": JSONValue($0.count), "examples": JSONValue($0.examples)] }),
       "examples": .array(lines),

@@ -19,13 +19,15 @@ package struct SparclMaskOperation: OutputOperation {
   }
 
   package var input: String
-  /// The path of gradients of the current task, and their factor.
+  /// The path of gradients of the current task.
   package var gradient: String?
-  package var alpha = 0.5
-  /// The path of gradients on the buffer, and their factor.
+  /// The factor of these gradients; 0.5 for nil.
+  package var alpha: Double?
+  /// The path of gradients on the buffer.
   package var bufferGradient: String?
-  package var beta = 1.0
-  /// The share of the weights of each layer that is dropped; nil if the profile has one for each layer.
+  /// The factor of these gradients; 1 for nil.
+  package var beta: Double?
+  /// The share of the weights of each layer that is dropped; nil for scores, or if the profile has one for each layer.
   package var sparsity: Double?
   /// The path of a YAML file with `prune_ratios`: a share for each layer.
   package var profile: String?
@@ -55,14 +57,24 @@ package struct SparclMaskOperation: OutputOperation {
   private func request(_ context: OperationContext, _ rows: MaskRows) throws -> OutputRequest {
     let checkpoint = try context.read(input)
     let (gradients, buffer) = (try gradient.map(context.read), try bufferGradient.map(context.read))
+    let isScored = result == .scores
     let layers = try SparclLayers(
-      checkpoint, sparsity: sparsity, profile: profile, try selection.selection())
+      checkpoint, sparsity: isScored && profile == nil ? sparsity ?? 0.5 : sparsity,
+      profile: profile, try selection.selection())
     var errors = layers.errors
+    errors += SparclLayers.faults(ofFactor: alpha, "alpha", of: gradient, "gradient")
+    errors += SparclLayers.faults(ofFactor: beta, "beta", of: bufferGradient, "buffer-gradient")
+    if isScored, sparsity != nil {
+      errors.append(UsageError("\(setting: "sparsity") has no effect on scores"))
+    }
+    if isScored, grouping == .filter {
+      errors.append(UsageError("\(setting: "by") filter has no effect on scores"))
+    }
     if grouping == .filter, gradients != nil || buffer != nil {
       errors.append(
         UsageError("filters are ranked by their weights alone", hint: "leave out the gradients"))
     }
-    let terms = [(gradients, alpha), (buffer, beta)].compactMap { file, factor in
+    let terms = [(gradients, alpha ?? 0.5), (buffer, beta ?? 1)].compactMap { file, factor in
       file.map { (file: $0, factor: factor) }
     }
     errors += layers.faults(of: terms.map(\.file))
@@ -95,8 +107,8 @@ package struct SparclMaskOperation: OutputOperation {
     var options = [Lineage.Option("as", result.rawValue), Lineage.Option("by", grouping.rawValue)]
     if let sparsity { options.append(Lineage.Option("sparsity", "\(sparsity)")) }
     if let profile { options.append(Lineage.Option("profile", profile)) }
-    if gradient != nil { options.append(Lineage.Option("alpha", "\(alpha)")) }
-    if bufferGradient != nil { options.append(Lineage.Option("beta", "\(beta)")) }
+    if gradient != nil { options.append(Lineage.Option("alpha", "\(alpha ?? 0.5)")) }
+    if bufferGradient != nil { options.append(Lineage.Option("beta", "\(beta ?? 1)")) }
     return options
   }
 

@@ -14,13 +14,15 @@ package struct SparclUpdateOperation: OutputOperation {
   /// The path of the masks until now: other weights become 0 before they are ranked.
   package var mask: String?
   package var gradient: String?
-  package var alpha = 0.5
+  /// The factor of the gradient in the importance of a weight; 0.5 for nil.
+  package var alpha: Double?
   /// The sparsities that layers are pruned to, and then grow to.
   package var lower: Double
   package var upper: Double
-  package var seed: UInt64 = 0
-  /// The number of the exchange, which random places depend on.
-  package var number = 0
+  /// The seed of random places; 0 for nil.
+  package var seed: UInt64?
+  /// The number of the exchange, which random places depend on; 0 for nil.
+  package var number: Int?
   /// The path of a file with the places that are added, under the names of the layers.
   package var draws: String?
   package var selection = SelectionSettings()
@@ -37,51 +39,34 @@ package struct SparclUpdateOperation: OutputOperation {
   }
 
   package func request(_ context: OperationContext) throws -> OutputRequest {
-    try requests(context, MaskRows()).weights
+    try request(context, MaskRows()).request
   }
 
   package func run(_ context: OperationContext) throws -> OperationResult {
     let rows = MaskRows()
-    let (weights, masks) = try requests(context, rows)
-    var settings = output
-    settings.path = maskOutput
-    (settings.format, settings.shardByteCount) = (nil, nil)
-    let maskRun = OutputRun(masks, verb: Self.verb, settings, context)
-    // Both outputs are checked before the first one is written.
-    _ = try maskRun.checkedJob()
-    var result = try OutputRun(weights, verb: Self.verb, output, context).run()
-    _ = try maskRun.run()
-    result.reports = [
-      MaskReport(output: maskOutput, rows.sorted(like: masks.output.tensors.map(\.name)))
-    ]
+    let (request, names) = try request(context, rows)
+    var result = try OutputRun(request, verb: Self.verb, output, context).run()
+    result.reports = [MaskReport(output: maskOutput, rows.sorted(like: names))]
     return result
   }
 
-  private func requests(
+  /// Returns the request of both outputs, and the names of the layers.
+  private func request(
     _ context: OperationContext, _ rows: MaskRows
-  ) throws -> (weights: OutputRequest, masks: OutputRequest) {
+  ) throws -> (request: OutputRequest, names: [String]) {
     let checkpoint = try context.read(input)
     let (old, gradients) = (try mask.map(context.read), try gradient.map(context.read))
     let places = try draws.map(context.read)
     var selection = try selection.selection()
     // Masks say which layers are sparse, unless patterns do.
     if let old, selection.rules.isEmpty, selection.names == nil {
-      selection.names = Set(old.tensors.map(\.name))
+      selection.names = Set(old.tensors.map(\.name)).intersection(checkpoint.tensors.map(\.name))
     }
     let layers = try SparclLayers(checkpoint, sparsity: 0.5, profile: nil, selection)
-    var errors = layers.errors
-    for (name, share) in [("lower", lower), ("upper", upper)] where !(share >= 0 && share < 1) {
-      errors.append(UsageError("\(setting: name) is \(share), expected 0 to below 1"))
-    }
+    var errors = layers.errors + settingFaults
     errors += gradients.map { layers.faults(of: [$0]) } ?? []
-    for layer in layers.tensors {
-      guard let mask = old?.tensors.first(where: { $0.name == layer.tensor.name }) else { continue }
-      if mask.info.shape != layer.tensor.info.shape || mask.info.dtype.bitsPerElement < 8 {
-        errors.append(
-          FormatError(
-            .trainingData, "is a mask of another shape", path: old?.path ?? "", tensor: mask.name))
-      }
-    }
+    if let old { errors += layers.faults(ofMasks: old) }
+    if let places { errors += layers.faults(ofPlaces: places) }
     try SeveralErrors.throwIfAny(errors)
     var exchanged: [String: LazyTensor] = [:]
     let masks = try layers.tensors.map { layer in
@@ -90,33 +75,71 @@ package struct SparclUpdateOperation: OutputOperation {
       }
       let work = UpdateWork(
         tensor: layer.tensor, path: checkpoint.path, mask: named(old),
-        gradient: named(gradients), gradientPath: gradients?.path ?? "", alpha: alpha,
-        lower: lower, upper: upper, seed: seed, number: number,
+        gradient: named(gradients), gradientPath: gradients?.path ?? "", alpha: alpha ?? 0.5,
+        lower: lower, upper: upper, seed: seed ?? 0, number: number ?? 0,
         draws: places == nil ? nil : (named(places), places?.path ?? ""))
       let info = layer.tensor.info
       exchanged[info.name] = try DerivedTensor.tensor(
         info.name, info.dtype, info.shape.dimensions, inputByteCount: 24 * info.elementCount
       ) { try layer.tensor.bytes(masked: work.run(rows).kept) }
-      var tensor = try DerivedTensor.tensor(
+      return try DerivedTensor.tensor(
         info.name, .u8, info.shape.dimensions, inputByteCount: 24 * info.elementCount
       ) { try work.run(rows).mask.map { $0 ? 1 : 0 } }
-      if info.elementCount > 0 { tensor.storage = .losslessOrSparse }
-      return tensor
     }
     var weights = checkpoint
     weights.tensors = checkpoint.tensors.map { exchanged[$0.name] ?? $0 }
-    var output = checkpoint
-    (output.tensors, output.companions) = (masks, [])
+    var maskFile = checkpoint
+    (maskFile.tensors, maskFile.companions) = (masks, [])
     let inputs = [checkpoint] + [old, gradients, places].compactMap(\.self)
-    let options = [
-      Lineage.Option("lower", "\(lower)"), Lineage.Option("upper", "\(upper)"),
-      Lineage.Option("alpha", "\(alpha)"), Lineage.Option("seed", "\(seed)"),
-      Lineage.Option("number", "\(number)"),
-    ]
-    return (
-      OutputRequest(options: options, inputs: inputs, output: weights, carried: [checkpoint]),
-      OutputRequest(options: options, inputs: inputs, output: output, carried: [])
-    )
+    let file = MaskOutput(maskOutput, besides: output)
+    var request = OutputRequest(
+      options: options, inputs: inputs, output: weights, errors: file.errors(inputs),
+      carried: [checkpoint])
+    request.sidePaths = [maskOutput]
+    request.survey = survey(maskFile, file)
+    return (request, masks.map(\.name))
+  }
+
+  /// Returns a survey that reads nothing and adds the masks to the outputs.
+  private func survey(_ masks: Checkpoint, _ file: MaskOutput) -> OutputSurvey {
+    let lineageOptions = options
+    let demand = MemoryBudget.Demand(fixedByteCount: 0, workerByteCount: 0)
+    return OutputSurvey(.survey, demand, byteCount: 0) { _, options in
+      var surveyed = SurveyedOutput()
+      surveyed.extras = [
+        try file.job(masks, options.lineage, verb: Self.verb, lineageOptions)
+      ]
+      return surveyed
+    }
+  }
+
+  private var options: [Lineage.Option] {
+    var options = [Lineage.Option("lower", "\(lower)"), Lineage.Option("upper", "\(upper)")]
+    if gradient != nil { options.append(Lineage.Option("alpha", "\(alpha ?? 0.5)")) }
+    if draws == nil {
+      options += [
+        Lineage.Option("seed", "\(seed ?? 0)"), Lineage.Option("number", "\(number ?? 0)"),
+      ]
+    }
+    return options
+  }
+
+  /// The faults of numbers that are out of their ranges, and of settings without effect.
+  private var settingFaults: [any UserError] {
+    var faults: [any UserError] = []
+    for (name, share) in [("lower", lower), ("upper", upper)] where !(share >= 0 && share < 1) {
+      faults.append(UsageError("\(setting: name) is \(share), expected 0 to below 1"))
+    }
+    faults += SparclLayers.faults(ofFactor: alpha, "alpha", of: gradient, "gradient")
+    let places = [("seed", seed != nil), ("number", number != nil), ("draws", draws != nil)]
+    for (name, isGiven) in places where isGiven {
+      if upper == lower || upper == 0 {
+        faults.append(UsageError("\(setting: name) has no effect, because no places are chosen"))
+      } else if draws != nil, name != "draws" {
+        faults.append(UsageError("\(setting: name) has no effect beside given draws"))
+      }
+    }
+    return faults
   }
 }
 
@@ -155,14 +178,7 @@ struct UpdateWork: Sendable {
       WeightMask.importance(weights, terms ?? []), sparsity: lower)
     for index in weights.indices where !kept[index] { weights[index] = 0 }
     let growth = WeightMask.growth(weights, lower: lower, upper: upper)
-    let random = Draws("grow " + tensor.name, seed: seed)
-    var (mask, added) = WeightMask.grown(
-      weights, draws == nil ? growth : growth.isRandom ? .none : growth
-    ) { random.number(below: $0, step: number, index: $1) }
-    if let draws, growth.isRandom {
-      added = try given(draws.tensor, draws.path, weights)
-      for place in added { mask[place] = true }
-    }
+    let (mask, added) = try grown(weights, growth)
     rows.add(
       MaskRow(
         name: tensor.name, count: mask.count, kept: mask.count { $0 }, grown: added.count,
@@ -170,41 +186,19 @@ struct UpdateWork: Sendable {
     return (weights.map { $0 != 0 }, mask)
   }
 
-  /// Returns given places, which must be free.
-  private func given<R: WeightNumber>(
-    _ tensor: LazyTensor?, _ path: String, _ weights: [R]
-  ) throws -> [Int] {
-    guard let tensor else { return [] }
-    let numbers = try tensor.integers(path: path)
-    for (index, place) in numbers.enumerated()
-    where !weights.indices.contains(place) || weights[place] != 0 {
-      throw FormatError(
-        .trainingData, "element \(index) is \(place), expected the place of a weight that is 0",
-        path: path, tensor: tensor.name)
+  /// Returns the mask after a growth, and the places that are added.
+  private func grown<R: WeightNumber>(
+    _ weights: [R], _ growth: WeightMask.Growth
+  ) throws -> (mask: [Bool], added: [Int]) {
+    guard let draws, case .random(let count) = growth else {
+      let random = Draws("grow " + tensor.name, seed: seed)
+      return WeightMask.grown(weights, growth) { random.number(below: $0, step: number, index: $1) }
     }
-    return numbers
-  }
-}
-
-extension WeightMask.Growth {
-  var isRandom: Bool { if case .random = self { true } else { false } }
-}
-
-extension LazyTensor {
-  /// Returns the values of an integer tensor.
-  func integers(path: String) throws -> [Int] {
-    guard DataTensor.isInteger(info.dtype) else {
-      throw FormatError(
-        .trainingData, "has the dtype \(info.dtype.name), expected integers", path: path,
-        tensor: name)
-    }
-    let (bytes, size) = (try bytes(), info.dtype.bitsPerElement / 8)
-    let isSigned = [DType.i8, .i16, .i32, .i64].contains(info.dtype)
-    return (0..<info.elementCount).map { index in
-      var bits: UInt64 = 0
-      for byte in 0..<size { bits |= UInt64(bytes[index * size + byte]) << (8 * byte) }
-      if isSigned, size < 8, bits >> (8 * size - 1) != 0 { bits |= UInt64.max << (8 * size) }
-      return Int(truncatingIfNeeded: bits)
+    let places = try draws.tensor?.integers(path: draws.path) ?? []
+    do {
+      return (try WeightMask.grown(weights, by: count, at: places), places)
+    } catch {
+      throw FormatError(.trainingData, error.reason, path: draws.path, tensor: tensor.name)
     }
   }
 }

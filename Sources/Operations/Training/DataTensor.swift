@@ -2,6 +2,7 @@ import Base
 import Checkpoints
 import Examples
 import TensorCore
+import TokenData
 import Training
 
 /// A tensor of a file with data: `PATH`, or `PATH:NAME`.
@@ -68,12 +69,7 @@ struct DataTensor {
 
   var shape: [Int] { tensor.info.shape.dimensions }
 
-  static func isInteger(_ dtype: DType) -> Bool {
-    switch dtype {
-    case .u8, .u16, .u32, .u64, .i8, .i16, .i32, .i64: true
-    default: false
-    }
-  }
+  static func isInteger(_ dtype: DType) -> Bool { TokenInteger(dtypeName: dtype.name) != nil }
 
   /// Checks that memory has room for values, both as bytes of the file and as numbers of four bytes.
   /// - Throws: ``UsageError`` that names the tensor and the memory.
@@ -95,26 +91,21 @@ struct DataTensor {
   func indexes(
     first count: Int? = nil, below limit: Int, _ code: FormatError.Code
   ) throws -> [Int32] {
-    let dtype = tensor.info.dtype
     let count = count ?? tensor.info.elementCount
     try checkMemory(elementCount: count)
     let bytes = try tensor.bytes(first: count)
-    let size = dtype.bitsPerElement / 8
-    let isSigned = [DType.i8, .i16, .i32, .i64].contains(dtype)
-    return try (0..<count).map { index in
-      var bits: UInt64 = 0
-      for byte in 0..<size { bits |= UInt64(bytes[index * size + byte]) << (8 * byte) }
-      if isSigned, bits >> (8 * size - 1) != 0 {
-        bits |= size == 8 ? 0 : UInt64.max << (8 * size)
-      }
-      guard bits < UInt64(limit), let number = Int32(exactly: bits) else {
-        let found = isSigned ? "\(Int64(bitPattern: bits))" : "\(bits)"
-        throw FormatError(
-          code, "element \(index) is \(found), expected 0 to \(limit - 1)", path: path,
-          tensor: tensor.name)
-      }
-      return number
+    return try tensor.integer(path: path).ids(in: bytes.rawSpan, below: limit) { index, value in
+      FormatError(
+        code, "element \(index) is \(value), expected 0 to \(limit - 1)", path: path,
+        tensor: tensor.name)
     }
+  }
+
+  /// Returns the values of an integer tensor.
+  /// - Throws: ``FormatError``, or ``UsageError`` if memory is short.
+  func integers() throws -> [Int] {
+    try checkMemory(elementCount: 2 * tensor.info.elementCount)
+    return try tensor.integers(path: path)
   }
 
   /// Returns whole numbers up to 2^24, or floats.
@@ -154,6 +145,34 @@ extension LazyTensor {
     var room = scratch.mutableBytes
     try source.read(0..<count, into: &span, scratch: &room)
     return values.bytes.array()
+  }
+
+  /// Returns the type of the integers of a tensor.
+  /// - Throws: ``FormatError`` if its values are not integers.
+  func integer(path: String) throws -> TokenInteger {
+    guard let integer = TokenInteger(dtypeName: info.dtype.name) else {
+      throw FormatError(
+        .trainingData, "has the dtype \(info.dtype.name), expected integers", path: path,
+        tensor: name)
+    }
+    return integer
+  }
+
+  /// Returns the values of an integer tensor.
+  /// - Throws: ``FormatError`` if its values are not integers, or if one does not fit into 64 bits with a sign.
+  func integers(path: String) throws -> [Int] {
+    let integer = try integer(path: path)
+    let bytes = try bytes()
+    let values = bytes.rawSpan
+    return try (0..<info.elementCount).map { index in
+      let value = integer.value(in: values, at: index * integer.byteCount)
+      guard let number = Int(exactly: value) else {
+        throw FormatError(
+          .trainingData, "element \(index) is \(value), expected at most \(Int.max)", path: path,
+          tensor: name)
+      }
+      return number
+    }
   }
 
   /// Returns the values of a float tensor as F32.

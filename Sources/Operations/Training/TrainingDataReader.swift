@@ -166,11 +166,16 @@ struct TrainingDataReader {
         "the files of data have rows of different lengths, or some have rows and some do not",
         hint: "train on files of one form")
     }
+    if let rowLength, rowLength < 2 {
+      throw UsageError(
+        "\(paths[0].printable) has rows of \(rowLength.counted("token")), expected 2 or more",
+        hint: "a row predicts all of its tokens except the first")
+    }
     let data =
       rowLength.map { TokenExamples(rows: Array(inputs.map(\.tokens).joined()), length: $0) }
       ?? TokenExamples(texts: inputs.map(\.tokens), length: recipe.window, start: start)
     let count = inputs.reduce(0) { $0 + $1.tokens.count }
-    guard data.count > 0, rowLength ?? 2 >= 2 else {
+    guard data.count > 0 else {
       throw UsageError(
         "\(paths[0].printable) has \(count.counted("token")), too few for a window of "
           + "\(recipe.window)", hint: "give more text, or set a smaller window in the recipe")

@@ -55,6 +55,9 @@ struct TrainingInputs {
       network, files, recipe, tokenizer: settings.tokenizer, start: settings.start, context)
     let (data, digest) = try reader.data(settings.data, labels: settings.labels)
     self.data = data
+    guard settings.test != nil || settings.testLabels == nil else {
+      throw UsageError("\(setting: "test-labels") has no effect without \(setting: "test")")
+    }
     let test = try settings.test.map { try reader.data([$0], labels: settings.testLabels) }
     self.test = test?.data
     if recipe.kept == .best, test == nil {

@@ -60,7 +60,7 @@ package struct MergeOperation: OutputOperation {
     if let learning = settings.learning {
       let learner = try LearnedMerge(
         learning, merging, models: found, seed: settings.seed, output, context)
-      learner.plan(&request, after: inputs.applications)
+      learner.plan(&request)
     }
     if let host = merging.host { try request.evaluate(evaluation, against: host, output, context) }
     return request

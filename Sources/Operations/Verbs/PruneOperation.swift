@@ -39,7 +39,7 @@ package struct PruneOperation: OutputOperation {
     let (pruning, checkpoint) = (job.pruning, job.checkpoint)
     var errors = job.errors
     if !surveys.isEmpty { errors += ShardSurvey.errors(pruning, settings) }
-    errors += maskErrors(job.inputs)
+    errors += masks?.errors(job.inputs) ?? []
     let unpruned = Self.stored(
       job.initial ?? checkpoint, pruning.tensorIndices(in: checkpoint), checkpoint)
     var request = OutputRequest(
@@ -57,6 +57,9 @@ package struct PruneOperation: OutputOperation {
     return request
   }
 
+  /// The file of the masks.
+  private var masks: MaskOutput? { maskOutput.map { MaskOutput($0, besides: output) } }
+
   private func surveyed(
     _ job: PruneInputs, engine: Engine, _ options: WriterOptions
   ) throws -> SurveyedOutput {
@@ -70,9 +73,11 @@ package struct PruneOperation: OutputOperation {
     let pruned = pruning.applied(to: checkpoint, outcome, rewindingTo: job.initial)
     let output = Self.stored(pruned, outcome.tensorIndices, checkpoint)
     var result = SurveyedOutput(output: output, notices: Self.notices(checkpoint, outcome))
-    if let maskOutput {
+    if let masks {
       result.extras = [
-        try maskJob(try pruning.masks(of: checkpoint, outcome), to: maskOutput, job, options)
+        try masks.job(
+          pruning.masks(of: checkpoint, outcome), options.lineage, verb: "prune mask",
+          pruning.options)
       ]
     }
     let holdsTerms = (try? self.output.container)?.holdsTerms ?? false
@@ -112,54 +117,6 @@ package struct PruneOperation: OutputOperation {
           + "(\(first.stored.label)), will be stored losslessly, as decoded"
       )
     ]
-  }
-
-  // MARK: Masks
-
-  private func maskErrors(_ inputs: [Checkpoint]) -> [any UserError] {
-    guard let maskOutput else { return [] }
-    guard maskOutput != output.path else {
-      return [UsageError("\(setting: "save-mask") and \(setting: "output") name the same file")]
-    }
-    do {
-      let isFolder = try Containers.output(forPath: maskOutput).isFolder
-      guard try !isMaskInside else { return [] }
-      try AtomicOutput(
-        path: maskOutput, replacesExisting: output.replacesExisting,
-        inputs: inputs.flatMap(\.files)
-      ).check(isDirectory: isFolder)
-    } catch let error as any UserError {
-      return [OptionError("save-mask", error)]
-    } catch {
-      return [UsageError("\(setting: "save-mask"): \(error)")]
-    }
-    return []
-  }
-
-  /// True if the masks are written into the folder that is the main output.
-  private var isMaskInside: Bool {
-    get throws {
-      guard let maskOutput, try output.container.isFolder else { return false }
-      return try SideOutput.relativePath(of: maskOutput, inside: output.path) != nil
-    }
-  }
-
-  private func maskJob(
-    _ masks: Checkpoint, to path: String, _ job: PruneInputs, _ options: WriterOptions
-  ) throws -> OutputJob {
-    var masks = masks
-    for index in masks.tensors.indices where masks.tensors[index].info.elementCount > 0 {
-      masks.tensors[index].storage = .losslessOrSparse
-    }
-    var lineage = options.lineage
-    if let last = lineage?.steps.indices.last {
-      lineage?.steps[last].verb = "prune mask"
-      lineage?.steps[last].options = job.pruning.options
-    }
-    return try OutputJob(
-      masks, to: path, container: Containers.output(forPath: path),
-      options: WriterOptions(lineage: lineage),
-      replacesExisting: output.replacesExisting, isInside: isMaskInside)
   }
 }
 

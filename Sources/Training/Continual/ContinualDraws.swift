@@ -1,5 +1,6 @@
 import Base
 import Examples
+import SparCL
 
 /// The random choices of a continual training: drawn, or given.
 ///
@@ -32,11 +33,19 @@ package struct ContinualDraws: Sendable {
     self.given = given
   }
 
-  private func fault(_ reason: String) -> FormatError {
-    FormatError(
-      .trainingData, reason, path: given?.path ?? "",
-      hint: "use draws of a training with the same data and settings")
+  /// The bytes of given choices in memory.
+  var byteCount: Int {
+    guard let given else { return 0 }
+    let lists = given.orders + given.choices + given.removals + [given.reservoir]
+    let places = given.grown.map { $0.values.reduce(0) { $0 + $1.count } }
+    return 8 * (lists.reduce(0) { $0 + $1.count } + places.reduce(0, +))
   }
+
+  private func fault(_ reason: String) -> FormatError {
+    FormatError(.trainingData, reason, path: given?.path ?? "", hint: Self.hint)
+  }
+
+  private static var hint: Message { "use draws of a training with the same data and settings" }
 
   /// Returns entry `index` of given draws.
   private func entry<T>(_ list: [T], _ index: Int, _ kind: String) throws -> T {
@@ -72,9 +81,9 @@ package struct ContinualDraws: Sendable {
       return Array(places[..<count])
     }
     let choice = Array(try entry(given.choices, index, "choice").prefix(count))
-    guard choice.count == count, choice.allSatisfy({ (0..<bound).contains($0) }) else {
-      throw fault("choice \(index) is not \(count) places below \(bound)")
-    }
+    guard choice.count == count, choice.allSatisfy({ (0..<bound).contains($0) }),
+      Set(choice).count == count
+    else { throw fault("choice \(index) is not \(count) different places below \(bound)") }
     return choice
   }
 
@@ -91,15 +100,25 @@ package struct ContinualDraws: Sendable {
     return draw
   }
 
-  /// Returns the places that a change of the masks adds to a layer; nil to draw them.
-  func grown(_ name: String, update: Int) throws -> [Int]? {
-    guard let given else { return nil }
-    return try entry(given.grown, update, "change of masks")[name] ?? []
-  }
-
-  /// Returns a number for the growth of a layer.
-  func growth(_ name: String, update: Int, below bound: Int, index: Int) -> Int {
-    Draws("grow " + name, seed: seed).number(below: bound, step: update, index: index)
+  /// Returns the mask of a layer after its growth, and the places that are added to it.
+  /// - Parameters:
+  ///   - update: The number of changes of the masks before.
+  ///   - pruned: The weights of the layer, which are 0 where they are pruned.
+  func grown<R: WeightNumber>(
+    _ name: String, update: Int, _ pruned: [R], _ growth: WeightMask.Growth
+  ) throws -> (mask: [Bool], added: [Int]) {
+    guard let given, case .random(let count) = growth else {
+      let draws = Draws("grow " + name, seed: seed)
+      return WeightMask.grown(pruned, growth) { draws.number(below: $0, step: update, index: $1) }
+    }
+    let places = try entry(given.grown, update, "change of masks")[name] ?? []
+    do {
+      return (try WeightMask.grown(pruned, by: count, at: places), places)
+    } catch {
+      throw FormatError(
+        .trainingData, error.reason, path: given.path, tensor: "update/\(update)/grown/\(name)",
+        hint: Self.hint)
+    }
   }
 
   /// Returns the order in which examples leave; nil for that of their counts.

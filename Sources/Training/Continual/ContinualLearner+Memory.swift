@@ -26,14 +26,18 @@ extension ContinualLearner {
     }
   }
 
-  /// The bytes of masks, tables, stored gradients and the buffer, which belong to no arena.
+  /// The bytes of masks, tables, stored gradients, answers and the buffer, which belong to no arena.
   package var countedStateByteCount: Int {
     let layers = trainer.parameters.filter { recipe.layers.contains($0.name) }
     let weights = layers.reduce(0) { $0 + $1.count }
     let others = trainer.parameters.reduce(0) { $0 + $1.count } - weights
     // Masks as bytes and values, the latest gradients, and tables of entries.
     let perWeight = 2 * (1 + MemoryLayout<Scalar>.size) + MemoryLayout<Scalar>.size + 16
-    return weights * perWeight + 10 * others
-      + recipe.bufferSize * 8 * (1 + state.buffer.classCount) + 16 * data.count
+    // Stored examples and logits, and their copies while a state is saved.
+    let buffer = 3 * 8 * recipe.bufferSize * (1 + state.buffer.classCount)
+    // The numbers of each example, its list of answers, and their copies.
+    let answers = recipe.removal == nil ? 0 : 32 + 4 * min(recipe.schedule.interval, recipe.epochs)
+    return weights * perWeight + 10 * others + buffer + data.count * (32 + answers)
+      + draws.byteCount
   }
 }

@@ -7,20 +7,17 @@ import TensorCore
 
 /// The state of a continual training as the tensors of a file.
 extension ContinualLearner where Scalar == Float {
-  private static var countNames: [String] {
+  /// The counts of ``ContinualState`` in the order of the file: those of a course, then those of the score.
+  private var counts: [Int] {
     [
-      "step", "task", "epoch", "batch", "epochs", "updates", "removals", "replays", "seen",
-      "correct", "count",
+      state.step, state.task, state.epoch, state.batch, state.epochCount, state.updateCount,
+      state.removalCount, state.replayCount, state.buffer.reservoir.seen,
+      state.score.correctCount, state.score.count,
     ]
   }
 
   /// Returns the tensors of the state.
   func tensors() throws -> [LazyTensor] {
-    let counts = [
-      state.step, state.task, state.epoch, state.batch, state.epochCount, state.updateCount,
-      state.removalCount, state.replayCount, state.buffer.reservoir.seen,
-      state.score.correctCount, state.score.count,
-    ]
     let width = state.sights.map(\.count).max() ?? 0
     let sights = state.sights.flatMap { sights in
       sights.map { $0 ? UInt8(1) : 0 }
@@ -67,97 +64,116 @@ extension ContinualLearner where Scalar == Float {
       stored: StoredForm(file: name, byteOffset: 0, byteCount: values.count, dtype: .u8))
   }
 
+  // MARK: Restore
+
   /// Replaces the state by that of a file.
   /// - Throws: ``FormatError`` if a tensor is missing or does not fit the training.
   func restore(_ tensors: [String: LazyTensor], path: String) throws {
-    func words(_ name: String, count: Int? = nil) throws -> [Int] {
-      guard let found = tensors[name]?.info.elementCount else {
-        throw TrainingState.damaged(path, name)
-      }
-      return try TrainingState.words(name, count: count ?? found, tensors, path).map {
-        Int(truncatingIfNeeded: $0)
-      }
-    }
-    func check(_ isValid: Bool, _ name: String) throws {
-      guard isValid else { throw TrainingState.damaged(path, name) }
-    }
-    let counts = try words("state/counts", count: Self.countNames.count)
-    try check(
-      counts.allSatisfy { $0 >= 0 } && counts[1] <= examples.count
-        && counts[2] < max(1, recipe.epochs), "state/counts")
-    (state.step, state.task, state.epoch, state.batch) = (
-      counts[0], counts[1], counts[2], counts[3]
-    )
-    (state.epochCount, state.updateCount) = (counts[4], counts[5])
-    (state.removalCount, state.replayCount) = (counts[6], counts[7])
-    state.buffer.reservoir = Reservoir(size: recipe.bufferSize, seen: counts[8])
-    let loss = try TrainingState.words("state/losses", count: 1, tensors, path)[0]
-    state.score = Score(
-      lossSum: Double(bitPattern: loss), correctCount: counts[9], count: counts[10])
-    try restoreExamples(tensors, path, words, check)
-    for (name, tensor) in tensors {
-      let parts = name.split(separator: "/", maxSplits: 1).map(String.init)
-      guard parts.count == 2, ["mask", "gradient_mask", "gradient"].contains(parts[0]) else {
-        continue
-      }
-      let parameter = trainer.parameters.first { $0.name == parts[1] }
-      try check(parameter?.count == tensor.info.elementCount, name)
-      if parts[0] == "gradient" {
-        let value = Value<Float>([tensor.info.elementCount], in: compute.arena)
-        try LazyParameter<Float>(tensor, path: path, in: compute.arena)
-          .read(0..<value.count, into: value.memory, at: 0)
-        state.gradients[parts[1]] = value.numbers
-      } else {
-        let mask = try tensor.bytes().map { $0 != 0 }
-        try check(mask.count == tensor.info.elementCount, name)
-        if parts[0] == "mask" {
-          state.masks[parts[1]] = mask
-        } else {
-          state.gradientMasks[parts[1]] = mask
-        }
-      }
-    }
-    for (name, value) in TrainingState.values(of: trainer) {
-      let tensor = try TrainingState.tensor(name, value.shape, tensors, path)
-      try LazyParameter<Float>(tensor, path: path, in: compute.arena)
-        .read(0..<value.count, into: value.memory, at: 0)
-    }
+    try restoreCounts(tensors, path)
+    try restoreExamples(tensors, path)
+    try restoreBuffer(tensors, path)
+    try restoreAccuracies(tensors, path)
+    try restoreMasks(tensors, path)
+    try TrainingState.read(
+      TrainingState.values(of: trainer), tensors, path, in: compute.arena)
     applyMasks()
   }
 
-  /// Restores the lists of examples, the buffer and the accuracies.
-  private func restoreExamples(
-    _ tensors: [String: LazyTensor], _ path: String,
-    _ words: (String, Int?) throws -> [Int], _ check: (Bool, String) throws -> Void
-  ) throws {
-    let count = state.task < examples.count ? examples[state.task].count : state.sights.count
-    state.remaining = try words("state/remaining", nil)
-    try check(state.remaining.allSatisfy { (0..<count).contains($0) }, "state/remaining")
-    guard let tensor = tensors["state/sights"], tensor.info.shape.dimensions.count == 2,
-      tensor.info.shape.dimensions[0] == count
-    else { throw TrainingState.damaged(path, "state/sights") }
-    let (width, bytes) = (tensor.info.shape.dimensions[1], try tensor.bytes())
-    state.sights = (0..<count).map { row in
+  /// Restores the place of the training and all counts, which follow from it.
+  private func restoreCounts(_ tensors: [String: LazyTensor], _ path: String) throws {
+    let name = "state/counts"
+    let found = try TrainingState.counts(name, count: counts.count, tensors, path)
+    let place = ContinualCourse.Place(task: found[1], epoch: found[2], batch: found[3])
+    guard course.hasPlace(place) else { throw TrainingState.damaged(path, name) }
+    let done = course.counts(at: place)
+    (state.task, state.epoch, state.batch) = (place.task, place.epoch, place.batch)
+    (state.step, state.epochCount, state.updateCount) = (done.steps, done.epochs, done.updates)
+    (state.removalCount, state.replayCount) = (done.removals, done.replays)
+    state.buffer.reservoir = Reservoir(size: recipe.bufferSize, seen: done.offers)
+    let loss = try TrainingState.words("state/losses", count: 1, tensors, path)[0]
+    state.score = Score(
+      lossSum: Double(bitPattern: loss), correctCount: found[9],
+      count: place.batch * course.batch)
+    guard found == counts, state.score.correctCount <= state.score.count else {
+      throw TrainingState.damaged(path, name)
+    }
+    guard state.score.lossSum.isFinite else {
+      throw TrainingState.damaged(path, "state/losses")
+    }
+  }
+
+  /// Restores the examples that remain, and the answers to them.
+  private func restoreExamples(_ tensors: [String: LazyTensor], _ path: String) throws {
+    let names = ("state/remaining", "state/sights")
+    let all = isDone ? 0 : examples[state.task].count
+    let begun = course.begunEpochs(at: place)
+    let count = isDone ? 0 : course.remainingCount(task: state.task, epoch: begun - 1)
+    state.remaining = try TrainingState.counts(names.0, count: count, tensors, path)
+    guard state.remaining.allSatisfy({ $0 < all }),
+      zip(state.remaining, state.remaining.dropFirst()).allSatisfy({ $0 < $1 })
+    else { throw TrainingState.damaged(path, names.0) }
+    let width = tensors[names.1]?.info.shape.dimensions.last ?? 0
+    let bytes = try TrainingState.tensor(names.1, .u8, [all, width], tensors, path).bytes()
+    guard bytes.count == all * width else { throw TrainingState.damaged(path, names.1) }
+    state.sights = (0..<all).map { row in
       bytes[row * width..<(row + 1) * width].filter { $0 < 2 }.map { $0 == 1 }
     }
-    state.buffer.examples = try words("buffer/examples", recipe.bufferSize)
-    try check(
-      state.buffer.examples.allSatisfy { data.labels.indices.contains($0) }, "buffer/examples")
-    let logits = recipe.bufferSize * state.buffer.classCount
-    state.buffer.logits = try words("buffer/logits", logits).map {
-      Double(bitPattern: UInt64(bitPattern: Int64($0)))
+  }
+
+  private func restoreBuffer(_ tensors: [String: LazyTensor], _ path: String) throws {
+    let count = state.buffer.reservoir.count
+    state.buffer.examples = try TrainingState.counts(
+      "buffer/examples", count: count, tensors, path)
+    guard state.buffer.examples.allSatisfy({ $0 < data.count }) else {
+      throw TrainingState.damaged(path, "buffer/examples")
     }
-    var rest = try words("state/accuracies", nil)[...]
-    state.accuracies = []
-    while !rest.isEmpty {
-      let row = state.accuracies.count + 1
-      try check(rest.count >= 3 * row, "state/accuracies")
-      state.accuracies.append(
-        (0..<row).map { _ in
-          let all = Array(rest.prefix(3))
-          rest = rest.dropFirst(3)
-          return TaskAccuracy(correct: all[0], correctInTask: all[1], count: all[2])
-        })
+    state.buffer.logits = try TrainingState.words(
+      "buffer/logits", count: count * state.buffer.classCount, tensors, path
+    ).map { Double(bitPattern: $0) }
+    guard state.buffer.logits.allSatisfy(\.isFinite) else {
+      throw TrainingState.damaged(path, "buffer/logits")
+    }
+  }
+
+  /// Restores the accuracies after each task that is done.
+  private func restoreAccuracies(_ tensors: [String: LazyTensor], _ path: String) throws {
+    let name = "state/accuracies"
+    let numbers = try TrainingState.counts(
+      name, count: 3 * state.task * (state.task + 1) / 2, tensors, path)
+    let all = stride(from: 0, to: numbers.count, by: 3).map {
+      TaskAccuracy(
+        correct: numbers[$0], correctInTask: numbers[$0 + 1], count: numbers[$0 + 2])
+    }
+    guard all.allSatisfy({ $0.correct <= $0.count && $0.correctInTask <= $0.count }) else {
+      throw TrainingState.damaged(path, name)
+    }
+    state.accuracies = (0..<state.task).map { task in
+      let start = task * (task + 1) / 2
+      return Array(all[start...start + task])
+    }
+  }
+
+  /// Restores the masks of weights and gradients, and the latest gradients.
+  private func restoreMasks(_ tensors: [String: LazyTensor], _ path: String) throws {
+    (state.masks, state.gradientMasks, state.gradients) = ([:], [:], [:])
+    for parameter in trainer.parameters {
+      let name = parameter.name
+      func mask(_ name: String) throws -> [Bool] {
+        let bytes = try TrainingState.tensor(name, .u8, [parameter.count], tensors, path).bytes()
+        guard bytes.count == parameter.count else { throw TrainingState.damaged(path, name) }
+        return bytes.map { $0 != 0 }
+      }
+      let isPruned = recipe.layers.contains(name)
+      guard isPruned || tensors["mask/" + name] != nil else { continue }
+      state.masks[name] = try mask("mask/" + name)
+      if recipe.gradientSparsity != nil, state.step > 0 {
+        state.gradientMasks[name] = try mask("gradient_mask/" + name)
+      }
+      if isPruned, state.epochCount > 0 {
+        let value = Value<Float>([parameter.count], in: compute.arena)
+        try TrainingState.read([("gradient/" + name, value)], tensors, path, in: compute.arena)
+        state.gradients[name] = value.numbers
+      }
     }
   }
 }

@@ -16,11 +16,12 @@ package final class ContinualLearner<Scalar: NetworkScalar> {
   let draws: ContinualDraws
   /// The numbers of the examples of each task in the data.
   package let examples: [[Int]]
+  package let course: ContinualCourse
   package internal(set) var state: ContinualState<Scalar>
   /// The masks as values, and the tables with which products skip weights.
-  private var masks: [String: Value<Scalar>] = [:]
-  private var gradientMasks: [String: Value<Scalar>] = [:]
-  private var supports: [String: SparseSupport] = [:]
+  var masks: [String: Value<Scalar>] = [:]
+  var gradientMasks: [String: Value<Scalar>] = [:]
+  var supports: [String: SparseSupport] = [:]
   /// The order of the examples in the current epoch.
   private var order: (epoch: Int, examples: [Int])?
 
@@ -32,7 +33,10 @@ package final class ContinualLearner<Scalar: NetworkScalar> {
     self.recipe = recipe
     self.data = data
     self.draws = draws
-    examples = Self.examples(data, recipe.tasks)
+    let examples = Self.examples(data, recipe.tasks)
+    self.examples = examples
+    course = ContinualCourse(
+      recipe, exampleCounts: examples.map(\.count), batch: trainer.recipe.batch)
     let classCount = trainer.network.configuration.classifier?.classCount ?? 0
     state = ContinualState(buffer: ReplayBuffer(size: recipe.bufferSize, classCount: classCount))
     guard !trainer.compute.arena.isCounting else { return }
@@ -41,127 +45,38 @@ package final class ContinualLearner<Scalar: NetworkScalar> {
 
   /// Returns the numbers of the examples of each task in the order of the data.
   package static func examples(_ data: LabelledExamples, _ tasks: [[Int]]) -> [[Int]] {
-    tasks.map { classes in data.labels.indices.filter { classes.contains(Int(data.labels[$0])) } }
+    var taskOfClass: [Int32: Int] = [:]
+    for (task, classes) in tasks.enumerated() {
+      for one in classes { taskOfClass[Int32(one)] = task }
+    }
+    var examples = tasks.map { _ in [Int]() }
+    for (example, label) in data.labels.enumerated() {
+      if let task = taskOfClass[label] { examples[task].append(example) }
+    }
+    return examples
   }
 
   var compute: Compute { trainer.compute }
-  private var isDense: Bool { recipe.masks == .dense }
+  var isDense: Bool { recipe.masks == .dense }
 
   /// The number of full batches of the current epoch.
   package var batchCount: Int { state.remaining.count / trainer.recipe.batch }
 
+  var place: ContinualCourse.Place {
+    ContinualCourse.Place(task: state.task, epoch: state.epoch, batch: state.batch)
+  }
+
   package var isDone: Bool { state.task == recipe.tasks.count }
-
-  // MARK: Masks
-
-  /// Prunes the layers to the sparsity by magnitude, and masks other tensors that are a tenth or more 0.
-  package func prune() throws {
-    guard !isDense else { return }
-    for parameter in trainer.parameters where recipe.layers.contains(parameter.name) {
-      let weights = parameter.value.numbers
-      let (mask, _) = WeightMask.mask(
-        WeightMask.importance(weights, []), sparsity: recipe.sparsity)
-      parameter.set(zip(weights, mask).map { $1 ? $0 : 0 })
-      state.masks[parameter.name] = mask
-    }
-    for parameter in trainer.parameters where recipe.masksZeros {
-      let weights = parameter.value.numbers
-      let zeros = weights.count { $0 == 0 }
-      guard !weights.isEmpty, 10 * zeros >= weights.count else { continue }
-      state.masks[parameter.name] = weights.map { $0 != 0 }
-    }
-    applyMasks()
-  }
-
-  /// Makes the values and tables of the masks of the state.
-  func applyMasks() {
-    (masks, gradientMasks, supports) = ([:], [:], [:])
-    for (name, mask) in state.masks { masks[name] = value(mask, name) }
-    for (name, mask) in state.gradientMasks { gradientMasks[name] = value(mask, name) }
-    for parameter in trainer.parameters where parameter.shape.count > 1 {
-      supports[parameter.name] = state.masks[parameter.name].map(Self.support)
-    }
-  }
-
-  private func value(_ mask: [Bool], _ name: String) -> Value<Scalar> {
-    Value([mask.count], mask.map { $0 ? 1 : 0 }, in: compute.arena)
-  }
-
-  private static func support(_ mask: [Bool]) -> SparseSupport {
-    SparseSupport(mask.indices.filter { mask[$0] }.map { UInt32($0) }, of: mask.count)
-  }
-
-  /// Lets products skip masked weights, and the gradients of weights that do not change in this step.
-  /// - Parameter isRenewing: True if the gradients of all kept weights are needed.
-  private func setPatterns(isRenewing: Bool) {
-    for parameter in trainer.parameters {
-      guard let kept = supports[parameter.name] else { continue }
-      if isRenewing || parameter.pattern == nil {
-        parameter.pattern = SparsePattern(kept: kept, trained: kept)
-      } else if let mask = state.gradientMasks[parameter.name],
-        parameter.pattern?.trained === parameter.pattern?.kept
-      {
-        parameter.pattern = SparsePattern(kept: kept, trained: Self.support(mask))
-      }
-    }
-  }
-
-  /// The change of the mask of a layer.
-  package struct MaskChange: Sendable {
-    package var name: String
-    package var kept: Int
-    package var weights: Int
-    /// The places that were added at random.
-    package var grown: Int
-    /// The places of the mask before that are not in the new one.
-    package var dropped: Int
-  }
-
-  /// Changes the masks at the start of an epoch.
-  private func updateMasks() throws -> [MaskChange] {
-    guard recipe.masks == .dynamic, let bounds = recipe.schedule.bounds(ofEpoch: state.epoch) else {
-      return []
-    }
-    var changes: [MaskChange] = []
-    for parameter in trainer.parameters where recipe.layers.contains(parameter.name) {
-      let (name, weights) = (parameter.name, parameter.value.numbers)
-      let terms = state.gradients[name].map {
-        [WeightMask.Term(factor: recipe.importanceFactor, gradient: $0)]
-      }
-      let (kept, _) = WeightMask.mask(
-        WeightMask.importance(weights, terms ?? []), sparsity: bounds.lower)
-      let pruned = zip(weights, kept).map { $1 ? $0 : Scalar(0) }
-      parameter.set(pruned)
-      let growth = WeightMask.growth(pruned, lower: bounds.lower, upper: bounds.upper)
-      var (mask, added): ([Bool], [Int])
-      if case .random = growth, let places = try draws.grown(name, update: state.updateCount) {
-        mask = pruned.map { $0 != 0 }
-        for place in places where mask.indices.contains(place) { mask[place] = true }
-        added = places
-      } else {
-        (mask, added) = WeightMask.grown(pruned, growth) { bound, index in
-          draws.growth(name, update: state.updateCount, below: bound, index: index)
-        }
-      }
-      let before = state.masks[name] ?? []
-      changes.append(
-        MaskChange(
-          name: name, kept: mask.count { $0 }, weights: mask.count, grown: added.count,
-          dropped: zip(before, mask).count { $0 && !$1 }))
-      state.masks[name] = mask
-    }
-    state.updateCount += 1
-    applyMasks()
-    for parameter in trainer.parameters { parameter.pattern = nil }
-    return changes
-  }
 
   // MARK: Epochs
 
   private func begin(task: Int) {
     state.task = task
     (state.epoch, state.batch) = (0, 0)
-    guard task < examples.count else { return }
+    guard task < examples.count else {
+      (state.remaining, state.sights) = ([], [])
+      return
+    }
     state.remaining = Array(examples[task].indices)
     state.sights = Array(repeating: [], count: examples[task].count)
     // The optimizer starts anew with each task.
@@ -191,7 +106,8 @@ package final class ContinualLearner<Scalar: NetworkScalar> {
     }
     let order =
       try draws.removal(state.removalCount, of: seen) ?? Forgetting.order(start.counts)
-    let number = recipe.removedAtOnce(of: examples[state.task].count)
+    let number =
+      state.remaining.count - course.remainingCount(task: state.task, epoch: state.epoch)
     (state.remaining, start.removed) = Forgetting.removing(
       number, of: state.remaining, order: order)
     state.removalCount += 1
@@ -214,7 +130,12 @@ package final class ContinualLearner<Scalar: NetworkScalar> {
   package struct Outcome: Sendable {
     /// The mean loss over the batch, with the losses of stored examples.
     package var loss: Double
-    package var score: Score
+    /// False if a gradient is NaN or infinite.
+    package var hasFiniteGradients = true
+    package var score = Score()
+
+    /// True if the step was made.
+    package var isFinite: Bool { loss.isFinite && hasFiniteGradients }
   }
 
   /// Returns the examples of the next batch, by their numbers in the task.
@@ -232,7 +153,7 @@ package final class ContinualLearner<Scalar: NetworkScalar> {
   }
 
   /// Trains on the next batch of the epoch.
-  /// - Returns: The loss before the step. If it is not finite, nothing has changed.
+  /// - Returns: The loss before the step. If it or a gradient is not finite, no parameter has changed.
   package func step(rate: Double) throws -> Outcome {
     let task = try nextBatch()
     let batch = task.map { examples[state.task][$0] }
@@ -246,12 +167,15 @@ package final class ContinualLearner<Scalar: NetworkScalar> {
         classes: self.recipe.tasks[self.state.task])
     }
     try addReplay(to: &pass)
-    var outcome = Outcome(loss: pass.loss, score: Score())
+    var outcome = Outcome(loss: pass.loss)
     guard pass.loss.isFinite else { return outcome }
+    outcome.hasFiniteGradients = try pass.gradients.values.allSatisfy { try compute.isFinite($0) }
+    guard outcome.hasFiniteGradients else { return outcome }
     try change(pass, isRenewing: isRenewing, rate: rate)
+    let countsSights = recipe.countsSights(inEpoch: state.epoch)
     for (row, example) in batch.enumerated() {
       let isRight = isRight(logits, row: row, example)
-      state.sights[task[row]].append(isRight)
+      if countsSights { state.sights[task[row]].append(isRight) }
       outcome.score += Score(lossSum: pass.losses[row], correctCount: isRight ? 1 : 0, count: 1)
     }
     try store(batch, logits)
@@ -295,32 +219,27 @@ package final class ContinualLearner<Scalar: NetworkScalar> {
       min(trainer.recipe.batch, filled), below: filled, index: state.replayCount)
   }
 
-  /// Changes parameters and statistics after masking the gradients.
+  /// Changes parameters and statistics after masking the gradients and limiting their norm.
   private func change(
     _ pass: ReplayPass<Scalar>, isRenewing: Bool, rate: Double
   ) throws {
+    let used = trainer.parameters.enumerated().compactMap { index, parameter in
+      pass.gradients[parameter.name].map { (index: index, parameter: parameter, gradient: $0) }
+    }
+    for one in used { try mask(one.gradient, of: one.parameter.name, isRenewing: isRenewing) }
+    if let limit = trainer.recipe.clip {
+      let factor = Compute.clipFactor(norm: try compute.norm(used.map(\.gradient)), limit: limit)
+      if factor != 1 { for one in used { try compute.scale(one.gradient, by: factor) } }
+    }
     let isLast = state.batch == batchCount - 1
-    for (index, parameter) in trainer.parameters.enumerated() {
-      guard let gradient = pass.gradients[parameter.name] else { continue }
-      let name = parameter.name
-      if let mask = masks[name] {
-        if isRenewing, let sparsity = recipe.gradientSparsity {
-          var numbers = gradient.numbers
-          let (kept, _) = GradientMask.apply(
-            to: &numbers, weights: state.masks[name], sparsity: sparsity)
-          state.gradientMasks[name] = kept
-          gradientMasks[name] = value(kept, name)
-        }
-        try compute.multiply(gradient, by: gradientMasks[name] ?? mask)
+    // The optimizer starts anew with each task, and so does the number of its steps.
+    let number = state.step - course.firstStep(ofTask: state.task) + 1
+    for (index, parameter, gradient) in used {
+      if isLast, recipe.layers.contains(parameter.name) {
+        state.gradients[parameter.name] = gradient.numbers
       }
-      if isLast, recipe.layers.contains(name) { state.gradients[name] = gradient.numbers }
-      let isDecayed = trainer.recipe.decayed == .all || parameter.shape.count > 1
-      try trainer.recipe.optimizer.apply(
-        ParameterUpdate(
-          parameter.value, gradient: gradient, state: trainer.states[index],
-          step: state.step + 1, rate: rate,
-          decay: isDecayed ? trainer.recipe.weightDecay : 0, compute))
-      if let mask = masks[name] { try compute.multiply(parameter.value, by: mask) }
+      try trainer.apply(gradient, to: index, step: number, rate: rate)
+      if let mask = masks[parameter.name] { try compute.multiply(parameter.value, by: mask) }
     }
     for statistic in trainer.statistics {
       if let new = pass.statistics[statistic.name] { statistic.set(new) }

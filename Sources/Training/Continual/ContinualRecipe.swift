@@ -26,10 +26,11 @@ package struct ContinualRecipe: Sendable {
     case share(Double)
     case count(Int)
 
-    /// Returns the number of examples that leave of `count`, at most all.
+    /// Returns the number of examples that leave of `count`: the share rounded to the nearest number, at most all.
     package func number(of count: Int) -> Int {
       switch self {
-      case .share(let share): Int(share * Double(count))  // fits: a share of the number of examples
+      case .share(let share):
+        Int((share * Double(count)).rounded())  // fits: a share of the number of examples
       case .count(let number): min(number, count)
       }
     }
@@ -80,25 +81,22 @@ package struct ContinualRecipe: Sendable {
     return max(0, min(epoch, removalEnd, epochs - 1)) / schedule.interval
   }
 
-  /// Returns the number of examples that leave at once in a task with `count` examples.
-  package func removedAtOnce(of count: Int) -> Int {
+  /// Returns the number of examples that the first `removals` rounds of a task with `count` examples remove.
+  ///
+  /// Rounds differ by at most one example, and all of them together remove ``Removal/number(of:)``.
+  package func removedCount(of count: Int, removals: Int) -> Int {
     let rounds = removalCount(throughEpoch: epochs)
     guard let removal, rounds > 0 else { return 0 }
-    return removal.number(of: count) / rounds
+    return removal.number(of: count) * min(removals, rounds) / rounds
   }
 
-  /// Returns true if a removal after an epoch depends on the answers in it.
+  /// True if a removal after an epoch depends on the answers in it.
   func countsSights(inEpoch epoch: Int) -> Bool {
     removalCount(throughEpoch: epoch) < removalCount(throughEpoch: epochs)
   }
 
-  /// Returns the smallest number of examples that remain in an epoch of a task with `count` examples.
-  func remainingCount(of count: Int, inEpoch epoch: Int) -> Int {
-    max(0, count - removalCount(throughEpoch: epoch) * removedAtOnce(of: count))
-  }
-
-  /// Returns the numbers of full batches in the epochs of a task with `count` examples; the rest of an epoch is left out.
-  package func batchCounts(of count: Int, batch: Int) -> [Int] {
-    (0..<epochs).map { remainingCount(of: count, inEpoch: $0) / batch }
+  /// Returns the number of examples that remain in an epoch of a task with `count` examples.
+  package func remainingCount(of count: Int, inEpoch epoch: Int) -> Int {
+    count - removedCount(of: count, removals: removalCount(throughEpoch: epoch))
   }
 }

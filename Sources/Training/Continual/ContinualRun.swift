@@ -33,7 +33,8 @@ package final class ContinualRun {
   private var state: ContinualState<Float> { learner.state }
 
   /// Runs all steps that are left.
-  /// - Throws: ``FormatError`` if a loss is not finite, ``InterruptedError``. The state before the step is saved.
+  /// - Throws: ``FormatError`` if a loss or gradient is not finite, which leaves the last saved state as it is;
+  ///   ``InterruptedError``, before which the state is saved.
   package func run() throws -> ContinualResult {
     try folder.removePartials()
     if let tensors = try folder.tensors(RunFolder.stateName) {
@@ -42,6 +43,7 @@ package final class ContinualRun {
       try learner.prune()
     }
     epochs = try folder.rewindLog(toStep: state.step).compactMap(ContinualEpoch.init)
+    try folder.checkLog(epochs.count, expected: state.epochCount)
     advance(state.step)
     while !learner.isDone {
       do { try cancellation.check() } catch {
@@ -84,29 +86,33 @@ package final class ContinualRun {
           }),
       ])
     }
-    guard !start.removed.isEmpty else { return }
-    folder.log([
-      "step": JSONValue(state.step + 1), "task": task, "epoch": epoch,
-      "removed": .array(start.removed.map { JSONValue($0) }),
-      "remaining": JSONValue(state.remaining.count),
-    ])
+    for first in stride(from: 0, to: start.removed.count, by: Self.loggedRemovalCount) {
+      folder.log([
+        "step": JSONValue(state.step + 1), "task": task, "epoch": epoch,
+        "removed": .array(
+          start.removed[first...].prefix(Self.loggedRemovalCount).map { JSONValue($0) }),
+        "remaining": JSONValue(state.remaining.count),
+      ])
+    }
   }
 
+  /// The number of removed examples in a line of the log, whose length is limited.
+  private static let loggedRemovalCount = 1 << 14
+
   private func step() throws {
-    let recipe = learner.trainer.recipe
-    let counts = learner.recipe.batchCounts(
-      of: learner.examples[state.task].count, batch: recipe.batch)
-    let done = counts[..<state.epoch].reduce(0, +) + state.batch
+    let (rates, course) = (learner.trainer.recipe.rate, learner.course)
     let rate =
-      switch recipe.rate.unit {
-      case .step: recipe.rate.value(at: done, of: counts.reduce(0, +))
-      case .epoch: recipe.rate.value(at: state.epoch, of: counts.count)
+      switch rates.unit {
+      case .step:
+        rates.value(
+          at: state.step - course.firstStep(ofTask: state.task),
+          of: course.stepCount(ofTask: state.task))
+      case .epoch: rates.value(at: state.epoch, of: learner.recipe.epochs)
       }
     let outcome = try learner.step(rate: rate)
-    guard outcome.loss.isFinite else {
-      try save()
-      throw fault(
-        "the loss is \(outcome.loss.isNaN ? "NaN" : "infinite") in step \(state.step + 1)")
+    guard outcome.isFinite else {
+      let name = outcome.loss.isFinite ? "a gradient" : "the loss"
+      throw fault("\(name) is NaN or infinite in step \(state.step + 1)")
     }
     folder.log([
       "step": JSONValue(state.step), "task": JSONValue(state.task + 1),
@@ -134,6 +140,6 @@ package final class ContinualRun {
   private func fault(_ reason: String) -> FormatError {
     FormatError(
       .trainingDiverged, "\(reason), expected a finite number", path: folder.path,
-      hint: "lower the rate; the folder has the last good state")
+      hint: "lower the rate, or set clip in a recipe; the last saved state is kept")
   }
 }

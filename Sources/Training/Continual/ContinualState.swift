@@ -17,13 +17,13 @@ package struct ContinualState<Scalar: NetworkScalar>: Sendable {
   package var score = Score()
   /// The examples of the task that remain, by their numbers in the task, in ascending order.
   package var remaining: [Int] = []
-  /// For each example of the task, whether it was right each time that it was seen since the last removal.
+  /// For each example of the task, true for each time that it was right since the last removal; empty if no removal follows.
   package var sights: [[Bool]] = []
   package var buffer: ReplayBuffer
   /// The masks of weights, and of gradients, by names of parameters.
   package var masks: [String: [Bool]] = [:]
   package var gradientMasks: [String: [Bool]] = [:]
-  /// The gradients of the last step of the latest epoch, for the importance of weights; nil before the first step.
+  /// The gradients of the last step of the latest epoch, for the importance of weights; empty in the first epoch.
   package var gradients: [String: [Scalar]] = [:]
   /// The accuracies after each task: row t has those on tasks 0 to t.
   package var accuracies: [[TaskAccuracy]] = []
@@ -46,20 +46,26 @@ package struct TaskAccuracy: Sendable, Equatable {
 /// Examples of earlier steps, with their logits at the time.
 package struct ReplayBuffer: Sendable {
   package var reservoir: Reservoir
-  /// The numbers of the examples in the data.
+  /// The numbers of the stored examples in the data.
   package var examples: [Int]
-  /// The logits, row by row.
+  /// The logits of the stored examples, row by row.
   package var logits: [Double]
   package let classCount: Int
 
   package init(size: Int, classCount: Int) {
     reservoir = Reservoir(size: size)
-    examples = Array(repeating: 0, count: size)
-    logits = Array(repeating: 0, count: size * classCount)
+    (examples, logits) = ([], [])
     self.classCount = classCount
   }
 
+  /// Stores an example with its logits.
+  /// - Parameter place: A place that holds an example, or the next free one.
   package mutating func store(_ example: Int, _ row: ArraySlice<Double>, at place: Int) {
+    guard place < examples.count else {
+      examples.append(example)
+      logits += row
+      return
+    }
     examples[place] = example
     logits.replaceSubrange(place * classCount..<(place + 1) * classCount, with: row)
   }

@@ -53,12 +53,16 @@ package struct RecipeFields {
     return number
   }
 
-  /// Returns a whole number from `minimum` on.
-  package mutating func count(_ key: String, from minimum: Int = 1) -> Int? {
+  /// Returns a whole number from `minimum` to `maximum`.
+  package mutating func count(
+    _ key: String, from minimum: Int = 1, to maximum: Int = 1 << 40
+  ) -> Int? {
     guard let value = members[key] else { return nil }
-    guard let count = value.asInteger, count >= minimum, count <= 1 << 40 else {
+    guard let count = value.asInteger, (minimum...maximum).contains(count) else {
       let found = value.asNumber.map { "\($0)" } ?? value.kind
-      report(value.line, "\(key) is \(found), expected a whole number from \(minimum) on")
+      report(
+        value.line,
+        "\(key) is \(found), expected a whole number from \(minimum) to \(maximum.grouped)")
       return nil
     }
     return count

@@ -47,7 +47,8 @@ extension TrainingRecipe {
 
   private mutating func readLength(_ fields: inout RecipeFields) {
     switch (fields["epochs"], fields["steps"]) {
-    case (.some, nil): length = .epochs(fields.count("epochs") ?? 1)
+    // A product with the steps of an epoch does not overflow.
+    case (.some, nil): length = .epochs(fields.count("epochs", to: 1 << 24) ?? 1)
     case (nil, .some): length = .steps(fields.count("steps") ?? 1)
     case (.some(let value), .some):
       fields.report(value.line, "epochs and steps cannot be used together")

@@ -117,6 +117,15 @@ package final class RunFolder {
     return kept
   }
 
+  /// Throws ``FormatError`` unless the log has a line for each epoch that the state has ended.
+  func checkLog(_ count: Int, expected: Int) throws {
+    guard count != expected else { return }
+    throw FormatError(
+      .trainingState, "has \(count.counted("epoch")), expected \(expected) of the saved state",
+      path: path + "/" + Self.logName,
+      hint: "remove the folder of the run, and repeat the command")
+  }
+
   // MARK: States
 
   /// Writes tensors to a file of the folder, which replaces an existing one as a whole.

@@ -56,12 +56,11 @@ package final class TrainingLoop {
       try step()
       advance(1)
     }
-    if trainer.recipe.kept == .best, let tensors = try folder.tensors(RunFolder.bestName) {
-      for parameter in trainer.parameters + trainer.statistics {
-        guard let tensor = tensors[parameter.name] else { continue }
-        try LazyParameter<Float>(tensor, path: folder.path, in: trainer.compute.arena)
-          .read(0..<parameter.value.count, into: parameter.value.memory, at: 0)
-      }
+    if trainer.recipe.kept == .best, state.best != nil {
+      try TrainingState.read(
+        (trainer.parameters + trainer.statistics).map { ($0.name, $0.value) },
+        folder.tensors(RunFolder.bestName) ?? [:], folder.path + "/" + RunFolder.bestName,
+        in: trainer.compute.arena)
     }
     return TrainingResult(epochs: epochs, stepCount: stepCount, best: state.best)
   }
@@ -70,9 +69,14 @@ package final class TrainingLoop {
     try folder.removePartials()
     if let tensors = try folder.tensors(RunFolder.stateName) {
       state = try TrainingState(
-        tensors, path: folder.path + "/" + RunFolder.stateName, into: trainer)
+        tensors, path: folder.path + "/" + RunFolder.stateName, into: trainer,
+        stepCount: stepCount)
     }
     epochs = try folder.rewindLog(toStep: state.step).compactMap(EpochResult.init)
+    let ended =
+      state.step / stepsPerEpoch
+      + (state.step == stepCount && stepCount % stepsPerEpoch > 0 ? 1 : 0)
+    try folder.checkLog(epochs.count, expected: ended)
   }
 
   private func save() throws {

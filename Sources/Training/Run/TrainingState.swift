@@ -63,14 +63,19 @@ extension TrainingState {
   }
 
   /// Reads the state of a folder into a trainer.
-  /// - Throws: ``FormatError`` if a tensor is missing or has another shape.
-  init(_ tensors: [String: LazyTensor], path: String, into trainer: Trainer<Float>) throws {
-    let counts = try Self.words(Self.countsName, count: 6, tensors, path).map {
-      Int(truncatingIfNeeded: $0)
-    }
+  /// - Parameter stepCount: The number of all steps of the training.
+  /// - Throws: ``FormatError`` if a tensor is missing, has another shape, or has numbers that the training cannot have.
+  init(
+    _ tensors: [String: LazyTensor], path: String, into trainer: Trainer<Float>, stepCount: Int
+  ) throws {
+    let counts = try Self.counts(Self.countsName, count: 6, tensors, path)
     let losses = try Self.words(Self.lossesName, count: 2, tensors, path).map {
       Double(bitPattern: $0)
     }
+    guard counts[0] <= stepCount, counts[1] <= counts[2], counts[3] <= counts[0],
+      counts[4] <= counts[5]
+    else { throw Self.damaged(path, Self.countsName) }
+    guard losses.allSatisfy(\.isFinite) else { throw Self.damaged(path, Self.lossesName) }
     step = counts[0]
     epoch = Score(lossSum: losses[0], correctCount: counts[1], count: counts[2])
     if counts[3] > 0 {
@@ -78,41 +83,73 @@ extension TrainingState {
         epoch: counts[3],
         score: Score(lossSum: losses[1], correctCount: counts[4], count: counts[5]))
     }
-    trainer.updateCounts = try Self.words(
-      Self.updatesName, count: trainer.parameters.count, tensors, path
-    ).map { Int(truncatingIfNeeded: $0) }
-    for (name, value) in Self.values(of: trainer) {
-      let tensor = try Self.tensor(name, value.shape, tensors, path)
-      try LazyParameter<Float>(tensor, path: path, in: trainer.compute.arena)
+    let updates = try Self.counts(
+      Self.updatesName, count: trainer.parameters.count, tensors, path)
+    let step = step
+    guard updates.allSatisfy({ $0 <= step }) else { throw Self.damaged(path, Self.updatesName) }
+    trainer.updateCounts = updates
+    try Self.read(Self.values(of: trainer), tensors, path, in: trainer.compute.arena)
+  }
+
+  /// Reads values from the F32 tensors with their names and shapes.
+  static func read(
+    _ values: [(name: String, value: Value<Float>)], _ tensors: [String: LazyTensor],
+    _ path: String, in arena: Arena
+  ) throws {
+    for (name, value) in values {
+      let tensor = try tensor(name, .f32, value.shape, tensors, path)
+      try LazyParameter<Float>(tensor, path: path, in: arena)
         .read(0..<value.count, into: value.memory, at: 0)
     }
   }
 
+  /// The largest count in a state, so that sums of some counts do not overflow.
+  private static let countLimit = 1 << 48
+
+  /// Returns the whole numbers of an I64 tensor, each from 0 to 2^48.
+  /// - Parameter count: The number of numbers; nil for as many as the tensor has.
+  static func counts(
+    _ name: String, count: Int? = nil, _ tensors: [String: LazyTensor], _ path: String
+  ) throws -> [Int] {
+    guard let found = tensors[name]?.info.elementCount else { throw damaged(path, name) }
+    return try words(name, .i64, count: count ?? found, tensors, path).map { word in
+      guard word <= UInt64(countLimit), let number = Int(exactly: word) else {
+        throw damaged(path, name)
+      }
+      return number
+    }
+  }
+
+  /// Returns the words of a tensor with one dimension.
   static func words(
-    _ name: String, count: Int, _ tensors: [String: LazyTensor], _ path: String
+    _ name: String, _ dtype: DType = .f64, count: Int, _ tensors: [String: LazyTensor],
+    _ path: String
   ) throws -> [UInt64] {
-    let bytes = try tensor(name, [count], tensors, path).bytes()
-    guard bytes.count == 8 * count else { throw damaged(path, name) }
-    return (0..<count).map { index in
-      var word: UInt64 = 0
-      for byte in 0..<8 { word |= UInt64(bytes[8 * index + byte]) << UInt64(8 * byte) }
+    let bytes = try tensor(name, dtype, [count], tensors, path).bytes()
+    let values = bytes.rawSpan
+    return try (0..<count).map { index in
+      guard let word = values.littleEndian(UInt64.self, at: 8 * index) else {
+        throw damaged(path, name)
+      }
       return word
     }
   }
 
+  /// Returns a tensor of a dtype and shape.
   static func tensor(
-    _ name: String, _ shape: [Int], _ tensors: [String: LazyTensor], _ path: String
+    _ name: String, _ dtype: DType, _ shape: [Int], _ tensors: [String: LazyTensor],
+    _ path: String
   ) throws -> LazyTensor {
-    guard let tensor = tensors[name], tensor.info.shape.dimensions == shape else {
-      throw damaged(path, name)
-    }
+    guard let tensor = tensors[name], tensor.fault == nil, tensor.info.dtype == dtype,
+      tensor.info.shape.dimensions == shape
+    else { throw damaged(path, name) }
     return tensor
   }
 
   static func damaged(_ path: String, _ name: String) -> FormatError {
     FormatError(
-      .trainingState, "is missing or has another shape", path: path, tensor: name,
-      hint: "remove the folder of the run, and repeat the command")
+      .trainingState, "is missing, or does not have the shape and numbers of this training",
+      path: path, tensor: name, hint: "remove the folder of the run, and repeat the command")
   }
 }
 

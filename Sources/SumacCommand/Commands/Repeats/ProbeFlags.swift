@@ -17,14 +17,15 @@ struct ProbeFlags: ParsableArguments {
     completion: .file())
   var copies: String?
 
-  @Option(help: ArgumentHelp("Tokens of a drawn segment.", valueName: "n"))
-  var length = 20
+  @Option(help: ArgumentHelp("Tokens of a drawn segment. (default: 20)", valueName: "n"))
+  var length: Int?
 
-  @Option(help: ArgumentHelp("Drawn sequences with two segments.", valueName: "n"))
-  var sequences = 8
+  @Option(help: ArgumentHelp("Drawn sequences with two segments. (default: 8)", valueName: "n"))
+  var sequences: Int?
 
-  @Option(help: ArgumentHelp("Copies of the segment for the loss by copy.", valueName: "n"))
-  var copiesCount = 11
+  @Option(
+    help: ArgumentHelp("Copies of the segment for the loss by copy. (default: 11)", valueName: "n"))
+  var copiesCount: Int?
 
   @Option(
     help: ArgumentHelp(
@@ -32,8 +33,8 @@ struct ProbeFlags: ParsableArguments {
       valueName: "id"))
   var start: Int?
 
-  @Option(help: ArgumentHelp("Seed of the drawn sequences.", valueName: "n"))
-  var seed: UInt64 = 0
+  @Option(help: ArgumentHelp("Seed of the drawn sequences. (default: 0)", valueName: "n"))
+  var seed: UInt64?
 
   @OptionGroup var products: KernelFlags
 

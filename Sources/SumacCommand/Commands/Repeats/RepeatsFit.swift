@@ -49,8 +49,9 @@ struct RepeatsFit: ReportVerb {
       valueName: "n"))
   var smooth: Int?
 
-  @Option(help: ArgumentHelp("Least prominence of a hump, in nats.", valueName: "x"))
-  var prominence = 0.02
+  @Option(
+    help: ArgumentHelp("Least prominence of a hump, in nats. (default: 0.02)", valueName: "x"))
+  var prominence: Double?
 
   @Argument(help: "Table of losses, .csv or .json.", completion: .file())
   var table: String

@@ -25,8 +25,8 @@ struct SparclBuffer: OutputVerb {
     help: ArgumentHelp("Sample of the stream before.", valueName: "file"), completion: .file())
   var old: String?
 
-  @Option(help: ArgumentHelp("Seed of the random choices.", valueName: "n"))
-  var seed: UInt64 = 0
+  @Option(help: ArgumentHelp("Seed of the random choices. (default: 0)", valueName: "n"))
+  var seed: UInt64?
 
   @Option(
     help: ArgumentHelp(

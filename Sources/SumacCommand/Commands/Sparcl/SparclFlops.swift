@@ -25,11 +25,14 @@ struct SparclFlops: ReportVerb {
     help: ArgumentHelp("Share g of the gradients of a layer that is cleared.", valueName: "share"))
   var gradientSparsity: ShareArgument
 
-  @Option(help: ArgumentHelp("Epochs of a task.", valueName: "n"))
-  var epochs = 50
+  @Option(
+    help: ArgumentHelp("Epochs of a task, with --remove. (default: 50)", valueName: "n"))
+  var epochs: Int?
 
-  @Option(help: ArgumentHelp("Epochs from one change of masks to the next.", valueName: "n"))
-  var maskEvery = 5
+  @Option(
+    help: ArgumentHelp(
+      "Epochs from one removal to the next, with --remove. (default: 5)", valueName: "n"))
+  var maskEvery: Int?
 
   @Option(
     help: ArgumentHelp(
@@ -49,10 +52,10 @@ struct SparclFlops: ReportVerb {
   var inputPaths: [String] { [model] }
 
   func operation(_ invocation: Invocation) -> any Operation {
-    var settings = SparclTrainSettings(data: "", tasks: "0", epochs: epochs)
-    settings.sparsity = sparsity.share
-    settings.gradientSparsity = gradientSparsity.share
-    (settings.maskInterval, settings.removal, settings.layers) = (maskEvery, remove, layers)
-    return SparclFlopsOperation(model: model, settings: settings)
+    var operation = SparclFlopsOperation(
+      model: model, sparsity: sparsity.share, gradientSparsity: gradientSparsity.share)
+    (operation.layers, operation.removal) = (layers, remove)
+    (operation.epochs, operation.maskInterval) = (epochs, maskEvery)
+    return operation
   }
 }

@@ -33,15 +33,17 @@ struct SparclMask: OutputVerb {
     help: ArgumentHelp("Gradients of the current task.", valueName: "file"), completion: .file())
   var gradient: String?
 
-  @Option(help: ArgumentHelp("Factor of the gradients of the task.", valueName: "x"))
-  var alpha = 0.5
+  @Option(
+    help: ArgumentHelp("Factor of the gradients of the task. (default: 0.5)", valueName: "x"))
+  var alpha: Double?
 
   @Option(
     help: ArgumentHelp("Gradients on stored examples.", valueName: "file"), completion: .file())
   var bufferGradient: String?
 
-  @Option(help: ArgumentHelp("Factor of the gradients on stored examples.", valueName: "x"))
-  var beta = 1.0
+  @Option(
+    help: ArgumentHelp("Factor of the gradients on stored examples. (default: 1)", valueName: "x"))
+  var beta: Double?
 
   @Option(help: "irregular ranks each weight, filter the norms of the weights of outputs.")
   var by = WeightMask.Grouping.irregular

@@ -67,12 +67,12 @@ struct SparclTrain: Verb {
   @Option(help: "Use of stored examples: er for labels, derpp for labels and logits, or none.")
   var replay = ContinualRecipe.Replay.derpp
 
-  @Option(help: ArgumentHelp("Number of stored examples.", valueName: "n"))
-  var buffer = 500
+  @Option(help: ArgumentHelp("Number of stored examples. (default: 500)", valueName: "n"))
+  var buffer: Int?
 
   @Option(
     help: ArgumentHelp(
-      "Share or number of the examples of a task that leaves, in equal rounds up to an epoch, such as 30%:20.",
+      "Share or number of the examples of a task that leaves, in rounds up to an epoch, such as 30%:20.",
       valueName: "share:epoch"))
   var remove: String?
 
@@ -103,15 +103,19 @@ struct SparclTrain: Verb {
       "Share of the weights that is replaced at once. (default: 1%)", valueName: "share"))
   var exchange: ShareArgument?
 
-  @Option(help: ArgumentHelp("Epochs from one change of masks to the next.", valueName: "n"))
-  var maskEvery = 5
-
-  @Option(help: ArgumentHelp("Steps with the same mask of gradients.", valueName: "n"))
-  var gradientEvery = 30
+  @Option(
+    help: ArgumentHelp(
+      "Epochs from one change of masks, or removal, to the next. (default: 5)", valueName: "n"))
+  var maskEvery: Int?
 
   @Option(
-    help: ArgumentHelp("Factor of the gradient in the importance of a weight.", valueName: "x"))
-  var importance = 0.5
+    help: ArgumentHelp("Steps with the same mask of gradients. (default: 30)", valueName: "n"))
+  var gradientEvery: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Factor of the gradient in the importance of a weight. (default: 0.5)", valueName: "x"))
+  var importance: Double?
 
   @Option(
     help: ArgumentHelp(
@@ -168,7 +172,7 @@ struct SparclTrain: Verb {
     (settings.replay, settings.buffer, settings.removal) = (replay, buffer, remove)
     settings.layers = layers
     (settings.lower, settings.upper, settings.changes) = (lower, upper, changes)
-    if let exchange { settings.exchange = exchange.share }
+    settings.exchange = exchange?.share
     (settings.maskInterval, settings.gradientInterval) = (maskEvery, gradientEvery)
     settings.importanceFactor = importance
     (settings.logitWeight, settings.labelWeight) = (logitWeight, labelWeight)

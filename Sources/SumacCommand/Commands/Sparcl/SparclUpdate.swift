@@ -28,8 +28,10 @@ struct SparclUpdate: OutputVerb {
     help: ArgumentHelp("Gradients for the importance.", valueName: "file"), completion: .file())
   var gradient: String?
 
-  @Option(help: ArgumentHelp("Factor of the gradients in the importance.", valueName: "x"))
-  var alpha = 0.5
+  @Option(
+    help: ArgumentHelp(
+      "Factor of the gradients in the importance. (default: 0.5)", valueName: "x"))
+  var alpha: Double?
 
   @Option(help: ArgumentHelp("Sparsity to prune to.", valueName: "share"))
   var lower: ShareArgument
@@ -37,11 +39,13 @@ struct SparclUpdate: OutputVerb {
   @Option(help: ArgumentHelp("Sparsity to grow to.", valueName: "share"))
   var upper: ShareArgument
 
-  @Option(help: ArgumentHelp("Seed of the random places.", valueName: "n"))
-  var seed: UInt64 = 0
+  @Option(help: ArgumentHelp("Seed of the random places. (default: 0)", valueName: "n"))
+  var seed: UInt64?
 
-  @Option(help: ArgumentHelp("Number of the update, for other random places.", valueName: "n"))
-  var number = 0
+  @Option(
+    help: ArgumentHelp(
+      "Number of the update, for other random places. (default: 0)", valueName: "n"))
+  var number: Int?
 
   @Option(
     help: ArgumentHelp(
