@@ -14,11 +14,16 @@ struct WindowColumns: Sendable {
   /// The numbers of a matrix, unless one image has more: products are fast, and a matrix is still in the caches.
   private static let matrixCount = 1 << 18
 
+  /// The number of matrices, if there are as many images, so that workers share them and each needs little memory.
+  private static let sharedCount = 8
+
   init(_ windows: ImageWindows, images: Int) {
     self.windows = windows
     imageCount = images
-    groupSize = min(
-      max(1, images), max(1, Self.matrixCount / max(1, windows.depth * windows.count)))
+    groupSize = max(
+      1,
+      min(
+        images / Self.sharedCount, Self.matrixCount / max(1, windows.depth * windows.count)))
   }
 
   /// The number of matrices.
