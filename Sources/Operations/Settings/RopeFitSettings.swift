@@ -76,6 +76,7 @@ package struct RopeFitSettings: Codable, Sendable, Equatable {
     if let steps { recipe.length = .steps(steps) }
     if let rate { recipe.rate.peak = rate }
     if let window = window ?? (stored == nil ? trainedLength : nil) { recipe.window = window }
+    if window != nil { recipe.statedDataKeys.insert("window") }
     return recipe
   }
 

@@ -33,6 +33,16 @@ struct TrainingDataReader {
     self.network = network
     self.recipe = recipe
     self.context = context
+    if network.configuration.classifier != nil, recipe.statedDataKeys.contains("window") {
+      throw UsageError(
+        "the recipe has a window, but \(files.path.printable) reads examples, not text",
+        hint: "remove the key window")
+    }
+    if network.configuration.classifier == nil, recipe.statedDataKeys.contains("input") {
+      throw UsageError(
+        "the recipe scales inputs, but \(files.path.printable) reads tokens",
+        hint: "remove the key input")
+    }
     let tokenizer =
       network.configuration.classifier != nil
       ? nil
@@ -170,6 +180,11 @@ struct TrainingDataReader {
       throw UsageError(
         "\(paths[0].printable) has rows of \(rowLength.counted("token")), expected 2 or more",
         hint: "a row predicts all of its tokens except the first")
+    }
+    if let rowLength, recipe.statedDataKeys.contains("window") {
+      throw UsageError(
+        "\(paths[0].printable) has rows of \(rowLength.counted("token")), which are its windows",
+        hint: "leave out the window, or give tokens in one dimension")
     }
     let data =
       rowLength.map { TokenExamples(rows: Array(inputs.map(\.tokens).joined()), length: $0) }

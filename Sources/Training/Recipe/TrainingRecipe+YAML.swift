@@ -18,6 +18,7 @@ extension TrainingRecipe {
   package init(_ value: RecipeValue, path: String) throws {
     var fields = RecipeFields(value, "the recipe", keys: Self.keys, path: path)
     self.init(.epochs(1))
+    statedDataKeys = Set(["input", "window"].filter { fields[$0] != nil })
     readLength(&fields)
     batch = fields.count("batch") ?? batch
     window = fields.count("window") ?? window

@@ -39,6 +39,8 @@ package struct TrainingRecipe: Sendable {
   package var input = InputScaling()
   /// The number of tokens that a window of text predicts.
   package var window = 128
+  /// The keys of data, `input` and `window`, that the file of the recipe states.
+  package var statedDataKeys: Set<String> = []
 
   package init(_ length: Length) { self.length = length }
 

@@ -128,9 +128,12 @@ struct Sweep {
   /// Returns a digest of everything that shapes the result of a member, the measures of its heads included.
   func digest(of member: SweepMember) throws -> String {
     var command = try command(of: member)
-    command["probe"] = .array(
-      [recipe.probe.segmentLength, recipe.probe.sequenceCount].map { JSONValue($0) }
-        + [JSONValue(recipe.probe.seed)])
+    let (probe, none) = (recipe.probe, JSONValue.null)
+    command["probe"] = [
+      probe.segmentLength.map { JSONValue($0) } ?? none,
+      probe.sequenceCount.map { JSONValue($0) } ?? none,
+      probe.seed.map { JSONValue($0) } ?? none,
+    ]
     return XXH64.digits(of: Array(JSONValue.object(command).serialized().utf8))
   }
 
