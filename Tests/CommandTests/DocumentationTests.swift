@@ -59,7 +59,16 @@ import Testing
   func counts() throws {
     let pages = try Self.names.map { try Self.page($0) }
     #expect(pages.reduce(0) { $0 + $1.blockCount } >= 100)
-    #expect(pages.reduce(0) { $0 + $1.reasons.count } <= 15)
+    var skippedCount = 0
+    for (name, page) in zip(Self.names, pages) {
+      // A reproduction runs for a long time: a command for its own models, and one for models of the user.
+      if name.contains("reproductions/") {
+        #expect(page.reasons.count <= 2, "\(name)")
+      } else {
+        skippedCount += page.reasons.count
+      }
+    }
+    #expect(skippedCount <= 10)
     let commands = pages.flatMap(\.steps).count { step in
       if case .command = step.content { true } else { false }
     }

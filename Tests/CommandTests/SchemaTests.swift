@@ -59,7 +59,7 @@ import Testing
       "prune base --sweep 10% --evaluate tokens.safetensors:heldout_poetry --evaluate-tokens 600",
       "prune-sweep", 0
     ),
-    ("convert base --sweep int4,int8:row,q4_k", "convert-sweep", 0),
+    ("convert base --sweep int4,int8:row,int8:g4096", "convert-sweep", 0),
     (
       "convert base --sweep int4 --evaluate tokens.safetensors:heldout_poetry --evaluate-tokens 600",
       "convert-sweep", 0

@@ -57,9 +57,10 @@ import Testing
     let folder = try Self.models()
     try Self.expectDone(folder, "vector extract poetry --base base -o v.sumac \(form)")
     let options = "--base base --method ties --density 50% --weight 0.4"
-    try Self.expectDone(folder, "merge v.sumac tech \(options) -o short")
-    try Self.expectDone(folder, "merge base+v.sumac tech \(options) -o long")
-    try Self.expectDone(folder, "verify short --against long")
+    // The model card of a folder names the inputs as they were given.
+    try Self.expectDone(folder, "merge v.sumac tech \(options) -o short.safetensors")
+    try Self.expectDone(folder, "merge base+v.sumac tech \(options) -o long.safetensors")
+    try Self.expectDone(folder, "verify short.safetensors --against long.safetensors")
     for line in [
       "merge v.sumac tech --method linear", "merge tech --base v.sumac --method task_arithmetic",
     ] {
