@@ -47,7 +47,7 @@ package struct NeuronSurvey: Sendable {
     readers(tensors, rows).compactMap(\.self).map { reader in
       // Magnitudes are sorted in an array outside the workspace.
       let count = pieceElementCount(reader.rows)
-      return workspace(reader, elementCount: count).byteCount + 4 * count
+      return workspace(reader, elementCount: count).byteCount + 8 * count
     }.max() ?? 0
   }
 

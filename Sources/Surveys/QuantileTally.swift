@@ -47,15 +47,16 @@ struct QuantileTally: Sendable {
   func quantiles(path: String) throws -> Quantiles {
     guard wanted.count > 0 else { return Quantiles() }
     let position = wanted.position(ofRank: wanted.count - wanted.topCount)
-    let inBin = counts(of: position.digit)
+    let bin = counters(of: position.digit)
     var squares = squaresAbove
     // Add the largest values in the bin of the threshold until `topCount` values are counted.
-    var rest = wanted.topCount - (wanted.count - position.before - inBin.total())
-    for (low, count) in inBin.counts.enumerated().reversed() where count > 0 {
+    let inBin = bin.reduce(0) { $0 + count($1) }
+    var rest = wanted.topCount - (wanted.count - position.before - inBin)
+    for counter in bin.reversed() where counts[counter] > 0 || !carries.isEmpty {
       guard rest > 0 else { break }
-      let value = Self.value(position.digit, low)
-      squares += Double(min(rest, Int(count))) * (value * value)
-      rest -= Int(count)
+      let (value, found) = (Self.value(position.digit, counter - bin.lowerBound), count(counter))
+      squares += Double(min(rest, found)) * (value * value)
+      rest -= found
     }
     return try Quantiles(wanted, topSquares: squares) { rank in
       guard let magnitude = magnitude(rank) else { throw ChangedInputError(path: path) }
@@ -63,14 +64,16 @@ struct QuantileTally: Sendable {
     }
   }
 
-  private func counts(of bin: Int) -> DigitCounts {
-    var result = DigitCounts(.lower(upper: bin))
+  /// The number of times that a value of the lower bits occurs.
+  private func count(_ counter: Int) -> Int {
+    let high = carries.isEmpty ? 0 : carries[counter] ?? 0
+    return Int(UInt64(counts[counter]) + high << 32)
+  }
+
+  /// Returns the counters of a bin.
+  private func counters(of bin: Int) -> Range<Int> {
     let start = bins.firstIndex(of: bin)! << 15
-    for low in 0..<1 << 15 {
-      let counter = start + low
-      result.add(UInt64(counts[counter]) + (carries[counter] ?? 0) << 32, to: low)
-    }
-    return result
+    return start..<start + 1 << 15
   }
 
   private static func value(_ bin: Int, _ low: Int) -> Double {
@@ -80,8 +83,13 @@ struct QuantileTally: Sendable {
   /// Returns the magnitude of a rank; nil if its bin contains fewer values than the histogram counted.
   private func magnitude(_ rank: Int) -> Double? {
     let position = wanted.position(ofRank: rank)
-    let lower = counts(of: position.digit).position(
-      ofRank: rank - position.before, from: .smallest)
-    return lower.map { Self.value(position.digit, $0.digit) }
+    let bin = counters(of: position.digit)
+    var below = rank - position.before
+    for counter in bin {
+      let found = count(counter)
+      if below < found { return Self.value(position.digit, counter - bin.lowerBound) }
+      below -= found
+    }
+    return nil
   }
 }

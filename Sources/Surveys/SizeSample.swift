@@ -60,10 +60,11 @@ struct SizeSample: Sendable {
     guard count > 0 else { return 0 }
     let n = Double(elementCount)
     let dense = n * bytesPerElement(leavingOut: 0)
+    guard zeros > 0 else { return Int(dense) }  // fits: at most the bytes of the tensor
     let zeroShare = Double(zeros) / Double(count)
     let positionByteCount = min(1.0 / 8, max(1 - zeroShare, 1.0 / 255))
     let sparse = n * positionByteCount + n * (1 - zeroShare) * bytesPerElement(leavingOut: zeros)
-    return Int(min(dense, zeros > 0 ? sparse : dense))  // fits: at most the bytes of the tensor
+    return Int(min(dense, sparse))  // fits: at most the bytes of the tensor
   }
 
   private func bytesPerElement(leavingOut zeros: Int) -> Double {

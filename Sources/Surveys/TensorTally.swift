@@ -58,7 +58,8 @@ struct TensorTally: Sendable {
     guard info.dtype.isFloat else { return 1024 }
     let magnitudes =
       isSorted(info)
-      ? (4 + MemoryLayout<MagnitudeRuns.Run>.stride) * info.elementCount
+      ? 8 * info.elementCount + MemoryLayout<MagnitudeRuns.Run>.stride
+        * min(info.elementCount, MagnitudeHistogram.binCount)
       : MagnitudeHistogram.binCount * 16
     return magnitudes + (rows.hasChannels ? 4 * rows.length : 0)
       + (info.isMatrix ? BlockMap.byteCount(rows) : 0) + 16384
@@ -288,8 +289,7 @@ extension RawSpan {
       let bits = littleEndian(UInt32.self, at: 4 * index)! & 0x7FFF_FFFF
       if bits < 0x7F80_0000 { magnitudes.append(bits) }
     }
-    magnitudes.sort()
-    return magnitudes
+    return magnitudes.radixSorted()
   }
 }
 
