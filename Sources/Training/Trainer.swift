@@ -189,14 +189,42 @@ package final class Trainer<Scalar: NetworkScalar> {
     let used = parameters.indices.filter { gradients[parameters[$0].name] != nil }
     outcome.norm = try compute.norm(used.compactMap { gradients[parameters[$0].name] })
     guard outcome.norm.isFinite else { return outcome }
-    let factor = recipe.clip.map { Compute.clipFactor(norm: outcome.norm, limit: $0) } ?? 1
+    let factors = try clipFactors(used, gradients, norm: outcome.norm)
     for index in used {
       guard let gradient = gradients.removeValue(forKey: parameters[index].name) else { continue }
+      let factor = isProjection(parameters[index]) ? factors.projections : factors.others
       if factor != 1 { try compute.scale(gradient, by: factor) }
       try update(index, gradient, rate: rate)
     }
     for statistic in statistics { if let new = pending[statistic.name] { statistic.set(new) } }
     return outcome
+  }
+
+  private func isProjection(_ parameter: ResidentParameter<Scalar>) -> Bool {
+    rotation.map { parameter === $0.up || parameter === $0.down } ?? false
+  }
+
+  /// Returns the factors that limit the norms of the gradients of the projections of CLEX and of all others.
+  /// - Parameter norm: The norm of all gradients.
+  private func clipFactors(
+    _ used: [Int], _ gradients: [String: Value<Scalar>], norm: Double
+  ) throws -> (projections: Double, others: Double) {
+    func factor(_ norm: Double, _ limit: Double?) -> Double {
+      limit.map { Compute.clipFactor(norm: norm, limit: $0) } ?? 1
+    }
+    guard let limit = rotation?.settings.clip else {
+      let all = factor(norm, recipe.clip)
+      return (all, all)
+    }
+    func partNorm(ofProjections isProjection: Bool) throws -> Double {
+      try compute.norm(
+        used.filter { self.isProjection(parameters[$0]) == isProjection }
+          .compactMap { gradients[parameters[$0].name] })
+    }
+    return try (
+      factor(partNorm(ofProjections: true), limit),
+      factor(partNorm(ofProjections: false), recipe.clip)
+    )
   }
 
   private func update(
@@ -205,9 +233,7 @@ package final class Trainer<Scalar: NetworkScalar> {
     let parameter = parameters[index]
     updateCounts[index] += 1
     var rate = rate
-    if let rotation, parameter === rotation.up || parameter === rotation.down {
-      rate *= rotation.settings.rateFactor
-    }
+    if let rotation, isProjection(parameter) { rate *= rotation.settings.rateFactor }
     let mask = masks[parameter.name]
     if let mask { try compute.multiply(gradient, by: mask) }
     try apply(gradient, to: index, step: updateCounts[index], rate: rate)

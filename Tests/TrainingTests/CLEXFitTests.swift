@@ -119,11 +119,15 @@ import Training
     var up: [Int: [Double]] = [:]
     var down: [Int: [Double]] = [:]
     var weights: [String: [Double]] = [:]
+    /// The weights before the first step.
+    var start: [String: [Double]] = [:]
   }
 
   /// Trains the first layer of the model `base` with the golden draws.
   private func train<S: NetworkScalar>(
-    _ part: TrainedPart, _: S.Type, usesSegments: Bool = false
+    _ part: TrainedPart, _: S.Type, usesSegments: Bool = false,
+    optimizer: any Optimizer = Adam(), rate: Double? = nil, projectionClip: Double? = nil,
+    stepCount: Int = 10
   ) throws -> Trajectory {
     let file = try StoredTensors("training/clex.safetensors")
     let length = try file.shape("positions")[1]
@@ -135,11 +139,12 @@ import Training
     let inverse = try file.tensor("inv_freq").bytes().floats
     let up = try file.tensor("start/up").bytes().floats
     let layer = CLEXLayer(inverse: inverse, up: up, down: up.map { _ in 0 })
-    let fit = CLEXFitSettings(
+    var fit = CLEXFitSettings(
       CLEXParameters(maximumFactor: 4, activation: .tanh, step: 0.1), trainedLength: 256,
       layer: layer, draws: draws)
-    var recipe = TrainingRecipe(.steps(10))
-    recipe.optimizer = Adam()
+    fit.clip = projectionClip
+    var recipe = TrainingRecipe(.steps(stepCount))
+    recipe.optimizer = optimizer
     if part == .weights { recipe.clip = 1 }
     let text = String(decoding: try Fixtures.bytes("models/base/config.json"), as: UTF8.self)
       .replacing("\"num_hidden_layers\": 4", with: "\"num_hidden_layers\": 1")
@@ -152,10 +157,13 @@ import Training
       rows: try file.integers("tokens").map { Int32($0) }, length: length + 1)
     var result = Trajectory()
     let rotation = try #require(trainer.rotation)
-    for step in times.indices {
+    for parameter in trainer.parameters {
+      result.start[parameter.name] = parameter.value.numbers.map { Double($0) }
+    }
+    for step in 0..<stepCount {
       let batch: Batch<S> = data.batch([2 * step, 2 * step + 1], in: compute.arena)
       let outcome = try trainer.step(
-        batch, number: step + 1, rate: part == .weights ? 2e-4 : 1e-3)
+        batch, number: step + 1, rate: rate ?? (part == .weights ? 2e-4 : 1e-3))
       result.losses.append(outcome.score.loss)
       result.norms.append(outcome.norm)
       result.up[step + 1] = rotation.up.value.numbers.map { Double($0) }
@@ -188,6 +196,26 @@ import Training
     #expect(distance(result.down[10] ?? [], try file.doubles("all/step10/down")) <= 1e-9)
     let name = "model.norm.weight"
     #expect(distance(result.weights[name] ?? [], try file.doubles("all/step10/" + name)) <= 1e-9)
+  }
+
+  @Test("a limit of their own keeps the gradients of projections out of the norm of the others")
+  func limits() throws {
+    func change(_ isIncluded: (String) -> Bool, _ result: Trajectory) -> Double {
+      result.weights.filter { isIncluded($0.key) }.reduce(0) { sum, weight in
+        zip(weight.value, result.start[weight.key] ?? []).reduce(sum) {
+          $0 + ($1.0 - $1.1) * ($1.0 - $1.1)
+        }
+      }.squareRoot()
+    }
+    // A step of plain descent moves each part by the rate times the norm of its gradients, which are above both limits.
+    let apart = try train(
+      .weights, Double.self, optimizer: SGD(), rate: 1, projectionClip: 1e-3, stepCount: 1)
+    let isProjection = { (name: String) in name.contains("clex_layer") }
+    #expect(abs(change(isProjection, apart) - 1e-3) <= 1e-8)
+    #expect(abs(change({ !isProjection($0) }, apart) - 1) <= 1e-5)
+    let together = try train(.weights, Double.self, optimizer: SGD(), rate: 1, stepCount: 1)
+    #expect(change({ !isProjection($0) }, together) < 0.999)
+    #expect(abs(change({ _ in true }, together) - 1) <= 1e-5)
   }
 
   @Test("ten steps in float32 stay near those in float64") func precision() throws {

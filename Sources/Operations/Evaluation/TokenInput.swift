@@ -36,10 +36,31 @@ struct TokenInput {
           + "\(command: "eval"), or give tokens in a safetensors or .npy file"
       )
     }
+    let form: TextTokenReader.Form = path.hasSuffix(".jsonl") ? .lines(member: "text") : .text
+    try checkMemory(file, form, limit: limit, context)
     return try ids(
-      TextTokenReader(
-        file, path.hasSuffix(".jsonl") ? .lines(member: "text") : .text, tokenizer,
-        addSpecialTokens: false), limit: limit)
+      TextTokenReader(file, form, tokenizer, addSpecialTokens: false), limit: limit)
+  }
+
+  /// The memory of a text that is tokenized as a whole, its ids included, in bytes for each of its bytes. English text
+  /// needs 4 to 5.
+  private static let textByteFactor = 6
+  /// The memory of the ids of a byte of text. English text needs 1 to 2.
+  private static let idByteFactor = 2
+
+  /// Throws ``UsageError`` if a text and its ids do not fit into memory.
+  private static func checkMemory(
+    _ file: InputFile, _ form: TextTokenReader.Form, limit: Int?, _ context: OperationContext
+  ) throws {
+    let ids = limit.map { min($0, file.byteCount) * 4 } ?? idByteFactor * file.byteCount
+    let needed = form == .text ? textByteFactor * file.byteCount : ids
+    let free = context.memory.available - ResidentMemory.currentByteCount
+    guard needed > free else { return }
+    throw UsageError(
+      "\(file.path.printable) is a text of \(ByteSize(file.byteCount)), whose tokens need about \(ByteSize(needed)) of "
+        + "memory; \(ByteSize(max(0, free))) of \(setting: "memory") \(ByteSize(context.memory.available)) are free",
+      hint: "give a part of the text, or pass \(setting: "memory") "
+        + "\((needed + context.memory.available - free) >> 20 + 1)MiB")
   }
 
   private static func isTensorFile(_ path: String) -> Bool {

@@ -23,8 +23,18 @@ package struct RopeFitSettings: Codable, Sendable, Equatable {
   package var rate: Double?
   /// The learning rate of the projections; nil for the rate of the other parameters.
   package var projectionRate: Double?
+  /// The largest norm of the gradients of the projections alone; nil for one norm of all gradients.
+  package var projectionClip: Double?
 
   package init() {}
+
+  /// The limit of the norm of the gradients of the projections; nil for one norm of all gradients.
+  ///
+  /// A frequency turns the last positions of the range by many times its own change, so that the gradients of the projections
+  /// are tens of times larger than all others together. In one norm with them, the weights would hardly learn. The default
+  /// recipe therefore limits both apart; that of a file
+  /// means one norm, as the authors' code has it.
+  func projectionLimit(hasRecipe: Bool) -> Double? { projectionClip ?? (hasRecipe ? nil : 1) }
 
   /// Returns the part of the network that is trained.
   /// - Throws: ``UsageError`` if the text names no part.
@@ -60,7 +70,9 @@ package struct RopeFitSettings: Codable, Sendable, Equatable {
   /// The default is AdamW with (β₁, β₂) = (0.9, 0.95) and weight decay 0.1 on matrices, 8 windows a step, 3 % warm-up, a
   /// cosine to 5 %, and gradients with a norm up to 1.
   func recipe(_ stored: TrainingRecipe?, trainedLength: Int?) throws -> TrainingRecipe {
-    for (name, value) in [("rate", rate), ("projection-rate", projectionRate)] {
+    for (name, value) in [
+      ("rate", rate), ("projection-rate", projectionRate), ("projection-clip", projectionClip),
+    ] {
       if let value, !(value > 0 && value.isFinite) {
         throw UsageError("\(setting: name) is \(value), expected a number above 0")
       }
@@ -104,6 +116,7 @@ package struct RopeFitSettings: Codable, Sendable, Equatable {
       "param_factor": number(parameterFactor),
       "act": activation.map { .string($0.rawValue) } ?? .null, "time_dt": number(solverStep),
       "window": count(window), "rate": number(rate), "projection_rate": number(projectionRate),
+      "projection_clip": number(projectionClip),
     ])
   }
 }

@@ -5,11 +5,11 @@ import Models
 import Pruning
 package import Reporting
 
-/// What pruning by several shares costs: a row for each share.
+/// The costs of pruning by several shares, with a row for each share.
 package struct PruneSweepReport: Report {
   package static let schema = "sumac.prune-sweep/1"
 
-  /// One share with what pruning by it leaves.
+  /// The costs of a share.
   struct Point: Sendable {
     /// The share that was asked for.
     var share: Double

@@ -9,7 +9,7 @@ extension TrainingInputs {
   /// - Parameters:
   ///   - start: The first weights, with a config.json.
   ///   - command: Everything that shapes the result, for the run folder.
-  /// - Throws: ``FormatError`` if there is no valid config.json.
+  /// - Throws: ``FormatError`` if config.json is missing or not valid.
   init(
     _ start: Checkpoint, _ recipe: TrainingRecipe, _ data: any TrainingData,
     test: any TrainingData, command: JSONObject, kernels: KernelChoice

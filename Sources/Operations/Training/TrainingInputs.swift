@@ -66,11 +66,13 @@ struct TrainingInputs {
         hint: "name them with \(setting: "test"), or set keep to last")
     }
     let draws: (order: ExampleOrder, digest: String)?
+    let hasRecipe = settings.recipe != nil
     if let rope, let plan {
       let found = try Self.draws(settings.draws, recipe, data, context)
       var settings = CLEXFitSettings(
         plan.parameters, trainedLength: plan.trainedLength, layer: plan.layer,
         draws: found?.draws ?? .random(seed: recipe.seed))
+      settings.clip = rope.projectionLimit(hasRecipe: hasRecipe)
       settings.rateFactor = (rope.projectionRate ?? recipe.rate.peak) / recipe.rate.peak
       if case .given(let times, _) = settings.draws,
         let time = times.first(where: { $0 > plan.parameters.maximumFactor })

@@ -5,7 +5,7 @@ import Base
 /// Runs that cross the end of a document are left, and so are parts of characters at both ends.
 struct RangeRemovals {
   struct Cut {
-    /// What is removed, in the joined documents.
+    /// The removed ranges of the joined documents.
     var range: Range<Int>
     /// The start of its first run.
     var runStart: Int

@@ -40,8 +40,8 @@ package struct MixSettings: Codable, Sendable, Equatable {
 
 /// The numbers of sequences of a mixture.
 ///
-/// Of T tokens in sequences of L, the share p is made of a subset that occurs R times each: the subset has p T / (R L)
-/// sequences, and all others occur once.
+/// The numbers of sequences in a mixture of T tokens: a subset of p T / (R L) sequences of L tokens occurs R times each,
+/// which makes the share p, and all others occur once.
 /// Source: Hernandez et al., "Scaling laws and interpretability of learning from repeated data", 2022, section 2.
 package struct MixCounts: Sendable, Equatable {
   package let length: Int

@@ -106,7 +106,7 @@ package struct TokenMix: Sendable {
     return UInt64(block.y) << 32 | UInt64(block.x)
   }
 
-  /// Returns the first sequences in random order of those that are no repeats.
+  /// Returns the first sequences outside of the subset, in random order.
   private static func drawn(_ isRepeat: [Bool], count: Int, seed: UInt64) -> [UInt32] {
     let random = random(seed)
     var records = HashRecords()

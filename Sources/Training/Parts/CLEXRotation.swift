@@ -73,6 +73,9 @@ package struct CLEXFitSettings: Sendable {
   package var draws: CLEXDraws
   /// The learning rate of the projections as a multiple of that of the recipe.
   package var rateFactor = 1.0
+  /// The largest norm of the gradients of the projections, which then do not count for the limit of the others; nil for one
+  /// norm of all.
+  package var clip: Double?
 
   package init(
     _ parameters: CLEXParameters, trainedLength: Int, layer: CLEXLayer, draws: CLEXDraws

@@ -73,6 +73,12 @@ struct RopeFit: Verb {
 
   @Option(
     help: ArgumentHelp(
+      "Largest norm of the gradients of the projections alone. (default: 1; with a recipe, they count for its limit)",
+      valueName: "x"))
+  var projectionClip: Double?
+
+  @Option(
+    help: ArgumentHelp(
       "Tokens of a window. (default: the trained length, or that of the recipe)", valueName: "n"))
   var window: Int?
 
@@ -135,6 +141,7 @@ struct RopeFit: Verb {
     operation.fit.window = window
     operation.fit.rate = rate
     operation.fit.projectionRate = projectionRate
+    operation.fit.projectionClip = projectionClip
     try invocation.run(flags, operation)
   }
 }
