@@ -47,7 +47,7 @@ struct TensorTally: Sendable {
   }
 
   /// The maximum number of values that are sorted.
-  static let sortedLimit = 1 << 16
+  static let sortedLimit = 1 << 18
 
   /// True if the magnitudes of a tensor are sorted: it is a single small chunk.
   fileprivate static func isSorted(_ info: TensorInfo) -> Bool {

@@ -79,7 +79,7 @@ import Testing
     }
     let gini =
       weighted / (Double(sorted.count) * (sorted.reduce(0, +) + Double(sorted.count) * 1e-7))
-    let allowed = sorted.count <= 1 << 16 ? 1e-12 : 1e-6
+    let allowed = sorted.count <= 1 << 18 ? 1e-12 : 1e-6
     #expect(abs(try #require(distribution.gini) - gini) <= allowed)
 
     let columns = shape.last!
