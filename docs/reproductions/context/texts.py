@@ -57,42 +57,61 @@ def chapters():
 
 
 class Page(html.parser.HTMLParser):
-    """The plain text of a page."""
+    """The plain text of a page: a line for each paragraph, and preformatted lines as they are, without menus and scripts."""
 
     def __init__(self):
         super().__init__()
-        self.parts, self.hidden = [], 0
+        self.lines, self.line, self.hidden, self.divisions, self.menu, self.formatted = [], "", 0, 0, None, 0
+
+    def end_line(self):
+        line = self.line.rstrip() if self.formatted else " ".join(self.line.split())
+        if line.strip():
+            self.lines.append(line[:400])
+        self.line = ""
 
     def handle_starttag(self, tag, attributes):
-        self.hidden += tag in ("script", "style", "svg")
+        if tag == "div":
+            self.divisions += 1
+            names = (dict(attributes).get("class") or "").split()
+            if self.menu is None and ("nosearch" in names or "fancy_toc" in names):
+                self.menu = self.divisions
+        self.hidden += tag in ("script", "style", "svg", "title")
         if tag in BLOCKS:
-            self.parts.append("\n")
+            self.end_line()
+        self.formatted += tag == "pre"
 
     def handle_endtag(self, tag):
-        self.hidden -= tag in ("script", "style", "svg") and self.hidden > 0
         if tag in BLOCKS:
-            self.parts.append("\n")
+            self.end_line()
+        self.formatted -= tag == "pre" and self.formatted > 0
+        self.hidden -= tag in ("script", "style", "svg", "title") and self.hidden > 0
+        if tag == "div":
+            if self.menu == self.divisions:
+                self.menu = None
+            self.divisions -= 1
 
     def handle_data(self, data):
-        if not self.hidden:
-            self.parts.append(data)
+        if self.hidden or self.menu is not None:
+            return
+        if not self.formatted:
+            self.line += data
+            return
+        first, *others = data.split("\n")
+        self.line += first
+        for other in others:
+            self.end_line()
+            self.line = other
 
 
 def pages():
-    """Yields the text of each page, without lines that a page before it had."""
-    seen = set()
-    for path in sorted(glob.glob("/usr/share/doc/sqlite3/**/*.html", recursive=True)):
+    """Yields the text of each page."""
+    for path in sorted(glob.glob("/usr/share/doc/sqlite3/*.html")):
         page = Page()
         with open(path, encoding="utf-8", errors="replace") as file:
             page.feed(file.read())
-        lines = []
-        for line in "".join(page.parts).splitlines():
-            line = " ".join(line.split())
-            if line and line not in seen:
-                seen.add(line)
-                lines.append(line)
-        if len(lines) > 3:
-            yield "\n".join(lines)
+        page.end_line()
+        if sum(map(len, page.lines)) > 400:
+            yield "\n".join(page.lines)
 
 
 def main():
