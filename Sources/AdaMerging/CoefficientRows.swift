@@ -38,13 +38,17 @@ package struct CoefficientRows: Sendable {
   package subscript(tensor: String) -> Int? { indices[tensor] }
 
   /// Returns the table with coefficients that are limited to 0 to 1.
-  /// - Parameter raw: The coefficients of each row, one row after another.
-  package func table(_ raw: [Double], models: [String], path: String) -> MergeCoefficients {
+  /// - Parameters:
+  ///   - raw: The coefficients of each row, one row after another.
+  ///   - ties: The share of each difference that was kept, 1 for all.
+  package func table(
+    _ raw: [Double], models: [String], ties: Double, path: String
+  ) -> MergeCoefficients {
     var rows: [String: [Double]] = [:]
     for (name, index) in entries {
       rows[name] = raw[index * models.count..<(index + 1) * models.count].map(Self.limited)
     }
-    return MergeCoefficients(grouping, models: models, rows: rows, path: path)
+    return MergeCoefficients(grouping, models: models, ties: ties, rows: rows, path: path)
   }
 
   /// Returns a coefficient as the merge uses it: between 0 and 1.

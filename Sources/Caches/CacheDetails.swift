@@ -33,6 +33,9 @@ package struct CacheDetails: Sendable {
     object[Self.contextKey]?.asInt.flatMap { $0 > 0 ? $0 : nil }
   }
 
+  /// The name of the model that made the cache, if it is recorded.
+  package var modelName: String? { object["model"]?.asString }
+
   /// Records the layout, dtype, token count and token ids of the cache.
   package mutating func describe(_ cache: KVCache) {
     object["layout"] = .string(cache.layout)

@@ -2,12 +2,15 @@ package import Base
 
 extension MergeCoefficients {
   /// Creates a table of numbers that were learned.
+  /// - Parameter ties: The share of each difference that is kept, 1 for all; nil to state none.
   package init(
-    _ grouping: Grouping, models: [String]?, rows: [String: [Double]], path: String
+    _ grouping: Grouping, models: [String]?, ties: Double? = nil, rows: [String: [Double]],
+    path: String
   ) {
     self.path = path
     self.grouping = grouping
     self.models = models
+    self.ties = ties
     self.rows = rows
   }
 
@@ -17,10 +20,13 @@ extension MergeCoefficients {
     for name in names {
       coefficients[name] = .array((rows[name] ?? []).map { JSONValue($0) })
     }
-    return [
+    var document: JSONObject = [
       "grouping": .string(grouping.rawValue),
-      "models": .array((models ?? []).map { .string($0) }), "coefficients": .object(coefficients),
+      "models": .array((models ?? []).map { .string($0) }),
     ]
+    if let ties { document["ties"] = JSONValue(ties) }
+    document["coefficients"] = .object(coefficients)
+    return document
   }
 
   /// Returns the name of the row of a tensor in a table of a grouping.

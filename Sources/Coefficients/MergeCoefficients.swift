@@ -8,6 +8,8 @@ package import Recipes
 /// - `qkv`: a row for each tensor name; query, key and value share the row of the fused tensor's name.
 /// - `block`: a row for each prefix of tensor names; the longest matching prefix applies.
 ///
+/// `ties` is the share of each difference that the coefficients were learned for.
+///
 /// Source: Yang et al., "AdaMerging", ICLR 2024, which learns such coefficients.
 package struct MergeCoefficients: Sendable, Equatable {
   /// The rule that maps a tensor to its row.
@@ -21,6 +23,8 @@ package struct MergeCoefficients: Sendable, Equatable {
   package let rows: [String: [Double]]
   /// The models of the columns, if the file names them.
   package let models: [String]?
+  /// The share of each difference that was kept while the coefficients were learned, 1 for all; nil if the file has none.
+  package let ties: Double?
 
   /// Reads the table from a parsed JSON or YAML file.
   ///
@@ -31,6 +35,7 @@ package struct MergeCoefficients: Sendable, Equatable {
     self.path = path
     grouping = reader.grouping!
     models = reader.models
+    ties = reader.ties
     rows = reader.clampedRows
   }
 

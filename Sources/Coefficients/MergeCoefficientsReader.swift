@@ -6,6 +6,7 @@ struct MergeCoefficientsReader {
   let path: String
   private(set) var grouping: MergeCoefficients.Grouping?
   private(set) var models: [String]?
+  private(set) var ties: Double?
   private var rows: [String: [Double]] = [:]
   private var clamps = false
   private var errors: [any UserError] = []
@@ -61,6 +62,11 @@ struct MergeCoefficientsReader {
       if models == nil || models?.count != value.asList?.count {
         fault(value.line, "models is not a list of names", hint: "use [NAME, NAME]")
       }
+    case "ties":
+      ties = value.asNumber.flatMap { $0 > 0 && $0 <= 1 ? $0 : nil }
+      if ties == nil {
+        fault(value.line, "ties is not a share, expected a number above 0, up to 1")
+      }
     case "clamp":
       guard let flag = value.asBool else {
         return fault(value.line, "clamp is \(value.kind), expected true or false")
@@ -71,7 +77,7 @@ struct MergeCoefficientsReader {
       let members = value.asMap?.map { ($0.key, $0.value) } ?? [("*", value)]
       for (name, numbers) in members { readRow(name, numbers) }
     default:
-      let known = ["grouping", "models", "coefficients", "clamp"]
+      let known = ["grouping", "models", "ties", "coefficients", "clamp"]
       fault(
         value.line, "key '\(key.shown)' is not known",
         hint: Nearest.name(key, of: known).map { "did you mean '\($0)'?" }

@@ -112,6 +112,7 @@ extension MergePlanner {
           + names.map { FileSystem.ownName(of: $0).shown }.joined(separator: ", "),
         hint: "name the models in the order of the table")
     }
+    checkTies(table)
     for (row, numbers) in table.rows.sorted(by: { $0.key < $1.key })
     where numbers.count != names.count {
       fault(
@@ -125,6 +126,22 @@ extension MergePlanner {
         "\(table.path.printable): no tensor uses the rows \(GroupedNames.list(unused))",
         hint: "check the names and the grouping, which is \(table.grouping.rawValue)")
     }
+  }
+
+  /// Reports a table that was learned for another share of the differences than the merge keeps.
+  private mutating func checkTies(_ table: MergeCoefficients) {
+    guard let learned = table.ties else { return }
+    let used = recipe.ties
+    guard learned != used else { return }
+    func text(_ share: Double) -> Message {
+      share == 1 ? "without \(setting: "ties")" : "\(setting: "ties", "\(share)")"
+    }
+    fault(
+      "\(table.path.printable): its coefficients were learned " + text(learned)
+        + ", but the merge is " + text(used),
+      hint: learned == 1
+        ? "leave out \(setting: "ties")"
+        : "merge by \(setting: "method", AdaMerging.name) and \(setting: "ties", "\(learned)")")
   }
 
   /// Reports a global scope without a trim by magnitude, or with several densities for one model.

@@ -85,14 +85,16 @@ struct Sumac: ParsableCommand {
     let prefix = "Error: "
     let text = message(for: error, arguments)
     let isError = text.hasPrefix(prefix)
-    let reason = isError ? String(text.dropFirst(prefix.count)) : text
+    let reason = Suggestion.withoutFarOption(isError ? String(text.dropFirst(prefix.count)) : text)
     if arguments.contains("--json") {
       let line = reason.split(separator: "\n").first.map(String.init) ?? reason
       try? StandardOutput.write(
         FailureReport(UsageError(line)).rendered(as: .json, width: nil))
     }
     Terminal.say(isError ? "sumac: error: " + reason : reason)
-    if let hint = Suggestion.forSeveralInputs(reason, arguments) {
+    let hint =
+      Suggestion.forSeveralInputs(reason, arguments) ?? Suggestion.forScripts(reason, arguments)
+    if let hint {
       Terminal.say("sumac: hint: " + hint)
     }
     exit(withError: ExitCode(ExitStatus.usage.rawValue))

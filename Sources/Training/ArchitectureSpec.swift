@@ -23,14 +23,19 @@ package enum ArchitectureSpec {
     let parts = text[text.index(after: colon)...].split(
       separator: ",", omittingEmptySubsequences: false)
     guard ["mlp", "encoder", "convnet"].contains(name) || name.hasPrefix("resnet"),
-      parts.count >= 2,
-      let input = sizes(parts[0]), let rest = sizes(of: parts.dropFirst()), let classes = rest.last
+      parts.count >= 2
     else { throw fault(text) }
+    let input = try sizes(parts[0].split(separator: "x", omittingEmptySubsequences: false), text)
+    let rest = try sizes(Array(parts.dropFirst()), text)
+    let classes = rest[rest.count - 1]
     let widths = Array(rest.dropLast())
     if name == "mlp" { return object("mlp", input, widths, classes) }
     if name == "encoder", widths.count == 2 { return object("mlp_encoder", input, widths, classes) }
     guard input.count == 3, !widths.isEmpty else { throw fault(text) }
-    if name == "convnet" { return object("convnet", input, widths, classes) }
+    if name == "convnet" {
+      try checkPooling(input, widths, text)
+      return object("convnet", input, widths, classes)
+    }
     guard let layers = Int(name.dropFirst("resnet".count)), let depths = residualDepths[layers],
       widths.count == 1
     else {
@@ -51,18 +56,36 @@ package enum ArchitectureSpec {
       hint: "the forms are \(forms); a config.json describes any other")
   }
 
-  /// Returns the sizes in `3x32x32`.
-  private static func sizes(_ text: Substring) -> [Int]? {
-    sizes(of: text.split(separator: "x", omittingEmptySubsequences: false))
-  }
+  /// The largest size.
+  private static let sizeLimit = 1 << 16
 
-  private static func sizes(of parts: some Sequence<Substring>) -> [Int]? {
+  /// Returns the sizes that parts of a text name.
+  private static func sizes(_ parts: [Substring], _ text: String) throws(UsageError) -> [Int] {
     var sizes: [Int] = []
     for part in parts {
-      guard let size = Int(part), (1...1 << 16).contains(size) else { return nil }
+      guard let size = Int(part), (1...sizeLimit).contains(size) else {
+        let found = part.isEmpty ? "an empty size" : "the size '\(String(part).printable)'"
+        throw UsageError(
+          "the architecture '\(text.printable)' has \(found), expected whole numbers from 1 to \(sizeLimit.grouped)",
+          hint: "the forms are \(forms)")
+      }
       sizes.append(size)
     }
     return sizes
+  }
+
+  /// Throws if the poolings between the stages of a convnet leave no place of an image.
+  private static func checkPooling(
+    _ input: [Int], _ widths: [Int], _ text: String
+  ) throws(UsageError) {
+    let side = min(input[1], input[2])
+    // Each pooling halves height and width, so that 1 << (stages - 1) is the least side.
+    let stageLimit = Int.bitWidth - side.leadingZeroBitCount
+    guard widths.count > stageLimit else { return }
+    throw UsageError(
+      "the architecture '\(text.printable)' has \(widths.count) stages, but images of \(input[1]) x "
+        + "\(input[2]) can be halved \((stageLimit - 1).counted("time")) between stages",
+      hint: "use \(stageLimit.counted("width")) or fewer, or larger images")
   }
 
   private static func object(

@@ -98,6 +98,27 @@ import Testing
     #expect(figures["context"]?.asInt == 640)
   }
 
+  @Test("a cache of another model is judged with a warning that names both") func otherModel()
+    throws
+  {
+    let folder = try Workspace().folder
+    try Self.expectDone(
+      folder, "cache make base --data \(Self.prose) --length 40 -o c.safetensors")
+    try Self.expectDone(folder, "cache pack c.safetensors -o c.sumac")
+    try Self.expectDone(folder, "convert base -o base.sumac")
+    func messages(_ model: String) throws -> String {
+      let run = try Self.run(
+        folder,
+        "cache eval c.sumac --against c.safetensors --model \(model) --data \(Self.prose) --tokens 4"
+      )
+      #expect(run.status == 0, "\(run.messages)")
+      return run.messages
+    }
+    #expect(try messages("tech").contains("the model base made the cache, which is not tech"))
+    #expect(try !messages("base").contains("made the cache"))
+    #expect(try !messages("base.sumac").contains("made the cache"))
+  }
+
   @Test(
     "inputs that do not fit are refused before work",
     arguments: [
@@ -107,6 +128,8 @@ import Testing
       ("make base --data @ --length 4 --layout no -o x.safetensors", 64, "--layout no"),
       ("make base --data @ --length 4 --dtype f9 -o x.safetensors", 64, "--dtype f9"),
       ("make base --data @ --length 4 --context 0 -o x.safetensors", 64, "--context is 0"),
+      ("make base --data @ --length 20 --context 10 -o x.safetensors", 64, "--context is 10"),
+      ("make base --data @ --data @ --length 4 -o x.safetensors", 64, "--data is given 2 times"),
       ("make bert --data @ --length 4 -o x.safetensors", 64, "is an encoder"),
       ("make base --data @ --length 4 -o x", 64, "a single file"),
       ("eval c.safetensors --against c.safetensors --data @", 64, "--model is missing"),

@@ -27,6 +27,36 @@ import Testing
   }
 
   @Test(
+    "a command that a group does not have is named, and options get no far-fetched suggestion",
+    arguments: [
+      (["batch", "eval", "base", "--data", "x"], "sumac batch has no command 'eval'", "--quiet"),
+      (["plan", "eval", "base"], "sumac plan has no command 'eval'", "Usage"),
+      (
+        ["plan", "repeats", "sweep", "s.yaml", "--into", "o", "-o", "p.json", "--emit", "slurm"],
+        "sumac plan PLAN.json --emit ENGINE", "Did you mean"
+      ),
+    ])
+  func misplaced(arguments: [String], message: String, other: String) throws {
+    let run = try CommandRun.sumac(arguments)
+    #expect(run.status == 64)
+    #expect(run.messages.contains(message), "\(run.messages)")
+    #expect(!run.messages.contains(other), "\(run.messages)")
+  }
+
+  @Test(
+    "a sweep of prune refuses options of a model that is written",
+    arguments: [
+      ["--compress", "small"], ["--sealed"], ["--content-ids"], ["--no-lineage"],
+      ["--aliases", "drop"], ["--companions", "all"], ["--bos", "never"],
+    ])
+  func sweepOptions(options: [String]) throws {
+    let workspace = try Workspace()
+    let run = try run(["prune", "base", "--sweep", "50%"] + options, in: workspace.folder)
+    #expect(run.status == 64)
+    #expect(run.messages.contains(options[0]), "\(run.messages)")
+  }
+
+  @Test(
     "a negative number is the value of the option before it",
     arguments: [
       (["prune", "base", "-o", "x.sumac", "--eta", "-1"], "--eta is -1"),

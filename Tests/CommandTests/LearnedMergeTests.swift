@@ -257,4 +257,44 @@ import Testing
     let expected = "large.safetensors: tensor 'a' is held in memory and needs 480 MiB"
     #expect(run.messages.contains(expected), "\(run.messages)")
   }
+
+  // MARK: Settings
+
+  @Test(
+    "settings without effect and wrong numbers of tasks are refused before the work",
+    arguments: [
+      (["--window", "7"], "--window has no effect on an encoder"),
+      (["--tokenizer", "t.json"], "--tokenizer has no effect on an encoder"),
+      (["--data", "d=pool.safetensors:a"], "4 tasks with data for 3 models, expected as many"),
+      (["a.safetensors"], "a.safetensors is named twice"),
+    ])
+  func settings(options: [String], message: String) throws {
+    let run = try run(
+      Self.batches + Self.model + Self.table + ["--arch", "config.json"] + options)
+    #expect(run.status == 64)
+    #expect(run.messages.contains(message), "\(run.messages)")
+    #expect(!run.messages.contains("c.json"), "\(run.messages)")
+    #expect(!folder.exists("out.safetensors") && !folder.exists("c.json"))
+  }
+
+  @Test("a table that was learned with --ties is used with the same --ties") func ties() throws {
+    let learned = try run(
+      Self.batches + Self.model + Self.table + ["--arch", "config.json", "--ties", "20%"])
+    #expect(learned.status == 0, "\(learned.messages)")
+    #expect(try Self.parsed(folder.bytes("c.json"))["ties"]?.asDouble == 0.2)
+    func merge(_ options: [String]) throws -> CommandRun {
+      try CommandRun.sumac(
+        [
+          "merge", "a.safetensors", "b.safetensors", "c.safetensors", "--base",
+          "base.safetensors", "--method", "adamerging", "--coefficients", "c.json", "-o",
+          "again.safetensors", "--no-lineage", "-f",
+        ] + options, in: folder.path)
+    }
+    let without = try merge([])
+    #expect(without.status == 64)
+    #expect(without.messages.contains("merge by --method adamerging and --ties 0.2"))
+    #expect(!folder.exists("again.safetensors"))
+    let again = try merge(["--ties", "20%"])
+    #expect(again.status == 0, "\(again.messages)")
+  }
 }

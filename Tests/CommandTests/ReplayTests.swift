@@ -120,4 +120,57 @@ import Testing
     #expect(run.status == 64 && run.output.isEmpty)
     #expect(run.messages.contains("--replay needs a file"))
   }
+
+  // MARK: Places
+
+  @Test(
+    "outputs have the same bytes wherever the work is done",
+    arguments: [
+      (
+        "train run @training/start.safetensors --data @training/digits-train.npz --test @training/digits-test.npz --recipe @training/sgd.yaml -o ",
+        "/model.sumac"
+      ),
+      (
+        "sparcl train @training/start.safetensors --data @training/digits-train.npz --tasks 0,1/2,3 --epochs 1 --masks dense -o ",
+        "/task-2.sumac"
+      ),
+      (
+        "prune @training/start.safetensors --rounds 1 --data @training/digits-train.npz --test @training/digits-test.npz --recipe @training/sgd.yaml -o ",
+        "/round-1/pruned.sumac"
+      ),
+      ("train new --arch @training/config.json -o ", ".sumac"),
+      ("calibrate @base --data @tokens.safetensors:heldout_prose --tokens 300 -o ", ".sumac"),
+      (
+        "calibrate @base --data @tokens.safetensors:heldout_prose --tokens 300 --sequential @poetry -o ",
+        ".sumac"
+      ),
+      (
+        "cache make @base --data @tokens.safetensors:heldout_prose --length 20 -o ", ".safetensors"
+      ),
+      ("convert @base --target-bpw 4.5 --calibration @stats.safetensors -o ", ".sumac"),
+      ("sparcl mask @training/start.safetensors --profile @shares.yaml -o ", ".sumac"),
+    ])
+  func places(line: String, output: String) throws {
+    let workspace = try Workspace()
+    let folder = workspace.folder
+    func sumac(_ line: String, in place: String) throws {
+      let words = line.split(separator: " ").map(String.init)
+      let run = try CommandRun.sumac(words, in: place)
+      #expect(run.status == 0, "\(line): \(run.messages)")
+    }
+    try folder.write(
+      Array("prune_ratios:\n  blocks.0.weight: 0.5\n".utf8), to: "shares.yaml")
+    if line.contains("stats") {
+      try sumac(
+        "calibrate base --data tokens.safetensors:heldout_prose --tokens 300 -o stats.safetensors",
+        in: folder.path)
+    }
+    let suffix = output.hasPrefix("/") ? "" : output
+    try sumac(line.replacing("@", with: "") + "one" + suffix, in: folder.path)
+    try folder.write([], to: "deep/inside/empty")
+    try sumac(
+      line.replacing("@", with: "../../") + "../../two" + suffix, in: folder["deep/inside"])
+    let (one, two) = (try folder.bytes("one" + output), try folder.bytes("two" + output))
+    #expect(one == two && !one.isEmpty)
+  }
 }

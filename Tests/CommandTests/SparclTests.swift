@@ -59,6 +59,72 @@ import Testing
     }
   }
 
+  /// A change of the model after a task of a finished training.
+  enum Fault: CaseIterable {
+    case damaged, empty, missing, other
+  }
+
+  @Test(
+    "a finished training writes its last model again, and reports others", arguments: Fault.allCases
+  )
+  func faults(fault: Fault) throws {
+    let workspace = try workspace()
+    #expect(try run(Self.training + ["-o", "run"], workspace).status == 0)
+    let whole = try (1...2).map { try workspace.folder.bytes("run/task-\($0).sumac") }
+    for task in [2, 1] {
+      let name = "run/task-\(task).sumac"
+      try FileManager.default.removeItem(atPath: workspace.folder[name])
+      var bytes = whole[task - 1]
+      bytes[bytes.count / 2] ^= 1
+      switch fault {
+      case .damaged: try workspace.folder.write(bytes, to: name)
+      case .empty: try workspace.folder.write([], to: name)
+      case .other: try workspace.folder.write(whole[2 - task], to: name)
+      case .missing: break
+      }
+      let run = try run(Self.training + ["-o", "run"], workspace)
+      if task == 2 {
+        #expect(run.status == 0, "\(run.messages)")
+        let found = try workspace.folder.bytes(name)
+        #expect(found == whole[1])
+      } else {
+        #expect(run.status == 3, "\(run.messages)")
+        #expect(run.messages.contains("task-1.sumac: is missing, damaged or another file"))
+        #expect(run.messages.contains("remove run and repeat the command"), "\(run.messages)")
+      }
+    }
+  }
+
+  @Test("the lineage of a model has what shaped it") func lineage() throws {
+    let workspace = try workspace()
+    #expect(try run(Self.training + ["-o", "run"], workspace).status == 0)
+    let steps = try Containers.read(workspace.folder["run/task-2.sumac"]).lineage.steps
+    let options = try #require(steps.last).options
+    let expected = [
+      ("data", "digits-train.npz"), ("tasks", "0,1/2,3"), ("epochs", "3"), ("masks", "dynamic"),
+      ("sparsity", "0.8"), ("gradient-sparsity", "0.8"), ("gradient-every", "3"),
+      ("exchange", "0.01"), ("importance", "0.5"), ("mask-every", "1"), ("remove", "30%:2"),
+      ("replay", "derpp"), ("buffer", "40"), ("logit-weight", "0.1"), ("label-weight", "0.5"),
+      ("task", "2"),
+    ].map { Lineage.Option($0, $1) }
+    for option in expected { #expect(options.contains(option), "\(option)") }
+    let recipe = try #require(options.first { $0.name == "recipe" }).value
+    #expect(
+      recipe == #"{"epochs":3,"batch":16,"optimizer":{"name":"sgd","rate":0.05},"#
+        + #""schedule":{"name":"constant","by":"step"},"seed":0,"input":{"divide_by":16.0}}"#)
+  }
+
+  @Test("a run with other settings is refused by their names") func otherSettings() throws {
+    let workspace = try workspace()
+    #expect(try run(Self.training + ["-o", "run"], workspace).status == 0)
+    var other = Self.training
+    other[other.firstIndex(of: "0.05") ?? 0] = "0.06"
+    other[other.firstIndex(of: "80%") ?? 0] = "70%"
+    let run = try run(other + ["-o", "run"], workspace)
+    #expect(run.status == 64)
+    #expect(run.messages.contains("different are sparsity, rate"), "\(run.messages)")
+  }
+
   @Test("masked layers keep their sparsity, and their files are small") func sparse() throws {
     let workspace = try workspace()
     #expect(try run(Self.training + ["-o", "sparse"], workspace).status == 0)
@@ -164,6 +230,10 @@ import Testing
       (
         "update training/start.safetensors --mask training/order.safetensors --lower 91% --upper 90% --save-mask v.safetensors -o u.safetensors",
         "mask of no tensor"
+      ),
+      (
+        "update training/start.safetensors --lower 90% --upper 91% --save-mask v.safetensors -o u.safetensors",
+        "no weights would be added"
       ),
       ("buffer training/order.safetensors --size 0 -o b.safetensors", "expected 1 to"),
     ])

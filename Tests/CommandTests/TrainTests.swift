@@ -201,4 +201,47 @@ import Testing
     #expect(loss > 1 && loss < 6)
     #expect(try Containers.read(workspace.folder["run/model.sumac"]).tensors.count == 39)
   }
+
+  @Test("the lineage of a training has the values of its recipe, and its mask as an input")
+  func lineage() throws {
+    let workspace = try Workspace()
+    let mask = try run(
+      [
+        "prune", "training/start.safetensors", "-o", "p.sumac", "--by", "magnitude", "--amount",
+        "50%", "--save-mask", "m.sumac",
+      ], workspace)
+    #expect(mask.status == 0, "\(mask.messages)")
+    let run = try run(
+      ["train", "run", "training/start.safetensors", "-o", "run", "--mask", "m.sumac"] + Self.data,
+      workspace)
+    #expect(run.status == 0, "\(run.messages)")
+    let step = try #require(
+      try Containers.read(workspace.folder["run/model.sumac"]).lineage.steps.last)
+    #expect(step.inputs.map(\.name) == ["start.safetensors", "m.sumac"])
+    #expect(step.inputs[1].id.hasPrefix("sha256:"))
+    let recipe = try #require(step.options.first { $0.name == "recipe" }?.value)
+    let values = try JSONValue.parse(Array(recipe.utf8).span)
+    #expect(values["optimizer"]?["name"]?.asString == "sgd" && values["epochs"]?.asInt == 3)
+    #expect(recipe.utf8.count < 500)
+  }
+
+  @Test("a dry run of rounds states the steps of all trainings") func roundsPlan() throws {
+    let workspace = try Workspace()
+    func steps(_ rounds: [String], _ verb: [String]) throws -> JSONValue {
+      let run = try run(
+        verb + ["training/start.safetensors", "-o", "out", "--dry-run", "--json"] + rounds
+          + Self.data, workspace)
+      #expect(run.status == 0, "\(run.messages)")
+      return try JSONValue.parse(Array(run.output.utf8).span)
+    }
+    let single = try steps([], ["train", "run"])
+    let rounds = try steps(["--rounds", "3"], ["prune"])
+    #expect(single["trainings"]?.asInt == 1 && rounds["trainings"]?.asInt == 4)
+    #expect(single["steps"] == rounds["steps"])
+    let text = try run(
+      ["prune", "training/start.safetensors", "-o", "out", "--dry-run", "--rounds", "3"]
+        + Self.data, workspace)
+    let count = 4 * (single["steps"]?.asInt ?? 0)
+    #expect(text.output.contains("in each of 4 trainings: \(count.grouped) in all"))
+  }
 }

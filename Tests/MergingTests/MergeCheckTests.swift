@@ -291,12 +291,44 @@ import Testing
   }
 
   @Test(
+    "coefficients that were learned for other ties are refused, and tables may state none",
+    arguments: [
+      ("task_arithmetic", "", "ties: 0.2", "learned --ties 0.2, but the merge is without --ties"),
+      ("adamerging", "", "ties: 0.2", "learned --ties 0.2, but the merge is without --ties"),
+      ("adamerging", "{ties: 0.3}", "ties: 0.2", "--ties 0.2, but the merge is --ties 0.3"),
+      (
+        "adamerging", "{ties: 0.2}", "ties: 1",
+        "learned without --ties, but the merge is --ties 0.2"
+      ),
+      ("adamerging", "{ties: 0.2}", "ties: 0.2", nil), ("task_arithmetic", "", "ties: 1", nil),
+      ("adamerging", "{ties: 0.2}", "", nil),
+    ] as [(String, String, String, String?)])
+  func ties(method: String, parameters: String, ties: String, reason: String?) throws {
+    let recipe = """
+      merge_method: \(method)
+      base_model: base
+      models: [a, b]
+      \(parameters.isEmpty ? "" : "parameters: " + parameters)
+      """
+    let merging = try Self.merging(
+      recipe, Self.models(["l.0.weight", "embed.weight"]),
+      options: MergeOptions(
+        coefficients: Self.table("grouping: task\n\(ties)\ncoefficients: [1, 1]")))
+    if let reason {
+      #expect(Self.messages(merging).contains(reason), "\(Self.messages(merging))")
+    } else {
+      #expect(merging.errors.isEmpty, "\(Self.messages(merging))")
+    }
+  }
+
+  @Test(
     "files that are not tables are refused",
     arguments: [
       ("[1]", "expected a map"), ("coefficients: [1]", "grouping"),
       ("grouping: tesk\ncoefficients: [1]", "grouping is not known"),
       ("grouping: task\ncoeficients: [1]", "did you mean 'coefficients'"),
       ("grouping: task\ncoefficients: {'*': [x]}", "not a list of numbers"),
+      ("grouping: task\nties: 2\ncoefficients: [1]", "ties is not a share"),
       ("grouping: task\ncoefficients: {a: [1]}", "one row"), ("grouping: task", "no coefficients"),
     ])
   func noTables(yaml: String, reason: String) {

@@ -155,6 +155,23 @@ import Testing
     #expect(!replay.isComplete)
   }
 
+  @Test("a new network is made again from its sizes, but not from a configuration")
+  func newNetwork() {
+    func replay(_ architecture: String) -> Replay {
+      Self.replay([
+        Self.step("train new", [("arch", architecture), ("seed", "7"), ("compress", "fast")], [])
+      ])
+    }
+    let whole = replay("mlp:64,32,10")
+    #expect(
+      Self.commands(whole) == ["sumac train new --arch mlp:64,32,10 --seed 7 -o out.sumac"])
+    #expect(whole.isComplete && whole.inputs.isEmpty)
+    let other = replay("config.json")
+    #expect(
+      other.steps.map(\.gap) == ["the lineage does not record the content of config.json"])
+    #expect(other.inputs.isEmpty && Self.commands(other).isEmpty)
+  }
+
   @Test("a mask and an initial model are told apart where the lineage allows it")
   func pruning() {
     func words(_ options: [(String, String)], _ count: Int) -> String? {

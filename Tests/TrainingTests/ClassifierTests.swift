@@ -54,6 +54,26 @@ import Training
     #expect(throws: UsageError.self) { try ArchitectureSpec.configuration(text) }
   }
 
+  @Test(
+    "a refusal states the wrong size and the expected ones",
+    arguments: [
+      ("mlp:64,0,10", "the size '0', expected whole numbers from 1 to 65,536"),
+      ("mlp:64,65537,10", "the size '65537', expected"), ("mlp:64,,10", "an empty size, expected"),
+      ("convnet:1x8xa,8,10", "the size 'a', expected"),
+      ("convnet:3x2x2,8,8,8,8,10", "has 4 stages, but images of 2 x 2 can be halved 1 time"),
+      ("convnet:3x1x9,8,8,10", "has 2 stages, but images of 1 x 9 can be halved 0 times"),
+    ])
+  func sizes(text: String, message: String) {
+    let error = #expect(throws: UsageError.self) { try ArchitectureSpec.configuration(text) }
+    #expect(error?.message.contains(message) == true, "\(error?.description ?? "")")
+    #expect(error?.hint != nil)
+  }
+
+  @Test(
+    "a convnet may halve its images down to one place",
+    arguments: ["convnet:3x2x2,8,8,10", "convnet:3x8x9,4,4,4,4,10", "convnet:1x1x1,8,10"])
+  func smallest(text: String) throws { #expect(try !outline(text).required.isEmpty) }
+
   @Test("new tensors depend on name, seed and place, and stay within their limits")
   func initial() throws {
     let network = try outline("convnet:1x8x8,8,10")

@@ -38,7 +38,8 @@ struct SmallContinualRun {
   /// - Parameter write: Receives the number of each task whose model is written.
   @discardableResult
   func run(
-    in folder: String, endingAfter limit: Int? = nil, write: (Int) -> Void = { _ in }
+    in folder: String, endingAfter limit: Int? = nil, write: (Int) -> Void = { _ in },
+    keep: @escaping (Int, String) -> Void = { _, _ in }
   ) throws -> ContinualResult {
     let cancellation = Cancellation()
     var steps = 0
@@ -49,7 +50,11 @@ struct SmallContinualRun {
         advance: { count in
           steps += count
           if let limit, steps >= limit { cancellation.request(.interrupted) }
-        }, write: { write($0) }
+        },
+        write: {
+          write($0)
+          return "sum of \($0)"
+        }, keep: keep
       ).run()
     }
   }
@@ -62,8 +67,14 @@ struct SmallContinualRun {
     let first = try small.run(in: folder["run"])
     let files = try (folder.bytes("run/state.safetensors"), folder.bytes("run/log.jsonl"))
     var written: [Int] = []
-    let second = try small.run(in: folder["run"]) { written.append($0) }
+    var kept: [String] = []
+    let second = try small.run(in: folder["run"]) {
+      written.append($0)
+    } keep: {
+      kept.append("\($0): \($1)")
+    }
     #expect(written == [])
+    #expect(kept == ["1: sum of 1", "2: sum of 2"])
     #expect(first.epochs == second.epochs && first.accuracies == second.accuracies)
     #expect(first.epochs.count == 6 && first.stepCount == second.stepCount)
     #expect(try folder.bytes("run/state.safetensors") == files.0)

@@ -36,6 +36,28 @@ import Training
     #expect(recipe.input.divisor == 255 && recipe.input.deviation == [0.25, 0.5])
   }
 
+  @Test(
+    "the values of a recipe are a recipe with the same values",
+    arguments: [
+      "{steps: 40, batch: 16, optimizer: {name: sgd, rate: 0.2, momentum: 0.9, nesterov: true, weight_decay: 5e-4, decay: matrices}, schedule: {name: step, by: epoch, warmup: 2, every: 3, factor: 0.5}, clip: 1, seed: 7, keep: best, input: {divide_by: 255, mean: [0.5], deviation: [0.25, 0.5]}}",
+      "{epochs: 3, optimizer: {name: adamw, rate: 1e-3, betas: [0.8, 0.9]}, schedule: {name: cosine, final: 0.1}, window: 64}",
+      "{epochs: 1, optimizer: {name: adam, rate: 1}, schedule: {name: linear, warmup: 5}}",
+      "{epochs: 1, optimizer: sgd, save_every: 5}".replacing("sgd", with: "{name: sgd, rate: 1}"),
+    ])
+  func values(text: String) throws {
+    let first = try recipe(text)
+    for hasWindows in [false, true] {
+      let values = first.values(hasWindows: hasWindows)
+      let again = try recipe(JSONValue.object(values).serialized())
+      #expect(again.values(hasWindows: hasWindows) == values)
+      #expect(again.length == first.length && again.batch == first.batch)
+      #expect(again.rate == first.rate && again.seed == first.seed && again.kept == first.kept)
+      #expect(again.optimizer.settings == first.optimizer.settings)
+      #expect(again.clip == first.clip && again.weightDecay == first.weightDecay)
+      #expect(hasWindows ? again.window == first.window : again.input == first.input)
+    }
+  }
+
   @Test("Adam and AdamW differ in their weight decay") func adam() throws {
     let plain = try recipe("{epochs: 1, optimizer: {name: adam, rate: 1, betas: [0.8, 0.9]}}")
     let decoupled = try recipe("{epochs: 1, optimizer: {name: adamw, rate: 1}}")

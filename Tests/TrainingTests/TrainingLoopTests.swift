@@ -95,6 +95,18 @@ import Training
     #expect(error?.message.contains("different are seed") == true)
   }
 
+  @Test("settings that differ are named, also those of a part of the command") func otherPart()
+    throws
+  {
+    let folder = try TemporaryFolder()
+    _ = try RunFolder(
+      folder["run"], command: ["model": "m", "rope": ["steps": 2, "max_factor": 4], "bos": "auto"])
+    let error = #expect(throws: UsageError.self) {
+      try RunFolder(folder["run"], command: ["model": "m", "rope": ["steps": 3, "max_factor": 8]])
+    }
+    #expect(error?.message.contains("different are steps, max-factor, bos") == true)
+  }
+
   @Test("a folder without a training is refused") func otherFolder() throws {
     let folder = try TemporaryFolder()
     try folder.write([1], to: "run/notes.txt")

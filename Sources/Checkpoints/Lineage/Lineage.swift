@@ -18,6 +18,15 @@ package struct Lineage: Equatable, Sendable {
       self.name = name
       self.value = value
     }
+
+    /// Creates the option for a file or a tensor in it, `PATH` or `PATH:NAME`. Its value has the base name of the file, so
+    /// that it is the same wherever the work is done.
+    package init(_ name: String, file text: String) {
+      let place = try? TensorPath(text)
+      self.init(
+        name,
+        FileSystem.ownName(of: place?.path ?? text) + (place?.name.map { ":" + $0 } ?? ""))
+    }
   }
 
   /// An input of a step.

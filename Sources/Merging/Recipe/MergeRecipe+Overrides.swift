@@ -15,6 +15,12 @@ extension MergeRecipe {
     parameters.set(name, to: value)
   }
 
+  /// The share of each difference that adamerging keeps, 1 for all; 1 for other methods.
+  package var ties: Double {
+    guard method == AdaMerging.name else { return 1 }
+    return parameters.choices["ties"]?.first?.value.asNumber ?? 1
+  }
+
   /// Sets a parameter of each source for whose model `isMatch` returns true.
   ///
   /// - Returns: True if there is such a source.

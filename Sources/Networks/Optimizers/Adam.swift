@@ -1,3 +1,5 @@
+package import Base
+
 /// Adam: steps by the mean of the gradients over the root of the mean of their squares, both corrected for their start
 /// at 0.
 ///
@@ -20,6 +22,13 @@ package struct Adam: Optimizer {
     self.betas = betas
     self.epsilon = epsilon
     self.isDecoupled = isDecoupled
+  }
+
+  package var settings: JSONObject {
+    [
+      "name": .string(isDecoupled ? Self.decoupledName : Self.name),
+      "betas": [JSONValue(betas.first), JSONValue(betas.second)], "epsilon": JSONValue(epsilon),
+    ]
   }
 
   package let stateNames = ["mean", "square"]

@@ -1,3 +1,5 @@
+package import Base
+
 /// A rule that changes a parameter by its gradient.
 ///
 /// An optimizer is a value that holds its settings. Its state belongs to the caller: values of the parameter's shape,
@@ -7,6 +9,8 @@ package protocol Optimizer: Sendable {
   static var name: String { get }
   /// The names of the values that are kept for each parameter between two steps.
   var stateNames: [String] { get }
+  /// The name and the settings, under the keys of recipes.
+  var settings: JSONObject { get }
   /// Changes a parameter and its state.
   func apply<S: NetworkScalar>(_ update: ParameterUpdate<S>) throws
 }

@@ -1,3 +1,5 @@
+package import Base
+
 /// Stochastic gradient descent with momentum: v ← μ v + g, w ← w − η v.
 ///
 /// The weight decay λ adds λ w to the gradient. Nesterov's form moves by g + μ v in place of v.
@@ -12,6 +14,13 @@ package struct SGD: Optimizer {
   package init(momentum: Double = 0, isNesterov: Bool = false) {
     self.momentum = momentum
     self.isNesterov = isNesterov
+  }
+
+  package var settings: JSONObject {
+    var settings: JSONObject = ["name": .string(Self.name)]
+    if momentum > 0 { settings["momentum"] = JSONValue(momentum) }
+    if isNesterov { settings["nesterov"] = true }
+    return settings
   }
 
   package var stateNames: [String] { momentum == 0 ? [] : ["momentum"] }

@@ -19,6 +19,7 @@ struct BatchInputs {
   /// True if folders are looked through for models.
   private let opensFolders: Bool
   private var found: [FileIdentity: String] = [:]
+  private var unreadable: Set<String> = []
 
   /// - Parameter opensFolders: False for caches, whose folders need not be models.
   init(_ paths: [String], opensFolders: Bool, _ context: OperationContext) throws {
@@ -27,6 +28,11 @@ struct BatchInputs {
     let places = try Self.places(paths, context)
     for (place, meaning) in zip(places, try meanings(of: places)) {
       switch meaning {
+      // The plan of the model reports that its path cannot be read.
+      case .unreadable:
+        if unreadable.insert(place.path).inserted {
+          all.append(Input(path: place.path, entry: place.entry))
+        }
       case .error(let error): errors.append(try asUserError(error))
       case .input(let identity): addOnce(place.path, identity, place.entry)
       case .models(let models):
@@ -88,6 +94,8 @@ struct BatchInputs {
     case input(FileIdentity)
     /// The models in the folder, by their paths inside it.
     case models([(path: String, identity: FileIdentity)])
+    /// A path that does not exist or cannot be read, which is an error of this model alone.
+    case unreadable
     case error(any Error)
   }
 
@@ -102,6 +110,8 @@ struct BatchInputs {
       do {
         if let error = place.error { throw error }
         meaning = try Self.meaning(of: place.path, opensFolders: opensFolders, context)
+      } catch let error as FileError where error.path == place.path {
+        meaning = .unreadable
       } catch { meaning = .error(error) }
       found.withLock { $0[index] = meaning }
     }

@@ -131,7 +131,8 @@ extension LearnedMerge {
   }
 
   private func writeTable(_ learner: CoefficientLearner<Float>) throws -> MergeCoefficients {
-    let table = rows.table(learner.rawCoefficients, models: modelNames, path: settings.table)
+    let table = rows.table(
+      learner.rawCoefficients, models: modelNames, ties: merging.recipe.ties, path: settings.table)
     let text = JSONValue.object(table.document(rowsInOrder: rows.entries.map(\.name)))
       .serialized(indented: true)
     try ReportFile.write(

@@ -40,6 +40,19 @@ struct LearningTaskReader {
         "\(files.path.printable) is an encoder of texts, expected images, examples or a language model"
       )
     }
+    let without =
+      isText
+      ? [
+        ("divisor", settings.divisor != nil), ("mean", !settings.mean.isEmpty),
+        ("deviation", !settings.deviation.isEmpty),
+      ] : [("window", settings.window != nil), ("tokenizer", settings.tokenizer != nil)]
+    try SeveralErrors.throwIfAny(
+      without.filter(\.1).map { name, _ in
+        UsageError(
+          "\(setting: name) has no effect on "
+            + (isText ? "a language model, which reads tokens" : "an encoder, which reads no text"),
+          hint: "leave it out")
+      })
     heads = try settings.heads.map { try context.read($0, for: .report) }
   }
 
@@ -103,7 +116,7 @@ struct LearningTaskReader {
       )
     }
     var scaling = InputScaling()
-    scaling.divisor = settings.divisor
+    scaling.divisor = settings.divisor ?? 1
     scaling.mean = settings.mean
     scaling.deviation = settings.deviation
     return scaling
@@ -202,6 +215,6 @@ struct LearningTaskReader {
         path: entry.path)
     }
     return input.rowLength.map { TokenExamples(rows: input.tokens, length: $0) }
-      ?? TokenExamples(text: input.tokens, length: settings.window)
+      ?? TokenExamples(text: input.tokens, length: settings.window ?? 128)
   }
 }

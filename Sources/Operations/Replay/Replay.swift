@@ -83,7 +83,7 @@ package struct Replay: Sendable {
           }
         } catch {
           made.gap = error.reason
-          inputs += outputs[index].map { output in
+          inputs += outputs[index].filter { $0.artifact != file }.map { output in
             Input(
               path: paths[output.artifact] ?? output.artifact.name, id: output.artifact.id,
               byteCount: output.byteCount, step: index)

@@ -1,6 +1,7 @@
 import Base
 import Checkpoints
 import Codecs
+import Training
 
 /// The reason why a step of a lineage cannot be replayed.
 struct ReplayGap: Error, Equatable {
@@ -37,7 +38,7 @@ struct ReplayVerb: Sendable {
 
   /// All verbs that can be replayed, one line each.
   static let all: [ReplayVerb] = [
-    convert, append, prune, mask, merge, extract, apply, add, negate, compressVector, rope,
+    convert, append, prune, mask, merge, extract, apply, add, negate, compressVector, rope, new,
   ]
 
   /// Returns the verb that a step records.
@@ -58,7 +59,8 @@ struct ReplayVerb: Sendable {
   func command(
     _ step: Lineage.Step, inputs: [String], number: Int
   ) throws(ReplayGap) -> (words: [String], files: [ReplayFile]) {
-    guard inputs.count == step.inputs.count, !inputs.isEmpty else {
+    guard inputs.count == step.inputs.count, !inputs.isEmpty || recorded == TrainNewOperation.verb
+    else {
       throw ReplayGap("the lineage records no input of this step")
     }
     var result = try words + arrange(step, inputs)
@@ -221,5 +223,16 @@ struct ReplayVerb: Sendable {
       throw ReplayGap("the lineage does not record the factors of longrope")
     }
     return inputs
+  }
+
+  /// A new network, whose sizes are recorded, but not the content of a config.json.
+  private static let new = ReplayVerb(
+    recorded: TrainNewOperation.verb, words: ["train", "new"], options: ["arch", "seed"]
+  ) { step, _ throws(ReplayGap) in
+    let text = step.options.first { $0.name == "arch" }?.value ?? ""
+    guard (try? ArchitectureSpec.configuration(text)) != nil else {
+      throw ReplayGap("the lineage does not record the content of \(text.printable)")
+    }
+    return []
   }
 }

@@ -41,7 +41,8 @@ extension EvaluationSettings {
     let numbers: [(String, Int?)] = [
       ("window", window), ("stride", stride), ("tokens", tokenLimit),
     ]
-    return data.map { Lineage.Option("data", $0) }
+    return data.map { Lineage.Option("data", file: $0) }
+      + [tokenizer].compactMap(\.self).map { Lineage.Option("tokenizer", file: $0) }
       + numbers.compactMap { name, value in value.map { Lineage.Option(name, "\($0)") } }
       + [Lineage.Option("bos", start.rawValue), Lineage.Option("kernels", kernels.rawValue)]
   }

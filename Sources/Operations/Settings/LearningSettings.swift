@@ -41,10 +41,10 @@ package struct LearningSettings: Codable, Sendable, Equatable {
   package var architecture: String?
   /// The path of a tokenizer.json in place of the model's.
   package var tokenizer: String?
-  /// The number of tokens that a window of text predicts.
-  package var window = 128
-  /// The change of the values of examples: (x / divisor − mean) / deviation.
-  package var divisor = 1.0
+  /// The number of tokens that a window of text predicts; 128 for nil.
+  package var window: Int?
+  /// The change of the values of examples: (x / divisor − mean) / deviation; a divisor of 1 for nil.
+  package var divisor: Double?
   package var mean: [Double] = []
   package var deviation: [Double] = []
   /// The path where the table of learned coefficients is written.
@@ -98,14 +98,16 @@ extension LearningSettings {
     }
     for (name, value) in [
       ("steps", stepCount), ("batch", batchSize ?? 1), ("batches", batchCount ?? 1),
-      ("patience", patience ?? 1), ("window", window),
+      ("patience", patience ?? 1), ("window", window ?? 1),
     ] where !(1...Self.maximumCount).contains(value) {
       errors.append(
         UsageError("\(setting: name) is \(value), expected 1 to \(Self.maximumCount)"))
     }
     check("rate", rate, "a number above 0", rate > 0 && rate.isFinite)
     check("start", start, "a number from 0 to 1", (0...1).contains(start))
-    check("divisor", divisor, "a number other than 0", divisor != 0 && divisor.isFinite)
+    if let divisor {
+      check("divisor", divisor, "a number other than 0", divisor != 0 && divisor.isFinite)
+    }
     if betas.count != 2 || !betas.allSatisfy({ (0..<1).contains($0) }) {
       errors.append(
         UsageError("\(setting: "betas") are \(betas), expected two numbers from 0 to below 1"))
@@ -133,9 +135,23 @@ extension LearningSettings {
 extension MergeSettings {
   /// Checks the settings for learning coefficients, if there are any.
   /// - Throws: All errors in them.
-  func checkLearning() throws {
+  /// - Parameter models: The paths of the models, if they are named as arguments.
+  func checkLearning(models: [String]) throws {
     guard let learning else { return }
     var errors = learning.errors
+    var seen: Set<UTF8Key> = []
+    let repeated = models.filter { !seen.insert(UTF8Key($0)).inserted }
+    for model in Set(repeated).sorted() {
+      errors.append(
+        UsageError("\(model.printable) is named twice, expected each model once"))
+    }
+    let tuned = models.count { $0 != base }
+    if recipe == nil, repeated.isEmpty, learning.data.count != tuned {
+      errors.append(
+        UsageError(
+          "\(learning.data.count.counted("task")) with data for \(tuned.counted("model")), expected as many",
+          hint: "give \(setting: "data") NAME=FILE for the task of each model"))
+    }
     if recipe != nil {
       errors.append(
         UsageError(

@@ -59,7 +59,9 @@ package struct StorageSettings: Codable, Sendable, Equatable {
     if let candidates {
       options.append(Lineage.Option("candidates", candidates.joined(separator: ",")))
     }
-    if let calibration { options.append(Lineage.Option("calibration", calibration)) }
+    if let calibration {
+      options.append(Lineage.Option("calibration", file: calibration))
+    }
     return options
   }
 

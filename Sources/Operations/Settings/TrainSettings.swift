@@ -1,4 +1,8 @@
 package import BLAS
+import Base
+import Checkpoints
+import Examples
+import Training
 
 /// The data and the recipe of a training.
 package struct TrainSettings: Codable, Sendable, Equatable {
@@ -28,5 +32,24 @@ package struct TrainSettings: Codable, Sendable, Equatable {
   package init(recipe: String?, data: [String]) {
     self.recipe = recipe
     self.data = data
+  }
+}
+
+extension TrainSettings {
+  /// The options that shape the result, for lineages: names of files, and the values of the recipe.
+  func lineageOptions(_ recipe: TrainingRecipe, _ data: any TrainingData) -> [Lineage.Option] {
+    let hasWindows = data.windowLength != nil
+    var options = self.data.map { Lineage.Option("data", file: $0) }
+    options += [labels].compactMap(\.self).map { Lineage.Option("labels", file: $0) }
+    if recipe.kept == .best, let test { options.append(Lineage.Option("test", file: test)) }
+    options.append(
+      Lineage.Option(
+        "recipe", JSONValue.object(recipe.values(hasWindows: hasWindows)).serialized()))
+    options += [draws].compactMap(\.self).map { Lineage.Option("draws", file: $0) }
+    options += [tokenizer].compactMap(\.self).map { Lineage.Option("tokenizer", file: $0) }
+    if hasWindows { options.append(Lineage.Option("bos", start.rawValue)) }
+    options += [adapter].compactMap(\.self).map { Lineage.Option("adapter", $0) }
+    options += targets.map { Lineage.Option("target", $0) }
+    return options + [Lineage.Option("kernels", kernels.rawValue)]
   }
 }

@@ -20,7 +20,8 @@ struct ContinualInputs {
   let command: JSONObject
   private let course: ContinualCourse
   private let configuration: ModelConfiguration
-  private let training: TrainingRecipe
+  /// Optimizer, rate, batches and input.
+  let training: TrainingRecipe
   private let draws: ContinualDraws
   private let kernels: KernelChoice
 
@@ -66,7 +67,8 @@ struct ContinualInputs {
     }
     draws = ContinualDraws(seed: training.seed, given: given?.draws)
     command = try Self.command(
-      settings, checkpoint, training, data: digest, test: test?.digest, draws: given?.digest)
+      settings, checkpoint, recipe, training, data: digest, test: test?.digest, draws: given?.digest
+    )
   }
 
   /// Returns optimizer, rate and batches: those of a recipe, or the defaults of the paper's code.
@@ -128,26 +130,31 @@ struct ContinualInputs {
     }
   }
 
+  /// The settings that name files.
+  private static let files: Set = ["data", "labels", "draws"]
+
   private static func command(
-    _ settings: SparclTrainSettings, _ checkpoint: Checkpoint, _ training: TrainingRecipe,
+    _ settings: SparclTrainSettings, _ checkpoint: Checkpoint, _ recipe: ContinualRecipe,
+    _ training: TrainingRecipe,
     data: String, test: String?, draws: String?
   ) throws -> JSONObject {
-    var plain = settings
-    // Paths do not shape the result; the contents of their files do.
-    (plain.data, plain.labels, plain.test, plain.testLabels) = ("", nil, nil, nil)
-    plain.draws = nil
-    let recipe = try settings.recipe.map { path in
+    // Names of files do not shape the result; the contents of the files do.
+    var plain = JSONObject()
+    for option in settings.lineageOptions(recipe, training) where !Self.files.contains(option.name)
+    {
+      let past = plain[option.name]?.asString.map { $0 + " " } ?? ""
+      plain[option.name] = .string(past + option.value)
+    }
+    plain["recipe"] = .object(training.values(hasWindows: false))
+    let file = try settings.recipe.map { path in
       let file = try InputFile(path: path)
       return XXH64.digits(of: try file.bytes(at: 0, count: file.byteCount))
     }
-    plain.recipe = nil
-    let operation = SparclTrainOperation(model: "", settings: plain, output: "")
     return [
       "schema": "sumac.sparcl-run/1", "version": .string(Version.current),
       "model": .string(checkpoint.identity.id), "data": .string(data),
       "test": test.map { .string($0) } ?? .null, "draws": draws.map { .string($0) } ?? .null,
-      "recipe": recipe.map { .string($0) } ?? .null,
-      "settings": .string(XXH64.digits(of: try Operations.json(operation))),
+      "recipe": file.map { .string($0) } ?? .null, "settings": .object(plain),
     ]
   }
 

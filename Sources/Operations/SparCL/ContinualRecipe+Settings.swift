@@ -207,9 +207,13 @@ extension SparclTrainSettings {
     return Set(found.map(\.name))
   }
 
+  /// The share of the weights that is replaced at once.
+  static let defaultExchange = 0.01
+
   private func schedule() throws -> MaskSchedule {
     var schedule = MaskSchedule(
-      sparsity: sparsity ?? 0.5, exchange: exchange ?? 0.01, interval: max(1, maskInterval ?? 5),
+      sparsity: sparsity ?? 0.5, exchange: exchange ?? Self.defaultExchange,
+      interval: max(1, maskInterval ?? 5),
       epochs: max(1, epochs))
     guard masks == .dynamic else { return schedule }
     if lower != nil || upper != nil || changes != nil {

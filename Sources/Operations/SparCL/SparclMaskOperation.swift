@@ -106,7 +106,7 @@ package struct SparclMaskOperation: OutputOperation {
   private var options: [Lineage.Option] {
     var options = [Lineage.Option("as", result.rawValue), Lineage.Option("by", grouping.rawValue)]
     if let sparsity { options.append(Lineage.Option("sparsity", "\(sparsity)")) }
-    if let profile { options.append(Lineage.Option("profile", profile)) }
+    if let profile { options.append(Lineage.Option("profile", file: profile)) }
     if gradient != nil { options.append(Lineage.Option("alpha", "\(alpha ?? 0.5)")) }
     if bufferGradient != nil { options.append(Lineage.Option("beta", "\(beta ?? 1)")) }
     return options

@@ -43,7 +43,14 @@ package struct SparclTrainOperation: PlannedTraining {
       result = try ContinualRun(
         learner, test: inputs.test, folder, cancellation: context.cancellation,
         advance: { progress.advance(byteCount: $0) }
-      ) { try write(learner, task: $0, inputs, context) }.run()
+      ) {
+        try write(learner, task: $0, inputs, context)
+        return try checksum(ofTask: $0, context) ?? ""
+      } keep: { task, sum in
+        guard try checksum(ofTask: task, context) != sum else { return }
+        guard task == inputs.recipe.tasks.count else { throw fault(task) }
+        try write(learner, task: task, inputs, context)
+      }.run()
     }
     let sizes = try inputs.recipe.tasks.indices.map {
       try FileSystem.byteCount(ofTree: path($0 + 1))
@@ -61,6 +68,23 @@ package struct SparclTrainOperation: PlannedTraining {
     throw FileError("write to folder", parent, .noSuchFileOrDirectory)
   }
 
+  /// Returns the checksum of the model after a task; nil if the file does not exist.
+  private func checksum(ofTask task: Int, _ context: OperationContext) throws -> String? {
+    guard try FileSystem.targetType(path(task)) == .regular else { return nil }
+    let engine = Engine(
+      workers: 1, cancellation: context.cancellation, progress: NoProgress())
+    return try FileChecksum.text(of: path(task), from: 0, engine: engine)
+  }
+
+  /// The error for the model of an earlier task, whose weights the state of the run no longer has.
+  private func fault(_ task: Int) -> FormatError {
+    FormatError(
+      .trainingState,
+      "is missing, damaged or another file, expected the model that the run wrote after task \(task)",
+      path: path(task),
+      hint: "put the file back, or remove \(output.printable) and repeat the command to train anew")
+  }
+
   /// Writes the model after a task; masked layers are stored sparse.
   private func write(
     _ learner: ContinualLearner<Float>, task: Int, _ inputs: ContinualInputs,
@@ -71,10 +95,9 @@ package struct SparclTrainOperation: PlannedTraining {
     var settings = OutputSettings(path: path(task))
     settings.replacesExisting = true
     let request = OutputRequest(
-      options: [
-        Lineage.Option("data", self.settings.data), Lineage.Option("tasks", self.settings.tasks),
-        Lineage.Option("task", String(task)),
-      ], inputs: [inputs.checkpoint], output: checkpoint, carried: [])
+      options: self.settings.lineageOptions(inputs.recipe, inputs.training)
+        + [Lineage.Option("task", String(task))], inputs: [inputs.checkpoint], output: checkpoint,
+      carried: [])
     _ = try OutputRun(request, verb: Self.verb, settings, context).run()
   }
 

@@ -130,6 +130,14 @@ package struct SparclUpdateOperation: OutputOperation {
     for (name, share) in [("lower", lower), ("upper", upper)] where !(share >= 0 && share < 1) {
       faults.append(UsageError("\(setting: name) is \(share), expected 0 to below 1"))
     }
+    if upper > lower {
+      faults.append(
+        UsageError(
+          "\(setting: "upper") is \(upper), above \(setting: "lower") \(lower): no weights would be added",
+          hint:
+            "layers are pruned to the sparsity \(setting: "lower") and grow to \(setting: "upper")")
+      )
+    }
     faults += SparclLayers.faults(ofFactor: alpha, "alpha", of: gradient, "gradient")
     let places = [("seed", seed != nil), ("number", number != nil), ("draws", draws != nil)]
     for (name, isGiven) in places where isGiven {

@@ -14,6 +14,35 @@ extension RegistryTopic {
     }
   }
 
+  /// The rules of rounds of training and pruning that a single pruning does not have.
+  static var rounds: [RegistryTopic] {
+    PruneRoundsOperation.Method.allCases.compactMap { method in
+      text(of: method).map { text in
+        RegistryTopic(
+          method.rawValue, usage: ["sumac prune --rounds N --by \(method.rawValue)"], text)
+      }
+    }
+  }
+
+  private static func text(of method: PruneRoundsOperation.Method) -> String? {
+    switch method {
+    case .pqi: nil
+    case .lottery:
+      """
+      Each round trains the network, prunes the share --amount of the weights that are left, those
+      with the smallest magnitudes, and starts again from the initial values of the others.
+      What it loses: the values of the pruned weights.
+      Source: Frankle and Carbin, "The Lottery Ticket Hypothesis", ICLR 2019.
+      """
+    case .oneShot:
+      """
+      As lottery, but each round ranks the weights by their magnitudes after the first training,
+      and prunes the share --amount of those that are left.
+      What it loses: the values of the pruned weights.
+      """
+    }
+  }
+
   private static func text(of method: PruneSettings.Method) -> String {
     switch method {
     case .pqi:

@@ -20,14 +20,17 @@ package enum Topic: String, CaseIterable, Sendable {
     switch self {
     case .exitCodes:
       """
+      The words in parentheses are the codes of errors in the output of --json. Errors in the
+      content of files have codes of their own: sumac explain error-codes
+
       0    success
       1    a comparison found a difference
       2    some of several inputs failed
-      3    an input is malformed, damaged or unsupported
-      4    reading or writing failed: missing file, no permission, no space
-      5    the output already exists; use --force to replace it
-      64   wrong usage
-      70   internal error: a bug in sumac, please report it
+      3    an input is malformed, damaged or unsupported (bad-input)
+      4    reading or writing failed: missing file, no permission, no space (input-output)
+      5    the output already exists; use --force to replace it (output-exists)
+      64   wrong usage (usage)
+      70   internal error: a bug in sumac, please report it (bug)
       130  interrupted by SIGINT; no partial output is left
       143  terminated by SIGTERM; no partial output is left
       129, 131, 138, 140, 141, 153
@@ -110,6 +113,20 @@ package enum Topic: String, CaseIterable, Sendable {
 }
 
 extension Topic {
+  /// The statuses whose names are codes of errors in the output of `--json`.
+  private static let statuses: [ExitStatus] = [
+    .badInput, .inputOutput, .outputExists, .usage, .bug,
+  ]
+
+  /// Returns the topic of a name: its own, or that of exit codes for the name of a status.
+  package init?(named name: String) {
+    if Self.statuses.contains(where: { $0.name == name }) {
+      self = .exitCodes
+    } else {
+      self.init(rawValue: name)
+    }
+  }
+
   /// Returns the end of the line about a dtype: whether `--dtype` converts it.
   private func conversion(of dtype: DType) -> String {
     if dtype.isPlainFloat { return ", converted by --dtype" }

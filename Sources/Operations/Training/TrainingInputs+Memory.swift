@@ -20,7 +20,7 @@ extension TrainingInputs {
     self.data = data
     self.test = test
     order = .asStored
-    masks = [:]
+    (masks, maskFile) = ([:], nil)
     part = .weights
     fit = nil
     self.command = command

@@ -20,6 +20,8 @@ struct TrainingInputs {
   let test: (any TrainingData)?
   let order: ExampleOrder
   let masks: [String: LazyTensor]
+  /// The file of the masks; nil if there are none.
+  let maskFile: Checkpoint?
   /// The part of the network that is trained.
   let part: TrainedPart
   /// The trained frequencies; nil if the model keeps its own.
@@ -88,7 +90,10 @@ struct TrainingInputs {
       draws = try settings.draws.map { try Self.order($0, recipe, data, rounds, context) }
     }
     order = draws?.order ?? .random(seed: recipe.seed)
-    masks = try settings.mask.map { try Self.masks($0, checkpoint, context) } ?? [:]
+    maskFile = try settings.mask.map {
+      try context.identified([context.read($0, for: .report)])[0]
+    }
+    masks = try maskFile.map { try Self.masks($0, checkpoint) } ?? [:]
     var command: JSONObject = [
       "schema": "sumac.run/1", "version": .string(Version.current),
       "model": .string(checkpoint.identity.id),
@@ -217,9 +222,8 @@ struct TrainingInputs {
 
   /// Returns the masks of a file, whose tensors have names and shapes of the model's.
   private static func masks(
-    _ path: String, _ checkpoint: Checkpoint, _ context: OperationContext
+    _ file: Checkpoint, _ checkpoint: Checkpoint
   ) throws -> [String: LazyTensor] {
-    let file = try context.read(path, for: .report)
     var masks: [String: LazyTensor] = [:]
     let tensors = Dictionary(
       checkpoint.tensors.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
@@ -230,7 +234,8 @@ struct TrainingInputs {
       else {
         faults.append(
           FormatError(
-            .trainingData, "is a mask of no tensor of \(checkpoint.path.printable)", path: path,
+            .trainingData, "is a mask of no tensor of \(checkpoint.path.printable)",
+            path: file.path,
             tensor: mask.name, hint: "use masks that prune wrote for this model"))
         continue
       }

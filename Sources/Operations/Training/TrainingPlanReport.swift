@@ -16,10 +16,18 @@ struct TrainingPlanReport: Report {
   private let testCount: Int?
   private let batch: Int
   private let threadCount: Int
+  /// The number of trainings, one after another.
+  private let trainingCount: Int
+
+  /// The steps of all trainings together, at most the largest number.
+  private var stepCount: Int {
+    let (product, isOver) = trainingCount.multipliedReportingOverflow(by: plan.stepCount)
+    return isOver ? .max : product
+  }
 
   init(
     model: String, folder: String, _ inputs: TrainingInputs, _ plan: TrainingInputs.Plan,
-    _ context: OperationContext
+    trainings: Int = 1, _ context: OperationContext
   ) {
     self.model = model
     self.folder = folder
@@ -28,6 +36,7 @@ struct TrainingPlanReport: Report {
     testCount = inputs.test?.count
     batch = inputs.recipe.batch
     threadCount = context.jobs
+    trainingCount = trainings
   }
 
   var sections: [Section] {
@@ -40,7 +49,11 @@ struct TrainingPlanReport: Report {
         Section.Fact(
           "steps",
           "\(plan.stepCount.grouped) of \(batch.grouped) examples, \(plan.stepsPerEpoch.grouped) "
-            + "in an epoch"),
+            + "in an epoch"
+            + (trainingCount == 1
+              ? ""
+              : ", in each of \(trainingCount.grouped) trainings: "
+                + "\(stepCount.grouped) in all")),
         Section.Fact(
           "memory",
           "\(ByteSize(plan.byteCount)) for network and data"
@@ -52,8 +65,8 @@ struct TrainingPlanReport: Report {
 
   var records: Table {
     .trainingPlan(
-      model: model, values: plan.parameterCount, examples: exampleCount, steps: plan.stepCount,
-      byteCount: plan.byteCount)
+      model: model, values: plan.parameterCount, examples: exampleCount,
+      steps: stepCount, byteCount: plan.byteCount)
   }
 
   var members: JSONObject {
@@ -62,7 +75,7 @@ struct TrainingPlanReport: Report {
       "examples": JSONValue(exampleCount),
       "test_examples": testCount.map { JSONValue($0) } ?? .null,
       "batch": JSONValue(batch), "steps": JSONValue(plan.stepCount),
-      "steps_per_epoch": JSONValue(plan.stepsPerEpoch),
+      "steps_per_epoch": JSONValue(plan.stepsPerEpoch), "trainings": JSONValue(trainingCount),
       "recomputes_blocks": .bool(plan.usesSegments), "memory_bytes": JSONValue(plan.byteCount),
       "threads": JSONValue(threadCount),
     ]

@@ -38,6 +38,7 @@ package struct CacheEvalOperation: Operation {
       try input.read([against], context, known: known)
     )
     try check(packed, original, inputs)
+    try warnOfOtherModel([original, packed], inputs, context)
     let sequence = try sequence(packed, original, inputs)
     inputs.checkPositions(sequence.tokens.count)
     let needed = try SequenceEvaluator.byteCount(
@@ -80,6 +81,38 @@ package struct CacheEvalOperation: Operation {
     }
     try SeveralErrors.throwIfAny(faults)
   }
+
+  /// Warns if a cache records that another model made it: by the id in its lineage, or else by its name.
+  private func warnOfOtherModel(
+    _ caches: [KVCache], _ inputs: SequenceInputs, _ context: OperationContext
+  ) throws {
+    let checkpoint = inputs.files.checkpoint
+    let own = try context.identified([checkpoint])[0].identity.id
+    let name = FileSystem.ownName(of: checkpoint.path)
+    func form(_ id: String) -> Substring { id.prefix { $0 != ":" } }
+    for cache in caches {
+      let step = cache.origin.lineage.steps.last { $0.verb == CacheMakeOperation.verb }
+      let recorded = step?.inputs.first
+      let isOther: Bool
+      let other: String
+      if let recorded, form(recorded.id) == form(own) {
+        (isOther, other) = (recorded.id != own, recorded.name)
+      } else if let named = CacheDetails(cache)?.modelName {
+        (isOther, other) = (Self.stem(named) != Self.stem(name), named)
+      } else {
+        continue
+      }
+      guard isOther else { continue }
+      context.observer.report(
+        .warning(
+          "\(cache.origin.path.printable): the model \(other.printable) made the cache, which is not "
+            + checkpoint.path.printable))
+      return
+    }
+  }
+
+  /// Returns a name without its suffixes: the same model may be stored in several formats.
+  private static func stem(_ name: String) -> Substring { name.prefix { $0 != "." } }
 
   /// Returns an error if a cache is of other tokens than the text, as far as it has their ids.
   private func fault(in cache: KVCache, _ tokens: [Int32]) -> UsageError? {

@@ -36,6 +36,11 @@ package struct CacheMakeOperation: OutputOperation {
         "\(text.data.printable) has \(inputs.tokens.count.counted("token")), fewer than "
           + "\(setting: "length") \(length)", hint: "give more text")
     }
+    if let context = text.context, context < length {
+      throw UsageError(
+        "\(setting: "context") is \(context), expected \(setting: "length") \(length) or more: "
+          + "each token has a position")
+    }
     inputs.checkPositions(length)
     let sequence = CachedSequence(
       tokens: Array(inputs.tokens.prefix(length)), context: text.context)

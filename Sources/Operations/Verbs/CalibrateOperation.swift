@@ -77,7 +77,7 @@ package struct CalibrateOperation: OutputOperation {
     // SAFETY: the survey runs after this function, at most once, and nothing else uses the models.
     nonisolated(unsafe) let run = (inputs: inputs, pruning: pruning)
     var request = OutputRequest(
-      options: lineageOptions, inputs: [inputs.checkpoint] + inputs.others, output: planned,
+      options: lineageOptions(step), inputs: [inputs.checkpoint] + inputs.others, output: planned,
       carried: [],
       survey: OutputSurvey(
         .evaluate, demand, byteCount: 0
@@ -102,9 +102,15 @@ package struct CalibrateOperation: OutputOperation {
     return request
   }
 
-  private var lineageOptions: [Lineage.Option] {
-    settings.lineageOptions + products.map { Lineage.Option("products", $0) }
-      + (sequential.map { [Lineage.Option("sequential", $0)] } ?? [])
+  private func lineageOptions(_ step: SequentialStep?) -> [Lineage.Option] {
+    var options = settings.lineageOptions + products.map { Lineage.Option("products", $0) }
+    if let sequential {
+      let name = "sequential"
+      options.append(
+        step?.changedPath == nil
+          ? Lineage.Option(name, sequential) : Lineage.Option(name, file: sequential))
+    }
+    return options
   }
 
   /// Returns the weights whose products are wanted.

@@ -51,7 +51,7 @@ package struct ExplainOperation: Operation {
 
   /// Returns the report on a topic, an entry of a registry, or the code of an error; nil if it is none of them.
   package static func topic(_ name: String) -> (any Report)? {
-    if let topic = Topic(rawValue: name.lowercased()) { return topic }
+    if let topic = Topic(named: name.lowercased()) { return topic }
     if let topic = RegistryTopic[name] { return topic }
     return ErrorCatalogue[name].map(ErrorReport.init)
   }

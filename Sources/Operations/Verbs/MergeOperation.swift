@@ -23,7 +23,7 @@ package struct MergeOperation: OutputOperation {
   package func request(_ context: OperationContext) throws -> OutputRequest {
     let (recipes, faults) = try settings.recipes(models: models)
     var options = try settings.options(selection: selection.selection())
-    try settings.checkLearning()
+    try settings.checkLearning(models: models)
     var inputs = MergeInputs(recipes, recipePath: settings.recipe, context)
     try inputs.read()
     if !(faults + inputs.errors).isEmpty {

@@ -97,7 +97,8 @@ package struct PruneRoundsOperation: PlannedTraining {
     let plan = try inputs.plan(context)
     _ = try pruning(of: model, mask: settings.mask, context)
     try RunFolder.check(output, command: try command(inputs), mayHold: Self.isRound)
-    return TrainingPlanReport(model: model, folder: output, inputs, plan, context)
+    return TrainingPlanReport(
+      model: model, folder: output, inputs, plan, trainings: rounds + 1, context)
   }
 
   private func check() throws {

@@ -1,6 +1,7 @@
 import Base
 import Checkpoints
 package import Reporting
+import Rotary
 import Training
 
 /// Trains the frequencies of a model for a longer context in a run folder, in which the same command continues.
@@ -51,7 +52,14 @@ package struct RopeFitOperation: PlannedTraining {
     if let factor = fit.maximumFactor {
       options.append(Lineage.Option("max-factor", String(factor)))
     }
-    if let steps = fit.steps { options.append(Lineage.Option("steps", String(steps))) }
+    let numbers = [
+      ("param-factor", fit.parameterFactor), ("time-dt", fit.solverStep),
+      ("projection-rate", fit.projectionRate),
+    ]
+    options += numbers.compactMap { name, value in value.map { Lineage.Option(name, "\($0)") } }
+    if let activation = fit.activation {
+      options.append(Lineage.Option("act", activation.rawValue))
+    }
     return options
   }
 }

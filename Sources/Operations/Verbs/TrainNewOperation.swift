@@ -23,13 +23,22 @@ package struct TrainNewOperation: OutputOperation {
     let (text, path) = try configuration()
     let planned = try Checkpoint.newNetwork(text, path: path, seed: seed)
     return OutputRequest(
-      options: [Lineage.Option("arch", architecture), Lineage.Option("seed", String(seed))],
+      options: [
+        try isFile
+          ? Lineage.Option("arch", file: architecture) : Lineage.Option("arch", architecture),
+        Lineage.Option("seed", String(seed)),
+      ],
       inputs: [], output: planned, carried: [])
+  }
+
+  /// True if the architecture is the path of a config.json.
+  private var isFile: Bool {
+    get throws { try FileSystem.targetType(architecture) == .regular }
   }
 
   /// Returns the text of the config.json, and its path for messages.
   private func configuration() throws -> (text: [UInt8], path: String) {
-    if try FileSystem.targetType(architecture) == .regular {
+    if try isFile {
       let file = try InputFile(path: architecture)
       guard file.byteCount <= ModelConfig.maximumByteCount else {
         throw FormatError(

@@ -123,11 +123,9 @@ package struct TrainRunOperation: PlannedTraining {
   ) throws {
     var settings = OutputSettings(path: path)
     settings.replacesExisting = true
-    var options = [Lineage.Option("data", self.settings.data.joined(separator: ", "))]
-    if let recipe = self.settings.recipe { options.append(Lineage.Option("recipe", recipe)) }
-    if let adapter = self.settings.adapter { options.append(Lineage.Option("adapter", adapter)) }
     let request = OutputRequest(
-      options: options + lineageOptions, inputs: [inputs.checkpoint], output: checkpoint,
+      options: self.settings.lineageOptions(inputs.recipe, inputs.data) + lineageOptions,
+      inputs: [inputs.checkpoint] + [inputs.maskFile].compactMap(\.self), output: checkpoint,
       carried: [])
     _ = try OutputRun(request, verb: verb, settings, context).run()
   }

@@ -61,7 +61,7 @@ struct Convert: OutputVerb {
 
   func validate() throws {
     guard sweep != nil else { return try writer.requireOutput() }
-    try writer.checkSweep()
+    try writer.checkSweep(measuresSizes: true)
   }
 
   func run(_ invocation: Invocation) throws {

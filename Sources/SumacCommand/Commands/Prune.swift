@@ -76,7 +76,7 @@ struct Prune: Verb {
         throw ValidationError("--sweep and --rounds are two jobs: give one of them")
       }
       _ = try sweep.shares
-      try writer.checkSweep()
+      try writer.checkSweep(measuresSizes: false)
       guard surveyOut == nil, surveyIn.isEmpty, saveMask == nil else {
         throw ValidationError(
           "--sweep writes no model: leave out --survey-out, --survey-in and --save-mask")

@@ -152,8 +152,8 @@ struct LearningFlags: ParsableArguments {
     settings.draws = draws
     settings.architecture = arch
     settings.tokenizer = text.tokenizer
-    settings.window = window ?? settings.window
-    settings.divisor = divisor ?? settings.divisor
+    settings.window = window
+    settings.divisor = divisor
     settings.mean = mean?.numbers ?? []
     settings.deviation = deviation?.numbers ?? []
     settings.trajectory = trajectory

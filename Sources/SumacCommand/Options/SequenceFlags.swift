@@ -4,11 +4,12 @@ import Operations
 /// The options for the text of a cache.
 struct SequenceFlags: ParsableArguments {
   @Option(
+    name: .customLong("data"), parsing: .singleValue,
     help: ArgumentHelp(
       "Text, JSON lines with a member text, or token ids as FILE or FILE:TENSOR.",
       valueName: "file"),
     completion: .file())
-  var data: String
+  var texts: [String]
 
   @OptionGroup var text: TokenizerFlags
 
@@ -26,8 +27,15 @@ struct SequenceFlags: ParsableArguments {
 
   @OptionGroup var products: KernelFlags
 
+  mutating func validate() throws {
+    guard texts.count == 1 else {
+      throw ValidationError(
+        "--data is given \(texts.count) times, but a cache belongs to one text: give one")
+    }
+  }
+
   var settings: SequenceSettings {
-    var settings = SequenceSettings(data: data)
+    var settings = SequenceSettings(data: texts[0])
     settings.tokenizer = text.tokenizer
     settings.start = bos
     settings.context = context

@@ -65,10 +65,19 @@ struct SweepTypes: ExpressibleByArgument, CustomStringConvertible {
 
 extension WriterFlags {
   /// Throws if options are given that need a model to be written.
-  func checkSweep() throws {
-    let given = [
+  /// - Parameter measuresSizes: True if the sizes of files are measured, which depend on what is stored in them.
+  func checkSweep(measuresSizes: Bool) throws {
+    var options = [
       ("--dry-run", dryRun), ("--to", to != nil), ("--shard-size", shardSize != nil),
-    ].filter(\.1).map(\.0)
+    ]
+    if !measuresSizes {
+      options += [
+        ("--no-lineage", leavesOutLineage), ("--aliases", aliases != .keep),
+        ("--companions", companions != .small), ("--compress", compress != nil),
+        ("--sealed", sealed), ("--content-ids", contentIds),
+      ]
+    }
+    let given = options.filter(\.1).map(\.0)
     guard given.isEmpty else {
       throw ValidationError(
         "--sweep writes no model: leave out \(given.joined(separator: ", "))")

@@ -19,8 +19,8 @@ enum Suggestion {
         command = found
         path += " " + word
       } else if command.configuration.defaultSubcommand != nil {
-        // The word is an argument of the default subcommand.
-        return nil
+        // The word is an argument of the default subcommand, unless it is a command that the group does not have.
+        return misplaced(word, in: command, path: path, root)
       } else {
         return unknown(word, of: subcommands.map(name), path: path)
       }
@@ -61,5 +61,42 @@ enum Suggestion {
     return UsageError(
       "unknown command '\(word.printable)'",
       hint: hint ?? "the commands are \(names.joined(separator: ", ")); see \(path) --help")
+  }
+
+  /// Returns an error for a command of the program that a group with a default subcommand does not have, and that is not
+  /// a file; nil for other words.
+  private static func misplaced(
+    _ word: String, in group: any ParsableCommand.Type, path: String,
+    _ root: any ParsableCommand.Type
+  ) -> UsageError? {
+    let isVerb = root.configuration.subcommands.contains { name(of: $0) == word }
+    let type = try? FileSystem.targetType(word)
+    guard isVerb, type == nil else { return nil }
+    let own = group.configuration.defaultSubcommand.map(name)
+    let names = group.configuration.subcommands.map(name).filter { $0 != own }
+    return UsageError(
+      "\(path) has no command '\(word)'",
+      hint: "the commands are \(names.joined(separator: ", ")); see \(path) --help")
+  }
+
+  /// Returns the parser's message without a suggestion of an option that is not like the unknown one.
+  static func withoutFarOption(_ reason: String) -> String {
+    let (start, middle) = ("Unknown option '", "'. Did you mean '")
+    guard reason.hasPrefix(start), let place = reason.firstRange(of: middle),
+      let end = reason[place.upperBound...].firstIndex(of: "'")
+    else { return reason }
+    let word = String(
+      reason[reason.index(reason.startIndex, offsetBy: start.count)..<place.lowerBound])
+    let option = String(reason[place.upperBound..<end])
+    guard Nearest.name(word, of: [option]) == nil else { return reason }
+    let rest = reason[end...].drop { $0 == "'" || $0 == "?" }
+    return String(reason[..<place.lowerBound]) + "'" + rest
+  }
+
+  /// Returns a hint at the form of `plan` that writes scripts if a plan is to be made with them; nil for other errors.
+  static func forScripts(_ reason: String, _ arguments: [String]) -> String? {
+    guard arguments.first == "plan", reason.hasPrefix("Unknown option '--emit'") else { return nil }
+    return
+      "write the plan with -o PLAN.json, then its scripts: sumac plan PLAN.json --emit ENGINE -o FOLDER"
   }
 }

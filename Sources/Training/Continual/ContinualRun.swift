@@ -10,17 +10,22 @@ package final class ContinualRun {
   private let folder: RunFolder
   private let cancellation: Cancellation
   private let advance: (_ stepCount: Int) -> Void
-  /// Writes the model after a task, counted from 1.
-  private let write: (_ task: Int) throws -> Void
+  /// Writes the model after a task, counted from 1, and returns its checksum.
+  private let write: (_ task: Int) throws -> String
+  /// Checks the model that was written after a task, or writes the last one again.
+  private let keep: (_ task: Int, _ checksum: String) throws -> Void
   private var epochs: [ContinualEpoch] = []
 
   /// - Parameters:
   ///   - test: Examples on which the accuracies are measured.
   ///   - advance: Called with the number of steps that are done.
+  ///   - write: Writes the model after a task, counted from 1, and returns its checksum.
+  ///   - keep: Called before the first step with each task that is done and the checksum of its model.
   package init(
     _ learner: ContinualLearner<Float>, test: LabelledExamples, _ folder: RunFolder,
     cancellation: Cancellation, advance: @escaping (_ stepCount: Int) -> Void,
-    write: @escaping (_ task: Int) throws -> Void
+    write: @escaping (_ task: Int) throws -> String,
+    keep: @escaping (_ task: Int, _ checksum: String) throws -> Void = { _, _ in }
   ) {
     self.learner = learner
     self.test = test
@@ -28,6 +33,7 @@ package final class ContinualRun {
     self.cancellation = cancellation
     self.advance = advance
     self.write = write
+    self.keep = keep
   }
 
   private var state: ContinualState<Float> { learner.state }
@@ -42,8 +48,13 @@ package final class ContinualRun {
     } else {
       try learner.prune()
     }
-    epochs = try folder.rewindLog(toStep: state.step).compactMap(ContinualEpoch.init)
+    let lines = try folder.rewindLog(toStep: state.step)
+    epochs = lines.compactMap(ContinualEpoch.init)
     try folder.checkLog(epochs.count, expected: state.epochCount)
+    for line in lines {
+      guard let sum = line["model"]?.asString, let task = line["task"]?.asInt else { continue }
+      try keep(task, sum)
+    }
     advance(state.step)
     while !learner.isDone {
       do { try cancellation.check() } catch {
@@ -132,7 +143,10 @@ package final class ContinualRun {
     learner.endEpoch()
     if state.task != task {
       learner.state.accuracies.append(accuracies)
-      try write(task + 1)
+      let sum = try write(task + 1)
+      folder.log([
+        "step": JSONValue(state.step), "task": JSONValue(task + 1), "model": .string(sum),
+      ])
     }
     try save()
   }

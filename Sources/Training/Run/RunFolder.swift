@@ -62,13 +62,27 @@ package final class RunFolder {
       }
       return
     }
-    let keys = command.map(\.key).filter { past[$0] != command[$0] }
-    guard keys.isEmpty, past.asObject?.count == command.count + 1 else {
+    let keys = Self.differences(command, past)
+    guard keys.isEmpty else {
       throw UsageError(
-        "\(path.printable) is the run of another command"
-          + (keys.isEmpty ? "" : "; different are \(keys.joined(separator: ", "))"),
+        "\(path.printable) is the run of another command; different are "
+          + keys.joined(separator: ", ").printable,
         hint: "choose another folder with -o, or repeat the command as it was")
     }
+  }
+
+  /// Returns the names of the settings that differ; those in objects by their own names.
+  private static func differences(_ command: JSONObject, _ past: JSONValue) -> [String] {
+    let names = command.flatMap { key, value -> [String] in
+      guard past[key] != value else { return [] }
+      if let inner = value.asObject, let before = past[key], before.asObject != nil {
+        return differences(inner, before)
+      }
+      return [key.replacing("_", with: "-")]
+    }
+    // The last member of a line is its checksum.
+    let others = (past.asObject ?? [:]).map(\.key).filter { command[$0] == nil && $0 != "sum" }
+    return names + others.map { $0.replacing("_", with: "-") }
   }
 
   /// Returns the command that is recorded in a folder; nil if there is none.

@@ -48,6 +48,24 @@ import Testing
     #expect(try workspace.outputs().count == 2)
   }
 
+  @Test("a path that does not exist is an error of this model, and the others are done")
+  func missing() throws {
+    let workspace = try BatchWorkspace(models: 2)
+    var batch = workspace.converting()
+    let paths = [workspace.model(1), workspace.folder["nope"], workspace.model(2)]
+    batch.models = (paths + [workspace.folder["nope"]]).map { BatchModel(path: $0) }
+    let recorder = BatchRecorder()
+    let report = try workspace.run(batch, recorder)
+    #expect(report.states == [.done, .failed, .done])
+    #expect(report.status == .partOfBatchFailed)
+    #expect(recorder.failures.count == 1 && recorder.failures[0].contains("nope"))
+    #expect(try workspace.outputs().count == 2)
+    batch.models = [BatchModel(path: workspace.folder["nope"])]
+    batch.folder = workspace.folder["other"]
+    #expect(throws: (any UserError).self) { try workspace.run(batch) }
+    #expect(!workspace.folder.exists("other"))
+  }
+
   @Test(
     "with a stop at the first failure, an error that headers show ends the batch before any work")
   func failFast() throws {

@@ -63,9 +63,9 @@ struct TrainingFlags: ParsableArguments {
 
   @Option(
     help:
-      "Start each window of text with the token for the beginning of a text: as the tokenizer does, always, or never."
+      "Start each window of text with the token for the beginning of a text: as the tokenizer does, always, or never. (default: never)"
   )
-  var bos = EvaluationSettings.StartToken.never
+  var bos: EvaluationSettings.StartToken?
 
   /// Throws an error unless there are a recipe and data.
   func requireData() throws {
@@ -83,7 +83,7 @@ struct TrainingFlags: ParsableArguments {
       ("--recipe", recipe != nil), ("--data", !data.isEmpty), ("--labels", labels != nil),
       ("--test", test != nil), ("--test-labels", testLabels != nil), ("--draws", draws != nil),
       ("--tokenizer", text.tokenizer != nil), ("--kernels", products.kernels != .native),
-      ("--bos", bos != .never),
+      ("--bos", bos != nil),
     ].filter { $0.1 }.map { $0.0 }
   }
 
@@ -95,7 +95,7 @@ struct TrainingFlags: ParsableArguments {
     settings.draws = draws
     settings.tokenizer = text.tokenizer
     settings.kernels = products.kernels
-    settings.start = bos
+    settings.start = bos ?? .never
     return settings
   }
 }
