@@ -15,6 +15,7 @@ import Testing
   /// The names in the registries, by the group in which `explain` lists them.
   private static let registries: [(group: String, names: [String])] = [
     ("pruning", PruneSettings.Method.allCases.map(\.rawValue)),
+    ("rounds", ["lottery", "one-shot"]),
     ("merging", MergeMethods.names),
     ("rope", RopeMethod.allCases.map(\.rawValue)),
     ("rope-types", RopeTypes.all.map { $0.name }),

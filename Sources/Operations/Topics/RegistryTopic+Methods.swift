@@ -53,6 +53,34 @@ extension RegistryTopic {
     }
   }
 
+  static var rounds: [RegistryTopic] {
+    PruneRoundsOperation.Method.allCases.filter { $0 != .pqi }.map { method in
+      RegistryTopic(
+        method.rawValue, usage: ["sumac prune --rounds N --by \(method.rawValue)"],
+        text(of: method))
+    }
+  }
+
+  private static func text(of method: PruneRoundsOperation.Method) -> String {
+    switch method {
+    case .pqi: text(of: PruneSettings.Method.pqi)
+    case .lottery:
+      """
+      Each round sets the share --amount of the weights that are left to zero, those with the
+      smallest magnitudes in the model that the round before trained, and trains the others
+      again from their start.
+      What it loses: the values of the pruned weights.
+      Source: Frankle and Carbin, "The Lottery Ticket Hypothesis", ICLR 2019.
+      """
+    case .oneShot:
+      """
+      As lottery, but all rounds choose by the magnitudes in the model that was trained before
+      anything was pruned.
+      What it loses: the values of the pruned weights.
+      """
+    }
+  }
+
   static var merging: [RegistryTopic] {
     MergeMethods.all.map { method in
       let parameters = method.parameters.map { parameter in
