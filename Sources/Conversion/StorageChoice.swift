@@ -64,6 +64,14 @@ package struct StorageChoice: Sendable {
     return reason(tensor, roles) == nil ? recipe : nil
   }
 
+  /// Returns true if the recipe for all weights decides about a tensor of the checkpoint.
+  package func usesRecipe(for checkpoint: Checkpoint) -> Bool {
+    let roles = TensorRoles(checkpoint)
+    return checkpoint.tensors.contains { tensor in
+      !rules.contains { $0.glob.matches(tensor.name) } && applies(to: tensor, roles)
+    }
+  }
+
   /// Returns why a recipe cannot store a tensor; nil if it can.
   static func fault(_ recipe: TermRecipe, _ tensor: LazyTensor, _ roles: TensorRoles) -> Message? {
     SumEncoding.fault(recipe, tensor.info, rows: roles.rows(of: tensor.info))

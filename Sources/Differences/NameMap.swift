@@ -7,6 +7,8 @@ import Base
 /// with `#` are ignored.
 package struct NameMap: Sendable, Equatable {
   private struct Rule: Equatable {
+    /// The line of the file, from 1 on.
+    var line: Int
     /// The texts around the `*`; one more than there are of these.
     var from: [Substring]
     var to: [Substring]
@@ -35,7 +37,7 @@ package struct NameMap: Sendable, Equatable {
           "\(path.printable): line \(number + 1) has \(sides[0].count - 1) and \(sides[1].count - 1) '*', expected as many in both names"
         )
       }
-      rules.append(Rule(from: sides[0], to: sides[1]))
+      rules.append(Rule(line: number + 1, from: sides[0], to: sides[1]))
     }
   }
 
@@ -48,6 +50,18 @@ package struct NameMap: Sendable, Equatable {
       }
     }
     return name
+  }
+
+  /// Returns the lines that decide about none of the names.
+  /// - Complexity: O(*n* · *m*) for *n* names and *m* lines.
+  package func unusedLines(for names: some Sequence<String>) -> [Int] {
+    var unused = Set(rules.map(\.line))
+    for name in names where !unused.isEmpty {
+      if let rule = rules.first(where: { Self.match(name, $0.from) != nil }) {
+        unused.remove(rule.line)
+      }
+    }
+    return unused.sorted()
   }
 
   /// Returns the texts that the `*` stand for, each as short as possible except the last; nil if the name does not fit.

@@ -115,7 +115,7 @@ extension Inspection {
       return tensor.stored.codec
     }
     let share = Double(tensor.stored.byteCount) / Double(tensor.info.byteCount) * 100
-    return "\(tensor.stored.codec) \(share.fixed(decimals: 1)) %"
+    return "\(tensor.stored.codec), \(share.fixed(decimals: 1)) % of the bytes"
   }
 
   private var layoutTable: Table {

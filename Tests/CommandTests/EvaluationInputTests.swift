@@ -27,7 +27,7 @@ import Testing
     arguments: [
       ("empty.txt", 64, "empty.txt has 0 tokens"), ("ids.u16", 64, "is 60000"),
       ("negative.i32", 3, "negative.i32: byte 4: id -2"), ("nowhere.txt", 4, "nowhere.txt"),
-      ("base", 4, "base: cannot read"),
+      ("base", 4, "base: cannot read"), ("-", 64, "are not read from standard input"),
     ])
   func data(name: String, status: Int32, message: String) throws {
     for verb in ["eval base", "calibrate base -o stats.safetensors"] {

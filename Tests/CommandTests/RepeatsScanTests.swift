@@ -67,6 +67,34 @@ import Testing
     }
   }
 
+  @Test("standard input is read like a file: JSON lines, texts, ids, and tables of losses")
+  func standardInput() throws {
+    func run(_ line: String, _ input: String) throws -> CommandRun {
+      let run = try CommandRun.sumac(
+        line.split(separator: " ").map(String.init), in: folder.path, input: input)
+      #expect(run.status == 0, "\(line): \(run.messages)")
+      return run
+    }
+    let verses = Fixtures.path("repeats/verses.jsonl.gz")
+    #expect(try run("repeats scan -", verses).output == scan(verses).output)
+    _ = try run("repeats dedup - --by near -o a.jsonl", verses)
+    _ = try run("repeats dedup \(verses) --by near -o b.jsonl", "/dev/null")
+    #expect(try folder.bytes("a.jsonl") == folder.bytes("b.jsonl"))
+    try folder.write(Array(String(repeating: "no brace here ", count: 40).utf8), to: "t.txt")
+    func firstLine(_ run: CommandRun) -> Substring? { run.output.split(separator: "\n").first }
+    let text = try firstLine(run("repeats scan -", folder["t.txt"]))
+    #expect(try text?.contains("1 with 120 words") == true && text == firstLine(scan("t.txt")))
+    let ids = (0..<400).flatMap { [UInt8($0 % 97), UInt8($0 / 97)] }
+    try folder.write(ids, to: "i.u16")
+    let tokens = try firstLine(run("repeats scan - --ids u16", folder["i.u16"]))
+    #expect(try tokens?.contains("1 with 400 tokens") == true && tokens == firstLine(scan("i.u16")))
+    let table = "parameters,loss\n1e6,4\n1e7,3.5\n1e8,3.1\n1e9,2.8\n1e10,2.6\n"
+    try folder.write(Array(table.utf8), to: "l.csv")
+    let fit = try run("repeats fit -", folder["l.csv"]).output
+    let named = try run("repeats fit l.csv", "/dev/null").output
+    #expect(fit == named.replacing("l.csv", with: "standard input"))
+  }
+
   @Test("a signal ends a scan cleanly", arguments: [SIGINT, SIGTERM])
   func signals(signal: Int32) throws {
     try writeSimilar(groups: 150, size: 200, to: "near.jsonl")

@@ -50,6 +50,44 @@ import Testing
     #expect(run.status == 64 && run.messages.contains("is a file of the input"))
   }
 
+  @Test("the page of - is on standard output, and no file has this name")
+  func standardOutput() throws {
+    try expectDone("report base -o page.html -q")
+    let run = try run("report base -o -")
+    #expect(run.status == 0, "\(run.messages)")
+    #expect(try Array(run.output.utf8) == folder.bytes("page.html"))
+    #expect(!folder.exists("-"))
+    #expect(try self.run("report base -o - --json").status == 64)
+  }
+
+  @Test(
+    "a name of another format is refused",
+    arguments: ["r.json", "r.txt", "r.svg", "r.csv", "r.sumac"])
+  func otherFormats(name: String) throws {
+    let run = try run("report base -o \(name)")
+    #expect(run.status == 64 && run.messages.contains("ends with .html"), "\(run.messages)")
+    #expect(!folder.exists(name))
+  }
+
+  @Test("a folder in place of a document has a hint", arguments: ["--batch", "--diff"])
+  func folderOfDocuments(option: String) throws {
+    let run = try run("report \(option) base -o r.html")
+    #expect(run.status == 64 && run.messages.contains("is a folder"), "\(run.messages)")
+    #expect(run.messages.contains("hint: pass what the command printed with --json"))
+  }
+
+  @Test("lines of a map that decide about no tensor are named, and error is an order of diff")
+  func differences() throws {
+    try folder.write(Array("lm_head.weight lm_head.weight\nnowhere somewhere\n".utf8), to: "map")
+    let worst = try run("diff base p.sumac --map map --sort worst")
+    #expect(
+      worst.status == 0
+        && worst.messages.contains("warning: map: line 2 decides about no tensor of base"),
+      "\(worst.messages)")
+    #expect(!worst.messages.contains("line 1"))
+    #expect(try run("diff base p.sumac --sort error").output == worst.output)
+  }
+
   @Test("an index of shards protects its folder, also under another name")
   func shards() throws {
     try expectDone("convert base -o shards --shard-size 500kB -q")

@@ -32,22 +32,55 @@ import Testing
     #expect(killed >= 4)
     #expect(
       try CommandRun.sumac(Self.arguments + ["parts"], in: workspace.folder.path).status == 0)
-    let names = try workspace.folder.names(in: "whole")
+    try expectWhole("parts", in: workspace.folder)
+  }
+
+  /// Expects that a sweep has the files of the one in `whole`.
+  private func expectWhole(_ other: String, in folder: TemporaryFolder) throws {
+    let names = try folder.names(in: "whole")
     // Twelve trainings and three tables.
     #expect(names.count == 15)
-    #expect(try workspace.folder.names(in: "parts") == names)
+    #expect(try folder.names(in: other) == names)
     for name in names {
       let files =
         name.hasPrefix("sweep.")
         ? (name == "sweep.json" ? [] : [name])
-        : try workspace.folder.names(in: "whole/" + name).map { name + "/" + $0 }
+        : try folder.names(in: "whole/" + name).map { name + "/" + $0 }
       for file in files {
         let (whole, parts) = (
-          try workspace.folder.bytes("whole/" + file), try workspace.folder.bytes("parts/" + file)
+          try folder.bytes("whole/" + file), try folder.bytes(other + "/" + file)
         )
         #expect(whole == parts, "\(file)")
       }
     }
+  }
+
+  @Test("processes that train one sweep at once all end well, with the same files")
+  func together() throws {
+    let folder = try Workspace().folder
+    #expect(try CommandRun.sumac(Self.arguments + ["whole"], in: folder.path).status == 0)
+    let plan = "plan repeats sweep repeats/sweep.yaml --into tasks -o plan.json -j 1"
+    #expect(
+      try CommandRun.sumac(plan.split(separator: " ").map(String.init), in: folder.path).status == 0
+    )
+    for (name, arguments) in [
+      ("sweeps", Self.arguments + ["sweeps"]), ("tasks", ["task", "plan.json", "1-12"]),
+    ] {
+      let processes = (0..<3).map { _ in CommandRun.process(arguments, in: folder.path) }
+      for process in processes {
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+      }
+      for process in processes {
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 0, "\(name)")
+      }
+    }
+    #expect(try CommandRun.sumac(["task", "plan.json", "13"], in: folder.path).status == 64)
+    let table = ["task", "plan.json", "--stage", "table", "1"]
+    #expect(try CommandRun.sumac(table, in: folder.path).status == 0)
+    for name in ["sweeps", "tasks"] { try expectWhole(name, in: folder) }
   }
 
   @Test("a plan of a sweep ends with the tables of its tasks") func plan() throws {

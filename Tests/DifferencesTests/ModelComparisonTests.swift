@@ -106,6 +106,14 @@ private struct DamagedSource: TensorSource {
       found.tensors.map { $0.b?.name } == (0..<500).map { Optional("layers.\($0).bias") })
   }
 
+  @Test("lines of a map that decide about no tensor are known")
+  func unusedLines() throws {
+    let map = try NameMap(text: "# names\nh.*.a h.*.b\nx y\n\nh.0.a z\nnone some\n", path: "map")
+    #expect(map.unusedLines(for: ["h.0.a", "h.1.a", "x"]) == [5, 6])
+    #expect(map.unusedLines(for: []) == [2, 3, 5, 6])
+    #expect(NameMap().unusedLines(for: ["x"]).isEmpty)
+  }
+
   @Test("a malformed map names its line", arguments: ["a", "a b c", "\na.* b"])
   func malformedMap(text: String) {
     #expect {

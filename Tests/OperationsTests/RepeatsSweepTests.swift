@@ -158,6 +158,12 @@ import Testing
         "not a language model"
       ),
       (["probe": "{length: 40, sequences: 2000000}"], "sequences"),
+      (["probe": "{length: 4000}"], "sweep.yaml: probe of the size a:"),
+      (["share": "0.01"], "p0.01-r8: 8 repeats of one sequence"),
+      (["share": "0.01", "repeats": "1"], "p0.01-control: a share of 1 %"),
+      (["share": "0"], "share is 0, expected"), (["share": "[50%, x%]"], "share has 'x%'"),
+      (["share": "[]"], "share is an empty list"), (["repeats": "[1, 0]"], "repeats has 0"),
+      (["tokens": "512.5"], "tokens is 512.5"), (["tokens": "1e30"], "tokens is 1e+30"),
     ] as [([String: String], String)])
   func faults(changes: [String: String], reason: String) throws {
     let operation = try sweep(changes)
@@ -170,12 +176,23 @@ import Testing
     #expect(!folder.exists("out"))
   }
 
-  @Test("a folder with other files is left as it is")
-  func foreign() throws {
-    try folder.write([1], to: "out/notes.txt")
+  @Test("numbers may be written as for a mixture: tokens as 5.12e2, a share as 50%")
+  func notations() throws {
+    _ = try report(sweep(to: "whole"))
+    _ = try report(sweep(["tokens": "5.12e2", "share": "50%"], to: "other"))
+    #expect(try folder.bytes("whole/sweep.csv") == folder.bytes("other/sweep.csv"))
+    let model = Self.members[1] + "/model.sumac"
+    #expect(try folder.bytes("whole/" + model) == folder.bytes("other/" + model))
+  }
+
+  @Test(
+    "a folder with other files is left as it is, also if they have the names of tables",
+    arguments: ["notes.txt", "sweep.csv", "sweep.json", "sweep.svg"])
+  func foreign(name: String) throws {
+    try folder.write([1], to: "out/" + name)
     let operation = try sweep()
     #expect(throws: OutputExistsError.self) { try operation.run(workspace.context) }
-    #expect(try folder.names(in: "out") == ["notes.txt"])
+    #expect(try folder.names(in: "out") == [name] && folder.bytes("out/" + name) == [1])
   }
 
   @Test("a member that other settings trained is refused")

@@ -100,6 +100,13 @@ import Testing
     #expect { try sweep.run(context) } throws: { $0 is any UserError }
   }
 
+  @Test("equal shares are measured once")
+  func equalShares() throws {
+    var sweep = PruneSweepOperation(input: model, shares: [0.5, 0.25, 0.5])
+    sweep.settings.method = .random
+    #expect(try points(sweep).compactMap { $0["amount"]?.asDouble } == [0.5, 0.25])
+  }
+
   // MARK: Types
 
   private func sweep(_ types: [String]?) -> ConvertSweepOperation {
@@ -161,6 +168,33 @@ import Testing
     #expect((found["divergence"]?["value"]?.asDouble ?? 0) > 0)
     // The trial had no name, and nothing of it is left.
     #expect(try folder.names() == ["c.sumac"])
+  }
+
+  @Test("a type that rules for tensors leave no tensor is left out with the reason")
+  func unusedType() throws {
+    var operation = sweep(["int4", "int8"])
+    operation.conversion.storage.tensorTypes = ["*=int8"]
+    #expect {
+      try operation.run(context)
+    } throws: {
+      ($0 as? any UserError)?.message.contains("int4 applies to no tensor: tensor-type") ?? false
+    }
+    operation.conversion.storage.tensorTypes = ["*embed*=int8"]
+    #expect(try points(operation).count == 2)
+  }
+
+  @Test("of types with equal files, lossless is chosen")
+  func ties() throws {
+    let header = #"{"w":{"dtype":"F32","shape":[64,64],"data_offsets":[0,16384]}}"#
+    let length = (0..<8).map { UInt8(truncatingIfNeeded: header.utf8.count >> (8 * $0)) }
+    try folder.write(
+      length + Array(header.utf8) + [UInt8](repeating: 0, count: 16384), to: "zeros.safetensors")
+    var operation = sweep(["int4", "int8", "lossless"])
+    operation.conversion.input = folder["zeros.safetensors"]
+    let points = try points(operation)
+    #expect(points.count == 3 && Set(points.compactMap { $0["bytes"]?.asInt }).count == 1)
+    let front = points.filter { $0["front"] == .bool(true) }
+    #expect(front.compactMap { $0["type"]?.asString } == ["lossless"])
   }
 
   @Test("a sweep without a type that applies, or with a type of its own, is refused")

@@ -14,7 +14,8 @@ import Testing
 @Suite struct TopicTests {
   /// The names in the registries, by the group in which `explain` lists them.
   private static let registries: [(group: String, names: [String])] = [
-    ("pruning", PruneSettings.Method.allCases.map(\.rawValue) + ["lottery", "one-shot"]),
+    ("pruning", PruneSettings.Method.allCases.map(\.rawValue)),
+    ("rounds", ["lottery", "one-shot"]),
     ("merging", MergeMethods.names),
     ("rope", RopeMethod.allCases.map(\.rawValue)),
     ("rope-types", RopeTypes.all.map { $0.name }),
@@ -59,15 +60,6 @@ import Testing
     #expect(text.split(separator: "\n").allSatisfy { $0.count <= 80 })
     #expect(Set(ExplainOperation.topicNames).count == ExplainOperation.topicNames.count)
     #expect(ExplainOperation.topicNames.allSatisfy { ExplainOperation.topic($0) != nil })
-  }
-
-  @Test(
-    "the codes of errors outside of files are explained with the exit codes",
-    arguments: ["usage", "output-exists", "bad-input", "input-output", "bug", "Usage"])
-  func statuses(name: String) throws {
-    let topic = try #require(ExplainOperation.topic(name) as? Topic)
-    #expect(topic == .exitCodes)
-    #expect(topic.members["text"]?.asString?.contains("(\(name.lowercased()))") == true)
   }
 
   @Test("entries of one name share a topic, with the uses of all")

@@ -12,7 +12,7 @@ import Testing
   init() throws { folder = try TemporaryFolder() }
 
   private func read(
-    _ names: [String], text: DataSettings.TextDocuments = .file, memory: Int = 1 << 31
+    _ names: [String], text: DataSettings.TextDocuments? = nil, memory: Int = 1 << 31
   ) throws -> (corpus: Corpus, notes: [String]) {
     var settings = DataSettings(paths: names.map { folder[$0] })
     settings.text = text
@@ -25,7 +25,7 @@ import Testing
   }
 
   private func expectFault(
-    _ names: [String], text: DataSettings.TextDocuments = .file, memory: Int = 1 << 31,
+    _ names: [String], text: DataSettings.TextDocuments? = nil, memory: Int = 1 << 31,
     _ parts: String...
   ) {
     #expect {
@@ -85,6 +85,47 @@ import Testing
     #expect(try read(["a:b.safetensors"]).corpus.unitCount == 3)
     #expect(try read(["a:b.safetensors:ids"]).corpus.unitCount == 3)
     expectFault(["a:b.safetensors:idz"], "idz", "a:b.safetensors:NAME", "ids")
+  }
+
+  // MARK: Settings
+
+  @Test(
+    "settings that apply to none of the inputs are refused",
+    arguments: [
+      ("field", "a.txt"), ("field", "a.u16"), ("documents", "a.jsonl"), ("documents", "a.u16"),
+      ("ids", "a.u16"), ("ids", "a.txt"), ("ids", "a.jsonl"),
+    ])
+  func unused(key: String, name: String) throws {
+    let error = #expect(throws: UsageError.self) { try corpus(key, [name]) }
+    #expect(error?.message.text(.commandLine).hasPrefix("--\(key) ") == true)
+  }
+
+  @Test(
+    "a setting that applies to one of the inputs is used",
+    arguments: [
+      ("field", ["a.txt", "a.jsonl"], 2), ("documents", ["a.jsonl", "a.txt"], 3),
+      ("ids", ["a.u16", "a.bin"], 2),
+    ])
+  func used(key: String, names: [String], documentCount: Int) throws {
+    #expect(try corpus(key, names).documentCount == documentCount)
+  }
+
+  /// Reads small inputs with a setting.
+  private func corpus(_ key: String, _ names: [String]) throws -> Corpus {
+    for (name, text) in [
+      ("a.txt", "one\ntwo"), ("a.jsonl", "{\"text\": \"one\", \"body\": \"two\"}\n"),
+      ("a.u16", "abcd"), ("a.bin", "ab"),
+    ] { try folder.write(Array(text.utf8), to: name) }
+    var settings = DataSettings(paths: names.map { folder[$0] })
+    switch key {
+    case "field": settings.field = "body"
+    case "documents": settings.text = .lines
+    default: settings.ids = "u16"
+    }
+    return try DataReader(
+      settings, temporaryFolder: folder.path, memory: 1 << 31, cancellation: Cancellation(),
+      note: { _ in }
+    ).corpus()
   }
 
   // MARK: Tokens

@@ -27,7 +27,7 @@ import Testing
   /// - Parameter inputs: The names of the files that are passed; nil for the folder.
   private static func dedup(
     _ files: [String: [UInt8]], _ levels: [DedupSettings.Level], inputs: [String]?,
-    output: String, length: Int? = nil, text: DataSettings.TextDocuments = .file, jobs: Int = 2
+    output: String, length: Int? = nil, text: DataSettings.TextDocuments? = nil, jobs: Int = 2
   ) throws -> Outcome {
     let root = FileManager.default.temporaryDirectory.path + "/dedup-\(UUID().uuidString)"
     defer { try? FileManager.default.removeItem(atPath: root) }
@@ -276,14 +276,40 @@ import Testing
       ("a.u16", "b.u32", DedupSettings.Level.documents, "as .u16"),
       ("a.jsonl", "b.jsonl.gz", .documents, "compressed with zstd"),
       ("a.u16", "b.u16", .paragraphs, "tokens have no paragraphs"),
+      ("a.jsonl", "b.u16", .documents, "as JSON lines"),
+      ("a.jsonl", "b.npy", .documents, "as JSON lines"),
+      ("a.jsonl", "b.txt", .documents, "as JSON lines"),
+      ("a.u16", "b.npy", .documents, "as .u16"), ("a.u16", "b.txt", .documents, "as .u16"),
+      ("a.u16", "b.u16.gz", .documents, "as .u16"),
+      ("a.txt", "b.jsonl", .documents, "as a text"),
+      ("a.txt", "b.safetensors", .documents, "as a text"),
     ])
   func refused(input: String, output: String, level: DedupSettings.Level, reason: String) {
-    let files = ["a.u16": Self.ids([1, 2, 3]), "a.jsonl": Array("{\"text\":\"a\"}\n".utf8)]
+    let files = [
+      "a.u16": Self.ids([1, 2, 3]), "a.jsonl": Array("{\"text\":\"a\"}\n".utf8),
+      "a.txt": Array("a".utf8),
+    ]
     #expect {
       try Self.dedup(files, [level], inputs: [input], output: output)
     } throws: {
       ($0 as? any UserError)?.description.contains(reason) ?? false
     }
+  }
+
+  @Test(
+    "settings of near-duplicates need their removal", arguments: ["threshold", "shingle", "seed"])
+  func unused(key: String) {
+    var settings = DedupSettings()
+    settings.levels = [.documents, .words, .ranges]
+    switch key {
+    case "threshold": settings.threshold = 0.7
+    case "shingle": settings.shingle = 3
+    default: settings.seed = 0
+    }
+    let error = #expect(throws: UsageError.self) { try settings.check() }
+    #expect(error?.message.text(.commandLine).hasPrefix("--\(key) ") == true)
+    settings.levels.append(.near)
+    #expect(throws: Never.self) { try settings.check() }
   }
 
   @Test("inputs are not replaced, nor are two of them written to one file")

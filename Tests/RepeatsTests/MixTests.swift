@@ -125,7 +125,8 @@ import Tokenizers
     arguments: [
       (0.5, 2, 400, Optional(4), "expected 300: 25 sequences to repeat and 50 to use once"),
       (0.5, 200, 80, 4, "too few for one sequence"), (0, 2, 80, 4, "share"),
-      (0.5, 1, 80, 4, "times"),
+      (0.5, 1, 80, 4, "times"), (0.5, .max, 80, 4, "expected 2 to 2^40"),
+      (0.5, 1 << 40, 1 << 40, 1 << 20, "too few for one sequence"),
       (0.5, 2, 0, 4, "tokens"), (0.5, 2, 80, nil, "length"), (1.5, 2, 80, 4, "share"),
     ])
   func refused(share: Double, times: Int, tokens: Int, length: Int?, reason: String) {
@@ -135,6 +136,33 @@ import Tokenizers
     } throws: {
       ($0 as? any UserError)?.description.contains(reason) ?? false
     }
+  }
+
+  @Test(
+    "the hint for too few tokens names the least number that suffices",
+    arguments: [(0.5, 100_001, 64), (0.3, 7, 4), (1, 3, 5), (1e-6, 2, 4), (0.1, 3, 1)])
+  func leastTokens(share: Double, times: Int, length: Int) throws {
+    func error(_ tokens: Int) -> (any UserError)? {
+      do {
+        _ = try Self.mixture(
+          Self.rows(74), share: share, times: times, tokens: tokens, length: length)
+        return nil
+      } catch { return error as? any UserError }
+    }
+    let hint = try #require(error(1)?.hint?.text(.commandLine))
+    let needed = try #require(
+      hint.firstMatch(of: /^pass --tokens (\d+) or more/).flatMap { Int($0.1) })
+    let reason = "too few for one sequence"
+    #expect(error(needed)?.message.contains(reason) != true)
+    #expect(error(needed - 1)?.message.contains(reason) == true)
+  }
+
+  @Test("a share that no number of tokens reaches has a hint without such a number")
+  func unreachable() {
+    let error = #expect(throws: UsageError.self) {
+      try Self.mixture(Self.rows(74), share: 1e-300, times: 2, tokens: 80)
+    }
+    #expect(error?.hint?.text(.commandLine) == "pass fewer --times, or a larger --share")
   }
 
   /// A tokenizer of the words `a` to `z`, and `<end>`.

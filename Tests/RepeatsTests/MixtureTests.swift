@@ -57,6 +57,7 @@ import Testing
     "a mixture that cannot be made is refused",
     arguments: [
       (0, 0.5, 1), (10, 1.5, 1), (10, -0.1, 1), (10, .nan, 1), (10, 0.5, 0), (10, 0.5, 6),
+      (10, 0.01, 2), (32, 1e-9, 8),
     ])
   func refused(count: Int, share: Double, times: Int) {
     #expect(throws: UsageError.self) { try Mixture(count: count, share: share, times: times) }

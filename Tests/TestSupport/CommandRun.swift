@@ -18,12 +18,17 @@ package struct CommandRun: Sendable {
   package static var program: String { productFolder + "/sumac" }
 
   /// Runs `sumac` and waits for its end.
-  /// - Parameter environment: Variables that are added to a small fixed environment.
+  /// - Parameters:
+  ///   - input: The path of a file that is standard input; nil for none.
+  ///   - environment: Variables that are added to a small fixed environment.
   package static func sumac(
-    _ arguments: [String], in folder: String? = nil, environment: [String: String] = [:],
-    program: String = program
+    _ arguments: [String], in folder: String? = nil, input: String? = nil,
+    environment: [String: String] = [:], program: String = program
   ) throws -> CommandRun {
     let process = Self.process(arguments, in: folder, environment: environment, program: program)
+    if let input {
+      process.standardInput = try FileHandle(forReadingFrom: URL(fileURLWithPath: input))
+    }
     let output = Pipe()
     let messages = Pipe()
     process.standardOutput = output

@@ -83,6 +83,16 @@ import Training
       ("epochs: 1\noptimizer: {name: sgd, rate: 1, nesterov: true}", "line 2: nesterov needs"),
       ("epochs: 1\noptimizer: sgd", "line 2: the rate of the optimizer is missing"),
       ("[1]", "line 1: the recipe is a list"),
+      ("epochs: 1.5\noptimizer: {name: sgd, rate: 1}", "line 1: epochs is 1.5, expected a whole"),
+      ("epochs: 1e30\noptimizer: {name: sgd, rate: 1}", "line 1: epochs is 1e+30, expected"),
+      ("epochs: x\noptimizer: {name: sgd, rate: 1}", "line 1: epochs is 'x', expected a whole"),
+      (
+        "epochs: 1\noptimizer: {name: adamw, rate: 1, betas: [0, 2]}",
+        "line 2: betas has 2, expected"
+      ),
+      (
+        "epochs: 1\noptimizer: {name: adamw, rate: 1, betas: [0]}", "betas is a list of 1, expected"
+      ),
     ])
   func faults(text: String, message: String) throws {
     do {
@@ -91,6 +101,11 @@ import Training
     } catch let error as any UserError {
       #expect(error.message.contains(message), "\(error.message)")
     }
+  }
+
+  @Test("a whole number may be written with an exponent") func exponents() throws {
+    let recipe = try recipe("epochs: 2\nbatch: 1.6e1\noptimizer: {name: sgd, rate: 1}")
+    #expect(recipe.batch == 16)
   }
 
   @Test("all faults of a recipe are reported together") func together() {

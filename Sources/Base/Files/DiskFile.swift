@@ -27,7 +27,8 @@ final class DiskFile: Sendable {
       guard stat.type == .regular else {
         guard stat.type != .directory else { throw Errno.isDirectory }
         throw FileError(
-          "read, as it is not a regular file (use - for standard input)", name, .invalidArgument)
+          "read, as it is not a regular file (standard input is named -, where it is read)", name,
+          .invalidArgument)
       }
       byteCount = Int(stat.size)
       self.stat = stat

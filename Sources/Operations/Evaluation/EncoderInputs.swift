@@ -96,6 +96,7 @@ struct EncoderInputs {
     }
     var all: [[Int32]] = []
     for path in settings.data {
+      try TokenInput.checkName(path)
       var reader = TextTokenReader(
         try InputFile(path: path),
         path.hasSuffix(".jsonl") ? .lines(member: "text") : .sentences, tokenizer,

@@ -21,6 +21,7 @@ struct TokenInput {
   static func read(
     _ data: String, tokenizer: Tokenizer?, limit: Int?, _ context: OperationContext
   ) throws -> TokenInput {
+    try checkName(data)
     let place = try TensorPath(data)
     let (path, name) = (place.path, place.name)
     if name != nil || isTensorFile(path) { return try tensor(path, name, limit: limit, context) }
@@ -61,6 +62,15 @@ struct TokenInput {
         + "memory; \(ByteSize(max(0, free))) of \(setting: "memory") \(ByteSize(context.memory.available)) are free",
       hint: "give a part of the text, or pass \(setting: "memory") "
         + "\((needed + context.memory.available - free) >> 20 + 1)MiB")
+  }
+
+  /// Throws ``UsageError`` for standard input, which ends while data may be read several times.
+  static func checkName(_ data: String) throws {
+    guard data != OperationContext.standardInputPath else {
+      throw UsageError(
+        "texts and tokens for a model are not read from standard input",
+        hint: "write them to a file first")
+    }
   }
 
   private static func isTensorFile(_ path: String) -> Bool {

@@ -12,6 +12,10 @@ struct ReportDocument {
 
   /// - Throws: ``FormatError`` if the file is not JSON or has another schema.
   init(_ path: String, schema: String) throws {
+    guard !FileSystem.isDirectory(path) else {
+      throw UsageError(
+        "\(path.printable) is a folder, expected the file of a JSON document", hint: Self.usualHint)
+    }
     let file = try InputFile(path: path)
     func fault(_ reason: Message, at byteOffset: Int? = nil) -> FormatError {
       FormatError(

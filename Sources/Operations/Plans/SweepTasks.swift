@@ -29,7 +29,9 @@ final class SweepTasks {
       )
     }
     try SweepFolder(path: operation.output).create()
-    _ = try sweep.run(member, in: operation.output)
+    guard try sweep.run(member, in: operation.output).isNew else {
+      return TaskOutcome(task: task, state: .skipped)
+    }
     return TaskOutcome(
       task: task, state: .done, writtenByteCount: try FileSystem.byteCount(ofTree: path))
   }

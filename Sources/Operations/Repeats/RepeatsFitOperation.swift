@@ -29,7 +29,10 @@ package struct RepeatsFitOperation: Operation {
       throw UsageError(
         "\(setting: "effective") expects a size and a loss above 0", hint: "for example: 8e8:2.17")
     }
-    let file = try InputFile(path: table)
+    let isStream = table == OperationContext.standardInputPath
+    let table = isStream ? OperationContext.standardInputName : self.table
+    let file = try InputFile(
+      path: isStream ? context.spooledStandardInput() : table, name: table)
     guard file.byteCount <= LossTable.maximumByteCount else {
       throw FormatError(
         .lossTable, "is larger than \(ByteSize(LossTable.maximumByteCount))", path: table)

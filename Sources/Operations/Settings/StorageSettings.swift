@@ -102,6 +102,19 @@ package struct StorageSettings: Codable, Sendable, Equatable {
     return choice
   }
 
+  /// Returns an error if rules for single tensors leave none to the recipe for all weights.
+  func unusedTypeErrors(
+    _ recipe: TermRecipe, for checkpoint: Checkpoint, _ selection: Selection
+  ) throws -> [any UserError] {
+    guard !tensorTypes.isEmpty, try !choice(selection: selection).usesRecipe(for: checkpoint) else {
+      return []
+    }
+    return [
+      UsageError(
+        "\(recipe) applies to no tensor: \(setting: "tensor-type") sets the types of all weights")
+    ]
+  }
+
   /// Returns an error if the output's format cannot store what the settings ask for.
   func errors(output: OutputSettings) -> [any UserError] {
     let given =

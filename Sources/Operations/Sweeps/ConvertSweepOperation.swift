@@ -32,6 +32,7 @@ package struct ConvertSweepOperation: Operation {
     var quiet = context
     quiet.observer = ProgressOnly(base: context.observer)
     quiet.plannedOutputs[conversion.input] = input
+    let selection = try conversion.selection.selection()
     var evaluation: OutputEvaluation?
     var points: [ConvertSweepReport.Point] = []
     var skipped: [(recipe: TermRecipe, errors: [any UserError])] = []
@@ -39,8 +40,10 @@ package struct ConvertSweepOperation: Operation {
       try context.cancellation.check()
       let operation = plan(recipe)
       let request = try operation.request(quiet)
-      guard request.errors.isEmpty else {
-        skipped.append((recipe, request.errors))
+      let errors =
+        try request.errors + operation.storage.unusedTypeErrors(recipe, for: input, selection)
+      guard errors.isEmpty else {
+        skipped.append((recipe, errors))
         continue
       }
       let run = OutputRun(request, verb: ConvertOperation.verb, operation.output, quiet)

@@ -20,9 +20,12 @@ package struct ConvertSweepReport: Report {
     var figures: SweepFigures?
     /// True if no other type has a smaller file and an error that is not larger, or an equal file and a smaller error.
     var isOnFront = false
+    /// True if the type keeps every bit of any tensor.
+    let isLossless: Bool
 
     init(_ recipe: TermRecipe, _ trial: StoredTrial, figures: SweepFigures?) {
       type = recipe.description
+      isLossless = recipe.isLossless
       byteCount = trial.byteCount
       relativeError = trial.loss?.relative ?? 0
       keptCount = trial.keptCount
@@ -59,8 +62,12 @@ package struct ConvertSweepReport: Report {
     self.data = data
     self.skipped = skipped
     var sorted = points.enumerated().sorted { left, right in
-      (left.element.byteCount, left.element.cost, left.offset)
-        < (right.element.byteCount, right.element.cost, right.offset)
+      // Of equal files, that of a type which keeps every bit of any tensor comes first.
+      (left.element.byteCount, left.element.cost, left.element.isLossless ? 0 : 1, left.offset)
+        < (
+          right.element.byteCount, right.element.cost, right.element.isLossless ? 0 : 1,
+          right.offset
+        )
     }.map(\.element)
     var least = Double.infinity
     for index in sorted.indices where sorted[index].cost < least {

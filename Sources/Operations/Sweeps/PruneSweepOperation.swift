@@ -17,7 +17,7 @@ package struct PruneSweepOperation: Operation {
   package static let verb = "prune sweep"
 
   package var input: String
-  /// The shares of the weights to drop, in the order of the report.
+  /// The shares of the weights to drop, in the order of the report; equal ones are measured once.
   package var shares: [Double]
   /// The rule of pruning, without its share.
   package var settings = PruneSettings()
@@ -49,7 +49,10 @@ package struct PruneSweepOperation: Operation {
     let evaluation = try evaluation.map {
       try OutputEvaluation(of: job.initial ?? job.checkpoint, against: job.checkpoint, $0, context)
     }
-    let points = try shares.map { try point($0, job, evaluation, context) }
+    var seen: Set<Double> = []
+    let points = try shares.filter { seen.insert($0).inserted }.map {
+      try point($0, job, evaluation, context)
+    }
     let report = PruneSweepReport(
       model: input, options: job.pruning.options.filter { $0.name != "amount" },
       outOfScope: job.pruning.outOfScope(job.checkpoint), data: self.evaluation?.data,

@@ -18,7 +18,8 @@ package struct TopicGroup: Sendable {
 
   /// A group for each registry, one line each.
   package static let registries = [
-    TopicGroup("pruning", "Methods of pruning", RegistryTopic.pruning + RegistryTopic.rounds),
+    TopicGroup("pruning", "Methods of pruning", RegistryTopic.pruning),
+    TopicGroup("rounds", "Rules of rounds of training and pruning", RegistryTopic.rounds),
     TopicGroup("merging", "Methods of merging", RegistryTopic.merging),
     TopicGroup("rope", "Methods for a longer context", RegistryTopic.rope),
     TopicGroup("rope-types", "Rope types of configurations", RegistryTopic.ropeTypes),

@@ -56,6 +56,13 @@ package struct DiffOperation: Operation {
     let (first, second) = (
       try context.read(a, for: .report), try context.read(b, for: .report)
     )
+    if let map {
+      for line in names.unusedLines(for: first.tensors.lazy.map(\.name)) {
+        context.observer.report(
+          .warning(
+            "\(map.printable): line \(line) decides about no tensor of \(first.path.printable)"))
+      }
+    }
     let comparison = try ModelComparison(first, second, names: names) { selection.contains($0) }
     let demand = MemoryBudget.Demand(
       fixedByteCount: Self.tensorByteCount * comparison.tensorCount,

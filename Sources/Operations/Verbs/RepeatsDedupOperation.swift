@@ -22,11 +22,7 @@ package struct RepeatsDedupOperation: Operation {
   package func run(_ context: OperationContext) throws -> OperationResult {
     try settings.check()
     try checkPaths()
-    let reader = DataReader(
-      data, temporaryFolder: context.temporaryFolder, memory: context.memory.limit,
-      cancellation: context.cancellation
-    ) { context.observer.report(.note($0)) }
-    let corpus = try reader.corpus()
+    let corpus = try context.corpus(data)
     let target = try output.map {
       try CorpusOutput(
         corpus, to: $0, inputs: data.paths, replacesExisting: replacesExisting,

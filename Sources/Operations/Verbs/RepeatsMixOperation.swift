@@ -29,11 +29,7 @@ package struct RepeatsMixOperation: Operation {
     try checkPaths()
     let tokenizer = try tokenizer.map { try Tokenizer.load(from: InputFile(path: $0)) }
     let separator = try separatorID(tokenizer)
-    let reader = DataReader(
-      data, temporaryFolder: context.temporaryFolder, memory: context.memory.limit,
-      cancellation: context.cancellation
-    ) { context.observer.report(.note($0)) }
-    let corpus = try reader.corpus()
+    let corpus = try context.corpus(data)
     try checkUnit(corpus, tokenizer)
     let target = try output.map {
       try MixOutput(

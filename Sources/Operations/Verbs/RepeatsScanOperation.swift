@@ -16,12 +16,8 @@ package struct RepeatsScanOperation: Operation {
   package init(data: DataSettings) { self.data = data }
 
   package func run(_ context: OperationContext) throws -> OperationResult {
-    let reader = DataReader(
-      data, temporaryFolder: context.temporaryFolder, memory: context.memory.limit,
-      cancellation: context.cancellation
-    ) { context.observer.report(.note($0)) }
     let result = try RepeatScan(
-      reader.corpus(), scan, memory: context.memory.limit,
+      context.corpus(data), scan, memory: context.memory.limit,
       temporaryFolder: context.temporaryFolder,
       parallel: Parallel(jobs: context.jobs, cancellation: context.cancellation))
     let report = try RepeatScanReport(result)

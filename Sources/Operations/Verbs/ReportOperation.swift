@@ -7,6 +7,7 @@ import Pages
 import Pruning
 import Reporting
 import Surveys
+import SystemPackage
 import TensorCore
 
 /// Writes a report as one page: on a model with the statistics of its values, on a batch, or on a difference.
@@ -43,8 +44,28 @@ package struct ReportOperation: Operation {
   /// The number of iterations of the pruning forecast.
   private static let iterationCount = 12
 
-  package func run(_ context: OperationContext) throws -> OperationResult {
+  /// The suffixes of pages.
+  private static let suffixes = ["html", "htm"]
+
+  private var isStandardOutput: Bool { page == OutputJob.standardOutputName }
+
+  /// Throws unless the page can be written: to standard output, a device, or a file without the suffix of another format.
+  private func checkPage() throws {
+    guard !isStandardOutput else { return }
+    let isFile = try [nil, .regular].contains(FileSystem.targetType(page))
+    let suffix = FileSystem.baseName(of: page).split(separator: ".").dropFirst().last
+    guard !isFile || suffix.map({ Self.suffixes.contains($0.lowercased()) }) ?? true else {
+      throw UsageError(
+        "\(page.printable): a report is a page for a browser, whose name ends with .html",
+        hint:
+          "choose such a name with -o; for figures in other formats: \(command: "inspect --stats")"
+      )
+    }
     try ReportFile.check(page, replacesExisting: replacesExisting, inputs: inputPaths)
+  }
+
+  package func run(_ context: OperationContext) throws -> OperationResult {
+    try checkPage()
     var written = OutputReport(verb: Self.verb, path: page)
     written.inputPaths = inputPaths
     var result = OperationResult()
@@ -73,6 +94,10 @@ package struct ReportOperation: Operation {
       ).page
     }
     try context.cancellation.check()
+    guard !isStandardOutput else {
+      try Self.writeToStandardOutput(page)
+      return result
+    }
     try ReportFile.write(to: self.page, replacesExisting: replacesExisting) { write in
       try page.write(to: write)
     }
@@ -81,6 +106,17 @@ package struct ReportOperation: Operation {
       .note("\(self.page.printable): \(ByteSize(written.byteCount ?? 0).description)"))
     result.written = written
     return result
+  }
+
+  /// - Throws: ``InterruptedError`` if the reader of a pipe went away; ``FileError``.
+  private static func writeToStandardOutput(_ page: Page) throws {
+    try page.write { text in
+      do { try FileDescriptor.standardOutput.writeAll(text.utf8) } catch {
+        let code = Errno(caught: error)
+        guard code != .brokenPipe else { throw InterruptedError(status: .brokenPipe) }
+        throw FileError("write", "standard output", code)
+      }
+    }
   }
 
   private var inputPaths: [String] {

@@ -74,15 +74,30 @@ package struct TrainRunOperation: PlannedTraining {
     _ inputs: TrainingInputs, _ context: OperationContext,
     prepare: (Trainer<Float>) throws -> Void = { _ in }
   ) throws -> TrainingResult {
+    let (trainer, plan) = try trainer(inputs, context)
+    try prepare(trainer)
+    let folder = try RunFolder(output, command: inputs.command)
+    return try run(trainer, inputs, folder, plan, context)
+  }
+
+  /// Checks that the run can begin or continue, and returns the trainer before its first step. Writes nothing.
+  func trainer(
+    _ inputs: TrainingInputs, _ context: OperationContext
+  ) throws -> (Trainer<Float>, TrainingInputs.Plan) {
     try checkPlace()
     let plan = try inputs.plan(context)
     try RunFolder.check(output, command: inputs.command)
-    let trainer = try inputs.trainer(plan, context)
-    try prepare(trainer)
-    let folder = try RunFolder(output, command: inputs.command)
+    return (try inputs.trainer(plan, context), plan)
+  }
+
+  /// Trains in a folder, which is locked until the model is written.
+  func run(
+    _ trainer: Trainer<Float>, _ inputs: TrainingInputs, _ folder: RunFolder,
+    _ plan: TrainingInputs.Plan, _ context: OperationContext
+  ) throws -> TrainingResult {
     let result = try steps(trainer, inputs, folder, plan, context)
     try write(trainer, inputs, context)
-    return result
+    return withExtendedLifetime(folder) { result }
   }
 
   /// Runs all steps that are left, while progress is shown.

@@ -19,6 +19,7 @@ package struct CorpusOutput {
     guard inputs.count == 1, let path = try inputs.first.map({ try TensorPath($0).path }) else {
       return true
     }
+    guard path != DataReader.standardInputPath else { return false }
     guard try FileSystem.isRegularFile(path) else { return true }
     let input = try InputTree(path: path)
     // A single compressed file may look like a compressed archive.
@@ -83,17 +84,25 @@ package struct CorpusOutput {
     _ source: Corpus.Source, _ name: String, removesRanges: Bool
   ) throws -> UsageError? {
     let suffix = name.split(separator: ".").last.map(String.init) ?? ""
+    let form = DataName(name)
     switch source.origin.form {
     case .objects, .lines, .text:
+      let isLines = if case .objects = source.origin.form { true } else { false }
+      guard isLines ? form == .lines : form == .text || form == .other else {
+        return UsageError(
+          "\(name.printable): the documents of \(source.path.printable) are written as "
+            + (isLines ? "JSON lines" : "a text"),
+          hint: isLines
+            ? "use a name that ends with .jsonl or .ndjson" : "use a name that ends with .txt")
+      }
       guard [".gz", ".bz2"].contains(where: name.hasSuffix) else { return nil }
       return UsageError(
         "\(name.printable): texts are written uncompressed, or compressed with zstd",
         hint: "use a name without .\(suffix), or one that ends with .zst")
     case .ids(let element):
-      guard
-        name.hasSuffix(DocumentFile.compressedSuffix)
-          || TokenElement(rawValue: suffix).map({ $0 != element }) ?? false
-      else { return nil }
+      let isCompressed = CompressedFile.suffixes.contains(where: name.hasSuffix)
+      // A file with another suffix is read as ids with the option that it was read with.
+      guard isCompressed || form != .ids(element) && form != .other else { return nil }
       return UsageError(
         "\(name.printable): the ids of \(source.path.printable) are written as .\(element.rawValue)",
         hint: "use a name that ends with .\(element.rawValue)")

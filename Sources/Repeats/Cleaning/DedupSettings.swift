@@ -18,9 +18,12 @@ package struct DedupSettings: Codable, Sendable, Equatable {
   }
 
   package var levels: [Level] = [.documents]
-  package var threshold = 0.7
-  package var shingle = 3
-  package var seed: UInt64 = 0
+  /// The least similarity of near-duplicates; nil for 0.7.
+  package var threshold: Double?
+  /// The number of words in a shingle; nil for 3.
+  package var shingle: Int?
+  /// The seed of the signatures of near-duplicates; nil for 0.
+  package var seed: UInt64?
   /// The length of repeated ranges: bytes of text, or tokens; nil for 100 bytes or 50 tokens.
   package var rangeLength: Int?
 
@@ -29,11 +32,18 @@ package struct DedupSettings: Codable, Sendable, Equatable {
   /// True if whole documents are removed.
   var comparesDocuments: Bool { levels.contains { [.documents, .words, .near].contains($0) } }
 
+  /// The settings of the search, which has the same meaning as that of a scan.
+  var scan: ScanSettings {
+    var scan = ScanSettings()
+    scan.threshold = threshold ?? scan.threshold
+    scan.shingle = shingle ?? scan.shingle
+    scan.seed = seed ?? scan.seed
+    scan.rangeLength = rangeLength
+    return scan
+  }
+
   /// - Throws: ``UsageError`` for settings out of range or that do not apply.
   package func check() throws {
-    var scan = ScanSettings()
-    (scan.threshold, scan.shingle, scan.seed) = (threshold, shingle, seed)
-    scan.rangeLength = rangeLength
     var faults: [any UserError] = []
     do { try RepeatScan.check(scan) } catch { faults.append(try asUserError(error)) }
     if levels.isEmpty { faults.append(UsageError("\(setting: "by") names nothing to remove")) }
@@ -42,6 +52,16 @@ package struct DedupSettings: Codable, Sendable, Equatable {
         UsageError(
           "\(setting: "length") is the length of ranges, which are not removed",
           hint: "add them with \(setting: "by", "ranges")"))
+    }
+    if !levels.contains(.near) {
+      for (key, isGiven) in [
+        ("threshold", threshold != nil), ("shingle", shingle != nil), ("seed", seed != nil),
+      ] where isGiven {
+        faults.append(
+          UsageError(
+            "\(setting: key) belongs to near-duplicates, which are not removed",
+            hint: "add them with \(setting: "by", "near"), or leave it out"))
+      }
     }
     try SeveralErrors.throwIfAny(faults)
   }

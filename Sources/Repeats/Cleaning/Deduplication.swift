@@ -78,8 +78,8 @@ package struct Deduplication {
     let (pass, memory) = try pass()
     // Signatures are needed for near-duplicates alone; fewer take less time.
     let scheme = MinHashScheme(
-      shingleLength: settings.shingle, bandCount: settings.levels.contains(.near) ? 32 : 8,
-      seed: settings.seed)
+      shingleLength: settings.scan.shingle, bandCount: settings.levels.contains(.near) ? 32 : 8,
+      seed: settings.scan.seed)
     let facts = try DocumentFacts(pass, scheme, temporaryFolder: temporaryFolder)
     let twins = try DocumentTwins(
       kept, facts, scheme, settings, memory: memory, parallel: pass.parallel)

@@ -20,7 +20,7 @@ struct DocumentTwins {
     if settings.levels.contains(.near) {
       add(
         try NearDuplicates(
-          corpus, facts, scheme, threshold: settings.threshold, equal: words, pairLimit: 0,
+          corpus, facts, scheme, threshold: settings.scan.threshold, equal: words, pairLimit: 0,
           memory: memory, parallel: parallel
         ).clusters(), .near)
     }

@@ -18,9 +18,10 @@ package struct DataSettings: Codable, Sendable, Equatable {
   }
 
   package var paths: [String]
-  /// The member of the objects in JSON lines that has the text.
-  package var field = "text"
-  package var text = TextDocuments.file
+  /// The member of the objects in JSON lines that has the text; nil for `text`.
+  package var field: String?
+  /// The documents of a text file; nil for the whole file.
+  package var text: TextDocuments?
   /// The type of the ids in files without a header whose suffix does not name it.
   package var ids: String?
 
@@ -36,21 +37,30 @@ package struct DataReader {
   private let memory: ScanMemory
   private let cancellation: Cancellation
   private let note: (Message) -> Void
+  private let standardInput: () throws -> String
   private let catalogLimit: CatalogLimit
 
   /// The largest number of bytes of a text that are checked at a time.
   private static let blockByteCount = 1 << 20
+  /// The path that stands for standard input, and its name in messages and reports.
+  static let standardInputPath = "-"
+  private static let standardInputName = "standard input"
   /// The largest number of bytes of the id of a document.
   private static let idByteLimit = 1 << 10
+  /// The member of JSON lines that has the text, unless another is chosen.
+  private static let field = "text"
 
   /// - Parameters:
   ///   - memory: The limit of resident memory.
+  ///   - standardInput: Copies standard input to a file, and returns its path.
   ///   - note: Called for each entry of a folder that is not read.
   package init(
     _ settings: DataSettings, temporaryFolder: String, memory: Int, cancellation: Cancellation,
+    standardInput: @escaping () throws -> String = { DataReader.standardInputPath },
     note: @escaping (Message) -> Void
   ) {
     self.settings = settings
+    self.standardInput = standardInput
     self.temporaryFolder = temporaryFolder
     self.memory = ScanMemory(limit: memory)
     self.cancellation = cancellation
@@ -67,8 +77,48 @@ package struct DataReader {
   package func corpus() throws -> Corpus {
     let builder = try CorpusBuilder(
       in: temporaryFolder, memory: memory, cancellation: cancellation)
-    for path in settings.paths { try read(path, into: builder) }
-    return try builder.finished()
+    for (index, path) in settings.paths.enumerated() {
+      guard path == Self.standardInputPath else {
+        try read(path, into: builder)
+        continue
+      }
+      guard !settings.paths[..<index].contains(path) else {
+        noteRepeated(Self.standardInputName)
+        continue
+      }
+      try readStandardInput(into: builder)
+    }
+    let corpus = try builder.finished()
+    try checkUse(of: corpus)
+    return corpus
+  }
+
+  /// - Throws: ``UsageError`` for settings that do not apply to any of the inputs.
+  private func checkUse(of corpus: Corpus) throws {
+    var (lines, texts, isTyped) = (false, false, false)
+    for source in corpus.sources {
+      switch source.origin.form {
+      case .objects: lines = true
+      case .lines, .text: texts = true
+      case .ids: isTyped = isTyped || DataName(source.path) == .other
+      case .tensor: break
+      }
+    }
+    var faults: [UsageError] = []
+    func check(_ isGiven: Bool, _ applies: Bool, _ key: String, _ reason: String) {
+      guard isGiven, !applies else { return }
+      faults.append(
+        UsageError("\(setting: key) \(reason)", hint: "leave out \(setting: key)"))
+    }
+    check(
+      settings.field != nil, lines, "field",
+      "names a member of JSON lines (.jsonl, .ndjson), but the data have none")
+    check(
+      settings.text != nil, texts, "documents", "divides text files, but the data have none")
+    check(
+      settings.ids != nil, isTyped, "ids",
+      "is the type of ids in files whose suffix states no form, but the data have none")
+    try SeveralErrors.throwIfAny(faults)
   }
 
   private func noteRepeated(_ path: String) {
@@ -87,6 +137,20 @@ package struct DataReader {
     }
     guard !input.isFolder else { return try readFolder(input, "", into: builder) }
     try read(input.openNamedFile(), input, into: builder)
+  }
+
+  /// Reads standard input: ids if their type is given, JSON lines if it starts with a brace, otherwise a text.
+  private func readStandardInput(into builder: CorpusBuilder) throws {
+    let file = try InputFile(path: standardInput(), name: Self.standardInputName)
+    if let element = settings.ids.flatMap(TokenElement.init) {
+      return try readIDs(file, element, into: builder)
+    }
+    let start = try ByteStream(file, cancellation).next(Self.blockByteCount)
+    if start.first(where: { $0 > 0x20 }) == UInt8(ascii: "{") {
+      try readLines(file, into: builder)
+    } else {
+      try readText(file, into: builder)
+    }
   }
 
   private func readFolder(
@@ -117,19 +181,13 @@ package struct DataReader {
     _ file: InputFile, _ input: InputTree, into builder: CorpusBuilder
   ) throws {
     try cancellation.check()
-    var path = file.path
-    if let suffix = CompressedFile.suffixes.first(where: { path.hasSuffix($0) }) {
-      path = String(path.dropLast(suffix.count))
-    }
-    let suffix = path.split(separator: "/").last?.split(separator: ".").dropFirst().last ?? ""
-    switch suffix {
-    case "jsonl", "ndjson": try readLines(file, into: builder)
-    case "npy", "npz", "safetensors", "sumac", "pt":
-      try readTensor(input, nil, into: builder)
-    default:
-      let element =
-        TokenElement(rawValue: String(suffix)) ?? settings.ids.flatMap(TokenElement.init)
-      if let element, suffix != "txt" {
+    switch DataName(file.path) {
+    case .lines: try readLines(file, into: builder)
+    case .tensor: try readTensor(input, nil, into: builder)
+    case .ids(let element): try readIDs(file, element, into: builder)
+    case .text: try readText(file, into: builder)
+    case .other:
+      if let element = settings.ids.flatMap(TokenElement.init) {
         try readIDs(file, element, into: builder)
       } else {
         try readText(file, into: builder)
@@ -142,7 +200,7 @@ package struct DataReader {
   private func readText(_ file: InputFile, into builder: CorpusBuilder) throws {
     try builder.begin(
       file.path, .byte, DataOrigin(settings.text == .lines ? .lines : .text, file))
-    switch settings.text {
+    switch settings.text ?? .file {
     case .file:
       try readBlocks(file, into: builder)
       try builder.end(.number)
@@ -184,12 +242,13 @@ package struct DataReader {
   }
 
   private func readLines(_ file: InputFile, into builder: CorpusBuilder) throws {
-    try builder.begin(file.path, .byte, DataOrigin(.objects(field: settings.field), file))
+    let field = settings.field ?? Self.field
+    try builder.begin(file.path, .byte, DataOrigin(.objects(field: field), file))
     var lines = try LineReader(file, limit: lineLimit, cancellation)
     while let line = try lines.next() {
       guard line.contains(where: { $0 > 0x20 }) else { continue }
       let document: LineDocument
-      do { document = try LineDocument(line.span, field: settings.field) } catch {
+      do { document = try LineDocument(line.span, field: field) } catch {
         throw FormatError(
           TokenFault.lines.code, "line \(lines.number): \(error.reason)", path: file.path,
           byteOffset: lines.byteOffset + error.byteOffset)
@@ -197,7 +256,7 @@ package struct DataReader {
       guard let text = document.text else {
         throw FormatError(
           TokenFault.lines.code,
-          "line \(lines.number): expected a string '\(settings.field.printable)', found none",
+          "line \(lines.number): expected a string '\(field.printable)', found none",
           path: file.path, byteOffset: lines.byteOffset,
           hint: "name the member that has the text with \(setting: "field")")
       }

@@ -16,7 +16,7 @@ package struct MixSettings: Codable, Sendable, Equatable {
     (self.share, self.times, self.tokenCount) = (share, times, tokenCount)
   }
 
-  private static let tokenLimit = 1 << 40
+  fileprivate static let tokenLimit = 1 << 40
 
   /// - Throws: ``UsageError`` for settings out of range.
   package func check() throws {
@@ -25,8 +25,8 @@ package struct MixSettings: Codable, Sendable, Equatable {
       faults.append(
         UsageError("\(setting: "share") is \(share), expected above 0 % and up to 100 %"))
     }
-    if times < 2 {
-      faults.append(UsageError("\(setting: "times") is \(times), expected 2 or more"))
+    if !(2...Self.tokenLimit).contains(times) {
+      faults.append(UsageError("\(setting: "times") is \(times), expected 2 to 2^40"))
     }
     if !(1...Self.tokenLimit).contains(tokenCount) {
       faults.append(UsageError("\(setting: "tokens") is \(tokenCount), expected 1 to 2^40"))
@@ -60,12 +60,25 @@ package struct MixCounts: Sendable, Equatable {
     (self.length, times) = (length, settings.times)
     unique = total - repeated * settings.times
     guard repeated > 0 else {
-      let needed = (Double(settings.times * length) / 2 / settings.share).rounded(.up)
       throw UsageError(
         "\(settings.tokenCount.grouped) tokens are too few for one sequence of \(length.grouped) tokens that "
           + "occurs \(settings.times.grouped) times in \((100 * settings.share).short) % of them",
-        hint: "pass \(setting: "tokens") \(needed.short) or more, or fewer \(setting: "times")")
+        hint: Self.leastTokenCount(settings, length: length).map {
+          "pass \(setting: "tokens") \($0) or more, or fewer \(setting: "times")"
+        } ?? "pass fewer \(setting: "times"), or a larger \(setting: "share")")
     }
+  }
+
+  /// Returns the least number of tokens of which one sequence is repeated; nil if it is above that of any mixture.
+  private static func leastTokenCount(_ settings: MixSettings, length: Int) -> Int? {
+    let limit = MixSettings.tokenLimit / length
+    let (times, share) = (Double(settings.times), settings.share)
+    let needed = max(times, (times / 2 / share).rounded(.down))
+    guard needed <= Double(limit) else { return nil }
+    var total = Int(needed)  // fits: at most 2^40 sequences
+    // The quotient is rounded, so that the number may be one sequence too small.
+    while (share * Double(total) / times).rounded() < 1 { total += 1 }
+    return total <= limit ? total * length : nil
   }
 
   package var total: Int { repeated * times + unique }

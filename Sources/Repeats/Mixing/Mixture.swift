@@ -42,7 +42,7 @@ package struct Mixture: Sendable, Equatable {
       throw UsageError("\(setting: "times") is \(times), expected 1 or more")
     }
     let repeated = Int((share * Double(count)).rounded())  // fits: it is at most the count
-    guard repeated == 0 || times <= repeated else {
+    guard share == 0 || times == 1 || times <= repeated else {
       throw UsageError(
         "\(times.grouped) repeats of one sequence are more than the \(repeated.counted("sequence")) "
           + "of the repeated share",

@@ -46,7 +46,7 @@ struct Diff: ReportVerb {
   @Option(help: "Tensors to list.")
   var only = DifferenceReport.Selection.different
 
-  @Option(help: "Order of the tensors or layers.")
+  @Option(help: "Order of the tensors or layers; error is the same as worst.")
   var sort = DifferenceReport.SortKey.worst
 
   @Option(
@@ -88,4 +88,10 @@ struct Diff: ReportVerb {
 
 extension DifferenceMetric: ExpressibleByArgument {}
 extension DifferenceReport.Selection: ExpressibleByArgument {}
-extension DifferenceReport.SortKey: ExpressibleByArgument {}
+extension DifferenceReport.SortKey: ExpressibleByArgument {
+  /// Accepts `error`, the name of this order in other commands, for the one by the metric.
+  public init?(argument: String) {
+    guard let key = argument == "error" ? .worst : Self(rawValue: argument) else { return nil }
+    self = key
+  }
+}

@@ -24,7 +24,7 @@ struct ReportPage: Verb {
 
   @Option(
     name: .shortAndLong,
-    help: ArgumentHelp("Write the page to this file.", valueName: "path"),
+    help: ArgumentHelp("Write the page to this file; - is standard output.", valueName: "path"),
     completion: .file(extensions: ["html"]))
   var output = "report.html"
 
@@ -68,6 +68,9 @@ struct ReportPage: Verb {
     guard [models.first, batch, diff].compactMap(\.self).count == 1 else {
       throw ValidationError(
         "report needs one or two models, or --batch FILE, or --diff FILE, and only one of them")
+    }
+    guard output != "-" || !json else {
+      throw ValidationError("--json prints on standard output, which has the page with -o -")
     }
     guard models.count == 1 || (eval.isEmpty && calibration == nil) else {
       throw ValidationError("--eval and --calibration belong to the report on one model")

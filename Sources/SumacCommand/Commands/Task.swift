@@ -9,7 +9,8 @@ struct Task: Verb {
     abstract: "Run a task of a plan, or several.",
     discussion: """
       A task whose result is there is skipped, so that tasks can be run again, in any order within a \
-      stage, on any machine, and twice at once. A killed task leaves nothing.
+      stage, on any machine, and twice at once. A killed task leaves nothing, except that a training \
+      of a sweep continues where it was.
 
       Examples:
         sumac task plan.json 12

@@ -3,11 +3,12 @@ import Repeats
 
 /// The options for how texts and tokens are divided into documents.
 struct DataFlags: ParsableArguments {
-  @Option(help: ArgumentHelp("Member of JSON lines with the text.", valueName: "name"))
-  var field = "text"
+  @Option(
+    help: ArgumentHelp("Member of JSON lines with the text. (default: text)", valueName: "name"))
+  var field: String?
 
-  @Option(help: "Documents of text files: the whole file, or each line.")
-  var documents = DataSettings.TextDocuments.file
+  @Option(help: "Documents of text files: the whole file, or each line. (default: file)")
+  var documents: DataSettings.TextDocuments?
 
   @Option(
     help: ArgumentHelp(

@@ -46,11 +46,32 @@ package struct RecipeFields {
   ) -> Double? {
     guard let value = members[key] else { return nil }
     guard let number = value.asNumber, number.isFinite, isValid(number) else {
-      let found = value.asNumber.map { "\($0)" } ?? value.kind
-      report(value.line, "\(key) is \(found), expected \(expected)")
+      report(value.line, "\(key) is \(Self.found(value)), expected \(expected)")
       return nil
     }
     return number
+  }
+
+  /// Returns a value for messages: a number or a text as it is, otherwise the kind.
+  private static func found(_ value: RecipeValue) -> String {
+    switch value.content {
+    case .integer(let number): "\(number)"
+    case .number(let number): Int(exactly: number).map { "\($0)" } ?? "\(number)"
+    case .string(let text): "'\(text.printable)'"
+    case .list(let list) where list.isEmpty: "an empty list"
+    case .null, .bool, .list, .map: value.kind
+    }
+  }
+
+  /// Returns a whole number, which may be written like `1e9`.
+  private static func wholeNumber(_ value: RecipeValue) -> Int? {
+    value.asInteger ?? value.asNumber.flatMap { Int(exactly: $0) }
+  }
+
+  /// Returns a number from 0 to 1 as it is, or a percentage such as `50%`.
+  private static func share(_ value: RecipeValue) -> Double? {
+    guard let text = value.asString else { return value.asNumber }
+    return text.hasSuffix("%") ? Double(text.dropLast()).map { $0 / 100 } : nil
   }
 
   /// Returns a whole number from `minimum` to `maximum`.
@@ -58,11 +79,11 @@ package struct RecipeFields {
     _ key: String, from minimum: Int = 1, to maximum: Int = 1 << 40
   ) -> Int? {
     guard let value = members[key] else { return nil }
-    guard let count = value.asInteger, (minimum...maximum).contains(count) else {
-      let found = value.asNumber.map { "\($0)" } ?? value.kind
+    guard let count = Self.wholeNumber(value), (minimum...maximum).contains(count) else {
       report(
         value.line,
-        "\(key) is \(found), expected a whole number from \(minimum) to \(maximum.grouped)")
+        "\(key) is \(Self.found(value)), expected a whole number from \(minimum) to \(maximum.grouped)"
+      )
       return nil
     }
     return count
@@ -95,14 +116,53 @@ package struct RecipeFields {
   package mutating func numbers(
     _ key: String, count: Int? = nil, _ expected: String, where isValid: (Double) -> Bool
   ) -> [Double]? {
+    list(key, count: count, expected) { value in
+      value.asNumber.flatMap { $0.isFinite && isValid($0) ? $0 : nil }
+    }
+  }
+
+  /// Returns a list of shares such as `0.5` or `50%`; a single share is a list of one.
+  package mutating func shares(
+    _ key: String, _ expected: String, where isValid: (Double) -> Bool
+  ) -> [Double]? {
+    list(key, expected) { value in Self.share(value).flatMap { isValid($0) ? $0 : nil } }
+  }
+
+  /// Returns a list of whole numbers; a single number is a list of one.
+  package mutating func counts(
+    _ key: String, from minimum: Int, to maximum: Int = 1 << 40
+  ) -> [Int]? {
+    list(key, "whole numbers from \(minimum) to \(maximum.grouped)") { value in
+      Self.wholeNumber(value).flatMap { (minimum...maximum).contains($0) ? $0 : nil }
+    }
+  }
+
+  /// Returns the values of a list, which has at least one; a single value is a list of one.
+  /// - Parameters:
+  ///   - count: The number of values; nil for any.
+  ///   - read: Returns a value; nil if it is a fault.
+  private mutating func list<Value>(
+    _ key: String, count: Int? = nil, _ expected: String, _ read: (RecipeValue) -> Value?
+  ) -> [Value]? {
     guard let value = members[key] else { return nil }
     let list = value.asList ?? [value]
-    let numbers = list.compactMap(\.asNumber).filter { $0.isFinite && isValid($0) }
-    guard numbers.count == list.count, count ?? numbers.count == numbers.count else {
-      report(value.line, "\(key) is \(value.kind), expected \(expected)")
+    var values: [Value] = []
+    for entry in list {
+      guard let read = read(entry) else {
+        let verb = value.asList == nil ? "is" : "has"
+        report(
+          entry.line == 0 ? value.line : entry.line,
+          "\(key) \(verb) \(Self.found(entry)), expected \(expected)")
+        return nil
+      }
+      values.append(read)
+    }
+    guard count ?? max(1, values.count) == values.count else {
+      let found = values.isEmpty ? Self.found(value) : "a list of \(values.count)"
+      report(value.line, "\(key) is \(found), expected \(expected)")
       return nil
     }
-    return numbers
+    return values
   }
 
   /// Returns the fields of a map in this one; a text stands for a map that has only `name`.

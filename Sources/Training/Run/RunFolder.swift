@@ -1,6 +1,7 @@
 package import Base
 package import Checkpoints
 import Containers
+import Glibc
 import Safetensors
 import SystemPackage
 
@@ -15,23 +16,40 @@ package final class RunFolder {
   /// The lines of the log that are not in the file yet.
   private var pending: [String] = []
 
+  /// The time between two attempts to lock a folder to which another run writes.
+  private static let pollMicroseconds: UInt32 = 100_000
+
   package static let commandName = "run.jsonl"
   package static let logName = "log.jsonl"
   package static let stateName = "state.safetensors"
   package static let bestName = "best.safetensors"
 
   /// Opens the folder of a command, or creates it; its parent must exist.
-  /// - Parameter command: What shapes the result: settings, and hashes of the inputs.
-  /// - Throws: ``UsageError`` if it is the folder of another command, or if another run writes to it;
-  ///   ``OutputExistsError`` if it is no folder of a training.
+  /// - Parameters:
+  ///   - command: What shapes the result: settings, and hashes of the inputs.
+  ///   - cancellation: Given to wait while another run writes to the folder; it ends the wait.
+  /// - Throws: ``UsageError`` if it is the folder of another command, or if another run writes to it and
+  ///   `cancellation` is nil; ``OutputExistsError`` if it is no folder of a training.
   package init(
-    _ path: String, command: JSONObject, mayHold isOwn: (String) -> Bool = { _ in false }
+    _ path: String, command: JSONObject, waiting cancellation: Cancellation? = nil,
+    mayHold isOwn: (String) -> Bool = { _ in false }
   ) throws {
     self.path = path
     try Self.check(path, command: command, mayHold: isOwn)
-    if try FileSystem.targetType(path) == nil { try FileSystem.createDirectory(path) }
+    if try FileSystem.targetType(path) == nil {
+      do throws(FileError) { try FileSystem.createDirectory(path) } catch {
+        // Another run may create it meanwhile.
+        guard error.errno == .fileExists else { throw error }
+      }
+    }
     let file = path + "/" + Self.commandName
-    guard let journal = try JournalFile(path: file) else {
+    var journal = try JournalFile(path: file)
+    while journal == nil, let cancellation {
+      try cancellation.check()
+      usleep(Self.pollMicroseconds)
+      journal = try JournalFile(path: file)
+    }
+    guard let journal else {
       throw UsageError(
         "another run is writing to \(path.printable)",
         hint: "wait for its end, or choose another folder with -o")
@@ -52,12 +70,10 @@ package final class RunFolder {
     case .directory?: break
     default: throw OutputExistsError(path: path, reason: "is a file, expected a folder for the run")
     }
+    // A run that begins meanwhile records its command before it makes other files.
+    let names = try FileSystem.names(in: path)
     guard let past = try self.command(in: path) else {
-      guard
-        try FileSystem.names(in: path).allSatisfy({
-          $0 == commandName || isOwn($0)
-        })
-      else {
+      guard names.allSatisfy({ $0 == commandName || isOwn($0) }) else {
         throw OutputExistsError(path: path, reason: "is a folder without a training")
       }
       return

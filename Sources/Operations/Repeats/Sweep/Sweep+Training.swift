@@ -4,6 +4,7 @@ import Checkpoints
 import Examples
 import InductionHeads
 import Networks
+import Recipes
 import Repeats
 import Training
 
@@ -11,7 +12,8 @@ import Training
 extension Sweep {
   /// Returns the result of a member in its folder, and trains it if there is none.
   ///
-  /// A training that was ended continues. Nothing is written if the result is there.
+  /// A training that was ended continues. Nothing is written if the result is there. If another process trains the
+  /// member, this one waits for its end.
   /// - Returns: The result, and true if it is new.
   func run(_ member: SweepMember, in folder: String) throws -> (result: SweepResult, isNew: Bool) {
     let digest = try digest(of: member)
@@ -21,9 +23,13 @@ extension Sweep {
     let training = TrainRunOperation(
       model: member.name, settings: settings, output: path,
       verb: RepeatsSweepOperation.verb, options: try options(member))
-    var trained: Trainer<Float>?
-    let outcome = try training.run(inputs, context) { trained = $0 }
-    guard let trainer = trained, let epoch = outcome.epochs.last, let test = epoch.test else {
+    let (trainer, plan) = try training.trainer(inputs, context)
+    let run = try RunFolder(path, command: inputs.command, waiting: context.cancellation)
+    // The folder stays locked until the result is written.
+    defer { withExtendedLifetime(run) {} }
+    if let result = try SweepResult.read(path, digest: digest) { return (result, false) }
+    let outcome = try training.run(trainer, inputs, run, plan, context)
+    guard let epoch = outcome.epochs.last, let test = epoch.test else {
       throw FormatError(
         .trainingState, "the log of the training has no result", path: path,
         hint: "remove the folder of the run, and repeat the command")
@@ -83,6 +89,18 @@ extension Sweep {
     return probe
   }
 
+  /// Returns the sequences of the probe.
+  /// - Throws: ``FormatError`` for settings of the probe that do not fit the network.
+  private func probeInputs(
+    for model: ProbedModel, size: String, _ context: OperationContext
+  ) throws -> ProbeInputs {
+    do { return try ProbeInputs(probe, for: [model], context) } catch let error as UsageError {
+      throw FormatError(
+        .recipe, "probe of the size \(size): " + error.message.description, path: recipe.path,
+        hint: "change the keys of probe: length, sequences")
+    }
+  }
+
   // MARK: Checks
 
   /// The network of a size in training.
@@ -107,7 +125,7 @@ extension Sweep {
         let surveyed = try SurveyedHeads(member.name, kernels: kernels, planned)
         try surveyed.checkMemory(composition: false)
         let probed = try ProbedModel(member.name, kernels: kernels, planned)
-        try probed.check(ProbeInputs(probe, for: [probed], planned))
+        try probed.check(probeInputs(for: probed, size: size.name, planned))
       } catch let error as SeveralErrors { faults += error.errors } catch let error
         as any UserError
       { faults.append(error) }

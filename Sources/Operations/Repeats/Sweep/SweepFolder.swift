@@ -27,8 +27,13 @@ struct SweepFolder {
       throw OutputExistsError(path: path, reason: "is a file, expected a folder for the sweep")
     }
     let members = Set(sweep.recipe.members.map(\.name))
-    for name in try FileSystem.names(in: path) {
-      guard try !isOwn(name, members) else { continue }
+    let names = try FileSystem.names(in: path)
+    // Tables are those of a sweep only beside one of its trainings.
+    let hasMember = try names.contains { try isMember($0, members) }
+    for name in names {
+      guard try !isMember(name, members), !PartialName.isPartial(name),
+        !(hasMember && Self.tables.contains(name))
+      else { continue }
       throw OutputExistsError(
         path: path, reason: "has '\(name.printable)', expected an empty folder or that of a sweep")
     }
@@ -37,12 +42,10 @@ struct SweepFolder {
     }
   }
 
-  private func isOwn(_ name: String, _ members: Set<String>) throws -> Bool {
-    if Self.tables.contains(name) || members.contains(name) || PartialName.isPartial(name) {
-      return true
-    }
-    // The training of a member that the recipe no longer has.
-    return try FileSystem.targetType(path + "/" + name + "/" + RunFolder.commandName) == .regular
+  /// True for the folder of a member of the recipe, or of one that the recipe no longer has.
+  private func isMember(_ name: String, _ members: Set<String>) throws -> Bool {
+    try members.contains(name)
+      || FileSystem.targetType(path + "/" + name + "/" + RunFolder.commandName) == .regular
   }
 
   /// Creates the folder if it does not exist. Several processes may do so at once.

@@ -60,7 +60,14 @@ enum SweepVariant: Sendable, Hashable {
     case .repeated(let share, let times):
       return try Mixture(count: count, share: share, times: times)
     case .control(let share):
-      guard let control = try Mixture(count: count, share: share, times: 1).control else {
+      let mixture = try Mixture(count: count, share: share, times: 1)
+      guard mixture.repeatedCount > 0 else {
+        throw UsageError(
+          "a share of \(share.briefPercentage) is less than one of \(count.counted("sequence")), so that its control "
+            + "would have all of them",
+          hint: "use a larger share, more tokens or shorter sequences")
+      }
+      guard let control = mixture.control else {
         throw UsageError("a control of data without a unique part has no data")
       }
       return control

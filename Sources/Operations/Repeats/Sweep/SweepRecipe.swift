@@ -74,9 +74,9 @@ struct SweepRecipe: Sendable {
     tokenizer = Self.text("tokenizer", &fields)
     tokens = fields.count("tokens") ?? 0
     shares =
-      fields.numbers("share", "shares above 0 and up to 1") { $0 > 0 && $0 <= 1 } ?? []
-    repeats = Self.wholeNumbers("repeats", from: 1, &fields) ?? []
-    seeds = Self.wholeNumbers("seeds", from: 0, &fields)?.map { UInt64($0) } ?? [0]
+      fields.shares("share", "shares above 0 and up to 1") { $0 > 0 && $0 <= 1 } ?? []
+    repeats = fields.counts("repeats", from: 1) ?? []
+    seeds = fields.counts("seeds", from: 0)?.map { UInt64($0) } ?? [0]
     hasControls = fields.flag("control") ?? true
     readProbe(&fields)
     for key in ["data", "test", "sizes", "tokens", "repeats", "training"] where fields[key] == nil {
@@ -209,20 +209,5 @@ struct SweepRecipe: Sendable {
       return nil
     }
     return texts
-  }
-
-  /// Returns a list of whole numbers; a single number is a list of one.
-  private static func wholeNumbers(
-    _ key: String, from least: Int, _ fields: inout RecipeFields
-  ) -> [Int]? {
-    guard let value = fields[key] else { return nil }
-    let list = value.asList ?? [value]
-    let numbers = list.compactMap(\.asInteger).filter { (least...1 << 40).contains($0) }
-    guard numbers.count == list.count, !numbers.isEmpty else {
-      fields.report(
-        value.line, "\(key) is \(value.kind), expected whole numbers from \(least) on")
-      return nil
-    }
-    return numbers
   }
 }

@@ -38,14 +38,16 @@ struct RepeatsDedup: Verb {
     completion: .file())
   var removed: String?
 
-  @Option(help: ArgumentHelp("Least similarity of near-duplicates, 0.4 to 1.", valueName: "x"))
-  var threshold = 0.7
+  @Option(
+    help: ArgumentHelp(
+      "near: least similarity, 0.4 to 1. (default: 0.7)", valueName: "x"))
+  var threshold: Double?
 
-  @Option(help: ArgumentHelp("Words in a shingle.", valueName: "n"))
-  var shingle = 3
+  @Option(help: ArgumentHelp("near: words in a shingle. (default: 3)", valueName: "n"))
+  var shingle: Int?
 
-  @Option(help: ArgumentHelp("Seed of the signatures.", valueName: "n"))
-  var seed: UInt64 = 0
+  @Option(help: ArgumentHelp("near: seed of the signatures. (default: 0)", valueName: "n"))
+  var seed: UInt64?
 
   @Option(
     help: ArgumentHelp(
