@@ -10,6 +10,32 @@ enum {
   NAME(ROW_VECTORS) = SUMAC_ROW_BLOCK_BYTES / SUMAC_VECTOR_BYTES,
 };
 
+typedef REAL NAME(row_quarter) __attribute__((vector_size(4 * sizeof(REAL))));
+
+/// Copies the numbers of a row of an image, or adds them. Rows are too short for the functions of the library.
+INLINE void NAME(move_row)(REAL *to, const REAL *from, size_t count, int adds) {
+  size_t k = 0;
+  for (; k + NAME(ROW_WIDTH) <= count; k += NAME(ROW_WIDTH)) {
+    NAME(row_vector) values, old;
+    memcpy(&values, from + k, sizeof values);
+    if (adds) {
+      memcpy(&old, to + k, sizeof old);
+      values = old + values;
+    }
+    memcpy(to + k, &values, sizeof values);
+  }
+  for (; k + 4 <= count; k += 4) {
+    NAME(row_quarter) values, old;
+    memcpy(&values, from + k, sizeof values);
+    if (adds) {
+      memcpy(&old, to + k, sizeof old);
+      values = old + values;
+    }
+    memcpy(to + k, &values, sizeof values);
+  }
+  for (; k < count; k++) to[k] = adds ? to[k] + from[k] : from[k];
+}
+
 static void NAME(sparse_rows)(const uint32_t *starts, const uint32_t *offsets, const void *weights,
                               size_t rows, const void *vectors, size_t first, size_t count,
                               void *results, size_t pitch) {
@@ -90,31 +116,27 @@ INLINE void NAME(plane_columns)(const sumac_planes *planes, size_t part, size_t 
 static void NAME(pack_planes)(const sumac_planes *planes, size_t first, size_t last, const void *values,
                               void *target) {
   const REAL *source = values;
-  const size_t stride = planes->stride, pad = planes->padding;
-  const size_t parts = stride * stride, used = planes->images * planes->rows * planes->pitch;
+  const size_t stride = planes->stride, pad = planes->padding, parts = stride * stride;
   for (size_t plane = first * parts; plane < last * parts; plane++) {
     const size_t channel = plane / parts, phase = plane % parts / stride, part = plane % stride;
-    size_t start, end;
-    NAME(plane_columns)(planes, part, &start, &end);
+    size_t begin, end;
+    NAME(plane_columns)(planes, part, &begin, &end);
     REAL *to = (REAL *)target + plane * planes->channel_pitch;
-    for (size_t k = 0; k < planes->lead; k++) to[k] = 0;
+    memset(to, 0, planes->channel_pitch * sizeof(REAL));
     to += planes->lead;
     for (size_t image = 0; image < planes->images; image++) {
       const REAL *rows = source + (image * planes->channels + channel) * planes->height * planes->width;
       for (size_t row = 0; row < planes->rows; row++, to += planes->pitch) {
         const size_t y = row * stride + phase - pad;
-        const size_t stop = y < planes->height ? end : 0, begin = y < planes->height ? start : 0;
-        const size_t from = y * planes->width + begin * stride + part - pad;
-        for (size_t k = 0; k < begin; k++) to[k] = 0;
+        if (y >= planes->height) continue;
+        const REAL *from = rows + y * planes->width + begin * stride + part - pad;
         if (stride == 1) {
-          for (size_t k = begin; k < stop; k++) to[k] = rows[from + k - begin];
+          NAME(move_row)(to + begin, from, end - begin, 0);
         } else {
-          for (size_t k = begin; k < stop; k++) to[k] = rows[from + (k - begin) * stride];
+          for (size_t k = begin; k < end; k++) to[k] = from[(k - begin) * stride];
         }
-        for (size_t k = stop; k < planes->pitch; k++) to[k] = 0;
       }
     }
-    for (size_t k = planes->lead + used; k < planes->channel_pitch; k++) *to++ = 0;
   }
 }
 
@@ -136,10 +158,9 @@ static void NAME(unpack_planes)(const sumac_planes *planes, size_t first, size_t
           const REAL *from = all + ((channel * stride + phase) * stride + part) * planes->channel_pitch +
                              start + place * planes->pitch + begin;
           const size_t to = begin * stride + part - pad;
-          if (stride == 1 && adds) {
-            for (size_t k = 0; k < end - begin; k++) row[to + k] += from[k];
-          } else if (stride == 1) {
-            for (size_t k = 0; k < end - begin; k++) row[to + k] = from[k];
+          if (stride == 1) {
+            if (adds) NAME(move_row)(row + to, from, end - begin, 1);
+            else NAME(move_row)(row + to, from, end - begin, 0);
           } else {
             for (size_t k = 0; k < end - begin; k++) {
               REAL *value = row + to + k * stride;

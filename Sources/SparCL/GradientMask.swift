@@ -5,6 +5,8 @@ package enum GradientMask {
   /// Clears the gradients of masked weights, then those below the percentile of `sparsity` over all places, zeros
   /// included. Gradients that equal the percentile are kept.
   /// - Returns: The mask of the gradients that are not 0, and the percentile.
+  @_specialize(where R == Float)
+  @_specialize(where R == Double)
   package static func apply<R: WeightNumber>(
     to gradient: inout [R], weights mask: [Bool]?, sparsity: Double
   ) -> (mask: [Bool], threshold: R) {

@@ -9,6 +9,8 @@ package enum Percentile {
   ///   - numbers: At least one number; none is NaN.
   ///   - share: From 0 to 1.
   /// - Complexity: O(*n*) on average.
+  @_specialize(where R == Float)
+  @_specialize(where R == Double)
   package static func value<R: WeightNumber>(_ share: Double, of numbers: [R]) -> R {
     precondition(!numbers.isEmpty && (0...1).contains(share))
     let place = Double(numbers.count - 1) * share
@@ -25,6 +27,8 @@ package enum Percentile {
 
   /// Moves the number with a rank, counted from 0, to its place in sorted order, with no larger ones before it and no
   /// smaller ones after it.
+  @_specialize(where R == Float)
+  @_specialize(where R == Double)
   private static func select<R: WeightNumber>(_ rank: Int, in numbers: inout [R]) {
     var (start, end) = (0, numbers.count)
     while end - start > 1 {

@@ -23,6 +23,8 @@ package enum WeightMask {
   }
 
   /// Returns |w| + Σ factor · |gradient|, computed in the type of the weights.
+  @_specialize(where R == Float)
+  @_specialize(where R == Double)
   package static func importance<R: WeightNumber>(_ weights: [R], _ terms: [Term<R>]) -> [R] {
     var result = weights.map { $0.magnitude }
     for term in terms {
@@ -37,6 +39,8 @@ package enum WeightMask {
   ///
   /// Weights that equal the percentile are dropped, so that fewer remain if there are ties. A layer that has more zeros
   /// than the sparsity keeps all others.
+  @_specialize(where R == Float)
+  @_specialize(where R == Double)
   package static func mask<R: WeightNumber>(
     _ importance: [R], sparsity: Double
   ) -> (mask: [Bool], threshold: R) {
@@ -47,6 +51,8 @@ package enum WeightMask {
 
   /// Returns a mask of the outputs whose weights have a norm above the percentile of `sparsity`.
   /// - Parameter outputs: The number of rows of `weights`.
+  @_specialize(where R == Float)
+  @_specialize(where R == Double)
   package static func filterMask<R: WeightNumber>(
     _ weights: [R], outputs: Int, sparsity: Double
   ) -> (mask: [Bool], threshold: R) {
@@ -80,6 +86,8 @@ package enum WeightMask {
   }
 
   /// Returns the growth of a layer after it was pruned to the sparsity `lower`.
+  @_specialize(where R == Float)
+  @_specialize(where R == Double)
   package static func growth<R: WeightNumber>(
     _ pruned: [R], lower: Double, upper: Double
   ) -> Growth {
@@ -98,6 +106,8 @@ package enum WeightMask {
   /// Returns the mask after a growth at given places: the weights that are not 0, and the places, whose weight stays 0.
   /// - Parameter count: The number of places by which the layer grows.
   /// - Throws: ``GrowthFault`` unless the places are `count` different ones with weight 0.
+  @_specialize(where R == Float)
+  @_specialize(where R == Double)
   package static func grown<R: WeightNumber>(
     _ pruned: [R], by count: Int, at places: [Int]
   ) throws(GrowthFault) -> [Bool] {
@@ -121,6 +131,8 @@ package enum WeightMask {
 
   /// Returns the mask after a growth: the weights that are not 0, and the places that are added, whose weight stays 0.
   /// - Parameter draw: Returns a random number below its first argument; the second one counts the draws.
+  @_specialize(where R == Float)
+  @_specialize(where R == Double)
   package static func grown<R: WeightNumber>(
     _ pruned: [R], _ growth: Growth, draw: (_ bound: Int, _ index: Int) -> Int
   ) -> (mask: [Bool], added: [Int]) {

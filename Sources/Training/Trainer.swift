@@ -131,10 +131,10 @@ package final class Trainer<Scalar: NetworkScalar> {
   /// Returns the logits of a batch.
   /// - Parameters:
   ///   - step: The number of the step, counted from 0; nil for an evaluation.
-  ///   - observe: Receives the inputs of batch normalizations in training; nil for an evaluation.
+  ///   - observe: Receives the moments of batch normalizations in training; nil for an evaluation.
   func logits(
     _ batch: Batch<Scalar>, _ tape: Tape<Scalar>, step: Int? = nil,
-    observe: ((String, Value<Scalar>) throws -> Void)?
+    observe: ((String, BatchMoments) throws -> Void)?
   ) throws -> Value<Scalar> {
     let positions =
       try rotation?.positions(ofStep: step, batch.windows, tape)
@@ -166,9 +166,7 @@ package final class Trainer<Scalar: NetworkScalar> {
   package func step(_ batch: Batch<Scalar>, number: Int, rate: Double) throws -> Outcome {
     let tape = Tape<Scalar>(compute, isRecording: true)
     var pending: [String: [Scalar]] = [:]
-    let observe: (String, Value<Scalar>) throws -> Void = { prefix, x in
-      if !self.compute.arena.isCounting { try self.update(&pending, prefix, x) }
-    }
+    let observe: (String, BatchMoments) throws -> Void = { self.update(&pending, $0, $1) }
     let logits = try logits(
       batch, tape, step: number - 1, observe: trainsStatistics ? observe : nil)
     let loss = try tape.apply(
@@ -254,16 +252,15 @@ package final class Trainer<Scalar: NetworkScalar> {
 
   /// Adds a batch to the running statistics of a normalization.
   func update(
-    _ pending: inout [String: [Scalar]], _ prefix: String, _ x: Value<Scalar>
-  ) throws {
-    // The variance of a single number is not defined.
-    guard x.count > x.shape[1] else { return }
+    _ pending: inout [String: [Scalar]], _ prefix: String, _ moments: BatchMoments
+  ) {
+    // The variance of a single number is not defined; a counting run has no moments.
+    guard moments.count > 1, !moments.means.isEmpty else { return }
     let names = Network<Scalar>.statisticNames.map { prefix + $0 }
     let old = names.map { name in
       pending[name] ?? statistics.first { $0.name == name }?.value.numbers ?? []
     }
-    let new = try BatchNorm.running(
-      old[0], old[1], after: x, momentum: ClassifierSettings.momentum, compute)
+    let new = moments.running(old[0], old[1], momentum: ClassifierSettings.momentum)
     pending[names[0]] = new.mean
     pending[names[1]] = new.variance
   }

@@ -50,7 +50,7 @@ def step_seconds(program, folder, options, arguments, jobs):
         seconds = cpu_seconds(
             [program, "sparcl", "train", os.path.join(folder, "start.sumac"), "--data",
              os.path.join(folder, "data.npz"), "--test", os.path.join(folder, "test.npz"), "--tasks", "0,1",
-             "--replay", "none", "--buffer", "0", "--epochs", str(epochs), "--batch", str(arguments.batch),
+             "--replay", "none", "--epochs", str(epochs), "--batch", str(arguments.batch),
              "-j", str(jobs), "-q", "-o", run] + options)
         result.append(seconds)
     return (result[1] - result[0]) / (2 * arguments.steps)

@@ -99,4 +99,22 @@ private struct CountingSource: TensorSource {
     let held = arena.heldByteCount
     #expect(held > 0 && held <= arena.peakByteCount)
   }
+
+  @Test("values keep their numbers while others of all sizes come and go") func reuse() {
+    let arena = compute.arena
+    var generator = SeededGenerator(seed: 7)
+    var kept: [(value: Value<Float>, number: Float)] = []
+    for step in 0..<300 {
+      let value = Value<Float>([Int.random(in: 1...200_000, using: &generator)], in: arena)
+      var numbers = value.mutableSpan
+      for index in numbers.indices { numbers[index] = Float(step) }
+      kept.append((value, Float(step)))
+      #expect(arena.heldByteCount <= arena.peakByteCount)
+      guard kept.count > 12 else { continue }
+      for _ in 0..<Int.random(in: 1...8, using: &generator) {
+        let (old, number) = kept.remove(at: Int.random(in: kept.indices, using: &generator))
+        #expect(old.numbers.allSatisfy { $0 == number })
+      }
+    }
+  }
 }

@@ -44,7 +44,10 @@ func randomNumbers<S: NetworkScalar>(_ count: Int, seed: UInt64) -> [S] {
       upstream = numbers(shape)
     }
 
-    func run() throws -> (output: [S], gradients: [[S]], weightGradients: [[S]]) {
+    /// - Parameter uses: The number of applications of the operation, whose outputs are added.
+    func run(
+      uses: Int = 1
+    ) throws -> (output: [S], gradients: [[S]], weightGradients: [[S]]) {
       let tape = Tape<S>(compute, isRecording: true)
       let values = zip(example.inputs, inputs).map {
         Value($0, $1, needsGradient: true, in: compute.arena)
@@ -53,7 +56,11 @@ func randomNumbers<S: NetworkScalar>(_ count: Int, seed: UInt64) -> [S] {
         ResidentParameter(
           "\(index)", Value(one.0, one.1, in: compute.arena), isTrained: true)
       }
-      let output = try tape.apply(example.operation, values, parameters)
+      var output = try tape.apply(example.operation, values, parameters)
+      for _ in 1..<uses {
+        output = try tape.apply(
+          Sum(), [output, tape.apply(example.operation, values, parameters)])
+      }
       var found = parameters.map { _ in [S]() }
       let gradients = try tape.backward(
         from: output, gradient: Value(output.shape, upstream, in: compute.arena)
@@ -103,6 +110,15 @@ func randomNumbers<S: NetworkScalar>(_ count: Int, seed: UInt64) -> [S] {
     for index in one.example.weights.indices {
       try check(weightGradients[index], \.weights[index])
     }
+  }
+
+  @Test("gradients are added to those of another use of the inputs", arguments: Case.all)
+  func uses(one: Case) throws {
+    let trial = try Trial<Double>(one.example, OpenBLAS.compute())
+    let (_, once, _) = try trial.run()
+    let (_, twice, _) = try trial.run(uses: 2)
+    #expect(once.count == twice.count)
+    for (a, b) in zip(once, twice) { #expect(distance(b, a.map { 2 * $0 }) <= 1e-12) }
   }
 
   @Test("float32 results are near float64 results", arguments: Case.all)

@@ -22,6 +22,8 @@ import Testing
       Case(input: [2, 3, 6, 6], weight: [4, 3, 1, 1], stride: 2),
       Case(input: [1, 8, 1, 1], weight: [40, 8, 3, 3], padding: 1),
       Case(input: [2, 3, 4, 4], weight: [4, 3, 3, 3], padding: 1, share: 0),
+      Case(input: [53, 24, 9, 7], weight: [32, 24, 3, 3], padding: 1),
+      Case(input: [37, 16, 9, 11], weight: [40, 16, 3, 3], stride: 2, padding: 1),
       Case(input: [7, 33], weight: [40, 33]), Case(input: [70, 5], weight: [3, 5], share: 0.39),
     ]
 

@@ -25,6 +25,7 @@ import Testing
       Case(channels: 1, size: (1, 6), kernel: (1, 3), stride: (1, 2), padding: (0, 2)),
       Case(channels: 2, size: (4, 4), kernel: (4, 4), stride: (1, 1), padding: (0, 0)),
       Case(channels: 1, size: (2, 1), kernel: (3, 5), stride: (1, 1), padding: (2, 3)),
+      Case(channels: 2, size: (7, 37), kernel: (2, 2), stride: (2, 2), padding: (0, 0)),
     ]
   }
 
@@ -132,31 +133,38 @@ import Testing
     let layout = ImageChannels(shape)
     let count = shape.reduce(1, *)
     let (x, g) = (Self.bytes(count, seed: 5), Self.bytes(count, seed: 6))
-    func results(_ kernels: Kernels) -> [[UInt8]] {
+    func results(_ kernels: Kernels, rectified: Bool) -> [[UInt8]] {
       let moments = kernels.moments(of: 0, layout, x.rawSpan, isDouble: false)
+      let numbers = Normalization(
+        mean: moments.mean, factor: 1.5, scale: 0.7, shift: 0.1, offset: 0.1, share: 0.2)
       let sums = kernels.normalSums(
-        of: 0, layout, x.rawSpan, slopes: g.rawSpan, mean: moments.mean, factor: 2,
+        of: 0, layout, x.rawSpan, slopes: g.rawSpan, outputs: rectified ? g.rawSpan : nil, numbers,
         isDouble: false)
       var yBuffer = Self.buffer(g)
       var yTarget = yBuffer.mutableBytes
       kernels.normalize(
-        0, layout, x.rawSpan, mean: moments.mean, factor: 1.5, scale: 0.7, shift: 0.1,
+        0, layout, x.rawSpan, numbers, added: rectified ? g.rawSpan : nil, rectifies: rectified,
         into: &yTarget, isDouble: false)
       let y = yBuffer.bytes.array()
       var dxBuffer = Self.buffer(x)
       var dxTarget = dxBuffer.mutableBytes
-      kernels.addNormalSlopes(
-        of: 0, layout, x.rawSpan, slopes: g.rawSpan, mean: moments.mean, offset: 0.1,
-        share: 0.2, factor: 1.5, scale: 0.7, to: &dxTarget, isDouble: false)
+      kernels.normalSlopes(
+        of: 0, layout, x.rawSpan, slopes: g.rawSpan, outputs: rectified ? y.rawSpan : nil, numbers,
+        into: &dxTarget, isAdding: !rectified, isDouble: false)
+      kernels.rectifiedSlopes(
+        of: 0, layout, g.rawSpan, outputs: y.rawSpan, into: &dxTarget, isAdding: true,
+        isDouble: false)
       let dx = dxBuffer.bytes.array()
-      let numbers = [moments.mean, moments.variance, sums.sum, sums.product]
+      let found = [moments.mean, moments.variance, sums.sum, sums.product]
       return [y, dx]
-        + numbers.map { number in
+        + found.map { number in
           (0..<8).map { UInt8(truncatingIfNeeded: number.bitPattern >> (8 * $0)) }
         }
     }
-    let expected = results(.best)
-    #expect(Kernels.levels.allSatisfy { results($0) == expected })
+    let expected = results(.best, rectified: false)
+    let rectified = results(.best, rectified: true)
+    #expect(Kernels.levels.allSatisfy { results($0, rectified: false) == expected })
+    #expect(Kernels.levels.allSatisfy { results($0, rectified: true) == rectified })
     // The numbers of channel 0 in all images.
     let places = (0..<shape[0]).flatMap { image in
       (0..<shape[2]).map { image * shape[1] * shape[2] + $0 }
@@ -167,11 +175,17 @@ import Testing
     let moments = Kernels.best.moments(of: 0, layout, x.rawSpan, isDouble: false)
     #expect(abs(moments.mean - mean) <= 1e-6 && abs(moments.variance - variance) <= 1e-6)
     let sums = Kernels.best.normalSums(
-      of: 0, layout, x.rawSpan, slopes: g.rawSpan, mean: mean, factor: 2, isDouble: false)
+      of: 0, layout, x.rawSpan, slopes: g.rawSpan, Normalization(mean: mean, factor: 2),
+      isDouble: false)
     let slopes = places.map { Double(g.floats[$0]) }
     let product = zip(slopes, values).reduce(0) { $0 + $1.0 * ($1.1 - mean) * 2 }
     #expect(abs(sums.sum - slopes.reduce(0, +)) <= 1e-5 && abs(sums.product - product) <= 1e-5)
     let other = Set(0..<count).subtracting(places)
     #expect(other.allSatisfy { expected[0].floats[$0] == g.floats[$0] })
+    // With the sum and the rectification: y, and the slopes where y is positive.
+    for place in places {
+      let normal = (x.floats[place] - Float(moments.mean)) * 1.5 * 0.7 + 0.1
+      #expect(rectified[0].floats[place] == max(0, normal + g.floats[place]))
+    }
   }
 }

@@ -125,6 +125,12 @@ typedef struct sumac_channel {
   size_t images, pitch, size;
 } sumac_channel;
 
+/// The numbers of a normalization and of its derivative.
+typedef struct sumac_normalization {
+  double mean, factor, scale, shift;
+  double offset, share;
+} sumac_normalization;
+
 /// The windows of an image `[channels, height, width]`: the window of place (r, c) of the output starts at row r * stride -
 /// padding and column c * stride - padding of the image, which is surrounded by zeros.
 typedef struct sumac_windows {
@@ -609,25 +615,38 @@ typedef struct sumac_kernels {
   void (*channel_moments_f64)(const sumac_channel *channel, const void *_Nullable values,
                               void *moments);
 
-  /// Computes results = (values - mean) * factor * scale + shift.
-  void (*normalize_channel_f32)(const sumac_channel *channel, const void *_Nullable values, double mean,
-                                double factor, double scale, double shift, void *_Nullable results);
-  void (*normalize_channel_f64)(const sumac_channel *channel, const void *_Nullable values, double mean,
-                                double factor, double scale, double shift, void *_Nullable results);
+  /// Computes results = (values - mean) * factor * scale + shift + added, without the last term for NULL. If `rectifies` is
+  /// not 0, results below 0 become 0.
+  void (*normalize_channel_f32)(const sumac_channel *channel, const void *_Nullable values,
+                                const sumac_normalization *normalization, const void *_Nullable added,
+                                int rectifies, void *_Nullable results);
+  void (*normalize_channel_f64)(const sumac_channel *channel, const void *_Nullable values,
+                                const sumac_normalization *normalization, const void *_Nullable added,
+                                int rectifies, void *_Nullable results);
 
-  /// Computes the sums of slopes and of slopes * (values - mean) * factor, in the order of `channel_moments`.
+  /// Computes the sums of slopes and of slopes * (values - mean) * factor, in the order of `channel_moments`. Slopes count
+  /// as 0 where outputs, if they are not NULL, are at most 0.
   void (*normal_sums_f32)(const sumac_channel *channel, const void *_Nullable values,
-                          const void *_Nullable slopes, double mean, double factor, void *sums);
+                          const void *_Nullable slopes, const void *_Nullable outputs,
+                          const sumac_normalization *normalization, void *sums);
   void (*normal_sums_f64)(const sumac_channel *channel, const void *_Nullable values,
-                          const void *_Nullable slopes, double mean, double factor, void *sums);
+                          const void *_Nullable slopes, const void *_Nullable outputs,
+                          const sumac_normalization *normalization, void *sums);
 
-  /// Computes sums += (slopes - offset - (values - mean) * share) * factor * scale.
-  void (*add_normal_slopes_f32)(const sumac_channel *channel, const void *_Nullable values,
-                                const void *_Nullable slopes, double mean, double offset, double share,
-                                double factor, double scale, void *_Nullable sums);
-  void (*add_normal_slopes_f64)(const sumac_channel *channel, const void *_Nullable values,
-                                const void *_Nullable slopes, double mean, double offset, double share,
-                                double factor, double scale, void *_Nullable sums);
+  /// Sets sums to (slopes - offset - (values - mean) * share) * factor * scale, or adds it if `adds` is not 0, with the
+  /// slopes that `normal_sums` adds up.
+  void (*normal_slopes_f32)(const sumac_channel *channel, const void *_Nullable values,
+                            const void *_Nullable slopes, const void *_Nullable outputs,
+                            const sumac_normalization *normalization, void *_Nullable sums, int adds);
+  void (*normal_slopes_f64)(const sumac_channel *channel, const void *_Nullable values,
+                            const void *_Nullable slopes, const void *_Nullable outputs,
+                            const sumac_normalization *normalization, void *_Nullable sums, int adds);
+
+  /// Sets sums to the slopes, which count as 0 where outputs are at most 0, or adds them if `adds` is not 0.
+  void (*rectified_slopes_f32)(const sumac_channel *channel, const void *_Nullable slopes,
+                               const void *_Nullable outputs, void *_Nullable sums, int adds);
+  void (*rectified_slopes_f64)(const sumac_channel *channel, const void *_Nullable slopes,
+                               const void *_Nullable outputs, void *_Nullable sums, int adds);
 
   // Windows of an image, as F32 or F64 values.
 

@@ -19,7 +19,7 @@ enum ConvolutionalNetwork: Family {
     let blocks = layer.part("blocks.")
     // Each stage is four modules of the sequence.
     let mixed = try blocks.convolution(x, "\(4 * index)", to: widths[index], hasBias: true)
-    let y = try blocks.activation(blocks.batchNorm(mixed, "\(4 * index + 1)"))
+    let y = try blocks.activatedNorm(mixed, "\(4 * index + 1)")
     guard index + 1 < widths.count else { return y }
     return try blocks.tape.apply(MaxPooling(kernel: 2, stride: 2), [y])
   }

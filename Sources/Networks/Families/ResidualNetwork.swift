@@ -15,7 +15,7 @@ enum ResidualNetwork: Family {
   ) throws -> Value<S> {
     let x = try model.convolution(
       model.examples(input), "conv1", to: model.classifier.widths[0])
-    return try model.activation(model.batchNorm(x, "bn1"))
+    return try model.activatedNorm(x, "bn1")
   }
 
   static func block<S: NetworkScalar>(_ x: Value<S>, _ layer: Scope<S>) throws -> Value<S> {
@@ -23,15 +23,15 @@ enum ResidualNetwork: Family {
     let width = layer.classifier.widths[stage]
     let stride = stage > 0 && index == 0 ? 2 : 1
     let block = layer.part("layer\(stage + 1).\(index).")
-    let inner = try block.activation(
-      block.batchNorm(block.convolution(x, "conv1", to: width, stride: stride), "bn1"))
-    let y = try block.batchNorm(block.convolution(inner, "conv2", to: width), "bn2")
+    let inner = try block.activatedNorm(
+      block.convolution(x, "conv1", to: width, stride: stride), "bn1")
+    let y = try block.convolution(inner, "conv2", to: width)
     let shortcut =
       stride == 1 && x.shape[1] == width
       ? x
       : try block.batchNorm(
         block.convolution(x, "downsample.0", to: width, kernel: 1, stride: stride), "downsample.1")
-    return try block.activation(block.sum(y, shortcut))
+    return try block.activatedNorm(y, "bn2", adding: shortcut)
   }
 
   static func head<S: NetworkScalar>(_ x: Value<S>, _ model: Scope<S>) throws -> Value<S> {

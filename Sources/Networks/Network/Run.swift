@@ -37,9 +37,10 @@ package struct Observer<Scalar: NetworkScalar> {
   package var extendedCache:
     ((_ layer: Int, _ keys: Value<Scalar>, _ values: Value<Scalar>) throws -> Void)?
 
-  /// Receives the input of each batch normalization, with the prefix of the names of its tensors. If it is present, the
-  /// normalizations use the statistics of the batch, as in training; otherwise the running ones.
-  package var batch: ((_ prefix: String, _ input: Value<Scalar>) throws -> Void)?
+  /// Receives the moments of the input of each batch normalization, none in a counting run, with the prefix of the names of
+  /// its tensors. If it is present, the normalizations use the statistics of the batch, as in training; otherwise the
+  /// running ones.
+  package var batch: ((_ prefix: String, _ moments: BatchMoments) throws -> Void)?
 
   package init() {}
 }

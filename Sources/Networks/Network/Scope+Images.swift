@@ -39,20 +39,39 @@ extension Scope {
       [weight] + bias)
   }
 
-  /// Returns x normalized by the statistics of the batch in training, and by running ones otherwise.
-  func batchNorm(_ x: Value<Scalar>, _ name: String) throws -> Value<Scalar> {
+  /// Returns the activation of the sum of `added`, if there is one, and x normalized as `batchNorm` does.
+  func activatedNorm(
+    _ x: Value<Scalar>, _ name: String, adding added: Value<Scalar>? = nil
+  ) throws -> Value<Scalar> {
+    if configuration.activation == .relu {
+      return try batchNorm(x, name, adding: added, rectifies: true)
+    }
+    let y = try batchNorm(x, name)
+    return try activation(added.map { try sum(y, $0) } ?? y)
+  }
+
+  /// Returns x normalized by the statistics of the batch in training, and by running ones otherwise, with the sum and the
+  /// rectification of ``BatchNorm``.
+  func batchNorm(
+    _ x: Value<Scalar>, _ name: String, adding added: Value<Scalar>? = nil, rectifies: Bool = false
+  ) throws -> Value<Scalar> {
     let channels = x.shape[1]
     let weights = try [".weight", ".bias"].map { try parameter(name + $0, channels) }
     let statistics = try Network<Scalar>.statisticNames.map {
       try parameter(name + "." + $0, channels)
     }
+    let inputs = [x] + (added.map { [$0] } ?? [])
     guard let observe = run.observer.batch else {
       return try tape.apply(
-        BatchNorm(epsilon: configuration.epsilon, isTraining: false), [x], weights + statistics)
+        BatchNorm(epsilon: configuration.epsilon, isTraining: false, rectifies: rectifies), inputs,
+        weights + statistics)
     }
-    try observe(prefix + name + ".", x)
+    let moments = try BatchMoments(of: x, tape.compute)
+    try observe(prefix + name + ".", moments)
     return try tape.apply(
-      BatchNorm(epsilon: configuration.epsilon, isTraining: true), [x], weights)
+      BatchNorm(
+        epsilon: configuration.epsilon, isTraining: true, rectifies: rectifies, moments: moments),
+      inputs, weights)
   }
 }
 

@@ -77,6 +77,15 @@ extension MutableSpan where Element: NetworkScalar {
     }
   }
 
+  /// Adds to the numbers in `range` what `body` returns for 16 indexes at a time, or sets them to it.
+  @inline(__always)
+  @_lifetime(self: copy self)
+  mutating func update(
+    _ range: Range<Int>, isAdding: Bool, _ body: (Int) -> SIMD16<Element>
+  ) {
+    if isAdding { add(range, body) } else { fill(range, body) }
+  }
+
   /// Adds to the numbers in `range` what `body` returns for 16 indexes at a time.
   @inline(__always)
   @_lifetime(self: copy self)

@@ -3,6 +3,7 @@ package struct Activation: Operation {
   package static let name = "activation"
 
   package let kind: ActivationKind
+  package var setsInputGradients: Bool { true }
 
   package init(_ kind: ActivationKind) { self.kind = kind }
 
@@ -27,7 +28,7 @@ package struct Activation: Operation {
     try pass.compute.forEachElements(target.count) { range in
       let (x, gradient) = (pass.input(0), pass.gradient.span)
       var dx = target.mutableSpan
-      dx.add(range) {
+      dx.update(range, isAdding: !pass.areNew[0]) {
         let end = range.upperBound
         return gradient.lanes($0, end: end) * kind.slope(x.lanes($0, end: end))
       }

@@ -5,6 +5,7 @@
 package struct Linear: Operation {
   package static let name = "linear"
   package var readsTiles: Bool { true }
+  package var setsInputGradients: Bool { true }
 
   /// True if weights outside of the pattern of W are skipped.
   package let isSparse: Bool
@@ -18,7 +19,7 @@ package struct Linear: Operation {
     let rows = inputs[0].dropLast().reduce(1, *)
     return SparseGeometry(
       rows: rows, inputs: weights[0][1], outputs: weights[0][0], isDouble: false)?
-      .scratchCount(isBackward: isBackward) ?? 0
+      .scratchCount(of: rows, isBackward: isBackward, jobs: jobs) ?? 0
   }
 
   /// Returns the passes that skip weights; nil if products use the whole matrix.
@@ -60,14 +61,15 @@ package struct Linear: Operation {
     if let (layer, pattern) = sparse(x, weight, pass.compute) {
       try layer.backward(
         x, pass.compute.whole(weight), pattern, gradient: gradient, to: pass.inputGradients[0],
-        pass.weightGradients[0])
+        isNew: pass.areNew[0], pass.weightGradients[0])
       return try pass.addBiasGradient()
     }
     if let target = pass.inputGradients[0] {
       for tile in Compute.tiles(rows: weight.shape[0], columns: weight.shape[1]) {
         let part = try pass.compute.rows(tile, of: weight)
         try pass.compute.multiply(
-          gradient.matrix().columns(tile), part, adding: true, into: target.matrix())
+          gradient.matrix().columns(tile), part,
+          adding: !pass.areNew[0] || tile.lowerBound > 0, into: target.matrix())
       }
     }
     if let target = pass.weightGradients[0] {

@@ -18,6 +18,9 @@ package protocol Operation: Sendable {
   /// True if the weights are read tile by tile.
   var readsTiles: Bool { get }
 
+  /// True if the backward pass sets the gradient of an input that has none yet, whose memory is not initialized.
+  var setsInputGradients: Bool { get }
+
   /// Writes the output.
   func forward<S: NetworkScalar>(_ pass: ForwardPass<S>) throws
   /// Adds to the gradients of inputs and weights.
@@ -29,6 +32,7 @@ extension Operation {
     inputs: [[Int]], weights: [[Int]], isBackward: Bool, jobs: Int
   ) -> Int { 0 }
   package var readsTiles: Bool { false }
+  package var setsInputGradients: Bool { false }
 
   /// Returns the shape of the only input, which is that of the output, for operations without weights.
   static func shapeOfInput(_ inputs: [[Int]], _ weights: [[Int]]) throws -> [Int] {
@@ -83,6 +87,9 @@ package struct BackwardPass<S: NetworkScalar>: Sendable {
   /// The sums of derivatives to add to; nil for inputs that need none.
   package let inputGradients: [Value<S>?]
   package let weightGradients: [Value<S>?]
+  /// True for inputs whose gradient is to be set, because nothing was added to it; false for all unless the operation sets
+  /// them.
+  package let areNew: [Bool]
   package let compute: Compute
 
   /// Returns the numbers of an input.

@@ -2,6 +2,8 @@
 package struct Sum: Operation {
   package static let name = "sum"
 
+  package var setsInputGradients: Bool { true }
+
   package init() {}
 
   package func shape(inputs: [[Int]], weights: [[Int]]) throws -> [Int] {
@@ -32,10 +34,10 @@ package struct Sum: Operation {
   package func backward<S: NetworkScalar>(_ pass: BackwardPass<S>) throws {
     try pass.compute.forEachElements(pass.gradient.count) { range in
       let gradient = pass.gradient.span
-      for target in pass.inputGradients {
+      for (target, isNew) in zip(pass.inputGradients, pass.areNew) {
         guard let target else { continue }
         var sum = target.mutableSpan
-        sum.add(range) { gradient.lanes($0, end: range.upperBound) }
+        sum.update(range, isAdding: !isNew) { gradient.lanes($0, end: range.upperBound) }
       }
     }
   }

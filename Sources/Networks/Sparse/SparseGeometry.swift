@@ -2,11 +2,12 @@ import TensorCore
 
 /// The sizes of a sparse layer: a convolution with a square kernel, or a linear layer, whose images have one place.
 ///
-/// Images lie in planes with zeros around them, all images of a channel one after another. The input of a weight is then
+/// Images lie in planes with zeros around them, all images of a group one after another. The input of a weight is then
 /// the same vector for all places of the output, shifted by a distance that depends on the weight alone. With stride 1,
 /// the zeros after a row or an image are those before the next one. With a larger stride, a channel has a plane for each
 /// pair of remainders of its places.
 struct SparseGeometry: Hashable, Sendable {
+  /// The number of images that are computed together, so that their planes stay in the caches.
   let images: Int
   let inputs: Int
   let outputs: Int
@@ -22,8 +23,9 @@ struct SparseGeometry: Hashable, Sendable {
   /// The elements from one row of a plane to the next, and the rows of an image.
   let pitch: Int
   private let rowCount: Int
-  /// The elements of a plane that are computed, in whole blocks.
+  /// The elements of a plane of a whole group that are computed, in whole blocks of `block` elements.
   let elementCount: Int
+  private let block: Int
   /// The elements before the first image in the planes of the input and of the gradient of the output.
   private let inputLead: Int
   let gradientLead: Int
@@ -41,13 +43,13 @@ struct SparseGeometry: Hashable, Sendable {
   /// - Parameters:
   ///   - input: The shape `[images, in, height, width]`.
   ///   - weight: The shape `[out, in, kernel, kernel]`.
-  /// - Returns: nil if the kernel is not square, if a convolution with stride 1 changes the size, or if there are more
+  /// - Returns: nil if the kernel is not square, if a convolution with stride 1 changes the size, or if planes have more
   ///   elements than 32 bits count.
   init?(input: [Int], weight: [Int], stride: Int, padding: Int, isDouble: Bool) {
     guard input.count == 4, weight.count == 4, weight[2] == weight[3], !input.contains(0),
       stride > 1 || weight[2] == 2 * padding + 1
     else { return nil }
-    (images, inputs, height, width) = (input[0], input[1], input[2], input[3])
+    (inputs, height, width) = (input[1], input[2], input[3])
     (outputs, kernel) = (weight[0], weight[2])
     (self.stride, self.padding) = (stride, padding)
     outputHeight = (height + 2 * padding - kernel) / stride + 1
@@ -59,7 +61,10 @@ struct SparseGeometry: Hashable, Sendable {
     let lead = reach * pitch + reach
     inputLead = stride == 1 ? lead : 0
     gradientLead = lead
-    let block = Kernels.rowBlock(isDouble: isDouble)
+    block = Kernels.rowBlock(isDouble: isDouble)
+    images = Self.groupSize(
+      of: input[0], elements: rowCount * pitch, block: block,
+      planes: inputs * stride * stride + outputs)
     elementCount = (images * rowCount * pitch + block - 1) / block * block
     inputPitch = inputLead + elementCount + lead
     gradientPitch = lead + elementCount + inputLead
@@ -68,19 +73,49 @@ struct SparseGeometry: Hashable, Sendable {
     }
   }
 
-  /// The planes of the input.
-  var inputPlanes: PlaneLayout { planes(inputs, height, width, inputLead, inputPitch, stride) }
+  /// The numbers in the planes of input and output of a group, unless one image has more.
+  private static let planeNumberCount = 1 << 16
+
+  /// Returns the smallest size of groups with which the fewest elements are computed to fill blocks.
+  private static func groupSize(
+    of images: Int, elements: Int, block: Int, planes: Int
+  ) -> Int {
+    let largest = min(images, max(1, planeNumberCount / (elements * planes)))
+    var best = (size: 1, blocks: Int.max)
+    for size in 1...largest {
+      let (groups, rest) = images.quotientAndRemainder(dividingBy: size)
+      let blocks =
+        groups * ((size * elements + block - 1) / block) + (rest * elements + block - 1) / block
+      if blocks < best.blocks { best = (size, blocks) }
+    }
+    return best.size
+  }
+
+  /// The elements of a plane that are computed for the images of a group.
+  func elementCount(_ images: Int) -> Int {
+    (images * rowCount * pitch + block - 1) / block * block
+  }
+
+  /// The planes of the input of the images of a group.
+  func inputPlanes(_ images: Int) -> PlaneLayout {
+    planes(images, inputs, height, width, inputLead, inputPitch, stride)
+  }
   /// The planes of the gradient of the input, without room before the first image.
-  var inputGradientPlanes: PlaneLayout { planes(inputs, height, width, 0, elementCount, stride) }
+  func inputGradientPlanes(_ images: Int) -> PlaneLayout {
+    planes(images, inputs, height, width, 0, elementCount, stride)
+  }
   /// The planes of the output, without room before the first image.
-  var outputPlanes: PlaneLayout { planes(outputs, outputHeight, outputWidth, 0, elementCount, 1) }
+  func outputPlanes(_ images: Int) -> PlaneLayout {
+    planes(images, outputs, outputHeight, outputWidth, 0, elementCount, 1)
+  }
   /// The planes of the gradient of the output.
-  var gradientPlanes: PlaneLayout {
-    planes(outputs, outputHeight, outputWidth, gradientLead, gradientPitch, 1)
+  func gradientPlanes(_ images: Int) -> PlaneLayout {
+    planes(images, outputs, outputHeight, outputWidth, gradientLead, gradientPitch, 1)
   }
 
   private func planes(
-    _ channels: Int, _ height: Int, _ width: Int, _ lead: Int, _ channelPitch: Int, _ stride: Int
+    _ images: Int, _ channels: Int, _ height: Int, _ width: Int, _ lead: Int, _ channelPitch: Int,
+    _ stride: Int
   ) -> PlaneLayout {
     var layout = PlaneLayout(
       images: images, channels: channels, height: height, width: width, pitch: pitch,
@@ -89,12 +124,16 @@ struct SparseGeometry: Hashable, Sendable {
     return layout
   }
 
-  /// The numbers of all planes of a pass, for the memory that it needs.
-  func scratchCount(isBackward: Bool) -> Int {
-    isBackward
-      ? gradientPlanes.planeCount + inputGradientPlanes.planeCount + inputPlanes.planeCount
-        + 4 * outputs * inputs * kernel * kernel
-      : inputPlanes.planeCount + outputPlanes.planeCount + outputs * inputs * kernel * kernel
+  /// The numbers of all planes and weights of a pass over some images, for the memory that it needs.
+  func scratchCount(of count: Int, isBackward: Bool, jobs: Int) -> Int {
+    let workers = min(jobs, (count + images - 1) / images)
+    let weights = outputs * inputs * kernel * kernel
+    let inputCount = inputPlanes(images).planeCount
+    return isBackward
+      ? workers
+        * (gradientPlanes(images).planeCount + inputGradientPlanes(images).planeCount + inputCount)
+        + 4 * weights
+      : workers * (inputCount + outputPlanes(images).planeCount) + weights
   }
 
   /// A weight by its places in the layer.

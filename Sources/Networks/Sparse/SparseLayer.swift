@@ -1,76 +1,81 @@
+import Base
 import TensorCore
 
 /// The passes of a layer that skip the weights outside of its pattern.
 ///
 /// Each number of the output and of the gradient of the input is a sum over weights in a fixed order; each gradient of a
-/// weight is a sum over pieces of 512 places, in order, and in each piece of 16 partial sums. Neither depends on the
-/// workers or on the processor. Source: the layout of planes follows the idea of shifted vectors in Park et al., "Faster
-/// CNNs with direct sparse convolutions and guided pruning".
+/// weight is a sum over groups of images in up to 8 parts, in each group over pieces of 512 places, in order, and in each
+/// piece of 16 partial sums. Neither depends on the workers or on the processor. Source: the layout of planes follows the
+/// idea of shifted vectors in Park et al., "Faster CNNs with direct sparse convolutions and guided pruning".
 struct SparseLayer<S: NetworkScalar> {
   let geometry: SparseGeometry
   let compute: Compute
 
   private static var isDouble: Bool { S.self == Double.self }
-  /// The elements of the planes that a worker computes at once.
+  /// The elements of the planes that are computed at once.
   private static var pieceCount: Int { 256 }
   /// The places whose products are added before they are added to the gradient of a weight.
   private static var sumCount: Int { 512 }
-  private static var rowsPerWorker: Int { 32 }
-  private static var channelsPerWorker: Int { 8 }
+  /// The number of sums of weight gradients that workers form at the same time.
+  private static var partCount: Int { 8 }
 
-  /// Calls `body` with ranges that together are all numbers below `count`.
-  private func forEachPart(
-    _ count: Int, of size: Int, _ body: @Sendable (Range<Int>) -> Void
-  ) throws {
-    try compute.forEach((count + size - 1) / size) { part in
-      body(part * size..<min(count, (part + 1) * size))
+  /// The images of each group.
+  private func groups(_ x: Value<S>) -> [Range<Int>] {
+    let count = x.count / (geometry.inputs * geometry.height * geometry.width)
+    return stride(from: 0, to: count, by: geometry.images).map {
+      $0..<min(count, $0 + geometry.images)
     }
   }
 
-  /// Returns values in planes, with zeros around them.
-  private func packed(_ value: Value<S>, _ layout: PlaneLayout) throws -> Memory<S> {
+  /// Returns the bytes of some images of a value.
+  private func bytes(_ images: Range<Int>, _ layout: PlaneLayout) -> Range<Int> {
+    let size = layout.valueCount / layout.images * MemoryLayout<S>.stride
+    return images.lowerBound * size..<images.upperBound * size
+  }
+
+  /// Returns images in planes, with zeros around them.
+  private func packed(
+    _ value: Value<S>, _ images: Range<Int>, _ layout: PlaneLayout
+  ) -> Memory<S> {
     let planes = compute.scratch(layout.planeCount) as Memory<S>
-    try forEachPart(layout.channels, of: Self.channelsPerWorker) { channels in
-      var target = planes.mutableSpan
-      // SAFETY of this and the other uses of bytes: numbers have no padding.
-      var bytes = unsafe target.mutableBytes
-      Kernels.best.packPlanes(
-        layout, channels: channels, from: unsafe value.span.bytes, into: &bytes,
-        isDouble: Self.isDouble)
-    }
+    var target = planes.mutableSpan
+    // SAFETY of this and the other uses of bytes: numbers have no padding.
+    var bytes = unsafe target.mutableBytes
+    let source = unsafe value.span.bytes
+    Kernels.best.packPlanes(
+      layout, channels: 0..<layout.channels, from: source.extracting(self.bytes(images, layout)),
+      into: &bytes, isDouble: Self.isDouble)
     return planes
   }
 
   private func unpack(
-    _ planes: Memory<S>, _ layout: PlaneLayout, to value: Value<S>, isAdding: Bool
-  ) throws {
-    try forEachPart(layout.channels, of: Self.channelsPerWorker) { channels in
-      var target = value.mutableSpan
-      var bytes = unsafe target.mutableBytes
-      Kernels.best.unpackPlanes(
-        layout, channels: channels, from: unsafe planes.span.bytes, into: &bytes,
-        isAdding: isAdding, isDouble: Self.isDouble)
-    }
+    _ planes: Memory<S>, _ layout: PlaneLayout, to value: Value<S>, _ images: Range<Int>,
+    isAdding: Bool
+  ) {
+    var all = value.mutableSpan
+    var bytes = unsafe all.mutableBytes
+    var target = bytes._mutatingExtracting(self.bytes(images, layout))
+    // With a larger stride some values may have no place.
+    let isPartial = layout.stride > 1
+    if !isAdding, isPartial { target.fill() }
+    Kernels.best.unpackPlanes(
+      layout, channels: 0..<layout.channels, from: unsafe planes.span.bytes, into: &target,
+      isAdding: isAdding || isPartial, isDouble: Self.isDouble)
   }
 
-  /// Returns the product of a sparse matrix with vectors in planes.
+  /// Returns the product of a sparse matrix with vectors in the planes of some images.
   private func product(
-    _ matrix: SparseRows, _ weights: Memory<S>, _ vectors: Memory<S>
-  ) throws -> Memory<S> {
-    let count = geometry.elementCount
-    let result: Memory<S> = compute.scratch(matrix.rowCount * count)
-    let pieces = (count + Self.pieceCount - 1) / Self.pieceCount
-    let parts = (matrix.rowCount + Self.rowsPerWorker - 1) / Self.rowsPerWorker
-    try compute.forEach(pieces * parts) { index in
-      let (piece, part) = index.quotientAndRemainder(dividingBy: parts)
-      var target = result.mutableSpan
-      var bytes = unsafe target.mutableBytes
+    _ matrix: SparseRows, _ weights: Memory<S>, _ vectors: Memory<S>, images: Int
+  ) -> Memory<S> {
+    let result: Memory<S> = compute.scratch(matrix.rowCount * geometry.elementCount)
+    let count = geometry.elementCount(images)
+    var target = result.mutableSpan
+    var bytes = unsafe target.mutableBytes
+    for start in stride(from: 0, to: count, by: Self.pieceCount) {
       Kernels.best.multiply(
-        matrix,
-        rows: part * Self.rowsPerWorker..<min(matrix.rowCount, (part + 1) * Self.rowsPerWorker),
-        weights: unsafe weights.span.bytes, vectors: unsafe vectors.span.bytes,
-        elements: piece * Self.pieceCount..<min(count, (piece + 1) * Self.pieceCount),
-        into: &bytes, pitch: count, isDouble: Self.isDouble)
+        matrix, rows: 0..<matrix.rowCount, weights: unsafe weights.span.bytes,
+        vectors: unsafe vectors.span.bytes, elements: start..<min(count, start + Self.pieceCount),
+        into: &bytes, pitch: geometry.elementCount, isDouble: Self.isDouble)
     }
     return result
   }
@@ -99,49 +104,76 @@ struct SparseLayer<S: NetworkScalar> {
   /// Writes the output of the layer, without bias.
   func forward(_ x: Value<S>, _ weight: Value<S>, _ kept: SparseSupport, into y: Value<S>) throws {
     let tables = kept.tables(for: geometry)
-    let planes = try packed(x, geometry.inputPlanes)
-    let result = try product(tables.rows, entries(weight, kept), planes)
-    try unpack(result, geometry.outputPlanes, to: y, isAdding: false)
+    let (weights, groups) = (entries(weight, kept), groups(x))
+    try compute.forEach(groups.count) { group in
+      let images = groups[group]
+      let planes = packed(x, images, geometry.inputPlanes(images.count))
+      let result = product(tables.rows, weights, planes, images: images.count)
+      unpack(result, geometry.outputPlanes(images.count), to: y, images, isAdding: false)
+    }
   }
 
   /// Adds the derivatives by the input to `dx`, and those by the trained weights to `dw`, where they are needed.
+  /// - Parameter isNew: True to set the derivatives by the input.
   func backward(
     _ x: Value<S>, _ weight: Value<S>, _ pattern: SparsePattern, gradient: Value<S>,
-    to dx: Value<S>?, _ dw: Value<S>?
+    to dx: Value<S>?, isNew: Bool, _ dw: Value<S>?
   ) throws {
     guard dx != nil || dw != nil else { return }
-    let planes = try packed(gradient, geometry.gradientPlanes)
-    if let dx {
-      let tables = pattern.kept.tables(for: geometry)
-      let result = try product(
-        tables.columns, entries(weight, pattern.kept, order: tables.order), planes)
-      try unpack(result, geometry.inputGradientPlanes, to: dx, isAdding: true)
-    }
-    guard let dw else { return }
-    let tables = pattern.trained.tables(for: geometry)
-    let inputs = try packed(x, geometry.inputPlanes)
-    let sums = Memory<S>(pattern.trained.indexes.count, isZero: true, in: compute.arena)
-    try forEachPart(geometry.outputs, of: Self.channelsPerWorker) { rows in
-      var target = sums.mutableSpan
-      var bytes = unsafe target.mutableBytes
-      for start in stride(from: 0, to: geometry.elementCount, by: Self.sumCount) {
-        Kernels.best.addDots(
-          tables.rows, rows: rows, rowVectors: unsafe planes.span.bytes,
-          start: geometry.gradientLead, pitch: geometry.gradientPitch,
-          others: unsafe inputs.span.bytes,
-          elements: start..<min(geometry.elementCount, start + Self.sumCount), to: &bytes,
-          isDouble: Self.isDouble)
+    let kept = pattern.kept.tables(for: geometry)
+    let weights = entries(weight, pattern.kept, order: kept.order)
+    let groups = groups(x)
+    let parts = min(Self.partCount, groups.count)
+    let trained = pattern.trained.tables(for: geometry).rows
+    let sums =
+      dw == nil
+      ? nil : Memory<S>(parts * trained.offsets.count, isZero: true, in: compute.arena)
+    try compute.forEach(parts) { part in
+      for images in groups[part * groups.count / parts..<(part + 1) * groups.count / parts] {
+        let count = images.count
+        let planes = packed(gradient, images, geometry.gradientPlanes(count))
+        if let dx {
+          let result = product(kept.columns, weights, planes, images: count)
+          unpack(result, geometry.inputGradientPlanes(count), to: dx, images, isAdding: !isNew)
+        }
+        if let sums {
+          let inputs = packed(x, images, geometry.inputPlanes(count))
+          addDots(trained, planes, inputs, images: count, to: sums, part: part)
+        }
       }
     }
-    add(sums, of: pattern.trained, to: dw)
+    if let sums, let dw { add(sums, parts: parts, of: pattern.trained, to: dw) }
   }
 
-  /// Adds a number for each weight of a support.
+  /// Adds the products of gradients and inputs of a group to the sums of a part.
+  private func addDots(
+    _ matrix: SparseRows, _ gradients: Memory<S>, _ inputs: Memory<S>, images: Int,
+    to sums: Memory<S>, part: Int
+  ) {
+    var all = sums.mutableSpan
+    var bytes = unsafe all.mutableBytes
+    let size = matrix.offsets.count * MemoryLayout<S>.stride
+    var target = bytes._mutatingExtracting(part * size..<(part + 1) * size)
+    let count = geometry.elementCount(images)
+    for start in stride(from: 0, to: count, by: Self.sumCount) {
+      Kernels.best.addDots(
+        matrix, rows: 0..<matrix.rowCount, rowVectors: unsafe gradients.span.bytes,
+        start: geometry.gradientLead, pitch: geometry.gradientPitch,
+        others: unsafe inputs.span.bytes, elements: start..<min(count, start + Self.sumCount),
+        to: &target, isDouble: Self.isDouble)
+    }
+  }
+
+  /// Adds a number for each weight of a support: the sum of its numbers in all parts, in order.
   @_specialize(where S == Float)
   @_specialize(where S == Double)
-  private func add(_ numbers: Memory<S>, of support: SparseSupport, to value: Value<S>) {
-    let source = numbers.span
+  private func add(
+    _ numbers: Memory<S>, parts: Int, of support: SparseSupport, to value: Value<S>
+  ) {
+    let (source, count) = (numbers.span, support.indexes.count)
     var target = value.mutableSpan
-    for (place, index) in support.indexes.enumerated() { target[Int(index)] += source[place] }
+    for (place, index) in support.indexes.enumerated() {
+      for part in 0..<parts { target[Int(index)] += source[part * count + place] }
+    }
   }
 }

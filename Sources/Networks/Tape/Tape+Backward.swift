@@ -15,7 +15,7 @@ extension Tape {
     from output: Value<Scalar>, gradient: Value<Scalar>? = nil, into sink: Sink
   ) throws -> ValueGradients<Scalar> {
     let pass = GradientPass<Scalar>(compute, uses: uses)
-    let start = pass.gradients.sum(for: output, in: compute.arena)
+    let start = pass.gradients.sum(for: output, isZero: true, in: compute.arena).gradient
     if let gradient {
       try compute.addIfWorking(gradient, to: start)
     } else if !isCounting {
@@ -52,8 +52,9 @@ extension Tape {
   ) throws {
     if let gradient = pass.gradients.take(output) {
       let arena = compute.arena
-      let inputGradients = inputs.map {
-        $0.needsGradient ? pass.gradients.sum(for: $0, in: arena) : nil
+      let sets = operation.setsInputGradients
+      let sums = inputs.map {
+        $0.needsGradient ? pass.gradients.sum(for: $0, isZero: !sets, in: arena) : nil
       }
       let weightGradients = weights.map { $0.isTrained ? pass.sum(for: $0) : nil }
       if isCounting {
@@ -62,7 +63,8 @@ extension Tape {
         try operation.backward(
           BackwardPass(
             inputs: inputs, weights: weights, output: output, gradient: gradient,
-            inputGradients: inputGradients, weightGradients: weightGradients, compute: compute))
+            inputGradients: sums.map { $0?.gradient }, weightGradients: weightGradients,
+            areNew: sums.map { sets && $0?.isNew == true }, compute: compute))
       }
     }
     for weight in weights where weight.isTrained {
@@ -81,12 +83,15 @@ package struct ValueGradients<Scalar: NetworkScalar> {
     entries[ObjectIdentifier(value)]?.gradient
   }
 
-  /// Returns the gradient to add to, which is 0 at first.
-  mutating func sum(for value: Value<Scalar>, in arena: Arena) -> Value<Scalar> {
-    if let entry = entries[ObjectIdentifier(value)] { return entry.gradient }
-    let gradient = Value<Scalar>(value.shape, isZero: true, in: arena)
+  /// Returns the gradient to add to, and true if nothing was added to it.
+  /// - Parameter isZero: True if a new one is 0; otherwise its numbers are to be set.
+  mutating func sum(
+    for value: Value<Scalar>, isZero: Bool, in arena: Arena
+  ) -> (gradient: Value<Scalar>, isNew: Bool) {
+    if let entry = entries[ObjectIdentifier(value)] { return (entry.gradient, false) }
+    let gradient = Value<Scalar>(value.shape, isZero: isZero, in: arena)
     entries[ObjectIdentifier(value)] = (value, gradient)
-    return gradient
+    return (gradient, true)
   }
 
   /// Sets the gradient of a value that has none.

@@ -27,9 +27,7 @@ struct ReplayPass<Scalar: NetworkScalar> {
     var pending = statistics
     let logits = try trainer.logits(
       learner.data.batch(examples, in: compute.arena), tape
-    ) { prefix, x in
-      if !compute.arena.isCounting { try trainer.update(&pending, prefix, x) }
-    }
+    ) { trainer.update(&pending, $0, $1) }
     statistics = pending
     let share = weight / Double(examples.count)
     let numbers = logits.numbers.map { Double($0) }

@@ -7,6 +7,9 @@ package struct AveragePooling: Operation {
   /// The size of the windows and their distance; nil for one window that is the whole channel.
   package let kernel: Int?
 
+  /// A mean of the whole channel reaches every number.
+  package var setsInputGradients: Bool { kernel == nil }
+
   package init(kernel: Int?) { self.kernel = kernel }
 
   package func shape(inputs: [[Int]], weights: [[Int]]) throws -> [Int] {
@@ -64,7 +67,7 @@ package struct AveragePooling: Operation {
       var dx = target.mutableSpan
       forEachRange(channel: channel, input) { place, range in
         let share = SIMD16(repeating: gradient[place] / size)
-        dx.add(range) { _ in share }
+        dx.update(range, isAdding: !pass.areNew[0]) { _ in share }
       }
     }
   }

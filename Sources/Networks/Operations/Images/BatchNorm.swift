@@ -1,120 +1,163 @@
 import TensorCore
 
-/// Batch normalization: y = (x − mean) / √(variance + ε) · w + b for each channel.
+/// Batch normalization: y = (x − mean) / √(variance + ε) · w + b for each channel, and what often follows it: the sum with
+/// a second input, which must be another value, and max(0, y).
 ///
-/// Input `[images, channels, …]`. In training, weights w, b `[channels]`, and mean and biased variance are those of the
-/// batch; otherwise weights w, b, the running mean and the running variance, each `[channels]`. Source: Ioffe and Szegedy, "Batch normalization".
+/// Inputs `[images, channels, …]`. In training, weights w, b `[channels]`, and mean and biased variance are those of the
+/// batch; otherwise weights w, b, the running mean and the running variance, each `[channels]`. Results have the same bits
+/// as those of separate operations. Source: Ioffe and Szegedy, "Batch normalization".
 package struct BatchNorm: Operation {
   package static let name = "batch_norm"
+  package var setsInputGradients: Bool { true }
 
   package let epsilon: Double
   package let isTraining: Bool
+  /// True to replace results below 0 by 0.
+  package let rectifies: Bool
+  /// The moments of the batch in training; nil to compute them in both passes.
+  private let moments: BatchMoments?
 
-  package init(epsilon: Double, isTraining: Bool) {
+  package init(
+    epsilon: Double, isTraining: Bool, rectifies: Bool = false, moments: BatchMoments? = nil
+  ) {
     self.epsilon = epsilon
     self.isTraining = isTraining
+    self.rectifies = rectifies
+    self.moments = moments
   }
 
   package func shape(inputs: [[Int]], weights: [[Int]]) throws -> [Int] {
-    guard inputs.count == 1, weights.count == (isTraining ? 2 : 4), inputs[0].count >= 2,
+    guard (1...2).contains(inputs.count), inputs.allSatisfy({ $0 == inputs[0] }),
+      weights.count == (isTraining ? 2 : 4), inputs[0].count >= 2,
       weights.allSatisfy({ $0 == [inputs[0][1]] }), !inputs[0].contains(0)
     else {
       throw ShapeFault(
-        Self.name, "expected x [n, channels, …] and \(isTraining ? 2 : 4) weights [channels]",
+        Self.name,
+        "expected one or two x [n, channels, …] and \(isTraining ? 2 : 4) weights [channels]",
         inputs, weights)
     }
     return inputs[0]
   }
 
-  /// Returns running mean and variance after a batch: (1 − momentum) · old + momentum · new, with the unbiased variance
-  /// of the batch.
-  /// - Parameter x: The input of the operation, with at least two numbers in each channel.
-  package static func running<S: NetworkScalar>(
-    _ mean: [S], _ variance: [S], after x: Value<S>, momentum: Double, _ compute: Compute
-  ) throws -> (mean: [S], variance: [S]) {
-    let layout = ImageChannels(x.shape)
-    let moments = try compute.map(layout.channels) { channel in
-      Kernels.best.moments(
-        of: channel, layout, unsafe x.span.bytes, isDouble: S.self == Double.self)
+  /// The numbers that both passes read.
+  private struct Numbers<S: NetworkScalar>: Sendable {
+    let weights: [Value<S>]
+    let moments: BatchMoments?
+    let epsilon: S
+
+    /// Returns mean, 1 / √(variance + ε), scale and shift of a channel.
+    func normalization(_ channel: Int) -> Normalization {
+      let (mean, variance) =
+        moments.map { (S($0.means[channel]), S($0.variances[channel])) }
+        ?? (number(2, channel), number(3, channel))
+      return Normalization(
+        mean: Double(mean), factor: Double(1 / (variance + epsilon).squareRoot()),
+        scale: Double(number(0, channel)), shift: Double(number(1, channel)))
     }
-    let share = S(momentum)
-    var result = (mean: mean, variance: variance)
-    for channel in mean.indices {
-      let unbiased = S(moments[channel].variance) * S(layout.count) / S(layout.count - 1)
-      result.mean[channel] += share * (S(moments[channel].mean) - result.mean[channel])
-      result.variance[channel] += share * (unbiased - result.variance[channel])
+
+    private func number(_ index: Int, _ channel: Int) -> S {
+      let weight = weights[index]
+      return weight.span[channel]
     }
-    return result
   }
 
-  /// Returns the mean and 1 / √(variance + ε) of a channel.
-  private func statistics<S: NetworkScalar>(
-    _ x: Value<S>, _ channel: Int, _ layout: ImageChannels, _ weights: [Value<S>]
-  ) -> (mean: S, factor: S) {
-    var moments: (mean: S, variance: S)
-    if isTraining {
-      // SAFETY of this and the other uses of bytes: numbers have no padding.
-      let found = Kernels.best.moments(
-        of: channel, layout, unsafe x.span.bytes, isDouble: S.self == Double.self)
-      moments = (S(found.mean), S(found.variance))
-    } else {
-      let (mean, variance) = (weights[2], weights[3])
-      moments = (mean.span[channel], variance.span[channel])
-    }
-    return (moments.mean, 1 / (moments.variance + S(epsilon)).squareRoot())
+  private func numbers<S: NetworkScalar>(
+    _ x: Value<S>, _ weights: [any Parameter<S>], _ compute: Compute
+  ) throws -> Numbers<S> {
+    let moments = try isTraining ? self.moments ?? BatchMoments(of: x, compute) : nil
+    return Numbers(
+      weights: try weights.map { try compute.whole($0) }, moments: moments, epsilon: S(epsilon))
   }
 
   package func forward<S: NetworkScalar>(_ pass: ForwardPass<S>) throws {
-    let weights = try pass.weights.map { try pass.compute.whole($0) }
-    let (scale, shift) = (weights[0], weights[1])
+    let x = pass.inputs[0]
+    let added = pass.inputs.count > 1 ? pass.inputs[1] : nil
+    precondition(added !== x)
+    let numbers = try numbers(x, pass.weights, pass.compute)
     let layout = ImageChannels(pass.output.shape)
     try pass.compute.forEach(layout.channels) { channel in
-      let x = pass.inputs[0]
       var y = pass.output.mutableSpan
+      // SAFETY of this and the other uses of bytes: numbers have no padding.
       var bytes = unsafe y.mutableBytes
-      let (mean, factor) = statistics(x, channel, layout, weights)
       Kernels.best.normalize(
-        channel, layout, unsafe x.span.bytes, mean: Double(mean), factor: Double(factor),
-        scale: Double(scale.span[channel]), shift: Double(shift.span[channel]), into: &bytes,
+        channel, layout, unsafe x.span.bytes, numbers.normalization(channel),
+        added: unsafe added?.span.bytes, rectifies: rectifies, into: &bytes,
         isDouble: S.self == Double.self)
     }
   }
 
   package func backward<S: NetworkScalar>(_ pass: BackwardPass<S>) throws {
-    let weights = try pass.weights.map { try pass.compute.whole($0) }
-    let scale = weights[0]
+    let numbers = try numbers(pass.inputs[0], pass.weights, pass.compute)
     let layout = ImageChannels(pass.gradient.shape)
-    let isDouble = S.self == Double.self
     try pass.compute.forEach(layout.channels) { channel in
-      let (x, gradient) = (pass.inputs[0], pass.gradient)
-      let (mean, factor) = statistics(x, channel, layout, weights)
-      let found = Kernels.best.normalSums(
-        of: channel, layout, unsafe x.span.bytes, slopes: unsafe gradient.span.bytes,
-        mean: Double(mean), factor: Double(factor), isDouble: isDouble)
-      let (sum, product) = (S(found.sum), S(found.product))
-      if let target = pass.weightGradients[0] {
-        var dw = target.mutableSpan
-        dw[channel] += product
-      }
-      if let target = pass.weightGradients[1] {
-        var db = target.mutableSpan
-        db[channel] += sum
-      }
-      let w = scale.span[channel]
-      if !isTraining {
-        addStatistics(pass, channel, sum: sum * factor * w, product: product * factor * factor * w)
-      }
-      guard let target = pass.inputGradients[0] else { return }
-      var dx = target.mutableSpan
-      var bytes = unsafe dx.mutableBytes
-      // dx = r w (g − mean(g) − n mean(g n)), n = (x − mean) r; without the means if the statistics are given.
-      let offset = isTraining ? sum / S(layout.count) : 0
-      let share = isTraining ? product / S(layout.count) * factor : 0
-      Kernels.best.addNormalSlopes(
-        of: channel, layout, unsafe x.span.bytes, slopes: unsafe gradient.span.bytes,
-        mean: Double(mean), offset: Double(offset), share: Double(share), factor: Double(factor),
-        scale: Double(scale.span[channel]), to: &bytes, isDouble: isDouble)
+      let slopes = addedSlopes(pass, channel, layout)
+      addSlopes(
+        pass, channel, layout, numbers.normalization(channel), slopes: slopes ?? pass.gradient,
+        outputs: rectifies && slopes == nil ? pass.output : nil)
     }
+  }
+
+  /// Sets or adds the gradient of the second input for a channel.
+  /// - Returns: The rectified slopes of the channel, if they are now that gradient.
+  private func addedSlopes<S: NetworkScalar>(
+    _ pass: BackwardPass<S>, _ channel: Int, _ layout: ImageChannels
+  ) -> Value<S>? {
+    guard pass.inputs.count > 1, let target = pass.inputGradients[1] else { return nil }
+    var sums = target.mutableSpan
+    var bytes = unsafe sums.mutableBytes
+    // Without rectification all slopes count, as if the output were positive.
+    if rectifies {
+      Kernels.best.rectifiedSlopes(
+        of: channel, layout, unsafe pass.gradient.span.bytes,
+        outputs: unsafe pass.output.span.bytes, into: &bytes, isAdding: !pass.areNew[1],
+        isDouble: S.self == Double.self)
+      return pass.areNew[1] ? target : nil
+    }
+    let gradient = pass.gradient.span
+    for image in 0..<layout.images {
+      let start = (image * layout.channels + channel) * layout.size
+      sums.update(start..<start + layout.size, isAdding: !pass.areNew[1]) {
+        gradient.lanes($0, end: start + layout.size)
+      }
+    }
+    return nil
+  }
+
+  /// Adds to the gradients of the weights, and sets or adds the gradient of x, for a channel.
+  private func addSlopes<S: NetworkScalar>(
+    _ pass: BackwardPass<S>, _ channel: Int, _ layout: ImageChannels,
+    _ normalization: Normalization, slopes: Value<S>, outputs: Value<S>?
+  ) {
+    let (x, isDouble) = (pass.inputs[0], S.self == Double.self)
+    let found = Kernels.best.normalSums(
+      of: channel, layout, unsafe x.span.bytes, slopes: unsafe slopes.span.bytes,
+      outputs: unsafe outputs?.span.bytes, normalization, isDouble: isDouble)
+    let (sum, product) = (S(found.sum), S(found.product))
+    if let target = pass.weightGradients[0] {
+      var dw = target.mutableSpan
+      dw[channel] += product
+    }
+    if let target = pass.weightGradients[1] {
+      var db = target.mutableSpan
+      db[channel] += sum
+    }
+    let (factor, w) = (S(normalization.factor), S(normalization.scale))
+    if !isTraining {
+      addStatistics(pass, channel, sum: sum * factor * w, product: product * factor * factor * w)
+    }
+    guard let target = pass.inputGradients[0] else { return }
+    var dx = target.mutableSpan
+    var bytes = unsafe dx.mutableBytes
+    // dx = r w (g − mean(g) − n mean(g n)), n = (x − mean) r; without the means if the statistics are given.
+    var numbers = normalization
+    if isTraining {
+      numbers.offset = Double(sum / S(layout.count))
+      numbers.share = Double(product / S(layout.count) * factor)
+    }
+    Kernels.best.normalSlopes(
+      of: channel, layout, unsafe x.span.bytes, slopes: unsafe slopes.span.bytes,
+      outputs: unsafe outputs?.span.bytes, numbers, into: &bytes, isAdding: !pass.areNew[0],
+      isDouble: isDouble)
   }
 
   /// Adds the gradients of the running mean, −Σ g r w, and of the running variance, −½ Σ g n r² w.
@@ -137,5 +180,16 @@ package struct BatchNorm: Operation {
     OperationExample(BatchNorm(epsilon: 1e-1, isTraining: true), [[2, 1]], weights: [[1], [1]]),
     OperationExample(
       BatchNorm(epsilon: 1e-5, isTraining: true), [[5, 3, 19]], weights: [[3], [3]]),
+    OperationExample(
+      BatchNorm(epsilon: 1e-5, isTraining: true, rectifies: true), [[3, 2, 5, 4]],
+      weights: [[2], [2]]),
+    OperationExample(
+      BatchNorm(epsilon: 1e-5, isTraining: true, rectifies: true), [[4, 3, 17], [4, 3, 17]],
+      weights: [[3], [3]]),
+    OperationExample(
+      BatchNorm(epsilon: 1e-5, isTraining: true), [[2, 2, 3], [2, 2, 3]], weights: [[2], [2]]),
+    OperationExample(
+      BatchNorm(epsilon: 2, isTraining: false, rectifies: true), [[2, 3, 4], [2, 3, 4]],
+      weights: [[3], [3], [3], [3]]),
   ]
 }

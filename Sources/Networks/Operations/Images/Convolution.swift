@@ -8,6 +8,7 @@ import TensorCore
 ///   `in · kernel · places` numbers, or for those of several small ones.
 package struct Convolution: Operation {
   package static let name = "convolution"
+  package var setsInputGradients: Bool { true }
 
   package let stride: Int
   package let padding: Int
@@ -36,9 +37,13 @@ package struct Convolution: Operation {
 
   /// Returns the windows of all images; a sequence is an image of height 1.
   private func columns(_ input: [Int], _ weight: [Int]) -> WindowColumns {
+    columns(channels: input[1], input, weight)
+  }
+
+  private func columns(channels: Int, _ input: [Int], _ weight: [Int]) -> WindowColumns {
     let isImage = input.count == 4
     let windows = ImageWindows(
-      channels: input[1], height: isImage ? input[2] : 1, width: input[input.count - 1],
+      channels: channels, height: isImage ? input[2] : 1, width: input[input.count - 1],
       kernel: (isImage ? weight[2] : 1, weight[weight.count - 1]),
       stride: (isImage ? stride : 1, stride), padding: (isImage ? padding : 0, padding))
     return WindowColumns(windows, images: input[0])
@@ -53,10 +58,26 @@ package struct Convolution: Operation {
       ? SparseGeometry(
         input: inputs[0], weight: weights[0], stride: stride, padding: padding, isDouble: false)
       : nil
-    if let sparse { return sparse.scratchCount(isBackward: isBackward) }
-    let worker = (columns.windows.depth + weights[0][0]) * columns.columnCount
-    let sums = isBackward ? Self.parts(columns).count * weights[0].reduce(1, *) : 0
-    return min(jobs, columns.groupCount) * worker + sums
+    if let sparse {
+      return sparse.scratchCount(of: inputs[0][0], isBackward: isBackward, jobs: jobs)
+    }
+    let count = weights[0].reduce(1, *)
+    func scratch(_ columns: WindowColumns, rows: Int) -> Int {
+      min(jobs, columns.groupCount) * (columns.windows.depth + rows) * columns.columnCount
+        + (isBackward ? Self.parts(columns).count * count : 0)
+    }
+    let plain = scratch(columns, rows: weights[0][0])
+    guard isBackward, let mirrored = gradientColumns(inputs[0], weights[0]) else { return plain }
+    return max(plain, scratch(mirrored, rows: 2 * weights[0][1]) + 2 * count)
+  }
+
+  /// Returns the windows of the gradient of the output, from which both gradients can be computed; nil if the size changes
+  /// or if they are many more than those of the input.
+  private func gradientColumns(_ input: [Int], _ weight: [Int]) -> WindowColumns? {
+    guard stride == 1, weight.dropFirst(2).allSatisfy({ $0 == 2 * padding + 1 }),
+      weight[0] <= 2 * weight[1]
+    else { return nil }
+    return columns(channels: weight[0], input, weight)
   }
 
   /// Returns the passes that skip weights; nil if products use all of them.
@@ -91,27 +112,13 @@ package struct Convolution: Operation {
     try compute.forEach(columns.groupCount) { group in
       let count = columns.images(group).count * columns.windows.count
       let windows: Matrix<S> = compute.scratch(rows: columns.windows.depth, columns: count)
-      let product: Matrix<S> = compute.scratch(rows: weight.rows, columns: count)
       columns.fill(windows, group, from: pass.inputs[0])
-      compute.multiplyHere(weight, windows, into: product)
-      try forEachImage(columns, group, pass.output, product) { image, part in
-        try compute.copy(part, to: image)
+      if let image = columns.onlyImage(group, of: pass.output) {
+        return compute.multiplyHere(weight, windows, into: image)
       }
-    }
-  }
-
-  /// Calls `body` with the part of an output that belongs to each image of a group, as a matrix `[out, places]`, and with
-  /// its columns in a matrix of the group.
-  private func forEachImage<S: NetworkScalar>(
-    _ columns: WindowColumns, _ group: Int, _ value: Value<S>, _ matrix: Matrix<S>,
-    _ body: (_ image: Matrix<S>, _ part: Matrix<S>) throws -> Void
-  ) throws {
-    let (channels, count) = (value.shape[1], columns.windows.count)
-    let all = Matrix(value.memory, rows: value.shape[0] * channels, columns: count)
-    for (place, image) in columns.images(group).enumerated() {
-      try body(
-        all.rows(image * channels..<(image + 1) * channels),
-        matrix.columns(place * count..<(place + 1) * count))
+      let product: Matrix<S> = compute.scratch(rows: weight.rows, columns: count)
+      compute.multiplyHere(weight, windows, into: product)
+      try columns.scatter(product, group, to: pass.output, isAdding: false, compute)
     }
   }
 
@@ -119,7 +126,11 @@ package struct Convolution: Operation {
     if let (layer, pattern) = sparse(pass.inputs[0], pass.weights[0], pass.compute) {
       try layer.backward(
         pass.inputs[0], pass.compute.whole(pass.weights[0]), pattern, gradient: pass.gradient,
-        to: pass.inputGradients[0], pass.weightGradients[0])
+        to: pass.inputGradients[0], isNew: pass.areNew[0], pass.weightGradients[0])
+    } else if let target = pass.inputGradients[0],
+      let columns = gradientColumns(pass.inputs[0].shape, pass.weights[0].shape)
+    {
+      try multiplyMirrored(pass, columns, to: target)
     } else {
       try multiplyBack(pass, columns(pass.inputs[0].shape, pass.weights[0].shape))
     }
@@ -149,10 +160,7 @@ package struct Convolution: Operation {
       for group in parts[part] {
         let count = columns.images(group).count * columns.windows.count
         let windows: Matrix<S> = compute.scratch(rows: columns.windows.depth, columns: count)
-        let gradient: Matrix<S> = compute.scratch(rows: rows, columns: count)
-        try forEachImage(columns, group, pass.gradient, gradient) { image, part in
-          try compute.copy(image, to: part)
-        }
+        let gradient = try columns.gathered(pass.gradient, group, compute)
         if let sum = sums?.rows(part * rows..<(part + 1) * rows) {
           columns.fill(windows, group, from: pass.inputs[0])
           compute.multiplyHere(
@@ -160,6 +168,7 @@ package struct Convolution: Operation {
         }
         if let target = pass.inputGradients[0] {
           compute.multiplyHere(weight.transposed, gradient, into: windows)
+          if pass.areNew[0] { columns.clear(group, of: target) }
           columns.add(windows, group, to: target)
         }
       }
@@ -167,6 +176,44 @@ package struct Convolution: Operation {
     if let sums, let target = pass.weightGradients[0] {
       try compute.addParts(of: sums.memory, to: target)
     }
+  }
+
+  /// Computes the gradients of input and weights as products with the windows of the gradient, for a convolution that keeps
+  /// the size: dx = w′ ∗ g and dw′ = x ∗ g, where w′ is w with inputs and outputs exchanged and the kernels turned around.
+  private func multiplyMirrored<S: NetworkScalar>(
+    _ pass: BackwardPass<S>, _ columns: WindowColumns, to target: Value<S>
+  ) throws {
+    let compute = pass.compute
+    let parts = Self.parts(columns)
+    let weight = MirroredWeight(pass.weights[0].shape)
+    let matrix: Matrix<S> = compute.scratch(rows: weight.inputs, columns: columns.windows.depth)
+    try weight.mirror(compute.whole(pass.weights[0]), into: matrix.memory)
+    let sums: Matrix<S>? = pass.weightGradients[0].map { _ in
+      compute.scratch(rows: parts.count * weight.inputs, columns: matrix.columns)
+    }
+    try compute.forEach(parts.count) { part in
+      for group in parts[part] {
+        let count = columns.images(group).count * columns.windows.count
+        let windows: Matrix<S> = compute.scratch(rows: columns.windows.depth, columns: count)
+        columns.fill(windows, group, from: pass.gradient)
+        if let sum = sums?.rows(part * weight.inputs..<(part + 1) * weight.inputs) {
+          compute.multiplyHere(
+            try columns.gathered(pass.inputs[0], group, compute), windows.transposed,
+            adding: group > parts[part].lowerBound, into: sum)
+        }
+        if let image = columns.onlyImage(group, of: target) {
+          compute.multiplyHere(matrix, windows, adding: !pass.areNew[0], into: image)
+        } else {
+          let product: Matrix<S> = compute.scratch(rows: weight.inputs, columns: count)
+          compute.multiplyHere(matrix, windows, into: product)
+          try columns.scatter(product, group, to: target, isAdding: !pass.areNew[0], compute)
+        }
+      }
+    }
+    guard let sums, let target = pass.weightGradients[0] else { return }
+    let total = Value<S>(target.shape, isZero: true, in: compute.arena)
+    try compute.addParts(of: sums.memory, to: total)
+    weight.addMirrored(total.memory, to: target)
   }
 
   /// The groups of each part; none is empty.

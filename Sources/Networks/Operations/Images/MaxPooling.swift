@@ -1,3 +1,4 @@
+import Base
 import TensorCore
 
 /// The largest number in each window of a channel.
@@ -10,6 +11,7 @@ package struct MaxPooling: Operation {
   package let kernel: Int
   package let stride: Int
   package let padding: Int
+  package var setsInputGradients: Bool { true }
 
   package init(kernel: Int, stride: Int, padding: Int = 0) {
     self.kernel = kernel
@@ -65,6 +67,7 @@ package struct MaxPooling: Operation {
       var all = unsafe dx.mutableBytes
       let image = bytes(channel, of: windows.imageCount, S.self)
       var sums = all._mutatingExtracting(image)
+      if pass.areNew[0] { sums.fill() }
       Kernels.best.addToLargest(
         in: windows, of: x.extracting(image),
         gradient.extracting(bytes(channel, of: windows.count, S.self)), to: &sums,

@@ -1,3 +1,4 @@
+import Base
 import TensorCore
 
 /// The windows of images as the columns of matrices, so that a convolution is a product.
@@ -36,9 +37,65 @@ struct WindowColumns: Sendable {
     group * groupSize..<min(imageCount, (group + 1) * groupSize)
   }
 
+  // MARK: Images
+
+  /// Returns some images of a value, shape `[images, channels, …]`, as a matrix with a row for each channel of each.
+  private func matrix<S: NetworkScalar>(_ images: Range<Int>, of value: Value<S>) -> Matrix<S> {
+    let channels = value.shape[1]
+    return value.matrix(rows: value.shape[0] * channels)
+      .rows(images.lowerBound * channels..<images.upperBound * channels)
+  }
+
+  /// Returns the only image of a group, shape `[channels, places]`; nil if the group has several.
+  func onlyImage<S: NetworkScalar>(_ group: Int, of value: Value<S>) -> Matrix<S>? {
+    let images = images(group)
+    return images.count == 1 ? matrix(images, of: value) : nil
+  }
+
+  /// Returns the images of a group side by side, shape `[channels, images · places]`.
+  func gathered<S: NetworkScalar>(
+    _ value: Value<S>, _ group: Int, _ compute: Compute
+  ) throws -> Matrix<S> {
+    if let image = onlyImage(group, of: value) { return image }
+    let images = images(group)
+    let count = matrix(images, of: value).columns
+    let result: Matrix<S> = compute.scratch(rows: value.shape[1], columns: images.count * count)
+    for (place, image) in images.enumerated() {
+      try compute.copy(
+        matrix(image..<image + 1, of: value),
+        to: result.columns(place * count..<(place + 1) * count))
+    }
+    return result
+  }
+
+  /// Copies images that lie side by side to their places, or adds them.
+  func scatter<S: NetworkScalar>(
+    _ source: Matrix<S>, _ group: Int, to value: Value<S>, isAdding: Bool, _ compute: Compute
+  ) throws {
+    let images = images(group)
+    let count = source.columns / images.count
+    for (place, image) in images.enumerated() {
+      try compute.copy(
+        source.columns(place * count..<(place + 1) * count),
+        to: matrix(image..<image + 1, of: value), isAdding: isAdding)
+    }
+  }
+
+  /// Clears the images of a group.
+  func clear<S: NetworkScalar>(_ group: Int, of value: Value<S>) {
+    let (images, size) = (images(group), windows.imageCount)
+    var all = value.mutableSpan
+    // SAFETY of this and the other uses of bytes: numbers have no padding.
+    var target = unsafe all.mutableBytes
+    var part = target._mutatingExtracting(
+      bytes(images.lowerBound * size..<images.upperBound * size, S.self))
+    part.fill()
+  }
+
+  // MARK: Windows
+
   /// Writes the windows of the images of a group.
   func fill<S: NetworkScalar>(_ matrix: Matrix<S>, _ group: Int, from value: Value<S>) {
-    // SAFETY of this and the other uses of bytes: numbers have no padding.
     let source = unsafe value.span.bytes
     var all = matrix.memory.mutableSpan
     var target = unsafe all.mutableBytes
