@@ -191,6 +191,8 @@ import Testing
       length + Array(header.utf8) + [UInt8](repeating: 0, count: 16384), to: "zeros.safetensors")
     var operation = sweep(["int4", "int8", "lossless"])
     operation.conversion.input = folder["zeros.safetensors"]
+    // The names of the types would make files of different lengths.
+    operation.conversion.output.recordsLineage = false
     let points = try points(operation)
     #expect(points.count == 3 && Set(points.compactMap { $0["bytes"]?.asInt }).count == 1)
     let front = points.filter { $0["front"] == .bool(true) }
