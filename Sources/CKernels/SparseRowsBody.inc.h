@@ -140,35 +140,34 @@ static void NAME(pack_planes)(const sumac_planes *planes, size_t first, size_t l
   }
 }
 
-static void NAME(unpack_planes)(const sumac_planes *planes, size_t first, size_t last,
-                                const void *values, void *target, int adds) {
-  const REAL *all = values;
-  REAL *result = target;
-  const size_t stride = planes->stride, pad = planes->padding, width = planes->width;
-  for (size_t channel = first; channel < last; channel++) {
+INLINE void NAME(move_planes)(const sumac_planes *planes, size_t first, size_t last, const REAL *from,
+                              REAL *values, int adds) {
+  const size_t stride = planes->stride, pad = planes->padding, parts = stride * stride;
+  for (size_t plane = first * parts; plane < last * parts; plane++) {
+    const size_t channel = plane / parts, phase = plane % parts / stride, part = plane % stride;
+    size_t begin, end;
+    NAME(plane_columns)(planes, part, &begin, &end);
+    const REAL *row_start = from + plane * planes->channel_pitch + planes->lead + begin;
     for (size_t image = 0; image < planes->images; image++) {
-      REAL *row = result + (image * planes->channels + channel) * planes->height * width;
-      const size_t start = planes->lead + image * planes->rows * planes->pitch;
-      for (size_t y = 0; y < planes->height; y++, row += width) {
-        const size_t place = (y + pad) / stride, phase = (y + pad) % stride;
-        for (size_t part = 0; part < stride; part++) {
-          size_t begin, end;
-          NAME(plane_columns)(planes, part, &begin, &end);
-          if (place >= planes->rows) end = begin;
-          const REAL *from = all + ((channel * stride + phase) * stride + part) * planes->channel_pitch +
-                             start + place * planes->pitch + begin;
-          const size_t to = begin * stride + part - pad;
-          if (stride == 1) {
-            if (adds) NAME(move_row)(row + to, from, end - begin, 1);
-            else NAME(move_row)(row + to, from, end - begin, 0);
-          } else {
-            for (size_t k = 0; k < end - begin; k++) {
-              REAL *value = row + to + k * stride;
-              *value = adds ? *value + from[k] : from[k];
-            }
-          }
+      REAL *rows = values + (image * planes->channels + channel) * planes->height * planes->width;
+      for (size_t row = 0; row < planes->rows; row++, row_start += planes->pitch) {
+        const size_t y = row * stride + phase - pad;
+        if (y >= planes->height) continue;
+        REAL *to = rows + y * planes->width + begin * stride + part - pad;
+        if (stride == 1) {
+          NAME(move_row)(to, row_start, end - begin, adds);
+          continue;
+        }
+        for (size_t k = 0; k < end - begin; k++) {
+          to[k * stride] = adds ? to[k * stride] + row_start[k] : row_start[k];
         }
       }
     }
   }
+}
+
+static void NAME(unpack_planes)(const sumac_planes *planes, size_t first, size_t last,
+                                const void *values, void *target, int adds) {
+  if (adds) NAME(move_planes)(planes, first, last, values, target, 1);
+  else NAME(move_planes)(planes, first, last, values, target, 0);
 }
