@@ -77,7 +77,6 @@ import Testing
         #expect(process.terminationStatus == 0, "\(name)")
       }
     }
-    #expect(try CommandRun.sumac(["task", "plan.json", "13"], in: folder.path).status == 64)
     let table = ["task", "plan.json", "--stage", "table", "1"]
     #expect(try CommandRun.sumac(table, in: folder.path).status == 0)
     for name in ["sweeps", "tasks"] { try expectWhole(name, in: folder) }

@@ -52,6 +52,7 @@ package struct ReportOperation: Operation {
   /// Throws unless the page can be written: to standard output, a device, or a file without the suffix of another format.
   private func checkPage() throws {
     guard !isStandardOutput else { return }
+    try ReportFile.check(page, replacesExisting: replacesExisting, inputs: inputPaths)
     let isFile = try [nil, .regular].contains(FileSystem.targetType(page))
     let suffix = FileSystem.baseName(of: page).split(separator: ".").dropFirst().last
     guard !isFile || suffix.map({ Self.suffixes.contains($0.lowercased()) }) ?? true else {
@@ -61,7 +62,6 @@ package struct ReportOperation: Operation {
           "choose such a name with -o; for figures in other formats: \(command: "inspect --stats")"
       )
     }
-    try ReportFile.check(page, replacesExisting: replacesExisting, inputs: inputPaths)
   }
 
   package func run(_ context: OperationContext) throws -> OperationResult {
