@@ -62,7 +62,11 @@ import Testing
     #expect(try workspace.outputs().count == 2)
     batch.models = [BatchModel(path: workspace.folder["nope"])]
     batch.folder = workspace.folder["other"]
-    #expect(throws: (any UserError).self) { try workspace.run(batch) }
+    #expect {
+      try workspace.run(batch)
+    } throws: {
+      $0 is any UserError
+    }
     #expect(!workspace.folder.exists("other"))
   }
 
