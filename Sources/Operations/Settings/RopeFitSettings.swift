@@ -31,9 +31,8 @@ package struct RopeFitSettings: Codable, Sendable, Equatable {
   /// The limit of the norm of the gradients of the projections; nil for one norm of all gradients.
   ///
   /// A frequency turns the last positions of the range by many times its own change, so that the gradients of the projections
-  /// are tens of times larger than all others together. In one norm with them, the weights would hardly learn. The default
-  /// recipe therefore limits both apart; that of a file
-  /// means one norm, as the authors' code has it.
+  /// are at first tens of times larger than all others together. In one norm with them, the weights learn less. The default
+  /// recipe therefore limits both apart; that of a file means one norm, as the authors' code has it.
   func projectionLimit(hasRecipe: Bool) -> Double? { projectionClip ?? (hasRecipe ? nil : 1) }
 
   /// Returns the part of the network that is trained.

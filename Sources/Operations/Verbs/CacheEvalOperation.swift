@@ -82,7 +82,7 @@ package struct CacheEvalOperation: Operation {
     try SeveralErrors.throwIfAny(faults)
   }
 
-  /// Warns if a cache records that another model made it: by the id in its lineage, or else by its name.
+  /// Warns if a cache records that another model made it: by the id in its lineage, or by its name if there is no id.
   private func warnOfOtherModel(
     _ caches: [KVCache], _ inputs: SequenceInputs, _ context: OperationContext
   ) throws {

@@ -72,7 +72,7 @@ package struct Mixture: Sendable, Equatable {
     subsetCount == 0 ? 1 : Double(repeatedCount) / Double(subsetCount)
   }
 
-  /// The mixture of the unique part alone: fewer sequences, and no repeats. Nil if there is no unique part.
+  /// The mixture of the unique part alone, with fewer sequences and without repeats; nil if all sequences are repeats.
   package var control: Mixture? {
     uniqueCount == 0 ? nil : Mixture(count: uniqueCount, repeatedCount: 0, subsetCount: 0)
   }

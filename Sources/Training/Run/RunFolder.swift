@@ -29,7 +29,7 @@ package final class RunFolder {
   ///   - command: What shapes the result: settings, and hashes of the inputs.
   ///   - cancellation: Given to wait while another run writes to the folder; it ends the wait.
   /// - Throws: ``UsageError`` if it is the folder of another command, or if another run writes to it and
-  ///   `cancellation` is nil; ``OutputExistsError`` if it is no folder of a training.
+  ///   `cancellation` is nil; ``OutputExistsError`` if it is a folder of something else.
   package init(
     _ path: String, command: JSONObject, waiting cancellation: Cancellation? = nil,
     mayHold isOwn: (String) -> Bool = { _ in false }
